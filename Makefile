@@ -1,0 +1,50 @@
+# Every target makes the virtual environment that it needs; nothing but Python 3.10+ must be installed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Extra arguments for pytest, e.g. make test ARGS='-k settings -x'
+ARGS ?=
+
+.PHONY: demo test test-ui soak bench lint format lock clean
+
+demo: $(STAMP)
+	$(BIN)/stash-pipeline demo $(if $(filter 0,$(UI)),--no-ui)
+
+test: $(STAMP)
+	$(BIN)/pytest -n 2 $(ARGS)
+
+test-ui: $(STAMP)
+	$(BIN)/pytest -m ui -rs $(ARGS)
+
+soak: $(STAMP)
+	$(BIN)/pytest -m soak $(ARGS)
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/dagster_cost.py
+	$(BIN)/python benchmarks/event_log.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Chooses the versions anew within the ranges of setup.cfg; what constraints.txt has already is kept where it fits.
+lock: $(STAMP)
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile setup.cfg --universal --python-version 3.10 --extra dev --no-annotate \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' -o constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@

@@ -1,0 +1,1 @@
+"""A Dagster pipeline that mirrors Stash servers into one searchable Postgres database."""
