@@ -1,0 +1,85 @@
+"""The command that serves an invented Stash server.
+
+Here: options, and messages for a person. Not here: serving (server), inventing (generate).
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stash_pipeline.simulator.faults import KINDS, Faults
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash, find_zone
+
+_FAULTS = f"Kinds: {', '.join(KINDS)}"
+
+
+def _prepare(
+    scenes: int,
+    seed: int,
+    release: str,
+    timezone: str,
+    api_key_env: str | None,
+    database: Path | None,
+    overlap_seed: int | None,
+    faults: list[str],
+) -> SimulatedStash:
+    find_zone(timezone)
+    planned = Faults.of(*faults, seed=seed) if faults else None
+    api_key = None
+    if api_key_env is not None:
+        api_key = os.environ.get(api_key_env)
+        if not api_key:
+            raise ValueError(f"The environment variable {api_key_env} is not set; it should hold the API key.")
+    if scenes < 0:
+        raise ValueError("The number of scenes cannot be negative.")
+    if database is not None and not database.is_file():
+        raise ValueError(f"There is no database file {database}.")
+    library = Library.create() if database is None else Library.open(database)
+    stash = SimulatedStash(library, release=release, timezone=timezone, api_key=api_key, faults=planned)
+    if database is None:
+        clips = stash.release.since(21)
+        generate_library(library, scenes=scenes, seed=seed, timezone=timezone, overlap_seed=overlap_seed, clips=clips)
+    return stash
+
+
+def simulate(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 9999,
+    scenes: Annotated[int, typer.Option(help="Scenes to invent; everything else is in proportion.")] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same library.")] = 1,
+    release: Annotated[str, typer.Option(help="Release of Stash to be, for example v0.27 or v0.30.1.")] = "v0.30.1",
+    timezone: Annotated[str, typer.Option(help="Time zone of the server.")] = "Europe/Paris",
+    api_key_env: Annotated[
+        str | None,
+        typer.Option(help="Environment variable with the API key to ask for; none asked by default."),
+    ] = None,
+    database: Annotated[
+        Path | None, typer.Option(help="Serve a copy of this Stash database instead of an invented library.")
+    ] = None,
+    overlap_seed: Annotated[
+        int | None, typer.Option(help="Servers with the same overlap seed share about half of their objects.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND:SPEC",
+            help=f"What goes wrong, and how often: 5xx:0.1, drop:every=7, locked:next=2. Repeatable. {_FAULTS}.",
+        ),
+    ] = None,
+) -> None:
+    """Serve an invented Stash server on this machine until Ctrl-C."""
+    try:
+        stash = _prepare(scenes, seed, release, timezone, api_key_env, database, overlap_seed, fault or [])
+        stash.serve(port=port, ready=lambda url: print(f"Simulated Stash {stash.release.name} at {url}", flush=True))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        print(f"Cannot listen on port {port}: {error.strerror or error}.", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        return

@@ -1,0 +1,67 @@
+"""What a resolver knows about the request it serves.
+
+Here: the request's context and the clock as text. Not here: HTTP.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+from stash_pipeline.simulator.library import Library, Row
+from stash_pipeline.simulator.releases import Release
+
+Vanish = Callable[[str, Iterable[int]], None]
+"""May destroy some of the rows (kind, ids) that a page refers to, before they are looked up."""
+
+
+@dataclass
+class RequestContext:
+    """One GraphQL request: library, release, clock, and rows already read."""
+
+    library: Library
+    release: Release
+    zone: tzinfo
+    clock: Callable[[], datetime]
+    base_url: str
+    api_key: str | None = None
+    row_cache: dict[tuple[str, int], Row] = field(default_factory=dict)
+    vanish: Vanish | None = None
+
+    def now(self) -> datetime:
+        """The present moment, with a zone."""
+        moment = self.clock()
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+    def local_now(self) -> str:
+        """Now as the server stores it in most tables: whole seconds with the local offset."""
+        return local_text(self.now(), self.zone)
+
+    def utc_now(self) -> str:
+        """Now as the server stores plays and o's: whole seconds in UTC."""
+        return utc_text(self.now())
+
+    def tomorrow(self) -> str:
+        """This time tomorrow, which the server takes for a missing upper bound."""
+        return local_text(self.now() + timedelta(days=1), self.zone)
+
+    def stash_id_now(self) -> str:
+        """Now as the server stores it with stash ids: UTC with a fraction."""
+        moment = self.now().astimezone(timezone.utc)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S") + f".{moment.microsecond:06d}".rstrip("0").rstrip(".") + "Z"
+
+
+def local_text(moment: datetime, zone: tzinfo) -> str:
+    """RFC 3339 in whole seconds with the zone's offset; "Z" in UTC."""
+    text = moment.astimezone(zone).replace(microsecond=0).isoformat()
+    return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
+def utc_text(moment: datetime) -> str:
+    """RFC 3339 in whole seconds of UTC, with a Z."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Wanted = frozenset[str]
+Loader = Callable[[RequestContext, list[Row], dict[str, Any], Wanted], list[Any]]
+"""A field for many rows at once: (context, rows, arguments, fields wanted below) -> one value per row."""

@@ -1,0 +1,98 @@
+"""From the text of a GraphQL request to its answer.
+
+Here: parsing and validating (with a cache, pipelines repeat their documents) and running.
+Not here: HTTP.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    parse,
+    specified_rules,
+    validate,
+)
+
+from stash_pipeline.simulator.context import RequestContext
+from stash_pipeline.simulator.execution import Execution
+from stash_pipeline.simulator.registry import all_loaders
+from stash_pipeline.simulator.releases import Release
+from stash_pipeline.simulator.schema import build_schema
+from stash_pipeline.simulator.wording import (
+    NoDeprecatedInputs,
+    syntax_error,
+    validation_error,
+    variable_error,
+)
+
+_CACHED_DOCUMENTS = 256
+
+
+@dataclass
+class Answer:
+    """A response body; `rejected` when the request was not run at all."""
+
+    body: dict[str, Any]
+    rejected: bool = False
+
+
+class Engine:
+    """The GraphQL side of one simulated server."""
+
+    def __init__(self, release: Release) -> None:
+        self.schema = build_schema(release)
+        self._rules = [*specified_rules, *([] if release.since(29) else [NoDeprecatedInputs])]
+        self._documents: OrderedDict[str, DocumentNode | list[dict[str, Any]]] = OrderedDict()
+
+    def _document(self, query: str) -> DocumentNode | list[dict[str, Any]]:
+        if query in self._documents:
+            self._documents.move_to_end(query)
+            return self._documents[query]
+        result: DocumentNode | list[dict[str, Any]]
+        try:
+            result = parse(query)
+            errors = validate(self.schema, result, self._rules)
+            if errors:
+                result = [validation_error(error) for error in errors]
+        except GraphQLSyntaxError as error:
+            result = [syntax_error(error)]
+        self._documents[query] = result
+        if len(self._documents) > _CACHED_DOCUMENTS:
+            self._documents.popitem(last=False)
+        return result
+
+    def is_mutation(self, query: str, operation_name: str | None) -> bool:
+        """Would this request change anything?"""
+        document = self._document(query)
+        if isinstance(document, list):
+            return False
+        operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+        chosen = [
+            one
+            for one in operations
+            if operation_name is None or (one.name is not None and one.name.value == operation_name)
+        ]
+        return any(one.operation is OperationType.MUTATION for one in chosen)
+
+    def answer(
+        self,
+        ctx: RequestContext,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+    ) -> Answer:
+        """Run one request."""
+        document = self._document(query)
+        if isinstance(document, list):
+            return Answer({"errors": document, "data": None}, rejected=True)
+        execution = Execution(self.schema, document, variables, operation_name or None, ctx, all_loaders())
+        if execution.variable_errors:
+            errors = [variable_error(error) for error in execution.variable_errors]
+            return Answer({"errors": errors, "data": None}, rejected=True)
+        return Answer(execution.run())

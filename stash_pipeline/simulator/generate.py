@@ -1,0 +1,85 @@
+"""Generating a library: everything in proportion to the number of scenes, decided by a seed.
+
+Here: the order of work. Not here: the catalogue (generate_catalogue), what has files (generate_media).
+
+Two libraries with the same `overlap_seed` share about half of their scenes, performers, tags and
+studios: the same things, with the same stash ids and hashes, under other ids and slightly other texts.
+"""
+
+import random
+from zoneinfo import ZoneInfo
+
+from stash_pipeline.simulator.generate_catalogue import (
+    write_groups,
+    write_performers,
+    write_studios,
+    write_tags,
+)
+from stash_pipeline.simulator.generate_media import write_galleries, write_images, write_scenes
+from stash_pipeline.simulator.generate_newest import write_newest
+from stash_pipeline.simulator.generate_plan import Plan
+from stash_pipeline.simulator.library import Library
+
+
+def _saved_filters(plan: Plan) -> None:
+    find = '{"q":"","page":1,"per_page":40,"sort":"date","direction":"DESC"}'
+    plan.write(
+        "saved_filters",
+        "name, mode, find_filter, object_filter, ui_options",
+        [
+            ("Organised", "SCENES", find, '{"organized":true}', "null"),
+            ("Favourites", "PERFORMERS", find, '{"filter_favorites":true}', '{"display_mode":1}'),
+            ("Ünlabelled ✎", "IMAGES", find, "{}", "null"),
+        ],
+    )
+
+
+def generate_library(
+    library: Library,
+    *,
+    scenes: int,
+    seed: int,
+    timezone: str = "Europe/Paris",
+    overlap_seed: int | None = None,
+    clips: bool = True,
+) -> None:
+    """Fill an empty library. The same arguments give the same rows, byte by byte.
+
+    `clips` are images that are videos; releases before v0.21 know none.
+    """
+    counts = {
+        "scenes": scenes,
+        "performers": max(4, scenes // 10),
+        "tags": max(6, scenes * 3 // 20),
+        "studios": max(3, scenes * 3 // 100),
+        "groups": max(3, scenes * 3 // 100),
+        "galleries": max(3, scenes // 20),
+        "images": max(6, scenes * 3 // 4),
+        "markers": scenes * 3 // 10,
+    }
+    plan = Plan(
+        library,
+        seed,
+        overlap_seed,
+        ZoneInfo(timezone),
+        random.Random(f"library/{seed}/{overlap_seed}"),
+        counts,
+        clips,
+    )
+    library.execute("PRAGMA foreign_keys = OFF")
+    with library.transaction():
+        for part in (
+            write_tags,
+            write_studios,
+            write_performers,
+            write_groups,
+            write_scenes,
+            write_images,
+            write_galleries,
+            _saved_filters,
+            write_newest,
+        ):
+            part(plan)
+        plan.write("blobs", "checksum, blob", sorted(plan.blobs.items()))
+    library.execute("PRAGMA foreign_keys = ON")
+    library.execute("ANALYZE")

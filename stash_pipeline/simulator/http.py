@@ -1,0 +1,222 @@
+"""The HTTP side of a simulated server: keys, status codes, content types, compression.
+
+Here: what happens before and after GraphQL. Not here: GraphQL (engine), the bytes of images (media).
+A request passes `Frontdoor.answer` once, so that delays and faults have one place to act.
+"""
+
+import gzip
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from stash_pipeline.simulator.context import Vanish
+from stash_pipeline.simulator.faults import replacement, vanishing
+from stash_pipeline.simulator.media import image_response
+
+if TYPE_CHECKING:
+    from stash_pipeline.simulator.server import SimulatedStash
+
+_JSON = "application/json"
+_GRAPHQL_JSON = "application/graphql-response+json"
+_EXTENSION = re.compile(r"\.[^/.]+$")
+
+Fault = Callable[[Request, Callable[[], Awaitable[Response]]], Awaitable[Response]]
+"""Wraps the answer to a request: may delay it, replace it, or damage it."""
+
+
+def encode(body: Any) -> bytes:
+    """JSON as the server writes it: compact, and with <, > and & escaped."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    for character, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+        text = text.replace(character, escape)
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
+
+
+class Dropped(Response):
+    """A response whose connection ends before its end."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the head and half of the body, and then nothing: the server closes the connection."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        half = self.body[: len(self.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+class Frontdoor:
+    """Answers every HTTP request to one server."""
+
+    def __init__(self, stash: "SimulatedStash") -> None:
+        self.stash = stash
+        self.fault: Fault | None = None
+
+    async def answer(self, request: Request) -> Response:
+        """The response to a request, through the fault hook where there is one."""
+
+        async def usual() -> Response:
+            return await run_in_threadpool(self.respond, request, body)
+
+        body = await request.body()
+        return await (self.fault(request, usual) if self.fault else usual())
+
+    def respond(self, request: Request, body: bytes) -> Response:
+        """The response to a request, with the faults that the server has been told to make."""
+        faults = self.stash.faults
+        vanish = None
+        truncated = dropped = False
+        for fault in faults.next() if faults and request.url.path != "/healthz" else ():
+            if fault.kind == "latency":
+                time.sleep(fault.seconds)
+            replaced = replacement(fault)
+            if replaced is not None:
+                return self._replaced(request, *replaced)
+            if fault.kind == "vanish" and faults:
+                vanish = vanishing(self.stash.library, faults)
+            truncated |= fault.kind == "truncated"
+            dropped |= fault.kind == "drop"
+        response = self._answer(request, body, vanish)
+        if truncated:
+            return _shortened(response)
+        if dropped:
+            return Dropped(response.body, status_code=response.status_code, headers=dict(response.headers))
+        return response
+
+    def _replaced(self, request: Request, status: int, body: dict[str, Any] | str) -> Response:
+        if isinstance(body, dict):
+            return self._json(request, body, status, True)
+        headers = {"Location": "/login?returnURL=%2Fgraphql"} if status == 302 else None
+        return Response(body, status_code=status, headers=headers, media_type="text/plain")
+
+    def _answer(self, request: Request, body: bytes, vanish: Vanish | None = None) -> Response:
+        if self.stash.latency:
+            time.sleep(self.stash.latency)
+        path = request.url.path
+        if path == "/healthz":
+            return Response(b".", headers={"Content-Type": "text/plain"})
+        refused = self._refusal(request)
+        if refused is not None:
+            return refused
+        if path == "/graphql":
+            return self._graphql(request, body, vanish)
+        if path == "/login":
+            return Response("<!DOCTYPE html><title>Login</title>", media_type="text/html")
+        if request.method != "GET":
+            return Response(status_code=405)
+        return image_response(self.stash, request)
+
+    def _refusal(self, request: Request) -> Response | None:
+        """The response to a request without the right key, or None when it may pass."""
+        given = request.headers.get("ApiKey") or request.query_params.get("apikey")
+        expected = self.stash.api_key
+        if given:
+            if expected is not None and given == expected:
+                return None
+            if expected is None and not self.stash.release.since(21):
+                return Response("unauthorized", status_code=500, media_type="text/plain")
+            return Response(status_code=401, headers={"WWW-Authenticate": "FormBased"})
+        if expected is None or request.url.path == "/login":
+            return None
+        if request.url.path == "/graphql" or _EXTENSION.search(request.url.path):
+            return Response(status_code=401, headers={"WWW-Authenticate": "FormBased"})
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return Response(status_code=302, headers={"Location": f"/login?returnURL={quote(target, safe='')}"})
+
+    def _graphql(self, request: Request, body: bytes, vanish: Vanish | None) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=200, headers={"Allow": "OPTIONS, GET, POST"})
+        accept = request.headers.get("accept", "*/*")
+        # Since v0.29 the answer's content type follows the Accept header.
+        plain = _JSON in accept or not self.stash.release.since(29)
+        if request.method == "GET":
+            operation = self._from_address(request)
+        elif request.method == "POST":
+            content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+            if content_type != _JSON:
+                return self._json(request, _failure("transport not supported"), 400, plain)
+            operation = _from_body(body)
+        else:
+            return self._json(request, _failure("transport not supported"), 400, plain)
+        if isinstance(operation, str):
+            return self._json(request, _failure(operation), 400, plain)
+        query, variables, name = operation
+        if request.method == "GET" and self.stash.engine.is_mutation(query, name):
+            message = "GET requests only allow query operations"
+            return self._json(request, _failure(message), 406, plain)
+        base_url = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
+        context = self.stash.context(base_url)
+        context.vanish = vanish
+        answer = self.stash.engine.answer(context, query, variables, name)
+        status = 200 if not answer.rejected else 422 if plain else 400
+        return self._json(request, answer.body, status, plain)
+
+    def _from_address(self, request: Request) -> "Operation | str":
+        parameters = request.query_params
+        try:
+            variables = json.loads(parameters["variables"]) if parameters.get("variables") else None
+        except ValueError:
+            return "variables could not be decoded"
+        return parameters.get("query", ""), variables, parameters.get("operationName") or None
+
+    def _json(self, request: Request, body: Any, status: int, plain: bool) -> Response:
+        content = encode(body)
+        headers = {
+            "Content-Type": _JSON if plain else _GRAPHQL_JSON,
+            "Cache-Control": "no-store",
+            "Access-Control-Allow-Origin": "*",
+        }
+        # The compressor does not know the other content type.
+        if plain and "gzip" in request.headers.get("accept-encoding", ""):
+            content = gzip.compress(content, compresslevel=4)
+            headers["Content-Encoding"] = "gzip"
+            headers["Vary"] = "Accept-Encoding"
+        return Response(content, status_code=status, headers=headers)
+
+
+Operation = tuple[str, Any, str | None]
+
+
+def _shortened(response: Response) -> Response:
+    """The same with half of the text, well compressed."""
+    packed = "content-encoding" in response.headers
+    text = gzip.decompress(response.body) if packed else bytes(response.body)
+    half = text[: len(text) // 2]
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return Response(gzip.compress(half) if packed else half, status_code=response.status_code, headers=headers)
+
+
+def _failure(message: str) -> dict[str, Any]:
+    return {"errors": [{"message": message}], "data": None}
+
+
+def _from_body(body: bytes) -> Operation | str:
+    try:
+        given = json.loads(body)
+    except ValueError as error:
+        return f"json request body could not be decoded: {error} body:{body[:200].decode(errors='replace')}"
+    if not isinstance(given, dict):
+        # Lists of requests are not answered.
+        return "json request body could not be decoded: json: cannot unmarshal array into Go value"
+    if not isinstance(given.get("query"), str) or not given["query"]:
+        return "no operation provided"
+    variables = given.get("variables")
+    if variables is not None and not isinstance(variables, dict):
+        return "json request body could not be decoded: variables must be an object"
+    return given["query"], variables, given.get("operationName") or None
+
+
+def build_app(stash: "SimulatedStash") -> Starlette:
+    """The ASGI application of a server; its `state.frontdoor.fault` may be set."""
+    frontdoor = Frontdoor(stash)
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    app = Starlette(routes=[Route("/{path:path}", frontdoor.answer, methods=methods)])
+    app.state.frontdoor = frontdoor
+    return app

@@ -1,0 +1,139 @@
+"""Create, update, update many and destroy, for any kind.
+
+Here: the shape that these mutations share. Not here: what only one kind has.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.errors import AnswerError
+from stash_pipeline.simulator.library import Row
+from stash_pipeline.simulator.mutations.changes import (
+    Spec,
+    apply_input,
+    exists,
+    number,
+    numbers,
+    require,
+    touch,
+)
+from stash_pipeline.simulator.resolvers.rows import load_rows
+
+Check = Callable[[RequestContext, int | None, dict[str, Any]], None]
+Mutation = Callable[[RequestContext, dict[str, Any]], Any]
+
+
+def _no_check(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
+    return
+
+
+def mutation(change: Mutation) -> Loader:
+    """A mutation field: called once, its result is answered."""
+
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+        return [change(ctx, args)]
+
+    return load
+
+
+def fresh(ctx: RequestContext, kind: str, row_id: int) -> Row | None:
+    """The row after a change."""
+    ctx.row_cache.clear()
+    return load_rows(ctx, kind, [row_id]).get(row_id)
+
+
+def insert(ctx: RequestContext, spec: Spec, required: dict[str, Any]) -> int:
+    """A new row with what its table demands; created and updated now."""
+    now = ctx.local_now()
+    return ctx.library.insert(spec.table, {**required, "created_at": now, "updated_at": now})
+
+
+def creates(spec: Spec, required: Callable[[dict[str, Any]], dict[str, Any]], check: Check = _no_check) -> Mutation:
+    """xCreate(input:)."""
+
+    def change(ctx: RequestContext, args: dict[str, Any]) -> Any:
+        given = args["input"]
+        check(ctx, None, given)
+        row_id = insert(ctx, spec, required(given))
+        apply_input(ctx, spec, row_id, given)
+        return fresh(ctx, spec.kind, row_id)
+
+    return change
+
+
+def update_one(ctx: RequestContext, spec: Spec, given: dict[str, Any], check: Check = _no_check) -> int:
+    """Change one row as its input says; updated_at moves even when nothing else does."""
+    row_id = number(given["id"])
+    require(ctx, spec, row_id)
+    check(ctx, row_id, given)
+    apply_input(ctx, spec, row_id, given)
+    touch(ctx, spec.table, row_id)
+    return row_id
+
+
+def updates(spec: Spec, check: Check = _no_check) -> Mutation:
+    """xUpdate(input:)."""
+
+    def change(ctx: RequestContext, args: dict[str, Any]) -> Any:
+        return fresh(ctx, spec.kind, update_one(ctx, spec, args["input"], check))
+
+    return change
+
+
+def updates_list(spec: Spec, check: Check = _no_check) -> Mutation:
+    """xsUpdate(input: […]): all or nothing."""
+
+    def change(ctx: RequestContext, args: dict[str, Any]) -> Any:
+        ids = [update_one(ctx, spec, given, check) for given in args["input"]]
+        ctx.row_cache.clear()
+        rows = load_rows(ctx, spec.kind, ids)
+        return [rows[one] for one in ids]
+
+    return change
+
+
+def updates_bulk(spec: Spec, check: Check = _no_check) -> Mutation:
+    """bulkXUpdate(input:): the same change to many rows, all or nothing."""
+
+    def change(ctx: RequestContext, args: dict[str, Any]) -> Any:
+        given = dict(args["input"])
+        ids = numbers(given.pop("ids", None))
+        # A list that is null is left alone here; {ids: null, mode: SET} empties it.
+        for name in (*spec.joins, *spec.texts):
+            if given.get(name, ...) is None:
+                del given[name]
+        for row_id in ids:
+            if not exists(ctx, spec.table, row_id):
+                raise AnswerError("sql: no rows in result set")
+            check(ctx, row_id, given)
+            apply_input(ctx, spec, row_id, given)
+            touch(ctx, spec.table, row_id)
+        ctx.row_cache.clear()
+        rows = load_rows(ctx, spec.kind, ids)
+        return [rows[one] for one in ids]
+
+    return change
+
+
+def destroys(spec: Spec, destroy: Callable[[RequestContext, int, dict[str, Any]], None]) -> Mutation:
+    """xDestroy(input: {id}), xsDestroy(ids:) or xsDestroy(input: {ids}): all or nothing."""
+
+    def change(ctx: RequestContext, args: dict[str, Any]) -> Any:
+        given = args.get("input") or args
+        texts = given["ids"] if given.get("ids") is not None else [given["id"]]
+        for row_id in numbers(texts):
+            require(ctx, spec, row_id)
+            destroy(ctx, row_id, given)
+        return True
+
+    return change
+
+
+def delete_row(table: str) -> Callable[[RequestContext, int, dict[str, Any]], None]:
+    """Deleting a row; foreign keys remove or empty what pointed to it, and bump nothing."""
+
+    def destroy(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
+        ctx.library.execute(f'DELETE FROM "{table}" WHERE id = ?', (row_id,))
+
+    return destroy

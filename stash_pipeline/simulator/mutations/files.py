@@ -1,0 +1,159 @@
+"""Files, fingerprints, saved filters, and SQL: what does not belong to an object of the library."""
+
+import json
+import sqlite3
+from typing import Any
+
+from stash_pipeline.simulator.context import RequestContext
+from stash_pipeline.simulator.errors import AnswerError
+from stash_pipeline.simulator.mutations.changes import exists, number, numbers, touch
+from stash_pipeline.simulator.mutations.common import Mutation
+from stash_pipeline.simulator.system import present_saved_filter
+
+_OWNERS = (("scenes_files", "scene_id"), ("images_files", "image_id"), ("galleries_files", "gallery_id"))
+
+
+def _require_file(ctx: RequestContext, file_id: int) -> None:
+    if not exists(ctx, "files", file_id):
+        raise AnswerError(f"file with id {file_id} not found")
+
+
+def _set_fingerprints(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    """Neither the file nor its scene is bumped."""
+    file_id = number(args["input"]["id"])
+    _require_file(ctx, file_id)
+    for one in args["input"]["fingerprints"]:
+        kind, value = one["type"], one.get("value")
+        if kind in ("oshash", "md5"):
+            raise AnswerError(f"cannot modify {kind} fingerprint")
+        ctx.library.execute("DELETE FROM files_fingerprints WHERE file_id = ? AND type = ?", (file_id, kind))
+        if value is None:
+            continue
+        stored: Any = value
+        if kind == "phash":
+            try:
+                unsigned = int(value, 16)
+            except ValueError:
+                raise AnswerError(
+                    f'converting phash {value}: strconv.ParseUint: parsing "{value}": invalid syntax'
+                ) from None
+            stored = unsigned - (1 << 64) if unsigned >> 63 else unsigned
+        ctx.library.execute(
+            "INSERT INTO files_fingerprints (file_id, type, fingerprint) VALUES (?, ?, ?)",
+            (file_id, kind, stored),
+        )
+    return True
+
+
+def _delete_files(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    for file_id in numbers(args["ids"]):
+        _require_file(ctx, file_id)
+        for table, _ in _OWNERS:
+            if ctx.library.scalar(f'SELECT 1 FROM {table} WHERE file_id = ? AND "primary" = 1', (file_id,)):
+                name = ctx.library.scalar("SELECT basename FROM files WHERE id = ?", (file_id,))
+                raise AnswerError(f"cannot delete primary file {name}")
+        ctx.library.execute("DELETE FROM files WHERE id = ?", (file_id,))
+    return True
+
+
+def _folder(ctx: RequestContext, path: str) -> int:
+    found = ctx.library.scalar("SELECT id FROM folders WHERE path = ?", (path,))
+    if found is not None:
+        return int(found)
+    parent_path = path.rpartition("/")[0]
+    now = ctx.local_now()
+    return ctx.library.insert(
+        "folders",
+        {
+            "path": path,
+            "parent_folder_id": _folder(ctx, parent_path) if parent_path else None,
+            "mod_time": now,
+            "created_at": now,
+            "updated_at": now,
+        },
+    )
+
+
+def _move_files(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    """The files are bumped, their scenes are not."""
+    given = args["input"]
+    ids = numbers(given["ids"])
+    basename = given.get("destination_basename")
+    if given.get("destination_folder_id") is not None:
+        folder = number(given["destination_folder_id"])
+        if not exists(ctx, "folders", folder):
+            raise AnswerError(f"folder with id {folder} not found")
+    elif given.get("destination_folder"):
+        folder = _folder(ctx, given["destination_folder"].rstrip("/"))
+    else:
+        raise AnswerError("must specify destination folder or path")
+    if basename and len(ids) != 1:
+        raise AnswerError("must specify one file when providing destination path")
+    for file_id in ids:
+        _require_file(ctx, file_id)
+        ctx.library.update(
+            "files", file_id, {"parent_folder_id": folder, **({"basename": basename} if basename else {})}
+        )
+        touch(ctx, "files", file_id)
+    return True
+
+
+def _save_filter(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    given = args["input"]
+    if not given["name"].strip():
+        raise AnswerError("name must be non-empty")
+    find, objects = given.get("find_filter"), given.get("object_filter")
+    if "filter" in given:
+        find = json.loads(given["filter"] or "{}")
+        objects = find.pop("c", {})
+    values = {
+        "name": given["name"],
+        "mode": given["mode"],
+        "find_filter": json.dumps(find),
+        "object_filter": json.dumps(objects),
+        "ui_options": json.dumps(given.get("ui_options")),
+    }
+    if given.get("id") is not None:
+        row_id = number(given["id"])
+        ctx.library.update("saved_filters", row_id, values)
+    else:
+        row_id = ctx.library.insert("saved_filters", values)
+    found = ctx.library.rows("SELECT * FROM saved_filters WHERE id = ?", (row_id,))
+    if not found:
+        raise AnswerError(f"filter with id {row_id} not found")
+    return present_saved_filter(found[0])
+
+
+def _destroy_filter(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    ctx.library.execute("DELETE FROM saved_filters WHERE id = ?", (number(args["input"]["id"]),))
+    return True
+
+
+def _query_sql(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    with ctx.library.lock:
+        cursor = ctx.library.connection.cursor()
+        cursor.row_factory = None
+        cursor.execute(args["sql"], args.get("args") or [])
+        return {"columns": [column[0] for column in cursor.description or ()], "rows": _plain(cursor)}
+
+
+def _plain(cursor: sqlite3.Cursor) -> list[list[Any]]:
+    return [[value.hex() if isinstance(value, bytes) else value for value in row] for row in cursor.fetchall()]
+
+
+def _exec_sql(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    """Changes anything without a trace in updated_at."""
+    with ctx.library.lock:
+        cursor = ctx.library.connection.execute(args["sql"], args.get("args") or [])
+        return {"rows_affected": cursor.rowcount, "last_insert_id": cursor.lastrowid}
+
+
+MUTATIONS: dict[str, Mutation] = {
+    "fileSetFingerprints": _set_fingerprints,
+    "deleteFiles": _delete_files,
+    "moveFiles": _move_files,
+    "saveFilter": _save_filter,
+    "destroySavedFilter": _destroy_filter,
+    "querySQL": _query_sql,
+    "execSQL": _exec_sql,
+}

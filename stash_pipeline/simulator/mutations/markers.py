@@ -1,0 +1,49 @@
+"""Scene markers: create, change, destroy. A marker moves its own updated_at, never its scene's."""
+
+from typing import Any
+
+from stash_pipeline.simulator.context import RequestContext
+from stash_pipeline.simulator.errors import AnswerError
+from stash_pipeline.simulator.mutations.changes import number, require
+from stash_pipeline.simulator.mutations.common import (
+    Mutation,
+    creates,
+    delete_row,
+    destroys,
+    updates,
+    updates_bulk,
+)
+from stash_pipeline.simulator.mutations.specs import MARKER, SCENE, TAG
+
+
+def _check(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
+    if given.get("scene_id") is not None:
+        require(ctx, SCENE, number(given["scene_id"]))
+    if given.get("primary_tag_id") is not None:
+        require(ctx, TAG, number(given["primary_tag_id"]))
+    for name in ("title", "seconds", "scene_id", "primary_tag_id"):
+        if given.get(name, ...) is None:
+            del given[name]
+    present: dict[str, Any] = {}
+    if row_id is not None:
+        present = ctx.library.rows("SELECT * FROM scene_markers WHERE id = ?", (row_id,))[0]
+    after = {**present, **given}
+    if after.get("end_seconds") is not None and after["end_seconds"] < after["seconds"]:
+        raise AnswerError(f"end_seconds ({after['end_seconds']:f}) must be greater than seconds ({after['seconds']:f})")
+    if isinstance(given.get("tag_ids"), list):
+        # The primary tag is not repeated among the others.
+        given["tag_ids"] = [one for one in given["tag_ids"] if number(one) != number(after["primary_tag_id"])]
+
+
+def _required(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: given[name] for name in ("title", "seconds", "scene_id", "primary_tag_id")}
+
+
+_destroy = destroys(MARKER, delete_row("scene_markers"))
+MUTATIONS: dict[str, Mutation] = {
+    "sceneMarkerCreate": creates(MARKER, _required, _check),
+    "sceneMarkerUpdate": updates(MARKER, _check),
+    "bulkSceneMarkerUpdate": updates_bulk(MARKER, _check),
+    "sceneMarkerDestroy": _destroy,
+    "sceneMarkersDestroy": _destroy,
+}

@@ -1,0 +1,120 @@
+"""Scenes: create, change, merge, destroy. Not here: history and activity (history), markers."""
+
+from typing import Any
+
+from stash_pipeline.simulator.context import RequestContext
+from stash_pipeline.simulator.errors import AnswerError
+from stash_pipeline.simulator.mutations.changes import apply_input, number, numbers, require, touch
+from stash_pipeline.simulator.mutations.common import (
+    Mutation,
+    destroys,
+    fresh,
+    insert,
+    updates,
+    updates_bulk,
+    updates_list,
+)
+from stash_pipeline.simulator.mutations.specs import SCENE
+
+
+def _has_files(ctx: RequestContext, row_id: int) -> bool:
+    return ctx.library.scalar("SELECT 1 FROM scenes_files WHERE scene_id = ?", (row_id,)) is not None
+
+
+def _check(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
+    if row_id is not None and "title" in given and not given["title"] and not _has_files(ctx, row_id):
+        raise AnswerError("title must be set if scene has no files")
+
+
+def _create(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    given = args["input"]
+    files = numbers(given.get("file_ids"))
+    if not given.get("title") and not files:
+        raise AnswerError("title must be set if scene has no files")
+    row_id = insert(ctx, SCENE, {})
+    for index, file_id in enumerate(files):
+        _attach(ctx, row_id, file_id, primary=index == 0)
+    apply_input(ctx, SCENE, row_id, given)
+    return fresh(ctx, "Scene", row_id)
+
+
+def _attach(ctx: RequestContext, scene: int, file_id: int, primary: bool) -> None:
+    if ctx.library.scalar("SELECT 1 FROM scenes_files WHERE file_id = ?", (file_id,)):
+        raise AnswerError(f"file with id {file_id} is already assigned to a scene")
+    ctx.library.execute(
+        'INSERT INTO scenes_files (scene_id, file_id, "primary") VALUES (?, ?, ?)',
+        (scene, file_id, int(primary)),
+    )
+
+
+def destroy_scene(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
+    """Delete a scene with its markers, and with its files when that is asked for."""
+    files = ctx.library.tuples("SELECT file_id FROM scenes_files WHERE scene_id = ?", (row_id,))
+    ctx.library.execute("DELETE FROM scene_markers WHERE scene_id = ?", (row_id,))
+    ctx.library.execute("DELETE FROM scenes WHERE id = ?", (row_id,))
+    if given.get("delete_file"):
+        ctx.library.execute_many("DELETE FROM files WHERE id = ?", files)
+
+
+def _merge(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    """Sources give files, markers and (when asked) history to the destination, and vanish.
+
+    Markers keep their updated_at under the new scene; other relations come from `values` only.
+    """
+    given = args["input"]
+    destination, sources = number(given["destination"]), numbers(given["source"])
+    if destination in sources:
+        raise AnswerError("destination scene cannot be in source list")
+    for one in [destination, *sources]:
+        require(ctx, SCENE, one)
+    library = ctx.library
+    for source in sources:
+        library.execute("UPDATE scene_markers SET scene_id = ? WHERE scene_id = ?", (destination, source))
+        library.execute('UPDATE scenes_files SET "primary" = 0 WHERE scene_id = ?', (source,))
+        library.execute("UPDATE scenes_files SET scene_id = ? WHERE scene_id = ?", (destination, source))
+        if given.get("play_history"):
+            library.execute("UPDATE scenes_view_dates SET scene_id = ? WHERE scene_id = ?", (destination, source))
+        if given.get("o_history"):
+            library.execute("UPDATE scenes_o_dates SET scene_id = ? WHERE scene_id = ?", (destination, source))
+    if not library.scalar('SELECT 1 FROM scenes_files WHERE scene_id = ? AND "primary" = 1', (destination,)):
+        library.execute(
+            'UPDATE scenes_files SET "primary" = 1 WHERE scene_id = ? AND file_id ='
+            " (SELECT MIN(file_id) FROM scenes_files WHERE scene_id = ?)",
+            (destination, destination),
+        )
+    for source in sources:
+        destroy_scene(ctx, source, {})
+    apply_input(ctx, SCENE, destination, given.get("values") or {})
+    touch(ctx, "scenes", destination)
+    return fresh(ctx, "Scene", destination)
+
+
+def _assign_file(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    scene, file_id = number(args["input"]["scene_id"]), number(args["input"]["file_id"])
+    require(ctx, SCENE, scene)
+    owner = ctx.library.tuples('SELECT scene_id, "primary" FROM scenes_files WHERE file_id = ?', (file_id,))
+    if owner and owner[0][1]:
+        raise AnswerError("cannot reassign primary file")
+    ctx.library.execute("DELETE FROM scenes_files WHERE file_id = ?", (file_id,))
+    _attach(ctx, scene, file_id, primary=not _has_files(ctx, scene))
+    return True
+
+
+def _screenshot(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    scene = number(args["id"])
+    require(ctx, SCENE, scene)
+    touch(ctx, "scenes", scene)
+    return ""
+
+
+MUTATIONS: dict[str, Mutation] = {
+    "sceneCreate": _create,
+    "sceneUpdate": updates(SCENE, _check),
+    "scenesUpdate": updates_list(SCENE, _check),
+    "bulkSceneUpdate": updates_bulk(SCENE, _check),
+    "sceneDestroy": destroys(SCENE, destroy_scene),
+    "scenesDestroy": destroys(SCENE, destroy_scene),
+    "sceneMerge": _merge,
+    "sceneAssignFile": _assign_file,
+    "sceneGenerateScreenshot": _screenshot,
+}

@@ -1,0 +1,148 @@
+"""A simulated Stash server.
+
+Here: the object that tests and the command use: in process, as an ASGI application, or over a socket.
+Not here: HTTP rules (http), GraphQL (engine), the library's content (generate, library).
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import uvicorn
+from starlette.applications import Starlette
+
+from stash_pipeline.simulator import releases
+from stash_pipeline.simulator.context import RequestContext
+from stash_pipeline.simulator.engine import Engine
+from stash_pipeline.simulator.faults import Faults
+from stash_pipeline.simulator.http import build_app
+from stash_pipeline.simulator.library import Library
+
+
+def _real_clock() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def known_releases() -> list[str]:
+    """The releases that can be simulated, oldest first."""
+    return releases.known_releases()
+
+
+def find_zone(name: str) -> ZoneInfo:
+    """The time zone of this name; ValueError when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"Unknown time zone {name!r}; give a name such as Europe/Paris or UTC.") from None
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that answers on a port until its context ends."""
+
+    url: str
+    stash: "SimulatedStash"
+
+
+class SimulatedStash:
+    """A Stash server of a release, over a library.
+
+    `clock` gives the present moment (with a zone) and may be driven by a test; `latency` is waited
+    before every answer, in seconds; `faults` says what goes wrong with requests that come by HTTP. The
+    attributes may be changed while the server runs.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        *,
+        release: str = "v0.30.1",
+        timezone: str = "Europe/Paris",
+        api_key: str | None = None,
+        clock: Callable[[], datetime] | None = None,
+        latency: float = 0.0,
+        faults: Faults | None = None,
+    ) -> None:
+        self.library = library
+        self.release = releases.find_release(release)
+        self.zone = find_zone(timezone)
+        self.api_key = api_key
+        self.clock: Callable[[], datetime] = clock or _real_clock
+        self.latency = latency
+        self.faults = faults
+        self.engine = Engine(self.release)
+        self._app: Starlette | None = None
+
+    def context(self, base_url: str = "http://localhost:9999") -> RequestContext:
+        """The context of one request to this server."""
+        return RequestContext(self.library, self.release, self.zone, self.clock, base_url, self.api_key)
+
+    def execute(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        operation_name: str | None = None,
+        base_url: str = "http://localhost:9999",
+    ) -> dict[str, Any]:
+        """Answer a GraphQL request in process, without HTTP and without a key."""
+        return self.engine.answer(self.context(base_url), query, variables, operation_name).body
+
+    @property
+    def app(self) -> Starlette:
+        """This server as an ASGI application."""
+        if self._app is None:
+            self._app = build_app(self)
+        return self._app
+
+    def _uvicorn(self) -> uvicorn.Server:
+        config = uvicorn.Config(
+            self.app, log_level="error", access_log=False, lifespan="off", server_header=False, ws="none"
+        )
+        return uvicorn.Server(config)
+
+    def serve(self, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], None] | None = None) -> None:
+        """Serve until interrupted; `ready` is called with the address once the port is bound."""
+        listener = _bind(host, port)
+        try:
+            if ready:
+                ready(f"http://{host}:{listener.getsockname()[1]}")
+            self._uvicorn().run(sockets=[listener])
+        finally:
+            listener.close()
+
+    @contextmanager
+    def running(self, port: int = 0) -> Iterator[RunningServer]:
+        """Serve from a thread, on a free port of this machine, while the context lasts."""
+        listener = _bind("127.0.0.1", port)
+        server = self._uvicorn()
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="simulated-stash", daemon=True
+        )
+        thread.start()
+        try:
+            while not server.started and thread.is_alive():
+                time.sleep(0.005)
+            yield RunningServer(f"http://127.0.0.1:{listener.getsockname()[1]}", self)
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
+            listener.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener

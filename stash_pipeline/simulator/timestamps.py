@@ -1,0 +1,37 @@
+"""Timestamps as stored and as answered.
+
+Here: turning what a database holds into RFC 3339. Not here: the clock (context).
+"""
+
+import re
+from datetime import datetime
+from functools import lru_cache
+
+_RFC3339 = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?$")
+
+
+@lru_cache(maxsize=200_000)
+def rfc3339(stored: str) -> str:
+    """A stored timestamp as it is answered: its own offset is kept, a blank separator is not."""
+    if len(stored) > 10 and stored[10] == " ":
+        stored = stored[:10] + "T" + stored[11:]
+    return stored[:-6] + "Z" if stored.endswith("+00:00") else stored
+
+
+def parse_moment(text: str) -> datetime:
+    """The moment of an RFC 3339 text with any number of fraction digits; without an offset it is UTC.
+
+    ValueError when it is none. datetime.fromisoformat alone reads fewer forms on older Pythons.
+    """
+    match = _RFC3339.match(rfc3339(text))
+    if match is None:
+        raise ValueError(f"{text!r} is not a timestamp")
+    whole, fraction, offset = match.groups()
+    moment = datetime.fromisoformat(whole + (offset.replace("Z", "+00:00") if offset else "+00:00"))
+    return moment.replace(microsecond=int(f"{fraction or '0':0<6.6}"))
+
+
+@lru_cache(maxsize=200_000)
+def unix_seconds(stored: str) -> int:
+    """Seconds since 1970 of a stored timestamp; image addresses carry them."""
+    return int(parse_moment(stored).replace(microsecond=0).timestamp())
