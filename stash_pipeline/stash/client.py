@@ -1,0 +1,337 @@
+"""The HTTP side of a Stash server: one client per instance, the key in a header and nowhere else.
+
+Retries cover what may pass by itself: connection errors, 5xx, an answer that is no JSON, a locked database. What
+the server refuses (4xx, an invalid document) is raised at once.
+"""
+
+import json
+import logging
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+import stamina
+
+from stash_pipeline.stash.errors import (
+    StashBadAnswer,
+    StashError,
+    StashHTTPError,
+    StashNotReady,
+    StashQueryError,
+    StashUnreachable,
+)
+from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
+
+OLDEST = (0, 20)
+KEY_CHARACTERS = re.compile(r"[\x21-\x7e]+\Z")
+
+log = logging.getLogger(__name__)
+
+
+def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    log.info("Asking again in %.1f s (%s).", details.wait_for, details.caused_by)
+
+
+# stamina's own hook prints to standard output where structlog is installed, and Dagster installs it
+stamina.instrumentation.set_on_retry_hooks([_log_retry])
+# its debugging lines hold the headers of answers, and a proxy may echo the key in those
+logging.getLogger("httpcore").setLevel(logging.INFO)
+
+
+def graphql_url(url: str) -> str:
+    """The GraphQL endpoint for what a person types: with or without ``/graphql`` and a trailing slash.
+
+    Raises:
+        StashError: if it is not an http or https URL with a host.
+    """
+    text = url.strip().rstrip("/")
+    # what was typed is not repeated: it may hold a key
+    wrong = StashError("That is not the URL of a Stash server; write it as http://localhost:9999.")
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - raises for a port that is no number
+    except ValueError:
+        raise wrong from None
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise StashError("The URL must not carry a user, a password or a key; give the API key on its own.")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise wrong
+    return text if text.endswith("/graphql") else text + "/graphql"
+
+
+def server_key(url: str) -> tuple[str, str, int, str]:
+    """What two spellings of one address have in common: scheme, host, port and path."""
+    parts = urlsplit(graphql_url(url))
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, (parts.hostname or "").rstrip("."), port, parts.path
+
+
+def trust(ca_file: str | Path) -> ssl.SSLContext:
+    """A TLS context that trusts the authorities in a PEM file, and no others.
+
+    Raises:
+        StashError: if the file is not there, cannot be read or holds no certificate.
+    """
+    path = Path(ca_file)
+    try:
+        text = path.read_text("ascii", "replace")
+    except FileNotFoundError:
+        raise StashError(f"The CA file {path} does not exist.") from None
+    except OSError as error:
+        raise StashError(f"The CA file {path} cannot be read: {error.strerror}.") from None
+    wrong = StashError(f"The CA file {path} holds no certificate that can be used; it must be PEM text.")
+    # without any text, the context would trust the system's authorities instead
+    if "BEGIN CERTIFICATE" not in text:
+        raise wrong
+    try:
+        return ssl.create_default_context(cadata=text)
+    except (ssl.SSLError, ValueError):
+        raise wrong from None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The ``data`` of an answer, and what it cost."""
+
+    data: dict[str, Any]
+    size: int
+    seconds: float
+    body: bytes
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """Who answers: release as the server spells it, schema version of its database, path of the database."""
+
+    version: str
+    database_schema: int | None
+    database_path: str | None
+
+
+class StashClient:
+    """Talks GraphQL to one Stash server.
+
+    Args:
+        url: the server's URL.
+        api_key: sent as header ``ApiKey``; without one no header is sent (a server without credentials
+            refuses any key).
+        timeout: seconds for an answer. connect_timeout: seconds for a connection.
+        attempts: how often a request is tried before it is given up.
+        ca_file: PEM file of the authority that signed the server's certificate; it alone is trusted then.
+        transport: for tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        *,
+        timeout: float = 60.0,
+        connect_timeout: float = 5.0,
+        attempts: int = 5,
+        connections: int = 2,
+        ca_file: str | Path | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = graphql_url(url)
+        self.prefix = urlsplit(self.url).path.removesuffix("/graphql")
+        self.attempts = attempts
+        if api_key and not KEY_CHARACTERS.match(api_key):
+            # the library's own error would print it
+            raise StashError("The API key holds spaces or characters that no API key has; copy it from Stash again.")
+        self._api_key = api_key
+        # without this Accept, releases from v0.29 on send another content type and do not compress it
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if api_key:
+            headers["ApiKey"] = api_key
+        self._http = httpx.Client(
+            headers=headers,
+            timeout=httpx.Timeout(timeout, connect=connect_timeout),
+            limits=httpx.Limits(max_connections=max(connections, 1)),
+            follow_redirects=False,
+            verify=trust(ca_file) if ca_file else True,
+            transport=transport,
+        )
+
+    def __enter__(self) -> "StashClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "query") -> Answer:
+        """Sends a query, with retries.
+
+        Args:
+            document: GraphQL text. variables: its variables. name: how errors call it.
+
+        Raises:
+            StashError: one of its kinds; the message never holds the key.
+        """
+        payload = orjson.dumps({"query": document, "variables": variables or {}})
+        for attempt in self._attempts():
+            with attempt:
+                return self._once(payload, name)
+        raise AssertionError("unreachable")
+
+    def _attempts(self) -> Iterator[Any]:
+        return iter(
+            stamina.retry_context(on=_may_pass, attempts=self.attempts, timeout=None, wait_initial=0.3, wait_max=15.0)
+        )
+
+    def _once(self, payload: bytes, name: str) -> Answer:
+        try:
+            return self._ask(payload, name)
+        except StashQueryError as error:
+            if self._api_key:
+                error.messages = [self._safe(message) for message in error.messages]
+                error.args = (self._safe(str(error)),)
+            raise
+        except StashError as error:
+            # a proxy may echo the request's headers
+            error.args = (self._safe(str(error)),)
+            raise
+
+    def _safe(self, text: str) -> str:
+        return text.replace(self._api_key, "***") if self._api_key else text
+
+    def _ask(self, payload: bytes, name: str) -> Answer:
+        started = time.perf_counter()
+        try:
+            response = self._http.post(self.url, content=payload)
+        except httpx.TimeoutException as error:
+            raise StashUnreachable(f"{self.url} did not answer in time ({type(error).__name__}).", "timeout") from None
+        except httpx.TransportError as error:
+            raise _unreachable(self.url, error) from None
+        except httpx.HTTPError as error:
+            raise StashBadAnswer(f"{self.url} sent an answer that cannot be decoded ({error}).") from None
+        seconds = time.perf_counter() - started
+        body = response.content
+        status = response.status_code
+        if status in (401, 403):
+            raise StashHTTPError(
+                status,
+                f"{self.url} answered {status}: the API key is missing, wrong, or sent to a server "
+                "that has no credentials set.",
+            )
+        if response.is_redirect:
+            sentence = f"{self.url} redirects; give the URL that answers, or the API key."
+            raise StashHTTPError(status, sentence, response.headers.get("location"))
+        if status >= 500:
+            raise StashHTTPError(status, f"{self.url} answered {status}: {_beginning(body)}")
+        if status >= 400 and "json" not in response.headers.get("content-type", ""):
+            raise StashHTTPError(status, f"{self.url} answered {status}: {_beginning(body)}. Is it a Stash server?")
+        answer = _parsed(body, self.url)
+        if answer.get("errors"):
+            raise StashQueryError(name, _errors(answer["errors"]))
+        if status >= 400:
+            raise StashHTTPError(status, f"{self.url} answered {status}.")
+        data = answer.get("data")
+        if not isinstance(data, dict):
+            raise StashBadAnswer(f"{self.url} answered {name} without data.")
+        return Answer(data, len(body), seconds, body)
+
+    def introspect(self) -> ServerSchema:
+        """The server's schema, by its own introspection."""
+        return ServerSchema(self.execute(INTROSPECTION, name="introspection").data)
+
+    def server_info(self) -> ServerInfo:
+        """Release and database of the server.
+
+        Raises:
+            StashNotReady: if set-up or a migration is pending. StashError: if the release is too old.
+        """
+        data = self.execute(
+            "{version{version} systemStatus{status databaseSchema appSchema databasePath}}", name="systemStatus"
+        ).data
+        status = data["systemStatus"]
+        if status["status"] == "SETUP":
+            raise StashNotReady(f"{self.url} is not set up yet; open it in a browser and finish its set-up.")
+        if status["status"] == "NEEDS_MIGRATION":
+            raise StashNotReady(f"{self.url} waits for a database migration; open it in a browser and let it migrate.")
+        version = str((data.get("version") or {}).get("version") or "")
+        numbers = release_numbers(version)
+        if numbers and numbers[:2] < OLDEST:
+            raise StashError(f"{self.url} runs {version}; releases before v0.20 are not supported.")
+        return ServerInfo(version, status.get("databaseSchema"), status.get("databasePath"))
+
+
+def release_numbers(version: str) -> tuple[int, ...]:
+    """``v0.27.2-3-gabc`` → (0, 27, 2); empty if there is no number in it."""
+    head = version.strip().lstrip("v").split("-")[0].split("+")[0]
+    parts = head.split(".")
+    return tuple(int(p) for p in parts) if all(p.isdecimal() and len(p) < 10 for p in parts) else ()
+
+
+def _beginning(body: bytes) -> str:
+    return body[:200].decode("utf-8", "replace").strip()
+
+
+def _errors(errors: Any) -> list[dict[str, Any]]:
+    """GraphQL's list of errors; a proxy's text is made one."""
+    listed = errors if isinstance(errors, list) else [errors]
+    return [error if isinstance(error, dict) else {"message": str(error)} for error in listed]
+
+
+def _loads(body: bytes) -> Any:
+    """JSON, also where a server passed on a file name's bytes that are not UTF-8, or half a surrogate pair."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = json.loads(body.decode("utf-8", "replace"))
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _parsed(body: bytes, url: str) -> dict[str, Any]:
+    try:
+        answer = _loads(body)
+    except ValueError:
+        raise StashBadAnswer(
+            f"{url} answered something that is not JSON: {_beginning(body)[:80]!r}. Is it a Stash server?"
+        ) from None
+    if not isinstance(answer, dict) or not ({"data", "errors"} & answer.keys()):
+        raise StashBadAnswer(f"{url} answered JSON that is not GraphQL's. Is it a Stash server?")
+    return answer
+
+
+def _unreachable(url: str, error: httpx.TransportError) -> StashUnreachable:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            detail = getattr(cause, "verify_message", None) or cause.reason
+            return StashUnreachable(f"{url}: the TLS connection failed ({detail}).", "tls")
+        if isinstance(cause, socket.gaierror):
+            return StashUnreachable(f"The host name of {url} is not known.", "name")
+        cause = cause.__cause__ or cause.__context__
+    text = str(error)
+    if "Name or service not known" in text or "nodename nor servname" in text or "name resolution" in text:
+        return StashUnreachable(f"The host name of {url} is not known.", "name")
+    if "refused" in text:
+        return StashUnreachable(f"{url} refuses connections: is Stash running there, on that port?", "refused")
+    return StashUnreachable(f"{url} cannot be reached: {text or type(error).__name__}.")
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, StashHTTPError):
+        # v0.20 says 500 "unauthorized" to a key that it did not ask for
+        return error.status >= 500 and "unauthorized" not in str(error)
+    if isinstance(error, StashQueryError):
+        return not error.validation and any("locked" in message for message in error.messages)
+    if isinstance(error, StashUnreachable):
+        return error.reason not in ("name", "tls")
+    return isinstance(error, StashBadAnswer)

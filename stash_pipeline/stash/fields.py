@@ -1,0 +1,148 @@
+"""The vocabulary of the entity specification: how a field is asked for, and where it lands.
+
+The specification itself is in ``entities.py``; what a given server understands of it is in ``planning.py``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+ScalarType = Literal[
+    "text", "integer", "bigint", "double precision", "boolean", "timestamptz", "partial_date", "path", "jsonb"
+]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One spelling of a field: what to select, and how to read the answer.
+
+    ``selections`` are GraphQL selections, each starting with the field that must exist (``"tags{id}"``).
+    ``read`` gets the values of these fields in order and returns the value for the document; without it
+    the single value is taken as it comes. With ``optional_parts`` the fields that a server lacks are left
+    out (and read as None) instead of ruling this spelling out. ``unless`` names a field that succeeds this
+    one: where the server has it, this spelling is not used.
+    """
+
+    selections: tuple[str, ...]
+    read: Callable[..., Any] | None = None
+    optional_parts: bool = False
+    unless: str | None = None
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A typed column. ``partial_date`` lands in three: the date, its text, its precision."""
+
+    type: ScalarType
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The id of one other object, as column ``<field>_id`` with a foreign key to ``stash.<target>``.
+
+    ``late`` marks the one that closes a circle (files lie in folders, folders in zip files): a first load
+    fills it in when the target is there.
+    """
+
+    target: str
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a join table, read from ``key`` of each record (default: the column's own name)."""
+
+    name: str
+    type: str
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A list that lands in a table of its own, one row per element, owned by the object that has the list.
+
+    Attributes:
+        table: name of the join table in schema ``stash``.
+        columns: the columns beside instance and owner. A single column without ``key`` takes the element
+            itself; several columns take the keys of each element.
+        primary_key: those columns that, with instance and owner, identify a row.
+        target: the kind that ``target_column`` refers to, if any.
+        ordinal: name of a column that gets the element's position (from 0), or None.
+        first: name of a boolean column that is true for the first element, or None.
+        owner_column: the owner's id column; default is the owner's singular name + ``_id``.
+        sort: canonical order does not matter to the server, so the document sorts the list.
+    """
+
+    table: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    target: str | None = None
+    target_column: str | None = None
+    ordinal: str | None = None
+    first: str | None = None
+    owner_column: str | None = None
+    sort: bool = True
+
+
+Form = Scalar | Reference | Joined
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a document: its name there, where it lands, and its spellings, newest first."""
+
+    name: str
+    form: Form
+    sources: tuple[Source, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of object.
+
+    Attributes:
+        name: the kind, which is also the name of the table (``raw.<name>``, ``stash.<name>``).
+        singular: used for id columns of join tables.
+        types: GraphQL type names, newest first.
+        queries: (query field, field of the result that has the list), newest first. An empty result field
+            means that the query returns the list (or the object) itself.
+        filter_argument: the argument that takes the kind's own filter, per query.
+        fields: what is mirrored.
+        ignored: fields that we know and leave out on purpose, with the reason.
+        whole: the query has no paging: one request returns everything there is.
+        single: there is exactly one object, whose id is 1.
+        embedded_in: where the objects are found when the server has no query for them:
+            (kind, field) pairs.
+    """
+
+    name: str
+    singular: str
+    types: tuple[str, ...]
+    queries: tuple[tuple[str, str], ...]
+    filter_arguments: tuple[str, ...]
+    fields: tuple[Field, ...]
+    description: str
+    ignored: dict[str, str]
+    whole: bool = False
+    single: bool = False
+    embedded_in: tuple[str, ...] = ()
+
+    @property
+    def joins(self) -> tuple[tuple[Field, Joined], ...]:
+        """The fields that land in join tables, with their form."""
+        return tuple((field, field.form) for field in self.fields if isinstance(field.form, Joined))
+
+    @property
+    def references(self) -> tuple[tuple[Field, Reference], ...]:
+        """The fields that are a reference to one other object."""
+        return tuple((field, field.form) for field in self.fields if isinstance(field.form, Reference))
+
+    @property
+    def scalars(self) -> tuple[tuple[Field, Scalar], ...]:
+        """The fields that are typed columns."""
+        return tuple((field, field.form) for field in self.fields if isinstance(field.form, Scalar))
+
+    def owner_column(self, joined: Joined) -> str:
+        """Name of the column of ``joined`` that holds this kind's id."""
+        return joined.owner_column or f"{self.singular}_id"

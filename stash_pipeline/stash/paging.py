@@ -1,0 +1,370 @@
+"""How one kind is walked through, from the first object to the last, while the library may change.
+
+* keyset: ``id > last``, sorted by id; nothing that is created or destroyed meanwhile shifts the pages.
+* ids: a complete listing of ids, then the objects by ``ids``; one vanished id fails a whole request, so that a
+  failing batch is split down to the ids that are really gone.
+* offset: releases that can do neither; pages by number, repeated until a listing afterwards agrees.
+* whole: the query has no paging.
+
+A page that fails is read again, then cut down to the object that cannot be read, which is kept in ``unreadable``.
+
+Every walk is a tree of tasks: a task may yield pages and return further tasks. No threads in here.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import stamina
+
+from stash_pipeline.stash.circuit import Asks
+from stash_pipeline.stash.client import Answer
+from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
+from stash_pipeline.stash.planning import Plan
+
+LISTING_SIZE = 5000
+"""Ids per listing request: FindMany in the server grows with the square of the page."""
+
+_PASSES = 5
+_RETRIES = 3
+
+_MOST_UNREADABLE = 50
+_MOST_AT_FIRST = 10
+"""Objects of one kind, and before any of them was read; where more fail it is not the objects that are broken."""
+
+
+@dataclass
+class RawPage:
+    """The objects of one answer, as the server sent them."""
+
+    plan: Plan
+    objects: list[dict[str, Any]]
+    variables: dict[str, Any]
+    answer: Answer
+
+
+Task = Callable[[], Iterator["RawPage | Task"]]
+"""Yields pages, and tasks that may run beside it."""
+
+
+@dataclass
+class Walk:
+    """One complete reading of one kind.
+
+    Attributes:
+        expected: the server's own count at the start, for progress.
+        vanished: ids that a listing had and the server then denied.
+        unreadable: ids of objects that are there and that the server cannot send, each with the server's message.
+    """
+
+    client: Asks
+    plan: Plan
+    page_size: int
+    shards: int = 1
+    expected: int | None = None
+    vanished: set[int] = field(default_factory=set)
+    unreadable: dict[int, str] = field(default_factory=dict)
+    _count: int = 0
+    _newest: int = 0
+    _any_read: bool = False
+    _last_error: StashQueryError | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tasks(self) -> list[Task]:
+        """Where the walk begins."""
+        if self.plan.entity.whole:
+            return [self._whole]
+        if self.plan.id_filter:
+            return [self._keyset_start]
+        if self.plan.ids_argument:
+            return [self._listed]
+        return [self._offset_pass]
+
+    def verify(self) -> None:
+        """Called when all tasks are done.
+
+        Raises:
+            IncompleteListing: if the reading cannot be trusted to be complete.
+            StashQueryError: if there are objects and none of them could be read.
+        """
+        if len(self.unreadable) > 1 and not self._any_read and self._last_error:
+            raise self._last_error
+        if self.vanished:
+            still_there = self.vanished & self._list_ids()
+            if still_there:
+                raise IncompleteListing(
+                    f"{self.plan.query} lists {len(still_there)} ids that it then does not know, for instance "
+                    f"{min(still_there)}; nothing was removed."
+                )
+        if self.plan.id_filter:
+            self._verify_count()
+
+    def _verify_count(self) -> None:
+        """A keyset has read as many objects as there are, but for those that came behind its back, at the end."""
+        there = self._count_objects({})
+        if self._count >= there:
+            return
+        newer = self._count_objects({"id": {"value": self._newest, "modifier": "GREATER_THAN"}})
+        if self._count + newer < there:
+            raise IncompleteListing(
+                f"{self.plan.query} says there are {there} objects and sent {self._count}; nothing was removed."
+            )
+
+    def _count_objects(self, criterion: dict[str, Any]) -> int:
+        variables = {"filter": {"per_page": 0}, "entity_filter": criterion}
+        page = self._page(self.plan.listing_document(filtered=True), variables)
+        return int(page.answer.data[self.plan.query]["count"])
+
+    # --- requests ---------------------------------------------------------------------------------------
+
+    def _page(self, document: str, variables: dict[str, Any]) -> RawPage:
+        # an answer is not one snapshot: what vanished while it was made takes the whole page with it
+        for attempt in stamina.retry_context(
+            on=_worth_another_reading, attempts=_RETRIES, timeout=None, wait_initial=0.2, wait_max=2.0
+        ):
+            with attempt:
+                answer = self.client.execute(document, variables, name=self.plan.query)
+                return RawPage(self.plan, self._objects(answer), variables, answer)
+        raise AssertionError("unreachable")
+
+    def _read(self, page: RawPage) -> RawPage:
+        self._any_read = self._any_read or bool(page.objects)
+        return page
+
+    def _cannot_read(self, identifier: int, error: StashQueryError) -> None:
+        """Notes an object; where many fail, or all, it is no matter of the objects, and ``error`` is raised."""
+        with self._lock:
+            self.unreadable[identifier] = str(error)
+            self._last_error = error
+            too_many = len(self.unreadable) > (_MOST_UNREADABLE if self._any_read else _MOST_AT_FIRST)
+        if too_many:
+            raise error
+
+    def _objects(self, answer: Answer) -> list[dict[str, Any]]:
+        found = answer.data[self.plan.query]
+        if self.plan.result:
+            found = found[self.plan.result]
+        return [found] if self.plan.entity.single else list(found)
+
+    def _whole(self) -> Iterator[RawPage | Task]:
+        page = self._page(self.plan.page_document(), {})
+        self.expected = len(page.objects)
+        yield page
+
+    # --- keyset -----------------------------------------------------------------------------------------
+
+    def _keyset_start(self) -> Iterator[RawPage | Task]:
+        listing = self._page(
+            self.plan.listing_document(), {"filter": {"per_page": 1, "sort": "id", "direction": "DESC"}}
+        )
+        self.expected = int(listing.answer.data[self.plan.query]["count"])
+        newest = int(listing.objects[0]["id"]) if listing.objects else 0
+        shards = self.shards if self.expected > 2 * self.page_size else 1
+        edges = [newest * n // shards for n in range(shards)]
+        for number, start in enumerate(edges):
+            end = edges[number + 1] if number + 1 < len(edges) else None
+            yield self._keyset(start, end)
+
+    def _keyset(self, start: int, end: int | None) -> Task:
+        """Reads ids in (start, end]; without an end, to the newest object of the moment."""
+
+        def run() -> Iterator[RawPage | Task]:
+            last = start
+            document = self.plan.page_document()
+            while True:
+                criterion: dict[str, Any] = {"value": last, "modifier": "GREATER_THAN"}
+                if end is not None:
+                    if last >= end:
+                        return
+                    criterion = {"value": last + 1, "value2": end, "modifier": "BETWEEN"}
+                variables = self._by_id(criterion)
+                try:
+                    page = self._page(document, variables)
+                    whole = True
+                except StashQueryError as error:
+                    if not _may_be_one_object(error):
+                        raise
+                    whole = False
+                    page = self._page(self.plan.listing_document(filtered=True), variables)
+                if page.objects:
+                    newest = int(page.objects[-1]["id"])
+                    if newest <= last:
+                        raise IncompleteListing(f"{self.plan.query} does not sort by id; nothing was removed.")
+                    last = newest
+                    if whole:
+                        self._note(len(page.objects), newest)
+                        yield self._read(page)
+                    else:
+                        yield from self._read_range([int(entry["id"]) for entry in page.objects])
+                else:
+                    # only an empty page is the end: a short one may have been cut on its way
+                    return
+
+        return run
+
+    def _by_id(self, criterion: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "filter": {"per_page": self.page_size, "sort": "id", "direction": "ASC"},
+            "entity_filter": {"id": criterion},
+        }
+
+    def _note(self, objects: int, newest: int) -> None:
+        with self._lock:
+            self._count += objects
+            self._newest = max(self._newest, newest)
+
+    def _read_range(self, ids: list[int]) -> Iterator[RawPage | Task]:
+        """Reads neighbours in the order of ids, a part of a page that failed, without those that cannot be read."""
+        criterion = {"value": ids[0], "value2": ids[-1], "modifier": "BETWEEN"}
+        try:
+            page = self._page(self.plan.page_document(), self._by_id(criterion))
+        except StashQueryError as error:
+            if not _may_be_one_object(error):
+                raise
+            if len(ids) == 1:
+                self._cannot_read(ids[0], error)
+                self._note(1, ids[0])
+                return
+            middle = len(ids) // 2
+            yield from self._read_range(ids[:middle])
+            yield from self._read_range(ids[middle:])
+            return
+        self._note(len(page.objects), ids[-1])
+        yield self._read(page)
+
+    # --- listing, then by ids ---------------------------------------------------------------------------
+
+    def _list_ids(self) -> set[int]:
+        """All ids, checked against the server's count; read again when something moved meanwhile.
+
+        A listing in parts must come out twice the same: one object destroyed and one created between two
+        parts hide a third, and leave the count right.
+        """
+        count = found = 0
+        before: set[int] | None = None
+        for _ in range(_PASSES):
+            ids, count, parts = self._list_once()
+            found = len(ids)
+            if found == count and (parts == 1 or ids == before):
+                return ids
+            before = ids
+        raise IncompleteListing(
+            f"{self.plan.query} says there are {count} objects and lists {found}, and changes every time it is asked; "
+            "nothing was removed. Is something writing to Stash all the time?"
+        )
+
+    def _list_once(self) -> tuple[set[int], int, int]:
+        """(ids, the server's count at the end, number of parts)."""
+        ids: set[int] = set()
+        number = 1
+        while True:
+            page = self._page(
+                self.plan.listing_document(),
+                {"filter": {"per_page": LISTING_SIZE, "page": number, "sort": "id", "direction": "ASC"}},
+            )
+            ids.update(int(entry["id"]) for entry in page.objects)
+            count = int(page.answer.data[self.plan.query]["count"])
+            if len(page.objects) < LISTING_SIZE:
+                return ids, count, number
+            number += 1
+
+    def _listed(self) -> Iterator[RawPage | Task]:
+        ids = sorted(self._list_ids())
+        self.expected = len(ids)
+        for start in range(0, len(ids), self.page_size):
+            yield self._by_ids(ids[start : start + self.page_size])
+
+    def _by_ids(self, ids: list[int]) -> Task:
+        def run() -> Iterator[RawPage | Task]:
+            yield from self._read_ids(ids)
+
+        return run
+
+    def _read_ids(self, ids: list[int]) -> Iterator[RawPage | Task]:
+        variables = {
+            "ids": [str(i) for i in ids],
+            "filter": {"per_page": -1, "sort": "id", "direction": "ASC"},
+        }
+        try:
+            page = self._page(self.plan.ids_document(), variables)
+            if {int(entry["id"]) for entry in page.objects} != set(ids):
+                raise IncompleteListing(
+                    f"{self.plan.query} was asked for {len(ids)} objects by id and sent {len(page.objects)}; "
+                    "nothing was removed."
+                )
+            yield self._read(page)
+        except StashQueryError as error:
+            if not _may_be_one_object(error):
+                raise
+            if len(ids) == 1:
+                if _denied(error):
+                    self.vanished.add(ids[0])
+                else:
+                    self._cannot_read(ids[0], error)
+                return
+            middle = len(ids) // 2
+            yield from self._read_ids(ids[:middle])
+            yield from self._read_ids(ids[middle:])
+
+    # --- offset -----------------------------------------------------------------------------------------
+
+    def _offset_pass(self) -> Iterator[RawPage | Task]:
+        for _ in range(_PASSES):
+            before = self._list_ids()
+            self.expected = len(before)
+            self.unreadable.clear()
+            read: set[int] = set()
+            number = 1
+            while True:
+                there = 0
+                for page in self._offset_page(self.page_size, number):
+                    if isinstance(page, RawPage):
+                        ids = {int(entry["id"]) for entry in page.objects}
+                        yield self._read(page)
+                    else:
+                        ids = {page}
+                    there += len(ids)
+                    read |= ids
+                if there < self.page_size:
+                    break
+                number += 1
+            if before == read and self._list_ids() == read:
+                return
+        raise IncompleteListing(
+            f"{self.plan.query} changed while it was read, {_PASSES} times in a row; nothing was removed."
+        )
+
+    def _offset_page(self, size: int, number: int) -> Iterator[RawPage | int]:
+        """A page, or the parts of it that can be read, and the ids of what cannot."""
+        variables = {"filter": {"per_page": size, "page": number, "sort": "id", "direction": "ASC"}}
+        try:
+            yield self._page(self.plan.page_document(), variables)
+            return
+        except StashQueryError as error:
+            if not _may_be_one_object(error):
+                raise
+            if size == 1:
+                for entry in self._page(self.plan.listing_document(), variables).objects:
+                    identifier = int(entry["id"])
+                    self._cannot_read(identifier, error)
+                    yield identifier
+                return
+        # pages can only be cut into equal parts
+        parts = next(n for n in range(2, size + 1) if size % n == 0)
+        for part in range(parts):
+            yield from self._offset_page(size // parts, (number - 1) * parts + part + 1)
+
+
+def _may_be_one_object(error: StashQueryError) -> bool:
+    """Whether smaller pages may go well: not where the document is refused, or the whole database is busy."""
+    return not error.validation and not error.locked
+
+
+def _denied(error: StashQueryError) -> bool:
+    """Whether an object that was asked for by its id is gone, not something that belongs to it."""
+    return not error.vanished and any("not found" in message for message in error.messages)
+
+
+def _worth_another_reading(error: Exception) -> bool:
+    return isinstance(error, StashQueryError) and _may_be_one_object(error) and not _denied(error)

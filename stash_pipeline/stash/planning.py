@@ -1,0 +1,185 @@
+"""What to ask a given server for: the entity specification, cut to what its introspection shows.
+
+A field is asked for under the newest spelling that the server has. What is wanted and lacking is kept in the
+plan, and so is what the server has and no specification knows.
+"""
+
+from dataclasses import dataclass, field
+
+from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES
+from stash_pipeline.stash.fields import Entity, Field, Source
+from stash_pipeline.stash.schema import ServerSchema
+from stash_pipeline.stash.selection import Tree, cut, merge, parse, render
+
+
+@dataclass(frozen=True)
+class PlannedField:
+    """A field of the document, and the spelling under which this server has it."""
+
+    field: Field
+    source: Source
+    trees: tuple[Tree | None, ...]
+    """One cut tree per selection of the source; None for an optional part that the server lacks."""
+
+
+@dataclass
+class Plan:
+    """How one kind is read from one server.
+
+    Attributes:
+        query: the query field, ``""`` when the kind is only found embedded in others.
+        result: the field of the query's result that has the list, ``""`` when the result is the list itself.
+        filter_argument: name of the kind's own filter argument, and its type, if there is one.
+        id_filter: the kind's filter knows ``id`` (keyset paging is possible).
+        ids_argument: the query takes ``ids: [ID!]``.
+        lacking: fields of the specification that the server does not have.
+        unknown: fields of the server that no specification knows.
+    """
+
+    entity: Entity
+    type_name: str
+    query: str
+    result: str
+    filter_argument: str = ""
+    filter_type: str = ""
+    id_filter: bool = False
+    ids_argument: bool = False
+    tree: Tree = field(default_factory=dict)
+    fields: list[PlannedField] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    carries_files: bool = False
+
+    def page_document(self) -> str:
+        """The query for a page, by ``$filter`` and, where it exists, the kind's own ``$entity_filter``."""
+        if self.entity.whole:
+            return f"query Mirror {{\n  {self.query} {{\n{render(self.tree)}\n  }}\n}}\n"
+        declared, passed = "$filter: FindFilterType", "filter: $filter"
+        if self.filter_argument:
+            declared += f", $entity_filter: {self.filter_type}"
+            passed += f", {self.filter_argument}: $entity_filter"
+        return self._document(declared, passed, self.tree)
+
+    def ids_document(self) -> str:
+        """The query for objects by ``$ids``; asks for no count."""
+        declared = "$ids: [ID!], $filter: FindFilterType"
+        return self._document(declared, "ids: $ids, filter: $filter", self.tree)
+
+    def listing_document(self, *, filtered: bool = False) -> str:
+        """The query for a page of nothing but ids, with the server's count; ``filtered`` takes ``$entity_filter``."""
+        declared, passed = "$filter: FindFilterType", "filter: $filter"
+        if filtered:
+            declared += f", $entity_filter: {self.filter_type}"
+            passed += f", {self.filter_argument}: $entity_filter"
+        return self._document(declared, passed, {"id": {}}, count=True)
+
+    def _document(self, declared: str, passed: str, tree: Tree, *, count: bool = False) -> str:
+        body = ("    count\n" if count else "") + f"    {self.result} {{\n{render(tree, 3)}\n    }}"
+        return f"query Mirror({declared}) {{\n  {self.query}({passed}) {{\n{body}\n  }}\n}}\n"
+
+
+def plan_entity(entity: Entity, schema: ServerSchema, *, embedded_files: bool) -> Plan:
+    """Cuts one entity's specification to what ``schema`` has.
+
+    Args:
+        entity: the kind.
+        schema: the server's introspection.
+        embedded_files: files have no query of their own, so that scenes, images and galleries carry them.
+    """
+    query = result = type_name = filter_argument = filter_type = ""
+    id_filter = ids_argument = False
+    for number, (name, result_field) in enumerate(entity.queries):
+        info = schema.query(name)
+        if info is None:
+            continue
+        query, result = name, result_field
+        type_name = schema.fields(info.type_name)[result].type_name if result else info.type_name
+        if entity.filter_arguments:
+            candidate = entity.filter_arguments[number]
+            if candidate in info.arguments:
+                filter_argument, filter_type = candidate, info.arguments[candidate]
+                id_filter = schema.input_has(filter_type.rstrip("!"), "id")
+        ids_argument = info.arguments.get("ids") == "[ID!]"
+        break
+    else:
+        type_name = next((t for t in entity.types if t in schema.types), entity.types[0])
+    plan = Plan(entity, type_name, query, result, filter_argument, filter_type, id_filter, ids_argument)
+    if not query and not entity.embedded_in:
+        plan.lacking.append(entity.name)
+        return plan
+    _choose_spellings(plan, schema)
+    if embedded_files and entity.name in EMBEDDED_SELECTIONS:
+        _carry_files(plan, schema)
+    if not entity.single:
+        plan.tree = {"id": {}, **plan.tree}
+    _note_unknown(plan, schema)
+    return plan
+
+
+def _choose_spellings(plan: Plan, schema: ServerSchema) -> None:
+    members = schema.types[plan.type_name].members if plan.type_name in schema.types else ()
+    for wanted in plan.entity.fields:
+        for source in wanted.sources:
+            if source.unless in schema.fields(plan.type_name):
+                # not lacking: the server has what came after it
+                break
+            trees = [
+                _cut_for(parse(selection), schema, plan.type_name, members, plan.lacking, plan.entity.name)
+                for selection in source.selections
+            ]
+            if trees[0] is None or (None in trees and not source.optional_parts):
+                continue
+            for tree in trees:
+                if tree is not None:
+                    merge(plan.tree, tree)
+            plan.fields.append(PlannedField(wanted, source, tuple(trees)))
+            break
+        else:
+            plan.lacking.append(f"{plan.entity.name}.{wanted.name}")
+
+
+def _cut_for(
+    tree: Tree, schema: ServerSchema, type_name: str, members: tuple[str, ...], lacking: list[str], where: str
+) -> Tree | None:
+    """``tree`` on an object type, or on the members of an interface that have it; None where nothing has it."""
+    root = next(iter(tree))
+    if root == "__typename":
+        return tree
+    missing: list[str] = []
+    if root in schema.fields(type_name):
+        result = cut(tree, schema, type_name, where, missing)
+        if not result:
+            return None
+        lacking.extend(missing)
+        return result
+    fragments = {
+        f"...{member}": cut(tree, schema, member, where, missing) for member in members if root in schema.fields(member)
+    }
+    return fragments or None
+
+
+def _carry_files(plan: Plan, schema: ServerSchema) -> None:
+    for source in EMBEDDED_SELECTIONS[plan.entity.name]:
+        trees = [parse(selection) for selection in source.selections]
+        if next(iter(trees[0])) in schema.fields(plan.type_name):
+            for tree in trees:
+                merge(plan.tree, cut(tree, schema, plan.type_name, plan.entity.name, plan.lacking))
+            plan.carries_files = True
+            return
+
+
+def _note_unknown(plan: Plan, schema: ServerSchema) -> None:
+    if plan.entity.single:
+        return
+    selections = [s for wanted in plan.entity.fields for source in wanted.sources for s in source.selections]
+    spelled = {"id"}.union(*(parse(selection) for selection in selections))
+    for name, info in schema.fields(plan.type_name).items():
+        known = name in spelled or name in plan.entity.ignored or name.endswith("_count")
+        if not known and not info.deprecated:
+            plan.unknown.append(f"{plan.entity.name}.{name}")
+
+
+def plan_library(schema: ServerSchema) -> dict[str, Plan]:
+    """The plan of every kind, for one server."""
+    embedded = schema.query("findFiles") is None
+    return {entity.name: plan_entity(entity, schema, embedded_files=embedded) for entity in ENTITIES}

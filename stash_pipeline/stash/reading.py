@@ -1,0 +1,313 @@
+"""Reads whole kinds from one server, a few requests in flight, while the caller works on what has arrived.
+
+Threads wait for the server and decode; the caller iterates. Which request comes next is said in ``paging.py``,
+what a document is in ``documents.py``.
+"""
+
+import hashlib
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from stash_pipeline.stash.circuit import Circuit, GuardedClient
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.documents import Document, DocumentReader, as_id, finish
+from stash_pipeline.stash.documents import Unreadable as UnreadableValue
+from stash_pipeline.stash.entities import EMBEDDED_FILE_TYPES
+from stash_pipeline.stash.errors import StashBadAnswer
+from stash_pipeline.stash.paging import RawPage, Task, Walk
+from stash_pipeline.stash.planning import Plan
+
+
+@dataclass
+class Page:
+    """What one answer brought: documents by kind (files may be embedded in others), and the answer's facts."""
+
+    entity: str
+    documents: dict[str, list[Document]]
+    variables: dict[str, Any]
+    size: int
+    seconds: float
+    hash: bytes
+    objects: int
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The server's own count of a kind, known when its walk begins."""
+
+    entity: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Complete:
+    """Everything of these kinds was read, and the reading agrees with the server's count."""
+
+    entity: str
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An object is there and cannot be read; comes before the ``Complete`` of its kind, and is no tombstone.
+
+    Without an id: objects of this kind are found inside others that could not be read. The kind is then never
+    ``Complete``.
+    """
+
+    entity: str
+    id: int | None
+    message: str
+
+
+Event = Page | Expected | Unreadable | Complete
+
+
+@dataclass
+class _Progress:
+    walk: Walk
+    open_tasks: int = 0
+    announced: bool = False
+    failed: bool = False
+
+
+@dataclass
+class Readers:
+    """The document readers of one server, and what is collected over the pages of several kinds."""
+
+    plans: dict[str, Plan]
+    prefix: str
+    folder_paths: dict[int, str] = field(default_factory=dict)
+    folders: dict[int, Document] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._readers = {name: DocumentReader(plan, self.prefix) for name, plan in self.plans.items()}
+        self._lock = threading.Lock()
+
+    @property
+    def files_are_embedded(self) -> bool:
+        """The server has no query for files: they come with scenes, images and galleries."""
+        return not self.plans["files"].query
+
+    def page(self, raw: RawPage) -> Page:
+        """The documents of one answer."""
+        name = raw.plan.entity.name
+        reader = self._readers[name]
+        documents: dict[str, list[Document]] = {name: []}
+        for value in raw.objects:
+            try:
+                documents[name].append(reader.read(value))
+            except UnreadableValue:
+                raise StashBadAnswer(f"{raw.plan.query} sent an object without a usable id.") from None
+            if raw.plan.carries_files:
+                self._embedded(name, value, documents)
+        return Page(
+            name,
+            documents,
+            raw.variables,
+            raw.answer.size,
+            raw.answer.seconds,
+            hashlib.blake2b(raw.answer.body, digest_size=16).digest(),
+            len(raw.objects),
+        )
+
+    def _embedded(self, owner: str, value: dict[str, Any], documents: dict[str, list[Document]]) -> None:
+        """Files and folders that releases before v0.29 only show inside their owners."""
+        reader = self._readers["files"]
+        for entry in value.get("visual_files") or value.get("files") or []:
+            kind = entry.get("__typename") or EMBEDDED_FILE_TYPES[owner]
+            document = reader.read(entry, {"type": kind})
+            documents.setdefault("files", []).append(document)
+            path, basename = entry.get("path") or "", entry.get("basename") or ""
+            if entry.get("parent_folder_id") and path.endswith(basename):
+                # a file's path is its folder's path, a separator and its own name
+                with self._lock:
+                    self.folder_paths[as_id(entry["parent_folder_id"])] = path[: -len(basename)][:-1] or path[:1]
+        if value.get("folder"):
+            folder = self._readers["folders"].read(value["folder"])
+            with self._lock:
+                self.folders[folder.id] = folder
+
+    def collected_folders(self) -> list[Document]:
+        """The folders seen so far: those of galleries whole, the others by id and path."""
+        known = dict(self.folders)
+        for identifier, path in self.folder_paths.items():
+            if identifier not in known:
+                known[identifier] = finish({"id": identifier, "path": path}, identifier)
+        return [known[identifier] for identifier in sorted(known)]
+
+
+_END = object()
+
+
+def read_library(
+    client: StashClient, plans: dict[str, Plan], entities: list[str], *, page_size: int, in_flight: int = 2
+) -> Iterator[Event]:
+    """Reads the kinds named, completely.
+
+    Args:
+        client: the server. plans: of all kinds. entities: names of the kinds to read, in order.
+        page_size: objects per request. in_flight: requests at once.
+
+    Yields:
+        per kind its expected count, its pages, what cannot be read, and at last that it is complete. Kinds that
+        the server only shows embedded in others are complete when all of those are.
+
+    Raises:
+        StashError: the first that any request met; what was yielded before stays good.
+    """
+    reading = _Reading(client, plans, entities, page_size, in_flight)
+    try:
+        yield from reading.run()
+    finally:
+        reading.stop.set()
+
+
+class _Reading:
+    def __init__(
+        self, client: StashClient, plans: dict[str, Plan], entities: list[str], page_size: int, in_flight: int
+    ) -> None:
+        self.readers = Readers(plans, client.prefix)
+        self.in_flight = max(1, in_flight)
+        self.stop = threading.Event()
+        self.out: queue.Queue[Any] = queue.Queue(maxsize=2 * self.in_flight + 2)
+        self.changed = threading.Condition()
+        self.todo: deque[tuple[str, Task]] = deque()
+        self.active = 0
+        self.walks: dict[str, _Progress] = {}
+        guarded = GuardedClient(client, Circuit())
+        wanted = [name for name in entities if plans[name].query]
+        self.embedded = [name for name in entities if not plans[name].query and plans[name].entity.embedded_in]
+        for name in self.embedded:
+            # what carries the files is read as well, or they could not be complete
+            wanted += [owner for owner in plans[name].entity.embedded_in if owner not in wanted]
+        for name in wanted:
+            walk = Walk(guarded, plans[name], page_size, shards=self.in_flight)
+            tasks = walk.tasks()
+            self.walks[name] = _Progress(walk, open_tasks=len(tasks))
+            self.todo.extend((name, task) for task in tasks)
+        self.unfinished = set(self.walks)
+
+    def run(self) -> Iterator[Event]:
+        threads = [
+            threading.Thread(target=self._work, name=f"stash-reader-{n}", daemon=True) for n in range(self.in_flight)
+        ]
+        for thread in threads:
+            thread.start()
+        ended = 0
+        while ended < len(threads):
+            event = self.out.get()
+            if event is _END:
+                ended += 1
+            elif isinstance(event, BaseException):
+                self.stop.set()
+                raise event
+            else:
+                yield event
+        if self.embedded and not self.unfinished:
+            if "folders" in self.embedded:
+                yield self._folders_page()
+            lost = [
+                f"{name} {identifier}"
+                for name, progress in self.walks.items()
+                if progress.walk.plan.carries_files
+                for identifier in sorted(progress.walk.unreadable)
+            ]
+            for name in self.embedded:
+                if lost:
+                    where = ", ".join(lost[:10]) + (", …" if len(lost) > 10 else "")
+                    yield Unreadable(name, None, f"{name} are found inside {where}, which could not be read.")
+                else:
+                    yield Complete(name)
+
+    def _folders_page(self) -> Page:
+        documents = self.readers.collected_folders()
+        joined = orjson.dumps([document.hash.hex() for document in documents])
+        digest = hashlib.blake2b(joined, digest_size=16).digest()
+        return Page("folders", {"folders": documents}, {}, 0, 0.0, digest, len(documents))
+
+    # --- threads ----------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            while (item := self._next()) is not None:
+                self._run_task(*item)
+        except BaseException as error:
+            self._emit(error)
+        finally:
+            with self.changed:
+                self.changed.notify_all()
+            self._emit(_END)
+
+    def _next(self) -> tuple[str, Task] | None:
+        with self.changed:
+            while not self.todo and self.active and not self.stop.is_set():
+                self.changed.wait(0.5)
+            if not self.todo or self.stop.is_set():
+                return None
+            self.active += 1
+            return self.todo.popleft()
+
+    def _run_task(self, name: str, task: Task) -> None:
+        progress = self.walks[name]
+        try:
+            for found in task():
+                if self.stop.is_set():
+                    return
+                if isinstance(found, RawPage):
+                    self._announce(name, progress)
+                    self._emit(self.readers.page(found))
+                else:
+                    with self.changed:
+                        progress.open_tasks += 1
+                        self._insert(name, found)
+                        self.changed.notify()
+            self._announce(name, progress)
+        except BaseException:
+            progress.failed = True
+            raise
+        finally:
+            with self.changed:
+                self.active -= 1
+                progress.open_tasks -= 1
+                last = progress.open_tasks == 0
+                self.changed.notify_all()
+        if last and not progress.failed and not self.stop.is_set():
+            progress.walk.verify()
+            with self.changed:
+                self.unfinished.discard(name)
+            for identifier, message in sorted(progress.walk.unreadable.items()):
+                self._emit(Unreadable(name, identifier, message))
+            self._emit(Complete(name))
+
+    def _insert(self, name: str, task: Task) -> None:
+        """Before the tasks of later kinds, so that one kind is finished before the next begins."""
+        for position, (other, _) in enumerate(self.todo):
+            if other != name:
+                self.todo.insert(position, (name, task))
+                return
+        self.todo.append((name, task))
+
+    def _announce(self, name: str, progress: _Progress) -> None:
+        with self.changed:
+            if progress.announced or progress.walk.expected is None:
+                return
+            progress.announced = True
+        self._emit(Expected(name, progress.walk.expected))
+
+    def _emit(self, event: Any) -> None:
+        while True:
+            try:
+                self.out.put(event, timeout=0.2)
+                return
+            except queue.Full:
+                # nobody takes the rest of a reading that was given up
+                if self.stop.is_set() and event is not _END and not isinstance(event, BaseException):
+                    return
+                if self.stop.is_set() and self.out.full():
+                    return

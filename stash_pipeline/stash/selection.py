@@ -1,0 +1,86 @@
+"""Selection sets as trees: parsed from the specification's short spelling, cut to what a server has, printed."""
+
+from stash_pipeline.stash.schema import ServerSchema
+
+Tree = dict[str, "Tree"]
+"""Field name (or ``...Type`` for a fragment on that type) to what is selected inside it."""
+
+
+def parse(selection: str) -> Tree:
+    """The tree of a selection such as ``"files{id fingerprints{type value}}"``."""
+    tokens = selection.replace("{", " { ").replace("}", " } ").split()
+    position = 0
+
+    def level() -> Tree:
+        nonlocal position
+        tree: Tree = {}
+        name = ""
+        while position < len(tokens):
+            token = tokens[position]
+            position += 1
+            if token == "{":
+                tree[name] = level()
+            elif token == "}":
+                return tree
+            else:
+                name = token
+                tree[name] = {}
+        return tree
+
+    return level()
+
+
+def merge(into: Tree, other: Tree) -> Tree:
+    """Adds ``other`` to ``into``, in place, and returns it."""
+    for name, inner in other.items():
+        merge(into.setdefault(name, {}), inner)
+    return into
+
+
+def cut(tree: Tree, schema: ServerSchema, type_name: str, where: str, lacking: list[str]) -> Tree:
+    """The part of ``tree`` that exists on ``type_name``; what does not is appended to ``lacking``."""
+    known = schema.fields(type_name)
+    result: Tree = {}
+    for name, inner in tree.items():
+        path = f"{where}.{name}"
+        if name == "__typename":
+            result[name] = {}
+        elif name.startswith("..."):
+            if name[3:] in schema.types:
+                result[name] = cut(inner, schema, name[3:], where, lacking)
+        elif name not in known:
+            lacking.append(path)
+        elif inner:
+            kept = cut(inner, schema, known[name].type_name, path, lacking)
+            if kept:
+                result[name] = kept
+        else:
+            result[name] = {}
+    return result
+
+
+def linear_path(tree: Tree) -> list[str]:
+    """The names from the root down to where the tree branches or ends; fragments do not count."""
+    path: list[str] = []
+    while True:
+        plain = {name: inner for name, inner in tree.items() if not name.startswith(("...", "__"))}
+        for name, inner in tree.items():
+            if name.startswith("..."):
+                merge(plain, inner)
+        if len(plain) != 1:
+            return path
+        name, tree = next(iter(plain.items()))
+        path.append(name)
+
+
+def render(tree: Tree, indent: int = 2) -> str:
+    """The tree as GraphQL, one field a line."""
+    pad = "  " * indent
+    lines = []
+    for name, inner in tree.items():
+        label = f"... on {name[3:]}" if name.startswith("...") else name
+        if inner:
+            lines.append(f"{pad}{label} {{\n{render(inner, indent + 1)}\n{pad}}}")
+        else:
+            lines.append(f"{pad}{label}")
+    return "\n".join(lines)
