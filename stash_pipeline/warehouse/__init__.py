@@ -1,0 +1,1 @@
+"""Postgres: embedded server, tables, migrations, bulk load, transformation. Nothing in here knows Dagster."""

@@ -1,0 +1,66 @@
+"""Writes ``docs/tables.md`` from the table registry: ``python -m stash_pipeline.warehouse.documentation docs``.
+
+A test compares the file with what this makes.
+"""
+
+import sys
+from pathlib import Path
+
+from sqlalchemy import ForeignKeyConstraint, Table
+
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.warehouse.tables import JOINS, METADATA, RAW, STASH, type_name
+
+_HEADER = """# Tables
+
+Made from the table registry by `python -m stash_pipeline.warehouse.documentation docs`; do not edit.
+
+Every table of the schemas `raw` (but `raw.pages`) and `stash` is partitioned by instance; the partitions are in the
+schema `partitions`, and nobody needs to name them. `instance_id` is `ops.instances.id`; ids are the server's own,
+unique per instance only.
+"""
+
+_VIEWS = """
+## Views
+
+| view | holds |
+|---|---|
+| `stash.tag_counts`, `performer_counts`, `studio_counts`, `group_counts`, `gallery_counts` | the counts that Stash shows, derived from the join tables |
+| `stash.stash_performers`, `stash_tags`, `stash_tag_parents`, `stash_scenes`, `stash_scene_performers`, `stash_scene_tags` | the tables of the local-sync plan, with its column names |
+"""  # noqa: E501
+
+
+def _section(table: Table) -> str:
+    keys = {column.name for column in table.primary_key.columns}
+    targets: dict[str, str] = {}
+    for constraint in table.constraints:
+        if isinstance(constraint, ForeignKeyConstraint):
+            element = constraint.elements[-1]
+            targets[element.parent.name] = element.target_fullname
+    lines = [f"### {table.fullname}", "", table.comment or "", "", "| column | type | |", "|---|---|---|"]
+    for column in table.columns:
+        notes = []
+        if column.name in keys:
+            notes.append("key")
+        if column.name in targets:
+            notes.append(f"→ `{targets[column.name]}`")
+        if column.comment and column.comment != targets.get(column.name):
+            notes.append(column.comment)
+        lines.append(f"| {column.name} | {type_name(column)} | {'; '.join(notes)} |")
+    return "\n".join(lines) + "\n"
+
+
+def tables_page() -> str:
+    """The text of ``docs/tables.md``."""
+    parts = [_HEADER, "\n## Entities\n"]
+    parts += [_section(STASH[entity.name]) for entity in ENTITIES]
+    parts += ["\n## Joins\n"]
+    parts += [_section(table) for table in JOINS.values()]
+    parts += ["\n## Raw\n", f"`raw.<entity>` is the same for {', '.join(RAW)}.\n", _section(RAW["scenes"])]
+    parts += [_section(METADATA.tables["raw.pages"]), "\n## Operations\n"]
+    parts += [_section(table) for table in METADATA.tables.values() if table.schema == "ops"]
+    return "\n".join(parts) + _VIEWS
+
+
+if __name__ == "__main__":
+    (Path(sys.argv[1]) / "tables.md").write_text(tables_page(), "utf-8")

@@ -1,0 +1,16 @@
+"""Alembic's environment: runs on the connection that ``migrate.upgrade`` hands over."""
+
+from alembic import context
+
+from stash_pipeline.warehouse.tables import METADATA
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=METADATA,
+    version_table="alembic_version",
+    version_table_schema="ops",
+    include_schemas=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,28 @@
+"""Takes an instance out of the warehouse: with its rows, whose partitions are dropped, or without."""
+
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.warehouse.connect import Connection, rearrange_partitions
+from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.transform import drop_layer
+
+
+def remove_instance(connection: Connection, instance_id: int) -> None:
+    """Drops everything of one instance, and its registration. The caller holds its lock."""
+    drop_layer(connection, instance_id)
+    with connection.transaction():
+        rearrange_partitions(connection)
+        for entity in ENTITIES:
+            connection.execute(f"DROP TABLE IF EXISTS {partition('raw.' + entity.name, instance_id)}")
+        connection.execute("DELETE FROM ops.instances WHERE id = %s", [instance_id])
+
+
+def archive_instance(connection: Connection, instance_id: int) -> None:
+    """Takes an instance out of the registry and keeps its rows: they refer to the registration, which stays too.
+
+    Its API key is forgotten. The caller holds its lock.
+    """
+    connection.execute(
+        "UPDATE ops.instances SET enabled = false, removed_at = coalesce(removed_at, now()), updated_at = now(),\n"
+        "    api_key_encrypted = NULL, api_key_env = NULL WHERE id = %s",
+        [instance_id],
+    )

@@ -1,0 +1,23 @@
+"""A warehouse that is ready to use: the private Postgres if no URL is set, migrated."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from stash_pipeline.settings import Settings, settings_in_use
+from stash_pipeline.warehouse.embedded import running_server
+from stash_pipeline.warehouse.migrate import upgrade
+
+
+@contextmanager
+def open_warehouse(settings: Settings) -> Iterator[Settings]:
+    """The settings with the address of a database that runs and has the newest schema.
+
+    Raises:
+        UserError: if there is none to be had; the sentence says why.
+    """
+    with ExitStack() as stack:
+        url = settings.database()
+        if url is None:
+            url = stack.enter_context(running_server(settings.home))
+        upgrade(url)
+        yield stack.enter_context(settings_in_use(settings.with_database(url)))

@@ -1,0 +1,350 @@
+"""Every table of the warehouse, as SQLAlchemy metadata derived from the entity specification.
+
+This is the one registry: COPY column order, the SQL of the layers, Dagster's column schema and lineage, and the
+documentation read it; a test compares it with what the migrations make. The tables of an instance's data are
+partitioned by instance (``LIST (instance_id)``); the partitions live in schema ``partitions`` as
+``<schema>_<table>_<instance id>``, so that one instance's load never locks another's and removing an instance
+drops tables instead of rows.
+"""
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
+
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.stash.fields import Entity, Joined
+
+SCHEMAS = ("ops", "raw", "stash", "partitions")
+
+METADATA = MetaData()
+
+_TYPES: dict[str, type[TypeEngine[Any]]] = {
+    "text": Text,
+    "path": Text,
+    "integer": Integer,
+    "bigint": BigInteger,
+    "double precision": Double,
+    "boolean": Boolean,
+    "jsonb": JSONB,
+}
+
+
+def _type(name: str) -> TypeEngine[Any]:
+    return DateTime(timezone=True) if name == "timestamptz" else _TYPES[name]()
+
+
+def _instance_id() -> Column[int]:
+    return Column("instance_id", Integer, nullable=False, comment="ops.instances.id")
+
+
+def _now(name: str, nullable: bool = False) -> Column[Any]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=text("now()"))
+
+
+# --- ops ------------------------------------------------------------------------------------------------
+
+INSTANCES = Table(
+    "instances",
+    METADATA,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("uuid", Uuid, nullable=False, server_default=text("gen_random_uuid()"), unique=True),
+    Column("name", Text, nullable=False, unique=True, comment="also the key of the Dagster partition"),
+    Column("url", Text, nullable=False),
+    Column("api_key_encrypted", LargeBinary, comment="by the key file in the project's home"),
+    Column("api_key_env", Text, comment="name of the environment variable that holds the key"),
+    Column("ca_file", Text, comment="PEM file of the authority that signed the server's certificate"),
+    Column("priority", Integer, nullable=False, server_default=text("0"), comment="smaller wins a conflict"),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("release", Text, comment="as the server last said"),
+    Column("database_schema", Integer, comment="as the server last said"),
+    Column("revision", BigInteger, nullable=False, server_default=text("0"), comment="newest revision in raw"),
+    Column("removed_at", DateTime(timezone=True), comment="removed on this day, and its rows kept"),
+    _now("created_at"),
+    _now("updated_at"),
+    CheckConstraint("name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$'", name="instances_name_check"),
+    schema="ops",
+    comment="The Stash servers that are mirrored.",
+)
+
+SYNC_RUNS = Table(
+    "sync_runs",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _instance_id(),
+    Column("dagster_run_id", Text),
+    Column("mode", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("status", Text, nullable=False, comment="running, succeeded or failed"),
+    _now("started_at"),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("release", Text),
+    Column("lacking", ARRAY(Text), comment="fields of the specification that the server does not have"),
+    Column("unknown", ARRAY(Text), comment="fields of the server that no specification knows"),
+    Column("entities", JSONB, comment="per entity: expected, fetched, inserted, updated, unchanged, removed, ..."),
+    Column("error", Text),
+    ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="sync_runs_instance_fkey"),
+    CheckConstraint("status IN ('running', 'succeeded', 'failed')", name="sync_runs_status_check"),
+    Index("sync_runs_instance_started_idx", "instance_id", text("started_at DESC")),
+    schema="ops",
+    comment="One row per reading of a server.",
+)
+
+LAYER_WATERMARKS = Table(
+    "layer_watermarks",
+    METADATA,
+    _instance_id(),
+    Column("layer", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False, comment="the newest revision of raw that the layer holds"),
+    _now("updated_at"),
+    PrimaryKeyConstraint("instance_id", "layer"),
+    ForeignKeyConstraint(
+        ["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="layer_watermarks_instance_fkey"
+    ),
+    schema="ops",
+    comment="How far each layer has followed raw, written in the transaction that followed it.",
+)
+
+DANGLING_REFERENCES = Table(
+    "dangling_references",
+    METADATA,
+    _instance_id(),
+    Column("relation", Text, nullable=False, comment="table.column that would hold the reference"),
+    Column("owner", Text, nullable=False, comment="kind of the object that refers"),
+    Column("owner_id", BigInteger, nullable=False),
+    Column("target", Text, nullable=False, comment="kind of the object that is not there"),
+    Column("target_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("instance_id", "relation", "owner_id", "target_id"),
+    ForeignKeyConstraint(
+        ["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="dangling_references_instance_fkey"
+    ),
+    Index("dangling_references_target_idx", "instance_id", "target", "target_id"),
+    schema="ops",
+    comment="References to objects that the mirror does not have (yet, or any more); made good when they come.",
+)
+
+ROW_COUNTS = Table(
+    "row_counts",
+    METADATA,
+    _instance_id(),
+    Column("table_name", Text, nullable=False, comment="schema.table"),
+    Column("rows", BigInteger, nullable=False),
+    PrimaryKeyConstraint("instance_id", "table_name"),
+    ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="row_counts_instance_fkey"),
+    schema="ops",
+    comment="Live rows per table, kept by the transactions that change them: counting would grow with the library.",
+)
+
+# --- raw ------------------------------------------------------------------------------------------------
+
+PAGES = Table(
+    "pages",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _instance_id(),
+    Column("entity", Text, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("request", JSONB, nullable=False, comment="variables of the request"),
+    Column("objects", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False, comment="size of the answer, decompressed"),
+    Column("milliseconds", Integer, nullable=False, comment="from request to last byte"),
+    Column("hash", LargeBinary, nullable=False, comment="BLAKE2b, 16 bytes, of the answer"),
+    _now("fetched_at"),
+    ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="pages_instance_fkey"),
+    ForeignKeyConstraint(["run_id"], ["ops.sync_runs.id"], ondelete="CASCADE", name="pages_run_fkey"),
+    Index("pages_run_idx", "run_id"),
+    Index("pages_instance_idx", "instance_id", "entity", "id"),
+    schema="raw",
+    comment="The ledger of the answers that the documents came in.",
+)
+
+
+def _raw_table(entity: Entity) -> Table:
+    return Table(
+        entity.name,
+        METADATA,
+        _instance_id(),
+        Column("id", BigInteger, nullable=False, comment="the server's id"),
+        Column("document", JSONB, nullable=False, comment="canonical form, see stash/documents.py"),
+        Column("hash", LargeBinary, nullable=False, comment="BLAKE2b, 16 bytes, of the document"),
+        Column("server_created_at", DateTime(timezone=True)),
+        Column("server_updated_at", DateTime(timezone=True)),
+        Column("revision", BigInteger, nullable=False, comment="of the instance, when it last changed"),
+        Column("run_id", BigInteger, nullable=False, comment="ops.sync_runs, when it last changed"),
+        _now("fetched_at"),
+        Column("deleted_at", DateTime(timezone=True), comment="set when a complete listing no longer had it"),
+        PrimaryKeyConstraint("instance_id", "id", name=f"raw_{entity.name}_pkey"),
+        Index(f"raw_{entity.name}_revision_idx", "instance_id", "revision"),
+        schema="raw",
+        postgresql_partition_by="LIST (instance_id)",
+        comment=f"Documents of {entity.name}, as the servers returned them, with tombstones.",
+    )
+
+
+# --- stash: entities and joins --------------------------------------------------------------------------
+
+# the questions people ask, beyond keys and references
+_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "scenes": (("title",), ("date",), ("updated_at",), ("rating100",)),
+    "performers": (("lower(name)",), ("gender",)),
+    "tags": (("lower(name)",),),
+    "studios": (("lower(name)",),),
+    "groups": (("lower(name)",), ("date",)),
+    "galleries": (("title",), ("date",)),
+    "images": (("date",),),
+    "files": (("path",), ("basename",), ("size",), ("duration",), ("height", "width")),
+    "folders": (("path",),),
+    "scene_stash_ids": (("stash_id",),),
+    "performer_stash_ids": (("stash_id",),),
+    "studio_stash_ids": (("stash_id",),),
+    "tag_stash_ids": (("stash_id",),),
+    "file_fingerprints": (("type", "value"), ("phash",)),
+    "performer_aliases": (("lower(alias)",),),
+    "tag_aliases": (("lower(alias)",),),
+    "studio_aliases": (("lower(alias)",),),
+    "scene_plays": (("played_at",),),
+}
+
+
+def partial_date_columns(name: str) -> tuple[str, str, str]:
+    """The three columns of a partial date: first day of the period, text as the server has it, precision."""
+    return name, f"{name}_text", f"{name}_precision"
+
+
+def _foreign_key(table: str, column: str, target: str) -> ForeignKeyConstraint:
+    # deferred: tables of one load may refer to each other in circles (files, folders, galleries, images)
+    return ForeignKeyConstraint(
+        ["instance_id", column],
+        [f"stash.{target}.instance_id", f"stash.{target}.id"],
+        name=f"{table}_{column}_fkey",
+        deferrable=True,
+        initially="DEFERRED",
+    )
+
+
+# B-tree entries are limited to 2704 bytes and texts are not: equality on free text is served by hash indexes
+_FREE_TEXT = {"title", "path", "basename", "lower(name)", "lower(alias)"}
+
+
+def _indexes(name: str) -> list[Index]:
+    result = []
+    for columns in _INDEXES.get(name, ()):
+        label = "_".join(c.replace("lower(", "").replace(")", "") for c in columns)
+        using = "hash" if columns[0] in _FREE_TEXT else "btree"
+        result.append(Index(f"{name}_{label}_idx", *[text(c) for c in columns], postgresql_using=using))
+    return result
+
+
+def _entity_table(entity: Entity) -> Table:
+    columns: list[Column[Any]] = []
+    constraints: list[SchemaItem] = [PrimaryKeyConstraint("instance_id", "id", name=f"{entity.name}_pkey")]
+    for field, scalar in entity.scalars:
+        comment = field.description or None
+        if scalar.type == "partial_date":
+            value, spelled, precision = partial_date_columns(field.name)
+            columns += [
+                Column(value, Date, comment="first day of what the server says"),
+                Column(spelled, Text, comment="as the server says it"),
+                Column(precision, Text, comment="day, month or year; null if it is no date"),
+            ]
+        else:
+            columns.append(Column(field.name, _type(scalar.type), comment=comment))
+    for field, reference in entity.references:
+        column = f"{field.name}_id"
+        columns.append(Column(column, BigInteger, comment=field.description or f"stash.{reference.target}.id"))
+        constraints.append(_foreign_key(entity.name, column, reference.target))
+        constraints.append(Index(f"{entity.name}_{column}_idx", "instance_id", column))
+    return Table(
+        entity.name,
+        METADATA,
+        _instance_id(),
+        Column("id", BigInteger, nullable=False, comment="the server's id"),
+        *columns,
+        *constraints,
+        *_indexes(entity.name),
+        schema="stash",
+        postgresql_partition_by="LIST (instance_id)",
+        comment=entity.description,
+    )
+
+
+def _join_table(entity: Entity, joined: Joined) -> Table:
+    owner = entity.owner_column(joined)
+    columns: list[Column[Any]] = [
+        Column(
+            c.name,
+            _type(c.type),
+            nullable=c.name not in joined.primary_key,
+            comment=f"stash.{joined.target}.id" if c.name == joined.target_column else None,
+        )
+        for c in joined.columns
+    ]
+    if joined.ordinal:
+        columns.append(Column(joined.ordinal, Integer, nullable=False, comment="from 0"))
+    if joined.first:
+        columns.append(Column(joined.first, Boolean, nullable=False, comment="the first of the server's list"))
+    if joined.table == "file_fingerprints":
+        columns.append(Column("phash", BigInteger, comment="a phash as a signed 64-bit integer"))
+    constraints: list[SchemaItem] = [
+        PrimaryKeyConstraint("instance_id", owner, *joined.primary_key, name=f"{joined.table}_pkey"),
+        _foreign_key(joined.table, owner, entity.name),
+    ]
+    if joined.target and joined.target_column:
+        constraints.append(_foreign_key(joined.table, joined.target_column, joined.target))
+        constraints.append(
+            Index(f"{joined.table}_{joined.target_column}_idx", "instance_id", joined.target_column, owner)
+        )
+    return Table(
+        joined.table,
+        METADATA,
+        _instance_id(),
+        Column(owner, BigInteger, nullable=False, comment=f"stash.{entity.name}.id"),
+        *columns,
+        *constraints,
+        *_indexes(joined.table),
+        schema="stash",
+        postgresql_partition_by="LIST (instance_id)",
+        comment=f"{joined.table.replace('_', ' ').capitalize()}, one row per element of {entity.name}.",
+    )
+
+
+RAW: dict[str, Table] = {entity.name: _raw_table(entity) for entity in ENTITIES}
+STASH: dict[str, Table] = {entity.name: _entity_table(entity) for entity in ENTITIES}
+JOINS: dict[str, Table] = {
+    joined.table: _join_table(entity, joined) for entity in ENTITIES for _, joined in entity.joins
+}
+
+
+def type_name(column: Column[Any]) -> str:
+    """The type of a column, as Postgres spells it."""
+    return str(column.type.compile(dialect=postgresql.dialect())).lower()
+
+
+@cache
+def partition(table: str, instance_id: int) -> str:
+    """Qualified name of one instance's partition of ``schema.table``."""
+    return f"partitions.{table.replace('.', '_', 1)}_{instance_id}"
