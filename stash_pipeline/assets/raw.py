@@ -1,0 +1,50 @@
+"""Layer raw: the documents as the servers returned them, and the ledger of the pages that they came in."""
+
+import dagster as dg
+
+from stash_pipeline.assets.metadata import OWNERS, code_reference, column_schema
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.warehouse.tables import PAGES, RAW
+
+GROUP = "raw_pages"
+
+PAGES_KEY = dg.AssetKey(["raw", "pages"])
+
+
+def raw_key(entity: str) -> dg.AssetKey:
+    """The asset of ``raw.<entity>``."""
+    return dg.AssetKey(["raw", entity])
+
+
+def raw_specs() -> list[dg.AssetSpec]:
+    """One asset per kind, and the ledger."""
+    specs = [
+        dg.AssetSpec(
+            raw_key(entity.name),
+            description=f"Documents of {entity.name} as the server returned them, with tombstones. "
+            + entity.description,
+            group_name=GROUP,
+            kinds={"graphql", "postgres"},
+            owners=OWNERS,
+            skippable=True,
+            metadata={
+                "dagster/table_name": f"raw.{entity.name}",
+                "dagster/column_schema": column_schema(RAW[entity.name]),
+                **code_reference(entity.name),
+            },
+        )
+        for entity in ENTITIES
+    ]
+    specs.append(
+        dg.AssetSpec(
+            PAGES_KEY,
+            description="The ledger of the answers of the servers: what was asked for, how many objects and bytes "
+            "came back, and how long it took.",
+            group_name=GROUP,
+            kinds={"graphql", "postgres"},
+            owners=OWNERS,
+            skippable=True,
+            metadata={"dagster/table_name": "raw.pages", "dagster/column_schema": column_schema(PAGES)},
+        )
+    )
+    return specs

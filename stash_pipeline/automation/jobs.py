@@ -1,0 +1,56 @@
+"""The jobs, named by what they do."""
+
+from dataclasses import asdict
+
+import dagster as dg
+
+from stash_pipeline.assets.raw import GROUP as RAW_GROUP
+from stash_pipeline.assets.stash import ENTITIES_GROUP, JOINS_GROUP
+from stash_pipeline.errors import UserError
+from stash_pipeline.partitions import INSTANCES
+from stash_pipeline.settings import get_settings
+
+assert INSTANCES.name is not None
+
+REMOVED_TAG = "removed/"
+"""Begins the names of the tags by which a run of `maintain` says in the list of runs what it removed."""
+
+refresh = dg.define_asset_job(
+    "refresh",
+    selection=dg.AssetSelection.groups(RAW_GROUP, ENTITIES_GROUP, JOINS_GROUP),
+    description="Carries one instance through every layer: reads its server into raw, then brings entities and joins "
+    "to the same state. Pick the instance as the partition.",
+)
+
+
+@dg.op(
+    name="remove_superseded",
+    out=dg.Out(dg.Nothing),
+    description="Removes runs, ticks, output and ledger rows that are old and not the latest of anything.",
+)
+def _remove_superseded(context: dg.OpExecutionContext) -> None:
+    from stash_pipeline.automation.maintenance import maintain as remove
+    from stash_pipeline.warehouse.connect import connect
+
+    settings = get_settings()
+    database_url = settings.database()
+    if database_url is None:
+        raise UserError("STASH_PIPELINE_DATABASE_URL is not set; start Dagster with `stash-pipeline up`.")
+    with connect(database_url) as connection:
+        removed = asdict(remove(context.instance, connection, keep_days=settings.keep_runs_days))
+    context.log.info(
+        f"Older than {settings.keep_runs_days} days and removed: "
+        + ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in removed.items())
+    )
+    context.instance.add_run_tags(context.run.run_id, {f"{REMOVED_TAG}{what}": str(n) for what, n in removed.items()})
+
+
+@dg.job(
+    name="maintain",
+    description="Removes what is older than STASH_PIPELINE_KEEP_RUNS_DAYS from Dagster's storage and the ledger: runs, "
+    "ticks, output of runs, pages. Never the run that holds the latest materialization of an asset's partition.",
+    executor_def=dg.in_process_executor,
+)
+def maintain() -> None:
+    """The job of the schedule and of the command."""
+    _remove_superseded()

@@ -1,0 +1,125 @@
+"""Keeps what runs leave behind from growing without bound.
+
+Dagster never removes a run: its events (1 kB each), its tags and the files with its output stay. Removed here is
+what is older than ``keep_runs_days``, and is not the latest of anything: a run that holds the latest
+materialization of one partition of an asset stays whatever its age, because without it Dagster takes that
+partition for one that was never made. With the same age goes our own ledger, ``raw.pages`` and ``ops.sync_runs``.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+from dagster import DagsterInstance
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+
+from stash_pipeline.automation.storage import SCHEMA
+from stash_pipeline.warehouse.connect import Connection
+
+DAY_SECONDS: Final = 86400
+_BATCH: Final = 500
+
+# The latest event of every kind that Dagster keeps per partition of an asset, by one grouping over the index
+# that serves the same question for the web page.
+_SUPERSEDED: Final = f"""
+WITH latest AS (
+    SELECT max(id) AS id FROM {SCHEMA}.event_logs
+    WHERE asset_key IS NOT NULL AND dagster_event_type IN
+        ('ASSET_MATERIALIZATION', 'ASSET_OBSERVATION', 'ASSET_FAILED_TO_MATERIALIZE')
+    GROUP BY asset_key, partition, dagster_event_type
+), checked AS (
+    SELECT max(id) AS id FROM {SCHEMA}.asset_check_executions GROUP BY asset_key, check_name, partition
+), needed AS (
+    SELECT e.run_id FROM {SCHEMA}.event_logs e JOIN latest USING (id)
+    UNION SELECT c.run_id FROM {SCHEMA}.asset_check_executions c JOIN checked USING (id)
+    UNION SELECT last_run_id FROM {SCHEMA}.asset_keys WHERE last_run_id IS NOT NULL
+)
+SELECT run_id FROM {SCHEMA}.runs
+WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED')
+    AND coalesce(to_timestamp(end_time) AT TIME ZONE 'UTC', update_timestamp) < %(before)s
+    AND run_id NOT IN (SELECT run_id FROM needed)
+ORDER BY id LIMIT {_BATCH}
+"""
+
+# The last tick of a schedule or sensor says where it goes on.
+_TICKS: Final = f"""
+DELETE FROM {SCHEMA}.job_ticks t
+WHERE t.timestamp < %(before)s AND EXISTS (
+    SELECT FROM {SCHEMA}.job_ticks n
+    WHERE n.selector_id IS NOT DISTINCT FROM t.selector_id AND n.job_origin_id = t.job_origin_id AND n.id > t.id
+)
+"""
+
+_CHECKS: Final = f"""
+DELETE FROM {SCHEMA}.asset_check_executions c
+WHERE c.create_timestamp < %(before)s AND NOT EXISTS (SELECT FROM {SCHEMA}.runs r WHERE r.run_id = c.run_id)
+"""
+
+# `status` shows the last run of an instance and its last success; pages go with their run.
+_SYNC_RUNS: Final = f"""
+SELECT id FROM ops.sync_runs r
+WHERE started_at < %(before)s AND status <> 'running'
+    AND id NOT IN (SELECT max(id) FROM ops.sync_runs GROUP BY instance_id)
+    AND id NOT IN (SELECT max(id) FROM ops.sync_runs WHERE status = 'succeeded' GROUP BY instance_id)
+ORDER BY id LIMIT {_BATCH}
+"""
+
+
+@dataclass
+class Removed:
+    """How many of each were removed."""
+
+    runs: int = 0
+    ticks: int = 0
+    log_folders: int = 0
+    sync_runs: int = 0
+    pages: int = 0
+
+
+def maintain(
+    instance: DagsterInstance, connection: Connection, *, keep_days: int, now: Callable[[], float] = time.time
+) -> Removed:
+    """Removes what is older than so many days and superseded. May be ended at any time, and run at any time.
+
+    Args:
+        connection: to the database that holds both the warehouse and Dagster's storage.
+    """
+    before = now() - keep_days * DAY_SECONDS
+    day = datetime.fromtimestamp(before, timezone.utc)
+    # Dagster's own columns hold UTC without saying so.
+    naive = {"before": day.replace(tzinfo=None)}
+    removed = Removed()
+    while superseded := [row[0] for row in connection.execute(_SUPERSEDED, naive).fetchall()]:
+        for run_id in superseded:
+            # Files first: what is left of a run when this is ended in between is then found by its row.
+            instance.compute_log_manager.delete_logs(prefix=[run_id])
+            instance.delete_run(run_id)
+        removed.runs += len(superseded)
+        removed.log_folders += len(superseded)
+    removed.ticks = connection.execute(_TICKS, naive).rowcount
+    connection.execute(_CHECKS, naive)
+    removed.log_folders += _remove_orphaned_logs(instance, before)
+    while old := [row[0] for row in connection.execute(_SYNC_RUNS, {"before": day}).fetchall()]:
+        with connection.transaction():
+            removed.pages += connection.execute("DELETE FROM raw.pages WHERE run_id = ANY(%s)", [old]).rowcount
+            connection.execute("DELETE FROM ops.sync_runs WHERE id = ANY(%s)", [old])
+        removed.sync_runs += len(old)
+    return removed
+
+
+def _remove_orphaned_logs(instance: DagsterInstance, before: float) -> int:
+    """Removes old folders of runs that are gone: deleted in the web page, or from another machine."""
+    manager = instance.compute_log_manager
+    if not isinstance(manager, LocalComputeLogManager):
+        return 0
+    base = Path(manager.get_captured_local_path(["x"], "out")).parent
+    if not base.is_dir():
+        return 0
+    old = [folder.name for folder in base.iterdir() if folder.is_dir() and folder.stat().st_mtime < before]
+    gone = [name for name in old if not instance.has_run(name)]
+    for name in gone:
+        manager.delete_logs(prefix=[name])
+    return len(gone)

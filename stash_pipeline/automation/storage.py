@@ -1,0 +1,162 @@
+"""Dagster's own storage (runs, events, ticks) in the warehouse's Postgres, in a schema of its own.
+
+Named by dagster.yaml. Not here: anything of the warehouse itself, which never goes through these connections.
+
+What differs from `DagsterPostgresStorage`:
+
+* The address comes from our settings, so that one variable, STASH_PIPELINE_DATABASE_URL, serves both.
+* The driver is named: with SQLAlchemy 2.1 a bare address means psycopg 3, which its statements fail on.
+* Connections are pooled. Dagster opens one for every statement: 265 for a run of 30 steps, 7 ms each.
+* Its commits don't wait for the disk. Should the *machine* fail, the last half second of events is lost, of
+  the log only: the data are written by other connections, which do wait. Dagster then believes that a run got
+  less far than it did; run monitoring ends that run, and the next refresh finds nothing to change.
+"""
+
+import os
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from dagster import DagsterError
+from dagster._config.config_schema import UserConfigSchema
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.event_log import PostgresEventLogStorage
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import DATABASE_URL_VARIABLE, EXAMPLE_URL, get_settings, sqlalchemy_url
+
+SCHEMA: Final = "dagster"
+
+# One table of each storage: Dagster makes the tables of a storage together.
+_MAIN_TABLES: Final = ("runs", "event_logs", "jobs")
+# Of no meaning but that nobody else uses it.
+_LOCK: Final = 0x5354_4153_4844
+
+
+class StorageError(DagsterError, UserError):
+    """Dagster's storage can't be had, for a reason that a person can mend."""
+
+
+class _EventLog(PostgresEventLogStorage):
+    """The event log; it is the storage that an instance disposes of last, and so it closes the pool."""
+
+    def dispose(self) -> None:
+        super().dispose()
+        self._engine.dispose()
+
+
+class WarehouseDagsterStorage(DagsterPostgresStorage):
+    """Dagster's Postgres storage, at the address of our settings."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        url = _url()
+        engine = _pooled_engine(url)
+        with _schema(engine) as complete:
+            super().__init__(url, should_autocreate_tables=not complete, inst_data=inst_data)
+        self._event_log_storage = _EventLog(url, should_autocreate_tables=False)
+        for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
+            # Made by Dagster with NullPool, and not yet connected. The web server replaces it with a pool of
+            # its own (optimize_for_webserver).
+            storage._engine = engine
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Nothing to configure: see settings."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "WarehouseDagsterStorage":
+        """Made by Dagster from dagster.yaml."""
+        return cls(inst_data)
+
+
+def _url() -> str:
+    """The address for Dagster's connections: the driver named, and our options in it.
+
+    In the address and not in the engine, because the web server makes its engines from the address.
+    """
+    database = get_settings().database()
+    if database is None:
+        raise StorageError(
+            f"{DATABASE_URL_VARIABLE} is not set: set it to a Postgres address ({EXAMPLE_URL}), or use "
+            "`stash-pipeline up`, which brings a private Postgres."
+        )
+    url = make_url(sqlalchemy_url(database, "psycopg2"))
+    given = url.query.get("options", "")
+    options = f"{given} -csearch_path={SCHEMA} -csynchronous_commit=off".strip()
+    return url.update_query_dict({"options": options}).render_as_string(hide_password=False)
+
+
+def _pooled_engine(url: str) -> Engine:
+    """One engine for all three storages of a process; any number of threads may use it."""
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=2,
+        max_overflow=-1,
+        # A restart of the server is not noticed: a dead connection is replaced before it is used.
+        pool_pre_ping=True,
+        pool_recycle=600,
+        connect_args={"connect_timeout": 10},
+    )
+    # A forked child must not talk over its parent's connections, nor close them.
+    reference = weakref.ref(engine)
+
+    def forget_in_child() -> None:
+        if (inherited := reference()) is not None:
+            inherited.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget_in_child)
+    return engine
+
+
+@contextmanager
+def _schema(engine: Engine) -> Iterator[bool]:
+    """Makes the schema if it is missing, and says whether the tables are there.
+
+    While they are not, a lock is held for them to be made under: a daemon and a web server start together.
+    """
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise StorageError(
+            f"The Postgres of {DATABASE_URL_VARIABLE} can't be reached ({reason}): start it, or correct the address."
+        ) from error
+    with connection:
+        if _has_tables(connection):
+            yield True
+            return
+        connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
+        try:
+            complete = _has_tables(connection)
+            if not complete:
+                _clear_half_made(connection)
+            connection.execute(text(f"create schema if not exists {SCHEMA}"))
+            yield complete
+        finally:
+            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
+
+
+def _clear_half_made(connection: Any) -> None:
+    """Removes what a killed process, or a full disk, left of making the tables: Dagster makes them one by one,
+    and would take some of them for an old version of all. A schema that holds a run is never touched.
+    """
+    made = connection.execute(text(f"select to_regclass('{SCHEMA}.runs') is not null")).scalar_one()
+    if made and connection.execute(text(f"select exists (select from {SCHEMA}.runs)")).scalar_one():
+        return
+    connection.execute(text(f"drop schema if exists {SCHEMA} cascade"))
+
+
+def _has_tables(connection: Any) -> bool:
+    found = connection.execute(
+        text("select count(*) from pg_tables where schemaname = :schema and tablename = any(:tables)"),
+        {"schema": SCHEMA, "tables": list(_MAIN_TABLES)},
+    )
+    return bool(found.scalar_one() == len(_MAIN_TABLES))

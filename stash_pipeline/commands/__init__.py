@@ -1,0 +1,1 @@
+"""The commands behind ``stash-pipeline``, one module per subject. Heavy imports happen inside them."""

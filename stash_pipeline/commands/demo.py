@@ -1,0 +1,146 @@
+"""``stash-pipeline demo``: two simulated servers, mirrored, and a table of what arrived."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from stash_pipeline.commands.output import console, table
+from stash_pipeline.errors import UserError
+from stash_pipeline.instances import edit_instance
+from stash_pipeline.serve import interruptible
+from stash_pipeline.settings import Settings, get_settings, load_settings, use_settings
+from stash_pipeline.warehouse.session import open_warehouse
+
+_OVERLAP = 7
+"""Both libraries are drawn from this one: about half of each is in the other as well."""
+
+
+@dataclass(frozen=True)
+class _Server:
+    name: str
+    release: str
+    timezone: str
+    seed: int
+
+
+SERVERS = (
+    _Server("paris", "v0.30.1", "Europe/Paris", 1),
+    _Server("denver", "v0.27.2", "America/Denver", 2),
+)
+
+
+@contextmanager
+def _simulated(server: _Server, scenes: int, log: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A simulated server in a process of its own; it prints its URL when it is ready."""
+    arguments = [
+        sys.executable, "-m", "stash_pipeline.cli", "simulate", "--port", "0", "--scenes", str(scenes),
+        "--seed", str(server.seed), "--overlap-seed", str(_OVERLAP), "--release", server.release,
+        "--timezone", server.timezone,
+    ]  # fmt: skip
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            arguments,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            # the terminal's Ctrl-C is for us; we end the simulators when we are done with them
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _url(process: "subprocess.Popen[str]", log: Path) -> str:
+    stream: IO[str] | None = process.stdout
+    assert stream is not None
+    for line in stream:
+        for word in line.split():
+            if word.startswith("http://"):
+                return word.rstrip(".,")
+    raise UserError(f"A simulated server did not start: {log.read_text().strip() or 'it said nothing'}")
+
+
+def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
+    """The command; returns the exit code."""
+    from stash_pipeline.serve import LOCAL, require_free
+
+    port = port or get_settings().ui_port
+    if ui:
+        require_free(LOCAL, port)
+    with ExitStack() as stack:
+        if home is None:
+            home = Path(tempfile.mkdtemp(prefix="stash-pipeline-demo-"))
+            stack.callback(shutil.rmtree, home, ignore_errors=True)
+        home.mkdir(parents=True, exist_ok=True)
+        # the demo never touches a configured warehouse
+        settings = load_settings(home=home).without_database()
+        use_settings(settings)
+        logs = {server: home / f"{server.name}.log" for server in SERVERS}
+        processes = {server: stack.enter_context(_simulated(server, scenes, log)) for server, log in logs.items()}
+        console.print("Inventing two libraries and starting a private Postgres ...")
+        settings = stack.enter_context(open_warehouse(settings))
+        outcomes = _mirror(settings, {server: _url(processes[server], logs[server]) for server in SERVERS})
+        if not all(outcome["success"] for outcome in outcomes):
+            return 1
+        if ui:
+            _serve(settings, port)
+    return 0
+
+
+def _mirror(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]]:
+    from stash_pipeline.commands.sync import print_outcome, run_sync
+    from stash_pipeline.instances import add_instance, list_instances
+    from stash_pipeline.warehouse.connect import connect
+
+    with connect(settings.database() or "") as connection:
+        present = {instance.name for instance in list_instances(connection)}
+        for priority, (server, url) in enumerate(urls.items()):
+            console.print(f"{server.name}: Stash {server.release} in {server.timezone}, at {url}")
+            if server.name in present:
+                edit_instance(connection, server.name, home=settings.home, url=url)
+            else:
+                add_instance(connection, server.name, url, home=settings.home, priority=priority)
+        outcomes = run_sync(settings, [server.name for server in urls], [])
+        for outcome in outcomes:
+            if outcome["success"]:
+                report(connection, outcome)
+            else:
+                print_outcome(outcome)
+    return outcomes
+
+
+def _serve(settings: Settings, port: int) -> None:
+    from stash_pipeline.serve import serving
+
+    console.print("Starting Dagster's UI ...")
+    with interruptible(), suppress(KeyboardInterrupt), serving(settings, port) as running:
+        console.print(f"Dagster's UI: {running.url} (the lineage: {running.url}/asset-groups). Ctrl-C ends it.")
+        running.wait()
+
+
+def report(connection: Any, outcome: dict[str, Any]) -> None:
+    """Per entity: on the server, in the mirror, rows per second."""
+    rows = []
+    for entity, change in outcome["entities"].items():
+        found = connection.execute(
+            f"SELECT count(*) FROM stash.{entity} t JOIN ops.instances i ON i.id = t.instance_id WHERE i.name = %s",
+            [outcome["instance"]],
+        ).fetchone()
+        expected = change["expected"] if change["expected"] is not None else change["fetched"]
+        speed = round(change["fetched"] / change["seconds"]) if change["seconds"] else None
+        rows.append([entity, expected, found[0], speed])
+    title = f"{outcome['instance']} ({outcome['release']}), {outcome['seconds']:.1f} s"
+    table(title, ["entity", "on the server", "in the mirror", "rows/s"], rows, numbers=3)

@@ -1,0 +1,29 @@
+"""``stash-pipeline maintain``: the job ``maintain``, run here, through the same Dagster instance as the UI's."""
+
+from stash_pipeline.commands.output import console, print_json
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import get_settings
+
+
+def maintain(as_json: bool) -> None:
+    """The command.
+
+    Raises:
+        UserError: when the job fails.
+    """
+    from stash_pipeline.automation.jobs import REMOVED_TAG
+    from stash_pipeline.automation.launch import dagster_instance, run_job
+    from stash_pipeline.warehouse.session import open_warehouse
+
+    with open_warehouse(get_settings()) as settings, dagster_instance(settings.home) as dagster:
+        result = run_job("maintain", instance=dagster)
+        run = dagster.get_run_by_id(result.run_id)
+    if not result.success or run is None:
+        raise UserError(f"The maintenance failed: {result.failure}")
+    tags = {name: value for name, value in run.tags.items() if name.startswith(REMOVED_TAG)}
+    removed = {name.removeprefix(REMOVED_TAG): int(value) for name, value in tags.items()}
+    if as_json:
+        print_json(removed)
+        return
+    counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in removed.items())
+    console.print(f"Older than {settings.keep_runs_days} days and removed: {counts}.", highlight=False, soft_wrap=True)

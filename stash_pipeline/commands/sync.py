@@ -1,0 +1,176 @@
+"""``stash-pipeline sync``: the job ``refresh``, run here, through the same Dagster instance as the UI's."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from stash_pipeline import progress as progress_events
+from stash_pipeline.commands.output import print_json, stderr, table
+from stash_pipeline.commands.worker import Workers
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import Settings, get_settings
+
+SUMMED = ("fetched", "inserted", "updated", "unchanged", "removed")
+
+
+class _Bars:
+    """A progress bar per instance and entity."""
+
+    def __init__(self, bars: Progress) -> None:
+        self.bars = bars
+        self.lock = threading.Lock()
+        self.tasks: dict[tuple[str, str], TaskID] = {}
+
+    def _task(self, instance: str, entity: str) -> TaskID:
+        with self.lock:
+            key = (instance, entity)
+            if key not in self.tasks:
+                self.tasks[key] = self.bars.add_task(f"{instance} {entity}", total=None)
+            return self.tasks[key]
+
+    def expected(self, instance: str, entity: str, count: int) -> None:
+        self.bars.update(self._task(instance, entity), total=count)
+
+    def fetched(self, instance: str, entity: str, count: int) -> None:
+        self.bars.advance(self._task(instance, entity), count)
+
+    def complete(self, instance: str, entity: str) -> None:
+        task = self._task(instance, entity)
+        done = self.bars.tasks[task].completed
+        self.bars.update(task, total=done, completed=done)
+
+
+@contextmanager
+def _progress_bars(wanted: bool) -> Any:
+    if not wanted:
+        yield
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=stderr, transient=True) as bars:
+        listener = _Bars(bars)
+        progress_events.listen(listener)
+        try:
+            yield
+        finally:
+            progress_events.forget(listener)
+
+
+WAIT_SECONDS = 60.0
+"""How long a run waits, unless told otherwise, for another that writes to the same instance."""
+
+
+def run_sync(
+    settings: Settings, names: list[str], entities: list[str], *, show: bool = True, wait_seconds: float = WAIT_SECONDS
+) -> list[dict[str, Any]]:
+    """Runs ``refresh`` for the instances named (all enabled ones if none is), some at a time.
+
+    Args:
+        settings: with the address of a database that is ready.
+        entities: kinds to read; empty reads all.
+        wait_seconds: how long to wait for another run of an instance; 0 refuses at once.
+
+    Returns:
+        per instance: name, success, error, run id, and per entity what happened.
+    """
+    from stash_pipeline.automation.launch import dagster_instance
+    from stash_pipeline.instances import get_instance, list_instances
+    from stash_pipeline.partitions import keep_in_step
+    from stash_pipeline.stash.entities import BY_NAME
+    from stash_pipeline.warehouse.connect import connect
+
+    for entity in entities:
+        if entity not in BY_NAME:
+            raise UserError(f"There is no entity {entity!r}; there are {', '.join(BY_NAME)}.")
+    url = settings.database()
+    assert url is not None
+    with connect(url) as connection:
+        registered = list_instances(connection)
+        chosen = [get_instance(connection, name).name for name in names] or [
+            instance.name for instance in registered if instance.enabled
+        ]
+    if not chosen:
+        raise UserError("No instance is registered; add one with `stash-pipeline instances add home URL`.")
+    with dagster_instance(settings.home) as dagster:
+        keep_in_step(dagster, [instance.name for instance in registered])
+        with _progress_bars(show):
+            return _run_all(dagster, settings, chosen, entities, wait_seconds)
+
+
+def _run_all(
+    dagster: Any, settings: Settings, names: list[str], entities: list[str], wait_seconds: float
+) -> list[dict[str, Any]]:
+    if len(names) == 1:
+        return [run_one(dagster, settings, names[0], entities, wait_seconds)]
+    # a process each: Dagster sets up the logging of a run for the whole process, and two at once can lock up
+    with ThreadPoolExecutor(max_workers=settings.instances_in_parallel) as pool:
+        workers = Workers(settings, entities, wait_seconds)
+        try:
+            return list(pool.map(workers.run, names))
+        except BaseException:
+            workers.interrupt()
+            raise
+
+
+def run_one(
+    dagster: Any, settings: Settings, name: str, entities: list[str], wait_seconds: float = WAIT_SECONDS
+) -> dict[str, Any]:
+    """One run of ``refresh`` in this process, and what came of it."""
+    from stash_pipeline.automation.launch import run_job
+
+    config = {"ops": {"mirror": {"config": {"entities": entities, "wait_seconds": wait_seconds}}}}
+    result = run_job("refresh", instance=dagster, partition_key=name, run_config=config)
+    return {
+        "instance": name,
+        "success": result.success,
+        "error": result.failure,
+        "run_id": result.run_id,
+        **_outcome(settings, result.run_id),
+    }
+
+
+def _outcome(settings: Settings, run_id: str) -> dict[str, Any]:
+    from stash_pipeline.stash.entities import BY_NAME
+    from stash_pipeline.warehouse.connect import connect
+
+    with connect(settings.database() or "") as connection:
+        row = connection.execute(
+            "SELECT release, entities, extract(epoch FROM finished_at - started_at)::float8 FROM ops.sync_runs\n"
+            "WHERE dagster_run_id = %s ORDER BY id DESC LIMIT 1",
+            [run_id],
+        ).fetchone()
+    if row is None:
+        return {"release": None, "entities": {}, "seconds": None}
+    # JSONB sorts keys by length
+    entities = {name: row[1][name] for name in BY_NAME if name in (row[1] or {})}
+    return {"release": row[0], "entities": entities, "seconds": row[2]}
+
+
+def sync(names: list[str], entities: list[str], as_json: bool, *, wait_seconds: float = WAIT_SECONDS) -> int:
+    """The command; returns the exit code."""
+    from stash_pipeline.warehouse.session import open_warehouse
+
+    with open_warehouse(get_settings()) as settings:
+        outcomes = run_sync(settings, names, entities, show=not as_json, wait_seconds=wait_seconds)
+    if as_json:
+        print_json(outcomes)
+    else:
+        for outcome in outcomes:
+            print_outcome(outcome)
+    return 0 if all(outcome["success"] for outcome in outcomes) else 1
+
+
+def print_outcome(outcome: dict[str, Any]) -> None:
+    """A summary per entity, or the error."""
+    rows = [
+        [entity, *[change[key] for key in SUMMED]]
+        for entity, change in outcome["entities"].items()
+        if change["fetched"] or change["removed"]
+    ]
+    if rows:
+        seconds = f"{outcome['seconds']:.1f} s" if outcome["seconds"] is not None else ""
+        table(f"{outcome['instance']} ({outcome['release']}) {seconds}", ["entity", *SUMMED], rows, numbers=5)
+    if not outcome["success"]:
+        stderr.print(f"[red]{outcome['instance']}[/red]: {outcome['error']}", highlight=False)

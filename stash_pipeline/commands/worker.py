@@ -1,0 +1,112 @@
+"""Several runs at once, each in a process of its own: ``python -m stash_pipeline.commands.worker NAME WAIT [ENTITY…]``.
+
+The worker says on its standard output, a JSON array a line, what a listener of ``progress`` would be told, and at
+last the outcome.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+from stash_pipeline import progress
+from stash_pipeline.logs import start_logging
+from stash_pipeline.settings import Settings, get_settings
+
+OUTCOME = "outcome"
+
+
+class Workers:
+    """Starts the processes and passes on what they say."""
+
+    def __init__(self, settings: Settings, entities: list[str], wait_seconds: float) -> None:
+        self.environment = settings.child_environment()
+        self.arguments = [str(wait_seconds), *entities]
+        self.processes: list[subprocess.Popen[str]] = []
+        self.lock = threading.Lock()
+        self.ending = False
+
+    def run(self, name: str) -> dict[str, Any]:
+        """One run; returns its outcome. Blocks, so call it from a thread."""
+        with self.lock:
+            if self.ending:
+                raise KeyboardInterrupt
+            process = subprocess.Popen(
+                [sys.executable, "-m", "stash_pipeline.commands.worker", name, *self.arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=self.environment,
+            )
+            self.processes.append(process)
+        said: list[str] = []
+        assert process.stdout is not None and process.stderr is not None
+        errors = threading.Thread(target=lambda stream: said.extend(stream), args=(process.stderr,), daemon=True)
+        errors.start()
+        outcome = None
+        for line in process.stdout:
+            event, *arguments = json.loads(line)
+            if event == OUTCOME:
+                outcome = arguments[0]
+            else:
+                getattr(progress, event)(*arguments)
+        process.wait()
+        errors.join(5)
+        if outcome is None:
+            reason = said[-1].strip() if said else f"its process ended with exit code {process.returncode}"
+            outcome = {"instance": name, "success": False, "error": reason, "run_id": None, "release": None,
+                       "entities": {}, "seconds": None}  # fmt: skip
+        return outcome
+
+    def interrupt(self) -> None:
+        """Ends all, as Ctrl-C does; a terminal has sent it to them already, a service manager has not."""
+        with self.lock:
+            self.ending = True
+            for process in self.processes:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGINT)
+
+
+class _Speaker:
+    """A listener that says everything on standard output."""
+
+    def _say(self, *words: Any) -> None:
+        sys.stdout.write(json.dumps(words, default=str) + "\n")
+        sys.stdout.flush()
+
+    def expected(self, instance: str, entity: str, count: int) -> None:
+        self._say("expected", instance, entity, count)
+
+    def fetched(self, instance: str, entity: str, count: int) -> None:
+        self._say("fetched", instance, entity, count)
+
+    def complete(self, instance: str, entity: str) -> None:
+        self._say("complete", instance, entity)
+
+    def outcome(self, value: dict[str, Any]) -> None:
+        self._say(OUTCOME, value)
+
+
+def main(name: str, wait_seconds: float, entities: list[str]) -> None:
+    """The worker."""
+    from stash_pipeline.automation.launch import dagster_instance
+    from stash_pipeline.commands.sync import run_one
+    from stash_pipeline.errors import UserError
+
+    start_logging()
+    settings = get_settings()
+    speaker = _Speaker()
+    progress.listen(speaker)
+    try:
+        with dagster_instance(settings.home) as dagster:
+            speaker.outcome(run_one(dagster, settings, name, entities, wait_seconds))
+    except UserError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), sys.argv[3:])

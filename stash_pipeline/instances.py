@@ -1,0 +1,276 @@
+"""The registry of instances: the Stash servers that are mirrored.
+
+Its rows are the keys of the Dagster partitions (``partitions.py`` keeps those in step). API keys are encrypted
+(``secrets.py``) or the name of an environment variable; they leave this module only as the argument of a client.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from stash_pipeline import secrets
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import Settings
+from stash_pipeline.stash.client import KEY_CHARACTERS, StashClient, graphql_url, server_key, trust
+from stash_pipeline.stash.errors import StashError
+from stash_pipeline.warehouse.connect import Connection
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_COLUMNS = (
+    "id, uuid::text, name, url, api_key_encrypted, api_key_env, priority, enabled, release, revision, ca_file, "
+    "removed_at"
+)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One registered server. ``id`` is the key inside the database, ``uuid`` outside."""
+
+    id: int
+    uuid: str
+    name: str
+    url: str
+    api_key_encrypted: bytes | None
+    api_key_env: str | None
+    priority: int
+    enabled: bool
+    release: str | None
+    revision: int
+    ca_file: str | None = None
+    removed_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"Instance({self.name!r}, {self.url!r})"
+
+    def api_key(self, home: Path) -> str | None:
+        """The API key, or None for a server without credentials.
+
+        Raises:
+            UserError: if the variable is not set, or the key file cannot be used.
+        """
+        if self.api_key_env:
+            return key_from_variable(self.api_key_env, f"instance {self.name}")
+        if self.api_key_encrypted:
+            return secrets.decrypt(home, self.api_key_encrypted)
+        return None
+
+    def client(self, settings: Settings) -> StashClient:
+        """A client for this server."""
+        return StashClient(
+            self.url,
+            self.api_key(settings.home),
+            timeout=settings.request_timeout_seconds,
+            connect_timeout=settings.connect_timeout_seconds,
+            connections=settings.requests_in_flight,
+            ca_file=self.ca_file,
+        )
+
+
+def key_from_variable(variable: str, whose: str = "the server") -> str:
+    """The API key that an environment variable holds.
+
+    Raises:
+        UserError: if it is not set.
+    """
+    if not _VARIABLE.match(variable):
+        raise UserError(
+            "--api-key-env takes the name of a variable (letters, digits, underscores), not the key itself; "
+            "a key goes to standard input, with --api-key-stdin."
+        )
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise UserError(f"The API key of {whose} is to come from the variable {variable}, which is not set.")
+    return value
+
+
+def _instance(row: tuple[Any, ...]) -> Instance:
+    return Instance(*row)
+
+
+def list_instances(connection: Connection, *, enabled_only: bool = False, with_removed: bool = False) -> list[Instance]:
+    """The instances, in order of priority and name; removed ones whose rows were kept only if asked for."""
+    conditions = ["true" if with_removed else "removed_at IS NULL", "enabled" if enabled_only else "true"]
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM ops.instances WHERE {' AND '.join(conditions)} ORDER BY priority, name"
+    )
+    return [_instance(row) for row in rows.fetchall()]
+
+
+def find_instance(connection: Connection, name: str) -> Instance | None:
+    """The instance of that name, removed or not."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM ops.instances WHERE name = %s", [name]).fetchone()
+    return None if row is None else _instance(row)
+
+
+def get_instance(connection: Connection, name: str, *, with_removed: bool = False) -> Instance:
+    """The instance of that name.
+
+    Raises:
+        UserError: if there is none; the sentence lists those that there are.
+    """
+    found = find_instance(connection, name)
+    if found is None:
+        names = ", ".join(i.name for i in list_instances(connection)) or "none yet"
+        raise UserError(
+            f"There is no instance {name!r} (registered: {names}); add it with "
+            f"`stash-pipeline instances add {name} URL`."
+        )
+    if found.removed_at is not None and not with_removed:
+        raise UserError(
+            f"The instance {name} was removed and its rows were kept; bring it back with "
+            f"`stash-pipeline instances add {name} URL`."
+        )
+    return found
+
+
+def _checked(
+    url: str | None, api_key: str | None, api_key_env: str | None, ca_file: str | None
+) -> tuple[str | None, str | None]:
+    """URL and CA file as they are kept; what cannot be used is refused, and not repeated if it may be a key."""
+    if api_key is not None and not KEY_CHARACTERS.match(api_key):
+        raise UserError("The API key holds spaces or characters that no API key has; copy it from Stash again.")
+    if api_key_env is not None and not _VARIABLE.match(api_key_env):
+        raise UserError(
+            "--api-key-env takes the name of a variable (letters, digits, underscores), not the key itself; "
+            "a key goes to standard input, with --api-key-stdin."
+        )
+    try:
+        if ca_file:
+            ca_file = str(Path(ca_file).expanduser().absolute())
+            trust(ca_file)
+        return graphql_url(url) if url is not None else None, ca_file
+    except StashError as error:
+        raise UserError(str(error)) from None
+
+
+def same_address(connection: Connection, url: str, *, besides: str | None = None) -> Instance | None:
+    """Another instance that is registered with this address, however it is spelt."""
+    key = server_key(url)
+    for instance in list_instances(connection):
+        if instance.name != besides and server_key(instance.url) == key:
+            return instance
+    return None
+
+
+def refuse_same_address(connection: Connection, url: str, *, besides: str | None = None) -> None:
+    """For who registers an address: the same server twice would be mirrored twice.
+
+    Raises:
+        UserError: if another instance has it already, or it is no address.
+    """
+    try:
+        other = same_address(connection, url, besides=besides)
+    except StashError as error:
+        raise UserError(str(error)) from None
+    if other:
+        raise UserError(f"That server is registered already, as instance {other.name}; edit that one, or remove it.")
+
+
+def same_library(connection: Connection, oldest: dict[str, dict[int, str]], *, besides: str | None = None) -> list[str]:
+    """Names of the instances whose mirrored rows begin as this server does: it, at another address, or a copy of it.
+
+    Args:
+        oldest: per kind, when the server's first objects were created, by id. Three must be in the mirror, and
+            none must differ; so nothing is said of an instance that was never mirrored.
+    """
+    names = []
+    for instance in list_instances(connection):
+        if instance.name == besides:
+            continue
+        agreeing = differing = 0
+        for kind, created in oldest.items():
+            rows = connection.execute(
+                "SELECT t.created_at = o.created_at FROM unnest(%s::bigint[], %s::timestamptz[]) AS o(id, created_at)\n"
+                f"JOIN stash.{kind} t ON t.id = o.id AND t.instance_id = %s",
+                [list(created), list(created.values()), instance.id],
+            ).fetchall()
+            agreeing += sum(1 for (equal,) in rows if equal)
+            differing += sum(1 for (equal,) in rows if not equal)
+        if agreeing >= 3 and not differing:
+            names.append(instance.name)
+    return names
+
+
+def add_instance(
+    connection: Connection,
+    name: str,
+    url: str,
+    *,
+    home: Path,
+    api_key: str | None = None,
+    api_key_env: str | None = None,
+    ca_file: str | None = None,
+    priority: int = 0,
+) -> Instance:
+    """Registers a server; one that was removed and whose rows were kept goes on with them.
+
+    Raises:
+        UserError: for a name that is taken or not of letters, digits and dashes; for a URL that is none.
+    """
+    if not _NAME.match(name):
+        raise UserError(f"{name!r} cannot be the name of an instance: use letters, digits and dashes.")
+    kept_url, ca_file = _checked(url, api_key, api_key_env, ca_file)
+    encrypted = secrets.encrypt(home, api_key) if api_key else None
+    row = connection.execute(
+        "INSERT INTO ops.instances AS i (name, url, api_key_encrypted, api_key_env, ca_file, priority)\n"
+        "VALUES (%s, %s, %s, %s, %s, %s)\n"
+        "ON CONFLICT (name) DO UPDATE SET url = excluded.url, api_key_encrypted = excluded.api_key_encrypted,\n"
+        "    api_key_env = excluded.api_key_env, ca_file = excluded.ca_file, priority = excluded.priority,\n"
+        "    enabled = true, removed_at = NULL, updated_at = now()\n"
+        f"WHERE i.removed_at IS NOT NULL RETURNING {_COLUMNS}",
+        [name, kept_url, encrypted, api_key_env, ca_file, priority],
+    ).fetchone()
+    if row is None:
+        raise UserError(f"There is an instance {name!r} already; choose another name, or edit that one.")
+    return _instance(row)
+
+
+def edit_instance(
+    connection: Connection,
+    name: str,
+    *,
+    home: Path,
+    url: str | None = None,
+    api_key: str | None = None,
+    api_key_env: str | None = None,
+    no_api_key: bool = False,
+    ca_file: str | None = None,
+    no_ca_file: bool = False,
+    priority: int | None = None,
+    enabled: bool | None = None,
+) -> Instance:
+    """Changes what is given and leaves the rest."""
+    instance = get_instance(connection, name)
+    kept_url, ca_file = _checked(url, api_key, api_key_env, ca_file)
+    changes: dict[str, Any] = {}
+    if kept_url is not None:
+        changes["url"] = kept_url
+    if api_key is not None or api_key_env is not None or no_api_key:
+        changes["api_key_encrypted"] = secrets.encrypt(home, api_key) if api_key else None
+        changes["api_key_env"] = api_key_env
+    if ca_file is not None or no_ca_file:
+        changes["ca_file"] = ca_file
+    if priority is not None:
+        changes["priority"] = priority
+    if enabled is not None:
+        changes["enabled"] = enabled
+    if changes:
+        assignments = ", ".join(f"{column} = %s" for column in changes)
+        connection.execute(
+            f"UPDATE ops.instances SET {assignments}, updated_at = now() WHERE id = %s",
+            [*changes.values(), instance.id],
+        )
+    return get_instance(connection, name)
+
+
+def note_server(connection: Connection, instance_id: int, release: str, database_schema: int | None) -> None:
+    """Keeps what the server said of itself, if it is news."""
+    connection.execute(
+        "UPDATE ops.instances SET release = %(r)s, database_schema = %(s)s, updated_at = now()\n"
+        "WHERE id = %(i)s AND (release, database_schema) IS DISTINCT FROM (%(r)s, %(s)s)",
+        {"r": release, "s": database_schema, "i": instance_id},
+    )

@@ -1,0 +1,18 @@
+"""The partitions: one per registered instance, named like it."""
+
+import dagster as dg
+
+INSTANCES = dg.DynamicPartitionsDefinition(name="instances")
+
+
+def keep_in_step(instance: dg.DagsterInstance, names: list[str]) -> tuple[list[str], list[str]]:
+    """Makes the partitions exactly those of ``names``; returns what was added and what was removed."""
+    assert INSTANCES.name is not None
+    present = set(instance.get_dynamic_partitions(INSTANCES.name))
+    added = sorted(set(names) - present)
+    removed = sorted(present - set(names))
+    if added:
+        instance.add_dynamic_partitions(INSTANCES.name, added)
+    for name in removed:
+        instance.delete_dynamic_partition(INSTANCES.name, name)
+    return added, removed

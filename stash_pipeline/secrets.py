@@ -1,0 +1,93 @@
+"""API keys at rest: encrypted with a key file that only its owner can read.
+
+Here: the key file and the two directions. Not here: where the ciphertext is kept (``instances.py``).
+"""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from stash_pipeline.errors import UserError
+
+KEY_FILE = "instances.key"
+_REPAIR = "give the key again with `stash-pipeline instances edit NAME --api-key-stdin`."
+
+
+def _read(path: Path) -> bytes | None:
+    """The key file's content, None where there is no file; readable by its owner only from now on."""
+    try:
+        # another process may have made it and not written it yet
+        for _ in range(20):
+            content = path.read_bytes()
+            if content:
+                break
+            time.sleep(0.02)
+        if path.stat().st_mode & 0o077:
+            with suppress(OSError):
+                path.chmod(0o600)
+        return content
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"The key file {path} cannot be read: {error.strerror}.") from None
+
+
+def _make(path: Path) -> bytes:
+    key = Fernet.generate_key()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # exclusive: two first uses at once must not each make one
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read(path) or key
+    except OSError as error:
+        raise UserError(f"The key file {path} cannot be written: {error.strerror}.") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+    return key
+
+
+def _cipher(content: bytes) -> Fernet | None:
+    try:
+        return Fernet(content)
+    except ValueError:
+        return None
+
+
+def encrypt(home: Path, secret: str) -> bytes:
+    """The secret, readable only with the key file under ``home`` (made on first use, mode 0600).
+
+    Raises:
+        UserError: if the key file can be neither read nor made.
+    """
+    path = home / KEY_FILE
+    content = _read(path)
+    cipher = _cipher(content) if content is not None else None
+    if cipher is None:
+        if content is not None:
+            # no key at all: nothing was ever encrypted with it, so nothing is lost by another
+            path.unlink(missing_ok=True)
+        cipher = Fernet(_make(path))
+    return cipher.encrypt(secret.encode())
+
+
+def decrypt(home: Path, token: bytes) -> str:
+    """The secret behind ``token``.
+
+    Raises:
+        UserError: if the key file is gone or is another one.
+    """
+    path = home / KEY_FILE
+    content = _read(path)
+    if content is None:
+        raise UserError(f"The key file {path} is gone, so stored API keys cannot be read; {_REPAIR}")
+    cipher = _cipher(content)
+    try:
+        if cipher is not None:
+            return cipher.decrypt(token).decode()
+    except (InvalidToken, ValueError):
+        pass
+    raise UserError(f"The key file {path} is not the one that the stored API key was encrypted with; {_REPAIR}")

@@ -1,0 +1,147 @@
+"""Settings: the one place that reads the environment, and what a Postgres address may look like.
+
+Here: process-wide settings. Not here: what belongs to one Stash server (its address, its key), which is data
+in the registry of instances.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stash_pipeline.errors import UserError
+
+ENV_PREFIX: Final = "STASH_PIPELINE_"
+DATABASE_URL_VARIABLE: Final = ENV_PREFIX + "DATABASE_URL"
+
+EXAMPLE_URL: Final = "postgresql://user:password@127.0.0.1:5432/stash"
+_SCHEMES: Final = ("postgres", "postgresql")
+
+
+class Settings(BaseSettings):
+    """What can be set from outside, by environment variables that start with STASH_PIPELINE_."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    home: Path = Path("~/.stash-pipeline")
+    """Holds the private Postgres, Dagster's home and the logs."""
+    database_url: SecretStr | None = None
+    """A Postgres of one's own; without it a private one is started under `home`."""
+    page_size: Annotated[int, Field(ge=1, le=5000)] = 100
+    """Objects asked for in one request."""
+    requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
+    """Requests that one Stash server is asked to answer at a time."""
+    request_timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    connect_timeout_seconds: Annotated[float, Field(gt=0)] = 5
+    instances_in_parallel: Annotated[int, Field(ge=1, le=64)] = 2
+    """Stash servers that are read at the same time by one command."""
+    ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
+    keep_runs_days: Annotated[int, Field(ge=1)] = 14
+    """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+    """Of what this program and its libraries say on standard error."""
+
+    @field_validator("home")
+    @classmethod
+    def _absolute_home(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _split_url(value.get_secret_value())
+        return value
+
+    def with_database(self, url: str) -> "Settings":
+        """The same settings with the address of a Postgres: of the private one, once it runs."""
+        return self.model_copy(update={"database_url": SecretStr(url)})
+
+    def child_environment(self, **more: str) -> dict[str, str]:
+        """The environment for a process of ours, in which it finds these very settings."""
+        ours = {
+            ENV_PREFIX + name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in self
+            if value is not None
+        }
+        return {**os.environ, **ours, **more}
+
+    def without_database(self) -> "Settings":
+        """The same settings with the private Postgres."""
+        return self.model_copy(update={"database_url": None})
+
+    def database(self) -> str | None:
+        """The address of the configured Postgres in the clear, or None for the private one."""
+        return None if self.database_url is None else self.database_url.get_secret_value()
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong, by variable, without the value: it may be a password."""
+    parts = []
+    for problem in error.errors(include_input=False, include_url=False):
+        variable = ENV_PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "the settings"
+        text = problem["msg"].removeprefix("Value error, ")
+        parts.append(f"{variable}: {text[:1].lower() + text[1:]}")
+    return "; ".join(parts)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment, with some of them given; UserError says which one is wrong."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        # `from None`: the chained traceback would print the rejected value.
+        raise UserError(f"Wrong setting. {_sentence(error)}.") from None
+
+
+_current: Settings | None = None
+
+
+def get_settings() -> Settings:
+    """The settings of this process, read from the environment once unless `use_settings` gave them."""
+    global _current
+    if _current is None:
+        _current = load_settings()
+    return _current
+
+
+def use_settings(settings: Settings | None) -> None:
+    """Makes these the settings of this process; None has the environment read anew."""
+    global _current
+    _current = settings
+
+
+@contextmanager
+def settings_in_use(settings: Settings) -> Iterator[Settings]:
+    """Makes these the settings of this process for a block: of all its threads, as Dagster starts its own."""
+    before = _current
+    use_settings(settings)
+    try:
+        yield settings
+    finally:
+        use_settings(before)
+
+
+def _split_url(url: str) -> str:
+    """What follows the scheme of a Postgres address; any driver named in the scheme is dropped."""
+    scheme, separator, rest = url.strip().partition("://")
+    if not separator or scheme.partition("+")[0].lower() not in _SCHEMES or not rest:
+        raise ValueError(f"a Postgres address looks like {EXAMPLE_URL}")
+    return rest
+
+
+def psycopg_url(url: str) -> str:
+    """The address as libpq, and so psycopg, takes it: `postgresql://…`."""
+    return "postgresql://" + _split_url(url)
+
+
+def sqlalchemy_url(url: str, driver: str = "psycopg") -> str:
+    """The address as SQLAlchemy takes it, with the driver named.
+
+    Always named, because what a bare `postgresql://` means differs between SQLAlchemy 2.0 and 2.1.
+    """
+    return f"postgresql+{driver}://" + _split_url(url)
