@@ -1,0 +1,418 @@
+"""What Dagster is given: the graph as it is known, the tables behind it, and runs of it.
+
+``definitions.json`` beside this file is the graph as it was last agreed on. After a change on purpose:
+``UPDATE_GOLDEN=1 pytest stash_pipeline_tests/assets``; the difference is then read in the commit.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect
+
+from stash_pipeline.assets.mirror import mirror_assets
+from stash_pipeline.automation.launch import RunResult, dagster_instance, run_job
+from stash_pipeline.definitions import build_defs, defs
+from stash_pipeline.instances import Instance, add_instance
+from stash_pipeline.partitions import INSTANCES, keep_in_step
+from stash_pipeline.settings import load_settings, settings_in_use, sqlalchemy_url
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.tables import METADATA
+from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.mirror.answers import simulated_answers
+from stash_pipeline_tests.mirror.oracle import describe, expected_tables, mismatches
+from stash_pipeline_tests.mirror.working import no_waiting
+
+GOLDEN = Path(__file__).with_name("definitions.json")
+
+Assets = dict[dg.AssetKey, dg.AssetSpec]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with no_waiting():
+        yield
+
+
+@pytest.fixture(scope="module")
+def specs() -> Assets:
+    return {spec.key: spec for spec in defs.resolve_all_asset_specs()}
+
+
+# --- the graph ------------------------------------------------------------------------------------------
+
+
+def described(specs: Assets) -> dict[str, Any]:
+    """The graph in as few words as possible."""
+    repository = defs.get_repository_def()
+    assets = {
+        spec.key.to_user_string(): {
+            "group": spec.group_name,
+            "kinds": sorted(spec.kinds),
+            "partitions": spec.partitions_def.name
+            if isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition)
+            else None,
+            "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+        }
+        for spec in sorted(specs.values(), key=lambda spec: spec.key)
+    }
+    names = [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    jobs = {
+        name: {
+            "assets": sorted(
+                key.to_user_string() for key in repository.get_job(name).asset_layer.executable_asset_keys
+            ),
+        }
+        for name in sorted(names)
+    }
+    return {
+        "assets": assets,
+        "jobs": {
+            name: "all assets" if job["assets"] == sorted(assets) else job["assets"] for name, job in jobs.items()
+        },
+        "schedules": sorted(schedule.name for schedule in repository.schedule_defs),
+        "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
+    }
+
+
+def lines(graph: dict[str, Any]) -> str:
+    """One asset a line, so that a difference is read at a glance."""
+    assets = ",\n".join(f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in graph["assets"].items())
+    rest = json.dumps({name: one for name, one in graph.items() if name != "assets"}, indent=1)
+    return '{\n "assets": {\n' + assets + "\n },\n" + rest[2:] + "\n"
+
+
+def test_the_graph_is_the_one_that_was_agreed_on(specs: Assets) -> None:
+    text = lines(described(specs))
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(text, "utf-8")
+    assert text.splitlines() == GOLDEN.read_text("utf-8").splitlines(), "see the first lines of this module"
+
+
+def test_definitions_can_be_built_twice_and_are_valid() -> None:
+    dg.Definitions.validate_loadable(build_defs())
+    dg.Definitions.validate_loadable(build_defs())
+
+
+def test_every_asset_says_what_it_is_who_owns_it_and_which_table_it_makes(specs: Assets) -> None:
+    for key, spec in specs.items():
+        name = key.to_user_string()
+        assert spec.description and spec.description.strip().endswith("."), name
+        assert list(spec.owners), name
+        assert spec.kinds, name
+        assert spec.group_name, name
+        assert spec.metadata["dagster/table_name"] == ".".join(key.path), name
+        columns = spec.metadata["dagster/column_schema"]
+        assert isinstance(columns, dg.TableSchema) and columns.columns, name
+        assert len(key.path) == 2, name
+
+
+def test_assets_are_the_tables_of_the_database_and_their_columns(specs: Assets, graph_database: str) -> None:
+    engine = create_engine(sqlalchemy_url(graph_database))
+    inspector = inspect(engine)
+    there = {(schema, table) for schema in ("raw", "stash") for table in inspector.get_table_names(schema=schema)}
+    assert {tuple(key.path) for key in specs} == there
+    for key, spec in specs.items():
+        schema, table = key.path
+        shown = [column.name for column in spec.metadata["dagster/column_schema"].columns]
+        assert shown == [column["name"] for column in inspector.get_columns(table, schema=schema)], key
+    engine.dispose()
+
+
+def test_the_migrated_schema_is_the_registry_of_tables(graph_database: str) -> None:
+    def include(name: str | None, kind: str, parents: Any) -> bool:
+        if kind == "schema":
+            return name in ("ops", "raw", "stash")
+        return not (kind == "table" and name == "alembic_version")
+
+    engine = create_engine(sqlalchemy_url(graph_database))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": include,
+                "compare_type": True,
+                "version_table_schema": "ops",
+            },
+        )
+        with warnings.catch_warnings():
+            # files lie in folders, folders in zip files
+            warnings.filterwarnings("ignore", "Cannot correctly sort tables")
+            differences = compare_metadata(context, METADATA)
+    engine.dispose()
+    assert differences == []
+
+
+def test_everything_in_the_database_has_a_comment_or_needs_none(graph_database: str) -> None:
+    with connect(graph_database) as connection:
+        rows = connection.execute(
+            "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace\n"
+            "WHERE nspname IN ('ops', 'raw', 'stash') AND relkind IN ('r', 'p') AND relname <> 'alembic_version'\n"
+            "AND obj_description(c.oid, 'pg_class') IS NULL"
+        ).fetchall()
+    assert rows == []
+
+
+def test_all_assets_are_in_the_job_that_refreshes() -> None:
+    job = defs.get_repository_def().get_job("refresh")
+    assert job.asset_layer.executable_asset_keys == {spec.key for spec in defs.resolve_all_asset_specs()}
+    assert job.partitions_def == INSTANCES
+
+
+def test_an_asset_depends_on_nothing_that_is_not_there(specs: Assets) -> None:
+    for key, spec in specs.items():
+        for dep in spec.deps:
+            assert dep.asset_key in specs, (key, dep)
+        if key.path[0] == "stash":
+            assert any(dep.asset_key.path[0] == "raw" for dep in spec.deps), key
+
+
+# --- runs -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def graph_database(postgres: str, _template: str) -> Iterator[str]:
+    yield create_database(postgres, "graph", _template)
+    drop_database(postgres, "graph")
+
+
+@pytest.fixture(scope="module")
+def graph_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graph")
+
+
+@pytest.fixture
+def dagster(graph_database: str, graph_home: Path) -> Iterator[dg.DagsterInstance]:
+    settings = load_settings(home=graph_home).with_database(graph_database)
+    with settings_in_use(settings), dagster_instance(graph_home, graph_database) as opened:
+        yield opened
+
+
+def library(scenes: int = 40, seed: int = 1) -> Library:
+    made = Library.create()
+    generate_library(made, scenes=scenes, seed=seed)
+    return made
+
+
+@contextmanager
+def registered(
+    dagster: dg.DagsterInstance, database: str, home: Path, name: str, stash: SimulatedStash
+) -> Iterator[Instance]:
+    """A server that runs, and its partition."""
+    with stash.running() as server, connect(database) as connection:
+        instance = add_instance(connection, name, server.url, home=home)
+        names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
+        keep_in_step(dagster, names)
+        yield instance
+
+
+def refresh(dagster: dg.DagsterInstance, name: str, **config: Any) -> RunResult:
+    return run_job("refresh", instance=dagster, partition_key=name, run_config={"ops": {"mirror": {"config": config}}})
+
+
+def materializations(dagster: dg.DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
+    """Metadata of what a run materialized, by table."""
+    found = {}
+    records = dagster.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
+    for record in records:
+        event = record.event_log_entry.get_dagster_event()
+        materialization = event.step_materialization_data.materialization
+        assert materialization.partition is not None
+        key = ".".join(materialization.asset_key.path)
+        assert key not in found, f"{key} was materialized twice"
+        found[key] = {name: value.value for name, value in materialization.metadata.items()}
+    return found
+
+
+def check_equal(database: str, instance: Instance, stash: SimulatedStash) -> None:
+    expected = expected_tables(simulated_answers(stash))
+    with connect(database) as connection:
+        found = mismatches(connection, instance.id, expected)
+    assert not found, describe(found)
+
+
+def test_a_run_materializes_every_table_and_a_second_one_only_the_ledger(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, specs: Assets
+) -> None:
+    stash = SimulatedStash(library())
+    with registered(dagster, graph_database, graph_home, "first", stash) as instance:
+        run = refresh(dagster, "first")
+        assert run.success, run.failure
+        found = materializations(dagster, run.run_id)
+        assert set(found) == {".".join(key.path) for key in specs}
+        with connect(graph_database) as connection:
+            for table, metadata in found.items():
+                if table == "raw.pages":
+                    assert metadata["pages"] > 0 and metadata["bytes"] > 0 and metadata["release"] == "v0.30.1"
+                    continue
+                query = f"SELECT count(*) FROM {table} WHERE instance_id = %s"
+                row = connection.execute(query, [instance.id]).fetchone()
+                assert row is not None
+                assert metadata["dagster/partition_row_count"] == row[0], table
+                assert metadata["inserted"] == row[0], table
+                assert metadata["updated"] == metadata["removed"] == 0, table
+                assert metadata["preview"] == "*no rows*" or metadata["preview"].startswith("|"), table
+                assert (metadata["preview"] == "*no rows*") == (row[0] == 0), table
+        check_equal(graph_database, instance, stash)
+
+        again = refresh(dagster, "first")
+        assert again.success, again.failure
+        assert set(materializations(dagster, again.run_id)) == {"raw.pages"}
+
+        stash.library.execute("UPDATE scenes SET title = 'changed' WHERE id = 3")
+        stash.library.execute("DELETE FROM scenes_tags WHERE scene_id = 3")
+        third = refresh(dagster, "first")
+        found = materializations(dagster, third.run_id)
+        assert set(found) == {"raw.pages", "raw.scenes", "stash.scenes", "stash.scene_tags"}
+        assert found["raw.scenes"]["updated"] == 1
+        assert found["raw.scenes"]["unchanged"] == found["raw.scenes"]["fetched"] - 1
+        assert (found["stash.scenes"]["inserted"], found["stash.scenes"]["updated"]) == (0, 1)
+        assert found["stash.scene_tags"]["removed"] >= 0
+        check_equal(graph_database, instance, stash)
+
+        reported = refresh(dagster, "first", report_unchanged=True)
+        assert len(materializations(dagster, reported.run_id)) >= len(ENTITIES) + 1
+
+
+def test_lineage_and_columns_are_shown_for_each_table(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, specs: Assets
+) -> None:
+    stash = SimulatedStash(library(12))
+    with registered(dagster, graph_database, graph_home, "lineage", stash):
+        run = refresh(dagster, "lineage")
+        columns = {
+            ".".join(key.path): {column.name for column in spec.metadata["dagster/column_schema"].columns}
+            for key, spec in specs.items()
+        }
+        for table, metadata in materializations(dagster, run.run_id).items():
+            if not table.startswith("stash."):
+                continue
+            lineage = metadata["dagster/column_lineage"].deps_by_column
+            assert set(lineage) <= columns[table], table
+            for deps in lineage.values():
+                for dep in deps:
+                    assert dep.column_name in columns[".".join(dep.asset_key.path)], (table, dep)
+
+
+def test_a_server_that_does_not_answer_is_a_failed_run_with_one_sentence(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    with connect(graph_database) as connection:
+        add_instance(connection, "gone", "http://127.0.0.1:9", home=graph_home)
+        names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
+    keep_in_step(dagster, names)
+    run = refresh(dagster, "gone")
+    assert not run.success
+    assert run.failure is not None
+    assert "127.0.0.1:9" in run.failure and run.failure.endswith("?")
+    assert "\n" not in run.failure and "Traceback" not in run.failure
+    found = dagster.get_run_by_id(run.run_id)
+    assert found is not None and found.status is dg.DagsterRunStatus.FAILURE
+    assert materializations(dagster, run.run_id) == {}
+    with connect(graph_database) as connection:
+        row = connection.execute(
+            "SELECT status, error FROM ops.sync_runs WHERE dagster_run_id = %s", [run.run_id]
+        ).fetchone()
+    assert row is not None and row[0] == "failed" and row[1] in run.failure
+
+
+def test_an_unknown_kind_is_a_failed_run_with_one_sentence(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    with registered(dagster, graph_database, graph_home, "unknown", SimulatedStash(library(6))):
+        run = refresh(dagster, "unknown", entities=["scenes", "senes"])
+    assert not run.success
+    assert run.failure is not None and "senes" in run.failure and "scenes" in run.failure
+
+
+def test_some_kinds_only_can_be_read(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
+    with registered(dagster, graph_database, graph_home, "some", SimulatedStash(library(12))):
+        run = refresh(dagster, "some", entities=["tags", "studios"])
+        assert run.success, run.failure
+        found = {name for name in materializations(dagster, run.run_id) if name.startswith("raw.")}
+        assert found == {"raw.tags", "raw.studios", "raw.pages"}
+
+
+def materialize(dagster: dg.DagsterInstance, partition: str, *tables: str) -> dg.ExecuteInProcessResult:
+    selection = dg.AssetSelection.assets(*[dg.AssetKey(table.split(".")) for table in tables])
+    return dg.materialize(
+        [mirror_assets], selection=selection, partition_key=partition, instance=dagster, raise_on_error=False
+    )
+
+
+def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
+    return {".".join(event.asset_key.path) for event in result.get_asset_materialization_events() if event.asset_key}
+
+
+def test_any_part_of_the_graph_can_be_materialized_alone(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    stash = SimulatedStash(library(20))
+    with registered(dagster, graph_database, graph_home, "parts", stash) as instance:
+        # nothing was read yet: an empty table is no failure
+        result = materialize(dagster, "parts", "stash.scenes")
+        assert result.success
+        result = materialize(dagster, "parts", "raw.scenes")
+        assert result.success
+        assert materialized(result) == {"raw.scenes"}
+        result = materialize(dagster, "parts", "raw.tags", "stash.tags", "stash.scene_tags")
+        assert result.success
+        assert {"raw.tags", "stash.tags"} <= materialized(result) <= {"raw.tags", "stash.tags", "stash.scene_tags"}
+        result = materialize(dagster, "parts", "stash.scenes")
+        assert result.success and materialized(result) <= {"stash.scenes"}
+        run = refresh(dagster, "parts")
+        assert run.success, run.failure
+        check_equal(graph_database, instance, stash)
+
+
+def test_an_instance_that_was_removed_is_a_sentence_too(dagster: dg.DagsterInstance, graph_database: str) -> None:
+    dagster.add_dynamic_partitions("instances", ["never-registered"])
+    run = refresh(dagster, "never-registered")
+    assert not run.success
+    assert run.failure is not None and "There is no instance 'never-registered'" in run.failure
+    assert "\n" not in run.failure
+
+
+def test_partitions_follow_the_registry(dagster: dg.DagsterInstance) -> None:
+    before = dagster.get_dynamic_partitions("instances")
+    added, removed = keep_in_step(dagster, [*before, "a-new-one"])
+    assert (added, removed) == (["a-new-one"], [])
+    assert keep_in_step(dagster, [*before, "a-new-one"]) == ([], [])
+    assert keep_in_step(dagster, list(before)) == ([], ["a-new-one"])
+
+
+def test_no_event_of_a_run_holds_the_key(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
+    key = "key-that-nobody-may-see"
+    stash = SimulatedStash(library(12), api_key=key)
+    with stash.running() as server, connect(graph_database) as connection:
+        add_instance(connection, "locked", server.url, home=graph_home, api_key=key)
+        add_instance(connection, "wrong", server.url, home=graph_home, api_key=key + "-wrong")
+        names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
+        keep_in_step(dagster, names)
+        good, bad = refresh(dagster, "locked"), refresh(dagster, "wrong")
+    assert good.success and not bad.success
+    assert bad.failure is not None and "API key" in bad.failure
+    for run in (good, bad):
+        for record in dagster.all_logs(run.run_id):
+            assert key not in str(record)
+    with connect(graph_database) as connection:
+        for table in ("event_logs", "runs", "asset_keys"):
+            exists = connection.execute("SELECT to_regclass(%s)", [f"dagster.{table}"]).fetchone()
+            schema = "dagster" if exists and exists[0] else "public"
+            row = connection.execute(
+                f"SELECT count(*) FROM {schema}.{table} t WHERE to_jsonb(t)::text LIKE '%%{key}%%'"
+            ).fetchone()
+            assert row == (0,), table

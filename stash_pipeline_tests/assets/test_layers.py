@@ -1,0 +1,76 @@
+"""Dependencies point one way: who may import whom."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import stash_pipeline
+
+ROOT = Path(stash_pipeline.__file__).parent
+MODULES = sorted(path for path in ROOT.rglob("*.py") if "__pycache__" not in path.parts)
+
+# A layer, and what of ours it may import besides itself and the plain modules (errors, settings, …).
+LAYERS = {
+    "stash": set[str](),
+    "stashbox": {"stash"},
+    "matching": set[str](),
+    "search": set[str](),
+    "warehouse": {"stash", "stashbox", "matching", "search"},
+    "assets": {"stash", "stashbox", "matching", "search", "warehouse"},
+    "automation": {"stash", "stashbox", "matching", "search", "warehouse", "assets"},
+}
+ABOVE = {"assets", "automation", "definitions", "partitions", "commands", "cli", "serve"}
+DAGSTER = ("assets", "automation", "partitions.py", "definitions.py")
+
+
+def imports(path: Path) -> list[str]:
+    """Names of all modules that a file imports, anywhere in it."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            module = node.module or ""
+            found += [module, *[f"{module}.{alias.name}" for alias in node.names]]
+    return found
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def layer_of(path: Path) -> str:
+    return name_of(path).split("/")[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_dagster_is_imported_only_where_it_belongs(path: Path) -> None:
+    if layer_of(path) not in DAGSTER:
+        assert not [name for name in imports(path) if name.split(".")[0].startswith("dagster")]
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if layer_of(path) in LAYERS], ids=name_of)
+def test_a_layer_imports_only_the_layers_below_it(path: Path) -> None:
+    layer = layer_of(path)
+    ours = {name.split(".")[1] for name in imports(path) if name.startswith("stash_pipeline.")}
+    forbidden = (LAYERS.keys() | ABOVE) - LAYERS[layer] - {layer}
+    if layer in ("assets", "automation"):
+        forbidden -= {"partitions", "assets"} if layer == "automation" else {"partitions"}
+    assert not ours & forbidden
+
+
+def test_the_stash_package_knows_nothing_of_ours_but_itself() -> None:
+    for path in (ROOT / "stash").glob("*.py"):
+        for name in imports(path):
+            top = name.split(".")
+            assert top[0] != "stash_pipeline" or top[1] == "stash", (path.name, name)
+            assert top[0] not in ("psycopg", "sqlalchemy", "dagster", "alembic", "pandas"), (path.name, name)
+
+
+def test_only_the_simulator_and_the_demo_import_the_simulator() -> None:
+    for path in MODULES:
+        layer = layer_of(path)
+        if layer in LAYERS or layer in ("definitions.py", "instances.py", "partitions.py", "settings.py"):
+            assert not [name for name in imports(path) if name.startswith("stash_pipeline.simulator")], path

@@ -1,0 +1,147 @@
+"""A job run in this process is a run like any other."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
+
+from stash_pipeline.automation import orphans
+from stash_pipeline.automation.launch import RunResult, dagster_instance, run_job
+from stash_pipeline.automation.orphans import HOST_TAG, PROCESS_TAG, end_orphaned_runs
+from stash_pipeline.dagster_home import installed_file, prepare_dagster_home
+from stash_pipeline.errors import UserError
+
+MODULE = "stash_pipeline_tests.automation.dummy_definitions"
+PARTITIONS = ["home", "away", "unchanged", "broken", "odd", "interrupted"]
+
+
+@pytest.fixture
+def instance(home: Path, empty_database_url: str) -> Iterator[DagsterInstance]:
+    with dagster_instance(home, empty_database_url) as opened:
+        opened.add_dynamic_partitions("instance", PARTITIONS)
+        yield opened
+
+
+def run(instance: DagsterInstance, partition: str) -> RunResult:
+    return run_job("refresh", instance=instance, partition_key=partition, module=MODULE)
+
+
+def test_the_run_belongs_to_its_job_and_code_location(instance: DagsterInstance) -> None:
+    result = run(instance, "home")
+    assert result.success
+    assert result.failure is None
+    found = instance.get_run_by_id(result.run_id)
+    assert found is not None
+    assert found.job_name == "refresh"
+    assert found.status is DagsterRunStatus.SUCCESS
+    assert found.tags["dagster/partition"] == "home"
+    assert found.tags["kind"] == "refresh"
+    # How the pages of a job and of a code location find their runs.
+    label = RunsFilter(job_name="refresh", tags={".dagster/repository": "__repository__@stash_pipeline"})
+    assert instance.get_runs_count(label) == 1
+    assert found.tags["dagster/code_location"] == "stash_pipeline"
+    assert found.remote_job_origin is not None
+    assert found.remote_job_origin.job_name == "refresh"
+    assert found.job_code_origin is not None
+    assert instance.get_materialized_partitions(AssetKey(["raw", "scenes"])) == {"home"}
+
+
+def test_what_did_not_change_is_not_materialized(instance: DagsterInstance) -> None:
+    assert run(instance, "unchanged").success
+    assert instance.get_materialized_partitions(AssetKey(["raw", "scenes"])) == set()
+
+
+@pytest.mark.parametrize(
+    ("partition", "words"),
+    [("broken", "The server says no: say yes."), ("odd", "KeyError: 'no such thing'")],
+)
+def test_a_failure_is_told_in_the_words_of_the_error(instance: DagsterInstance, partition: str, words: str) -> None:
+    result = run(instance, partition)
+    assert (result.success, result.failure) == (False, words)
+    found = instance.get_run_by_id(result.run_id)
+    assert found is not None
+    assert found.status is DagsterRunStatus.FAILURE
+
+
+def test_an_interrupted_run_is_canceled_and_not_started_anew(instance: DagsterInstance) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(instance, "interrupted")
+    (found,) = instance.get_runs()
+    assert found.status is DagsterRunStatus.CANCELED
+    assert found.tags["dagster/max_retries"] == "0"
+
+
+def test_two_threads_run_a_job_each(instance: DagsterInstance) -> None:
+    results: dict[str, RunResult] = {}
+
+    def work(partition: str) -> None:
+        results[partition] = run(instance, partition)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("home", "away", "broken")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {name: result.success for name, result in results.items()} == {
+        "home": True,
+        "away": True,
+        "broken": False,
+    }
+    assert instance.get_materialized_partitions(AssetKey(["raw", "tags"])) == {"home", "away"}
+
+
+def test_an_unknown_partition_is_refused_and_leaves_no_run(instance: DagsterInstance) -> None:
+    with pytest.raises(UserError, match="no partition 'nowhere'"):
+        run(instance, "nowhere")
+    assert instance.get_runs_count() == 0
+
+
+def test_the_terminal_is_left_alone(instance: DagsterInstance, capfd: pytest.CaptureFixture[str]) -> None:
+    run(instance, "home")
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+
+def test_runs_of_killed_processes_are_ended_and_others_are_not(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = {}
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as dead:
+        dead.kill()
+    tags = orphans.process_tags()
+    gone = f"/tmp/stash-pipeline-gone/{tags[HOST_TAG]}.sock"
+    cases = {
+        "killed": {**tags, PROCESS_TAG: f"{dead.pid}@1"},
+        "killed server": {".dagster/grpc_info": f'{{"socket": "{gone}"}}'},
+        "here": dict(tags),
+        "elsewhere": {HOST_TAG: "another-machine", PROCESS_TAG: "1@1"},
+        "other server": {".dagster/grpc_info": '{"socket": "/tmp/another.sock"}'},
+    }
+    definition = _job()
+    for name, more in cases.items():
+        created = instance.create_run_for_job(definition, status=DagsterRunStatus.STARTED, tags=more)
+        started[created.run_id] = name
+    assert end_orphaned_runs(instance) == 2
+    failed = {started[run.run_id] for run in instance.get_runs() if run.status is DagsterRunStatus.FAILURE}
+    assert failed == {"killed", "killed server"}
+
+
+def _job():  # type: ignore[no-untyped-def]
+    from stash_pipeline_tests.automation.dummy_definitions import defs
+
+    return defs.get_repository_def().get_job("refresh")
+
+
+def test_the_home_gets_the_installed_configuration_whenever_it_changed(home: Path) -> None:
+    directory = prepare_dagster_home(home)
+    assert (directory / "dagster.yaml").read_text().endswith(installed_file("dagster.yaml").read_text())
+    (directory / "dagster.yaml").write_text("telemetry: {enabled: true}")
+    prepare_dagster_home(home)
+    assert "WarehouseDagsterStorage" in (directory / "dagster.yaml").read_text()
+    (home / "file").write_text("")
+    with pytest.raises(UserError, match="STASH_PIPELINE_HOME"):
+        prepare_dagster_home(home / "file")

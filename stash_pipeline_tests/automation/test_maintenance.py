@@ -1,0 +1,143 @@
+"""The maintenance removes what is old and superseded, and nothing else."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickData, TickStatus
+
+from stash_pipeline.automation.jobs import maintain as maintain_job
+from stash_pipeline.automation.launch import dagster_instance, run_job
+from stash_pipeline.automation.maintenance import DAY_SECONDS, Removed, maintain
+from stash_pipeline.automation.schedules import maintenance_schedule
+from stash_pipeline.instances import add_instance
+from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline_tests.automation import dummy_definitions
+
+MODULE = dummy_definitions.__name__
+PARTITIONS = ["home", "away", "unchanged", "broken"]
+KEY = dg.AssetKey(["raw", "scenes"])
+
+
+@pytest.fixture
+def instance(home: Path, database_url: str) -> Iterator[DagsterInstance]:
+    with dagster_instance(home, database_url) as opened:
+        opened.add_dynamic_partitions("instance", PARTITIONS)
+        yield opened
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection]:
+    with connect(database_url) as opened:
+        yield opened
+
+
+def in_days(days: float) -> Any:
+    return lambda: time.time() + days * DAY_SECONDS
+
+
+def refresh(instance: DagsterInstance, partition: str) -> str:
+    return run_job("refresh", instance=instance, partition_key=partition, module=MODULE).run_id
+
+
+def test_the_latest_run_of_every_partition_stays_whatever_its_age(
+    instance: DagsterInstance, connection: Connection, home: Path
+) -> None:
+    superseded = [refresh(instance, name) for name in ("home", "home", "away", "unchanged", "broken")]
+    kept = [refresh(instance, name) for name in ("away", "home")]
+    logs = home / "dagster" / "storage"
+    assert {*superseded, *kept} <= {folder.name for folder in logs.iterdir()}
+    assert maintain(instance, connection, keep_days=14, now=in_days(13.9)) == Removed()
+    removed = maintain(instance, connection, keep_days=14, now=in_days(14.1))
+    assert (removed.runs, removed.log_folders) == (5, 5)
+    assert {run.run_id for run in instance.get_runs()} == set(kept)
+    assert instance.get_materialized_partitions(KEY) == {"home", "away"}
+    event = instance.get_latest_materialization_event(KEY)
+    assert event is not None and event.run_id == kept[-1]
+    assert {folder.name for folder in logs.iterdir()} & {*superseded, *kept} == set(kept)
+    events = connection.execute("SELECT DISTINCT run_id FROM dagster.event_logs").fetchall()
+    assert {row[0] for row in events} == set(kept)
+    assert maintain(instance, connection, keep_days=14, now=in_days(400)) == Removed()
+
+
+def test_a_partition_that_is_shared_by_runs_keeps_the_latest_of_each_asset(
+    instance: DagsterInstance, connection: Connection
+) -> None:
+    """The run that made only one of two assets last does not free the one that made the other."""
+    first = refresh(instance, "home")
+    instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition="home"))
+    maintain(instance, connection, keep_days=1, now=in_days(30))
+    assert {run.run_id for run in instance.get_runs()} == {first}
+    assert instance.get_materialized_partitions(dg.AssetKey(["raw", "tags"])) == {"home"}
+
+
+@pytest.mark.parametrize("status", [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING])
+def test_a_run_in_progress_stays(instance: DagsterInstance, connection: Connection, status: DagsterRunStatus) -> None:
+    job = dummy_definitions.defs.get_repository_def().get_job("refresh")
+    run = instance.create_run_for_job(job, status=status)
+    assert maintain(instance, connection, keep_days=1, now=in_days(365)) == Removed()
+    assert instance.has_run(run.run_id)
+
+
+def test_the_output_of_runs_that_are_gone_is_removed(
+    instance: DagsterInstance, connection: Connection, home: Path
+) -> None:
+    run_id = refresh(instance, "home")
+    instance.delete_run(run_id)
+    folder = home / "dagster" / "storage" / run_id
+    assert folder.is_dir()
+    assert maintain(instance, connection, keep_days=1, now=in_days(2)).log_folders == 1
+    assert not folder.exists()
+
+
+def test_old_ticks_go_and_the_last_one_stays(instance: DagsterInstance, connection: Connection) -> None:
+    for minute in range(5):
+        data = TickData(
+            instigator_origin_id="origin",
+            selector_id="selector",
+            instigator_name="schedule",
+            instigator_type=InstigatorType.SCHEDULE,
+            status=TickStatus.SUCCESS,
+            timestamp=time.time() - (5 - minute) * 60,
+            run_ids=[],
+        )
+        last: InstigatorTick = instance.create_tick(data)
+    assert maintain(instance, connection, keep_days=1, now=in_days(2)).ticks == 4
+    assert [tick.tick_id for tick in instance.get_ticks("origin", "selector")] == [last.tick_id]
+
+
+def test_the_ledger_keeps_the_last_run_and_the_last_success_of_every_instance(
+    instance: DagsterInstance, connection: Connection, home: Path
+) -> None:
+    for name in ("one", "two"):
+        added = add_instance(connection, name, "http://stash.test:9999", home=home)
+        for status in ("succeeded", "failed", "succeeded", "failed", "failed"):
+            connection.execute(
+                "WITH run AS (INSERT INTO ops.sync_runs (instance_id, mode, lane, status, started_at)\n"
+                "    VALUES (%(i)s, 'sweep', 'graphql', %(s)s, now() - interval '20 days') RETURNING id)\n"
+                "INSERT INTO raw.pages\n"
+                "    (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash)\n"
+                "SELECT %(i)s, 'tags', id, 'graphql', '{}', 1, 1, 1, '' FROM run",
+                {"i": added.id, "s": status},
+            )
+    removed = maintain(instance, connection, keep_days=14)
+    assert (removed.sync_runs, removed.pages) == (6, 6)
+    left = connection.execute("SELECT status FROM ops.sync_runs ORDER BY instance_id, id").fetchall()
+    assert [row[0] for row in left] == ["succeeded", "failed"] * 2
+    assert connection.execute("SELECT count(*) FROM raw.pages").fetchone() == (4,)
+
+
+def test_the_job_says_what_it_removed_and_runs_by_itself_every_day(instance: DagsterInstance) -> None:
+    result = run_job("maintain", instance=instance)
+    assert result.success, result.failure
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None and run.tags["removed/runs"] == "0"
+    said = [entry.user_message for entry in instance.all_logs(result.run_id)]
+    assert any("Older than 14 days and removed: 0 runs" in text for text in said)
+    assert maintenance_schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert maintenance_schedule.job_name == maintain_job.name == "maintain"
+    assert maintain_job.description and maintenance_schedule.description

@@ -1,0 +1,141 @@
+"""Dagster's storage: in the warehouse's Postgres, in its own schema, through few connections."""
+
+import multiprocessing
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+from dagster import DagsterError, DagsterInstance
+
+from stash_pipeline.automation.launch import dagster_instance
+from stash_pipeline.automation.storage import StorageError, WarehouseDagsterStorage
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import get_settings, settings_in_use
+
+
+def test_keeps_everything_in_a_schema_of_its_own(home: Path, empty_database_url: str) -> None:
+    with dagster_instance(home, empty_database_url) as instance:
+        instance.add_dynamic_partitions("instance", ["home"])
+    with psycopg.connect(empty_database_url) as connection:
+        rows = connection.execute(
+            "select distinct schemaname from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        assert rows == [("dagster",)]
+    with dagster_instance(home, empty_database_url) as instance:
+        assert instance.get_dynamic_partitions("instance") == ["home"]
+
+
+def test_is_what_plain_dagster_finds_by_its_environment(
+    home: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", empty_database_url)
+    monkeypatch.setenv("DAGSTER_HOME", str(Path(__file__).resolve().parents[2]))
+    with DagsterInstance.get() as instance:
+        assert isinstance(instance.get_ref().storage, WarehouseDagsterStorage)
+        assert instance.run_retries_enabled
+        assert not instance.telemetry_enabled
+        assert "hush" not in instance.info_str()
+
+
+def test_uses_few_connections_and_lets_go_of_them(home: Path, empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+
+        def others(at_most: int) -> int:
+            """The other connections to the database: a closed one is listed until its backend has noticed."""
+            deadline = time.monotonic() + 30
+            while True:
+                row = connection.execute(
+                    "select count(*) from pg_stat_activity "
+                    "where datname = current_database() and pid <> pg_backend_pid()"
+                ).fetchone()
+                assert row is not None
+                if row[0] <= at_most or time.monotonic() > deadline:
+                    return int(row[0])
+                time.sleep(0.05)
+
+        with dagster_instance(home, empty_database_url) as instance:
+            threads = [threading.Thread(target=instance.get_runs_count) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert 1 <= others(at_most=2) <= 2
+        assert others(at_most=0) == 0
+
+
+def test_survives_the_loss_of_its_connections(home: Path, empty_database_url: str) -> None:
+    with dagster_instance(home, empty_database_url) as instance:
+        instance.add_dynamic_partitions("instance", ["home"])
+        with psycopg.connect(empty_database_url) as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        assert instance.get_dynamic_partitions("instance") == ["home"]
+
+
+def test_a_forked_process_does_not_disturb_its_parent(home: Path, empty_database_url: str) -> None:
+    fork = multiprocessing.get_context("fork")
+    with dagster_instance(home, empty_database_url) as instance:
+        instance.add_dynamic_partitions("instance", ["home"])
+        answers: multiprocessing.Queue[object] = fork.Queue()
+        child = fork.Process(target=lambda: answers.put(instance.get_dynamic_partitions("instance")))
+        child.start()
+        assert answers.get(timeout=30) == ["home"]
+        child.join()
+        assert instance.get_dynamic_partitions("instance") == ["home"]
+
+
+def test_several_processes_may_make_the_tables_at_once(home: Path, empty_database_url: str) -> None:
+    errors: list[BaseException] = []
+
+    def open_it() -> None:
+        try:
+            WarehouseDagsterStorage()
+        except BaseException as error:
+            errors.append(error)
+
+    with settings_in_use(get_settings().with_database(empty_database_url)):
+        threads = [threading.Thread(target=open_it) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert errors == []
+
+
+def test_half_made_tables_are_made_anew(home: Path, empty_database_url: str) -> None:
+    with dagster_instance(home, empty_database_url):
+        pass
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("drop table dagster.jobs, dagster.job_ticks, dagster.run_tags")
+        with dagster_instance(home, empty_database_url) as instance:
+            instance.add_dynamic_partitions("instance", ["home"])
+            assert instance.get_runs_count() == 0
+        found = connection.execute("select to_regclass('dagster.run_tags') is not null").fetchone()
+    assert found == (True,)
+
+
+def test_does_not_wait_for_the_disk(home: Path, empty_database_url: str) -> None:
+    with (
+        dagster_instance(home, empty_database_url) as instance,
+        instance.event_log_storage.index_connection() as connection,  # type: ignore[attr-defined]
+    ):
+        assert connection.exec_driver_sql("show synchronous_commit").scalar() == "off"
+        assert connection.exec_driver_sql("show search_path").scalar() == "dagster"
+
+
+def test_says_which_variable_is_missing() -> None:
+    with pytest.raises(StorageError, match="STASH_PIPELINE_DATABASE_URL is not set"):
+        WarehouseDagsterStorage()
+    assert issubclass(StorageError, UserError)
+    assert issubclass(StorageError, DagsterError)
+
+
+def test_says_when_the_server_cannot_be_reached() -> None:
+    settings = get_settings().with_database("postgresql://me:hush@127.0.0.1:1/d")
+    with settings_in_use(settings), pytest.raises(StorageError, match="can't be reached") as raised:
+        WarehouseDagsterStorage()
+    assert "hush" not in str(raised.value)

@@ -1,0 +1,99 @@
+"""What all tests share: a real Postgres, and a fresh database of it for every test that asks.
+
+One server per test process (pytest-xdist starts several) in a temporary directory, without fsync: nothing in
+it outlives the tests. The database is a copy of one that was migrated once.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from stash_pipeline.settings import ENV_PREFIX, use_settings
+from stash_pipeline.warehouse.embedded import running_server
+from stash_pipeline.warehouse.migrate import upgrade
+
+TEMPLATE = "template_stash_pipeline"
+OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+_numbers = count()
+
+
+def address_of(database: str, server: str) -> str:
+    """The address of another database of the same server."""
+    return urlsplit(server)._replace(path=f"/{database}").geturl()
+
+
+def create_database(server: str, name: str, template: str = "template0") -> str:
+    """Makes a database and gives its address."""
+    with psycopg.connect(address_of("postgres", server), autocommit=True) as connection:
+        # FILE_COPY is faster for a small template when nothing is synced; it needs no log.
+        statement = "create database {} template {} strategy file_copy"
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(template)))
+    return address_of(name, server)
+
+
+def drop_database(server: str, name: str) -> None:
+    """Drops a database, whoever is still connected to it."""
+    with psycopg.connect(address_of("postgres", server), autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home of the test's own.
+
+    Not in pytest's directory: every start of pytest closes that to others, and so, for root, to the private
+    Postgres of tests that run at the same time.
+    """
+    with TemporaryDirectory(prefix="stash-pipeline-test-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[None]:
+    """No test reads the settings of whoever runs it, or writes to his home."""
+    for name in [name for name in os.environ if name.startswith((ENV_PREFIX, "DAGSTER_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(f"{ENV_PREFIX}HOME", str(home))
+    use_settings(None)
+    yield
+    use_settings(None)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of this test process's server, where no test leaves anything in the database it names."""
+    with (
+        TemporaryDirectory(prefix="stash-pipeline-test-") as directory,
+        running_server(Path(directory), options=OPTIONS) as url,
+    ):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _template(postgres: str) -> str:
+    url = create_database(postgres, TEMPLATE)
+    upgrade(url)
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(postgres: str, _template: str) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{next(_numbers)}"
+    yield create_database(postgres, name, _template)
+    drop_database(postgres, name)
+
+
+@pytest.fixture
+def empty_database_url(postgres: str) -> Iterator[str]:
+    """A database of the test's own with nothing in it."""
+    name = f"empty_{next(_numbers)}"
+    yield create_database(postgres, name)
+    drop_database(postgres, name)

@@ -1,0 +1,220 @@
+"""Full answers of a server: recorded ones, and those of a simulated server, asked with queries written by hand.
+
+Here: the queries, and cutting them to what a release has. Not here: what the answers mean (oracle).
+"""
+
+import gzip
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from graphql import (
+    REMOVE,
+    ArgumentNode,
+    FieldNode,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    parse,
+    print_ast,
+    visit,
+)
+
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline_tests.mirror.oracle import Answers, Json
+
+REAL = Path(__file__).resolve().parents[2].parent / "shared" / "real"
+"""Recordings of real servers; they are no part of the project."""
+
+RECORDED = ("v0.30.1", "v0.20.2")
+
+_FILE = """
+  id path basename parent_folder_id zip_file_id parent_folder { id } zip_file { id } mod_time size
+  fingerprints { type value } created_at updated_at
+"""
+_IMAGE_FILE = f"{_FILE} format width height"
+_VIDEO_FILE = f"{_IMAGE_FILE} duration video_codec audio_codec frame_rate bit_rate"
+_FOLDER = """
+  id path parent_folder_id zip_file_id parent_folder { id } zip_file { id } mod_time created_at updated_at
+"""
+_STASH_IDS = "stash_ids { endpoint stash_id updated_at }"
+
+_GROUP = """
+  id name aliases duration date rating100 studio { id } director synopsis url urls tags { id }
+  created_at updated_at sub_groups { group { id } description }
+  containing_groups { group { id } description } front_image_path back_image_path custom_fields
+  scenes { id } scene_count performer_count sub_group_count o_counter
+"""
+
+# kind -> (query field, its list, the kind's selection), newest spelling first
+QUERIES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "tags": ((
+        "findTags", "tags",
+        f"""id name sort_name description aliases ignore_auto_tag created_at updated_at favorite {_STASH_IDS}
+        image_path parents {{ id }} children {{ id }} custom_fields scene_count scene_marker_count image_count
+        gallery_count performer_count studio_count group_count movie_count""",
+    ),),
+    "studios": ((
+        "findStudios", "studios",
+        f"""id name url urls parent_studio {{ id }} child_studios {{ id }} aliases tags {{ id }} ignore_auto_tag
+        image_path {_STASH_IDS} rating100 favorite organized details created_at updated_at groups {{ id }}
+        custom_fields o_counter scene_count image_count gallery_count group_count movie_count""",
+    ),),
+    "performers": ((
+        "findPerformers", "performers",
+        f"""id name disambiguation url urls gender twitter instagram birthdate ethnicity country eye_color
+        height_cm measurements fake_tits penis_length circumcised career_length career_start career_end tattoos
+        piercings alias_list favorite tags {{ id }} ignore_auto_tag image_path scenes {{ id }} {_STASH_IDS}
+        rating100 details death_date hair_color weight created_at updated_at groups {{ id }} custom_fields
+        o_counter scene_count image_count gallery_count group_count movie_count""",
+    ),),
+    "groups": (("findGroups", "groups", _GROUP), ("findMovies", "movies", _GROUP)),
+    "images": ((
+        "findImages", "images",
+        f"""id title code rating100 url urls date details photographer o_counter organized created_at updated_at
+        files {{ {_IMAGE_FILE} }}
+        visual_files {{ __typename ... on VideoFile {{ {_VIDEO_FILE} }} ... on ImageFile {{ {_IMAGE_FILE} }} }}
+        paths {{ thumbnail preview image }} galleries {{ id }} studio {{ id }} tags {{ id }} performers {{ id }}
+        custom_fields""",
+    ),),
+    "galleries": ((
+        "findGalleries", "galleries",
+        f"""id title code url urls date details photographer rating100 organized created_at updated_at
+        files {{ {_FILE} }} folder {{ {_FOLDER} }} chapters {{ id title image_index created_at updated_at }}
+        scenes {{ id }} studio {{ id }} tags {{ id }} performers {{ id }} cover {{ id }}
+        paths {{ cover preview }} custom_fields image_count""",
+    ),),
+    "scenes": ((
+        "findScenes", "scenes",
+        f"""id title code details director url urls date rating100 organized o_counter interactive
+        interactive_speed captions {{ language_code caption_type }} created_at updated_at last_played_at
+        resume_time play_duration play_count play_history o_history files {{ {_VIDEO_FILE} }}
+        paths {{ screenshot preview webp vtt sprite funscript interactive_heatmap caption }}
+        scene_markers {{ id }} galleries {{ id }} studio {{ id }} groups {{ group {{ id }} scene_index }}
+        movies {{ movie {{ id }} scene_index }} tags {{ id }} performers {{ id }} {_STASH_IDS} custom_fields""",
+    ),),
+    "scene_markers": ((
+        "findSceneMarkers", "scene_markers",
+        """id scene { id } title seconds end_seconds primary_tag { id } tags { id } created_at updated_at
+        preview screenshot""",
+    ),),
+    "folders": (("findFolders", "folders", _FOLDER),),
+    "files": ((
+        "findFiles", "files",
+        f"""__typename ... on VideoFile {{ {_VIDEO_FILE} }} ... on ImageFile {{ {_IMAGE_FILE} }}
+        ... on GalleryFile {{ {_FILE} }} ... on BasicFile {{ {_FILE} }}""",
+    ),),
+}  # fmt: skip
+
+_WHOLE = {
+    "saved_filters": """{ findSavedFilters {
+        id mode name filter find_filter { q page per_page sort direction } object_filter ui_options } }""",
+    "configuration": """{ configuration { general {
+        databasePath generatedPath stashes { path excludeVideo excludeImage } stashBoxes { name endpoint } }
+        interface { language } } }""",
+}
+
+
+class _Cutter(Visitor):
+    """Takes out what a schema does not have."""
+
+    def __init__(self, info: TypeInfo, schema: GraphQLSchema) -> None:
+        super().__init__()
+        self.info = info
+        self.schema = schema
+
+    def enter_field(self, node: FieldNode, *_: Any) -> Any:
+        parent = self.info.get_parent_type()
+        name = node.name.value
+        if name == "__typename" or not hasattr(parent, "fields"):
+            return None
+        assert parent is not None
+        if name not in parent.fields:
+            return REMOVE
+        # `files` of an image fails on video clips as soon as there is `visual_files`
+        if parent.name == "Image" and name == "files" and "visual_files" in parent.fields:
+            return REMOVE
+        return None
+
+    def enter_inline_fragment(self, node: InlineFragmentNode, *_: Any) -> Any:
+        assert node.type_condition is not None
+        return None if node.type_condition.name.value in self.schema.type_map else REMOVE
+
+    def enter_argument(self, node: ArgumentNode, *_: Any) -> Any:
+        return None
+
+
+def cut(query: str, schema: GraphQLSchema) -> str:
+    """The part of a query that a schema knows."""
+    info = TypeInfo(schema)
+    return print_ast(visit(parse(query), TypeInfoVisitor(info, _Cutter(info, schema))))
+
+
+def simulated_answers(stash: SimulatedStash, base_url: str = "http://localhost:9999") -> Answers:
+    """Everything that a simulated server says of its library."""
+    schema = stash.engine.schema
+    query_type = schema.query_type
+    assert isinstance(query_type, GraphQLObjectType)
+    objects: dict[str, list[Json]] = {}
+    for kind, spellings in QUERIES.items():
+        for field, result, selection in spellings:
+            if field in query_type.fields:
+                query = f'{{ {field}(filter: {{per_page: -1, sort: "id"}}) {{ {result} {{ {selection} }} }} }}'
+                objects[kind] = _data(stash, cut(query, schema), base_url)[field][result]
+                break
+    for kind, query in _WHOLE.items():
+        (found,) = _data(stash, cut(query, schema), base_url).values()
+        objects[kind] = found if isinstance(found, list) else [found]
+    return Answers(objects)
+
+
+def _data(stash: SimulatedStash, query: str, base_url: str) -> Json:
+    answer = stash.execute(query, base_url=base_url)
+    assert not answer.get("errors"), answer["errors"]
+    data: Json = answer["data"]
+    return data
+
+
+# --- recordings -----------------------------------------------------------------------------------------
+
+
+@cache
+def recorded(release: str) -> dict[str, Any]:
+    """What a real server of that release answered, per query."""
+    found: dict[str, Any] = json.loads((REAL / release / "answers.json").read_text("utf-8"))
+    return found
+
+
+@cache
+def recorded_introspection(release: str) -> dict[str, Any]:
+    """What a real server of that release says of its schema."""
+    with gzip.open(REAL / release / "introspection.json.gz") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
+def recorded_objects(release: str, field: str, result: str) -> list[Json]:
+    """The objects that one recorded query brought."""
+    found = recorded(release)[field]["response"]["data"][field]
+    if result:
+        found = found[result]
+    return found if isinstance(found, list) else [found]
+
+
+def recorded_answers(release: str) -> Answers:
+    """Everything that a real server of that release answered."""
+    objects: dict[str, list[Json]] = {}
+    asked: Iterable[str] = recorded(release).keys()
+    for kind, spellings in QUERIES.items():
+        for field, result, _ in spellings:
+            if field in asked:
+                objects[kind] = recorded_objects(release, field, result)
+                break
+    objects["saved_filters"] = recorded_objects(release, "findSavedFilters", "")
+    objects["configuration"] = recorded_objects(release, "configuration", "")
+    return Answers(objects)

@@ -1,0 +1,328 @@
+"""Whatever happens on the server, a refresh makes the tables equal to it, and writes only what changed."""
+
+import random
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.transform import drop_layer
+from stash_pipeline_tests.mirror.events import EVENTS, statements
+from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, row_versions
+
+_numbers = count(1)
+
+
+def happen(server: Mirror, *events: str) -> None:
+    """Lets things happen on the server."""
+    for event in events:
+        server.sql(*statements(event, next(_numbers)))
+
+
+def rebuilt(server: Mirror) -> dict[str, list[str]]:
+    """The state after dropping everything below raw and building it again."""
+    with connect(server.database_url) as connection:
+        drop_layer(connection, server.instance.id)
+    server.transform()
+    return server.state()
+
+
+@pytest.fixture(scope="module")
+def long_lived(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """One mirror to which one thing after the other happens."""
+    server = new_mirror(warehouse, tmp_path_factory.mktemp("home"), generated(40, seed=3))
+    server.refresh()
+    assert not server.differences()
+    yield server
+    assert rebuilt(server) == server.state()
+
+
+@pytest.mark.parametrize("event", list(EVENTS))
+def test_after_a_refresh_the_tables_equal_the_server_when(event: str, long_lived: Mirror) -> None:
+    happen(long_lived, event)
+    read, _ = long_lived.refresh()
+    assert any(change.changed for change in read.changes.values()), "nothing happened at all"
+    assert not long_lived.differences()
+
+
+@pytest.mark.parametrize("release", ["v0.20.2", "v0.28"])
+def test_everything_at_once_is_followed_and_equals_a_rebuild(warehouse: str, home: Path, release: str) -> None:
+    server = new_mirror(warehouse, home, generated(60, seed=4), release)
+    server.refresh()
+    happen(server, *EVENTS)
+    server.refresh()
+    assert not server.differences()
+    followed = server.state()
+    assert rebuilt(server) == followed
+    happen(server, *reversed(EVENTS))
+    server.refresh()
+    assert not server.differences()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_sequence_of_changes_and_partial_readings_ends_equal_to_a_rebuild_and_to_the_server(
+    warehouse: str, home: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    release = rng.choice(["v0.20.2", "v0.28", "v0.30.1"])
+    server = new_mirror(warehouse, home, generated(40, seed=seed + 20), release)
+    for _ in range(4):
+        happen(server, *rng.sample(list(EVENTS), 5))
+        server.read(rng.sample(list(BY_NAME), rng.randint(1, 4)), page_size=rng.choice([1, 9, 100]))
+        if rng.random() < 0.7:
+            server.transform()
+            with_this = server.state()
+            if rng.random() < 0.4:
+                assert rebuilt(server) == with_this
+    server.refresh()
+    assert not server.differences()
+    followed = server.state()
+    assert rebuilt(server) == followed
+
+
+def test_what_is_gone_is_tombstoned_in_raw_and_gone_below(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(40))
+    server.refresh()
+    assert 7 in server.live_ids("scenes") and 7 in server.ids("scenes")
+    server.sql("DELETE FROM scene_markers WHERE scene_id = 7", "DELETE FROM scenes WHERE id = 7")
+    read, followed = server.refresh()
+    assert read.changes["scenes"].removed == 1
+    assert server.dead_ids("scenes") == {7}
+    assert 7 not in server.ids("scenes")
+    assert followed.tables["scenes"].removed == 1
+    assert not server.differences()
+    # tombstones stay as they are
+    before = row_versions(warehouse, server.instance.id)
+    server.refresh()
+    assert row_versions(warehouse, server.instance.id) == before
+
+
+def test_what_comes_back_under_the_same_id_lives_again(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(40))
+    server.refresh()
+    (row,) = server.stash.library.rows("SELECT * FROM tags WHERE id = 5")
+    links = server.stash.library.tuples("SELECT scene_id FROM scenes_tags WHERE tag_id = 5")
+    server.sql(*statements("a tag is destroyed", 1), "UPDATE scene_markers SET primary_tag_id = 3")
+    server.sql("DELETE FROM tags WHERE id = 5")
+    server.refresh()
+    assert 5 in server.dead_ids("tags")
+    server.stash.library.insert("tags", row)
+    server.stash.library.execute_many("INSERT INTO scenes_tags VALUES (?, 5)", links)
+    server.refresh()
+    assert 5 in server.live_ids("tags")
+    assert not server.differences()
+
+
+def test_a_small_change_rewrites_only_the_rows_that_it_concerns(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(60))
+    server.refresh()
+    server.sql("DELETE FROM scenes_tags WHERE scene_id = 12")
+    server.sql("INSERT INTO scenes_tags VALUES (12, 1), (12, 2), (12, 3)")
+    server.refresh()
+    before = row_versions(warehouse, server.instance.id)
+    server.sql("UPDATE scenes SET title = 'only this' WHERE id = 12")
+    server.sql("DELETE FROM scenes_tags WHERE scene_id = 12 AND tag_id = 2")
+    server.refresh()
+    after = row_versions(warehouse, server.instance.id)
+    written = {
+        name: len(set(after[name].items()) - set(before[name].items())) for name in after if after[name] != before[name]
+    }
+    suffix = f"_{server.instance.id}"
+    assert written == {
+        f"raw_scenes{suffix}": 1,
+        f"stash_scenes{suffix}": 1,
+        f"stash_scene_tags{suffix}": 0,
+        "ops.row_counts": 3,
+    }
+    assert len(before[f"stash_scene_tags{suffix}"]) - len(after[f"stash_scene_tags{suffix}"]) == 1
+    assert not server.differences()
+
+
+def test_the_counts_of_rows_that_are_kept_are_right(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(60, seed=8))
+    rng = random.Random(1)
+    for _ in range(5):
+        server.refresh(rng.choice([None, ["scenes", "tags"], ["scenes"]]))
+        happen(server, *rng.sample(list(EVENTS), 10))
+    server.refresh()
+    with connect(warehouse) as connection:
+        kept = dict(
+            connection.execute(
+                "SELECT table_name, rows FROM ops.row_counts WHERE instance_id = %s", [server.instance.id]
+            ).fetchall()
+        )
+    assert len(kept) == 62
+    for table, rows in kept.items():
+        live = " AND deleted_at IS NULL" if table.startswith("raw.") else ""
+        query = f"SELECT count(*) FROM {table} WHERE instance_id = %s{live}"
+        assert rows == server.scalar(query, [server.instance.id]), table
+
+
+def test_a_replaced_database_with_other_objects_under_the_same_ids_is_followed(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(60, seed=1))
+    server.refresh()
+    server.stash.library = generated(45, seed=2)
+    server.refresh()
+    assert not server.differences()
+    server.stash.library = Library.create()
+    server.refresh()
+    assert not server.differences()
+    server.stash.library = generated(60, seed=1)
+    server.refresh()
+    assert not server.differences()
+
+
+def test_an_upgrade_of_the_server_is_followed(warehouse: str, home: Path) -> None:
+    from stash_pipeline.simulator.server import SimulatedStash
+
+    library = generated(40, seed=5)
+    server = new_mirror(warehouse, home, library, "v0.20.2")
+    for release in ("v0.20.2", "v0.24", "v0.28", "v0.30.1", "v0.27"):
+        server.stash = SimulatedStash(library, release=release)
+        server.refresh()
+        assert not server.differences(), release
+        followed = server.state()
+    assert rebuilt(server) == followed
+
+
+# --- references without a target ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("release", "first"),
+    [
+        ("v0.20.2", "files"),
+        ("v0.28", "galleries"),
+        ("v0.30.1", "scenes"),
+    ],
+)  # fmt: skip
+def test_one_kind_alone_can_be_read_first_and_the_rest_later(
+    warehouse: str, home: Path, release: str, first: str
+) -> None:
+    server = new_mirror(warehouse, home, generated(40, seed=6), release)
+    server.refresh([first])
+    assert not server.differences([first])
+    alone = server.state()
+    assert rebuilt(server) == alone
+    server.refresh()
+    assert not server.differences()
+    assert not server.state()["ops.dangling_references"]
+
+
+def test_kinds_read_one_by_one_in_any_order_end_equal(warehouse: str, home: Path) -> None:
+    order = list(BY_NAME)
+    random.Random(1).shuffle(order)
+    server = new_mirror(warehouse, home, generated(20, seed=6))
+    for number, kind in enumerate(order, 1):
+        server.refresh([kind])
+        assert not server.differences(order[:number]), order[:number]
+    assert not server.differences()
+
+
+def test_a_target_that_vanished_before_its_owner_was_read_again_is_remembered_and_made_good(
+    warehouse: str, home: Path
+) -> None:
+    server = new_mirror(warehouse, home, generated(40, seed=6))
+    server.refresh()
+    whole = server.state()
+    copies = {
+        table: server.stash.library.rows(f'SELECT * FROM "{table}"')
+        for table in ("studios", "performers", "tags", "performers_scenes", "scenes_tags")
+    }
+    scenes = server.stash.library.rows("SELECT id, studio_id FROM scenes")
+    server.sql(
+        "PRAGMA foreign_keys = OFF",
+        "DELETE FROM studios WHERE id <= 2",
+        "DELETE FROM performers WHERE id <= 2",
+        "DELETE FROM tags WHERE id IN (2, 3)",
+    )
+    # only the targets are read: the scenes in raw still refer to what is gone
+    _, followed = server.refresh(["studios", "performers", "tags"])
+    assert followed.dangling > 0
+    state = server.state()
+    assert state["ops.dangling_references"]
+    assert rebuilt(server) == state
+    for table in ("studios", "performers", "tags"):
+        server.sql(f'DELETE FROM "{table}"')
+        for row in copies[table]:
+            server.stash.library.insert(table, row)
+    assert scenes == server.stash.library.rows("SELECT id, studio_id FROM scenes")
+    server.refresh(["studios", "performers", "tags"])
+    assert server.state() == whole
+    assert not server.differences()
+
+
+def test_an_owner_that_changes_while_its_target_is_missing_keeps_the_reference_in_mind(
+    warehouse: str, home: Path
+) -> None:
+    server = new_mirror(warehouse, home, generated(40, seed=6))
+    server.refresh(["scenes"])
+    server.sql("UPDATE scenes SET title = 'changed' WHERE id < 10", "DELETE FROM scenes_tags WHERE scene_id = 1")
+    server.refresh(["scenes"])
+    assert not server.differences(["scenes"])
+    server.sql("DELETE FROM scene_markers WHERE scene_id = 2", "DELETE FROM scenes WHERE id = 2")
+    server.refresh(["scenes"])
+    assert not server.differences(["scenes"])
+    server.refresh()
+    assert not server.differences()
+
+
+@pytest.mark.parametrize("pending", [False, True])
+def test_a_table_that_is_not_there_yet_is_filled_beside_the_changes_of_the_others(
+    warehouse: str, home: Path, pending: bool
+) -> None:
+    """As after an upgrade of this program that brings new tables."""
+    server = new_mirror(warehouse, home, generated(40, seed=6))
+    server.refresh()
+    before = server.state()
+    with connect(warehouse) as connection:
+        for table in ("scene_os", "scene_tags", "file_fingerprints", "group_containing", "tag_parents"):
+            leaf = f"partitions.stash_{table}_{server.instance.id}"
+            connection.execute(f"ALTER TABLE stash.{table} DETACH PARTITION {leaf}")
+            connection.execute(f"DROP TABLE {leaf}")
+    if pending:
+        happen(server, "a tag is destroyed", "objects are created", "phashes are made", "o's happen")
+        server.read()
+    server.transform()
+    assert not server.differences()
+    assert pending or server.state() == before
+    assert rebuilt(server) == server.state()
+
+
+def test_tables_that_are_not_there_yet_are_filled_while_another_instance_is_refreshed(
+    warehouse: str, home: Path
+) -> None:
+    import threading
+
+    servers = [new_mirror(warehouse, home, generated(30, seed=n)) for n in (6, 7)]
+    for server in servers:
+        server.refresh()
+    for round_ in range(2):
+        with connect(warehouse) as connection:
+            for table in ("marker_tags", "scene_tags", "scene_performers"):
+                leaf = f"partitions.stash_{table}_{servers[0].instance.id}"
+                connection.execute(f"ALTER TABLE stash.{table} DETACH PARTITION {leaf}")
+                connection.execute(f"DROP TABLE {leaf}")
+        for server in servers:
+            server.sql(f"UPDATE scenes SET title = 'r{round_}'", f"UPDATE tags SET name = name || '{round_}'")
+            server.read()
+        errors: list[BaseException] = []
+
+        def work(server: Mirror, errors: list[BaseException] = errors) -> None:
+            try:
+                server.transform()
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=work, args=(server,)) for server in servers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert not errors
+    for server in servers:
+        assert not server.differences()

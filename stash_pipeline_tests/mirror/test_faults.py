@@ -1,0 +1,268 @@
+"""Whatever a server does wrong: the mirror equals it or says why not, tombstones nothing, and recovers."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.requests import Request
+
+from stash_pipeline.simulator.faults import KINDS, Faults
+from stash_pipeline.simulator.http import Dropped, Frontdoor, encode
+from stash_pipeline.stash import circuit
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.stash.errors import StashError, StashUnreachable
+from stash_pipeline.warehouse.mirror import Mirrored, mirror
+from stash_pipeline_tests.mirror.working import (
+    URL,
+    Mirror,
+    SimulatorTransport,
+    generated,
+    new_mirror,
+    row_versions,
+)
+
+PASSING = ("latency", "drop", "5xx", "truncated", "locked", "vanish")
+REFUSED = ("401", "302", "422")
+PAGED = [kind for kind, entity in BY_NAME.items() if not entity.whole]
+
+
+class FrontdoorTransport(httpx.BaseTransport):
+    """Answers as the server's HTTP side does, with its faults, in the same process."""
+
+    def __init__(self, frontdoor: Frontdoor, then: tuple[int, Faults] | None = None) -> None:
+        self.frontdoor = frontdoor
+        self.then = then
+        self.requests = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        if self.then and self.requests > self.then[0]:
+            self.frontdoor.stash.faults = self.then[1]
+        scope = {
+            "type": "http",
+            "method": request.method,
+            "path": request.url.path,
+            "query_string": request.url.query,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "scheme": "http",
+            "server": (request.url.host, request.url.port),
+        }
+        answer = self.frontdoor.respond(Request(scope), request.read())
+        if isinstance(answer, Dropped):
+            raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+        return httpx.Response(answer.status_code, headers=dict(answer.headers), content=bytes(answer.body))
+
+
+def read(
+    server: Mirror, faults: Faults | None, *, then: tuple[int, Faults] | None = None, **settings: Any
+) -> tuple[Mirrored, int]:
+    """Reads through the HTTP side with these faults, or others after so many requests; also how many there were."""
+    server.stash.faults = faults
+    transport = FrontdoorTransport(server.stash.app.state.frontdoor, then)
+    server.transport = transport  # type: ignore[assignment]
+    client = StashClient(URL, transport=transport)
+    wanted = server.settings.model_copy(update={"page_size": 9, "requests_in_flight": 3, **settings})
+    try:
+        return mirror(wanted, server.database_url, server.instance, list(BY_NAME), client=client), transport.requests
+    finally:
+        server.stash.faults = None
+
+
+def wrongly_dead(server: Mirror) -> dict[str, set[int]]:
+    """Objects with a tombstone that the server still has."""
+    found = {}
+    for kind in PAGED:
+        there = {row[0] for row in server.stash.library.tuples(f'SELECT id FROM "{kind}"')}
+        if server.dead_ids(kind) & there:
+            found[kind] = server.dead_ids(kind) & there
+    return found
+
+
+def converges(server: Mirror) -> None:
+    """A reading without faults brings everything in order."""
+    read(server, None)
+    server.transform()
+    assert not server.differences()
+    assert not wrongly_dead(server)
+
+
+@pytest.mark.parametrize("kind", PASSING)
+@pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
+def test_what_passes_costs_requests_and_nothing_else(warehouse: str, home: Path, kind: str, release: str) -> None:
+    server = new_mirror(warehouse, home, generated(30, seed=2, clips=False), release)
+    _, usual = read(server, None)
+    faults = Faults.of(f"{kind}:every=4{',seconds=0.001' if kind == 'latency' else ''}")
+    result, needed = read(server, faults)
+    server.transform()
+    assert faults.hits[kind] > 3
+    # what vanished did so while it was read, and may be gone from some answers only
+    assert kind == "vanish" or not server.differences()
+    assert not any(change.failures for change in result.changes.values())
+    assert needed <= 2.5 * usual
+    assert not wrongly_dead(server)
+    converges(server)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_mixture_of_everything_ends_well_or_with_a_sentence(warehouse: str, home: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    server = new_mirror(warehouse, home, generated(30, seed=2), rng.choice(["v0.24", "v0.27", "v0.29", "v0.31"]))
+    read(server, None)
+    for number in range(3):
+        kinds = rng.sample([kind for kind in KINDS if kind != "latency"], 4)
+        texts = [f"{kind}:{rng.choice((0.02, 0.1, 0.3)) / (8 if kind in REFUSED else 1)}" for kind in kinds]
+        try:
+            result, _ = read(server, Faults.of(*texts, seed=10 * seed + number))
+        except StashError as error:
+            assert str(error).strip() and "\n" not in str(error).strip()
+        else:
+            server.transform()
+            told = any(change.failures for change in result.changes.values())
+            assert told or "vanish" in kinds or not server.differences()
+        assert not wrongly_dead(server), texts
+    converges(server)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_refused_is_not_asked_again(warehouse: str, home: Path, kind: str) -> None:
+    server = new_mirror(warehouse, home, generated(12, seed=2))
+    read(server, None)
+    before = row_versions(warehouse, server.instance.id)
+    with pytest.raises(StashError) as caught:
+        read(server, Faults.of(f"{kind}:1"))
+    assert server.transport is not None and server.transport.requests == 1
+    if kind == "422":
+        assert "systemStatus" in str(caught.value) and "Cannot query field" in str(caught.value)
+    assert row_versions(warehouse, server.instance.id) == before
+    converges(server)
+
+
+@pytest.mark.parametrize(("kind", "in_flight"), [("drop", 1), ("5xx", 1), ("truncated", 1), ("locked", 1), ("5xx", 2)])
+def test_a_server_that_dies_is_left_alone(
+    warehouse: str, home: Path, kind: str, in_flight: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = new_mirror(warehouse, home, generated(30, seed=2))
+    read(server, None)
+    before = row_versions(warehouse, server.instance.id)
+    opened: list[int] = []
+    failed = circuit.Circuit.failed
+
+    def noting(self: circuit.Circuit, error: StashError) -> None:
+        failed(self, error)
+        if self.is_open and server.transport is not None:
+            opened.append(server.transport.requests)
+
+    monkeypatch.setattr(circuit.Circuit, "failed", noting)
+    with pytest.raises(StashUnreachable, match="was left alone after 5 failures in a row; the last: "):
+        read(server, None, then=(8, Faults.of(f"{kind}:1")), requests_in_flight=in_flight)
+    assert server.transport is not None
+    if in_flight == 1:
+        # five failures of five attempts, and then nothing
+        assert opened == [8 + circuit.FAILURES * 5]
+        assert server.transport.requests == opened[0]
+    else:
+        # an answer that was under way begins the count anew; afterwards only what the other thread had begun
+        assert opened[0] <= 8 + 2 * circuit.FAILURES * 5
+        assert server.transport.requests <= opened[0] + 5
+    assert row_versions(warehouse, server.instance.id) == before
+    converges(server)
+
+
+# --- objects that cannot be read ------------------------------------------------------------------------
+
+
+def poisoned(server: Mirror, kind: str, identifier: int, message: str = "Internal system error") -> None:
+    """From now on no answer with this whole object comes."""
+    transport = SimulatorTransport(server.stash)
+    query = {"groups": "findGroups", "scene_markers": "findSceneMarkers"}.get(kind, f"find{kind.capitalize()}")
+
+    def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
+        text = str(payload["query"])
+        if f"{query}(" not in text or ("created_at" not in text):
+            return None
+        answer = transport.handle_request(httpx.Request("POST", URL, json=payload))
+        entries = answer.json()["data"][query][kind]
+        if not any(entry["id"] == str(identifier) for entry in entries):
+            return answer
+        error = {"message": message, "path": [query, kind, 0, "title"]}
+        return httpx.Response(
+            200, content=encode({"errors": [error], "data": None}), headers={"Content-Type": "application/json"}
+        )
+
+    server.hook = hook
+
+
+VANISHED = "tag with id 5 not found"
+
+
+@pytest.mark.parametrize(
+    ("release", "kind", "message"),
+    [
+        *(("v0.30.1", kind, "Internal system error") for kind in PAGED),
+        *(("v0.30.1", kind, VANISHED) for kind in ("scenes", "tags")),
+        *(("v0.20.2", kind, "Internal system error") for kind in ("scenes", "tags")),
+        ("v0.20.2", "performers", VANISHED),
+    ],
+)
+def test_an_object_that_cannot_be_read_is_told_and_kept_and_all_others_arrive(
+    warehouse: str, home: Path, release: str, kind: str, message: str
+) -> None:
+    server = new_mirror(warehouse, home, generated(30, seed=2, clips=False), release, page_size=12)
+    table = server.stash.library.tuples(f'SELECT id FROM "{kind}" ORDER BY id')
+    ids = [row[0] for row in table]
+    lost = ids[len(ids) // 2]
+    poisoned(server, kind, lost, message)
+    first = server.read()
+    assert server.live_ids(kind) == set(ids) - {lost}
+    assert first.changes[kind].failed == 1
+    assert first.changes[kind].complete
+    assert message in first.changes[kind].failures[0]
+    assert first.changes[kind].failures[0].startswith(f"{lost}: ")
+    noted = server.scalar("SELECT entities -> %s FROM ops.sync_runs WHERE id = %s", [kind, first.run_id])
+    assert noted["failed"] == 1
+    assert noted["failures"] == first.changes[kind].failures
+    # it was there before: it stays as it was, with what belongs to it
+    server.hook = None
+    server.refresh()
+    assert not server.differences()
+    before = row_versions(warehouse, server.instance.id)
+    poisoned(server, kind, lost, message)
+    again, _ = server.refresh()
+    assert again.changes[kind].failed == 1
+    assert not any(change.changed for change in again.changes.values())
+    assert row_versions(warehouse, server.instance.id) == before
+    # and what is really gone is still noticed beside it
+    server.hook = None
+    converges(server)
+
+
+def test_files_inside_of_what_cannot_be_read_are_not_tombstoned(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(30, seed=2, clips=False), "v0.24", page_size=12)
+    server.refresh()
+    poisoned(server, "scenes", 7)
+    again = server.read()
+    assert not again.changes["files"].complete
+    assert "scenes 7" in again.changes["files"].failures[0]
+    assert not any(change.changed for change in again.changes.values())
+    assert not server.dead_ids("files") and not server.dead_ids("folders")
+
+
+def test_a_kind_of_which_nothing_can_be_read_fails(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(30, seed=2))
+    server.refresh()
+
+    def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
+        if "findScenes(" not in str(payload["query"]) or "created_at" not in str(payload["query"]):
+            return None
+        error = {"message": "no such column: scenes.code", "path": ["findScenes"]}
+        return httpx.Response(200, json={"errors": [error], "data": None})
+
+    server.hook = hook
+    with pytest.raises(StashError, match="Stash refused findScenes at findScenes: no such column"):
+        server.read()
+    assert server.transport is not None and server.transport.requests < 200
+    server.hook = None
+    converges(server)

@@ -1,0 +1,355 @@
+"""Values that nobody would write and every library has: nothing is lost, nothing fails."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from stash_pipeline.simulator.http import encode
+from stash_pipeline.stash.errors import StashError
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.mirror.answers import simulated_answers
+from stash_pipeline_tests.mirror.working import URL, Mirror, generated, new_mirror
+
+ODD_TEXTS = [
+    "",
+    " ",
+    "\t\n\r",
+    "\\",
+    "\\N",
+    "\\.",
+    "\\x41",
+    "\\u0041",
+    "'",
+    '"',
+    "''",
+    "$1",
+    "%s",
+    "{}",
+    "NULL",
+    "null",
+    "\x7f",
+    "\x01\x1f",
+    "ünïcödé",
+    "漢字",
+    "😀👩‍👩‍👧‍👦",
+    "\u202eright to left",
+    "e\u0301",
+    "\ufeff",
+    "\ufffd",
+    "\u2028\u2029",
+    "a" * 10_000,
+    "&lt;<>&",
+    "İıẞß",
+    "\U0010ffff",
+]
+
+
+@pytest.fixture
+def server(warehouse: str, home: Path) -> Mirror:
+    return new_mirror(warehouse, home, generated(40, seed=2))
+
+
+def answering(server: Mirror, change: Any, query: str = "findScenes") -> None:
+    """Lets every answer to the query pass through a function that changes its ``data``."""
+
+    def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
+        if query not in payload["query"] or "created_at" not in payload["query"]:
+            return None
+        answer = server.stash.engine.answer(server.stash.context(URL), payload["query"], payload["variables"], None)
+        changed = change(answer.body["data"][query])
+        content = changed if isinstance(changed, bytes) else encode(answer.body)
+        return httpx.Response(200, content=content, headers={"Content-Type": "application/json"})
+
+    server.hook = hook
+
+
+def scene(server: Mirror, number: int = 1) -> dict[str, Any]:
+    with connect(server.database_url) as connection:
+        cursor = connection.execute(
+            "SELECT to_jsonb(s) FROM stash.scenes s WHERE instance_id = %s AND id = %s",
+            [server.instance.id, number],
+        )
+        row = cursor.fetchone()
+    assert row is not None
+    found: dict[str, Any] = row[0]
+    return found
+
+
+def test_odd_texts_arrive_as_they_are(server: Mirror) -> None:
+    library = server.stash.library
+    for number, text in enumerate(ODD_TEXTS, 1):
+        library.execute("UPDATE scenes SET title = ?, details = ? WHERE id = ?", (text, f"x{text}x", number))
+        library.execute(
+            "UPDATE files SET basename = ? WHERE id = ?", (f"{number}{text[:200].replace('/', '')}", number)
+        )
+        library.execute("INSERT INTO performer_aliases VALUES (1, ?)", (f"{number}{text[:100]}",))
+        library.execute("INSERT INTO scene_urls VALUES (?, 50, ?)", (number, text))
+    library.execute("UPDATE tags SET name = ? WHERE id = 1", ("\\N\t\\.\n",))
+    server.refresh()
+    assert not server.differences()
+    server.refresh()
+    assert not server.differences()
+
+
+def test_texts_that_differ_in_case_or_blanks_only_stay_apart(server: Mirror) -> None:
+    for alias in ("a", "A", " a", "a ", "á", "a\u0301"):
+        server.stash.library.execute("INSERT INTO performer_aliases VALUES (2, ?)", (alias,))
+    server.refresh()
+    assert not server.differences()
+
+
+def test_null_and_empty_stay_apart(server: Mirror) -> None:
+    server.sql("UPDATE tags SET description = NULL WHERE id = 1", "UPDATE tags SET description = '' WHERE id = 2")
+    server.refresh()
+    with connect(server.database_url) as connection:
+        rows = connection.execute(
+            "SELECT id, description FROM stash.tags WHERE instance_id = %s AND id IN (1, 2) ORDER BY id",
+            [server.instance.id],
+        ).fetchall()
+    answers = {int(o["id"]): o["description"] for o in simulated_answers(server.stash).objects["tags"]}
+    assert rows == [(1, answers[1]), (2, answers[2])]
+    assert not server.differences()
+
+
+UNFIT: list[tuple[str, Any]] = [
+    ("rating100", 2**31),
+    ("rating100", -(2**31) - 1),
+    ("rating100", 1.5),
+    ("rating100", "80"),
+    ("rating100", 2**80),
+    ("title", {"a": 1}),
+    ("title", ["x"]),
+    ("organized", "yes"),
+    ("organized", 1),
+    ("play_duration", "long"),
+    ("created_at", "yesterday"),
+    ("created_at", "2024-13-01T00:00:00Z"),
+    ("created_at", "2023-02-30T00:00:00Z"),
+    ("created_at", "2024-01-01T00:00:00+99:00"),
+    ("created_at", "2024-01-01 00:00:00"),
+    ("created_at", "２０２４-01-01T00:00:00Z"),
+    ("created_at", "2024-01-01T00:00:00.Z"),
+    ("created_at", 5),
+    ("studio", {"id": "x"}),
+    ("studio", {"id": "²"}),
+    ("studio", {"id": "-1"}),
+    ("studio", {"id": str(2**63)}),
+    ("studio", "5"),
+    ("tags", {"id": "1"}),
+    ("tags", [{"id": None}]),
+    ("tags", ["1"]),
+    ("tags", [[]]),
+    ("urls", "https://x"),
+    ("stash_ids", [{"endpoint": "e"}]),
+    ("stash_ids", [{"endpoint": None, "stash_id": None}]),
+    ("stash_ids", [{"endpoint": "e", "stash_id": "s", "updated_at": "2023-02-30T00:00:00Z"}]),
+    ("play_history", ["2023-02-30T00:00:00Z"]),
+    ("play_history", [None, "2024-01-01T00:00:00Z"]),
+    ("play_history", ["0000-01-01T00:00:00Z"]),
+    ("files", [{"id": "abc"}]),
+    ("paths", "none"),
+    ("captions", [{"language_code": "de", "caption_type": None}]),
+    ("date", 2024),
+    ("date", ["2024"]),
+]
+
+
+def test_values_that_their_columns_cannot_hold_cost_no_more_than_themselves(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(len(UNFIT) + 10, seed=2))
+    server.refresh()
+    before = server.state()
+    spoiled = dict(enumerate(UNFIT, 2))
+
+    def change(data: Any) -> None:
+        for entry in data["scenes"]:
+            if int(entry["id"]) in spoiled:
+                field, value = spoiled[int(entry["id"])]
+                entry[field] = value
+                entry["details"] = "the rest is here"
+
+    answering(server, change)
+    server.refresh(["scenes"])
+    for number, (field, value) in spoiled.items():
+        assert scene(server, number)["details"] == "the rest is here", (field, value)
+    untouched = [row for row in before["scenes"] if json.loads(row)["id"] not in spoiled]
+    assert set(untouched) <= set(server.state()["scenes"])
+    server.hook = None
+    server.refresh(["scenes"])
+    assert server.state() == before
+    assert not server.differences()
+
+
+@pytest.mark.parametrize("value", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-12:00"])
+def test_the_ends_of_time_can_be_kept_and_shown(server: Mirror, value: str) -> None:
+    from stash_pipeline.assets.metadata import preview
+
+    def change(data: Any) -> None:
+        for entry in data["scenes"]:
+            entry["created_at"] = value
+
+    answering(server, change)
+    server.refresh(["scenes"])
+    with connect(server.database_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM stash.scenes WHERE instance_id = %s AND created_at = %s::timestamptz",
+            [server.instance.id, value],
+        ).fetchone()
+        assert row == (40,)
+        for zone in ("UTC", "America/New_York", "Asia/Tokyo"):
+            connection.execute(f"SET TimeZone = '{zone}'")
+            assert preview(connection, "stash.scenes", server.instance.id).md_str
+            assert preview(connection, "raw.scenes", server.instance.id).md_str
+
+
+def test_nul_and_lone_surrogates_become_a_replacement_and_lose_nothing_else(server: Mirror) -> None:
+    def change(data: Any) -> bytes:
+        for entry in data["scenes"]:
+            if entry["id"] == "2":
+                entry["title"] = "nul \x00 here"
+                entry["urls"] = ["a\x00b"]
+        text = json.dumps({"data": {"findScenes": data}})
+        return text.replace('"id": "3", "title"', '"id": "3", "code": "odd \\ud800 one", "title"', 1).encode()
+
+    answering(server, change)
+    server.refresh(["scenes"])
+    assert scene(server, 2)["title"] == "nul \ufffd here"
+    assert len(server.ids("scenes")) == 40
+
+
+def test_bytes_that_are_no_utf_8_do_not_make_a_library_unreadable(server: Mirror) -> None:
+    """Stash passes the name of a file on as it is on the disk: Latin-1 from an old share, for instance."""
+
+    def change(data: Any) -> bytes:
+        for entry in data["files"]:
+            if entry["id"] == "2":
+                entry["basename"] = "caf@.mp4"
+        return json.dumps({"data": {"findFiles": data}}).encode().replace(b"caf@.mp4", b"caf\xe9.mp4")
+
+    answering(server, change, "findFiles")
+    server.refresh()
+    with connect(server.database_url) as connection:
+        row = connection.execute(
+            "SELECT basename FROM stash.files WHERE instance_id = %s AND id = 2", [server.instance.id]
+        ).fetchone()
+    assert row == ("caf\ufffd.mp4",)
+
+
+@pytest.mark.parametrize("length", [600, 3000, 100_000])
+def test_texts_of_any_length_do_not_end_a_refresh(server: Mirror, length: int) -> None:
+    long = "".join(chr(0x4E00 + n % 5000) for n in range(length))
+    library = server.stash.library
+    library.execute("UPDATE scenes SET title = ?, code = ?, director = ? WHERE id = 1", (long,) * 3)
+    library.execute("UPDATE tags SET name = ?, sort_name = ? WHERE id = 1", (long, long))
+    library.execute("UPDATE performers SET name = ?, country = ? WHERE id = 1", (long, long))
+    library.execute("UPDATE files SET basename = ? WHERE id = 1", (long,))
+    library.execute("UPDATE folders SET path = '/' || ? WHERE id = 1", (long,))
+    library.execute("INSERT INTO scene_urls VALUES (1, 9, ?)", (long,))
+    library.execute("UPDATE galleries SET title = ? WHERE id = 1", (long,))
+    server.refresh()
+    assert not server.differences()
+
+
+@pytest.mark.parametrize("length", [600, 3000])
+def test_a_key_that_is_too_long_costs_no_more_than_itself(server: Mirror, length: int) -> None:
+    long = "".join(chr(0x4E00 + n % 5000) for n in range(length))
+    library = server.stash.library
+    library.execute("DELETE FROM performer_aliases WHERE performer_id = 1")
+    library.execute("INSERT INTO performer_aliases VALUES (1, 'short')")
+    library.execute("INSERT INTO performer_aliases VALUES (1, ?)", (long,))
+    library.execute("INSERT INTO files_fingerprints VALUES (1, 'md5', ?)", (long,))
+    server.refresh()
+    with connect(server.database_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM stash.performer_aliases\n"
+            "WHERE instance_id = %s AND performer_id = 1 AND alias = 'short'",
+            [server.instance.id],
+        ).fetchone()
+        assert row == (1,)
+        row = connection.execute(
+            "SELECT count(*) FROM stash.file_fingerprints WHERE instance_id = %s AND file_id = 1 AND type = 'oshash'",
+            [server.instance.id],
+        ).fetchone()
+        assert row == (1,)
+
+
+def test_the_same_stash_id_twice_is_one_row_whatever_the_order(server: Mirror) -> None:
+    rows = [
+        (1, "https://box.example", "same", "2024-01-01T00:00:00Z"),
+        (1, "https://box.example", "same", "2025-01-01T00:00:00Z"),
+    ]
+    server.sql("DELETE FROM performer_stash_ids WHERE performer_id = 1")
+    server.stash.library.execute_many("INSERT INTO performer_stash_ids VALUES (?, ?, ?, ?)", rows)
+    server.refresh()
+    first = server.state()["performer_stash_ids"]
+    server.sql("DELETE FROM performer_stash_ids WHERE performer_id = 1")
+    server.stash.library.execute_many("INSERT INTO performer_stash_ids VALUES (?, ?, ?, ?)", rows[::-1])
+    server.refresh()
+    assert server.state()["performer_stash_ids"] == first
+
+
+def test_an_object_without_a_usable_id_ends_the_reading_and_removes_nothing(server: Mirror) -> None:
+    server.refresh()
+
+    def change(data: Any) -> None:
+        data["scenes"][0]["id"] = "²"
+
+    answering(server, change)
+    with pytest.raises(StashError):
+        server.read(["scenes"])
+    assert not server.dead_ids("scenes")
+
+
+def test_a_server_under_a_path_is_mirrored_to_the_same_rows(warehouse: str, home: Path) -> None:
+    """Behind a proxy that serves Stash under a path, its URLs carry that path."""
+    from stash_pipeline.stash.client import StashClient
+    from stash_pipeline.warehouse.mirror import mirror
+    from stash_pipeline_tests.mirror.working import SimulatorTransport
+
+    server = new_mirror(warehouse, home, generated(20, seed=2))
+    server.refresh()
+    plain = server.state()
+    below = new_mirror(warehouse, home, server.stash.library)
+    below.stash = server.stash
+    transport = SimulatorTransport(server.stash)
+    context = server.stash.context
+    server.stash.context = lambda base_url="": context(f"{URL}/media/stash")  # type: ignore[method-assign]
+    client = StashClient(f"{URL}/media/stash", transport=transport)
+    mirror(below.settings, warehouse, below.instance, ["scenes", "performers", "tags"], client=client)
+    below.transform()
+    state = below.state()
+    assert state["tags"] == plain["tags"]
+    assert state["performers"] == plain["performers"]
+    for row, other in zip(state["scenes"], plain["scenes"], strict=True):
+        assert json.loads(row)["screenshot_path"] == json.loads(other)["screenshot_path"]
+
+
+def test_no_key_is_kept_anywhere(warehouse: str, home: Path) -> None:
+    from stash_pipeline.instances import get_instance
+    from stash_pipeline.simulator.server import SimulatedStash
+    from stash_pipeline.warehouse.mirror import mirror
+    from stash_pipeline_tests.mirror.working import register, settings_for
+
+    key = "eyJhbGciOi-the-secret"
+    stash = SimulatedStash(generated(20), api_key=key)
+    with stash.running() as running:
+        instance = register(warehouse, home, running.url, api_key=key)
+        mirror(
+            settings_for(home, warehouse), warehouse, instance, ["scenes", "scene_markers", "images", "configuration"]
+        )
+    with connect(warehouse) as connection:
+        assert get_instance(connection, instance.name).release
+        for table in (
+            "ops.instances",
+            "ops.sync_runs",
+            "raw.pages",
+            "raw.scenes",
+            "raw.scene_markers",
+            "raw.configuration",
+        ):
+            row = connection.execute(
+                f"SELECT count(*) FROM {table} t WHERE to_jsonb(t)::text LIKE '%%the-secret%%'"
+            ).fetchone()
+            assert row == (0,), table

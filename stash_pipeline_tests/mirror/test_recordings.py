@@ -1,0 +1,215 @@
+"""The mirror of what real servers answered holds exactly these answers."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stash_pipeline.instances import Instance
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.client import Answer
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.stash.paging import RawPage
+from stash_pipeline.stash.planning import plan_library
+from stash_pipeline.stash.reading import Page, Readers
+from stash_pipeline.stash.schema import ServerSchema
+from stash_pipeline.warehouse import load
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.mirror import mirror
+from stash_pipeline.warehouse.transform import transform
+from stash_pipeline_tests.mirror.answers import (
+    RECORDED,
+    recorded,
+    recorded_answers,
+    recorded_introspection,
+    recorded_objects,
+)
+from stash_pipeline_tests.mirror.oracle import (
+    Answers,
+    Expected,
+    count_mismatches,
+    describe,
+    expected_tables,
+    inverse_mismatches,
+    mismatches,
+    moment,
+)
+from stash_pipeline_tests.mirror.working import register, settings_for
+
+pytestmark = pytest.mark.usefixtures("real")
+
+# What was not asked for when the answers were recorded, though the server has it.
+CHAPTER_COLUMNS = [("gallery_chapters", name) for name in ("title", "image_index", "created_at", "updated_at")]
+NOT_ASKED = {
+    "v0.30.1": CHAPTER_COLUMNS,
+    "v0.20.2": [
+        *CHAPTER_COLUMNS,
+        ("configuration", "database_path"),
+        ("configuration", "generated_path"),
+        # that release has these as well
+        ("galleries", "cover_path"),
+        ("images", "preview_path"),
+    ],
+}
+
+
+@pytest.fixture(params=RECORDED)
+def release(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def check(warehouse: str, instance: Instance, answers: Answers, expected: Expected, release: str) -> None:
+    with connect(warehouse) as connection:
+        found = mismatches(connection, instance.id, expected, untold=NOT_ASKED[release])
+        found += inverse_mismatches(connection, instance.id, answers)
+        found += count_mismatches(connection, instance.id, answers)
+    assert not found, describe(found)
+
+
+def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False) -> None:
+    """Loads the recorded answers without any server."""
+    plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
+    readers = Readers(plans, "")
+    with connect(warehouse) as connection:
+        run_id = load.start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
+        loader = load.RawLoader(connection, instance.id, run_id)
+        for plan in plans.values():
+            if plan.query:
+                objects = recorded_objects(release, plan.query, plan.result)
+                if reverse:
+                    objects = [_reversed(value) for value in reversed(objects)]
+                page = RawPage(plan, objects, {}, Answer({}, 1, 0.1, b""))
+                loader.load([readers.page(page)])
+        if readers.files_are_embedded:
+            loader.load([Page("folders", {"folders": readers.collected_folders()}, {}, 0, 0.0, b"", 1)])
+        for name in plans:
+            loader.finish(name)
+        load.end_run(connection, run_id, error=None)
+        transform(connection, instance.id)
+
+
+def _reversed(value: dict[str, Any]) -> dict[str, Any]:
+    """The same object with its sets in another order and its fields too."""
+    sets = {
+        "tags", "performers", "galleries", "parents", "aliases", "alias_list", "stash_ids", "fingerprints",
+        "groups", "movies", "play_history", "o_history", "captions",
+    }  # fmt: skip
+    return {
+        name: list(reversed(found)) if name in sets and isinstance(found, list) else found
+        for name, found in reversed(list(value.items()))
+    }
+
+
+def test_the_recorded_answers_end_up_in_the_tables_value_by_value(warehouse: str, home: Path, release: str) -> None:
+    instance = register(warehouse, home)
+    feed(warehouse, instance, release)
+    answers = recorded_answers(release)
+    check(warehouse, instance, answers, expected_tables(answers), release)
+
+
+def test_the_order_of_sets_and_fields_in_an_answer_does_not_matter(warehouse: str, home: Path, release: str) -> None:
+    instance = register(warehouse, home)
+    feed(warehouse, instance, release)
+    query = "SELECT sum(revision), count(*) FROM raw.scenes WHERE instance_id = %s"
+    with connect(warehouse) as connection:
+        before = connection.execute(query, [instance.id]).fetchone()
+        revision = connection.execute("SELECT revision FROM ops.instances WHERE id = %s", [instance.id])
+        head = revision.fetchone()
+    feed(warehouse, instance, release, reverse=True)
+    with connect(warehouse) as connection:
+        assert connection.execute(query, [instance.id]).fetchone() == before
+        revision = connection.execute("SELECT revision FROM ops.instances WHERE id = %s", [instance.id])
+        assert revision.fetchone() == head
+
+
+def test_the_server_in_the_backup_is_mirrored_over_http_to_what_the_real_one_answered(
+    warehouse: str, home: Path, release: str, real: Path
+) -> None:
+    library = Library.open(real / release / "backup.sqlite")
+    stash = SimulatedStash(library, release=release, timezone="Europe/Paris")
+    with stash.running() as server:
+        instance = register(warehouse, home, server.url)
+        result = mirror(settings_for(home, warehouse), warehouse, instance, list(BY_NAME))
+    assert not result.unknown
+    with connect(warehouse) as connection:
+        transform(connection, instance.id)
+    answers = recorded_answers(release)
+    expected = expected_tables(answers)
+    check(warehouse, instance, answers, expected, release)
+    _check_chapters(warehouse, instance, real / release / "backup.sqlite")
+
+
+def _check_chapters(warehouse: str, instance: Instance, backup: Path) -> None:
+    """Chapters were recorded by id only; the database of the server has the rest."""
+    with sqlite3.connect(f"file:{backup}?mode=ro&immutable=1", uri=True) as sqlite:
+        wanted = sqlite.execute(
+            "SELECT gallery_id, id, title, image_index, created_at, updated_at FROM galleries_chapters ORDER BY id"
+        ).fetchall()
+    assert wanted
+    with connect(warehouse) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = connection.execute(
+            "SELECT gallery_id, id, title, image_index, to_char(created_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.USZ'),\n"
+            "    to_char(updated_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.USZ')\n"
+            "FROM stash.gallery_chapters WHERE instance_id = %s ORDER BY id",
+            [instance.id],
+        ).fetchall()
+    assert [(*row[:4], moment(row[4]), moment(row[5])) for row in found] == [
+        (*row[:4], moment(row[4]), moment(row[5])) for row in wanted
+    ]
+
+
+def test_totals_of_a_recorded_server_are_the_sums_of_the_tables(warehouse: str, home: Path, real: Path) -> None:
+    instance = register(warehouse, home)
+    feed(warehouse, instance, "v0.30.1")
+    stats = recorded("v0.30.1")["stats"]["response"]["data"]["stats"]
+    with connect(warehouse) as connection:
+        row = connection.execute(
+            "SELECT (SELECT count(*) FROM stash.scene_os WHERE instance_id = %(i)s)\n"
+            "    + (SELECT coalesce(sum(o_counter), 0) FROM stash.images WHERE instance_id = %(i)s),\n"
+            "    (SELECT count(*) FROM stash.scene_plays WHERE instance_id = %(i)s),\n"
+            "    (SELECT count(DISTINCT scene_id) FROM stash.scene_plays WHERE instance_id = %(i)s),\n"
+            "    (SELECT sum(play_duration) FROM stash.scenes WHERE instance_id = %(i)s)",
+            {"i": instance.id},
+        ).fetchone()
+    assert row == (
+        stats["total_o_count"],
+        stats["total_play_count"],
+        stats["scenes_played"],
+        stats["total_play_duration"],
+    )
+
+
+def test_no_document_of_a_recorded_server_holds_its_address_or_an_unreadable_value(
+    warehouse: str, home: Path, release: str
+) -> None:
+    instance = register(warehouse, home)
+    feed(warehouse, instance, release)
+    with connect(warehouse) as connection:
+        for kind in BY_NAME:
+            row = connection.execute(
+                f"SELECT count(*) FILTER (WHERE document::text LIKE '%%127.0.0.1%%'),\n"
+                f"    count(*) FILTER (WHERE document ? 'unreadable') FROM raw.{kind} WHERE instance_id = %s",
+                [instance.id],
+            ).fetchone()
+            assert row == (0, 0), kind
+
+
+def test_documents_are_canonical_json_whose_hash_is_kept(warehouse: str, home: Path, release: str) -> None:
+    import hashlib
+
+    instance = register(warehouse, home)
+    feed(warehouse, instance, release)
+    with connect(warehouse) as connection:
+        rows = connection.execute(
+            "SELECT document, hash FROM raw.scenes WHERE instance_id = %s", [instance.id]
+        ).fetchall()
+    assert rows
+    for document, digest in rows:
+        assert None not in document.values() and [] not in document.values() and {} not in document.values()
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert hashlib.blake2b(text.encode(), digest_size=16).digest() == bytes(digest)

@@ -1,0 +1,204 @@
+"""What the tests of the mirror work with: an instance, a server that answers in process, and the reading of it."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from stash_pipeline.instances import Instance, add_instance, get_instance
+from stash_pipeline.settings import Settings, load_settings
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.http import encode
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.mirror import Mirrored, mirror
+from stash_pipeline.warehouse.transform import Transformation, transform
+from stash_pipeline_tests.mirror.answers import simulated_answers
+from stash_pipeline_tests.mirror.oracle import (
+    count_mismatches,
+    describe,
+    expected_tables,
+    inverse_mismatches,
+    mismatches,
+    whole_state,
+)
+
+URL = "http://stash.test:9999"
+_numbers = count(1)
+
+Hook = Callable[[int, dict[str, Any]], httpx.Response | None]
+"""Called before each request with its number (from 1) and its payload; may answer in the server's place."""
+
+
+class SimulatorTransport(httpx.BaseTransport):
+    """Answers the requests of a client from a simulated server in the same process."""
+
+    def __init__(self, stash: SimulatedStash, hook: Hook | None = None) -> None:
+        self.stash = stash
+        self.hook = hook
+        self.requests = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer of the hook, or of the server."""
+        payload = json.loads(request.read())
+        self.requests += 1
+        if self.hook:
+            answer = self.hook(self.requests, payload)
+            if answer is not None:
+                return answer
+        found = self.stash.engine.answer(self.stash.context(URL), payload["query"], payload.get("variables"), None)
+        return httpx.Response(
+            422 if found.rejected else 200,
+            content=encode(found.body),
+            headers={"Content-Type": "application/json"},
+        )
+
+
+@dataclass
+class Mirror:
+    """One registered instance and the server that it is a mirror of."""
+
+    database_url: str
+    instance: Instance
+    stash: SimulatedStash
+    settings: Settings
+    hook: Hook | None = None
+    transport: SimulatorTransport | None = field(default=None, init=False)
+
+    def read(self, entities: list[str] | None = None, **settings: Any) -> Mirrored:
+        """Reads the server into ``raw``."""
+        self.transport = SimulatorTransport(self.stash, self.hook)
+        client = StashClient(URL, transport=self.transport)
+        with_these = self.settings.model_copy(update=settings)
+        return mirror(with_these, self.database_url, self.instance, entities or list(BY_NAME), client=client)
+
+    def transform(self) -> Transformation:
+        """Brings the tables to the state of ``raw``."""
+        with connect(self.database_url) as connection:
+            return transform(connection, self.instance.id)
+
+    def refresh(self, entities: list[str] | None = None, **settings: Any) -> tuple[Mirrored, Transformation]:
+        """Both."""
+        return self.read(entities, **settings), self.transform()
+
+    def differences(self, kinds: list[str] | None = None, *, relations: bool = True) -> str:
+        """Where the tables differ from what the server answers now; empty if nowhere."""
+        answers = simulated_answers(self.stash, URL)
+        expected = expected_tables(answers, kinds) if kinds else expected_tables(answers)
+        with connect(self.database_url) as connection:
+            found = mismatches(connection, self.instance.id, expected)
+            if not found and kinds is None and relations:
+                found = inverse_mismatches(connection, self.instance.id, answers)
+                found += count_mismatches(connection, self.instance.id, answers)
+        return describe(found) if found else ""
+
+    def state(self) -> dict[str, list[str]]:
+        """All rows of the instance below ``raw``."""
+        with connect(self.database_url) as connection:
+            return whole_state(connection, self.instance.id)
+
+    def scalar(self, sql: str, parameters: Any = None) -> Any:
+        """The first value of a query."""
+        with connect(self.database_url) as connection:
+            row = connection.execute(sql, parameters).fetchone()
+        return row[0] if row else None
+
+    def live_ids(self, kind: str) -> set[int]:
+        """Ids of the documents that have no tombstone."""
+        return self._ids(f"SELECT id FROM raw.{kind} WHERE instance_id = %s AND deleted_at IS NULL")
+
+    def dead_ids(self, kind: str) -> set[int]:
+        """Ids of the documents that have one."""
+        return self._ids(f"SELECT id FROM raw.{kind} WHERE instance_id = %s AND deleted_at IS NOT NULL")
+
+    def ids(self, kind: str) -> set[int]:
+        """Ids in the typed table."""
+        return self._ids(f"SELECT id FROM stash.{kind} WHERE instance_id = %s")
+
+    def _ids(self, sql: str) -> set[int]:
+        with connect(self.database_url) as connection:
+            return {row[0] for row in connection.execute(sql, [self.instance.id]).fetchall()}
+
+    def sql(self, *statements: str) -> None:
+        """Changes the server's library behind its back."""
+        for statement in statements:
+            self.stash.library.execute(statement)
+
+
+def settings_for(home: Path, database_url: str, **more: Any) -> Settings:
+    """Settings of a test."""
+    return load_settings(home=home, **more).with_database(database_url)
+
+
+def register(database_url: str, home: Path, url: str = URL, **more: Any) -> Instance:
+    """A new instance with a name of its own."""
+    with connect(database_url) as connection:
+        name = f"server-{next(_numbers)}"
+        add_instance(connection, name, url, home=home, **more)
+        return get_instance(connection, name)
+
+
+def generated(scenes: int = 60, seed: int = 1, **more: Any) -> Library:
+    """An invented library in memory."""
+    library = Library.create()
+    generate_library(library, scenes=scenes, seed=seed, **more)
+    return library
+
+
+def new_mirror(
+    database_url: str,
+    home: Path,
+    library: Library,
+    release: str = "v0.30.1",
+    hook: Hook | None = None,
+    **settings: Any,
+) -> Mirror:
+    """A mirror of a library that nothing has been read of."""
+    stash = SimulatedStash(library, release=release)
+    instance = register(database_url, home)
+    return Mirror(database_url, instance, stash, settings_for(home, database_url, **settings), hook)
+
+
+def row_versions(database_url: str, instance_id: int) -> dict[str, dict[str, int]]:
+    """Per table of ``raw`` and ``stash`` the transaction that wrote each row of an instance."""
+    versions: dict[str, dict[str, int]] = {}
+    with connect(database_url) as connection:
+        for name in partitions(connection, instance_id):
+            rows = connection.execute(f"SELECT ctid::text, xmin::text::bigint FROM partitions.{name}")
+            versions[name] = {row[0]: row[1] for row in rows.fetchall()}
+        rows = connection.execute(
+            "SELECT table_name, xmin::text::bigint FROM ops.row_counts WHERE instance_id = %s", [instance_id]
+        )
+        versions["ops.row_counts"] = {row[0]: row[1] for row in rows.fetchall()}
+    return versions
+
+
+def partitions(connection: psycopg.Connection[Any], instance_id: int) -> list[str]:
+    """Names of the partitions of an instance."""
+    rows = connection.execute(
+        "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace\n"
+        "WHERE nspname = 'partitions' AND relkind = 'r' AND relname LIKE %s ORDER BY 1",
+        [f"%\\_{instance_id}"],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+@contextmanager
+def no_waiting() -> Iterator[None]:
+    """Retries follow each other at once."""
+    import stamina
+
+    stamina.set_testing(True, attempts=100, cap=True)
+    try:
+        yield
+    finally:
+        stamina.set_testing(False)

@@ -1,0 +1,191 @@
+"""What is wrong with the database is told in a sentence, with exit code 1, and leaves nothing half-written."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.warehouse.connect import connect, database_sentence
+from stash_pipeline.warehouse.embedded import EmbeddedPostgres, running_server
+from stash_pipeline.warehouse.migrate import require_version, upgrade
+from stash_pipeline.warehouse.postgres_programs import programs_for, run_program, server_user
+from stash_pipeline_tests.ports import free_port
+from stash_pipeline_tests.robustness.working import (
+    assert_consistent,
+    assert_converged,
+    change,
+    documents,
+    register,
+    simulated,
+    wait_for,
+)
+from stash_pipeline_tests.test_cli import CommandLine
+
+
+def said_in_a_sentence(done: "subprocess.CompletedProcess[str]") -> str:
+    """The only line on standard error of a command that failed."""
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    lines = [line for line in done.stderr.strip().splitlines() if not line.startswith("Letting others pass")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+# --- restarted, full ------------------------------------------------------------------------------------
+
+
+def stop_at_once(home: Path) -> None:
+    """As a crash of the machine would: no checkpoint, no farewell."""
+    user = server_user()
+    command = (programs_for(user) / "pg_ctl", "stop", "-m", "immediate", "-w", "-D", ".")
+    code, output = run_program(command, user, directory=home / "postgres")
+    assert code == 0, output
+
+
+def test_postgres_restarted_in_the_middle_of_a_run(home: Path) -> None:
+    command_line = CommandLine(home, None)
+    stash = simulated(60, latency=0.1)
+    with EmbeddedPostgres(home) as database, stash.running() as server:
+        upgrade(database.url)
+        instance = register(database.url, home, server.url)
+        process = command_line.start("sync", "home")
+        wait_for(lambda: documents(database.url), "the first documents")
+        stop_at_once(home)
+        with EmbeddedPostgres(home):
+            _, err = process.communicate(timeout=60)
+            assert process.returncode == 1, err
+            assert "Traceback" not in err
+            assert "database failed" in err or "was lost" in err or "cannot be reached" in err, err
+            assert_consistent(database.url, instance.id)
+            stash.latency = 0
+            done = command_line.run("sync", "home", "--no-wait")
+            assert done.returncode == 0, done.stderr
+            assert_converged(database.url, instance.id, stash)
+
+
+@contextmanager
+def small_disk(megabytes: int) -> Iterator[Path]:
+    """A directory on a file system of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    with TemporaryDirectory(prefix="stash-pipeline-test-") as directory:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "none", directory]
+        mounted = subprocess.run(mount, capture_output=True, text=True)
+        if mounted.returncode:
+            pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+        try:
+            yield Path(directory)
+        finally:
+            subprocess.run(["umount", "-l", directory], check=True)
+
+
+def fill(ballast: Path, leave: int) -> None:
+    """Takes all of the room but so many bytes."""
+    room = os.statvfs(ballast.parent)
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - leave)
+
+
+@pytest.mark.parametrize(
+    "leaves", [[33 << 19], pytest.param([0, *(n << 18 for n in range(64, 74))], marks=pytest.mark.soak, id="many")]
+)
+def test_a_full_disk(leaves: list[int]) -> None:
+    stash = simulated(60)
+    with small_disk(256) as home, stash.running() as server:
+        command_line = CommandLine(home, None)
+        with running_server(home) as url:
+            upgrade(url)
+            instance = register(url, home, server.url)
+        ballast = home / "ballast"
+        for number, leave in enumerate(leaves):
+            fill(ballast, leave)
+            done = command_line.run("sync", "home")
+            assert "Traceback" not in done.stderr
+            assert done.returncode == 0 or (done.returncode == 1 and done.stderr), done.stderr
+            ballast.unlink()
+            with running_server(home) as url:
+                assert_consistent(url, instance.id)
+            if done.returncode == 0:
+                change(stash, number)
+        if len(leaves) == 1:
+            assert "No space left on device" in done.stderr, done.stderr
+        with running_server(home) as url:
+            done = command_line.run("sync", "home", "--no-wait")
+            assert done.returncode == 0, done.stderr
+            assert_converged(url, instance.id, stash)
+
+
+def test_a_full_disk_is_told_from_other_failures() -> None:
+    full = psycopg.errors.DiskFull("could not extend file\nHINT: …")
+    assert database_sentence(full).startswith("The disk of the database is full (could not extend file)")
+    assert "The database failed (server closed" in database_sentence(psycopg.OperationalError("server closed."))
+    assert "OperationalError" in database_sentence(psycopg.OperationalError())
+
+
+# --- not to be used -------------------------------------------------------------------------------------
+
+
+def test_a_database_newer_than_the_code(home: Path, database_url: str) -> None:
+    with connect(database_url) as connection:
+        connection.execute("UPDATE ops.alembic_version SET version_num = '9999'")
+    sentence = said_in_a_sentence(CommandLine(home, database_url).run("sync"))
+    assert "schema 9999, which is newer than this program knows" in sentence
+
+
+@pytest.mark.parametrize(("version", "accepted"), [(140012, False), (150000, True), (180000, True)])
+def test_a_postgres_too_old(version: int, accepted: bool) -> None:
+    """No old server is at hand: this is the check itself, with the number that one would give."""
+    if accepted:
+        require_version(version)
+        return
+    with pytest.raises(UserError, match="older than Postgres 15"):
+        require_version(version)
+
+
+def test_a_user_without_the_right_to_create(home: Path, empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS guest")
+        connection.execute("CREATE ROLE guest LOGIN")
+    guest = urlsplit(empty_database_url)
+    url = guest._replace(netloc=guest.netloc.replace("postgres@", "guest@")).geturl()
+    sentence = said_in_a_sentence(CommandLine(home, url).run("status"))
+    assert "lacks a right: permission denied for database" in sentence
+
+
+def test_a_database_that_is_not_there(home: Path) -> None:
+    url = f"postgresql://me:hush@127.0.0.1:{free_port()}/stash"
+    sentence = said_in_a_sentence(CommandLine(home, url).run("status"))
+    assert "cannot be reached" in sentence and "hush" not in sentence
+
+
+def test_a_port_in_use(home: Path, database_url: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        sentence = said_in_a_sentence(CommandLine(home, database_url).run("up", "--port", str(port)))
+    assert f"Port {port} of 127.0.0.1 can't be had" in sentence and "--port" in sentence
+
+
+def test_a_variable_that_is_not_set(home: Path, database_url: str) -> None:
+    with connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO ops.instances (name, url, api_key_env)\n"
+            "VALUES ('home', 'http://127.0.0.1:9/graphql', 'NOT_SET')"
+        )
+    sentence = said_in_a_sentence(CommandLine(home, database_url).run("sync"))
+    assert "variable NOT_SET, which is not set" in sentence
+
+
+def test_a_wrong_setting(home: Path, database_url: str) -> None:
+    command_line = CommandLine(home, database_url)
+    command_line.environment["STASH_PIPELINE_LOG_LEVEL"] = "LOUD"
+    assert "STASH_PIPELINE_LOG_LEVEL" in said_in_a_sentence(command_line.run("status"))

@@ -1,0 +1,115 @@
+"""Shared here: small libraries, a clock to drive, and the recordings of real servers."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+
+RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "real"
+RECORDED_RELEASES = ("v0.30.1", "v0.20.2")
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, start: datetime) -> None:
+        self.now = start
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **parts: float) -> None:
+        """Move forward: advance(seconds=1)."""
+        self.now += timedelta(**parts)
+
+
+class Recording:
+    """What a real server of one release answered."""
+
+    def __init__(self, release: str, folder: Path) -> None:
+        self.release, self.folder = release, folder
+        self.answers: dict[str, Any] = json.loads((folder / "answers.json").read_text())
+        self.http: dict[str, Any] = json.loads((folder / "http.json").read_text())
+        self.stash = SimulatedStash(Library.open(folder / "backup.sqlite"), release=release)
+
+    def introspection(self) -> dict[str, Any]:
+        """The real schema."""
+        with gzip.open(self.folder / "introspection.json.gz", "rt") as file:
+            found: dict[str, Any] = json.load(file)
+        return found
+
+
+@pytest.fixture(scope="package", params=RECORDED_RELEASES)
+def recording(request: pytest.FixtureRequest) -> Recording:
+    """One recorded release, served by the simulator from the same database."""
+    folder = RECORDINGS / request.param
+    if not folder.is_dir():
+        pytest.skip(f"the recordings of a real {request.param} are not at {folder}")
+    return Recording(request.param, folder)
+
+
+@pytest.fixture(scope="package")
+def small_library() -> Library:
+    """A generated library that tests only read."""
+    library = Library.create()
+    generate_library(library, scenes=200, seed=7)
+    return library
+
+
+@pytest.fixture(scope="package")
+def reader(small_library: Library) -> SimulatedStash:
+    """A server that tests only read from."""
+    return SimulatedStash(small_library)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(datetime(2026, 6, 1, 10, 0, 0, 123456, tzinfo=timezone.utc))
+
+
+Make = Callable[..., SimulatedStash]
+
+
+@pytest.fixture
+def make(clock: Clock) -> Make:
+    """Makes servers with their own small library, to be changed."""
+
+    def build(release: str = "v0.30.1", timezone: str = "Europe/Paris", scenes: int = 12) -> SimulatedStash:
+        library = Library.create()
+        generate_library(library, scenes=scenes, seed=3, timezone=timezone)
+        return SimulatedStash(library, release=release, timezone=timezone, clock=clock)
+
+    return build
+
+
+@pytest.fixture
+def stash(make: Make) -> SimulatedStash:
+    """A server of the newest release, to be changed."""
+    return make()
+
+
+def data(answer: dict[str, Any]) -> Any:
+    """The data of an answer that must have no errors."""
+    assert "errors" not in answer, answer["errors"]
+    return answer["data"]
+
+
+def only_error(answer: dict[str, Any]) -> str:
+    """The message of an answer's single error."""
+    assert len(answer["errors"]) == 1, answer
+    return str(answer["errors"][0]["message"])
+
+
+def client_of(stash: SimulatedStash, **options: Any) -> Iterator[httpx.Client]:
+    """An HTTP client of a served simulator."""
+    with stash.running() as server, httpx.Client(base_url=server.url, **options) as client:
+        yield client

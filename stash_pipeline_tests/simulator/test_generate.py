@@ -1,0 +1,110 @@
+"""Generated libraries: repeatable, in proportion, odd where real ones are, and alike when asked."""
+
+import sqlite3
+import time
+
+import pytest
+
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+
+
+def _generated(**options: object) -> Library:
+    library = Library.create()
+    generate_library(library, **{"scenes": 300, "seed": 1, **options})  # type: ignore[arg-type]
+    return library
+
+
+@pytest.fixture(scope="module")
+def large() -> Library:
+    return _generated(scenes=2000)
+
+
+def _dump(library: Library) -> str:
+    connection: sqlite3.Connection = library.connection
+    connection.row_factory = None
+    return "\n".join(connection.iterdump())
+
+
+def test_the_same_seed_gives_the_same_library_and_another_seed_another() -> None:
+    assert _dump(_generated()) == _dump(_generated())
+    assert _dump(_generated()) != _dump(_generated(seed=2))
+
+
+def test_the_time_zone_changes_texts_of_times_only() -> None:
+    paris, utc = _generated(), _generated(timezone="UTC")
+    title = "SELECT id, title FROM scenes ORDER BY id"
+    assert paris.tuples(title) == utc.tuples(title)
+    stamps = "SELECT updated_at FROM scenes"
+    assert all(row[0].endswith("Z") for row in utc.tuples(stamps))
+    assert {row[0][-6:] for row in paris.tuples(stamps)} == {"+01:00", "+02:00"}
+
+
+def test_everything_is_in_proportion_and_consistent(large: Library) -> None:
+    library = large
+    assert library.rows("PRAGMA foreign_key_check") == []
+    assert library.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    expected = {
+        "scenes": 2000, "performers": 200, "tags": 300, "studios": 60, "groups": 60, "galleries": 100,
+        "images": 1500, "scene_markers": 600, "saved_filters": 3,
+    }  # fmt: skip
+    for table, count in expected.items():
+        assert library.scalar(f'SELECT COUNT(*) FROM "{table}"') == count
+    assert library.scalar("SELECT COUNT(*) FROM video_files") > 2000
+    for table in ("groups_relations", "performer_custom_fields", "video_captions", "galleries_chapters"):
+        assert library.scalar(f'SELECT COUNT(*) FROM "{table}"') > 10
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "EXISTS (SELECT 1 FROM scenes WHERE title IS NULL) AND EXISTS (SELECT 1 FROM scenes WHERE title = '')",
+        "EXISTS (SELECT 1 FROM scenes WHERE date_precision = 1)",
+        "EXISTS (SELECT 1 FROM scenes WHERE date_precision = 2)",
+        "EXISTS (SELECT 1 FROM scenes WHERE rating = 0) AND EXISTS (SELECT 1 FROM scenes WHERE rating = 100)",
+        "EXISTS (SELECT 1 FROM files_fingerprints WHERE type = 'phash' AND fingerprint < 0)",
+        "EXISTS (SELECT 1 FROM files_fingerprints WHERE type = 'phash' AND fingerprint BETWEEN 0 AND 65535)",
+        "EXISTS (SELECT 1 FROM scenes WHERE id NOT IN (SELECT scene_id FROM scenes_files))",
+        "EXISTS (SELECT scene_id FROM scenes_files GROUP BY scene_id HAVING COUNT(*) > 1)",
+        "EXISTS (SELECT child_id FROM tags_relations GROUP BY child_id HAVING COUNT(*) > 1)",
+        "EXISTS (SELECT performer_id FROM performer_stash_ids GROUP BY performer_id, endpoint HAVING COUNT(*) > 1)",
+        "EXISTS (SELECT 1 FROM scenes WHERE title LIKE '%🏮%' OR title LIKE '%灯台%')",
+        "EXISTS (SELECT 1 FROM galleries WHERE folder_id IS NULL AND id NOT IN"
+        " (SELECT gallery_id FROM galleries_files))",
+    ],
+)
+def test_a_library_of_2000_scenes_has_the_odd_values_of_real_ones(large: Library, condition: str) -> None:
+    assert large.scalar(f"SELECT {condition}") == 1
+
+
+def test_libraries_of_one_overlap_seed_share_about_half_of_their_things() -> None:
+    one, other = _generated(seed=1, overlap_seed=9), _generated(seed=2, overlap_seed=9)
+    stash_ids = "SELECT stash_id FROM scene_stash_ids"
+    shared = set(one.tuples(stash_ids)) & set(other.tuples(stash_ids))
+    assert 0.35 < len(shared) / len(one.tuples(stash_ids)) < 0.65
+    hashes = "SELECT fingerprint FROM files_fingerprints WHERE type = 'oshash'"
+    assert len(set(one.tuples(hashes)) & set(other.tuples(hashes))) > 100
+    for table in ("performer_stash_ids", "studio_stash_ids", "tag_stash_ids"):
+        assert set(one.tuples(f"SELECT stash_id FROM {table}")) & set(other.tuples(f"SELECT stash_id FROM {table}"))
+    by_id = "SELECT s.stash_id, scenes.id, scenes.title FROM scene_stash_ids s JOIN scenes ON scenes.id = s.scene_id"
+    mine = {row[0]: row[1:] for row in one.tuples(by_id)}
+    theirs = {row[0]: row[1:] for row in other.tuples(by_id)}
+    both = mine.keys() & theirs.keys()
+    assert any(mine[key][0] != theirs[key][0] for key in both)
+    same = sum(mine[key][1] == theirs[key][1] for key in both)
+    assert 0 < same < len(both)
+
+
+def test_libraries_without_an_overlap_share_no_hash() -> None:
+    hashes = "SELECT fingerprint FROM files_fingerprints WHERE type = 'oshash'"
+    assert not set(_generated(seed=1).tuples(hashes)) & set(_generated(seed=2).tuples(hashes))
+
+
+def test_an_empty_library_is_a_library() -> None:
+    assert _generated(scenes=0).scalar("SELECT COUNT(*) FROM scenes") == 0
+
+
+def test_generating_is_quick() -> None:
+    start = time.perf_counter()
+    _generated(scenes=2000)
+    assert time.perf_counter() - start < 5

@@ -1,0 +1,377 @@
+"""The HTTP side: what is asked again, what is raised, and what an error says."""
+
+import gzip
+import json
+import logging
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import stamina
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stash_pipeline.stash.client import Answer, StashClient, graphql_url, release_numbers
+from stash_pipeline.stash.errors import (
+    StashBadAnswer,
+    StashError,
+    StashHTTPError,
+    StashNotReady,
+    StashQueryError,
+    StashUnreachable,
+)
+
+KEY = "eyJhbGciOiJIUzI1NiJ9.secret"
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    stamina.set_testing(True, attempts=4, cap=True)
+    yield
+    stamina.set_testing(False)
+
+
+class Server:
+    """Answers as told, and counts."""
+
+    def __init__(self, *answers: httpx.Response | Exception | Handler) -> None:
+        self.answers = answers
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
+        self.requests.append(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(request) if callable(answer) else answer
+
+    def ask(self, api_key: str | None = KEY, **more: Any) -> Answer:
+        with StashClient("http://stash.test:9999", api_key, transport=httpx.MockTransport(self), **more) as client:
+            return client.execute("query { version }", {"a": 1}, name="findThings")
+
+
+def good() -> httpx.Response:
+    return httpx.Response(200, json={"data": {"x": 1}})
+
+
+def failing(status: int, **content: Any) -> Handler:
+    return lambda request: httpx.Response(status, **content)
+
+
+def test_a_request_carries_the_key_in_a_header_only() -> None:
+    server = Server(good())
+    assert server.ask().data == {"x": 1}
+    (request,) = server.requests
+    assert request.headers["ApiKey"] == KEY
+    assert request.headers["Accept"] == "application/json"
+    assert KEY not in str(request.url) and KEY not in request.read().decode()
+    assert json.loads(request.read()) == {"query": "query { version }", "variables": {"a": 1}}
+    server = Server(good())
+    server.ask(api_key=None)
+    assert "ApiKey" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (failing(500, text="oops"), StashHTTPError),
+        (failing(502, text="<html>bad gateway</html>"), StashHTTPError),
+        (failing(503, text=""), StashHTTPError),
+        (failing(504, json={"errors": [{"message": "x"}]}), StashHTTPError),
+        (failing(200, text="<html>hello</html>"), StashBadAnswer),
+        (failing(200, text=""), StashBadAnswer),
+        (failing(200, text='{"data": {"x": 1'), StashBadAnswer),
+        (failing(200, json=[1]), StashBadAnswer),
+        (failing(200, json={"hello": 1}), StashBadAnswer),
+        (failing(200, json={"data": None}), StashBadAnswer),
+        (failing(200, json={"data": [1]}), StashBadAnswer),
+        (failing(200, json={"errors": [{"message": "database is locked"}], "data": None}), StashQueryError),
+        (httpx.ReadTimeout("slow"), StashUnreachable),
+        (httpx.ConnectTimeout("slow"), StashUnreachable),
+        (httpx.ReadError("reset"), StashUnreachable),
+        (httpx.RemoteProtocolError("Server disconnected without sending a response."), StashUnreachable),
+        (httpx.ConnectError("[Errno 111] Connection refused"), StashUnreachable),
+    ],
+)
+def test_what_may_pass_by_itself_is_tried_again_and_raised_at_last(answer: Any, kind: type[StashError]) -> None:
+    server = Server(answer)
+    with pytest.raises(kind) as caught:
+        server.ask()
+    assert len(server.requests) == 4
+    assert "stash.test" in str(caught.value) or "findThings" in str(caught.value)
+    server = Server(answer, answer, good())
+    assert server.ask().data == {"x": 1}
+    assert len(server.requests) == 3
+
+
+def test_damaged_compression_is_tried_again() -> None:
+    def damaged(request: httpx.Request) -> httpx.Response:
+        # decoded when it is read, as from a socket
+        return httpx.Response(
+            200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"\x1f\x8b\x08\x00 no gzip")
+        )
+
+    server = Server(damaged, good())
+    assert server.ask().data == {"x": 1}
+    with pytest.raises(StashError):
+        Server(damaged).ask()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (failing(401), StashHTTPError, "API key"),
+        (failing(403), StashHTTPError, "API key"),
+        (failing(500, text="unauthorized"), StashHTTPError, "unauthorized"),
+        (failing(302, headers={"Location": "/login?returnURL=x"}), StashHTTPError, "redirects"),
+        (failing(301, headers={"Location": "https://elsewhere"}), StashHTTPError, "redirects"),
+        (failing(404, text="<html>not found</html>"), StashHTTPError, "404"),
+        (failing(404, json={"data": None}), StashHTTPError, "404"),
+        (failing(413, text="too large"), StashHTTPError, "413"),
+        (
+            failing(
+                422,
+                json={
+                    "errors": [
+                        {"message": 'Cannot query field "x"', "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}}
+                    ]
+                },
+            ),
+            StashQueryError,
+            "Cannot query field",
+        ),
+        (
+            failing(200, json={"errors": [{"message": "sql: no rows", "path": ["findThings", 0]}], "data": {"x": 1}}),
+            StashQueryError,
+            "findThings/0: sql: no rows",
+        ),
+        (httpx.ConnectError("[Errno -2] Name or service not known"), StashUnreachable, "not known"),
+    ],
+)
+def test_what_asking_again_cannot_help_is_raised_at_once(answer: Any, kind: type[StashError], words: str) -> None:
+    server = Server(answer)
+    with pytest.raises(kind, match=words):
+        server.ask()
+    assert len(server.requests) == 1
+
+
+def test_errors_are_read_before_data() -> None:
+    partial = failing(200, json={"data": {"findThings": {"things": []}}, "errors": [{"message": "half of it"}]})
+    with pytest.raises(StashQueryError, match="half of it") as caught:
+        Server(partial).ask()
+    assert caught.value.messages == ["half of it"]
+    assert not caught.value.validation
+
+
+@pytest.mark.parametrize("errors", ["boom", ["boom"], {"message": "boom"}, [None], [{"message": None}], [{}], 7, True])
+def test_errors_of_any_shape_are_errors(errors: Any) -> None:
+    with pytest.raises(StashError):
+        Server(failing(200, json={"errors": errors, "data": {"x": 1}})).ask()
+    with pytest.raises(StashError):
+        Server(failing(200, json={"errors": [{"message": "m", "path": errors, "extensions": errors}]})).ask()
+
+
+@pytest.mark.parametrize("errors", [[], None])
+def test_no_errors_are_no_errors(errors: Any) -> None:
+    assert Server(failing(200, json={"errors": errors, "data": {"x": 1}})).ask().data == {"x": 1}
+
+
+def test_tls_errors_say_so_and_are_not_tried_again() -> None:
+    error = httpx.ConnectError("boom")
+    cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    cause.reason = "CERTIFICATE_VERIFY_FAILED"
+    error.__cause__ = cause
+    server = Server(error)
+    with pytest.raises(StashUnreachable, match="TLS"):
+        server.ask()
+    assert len(server.requests) == 1
+
+
+def test_bytes_that_are_no_utf_8_and_lone_surrogates_are_replaced() -> None:
+    body = b'{"data":{"a":"caf\xe9.mp4","b":"\\ud800 x","c":"\xf0\x9f\x98\x80"}}'
+    data = Server(failing(200, content=body)).ask().data
+    assert data["a"] == "caf\ufffd.mp4"
+    assert data["c"] == "😀"
+    data["b"].encode("utf-8")
+    assert data["b"].endswith(" x")
+
+
+def test_compressed_answers_are_read() -> None:
+    body = gzip.compress(json.dumps({"data": {"x": "y" * 5000}}).encode())
+    answer = Server(failing(200, content=body, headers={"Content-Encoding": "gzip"})).ask()
+    assert len(answer.data["x"]) == 5000
+    assert answer.size > 5000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda request: httpx.Response(500, text=f"your headers: {dict(request.headers)}"),
+        lambda request: httpx.Response(200, text=f"<html>{request.headers['apikey']}"),
+        lambda request: httpx.Response(401, text=request.headers["apikey"]),
+        lambda request: httpx.Response(404, text=request.headers["apikey"]),
+        lambda request: httpx.Response(200, json={"errors": [{"message": f"key {request.headers['apikey']}"}]}),
+        lambda request: httpx.Response(200, json={"errors": [{"message": "x", "path": [request.headers["apikey"]]}]}),
+        lambda request: httpx.Response(302, headers={"Location": f"/login?k={request.headers['apikey']}"}),
+        httpx.ReadError(f"could not send ApiKey: {KEY}"),
+        httpx.ConnectError(f"could not send ApiKey: {KEY}"),
+    ],
+)
+def test_no_error_ever_says_the_key(
+    answer: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(StashError) as caught:
+        Server(answer).ask()
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert KEY not in str(error) and KEY not in repr(error)
+        if isinstance(error, StashQueryError):
+            assert KEY not in str(error.messages)
+        # `raise … from None` hides the context from tracebacks
+        error = None if error.__suppress_context__ else error.__context__
+    assert KEY not in caplog.text
+    out, err = capsys.readouterr()
+    assert KEY not in out + err
+
+
+def test_trying_again_writes_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    Server(failing(503, text="x"), good()).ask()
+    out, _ = capfd.readouterr()
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "localhost:9999",
+        "localhost",
+        "",
+        "ftp://stash",
+        "http://",
+        "http:///graphql",
+        "http://u:p@stash",
+        "http://stash?x=1",
+        "http://[::1",
+        "http://stash:port",
+        "http://stash:99999",
+        "//stash",
+        "stash.example/graphql",
+        "http://stash#x",
+    ],
+)
+def test_what_is_no_address_is_refused_with_a_sentence(typed: str) -> None:
+    with pytest.raises(StashError) as caught:
+        graphql_url(typed)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    "typed", [f"stash:9999?apikey={KEY}", f"http://stash?apikey={KEY}", f"http://u:{KEY}@stash", f"//stash/{KEY}", KEY]
+)
+def test_a_key_inside_an_address_is_not_repeated(typed: str) -> None:
+    with pytest.raises(StashError) as caught:
+        graphql_url(typed)
+    assert "secret" not in str(caught.value) or typed == KEY
+
+
+@pytest.mark.parametrize(
+    ("typed", "url"),
+    [
+        ("http://stash:9999", "http://stash:9999/graphql"),
+        (" http://stash:9999/ ", "http://stash:9999/graphql"),
+        ("https://stash.example/graphql", "https://stash.example/graphql"),
+        ("https://stash.example/graphql/", "https://stash.example/graphql"),
+        ("https://home.example/media/stash", "https://home.example/media/stash/graphql"),
+        ("http://[::1]:9999", "http://[::1]:9999/graphql"),
+        ("HTTP://stash", "HTTP://stash/graphql"),
+    ],
+)
+def test_an_address_is_completed(typed: str, url: str) -> None:
+    assert graphql_url(typed) == url
+    assert graphql_url(url) == url
+
+
+@pytest.mark.parametrize(
+    ("version", "numbers"),
+    [
+        ("v0.30.1", (0, 30, 1)),
+        ("v0.27.2-3-gabc", (0, 27, 2)),
+        ("0.31.0", (0, 31, 0)),
+        ("v0.30.1+19", (0, 30, 1)),
+        ("", ()),
+        ("develop", ()),
+        ("v0.x", ()),
+        ("²", ()),
+        ("9" * 5000, ()),
+    ],
+)
+def test_the_numbers_of_a_release_are_read(version: str, numbers: tuple[int, ...]) -> None:
+    assert release_numbers(version) == numbers
+
+
+@given(st.text())
+def test_any_text_for_a_release_is_read_without_an_error(version: str) -> None:
+    release_numbers(version)
+
+
+def status(**more: Any) -> Handler:
+    found = {"status": "OK", "databaseSchema": 75, "appSchema": 75, "databasePath": "/x", **more}
+    version = found.pop("version", "v0.30.1")
+    return failing(200, json={"data": {"version": {"version": version}, "systemStatus": found}})
+
+
+def info(handler: Handler) -> Any:
+    with StashClient("http://stash.test", transport=httpx.MockTransport(handler)) as client:
+        return client.server_info()
+
+
+def test_the_server_says_who_it_is() -> None:
+    found = info(status())
+    assert (found.version, found.database_schema, found.database_path) == ("v0.30.1", 75, "/x")
+    assert info(status(version="")).version == ""
+    assert info(status(version=None)).version == ""
+
+
+@pytest.mark.parametrize("pending", ["SETUP", "NEEDS_MIGRATION"])
+def test_a_server_that_is_not_ready_is_not_read(pending: str) -> None:
+    with pytest.raises(StashNotReady):
+        info(status(status=pending))
+
+
+@pytest.mark.parametrize("version", ["v0.19.1", "v0.13.0", "0.19.0-17-gabcdef"])
+def test_a_release_that_is_too_old_is_refused(version: str) -> None:
+    with pytest.raises(StashError, match=r"before v0\.20"):
+        info(status(version=version))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda s: (
+            st.lists(s)
+            | st.dictionaries(st.sampled_from(["data", "errors", "message", "path", "extensions", "code"]), s)
+        ),
+        max_leaves=8,
+    )
+)
+def test_any_json_is_an_answer_or_an_error_of_ours(body: Any) -> None:
+    try:
+        answer = Server(failing(200, content=json.dumps(body).encode())).ask(attempts=1)
+    except StashError as error:
+        assert str(error)
+    else:
+        assert isinstance(answer.data, dict)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=60), st.integers(200, 599))
+def test_any_bytes_under_any_status_are_an_answer_or_an_error_of_ours(body: bytes, status_code: int) -> None:
+    try:
+        Server(failing(status_code, content=body)).ask(attempts=1)
+    except StashError as error:
+        assert str(error)

@@ -1,0 +1,296 @@
+"""The connection test: what stands where a Stash is expected, told apart, on loopback; the key never said."""
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.client import StashClient, server_key, trust
+from stash_pipeline.stash.connection import ConnectionReport, check_connection, is_public
+from stash_pipeline.stash.errors import StashError
+from stash_pipeline_tests.instances.servers import HTML, JSON, Canned, Running, answering, authority, graphql, stash_of
+from stash_pipeline_tests.ports import free_port
+
+KEY = "eyJhbGciOiJIUzI1NiJ9.not-a-real-key"
+REFUSED = Canned(401, headers={"WWW-Authenticate": "FormBased"})
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    library = Library.create()
+    generate_library(library, scenes=20, seed=3, timezone="Europe/Paris")
+    return library
+
+
+def check(url: str, key: str | None = None, **more: Any) -> ConnectionReport:
+    """A report of which no part holds the key."""
+    report = check_connection(url, key, **{"timeout": 2.0, **more})
+    assert KEY not in repr(report) and KEY not in str(report.as_json())
+    assert report.sentence and (report.ok == (report.outcome == "ok"))
+    return report
+
+
+def test_a_stash_without_credentials_is_counted(library: Library) -> None:
+    with SimulatedStash(library).running() as server:
+        report = check(server.url)
+    assert report.ok and report.release == "v0.30.1"
+    assert report.counts["scenes"] == 20 and set(report.counts) >= {"tags", "groups", "images"}
+    assert not report.key_used and not report.key_refused
+    assert len(report.oldest["tags"]) == 5
+    assert "v0.30.1 with 20 scenes" in report.sentence
+
+
+@pytest.mark.parametrize("release", ["v0.20", "v0.26", "v0.27", "v0.30"])
+def test_the_right_key_is_taken_by_every_release(library: Library, release: str) -> None:
+    with SimulatedStash(library, release=release, api_key=KEY).running() as server:
+        report = check(server.url, KEY)
+    assert report.ok and report.key_used and report.counts["groups"] > 0
+
+
+def test_a_wrong_key_and_a_missing_key_are_told_apart(library: Library) -> None:
+    with SimulatedStash(library, api_key="another").running() as server:
+        wrong, needed = check(server.url, KEY), check(server.url)
+    assert wrong.outcome == "wrong_key" and wrong.key_refused and "refuses the API key" in wrong.sentence
+    assert needed.outcome == "key_needed" and "needs its API key" in needed.sentence
+
+
+@pytest.mark.parametrize("release", ["v0.20", "v0.30"])
+def test_a_key_that_the_server_does_not_want_is_left_out_and_that_is_said(library: Library, release: str) -> None:
+    with SimulatedStash(library, release=release).running() as server:
+        report = check(server.url, KEY)
+    assert report.outcome == "key_not_wanted" and report.key_refused and not report.key_used
+    assert report.counts["scenes"] == 20
+    assert "asked again without the key" in report.sentence and "--no-api-key" in report.sentence
+
+
+def test_the_500_of_an_old_release_with_plain_text_is_a_refused_key() -> None:
+    old = Canned(500, "unauthorized", {"Content-Type": "text/plain; charset=utf-8"})
+    with answering(old, stash_of(version="v0.20.2")) as server:
+        assert check(server.url, KEY).outcome == "key_not_wanted"
+    with answering(old, REFUSED) as server:
+        assert check(server.url, KEY).outcome == "wrong_key"
+
+
+def test_a_server_in_set_up_refuses_the_key_too_and_both_is_said() -> None:
+    with answering(REFUSED, stash_of("SETUP")) as server:
+        report = check(server.url, KEY)
+    assert report.outcome == "setup_pending" and report.key_refused and "asked again without" in report.sentence
+
+
+NOT_STASH = "not_stash"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "words"),
+    [
+        (Canned(200, "<html>{key}</html>", HTML), NOT_STASH, "not JSON"),
+        (Canned(404, "no page for {key}", HTML), NOT_STASH, "404"),
+        (Canned(405, "", {}), NOT_STASH, "405"),
+        (Canned(200, '{"k": "{key}"}', JSON), NOT_STASH, "not GraphQL's"),
+        (Canned(200, "[1]", JSON), NOT_STASH, "not GraphQL's"),
+        (graphql(version=None), NOT_STASH, "not as Stash"),
+        (graphql(version={"version": "v0.30.1"}, systemStatus={"status": "OK"}), NOT_STASH, "count"),
+        (
+            Canned(422, '{"errors":[{"message":"{key}","extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}', JSON),
+            NOT_STASH,
+            "not Stash's",
+        ),
+        (Canned(200, '{"errors":[{"message":"broken {key}"}],"data":null}', JSON), "server_error", "broken"),
+        (Canned(502, "bad gateway {key}", HTML), "server_error", "proxy"),
+        (Canned(403, "{key}", HTML), "forbidden", "config.yml"),
+        (Canned(302, "", {"Location": "/login?returnURL={key}"}), "login_page", "login page"),
+        (Canned(307, "", {"Location": "https://auth.example/?rd={key}"}), "login_page", "login page"),
+        (Canned(301, "", {"Location": "https://stash.example/{key}"}), "redirect", "not followed"),
+        (Canned(301), "redirect", "not followed"),
+        (stash_of("SETUP"), "setup_pending", "set-up"),
+        (stash_of("NEEDS_MIGRATION"), "migration_pending", "migration"),
+        (stash_of(version="v0.19.1"), "too_old", "v0.19.1"),
+        (stash_of(version="v{key}"), "ok", "3 tags"),
+        (stash_of(version=""), "ok", "unnamed"),
+    ],
+)
+def test_what_answers_instead_is_told_apart(
+    answer: Canned,
+    outcome: str,
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with answering(answer) as server:
+        report = check(server.url, KEY)
+        assert report.outcome == outcome and words in report.sentence
+        # a redirect is never followed, and nothing is tried again
+        assert {path for path, _ in server.requests} == {"/graphql"} and len(server.requests) <= 2
+    assert KEY not in caplog.text and KEY not in "".join(capfd.readouterr())
+
+
+def test_healthz_is_not_believed() -> None:
+    with answering(stash_of("NEEDS_MIGRATION")) as server:
+        assert check(server.url).outcome == "migration_pending"
+        assert all(path != "/healthz" for path, _ in server.requests)
+
+
+def test_a_server_that_does_not_answer_in_time(library: Library) -> None:
+    with SimulatedStash(library, latency=1.5).running() as server:
+        report = check(server.url, KEY, timeout=0.3)
+    assert report.outcome == "timed_out" and "in time" in report.sentence and report.seconds < 1.4
+
+
+def test_a_port_where_nobody_listens() -> None:
+    report = check(f"http://127.0.0.1:{free_port()}", KEY)
+    assert report.outcome == "refused" and "refuses connections" in report.sentence
+
+
+def test_a_name_that_nobody_has() -> None:
+    report = check("http://stash.invalid:9999", KEY)
+    assert report.outcome == "name_not_resolved" and "stash.invalid" in report.sentence
+
+
+def test_a_server_that_hangs_up() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def hang_up() -> None:
+        listener.accept()[0].close()
+
+    thread = threading.Thread(target=hang_up)
+    thread.start()
+    try:
+        report = check(f"http://127.0.0.1:{listener.getsockname()[1]}", KEY)
+    finally:
+        thread.join()
+        listener.close()
+    assert report.outcome == "unreachable"
+
+
+def test_a_private_authority_is_trusted_where_its_file_is_given(tmp_path: Path) -> None:
+    ca_file, tls = authority(tmp_path)
+    with answering(stash_of(), tls=tls) as server:
+        unknown = check(server.url, KEY)
+        assert unknown.outcome == "tls_error" and "--ca-file" in unknown.sentence
+        assert server.requests == [], "the key was sent before the certificate was checked"
+        known = check(server.url, KEY, ca_file=ca_file)
+        assert known.ok, known.sentence
+        plain = check(server.url.replace("https", "http"), KEY, ca_file=ca_file)
+        assert plain.outcome in ("unreachable", "timed_out") and not plain.ok
+        with StashClient(server.url, KEY, ca_file=ca_file) as client:
+            assert client.server_info().version == "v0.30.1"
+    (tmp_path / "other").mkdir()
+    other, _ = authority(tmp_path / "other")
+    with answering(stash_of(), tls=tls) as server:
+        assert check(server.url, KEY, ca_file=other).outcome == "tls_error"
+
+
+def test_a_certificate_for_another_host_is_not_taken(tmp_path: Path) -> None:
+    ca_file, tls = authority(tmp_path, "127.0.0.2")
+    with answering(stash_of(), tls=tls) as server:
+        report = check(server.url, KEY, ca_file=ca_file)
+    assert report.outcome == "tls_error" and "127.0.0.1" in report.sentence
+
+
+def test_https_where_http_is_spoken() -> None:
+    with answering(stash_of()) as server:
+        report = check(server.url.replace("http", "https"), KEY)
+    assert report.outcome == "tls_error" and "http?" in report.sentence
+
+
+@pytest.mark.parametrize("content", [None, "", "no pem", "-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"])
+def test_a_ca_file_that_cannot_be_used_gets_a_sentence(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    report = check("https://127.0.0.1:1", KEY, ca_file=path)
+    assert report.outcome == "wrong_settings" and str(path) in report.sentence
+    with pytest.raises(StashError, match=r"cannot be read"):
+        trust(tmp_path)
+
+
+def test_ipv6() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with answering(stash_of(), host="::1") as server:
+        assert check(server.url).ok and check(server.url + "/graphql/").ok
+
+
+@pytest.mark.parametrize("typed", ["", "/", "/graphql", "/graphql/", "/media/stash", "/media/stash/graphql"])
+def test_every_spelling_of_an_address(typed: str) -> None:
+    with answering(stash_of()) as server:
+        assert check(server.url + typed).ok
+        assert {path for path, _ in server.requests} == {
+            "/media/stash/graphql" if "media" in typed else "/graphql",
+        }
+
+
+@pytest.mark.parametrize("typed", ["localhost:9999", f"http://u:{KEY}@stash", f"http://stash?apikey={KEY}"])
+def test_an_address_that_is_none_is_not_repeated(typed: str) -> None:
+    assert check(typed).outcome == "wrong_settings"
+
+
+@pytest.mark.parametrize("key", ["two words", "a\x01b", "schlüssel"])
+def test_a_key_that_cannot_be_sent_is_not_said(key: str) -> None:
+    with answering(stash_of()) as server:
+        report = check_connection(server.url, key)
+        assert server.requests == []
+    assert report.outcome == "wrong_settings" and key not in repr(report)
+
+
+# --- public addresses ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _nobody_is_asked(server: Running) -> Iterator[None]:
+    yield
+    assert server.requests == []
+
+
+def elsewhere(host: str, port: int) -> list[str]:
+    return ["127.0.0.1", "203.0.113.7"]
+
+
+def test_a_public_address_is_not_asked_without_a_key() -> None:
+    with answering(stash_of()) as server:
+        guard: AbstractContextManager[None] = _nobody_is_asked(server)
+        with guard:
+            report = check(server.url, resolver=elsewhere)
+        assert report.outcome == "public_address" and "203.0.113.7" in report.sentence
+        assert "--yes-public" in report.sentence
+        assert check(server.url, resolver=elsewhere, ask_public=True).ok
+        assert check(server.url, KEY, resolver=elsewhere).ok
+
+
+def test_a_key_that_is_refused_at_a_public_address_is_not_left_out() -> None:
+    with answering(REFUSED, stash_of()) as server:
+        report = check(server.url, KEY, resolver=elsewhere)
+        assert report.outcome == "wrong_key" and "was not asked without the key" in report.sentence
+        assert [key for _, key in server.requests] == [KEY]
+        assert check(server.url, KEY, resolver=elsewhere, ask_public=True).outcome == "key_not_wanted"
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("127.0.0.1", False), ("10.1.2.3", False), ("172.31.0.1", False), ("172.32.0.1", True), ("192.168.1.1", False),
+        ("169.254.0.1", False), ("100.64.1.1", False), ("100.128.0.1", True), ("8.8.8.8", True), ("::1", False),
+        ("fe80::1%eth0", False), ("fd00::1", False), ("2001:db8::1", True), ("::ffff:10.0.0.1", False),
+        ("::ffff:8.8.8.8", True),
+    ],
+)  # fmt: skip
+def test_what_is_public(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+def test_spellings_of_one_address_have_one_key() -> None:
+    same = ("http://Stash.example", "HTTP://stash.example:80/graphql", "http://stash.example./")
+    assert len({server_key(url) for url in same}) == 1
+    others = ("https://stash.example", "http://stash.example:81", "http://stash.example/a", "http://[::1]")
+    assert len({server_key(url) for url in (*others, same[0])}) == 5

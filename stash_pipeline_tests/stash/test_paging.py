@@ -1,0 +1,306 @@
+"""Walking through a kind while it changes: whoever was there all the time has been read, or the walk says no."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash import paging
+from stash_pipeline.stash.client import Answer
+from stash_pipeline.stash.errors import IncompleteListing, StashError, StashQueryError
+from stash_pipeline.stash.paging import RawPage, Walk
+from stash_pipeline.stash.planning import Plan, plan_library
+from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
+
+
+def plan_of(release: str, kind: str) -> Plan:
+    stash = SimulatedStash(Library.create(), release=release)
+    return plan_library(ServerSchema(stash.execute(INTROSPECTION)["data"]))[kind]
+
+
+KEYSET = plan_of("v0.30.1", "scenes")
+LISTED = plan_of("v0.30.1", "performers")
+OFFSET = plan_of("v0.20.2", "tags")
+PLANS = {"keyset": KEYSET, "ids": LISTED, "offset": OFFSET}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_listings() -> Iterator[None]:
+    before, sleep = paging.LISTING_SIZE, time.sleep
+    paging.LISTING_SIZE = 4
+    time.sleep = lambda seconds: None  # the retries of a page wait
+    yield
+    paging.LISTING_SIZE, time.sleep = before, sleep
+
+
+@dataclass
+class Fake:
+    """A server that holds nothing but ids, and changes after given requests."""
+
+    plan: Plan
+    ids: set[int]
+    changes: dict[int, list[tuple[str, int]]] = field(default_factory=dict)
+    requests: int = 0
+    prefix: str = ""
+    sizes: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.next = max(self.ids, default=0) + 1
+
+    def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+        """What the server answers at this moment; then what happens after it."""
+        assert name == self.plan.query
+        variables = variables or {}
+        page = variables.get("filter") or {}
+        found = sorted(self.ids, reverse=page.get("direction") == "DESC")
+        if "ids" in variables:
+            wanted = [int(one) for one in variables["ids"]]
+            for one in wanted:
+                if one not in self.ids:
+                    self._happen()
+                    raise StashQueryError(name, [{"message": f"performer with id {one} not found", "path": [name]}])
+            found = [one for one in found if one in set(wanted)]
+        criterion = (variables.get("entity_filter") or {}).get("id")
+        if criterion:
+            low, high = criterion["value"], criterion.get("value2")
+            if criterion["modifier"] == "GREATER_THAN":
+                found = [one for one in found if one > low]
+            else:
+                assert criterion["modifier"] == "BETWEEN"
+                found = [one for one in found if low <= one <= high]
+        count, size = len(found), page.get("per_page", 25)
+        if size >= 0:
+            start = (page.get("page", 1) - 1) * size
+            found = found[start : start + size]
+        self.sizes.append(len(found))
+        entries = [{"id": str(one)} for one in found]
+        self._happen()
+        return Answer({name: {"count": count, self.plan.result: entries}}, 1, 0.0, b"")
+
+    def _happen(self) -> None:
+        self.requests += 1
+        for what, number in self.changes.get(self.requests, []):
+            if what == "create":
+                self.ids.add(self.next)
+                self.next += 1
+            else:
+                self.ids.discard(number)
+
+
+def walk(fake: Fake, page_size: int = 3, shards: int = 1) -> tuple[set[int], Walk]:
+    """Walks to the end and verifies; the ids that were read."""
+    walking = Walk(fake, fake.plan, page_size, shards=shards)
+    todo = deque(walking.tasks())
+    read: set[int] = set()
+    while todo:
+        for found in todo.popleft()():
+            if isinstance(found, RawPage):
+                read.update(int(entry["id"]) for entry in found.objects)
+            else:
+                todo.append(found)
+    walking.verify()
+    return read, walking
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+@given(
+    st.sets(st.integers(1, 60), max_size=25), st.integers(1, 9), st.integers(1, 5),
+)  # fmt: skip
+def test_what_stands_still_is_read_completely(strategy: str, ids: set[int], page_size: int, shards: int) -> None:
+    fake = Fake(PLANS[strategy], set(ids))
+    read, walking = walk(fake, page_size, shards)
+    assert read == ids
+    assert walking.expected == len(ids)
+
+
+CHANGES = st.dictionaries(
+    st.integers(1, 25),
+    st.lists(st.tuples(st.sampled_from(["create", "destroy"]), st.integers(1, 30)), min_size=1, max_size=3),
+    max_size=8,
+)
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+@settings(max_examples=300, deadline=None)
+@given(st.sets(st.integers(1, 30), max_size=25), CHANGES, st.integers(1, 6), st.integers(1, 3))
+def test_what_was_there_all_the_time_has_been_read_when_the_walk_says_so(
+    strategy: str, ids: set[int], changes: dict[int, list[tuple[str, int]]], page_size: int, shards: int
+) -> None:
+    fake = Fake(PLANS[strategy], set(ids), changes)
+    gone = {number for one in changes.values() for what, number in one if what == "destroy"}
+    try:
+        read, _ = walk(fake, page_size, shards)
+    except IncompleteListing as error:
+        assert "nothing was removed" in str(error)
+        return
+    assert ids - gone <= read
+    # it ends: what goes on changing is not followed for ever
+    assert fake.requests < 400
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sets(st.integers(1, 30), min_size=1, max_size=25), CHANGES, st.integers(1, 6))
+def test_a_keyset_never_minds_what_changes(
+    ids: set[int], changes: dict[int, list[tuple[str, int]]], page_size: int
+) -> None:
+    walk(Fake(KEYSET, set(ids), changes), page_size)
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+def test_one_lasting_change_in_the_middle_is_no_failure(strategy: str) -> None:
+    for moment in range(1, 14):
+        for change in ([("create", 0)], [("destroy", 2)], [("destroy", 5), ("create", 0)]):
+            fake = Fake(PLANS[strategy], set(range(1, 12)), {moment: change})
+            read, _ = walk(fake)
+            assert {1, 3, 4, 6, 7, 8, 9, 10, 11} <= read
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+def test_no_request_asks_for_more_than_a_page(strategy: str) -> None:
+    fake = Fake(PLANS[strategy], set(range(1, 50)))
+    walk(fake, page_size=3)
+    assert max(fake.sizes) <= 4
+
+
+def test_vanished_ids_cost_few_requests() -> None:
+    fake = Fake(LISTED, set(range(1, 101)))
+    paging.LISTING_SIZE = 1000
+    try:
+        before: dict[int, list[tuple[str, int]]] = {1: [("destroy", 37)]}
+        fake.changes = before
+        read, walking = walk(fake, page_size=50)
+    finally:
+        paging.LISTING_SIZE = 4
+    assert read == set(range(1, 101)) - {37}
+    assert walking.vanished == {37}
+    assert fake.requests < 20
+
+
+def test_a_listing_that_names_what_the_server_then_denies_is_not_believed() -> None:
+    class Liar(Fake):
+        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+            if variables and "ids" in variables and "5" in variables["ids"]:
+                raise StashQueryError(name, [{"message": "performer with id 5 not found", "path": [name]}])
+            return super().execute(document, variables, name=name)
+
+    with pytest.raises(IncompleteListing, match="5"):
+        walk(Liar(LISTED, set(range(1, 9))))
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+def test_pages_that_are_cut_short_on_their_way_do_not_pass_for_the_whole(strategy: str) -> None:
+    class Cut(Fake):
+        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+            answer = super().execute(document, variables, name=name)
+            if "created_at" in document:
+                entries = answer.data[name][self.plan.result]
+                if len(entries) > 1:
+                    entries.pop()
+            return answer
+
+    fake = Cut(PLANS[strategy], set(range(1, 9)))
+    try:
+        read, _ = walk(fake)
+    except StashError:
+        return
+    assert read == set(range(1, 9))
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+def test_a_server_that_ignores_the_order_does_not_trap_the_walk(strategy: str) -> None:
+    class Disordered(Fake):
+        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+            answer = super().execute(document, variables, name=name)
+            answer.data[name][self.plan.result].reverse()
+            return answer
+
+    fake = Disordered(PLANS[strategy], set(range(1, 9)))
+    try:
+        read, _ = walk(fake)
+    except StashError:
+        return
+    assert read == set(range(1, 9))
+    assert fake.requests < 200
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+def test_an_error_that_is_no_vanishing_is_raised(strategy: str) -> None:
+    class Broken(Fake):
+        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+            if "created_at" in document:
+                raise StashQueryError(name, [{"message": "Internal system error", "path": [name]}])
+            return super().execute(document, variables, name=name)
+
+    with pytest.raises(StashQueryError, match="Internal system error"):
+        walk(Broken(PLANS[strategy], set(range(1, 9))))
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+def test_a_nested_object_that_vanished_makes_the_page_be_asked_again(strategy: str) -> None:
+    class Flickering(Fake):
+        spoiled = 0
+
+        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+            if "created_at" in document and self.spoiled < 2:
+                self.spoiled += 1
+                path = [name, self.plan.result, 0, "tags"]
+                raise StashQueryError(name, [{"message": "tag with id 3 not found", "path": path}])
+            return super().execute(document, variables, name=name)
+
+    read, walking = walk(Flickering(PLANS[strategy], set(range(1, 9))))
+    assert read == set(range(1, 9))
+    assert not walking.vanished
+
+
+class Poisoned(Fake):
+    """Some objects spoil every page that holds them, with a fault that comes from the objects."""
+
+    poison: frozenset[int] = frozenset()
+
+    def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+        answer = super().execute(document, variables, name=name)
+        entries = answer.data[name][self.plan.result]
+        if "created_at" in document and any(int(entry["id"]) in self.poison for entry in entries):
+            raise StashQueryError(name, [{"message": "Internal system error", "path": [name]}])
+        return answer
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+@given(st.sets(st.integers(1, 40), min_size=6, max_size=25), st.integers(1, 9), st.integers(1, 4), st.data())
+@settings(max_examples=30, deadline=None)
+def test_what_cannot_be_read_is_named_and_everything_else_arrives(
+    strategy: str, ids: set[int], page_size: int, shards: int, data: st.DataObject
+) -> None:
+    poison = data.draw(st.sets(st.sampled_from(sorted(ids)), max_size=4))
+    fake = Poisoned(PLANS[strategy], set(ids))
+    fake.poison = frozenset(poison)
+    read, walking = walk(fake, page_size, shards)
+    assert read == ids - poison
+    assert walking.unreadable.keys() == poison
+    assert all("Internal system error" in message for message in walking.unreadable.values())
+
+
+@pytest.mark.parametrize("strategy", PLANS)
+def test_an_error_that_passes_costs_one_more_reading(strategy: str) -> None:
+    class Once(Fake):
+        spoiled = False
+
+        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+            if "created_at" in document and not self.spoiled:
+                self.spoiled = True
+                raise StashQueryError(name, [{"message": "Internal system error", "path": [name]}])
+            return super().execute(document, variables, name=name)
+
+    usual = Fake(PLANS[strategy], set(range(1, 9)))
+    walk(usual)
+    fake = Once(PLANS[strategy], set(range(1, 9)))
+    read, walking = walk(fake)
+    assert read == set(range(1, 9)) and not walking.unreadable
+    assert fake.requests == usual.requests

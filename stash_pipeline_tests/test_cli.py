@@ -1,0 +1,202 @@
+"""The command line, as a new user has it: in a process of its own, in an empty home."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.ports import free_port
+
+KEY = "eyJhbGciOi-not-a-real-key"
+
+
+class CommandLine:
+    """Runs ``stash-pipeline`` with settings of its own."""
+
+    def __init__(self, home: Path, database_url: str | None) -> None:
+        self.home = home
+        self.database_url = database_url
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("STASH_PIPELINE_", "DAGSTER_"))}
+        self.environment["STASH_PIPELINE_HOME"] = str(home)
+        self.environment["COLUMNS"] = "160"
+        if database_url:
+            self.environment["STASH_PIPELINE_DATABASE_URL"] = database_url
+
+    def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "stash_pipeline.cli", *arguments],
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+
+    def run(self, *arguments: str, given: str | None = None) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*arguments, stdin=subprocess.PIPE)
+        out, err = process.communicate(given, timeout=120)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def json(self, *arguments: str) -> Any:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def command_line(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """Over an empty database: the first command migrates it."""
+    url = create_database(postgres, "command_line")
+    yield CommandLine(tmp_path_factory.mktemp("home"), url)
+    drop_database(postgres, "command_line")
+
+
+@pytest.fixture(scope="module")
+def stash() -> Iterator[str]:
+    library = Library.create()
+    generate_library(library, scenes=30, seed=5, timezone="America/Denver")
+    with SimulatedStash(library, timezone="America/Denver", api_key=KEY).running() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def registered(command_line: CommandLine, stash: str) -> CommandLine:
+    done = command_line.run("instances", "add", "home", stash, "--api-key-stdin", given=KEY + "\n")
+    assert done.returncode == 0, done.stderr
+    return command_line
+
+
+def test_the_help_names_the_commands(command_line: CommandLine) -> None:
+    done = command_line.run("--help")
+    assert done.returncode == 0
+    for name in ("instances", "sync", "status", "up", "demo", "simulate", "query"):
+        assert name in done.stdout
+
+
+def test_two_commands_mirror_a_server(registered: CommandLine) -> None:
+    first = registered.run("sync", "home")
+    assert first.returncode == 0, first.stderr
+    assert "scenes" in first.stdout
+    again = registered.json("sync", "home")
+    assert again[0]["success"] and again[0]["instance"] == "home"
+    scenes = again[0]["entities"]["scenes"]
+    assert (scenes["fetched"], scenes["unchanged"], scenes["inserted"], scenes["updated"]) == (30, 30, 0, 0)
+    status = registered.json("status")[0]
+    assert status["last_status"] == "succeeded" and status["rows"]["stash.scenes"] == 30
+
+
+def test_one_kind_can_be_mirrored_alone(registered: CommandLine) -> None:
+    outcome = registered.json("sync", "home", "--entity", "tags", "--entity", "studios")[0]
+    assert set(outcome["entities"]) == {"tags", "studios"}
+
+
+def test_the_key_is_nowhere_in_clear(registered: CommandLine) -> None:
+    shown = registered.run("instances", "list")
+    assert "encrypted" in shown.stdout and KEY not in shown.stdout
+    assert (registered.home / "instances.key").stat().st_mode & 0o777 == 0o600
+    with connect(registered.database_url or "") as connection:
+        tables = connection.execute(
+            "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables\n"
+            "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        for (table,) in tables:
+            row = connection.execute(f"SELECT 1 FROM {table} t WHERE t::text LIKE %s LIMIT 1", [f"%{KEY}%"]).fetchone()
+            assert row is None, f"the key is in {table}"
+    for file in registered.home.rglob("*"):
+        if file.is_file():
+            assert KEY.encode() not in file.read_bytes(), file
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("sync", "nowhere"), "There is no instance 'nowhere'"),
+        (("sync", "home", "--entity", "films"), "There is no entity 'films'"),
+        (("instances", "add", "a b", "http://localhost:9999"), "letters, digits and dashes"),
+        (("instances", "add", "other", "localhost:9999"), "not the URL of a Stash server"),
+        (("instances", "add", "home", "http://localhost:9999"), "There is an instance 'home' already"),
+        (("query", "films"), "There is no entity 'films'"),
+        (("query", "scenes", "--release", "v9.9"), "v0.30"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_exit_code_1(
+    registered: CommandLine, arguments: tuple[str, ...], sentence: str
+) -> None:
+    done = registered.run(*arguments)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_server_that_is_down_fails_the_run_with_its_reason(registered: CommandLine) -> None:
+    assert registered.run("instances", "add", "down", f"http://127.0.0.1:{free_port()}").returncode == 0
+    done = registered.run("sync", "down")
+    assert done.returncode == 1
+    assert "refuses connections" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert registered.run("instances", "remove", "down", "--yes").returncode == 0
+    assert [row["name"] for row in registered.json("instances", "list")] == ["home"]
+
+
+def test_a_wrong_key_is_said_to_be_wrong(registered: CommandLine, stash: str) -> None:
+    # the same address twice would be refused
+    elsewhere = stash.replace("127.0.0.1", "localhost")
+    registered.run("instances", "add", "locked", elsewhere, "--api-key-stdin", given="wrong\n")
+    done = registered.run("sync", "locked")
+    assert done.returncode == 1 and "401" in done.stderr and "API key" in done.stderr
+    registered.run("instances", "remove", "locked", "--yes")
+
+
+def test_a_disabled_instance_is_left_out_unless_it_is_named(registered: CommandLine) -> None:
+    registered.run("instances", "disable", "home")
+    nothing = registered.run("sync")
+    assert nothing.returncode == 1 and "No instance is" in nothing.stderr
+    registered.run("instances", "enable", "home")
+
+
+def test_ctrl_c_ends_a_run_with_130_and_frees_the_instance(registered: CommandLine) -> None:
+    library = Library.create()
+    generate_library(library, scenes=30, seed=6, timezone="Europe/Paris")
+    with SimulatedStash(library, latency=1.0).running() as server:
+        registered.run("instances", "add", "slow", server.url)
+        process = registered.start("sync", "slow")
+        deadline = time.monotonic() + 60
+        with connect(registered.database_url or "") as connection:
+            while time.monotonic() < deadline:
+                row = connection.execute(
+                    "SELECT 1 FROM ops.sync_runs r JOIN ops.instances i ON i.id = r.instance_id\n"
+                    "WHERE i.name = 'slow' AND r.status = 'running'"
+                ).fetchone()
+                if row:
+                    break
+                time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 130, err
+        assert "Traceback" not in err
+    removed = registered.run("instances", "remove", "slow", "--yes")
+    assert removed.returncode == 0, removed.stderr
+
+
+def test_the_demo_mirrors_two_servers_in_different_zones_and_releases(tmp_path: Path) -> None:
+    done = CommandLine(tmp_path / "home", None).run("demo", "--no-ui", "--scenes", "60")
+    assert done.returncode == 0, done.stderr
+    assert "Europe/Paris" in done.stdout and "America/Denver" in done.stdout
+    rows = [line for line in done.stdout.splitlines() if line.startswith("│ scenes ")]
+    assert len(rows) == 2
+    for row in rows:
+        _, on_server, in_mirror, _ = (cell.strip() for cell in row.strip("│").split("│"))
+        assert on_server == in_mirror == "60"

@@ -1,0 +1,45 @@
+"""What the documentation says is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from stash_pipeline.cli import app
+from stash_pipeline.settings import ENV_PREFIX, Settings
+from stash_pipeline.warehouse.documentation import tables_page
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_page_of_tables_is_the_registry_s() -> None:
+    assert (ROOT / "docs" / "tables.md").read_text("utf-8") == tables_page(), (
+        "run python -m stash_pipeline.warehouse.documentation docs"
+    )
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    rows = dict(re.findall(r"\| `(STASH_PIPELINE_\w+)` \| ([^|]+) \|", README))
+    assert set(rows) == {ENV_PREFIX + name.upper() for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        default = "none" if field.default is None else str(field.default)
+        assert rows[ENV_PREFIX + name.upper()].strip(" `").removesuffix(".0") == default.removesuffix(".0")
+
+
+@pytest.mark.parametrize("name", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
+def test_the_readme_names_every_command(name: str) -> None:
+    assert f"`stash-pipeline {name}" in README
+
+
+def test_every_file_that_the_documentation_points_to_exists() -> None:
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in set(re.findall(r"`?make ([a-z-]+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

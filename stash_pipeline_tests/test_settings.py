@@ -1,0 +1,114 @@
+"""Settings: one place, checked, and no secret in what is said about them."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import (
+    get_settings,
+    load_settings,
+    psycopg_url,
+    settings_in_use,
+    sqlalchemy_url,
+    use_settings,
+)
+
+SOCKET_URL = "postgresql://postgres@/postgres?host=/tmp/a%20b"
+
+
+def test_defaults_need_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STASH_PIPELINE_HOME", raising=False)
+    monkeypatch.delenv("STASH_PIPELINE_DATABASE_URL", raising=False)
+    settings = load_settings()
+    assert settings.home == Path.home() / ".stash-pipeline"
+    assert settings.database() is None
+    assert (settings.page_size, settings.requests_in_flight, settings.ui_port) == (100, 2, 3000)
+
+
+def test_the_environment_is_read_once_and_anew_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_settings(None)
+    monkeypatch.setenv("STASH_PIPELINE_PAGE_SIZE", "250")
+    assert get_settings().page_size == 250
+    monkeypatch.setenv("STASH_PIPELINE_PAGE_SIZE", "300")
+    assert get_settings().page_size == 250
+    use_settings(None)
+    assert get_settings().page_size == 300
+    use_settings(None)
+
+
+def test_settings_can_be_given_for_a_block() -> None:
+    outside = get_settings()
+    with settings_in_use(outside.with_database("postgresql://h/d")):
+        assert get_settings().database() == "postgresql://h/d"
+    assert get_settings() is outside
+
+
+def test_a_child_process_finds_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(page_size=7, database_url="postgresql://me:hush@h/d")
+    environment = settings.child_environment(DAGSTER_HOME="/d")
+    assert environment["DAGSTER_HOME"] == "/d"
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == settings
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", "")
+    assert load_settings().database() is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("PAGE_SIZE", "0", "STASH_PIPELINE_PAGE_SIZE: input should be greater than or equal to 1"),
+        ("UI_PORT", "http", "STASH_PIPELINE_UI_PORT: input should be a valid integer"),
+        ("DATABASE_URL", "mysql://u:pw@h/d", "STASH_PIPELINE_DATABASE_URL: a Postgres address looks like"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"STASH_PIPELINE_{variable}", value)
+    with pytest.raises(UserError) as raised:
+        load_settings()
+    assert said in str(raised.value)
+    assert "pw" not in str(raised.value)
+
+
+def test_the_password_is_not_shown() -> None:
+    settings = load_settings(database_url="postgresql://me:hush@h/d")
+    assert "hush" not in repr(settings)
+    assert settings.database() == "postgresql://me:hush@h/d"
+
+
+@pytest.mark.parametrize(
+    "scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2", "POSTGRESQL"]
+)
+@pytest.mark.parametrize("rest", ["u:p%40w@h:5433/d?sslmode=require", SOCKET_URL.split("://")[1]])
+def test_addresses_are_brought_to_one_form(scheme: str, rest: str) -> None:
+    assert psycopg_url(f"{scheme}://{rest}") == f"postgresql://{rest}"
+    assert sqlalchemy_url(f"{scheme}://{rest}") == f"postgresql+psycopg://{rest}"
+    assert sqlalchemy_url(f"{scheme}://{rest}", "psycopg2") == f"postgresql+psycopg2://{rest}"
+
+
+def test_a_socket_address_is_understood_by_both_drivers() -> None:
+    host = "/tmp/a b"
+    assert make_url(sqlalchemy_url(SOCKET_URL)).query["host"] == host
+    assert psycopg.conninfo.conninfo_to_dict(psycopg_url(SOCKET_URL))["host"] == host
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_the_private_server_is_reached_with_either_driver(postgres: str, driver: str) -> None:
+    engine = create_engine(sqlalchemy_url(postgres, driver))
+    with engine.connect() as connection:
+        assert connection.execute(text("select 1")).scalar() == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize("wrong", ["", "h/d", "sqlite:///x.db", "postgresql://"])
+def test_anything_else_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="looks like"):
+        psycopg_url(wrong)

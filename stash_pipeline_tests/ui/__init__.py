@@ -1,0 +1,1 @@
+"""The running web interface: its GraphQL API, and its pages in a browser."""

@@ -1,0 +1,54 @@
+"""One running interface, over two mirrored libraries, for all tests of this folder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from stash_pipeline.commands.sync import run_sync
+from stash_pipeline.instances import add_instance
+from stash_pipeline.serve import serving
+from stash_pipeline.settings import load_settings, settings_in_use
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.session import open_warehouse
+from stash_pipeline_tests.ports import free_port
+
+
+@dataclass
+class Interface:
+    """A running interface: its URL, the database behind it, the simulated server of instance ``first``."""
+
+    url: str
+    database_url: str
+    stash: SimulatedStash
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The data of a GraphQL query to Dagster's web server."""
+        response = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60)
+        answer = response.json()
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+
+@pytest.fixture(scope="package")
+def interface(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interface]:
+    """Two instances registered; ``first`` has been mirrored, ``second`` has not."""
+    home: Path = tmp_path_factory.mktemp("home")
+    library = Library.create()
+    generate_library(library, scenes=40, seed=3, timezone="Europe/Paris")
+    stash = SimulatedStash(library, timezone="Europe/Paris")
+    settings = load_settings(home=home)
+    with stash.running() as server, open_warehouse(settings) as ready, settings_in_use(ready):
+        with connect(ready.database() or "") as connection:
+            for name in ("first", "second"):
+                add_instance(connection, name, server.url, home=home)
+        outcomes = run_sync(ready, ["first"], [], show=False)
+        assert [outcome["success"] for outcome in outcomes] == [True], outcomes
+        with serving(ready, free_port()) as running:
+            yield Interface(running.url, running.database_url, stash)

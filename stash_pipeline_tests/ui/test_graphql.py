@@ -1,0 +1,136 @@
+"""What the web interface's own API says of the assets, and that a run can be launched from it."""
+
+import time
+from typing import Any
+
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.tables import JOINS
+from stash_pipeline_tests.ui.conftest import Interface
+
+LAUNCH = """
+mutation Launch($params: ExecutionParams!) {
+  launchRun(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } }
+}
+"""
+RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status jobName } } }"
+MATERIALIZATIONS = """
+query Latest($key: AssetKeyInput!, $partitions: [String!]) {
+  assetNodeOrError(assetKey: $key) {
+    ... on AssetNode {
+      assetMaterializations(partitions: $partitions, limit: 1) {
+        runId partition
+        metadataEntries { label __typename ... on IntMetadataEntry { intValue }
+          ... on MarkdownMetadataEntry { mdStr } ... on TextMetadataEntry { text } }
+      }
+    }
+  }
+}
+"""
+
+
+def latest(interface: Interface, key: list[str], partition: str) -> dict[str, Any]:
+    """The latest materialization of one partition of an asset; its metadata by label."""
+    node = interface.ask(MATERIALIZATIONS, key={"path": key}, partitions=[partition])["assetNodeOrError"]
+    found = node["assetMaterializations"]
+    assert found, f"{key} was never materialized for {partition}"
+    return {**found[0], "metadata": {entry["label"]: entry for entry in found[0]["metadataEntries"]}}
+
+
+def launch(interface: Interface, partition: str) -> str:
+    """Launches ``refresh`` as the launchpad does and waits for its end; the run's id."""
+    params = {
+        "selector": {
+            "repositoryLocationName": "stash_pipeline",
+            "repositoryName": "__repository__",
+            "pipelineName": "refresh",
+        },
+        "runConfigData": {},
+        "mode": "default",
+        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": partition}]},
+    }
+    started = interface.ask(LAUNCH, params=params)["launchRun"]
+    assert started["__typename"] == "LaunchRunSuccess", started
+    run_id = str(started["run"]["runId"])
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        run = interface.ask(RUN, id=run_id)["runOrError"]
+        if run["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
+            assert run == {"status": "SUCCESS", "jobName": "refresh"}
+            return run_id
+        time.sleep(0.2)
+    raise AssertionError(f"run {run_id} did not end")
+
+
+def test_every_table_is_an_asset_in_the_group_of_its_layer(interface: Interface) -> None:
+    nodes = interface.ask(
+        "{assetNodes{assetKey{path} groupName isPartitioned description owners{... on TeamAssetOwner{team}}}}"
+    )
+    groups: dict[str, set[str]] = {}
+    for node in nodes["assetNodes"]:
+        groups.setdefault(node["groupName"], set()).add("/".join(node["assetKey"]["path"]))
+        assert node["isPartitioned"] and node["description"] and node["owners"]
+    assert groups["raw_pages"] == {f"raw/{entity.name}" for entity in ENTITIES} | {"raw/pages"}
+    assert groups["entities"] == {f"stash/{entity.name}" for entity in ENTITIES}
+    assert groups["joins"] == {f"stash/{table}" for table in JOINS}
+
+
+def test_the_partitions_are_the_registered_instances(interface: Interface) -> None:
+    node = interface.ask('{assetNodeOrError(assetKey:{path:["stash","scenes"]}){... on AssetNode{partitionKeys}}}')
+    assert node["assetNodeOrError"]["partitionKeys"] == ["first", "second"]
+
+
+def test_a_command_s_run_is_in_the_history_under_its_job(interface: Interface) -> None:
+    runs = interface.ask(
+        "{runsOrError{... on Runs{results{jobName status repositoryOrigin{repositoryLocationName} tags{key value}}}}}"
+    )
+    mine = [
+        run for run in runs["runsOrError"]["results"] if {"key": "dagster/partition", "value": "first"} in run["tags"]
+    ]
+    assert mine and mine[-1]["jobName"] == "refresh" and mine[-1]["status"] == "SUCCESS"
+    assert mine[-1]["repositoryOrigin"]["repositoryLocationName"] == "stash_pipeline"
+
+
+def test_a_run_launched_from_the_interface_mirrors_the_instance(interface: Interface) -> None:
+    run_id = launch(interface, "second")
+    scenes = latest(interface, ["stash", "scenes"], "second")
+    assert scenes["runId"] == run_id
+    on_server = interface.stash.execute("{findScenes(filter:{per_page:0}){count}}", None)["data"]["findScenes"]["count"]
+    assert scenes["metadata"]["dagster/partition_row_count"]["intValue"] == on_server
+    assert scenes["metadata"]["inserted"]["intValue"] == on_server
+    assert "| " in scenes["metadata"]["preview"]["mdStr"]
+    with connect(interface.database_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM stash.scenes t JOIN ops.instances i ON i.id = t.instance_id WHERE i.name = 'second'"
+        ).fetchone()
+    assert row == (on_server,)
+
+
+def test_a_run_without_change_materializes_only_the_ledger(interface: Interface) -> None:
+    before = latest(interface, ["stash", "scenes"], "first")["runId"]
+    run_id = launch(interface, "first")
+    assert latest(interface, ["raw", "pages"], "first")["runId"] == run_id
+    assert latest(interface, ["stash", "scenes"], "first")["runId"] == before
+    assert latest(interface, ["raw", "scenes"], "first")["runId"] == before
+
+
+def test_an_edit_on_the_server_reaches_the_tables_it_concerns(interface: Interface) -> None:
+    before = latest(interface, ["stash", "performers"], "first")["runId"]
+    answer = interface.stash.execute(
+        'mutation{sceneUpdate(input:{id:"1", title:"Edited from outside", tag_ids:["1"]}){id}}', None
+    )
+    assert answer["data"]["sceneUpdate"]["id"] == "1", answer
+    run_id = launch(interface, "first")
+    assert latest(interface, ["raw", "scenes"], "first")["runId"] == run_id
+    scenes = latest(interface, ["stash", "scenes"], "first")
+    assert scenes["runId"] == run_id
+    assert scenes["metadata"]["updated"]["intValue"] == 1
+    assert latest(interface, ["stash", "performers"], "first")["runId"] == before
+    with connect(interface.database_url) as connection:
+        rows = connection.execute(
+            "SELECT s.title, array_agg(t.tag_id) FROM stash.scenes s\n"
+            "JOIN ops.instances i ON i.id = s.instance_id AND i.name = 'first'\n"
+            "JOIN stash.scene_tags t ON t.instance_id = s.instance_id AND t.scene_id = s.id\n"
+            "WHERE s.id = 1 GROUP BY 1"
+        ).fetchall()
+    assert rows == [("Edited from outside", [1])]

@@ -1,0 +1,94 @@
+"""The pages, as a person sees them in a browser. Needs Chromium; ``make test-ui`` runs this."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from stash_pipeline_tests.ui.conftest import Interface
+
+pytestmark = pytest.mark.ui
+
+PICTURES = os.environ.get("UI_PICTURES")
+"""A folder to keep pictures of the pages in (the README's come from there)."""
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def page(interface: Interface) -> Iterator[Page]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("There is no Chromium on this machine; install the package chromium to test the pages.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        opened = browser.new_page(viewport={"width": 1500, "height": 900})
+        opened.set_default_timeout(30_000)
+        yield opened
+        browser.close()
+
+
+def keep(page: Page, name: str) -> None:
+    if PICTURES:
+        page.wait_for_timeout(2500)
+        page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
+
+def test_the_lineage_shows_the_layers_in_their_order(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/asset-groups")
+    places = {}
+    for layer in ("raw_pages", "entities", "joins"):
+        box = page.locator("[class*=GroupNode], a, div").get_by_text(layer, exact=True).last
+        box.wait_for()
+        found = box.bounding_box()
+        assert found is not None
+        places[layer] = found["x"]
+    assert places["raw_pages"] < places["entities"] < places["joins"]
+    keep(page, "lineage")
+
+
+def test_an_asset_page_shows_columns_owner_and_source(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/assets/stash/scenes?view=overview")
+    page.get_by_text("date_precision", exact=True).wait_for()
+    page.get_by_text("stash.scenes", exact=True).first.wait_for()
+    page.get_by_text("entity specification").first.wait_for()
+    keep(page, "asset")
+
+
+def test_the_partitions_page_lists_the_instances(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/assets/stash/scenes?view=partitions")
+    page.get_by_text("first", exact=True).first.wait_for()
+    page.get_by_text("second", exact=True).first.wait_for()
+    keep(page, "partitions")
+
+
+def test_a_person_can_expand_the_graph_down_to_a_join(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/assets/stash/scene_tags?view=lineage&lineageScope=upstream")
+    for name in ("scene_tags", "scenes", "tags"):
+        page.get_by_text(name, exact=True).first.wait_for()
+    keep(page, "scene_tags")
+
+
+def test_the_job_can_be_launched_with_a_click(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/locations/__repository__@stash_pipeline/jobs/refresh")
+    page.get_by_role("button", name="Materialize all").or_(page.get_by_text("Materialize all")).first.click()
+    page.get_by_role("button", name="Launch").or_(page.get_by_text("Launch 1 run")).first.wait_for()
+    keep(page, "launch")
+    page.keyboard.press("Escape")
+
+
+def test_the_history_shows_the_runs(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/runs")
+    page.get_by_text("partition: first").first.wait_for()
+    page.get_by_text("Success").first.wait_for()
+    keep(page, "runs")
