@@ -1,0 +1,99 @@
+"""A full mirror over HTTP against a bare client that drains the same pages and throws them away.
+
+The server is a process that serves ready answers with a real server's latency (160 ms per 100 scenes). Both sides
+have two requests in flight and ask for the very same pages; seconds, and their ratio.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+import orjson
+from machine import free_port, write
+from prerendered import DiskClient, Prerendered, render
+
+from stash_pipeline.instances import add_instance
+from stash_pipeline.settings import Settings, load_settings
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.mirror import mirror
+from stash_pipeline.warehouse.removal import remove_instance
+from stash_pipeline.warehouse.session import open_warehouse
+from stash_pipeline.warehouse.transform import transform
+
+SCENES = 5000
+REPETITIONS = 3
+KINDS = [entity.name for entity in ENTITIES]
+
+
+def pipeline(settings: Settings, url: str, home: Path, library: Path | None) -> tuple[float, DiskClient | None]:
+    """Seconds of a first mirror, and, from disk, the client that noted the requests."""
+    database_url = settings.database() or ""
+    client = DiskClient(Prerendered(library)) if library else None
+    with connect(database_url) as connection:
+        instance = add_instance(connection, "bench", url, home=home)
+        started = time.perf_counter()
+        mirror(settings, database_url, instance, KINDS, client=client)
+        transform(connection, instance.id, partial(connect, database_url))
+        seconds = time.perf_counter() - started
+        remove_instance(connection, instance.id)
+    return seconds, client
+
+
+def drain(url: str, requests: list[tuple[str, dict[str, Any]]]) -> float:
+    """Seconds to ask for the same pages, two at a time, without looking at them."""
+    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(2) as pool:
+
+        def one(request: tuple[str, dict[str, Any]]) -> None:
+            client.post(f"{url}/graphql", content=orjson.dumps({"query": request[0], "variables": request[1]}))
+
+        started = time.perf_counter()
+        list(pool.map(one, requests))
+        return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measures both in turn, several times."""
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        render(home / "library", SCENES)
+        port = free_port()
+        server = subprocess.Popen(
+            [sys.executable, str(Path(__file__).parent / "prerendered.py"), str(home / "library"), str(port)],
+            stdout=subprocess.PIPE,
+        )
+        try:
+            assert server.stdout is not None
+            server.stdout.readline()
+            url = f"http://127.0.0.1:{port}"
+            with open_warehouse(load_settings(home=home).without_database()) as settings:
+                _, noted = pipeline(settings, url, home, home / "library")
+                assert noted is not None
+                bare, ours = [], []
+                for _ in range(REPETITIONS):
+                    bare.append(round(drain(url, noted.requests), 2))
+                    ours.append(round(pipeline(settings, url, home, None)[0], 2))
+        finally:
+            server.terminate()
+            server.wait()
+    write(
+        "http_mirror",
+        {
+            "scenes": SCENES,
+            "requests": len(noted.requests),
+            "bare client": bare,
+            "full mirror": ours,
+            "ratio of the medians (asked: 1.10)": round(median(ours) / median(bare), 3),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""A library whose answers are ready: the server's own work costs nothing, so that what is measured is ours.
+
+Objects are rendered once, in order of id, into one file per kind; an answer is a slice of that file. The shape is a
+real server's (v0.30), the content is invented. ``python benchmarks/prerendered.py FOLDER PORT`` serves it over HTTP
+with the latency of a real server (milliseconds per object, by kind).
+"""
+
+import asyncio
+import json
+import mmap
+import random
+import re
+import sys
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.client import Answer, StashClient
+from stash_pipeline.stash.schema import INTROSPECTION
+
+STAMP = "2026-11-20T20:42:02+01:00"
+BOX = "https://box.example/graphql"
+
+QUERIES = {
+    "findTags": "tags",
+    "findFolders": "folders",
+    "findFiles": "files",
+    "findStudios": "studios",
+    "findPerformers": "performers",
+    "findGroups": "groups",
+    "findImages": "images",
+    "findGalleries": "galleries",
+    "findScenes": "scenes",
+    "findSceneMarkers": "scene_markers",
+}
+
+MILLISECONDS = {"scenes": 1.6, "files": 0.44, "performers": 0.55, "scene_markers": 0.77}
+"""Per object, as measured on a real server with two cores; the others are cheap."""
+
+
+def _references(draw: random.Random, count: int, of: int) -> list[dict[str, str]]:
+    return [{"id": str(number)} for number in draw.sample(range(1, of + 1), min(count, of))]
+
+
+def _objects(kind: str, scenes: int) -> Iterator[dict[str, Any]]:
+    draw = random.Random(f"{kind} {scenes}")
+    sizes = counts(scenes)
+    stamps = {"created_at": STAMP, "updated_at": STAMP}
+    for n in range(1, sizes[kind] + 1):
+        head = {"id": str(n), **stamps}
+        if kind == "scenes":
+            yield {
+                **head, "title": f"Scene {n} of the copper harbour", "code": f"SC-{n}", "details": "A walk. " * 20,
+                "director": "Marlow Tessling", "urls": [f"https://example.invalid/{n}"], "date": "2020-01-01",
+                "rating100": 50, "organized": True, "o_counter": 1, "interactive": False, "interactive_speed": None,
+                "captions": None, "last_played_at": None, "resume_time": 0, "play_duration": 0, "play_count": 1,
+                "play_history": ["2025-01-01T12:00:00Z"], "o_history": [], "files": [{"id": str(n)}],
+                "paths": {
+                    name: f"http://127.0.0.1:9999/scene/{n}/{name}?t=1795203722"
+                    for name in ("screenshot", "preview", "webp", "vtt", "sprite", "funscript",
+                                 "interactive_heatmap", "caption")
+                },
+                "galleries": [], "studio": {"id": str(n % sizes["studios"] + 1)}, "groups": [],
+                "tags": _references(draw, 10, sizes["tags"]), "performers": _references(draw, 2, sizes["performers"]),
+                "stash_ids": [{"endpoint": BOX, "stash_id": f"00000001-0000-4000-8000-{n:012d}", "updated_at": STAMP}],
+            }  # fmt: skip
+        elif kind == "files":
+            yield {
+                **head, "__typename": "VideoFile", "path": f"/media/{n % 100}/scene {n}.mp4",
+                "basename": f"scene {n}.mp4", "parent_folder": {"id": str(n % sizes["folders"] + 1)},
+                "zip_file": None, "mod_time": STAMP, "size": 10_000_000 + n, "format": "mp4", "width": 3840,
+                "height": 2160, "duration": 1592.5, "video_codec": "hevc", "audio_codec": "", "frame_rate": 29.97,
+                "bit_rate": 8_000_025,
+                "fingerprints": [
+                    {"type": "md5", "value": f"{n:032x}"}, {"type": "oshash", "value": f"{n:016x}"},
+                    {"type": "phash", "value": f"{draw.getrandbits(64):x}"},
+                ],
+            }  # fmt: skip
+        elif kind == "scene_markers":
+            yield {
+                **head, "scene": {"id": str(n)}, "title": "Marker", "seconds": 21.5, "end_seconds": None,
+                "primary_tag": {"id": str(n % sizes["tags"] + 1)}, "tags": _references(draw, 1, sizes["tags"]),
+                "preview": f"http://127.0.0.1:9999/scene/{n}/p", "screenshot": f"http://127.0.0.1:9999/scene/{n}/s",
+            }  # fmt: skip
+        elif kind == "folders":
+            yield {**head, "path": f"/media/{n}", "parent_folder": None, "zip_file": None, "mod_time": STAMP}
+        else:
+            yield {**head, "name": f"{kind} {n}", "aliases": [], "alias_list": [f"alias {n}"], "urls": [],
+                   "tags": _references(draw, 1, sizes["tags"]) if kind == "performers" else [],
+                   "parents": [{"id": "1"}] if kind == "tags" and n > 1 else [], "stash_ids": []}  # fmt: skip
+
+
+def counts(scenes: int) -> dict[str, int]:
+    """How many of each kind go with so many scenes: the proportions of the 50,000 that are asked for."""
+    return {
+        "tags": max(scenes * 3000 // 50_000, 10), "folders": 100, "files": scenes * 105 // 100,
+        "studios": max(scenes // 100, 1), "performers": max(scenes // 10, 5), "groups": 0, "images": 0,
+        "galleries": 0, "scenes": scenes, "scene_markers": scenes // 3,
+    }  # fmt: skip
+
+
+def render(folder: Path, scenes: int) -> None:
+    """Writes the library into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in QUERIES.values():
+        offsets = array("Q", [0])
+        with (folder / f"{kind}.json").open("wb") as file:
+            for value in _objects(kind, scenes):
+                file.write(orjson.dumps(value) + b",")
+                offsets.append(file.tell())
+        (folder / f"{kind}.offsets").write_bytes(offsets.tobytes())
+    schema = SimulatedStash(Library.create(), release="v0.30.1").execute(INTROSPECTION, None)
+    (folder / "introspection.json").write_bytes(orjson.dumps(schema))
+
+
+class Prerendered:
+    """Answers the mirror's requests from the rendered files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.introspection = (folder / "introspection.json").read_bytes()
+        self.offsets: dict[str, array[int]] = {}
+        self.bodies: dict[str, Any] = {}
+        for kind in QUERIES.values():
+            offsets = array("Q")
+            offsets.frombytes((folder / f"{kind}.offsets").read_bytes())
+            self.offsets[kind] = offsets
+            with (folder / f"{kind}.json").open("rb") as file:
+                self.bodies[kind] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if offsets[-1] else b""
+
+    def respond(self, document: str, variables: dict[str, Any]) -> tuple[bytes, float]:
+        """(the answer, the milliseconds that a real server would take)."""
+        if "__schema" in document:
+            return self.introspection, 0.0
+        if "systemStatus" in document:
+            return b'{"data":{"version":{"version":"v0.30.1"},"systemStatus":{"status":"OK","databaseSchema":75}}}', 0.0
+        if "configuration" in document:
+            return b'{"data":{"configuration":{"general":{"stashes":[]},"interface":{"language":"en-US"}}}}', 0.0
+        if "findSavedFilters" in document:
+            return b'{"data":{"findSavedFilters":[]}}', 0.0
+        match = re.search(r"(find\w+)\(", document)
+        assert match is not None
+        kind = QUERIES[match[1]]
+        total = len(self.offsets[kind]) - 1
+        first, last = self._range(variables, total)
+        if "\n    count\n" in document:
+            ids = ",".join(f'{{"id":"{n}"}}' for n in range(first, last + 1))
+            return f'{{"data":{{"{match[1]}":{{"count":{total},"{kind}":[{ids}]}}}}}}'.encode(), 0.04 * (last - first)
+        head = f'{{"data":{{"{match[1]}":{{"{kind}":['.encode()
+        offsets = self.offsets[kind]
+        body = self.bodies[kind][offsets[first - 1] : offsets[last] - 1] if last >= first else b""
+        return head + body + b"]}}}", MILLISECONDS.get(kind, 0.1) * (last - first + 1)
+
+    def _range(self, variables: dict[str, Any], total: int) -> tuple[int, int]:
+        """First and last id of the answer; ids are 1 … total."""
+        if variables.get("ids"):
+            return int(variables["ids"][0]), int(variables["ids"][-1])
+        page = variables.get("filter") or {}
+        size = page.get("per_page", 25)
+        if page.get("direction") == "DESC":
+            return max(total - size + 1, 1), total
+        criterion = (variables.get("entity_filter") or {}).get("id") or {}
+        start, end = 1, total
+        if criterion.get("modifier") == "GREATER_THAN":
+            start = criterion["value"] + 1
+        elif criterion.get("modifier") == "BETWEEN":
+            start, end = criterion["value"], min(criterion["value2"], total)
+        start += (page.get("page", 1) - 1) * size
+        return start, min(end, start + size - 1)
+
+
+class DiskClient(StashClient):
+    """A client whose server is a folder."""
+
+    def __init__(self, library: Prerendered) -> None:
+        super().__init__("http://127.0.0.1:9999")
+        self.library = library
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+
+    def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "query") -> Answer:
+        """The answer, parsed as the real client does."""
+        self.requests.append((document, variables or {}))
+        body, _ = self.library.respond(document, variables or {})
+        return Answer(orjson.loads(body)["data"], len(body), 0.0, body)
+
+
+async def _serve(folder: Path, port: int) -> None:
+    library = Prerendered(folder)
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                request = json.loads(await reader.readexactly(int(length[1]) if length else 0))
+                body, milliseconds = library.respond(request["query"], request.get("variables") or {})
+                await asyncio.sleep(milliseconds / 1000)
+                answer = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                writer.write(answer.encode() + body)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", port, limit=1 << 24)
+    print("ready", flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2])))
