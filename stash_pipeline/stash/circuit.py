@@ -6,7 +6,7 @@ that, until the failures in a row of all workers of one reading are too many, or
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Protocol
 
 import stamina
@@ -30,7 +30,14 @@ PATIENCE = 300.0
 class Asks(Protocol):
     """What a walk needs of a client."""
 
-    def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "query") -> Answer:
+    def execute(
+        self,
+        document: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        name: str = "query",
+        known: Container[bytes] = (),
+    ) -> Answer:
         """Sends a query and returns its answer."""
 
 
@@ -106,7 +113,14 @@ class GuardedClient:
         self.client = client
         self.circuit = circuit or Circuit()
 
-    def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "query") -> Answer:
+    def execute(
+        self,
+        document: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        name: str = "query",
+        known: Container[bytes] = (),
+    ) -> Answer:
         """Sends a query; asks again while the server is in trouble and the circuit is closed.
 
         Raises:
@@ -117,15 +131,15 @@ class GuardedClient:
         ):
             with attempt:
                 self.circuit.check()
-                return self._once(document, variables, name)
+                return self._once(document, variables, name, known)
         raise AssertionError("unreachable")
 
     def _again(self, error: Exception) -> bool:
         return may_pass(error) and not self.circuit.is_open
 
-    def _once(self, document: str, variables: dict[str, Any] | None, name: str) -> Answer:
+    def _once(self, document: str, variables: dict[str, Any] | None, name: str, known: Container[bytes]) -> Answer:
         try:
-            answer = self.client.execute(document, variables, name=name)
+            answer = self.client.execute(document, variables, name=name, known=known)
         except StashError as error:
             if may_pass(error):
                 self.circuit.failed(error)

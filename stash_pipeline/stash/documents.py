@@ -136,6 +136,29 @@ def relative_url(url: str, prefix: str = "") -> str:
     return path + "?default=true" if "default=true" in query else path
 
 
+def _path_reader(prefix: str) -> Callable[[Any], Any]:
+    """:func:`relative_url` for the many URLs of one server, which all begin alike."""
+    beginning = ""
+
+    def convert(value: Any) -> str:
+        nonlocal beginning
+        if type(value) is not str:
+            value = _as_text(value)
+        if not (beginning and value.startswith(beginning)):
+            relative = relative_url(value, prefix)
+            found = value.find(prefix + relative)
+            if "://" in value[:found] and not value[:found].endswith("://"):
+                beginning = value[:found] + prefix + "/"
+            return relative
+        path = value[len(beginning) - 1 :]
+        query = path.find("?")
+        if query < 0:
+            return path
+        return path[:query] + "?default=true" if "default=true" in path[query:] else path[:query]
+
+    return convert
+
+
 def padded_phash(value: str) -> str:
     """A perceptual hash as 16 hex digits; Stash leaves leading zeros out."""
     return value.lower().rjust(16, "0")
@@ -296,11 +319,14 @@ def _joined_reader(joined: Joined) -> Callable[[Any], Any]:
 
 
 FieldReader = tuple[str, str, Callable[[Json], Any] | None, Callable[[Any], Any]]
-"""Name in the document; key in the server's object, or a function that gets it; what makes the value of it."""
+"""Name in the document; key in its object, or a function that gets it; what makes the value of it."""
 
 
-def _field_reader(planned: PlannedField, prefix: str) -> FieldReader:
-    """How one field is read; the second function is called for what is not null."""
+def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]:
+    """In which inner object of the server's a field is found (``""``: in none), and how it is read.
+
+    The second function is called for what is not null.
+    """
     name = planned.field.name
     form = planned.field.form
     convert: Callable[[Any], Any]
@@ -309,7 +335,7 @@ def _field_reader(planned: PlannedField, prefix: str) -> FieldReader:
     elif isinstance(form, Joined):
         convert = _joined_reader(form)
     elif form.type == "path":
-        convert = lambda value: relative_url(_as_text(value), prefix)  # noqa: E731
+        convert = _path_reader(prefix)
     else:
         convert = _COLUMN_READERS[form.type]
     combine = planned.source.read
@@ -319,7 +345,7 @@ def _field_reader(planned: PlannedField, prefix: str) -> FieldReader:
         def get_combined(value: Json) -> Any:
             return combine(*(value.get(name) if name else None for name in names))
 
-        return name, "", get_combined, convert
+        return "", (name, "", get_combined, convert)
     tree = planned.trees[0]
     assert tree is not None
     path = linear_path(tree) or [next(iter(tree))]
@@ -327,7 +353,11 @@ def _field_reader(planned: PlannedField, prefix: str) -> FieldReader:
     if isinstance(form, Joined) and not (len(form.columns) == 1 and form.columns[0].key is None):
         path = _path_to_records(path, form)
     # most fields are plain: no call to get them
-    return (name, path[0], None, convert) if len(path) == 1 else (name, "", _descend(path), convert)
+    if len(path) == 1:
+        return "", (name, path[0], None, convert)
+    if len(path) == 2 and not isinstance(form, Joined):
+        return path[0], (name, path[1], None, convert)
+    return "", (name, "", _descend(path), convert)
 
 
 def _path_to_records(path: list[str], form: Joined) -> list[str]:
@@ -349,7 +379,11 @@ class DocumentReader:
     def __init__(self, plan: Plan, prefix: str = "") -> None:
         self.plan = plan
         self._single = plan.entity.single
-        self._fields = [_field_reader(p, prefix) for p in plan.fields]
+        groups: dict[str, list[FieldReader]] = {}
+        for planned in plan.fields:
+            outer, reader = _field_reader(planned, prefix)
+            groups.setdefault(outer, []).append(reader)
+        self._groups = list(groups.items())
 
     def read(self, value: Json, extra: Json | None = None) -> Document:
         """The document of one object.
@@ -363,23 +397,29 @@ class DocumentReader:
         """
         document: Json = {} if self._single else {"id": as_id(value.get("id"))}
         unreadable: Json = {}
-        for name, key, get, convert in self._fields:
-            try:
-                found = value.get(key) if get is None else get(value)
-                if found is None:
-                    continue
-                if convert is _as_text and type(found) is str:
-                    document[name] = found
-                    continue
-                found = convert(found)
-            except (Unreadable, TypeError, AttributeError, KeyError):
-                unreadable[name] = repr(value.get(name))[:200]
+        for outer, fields in self._groups:
+            where = value.get(outer) if outer else value
+            if where is None:
                 continue
-            if isinstance(found, _Partial):
-                unreadable[name] = found.refused
-                found = found.values
-            if found or not isinstance(found, list | dict):
-                document[name] = found
+            for name, key, get, convert in fields:
+                try:
+                    found = where.get(key) if get is None else get(where)
+                    if found is None:
+                        continue
+                    if convert is _as_text and type(found) is str:
+                        document[name] = found
+                        continue
+                    found = convert(found)
+                except (Unreadable, TypeError, AttributeError, KeyError):
+                    unreadable[name] = repr(value.get(name))[:200]
+                    continue
+                kind = type(found)
+                if kind is _Partial:
+                    unreadable[name] = found.refused
+                    found = found.values
+                    kind = list
+                if found or (kind is not list and kind is not dict):
+                    document[name] = found
         if extra:
             document.update(extra)
         if unreadable:

@@ -12,8 +12,9 @@ Every walk is a tree of tasks: a task may yield pages and return further tasks. 
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import stamina
@@ -34,14 +35,40 @@ _MOST_AT_FIRST = 10
 """Objects of one kind, and before any of them was read; where more fail it is not the objects that are broken."""
 
 
+@dataclass(frozen=True)
+class KnownPage:
+    """A page of an earlier reading, whose objects still stand in ``raw`` as it brought them.
+
+    Attributes:
+        first, last: ids; of its kind it held all objects in this range.
+        objects: how many. unreadable: how many of them had a value that its column cannot hold.
+    """
+
+    first: int
+    last: int
+    objects: int
+    unreadable: int = 0
+
+
 @dataclass
 class RawPage:
-    """The objects of one answer, as the server sent them."""
+    """The objects of one answer, as the server sent them; of a page that is known, nothing but its range."""
 
     plan: Plan
     objects: list[dict[str, Any]]
     variables: dict[str, Any]
     answer: Answer
+    known: KnownPage | None = None
+
+    @property
+    def count(self) -> int:
+        """How many objects it holds."""
+        return self.known.objects if self.known else len(self.objects)
+
+    @property
+    def last(self) -> int:
+        """The id of the last one."""
+        return self.known.last if self.known else int(self.objects[-1]["id"])
 
 
 Task = Callable[[], Iterator["RawPage | Task"]]
@@ -53,6 +80,7 @@ class Walk:
     """One complete reading of one kind.
 
     Attributes:
+        known: pages that need not be decoded, by the hash of the answer.
         expected: the server's own count at the start, for progress.
         vanished: ids that a listing had and the server then denied.
         unreadable: ids of objects that are there and that the server cannot send, each with the server's message.
@@ -62,6 +90,7 @@ class Walk:
     plan: Plan
     page_size: int
     shards: int = 1
+    known: Mapping[bytes, KnownPage] = field(default_factory=dict)
     expected: int | None = None
     vanished: set[int] = field(default_factory=set)
     unreadable: dict[int, str] = field(default_factory=dict)
@@ -118,18 +147,22 @@ class Walk:
 
     # --- requests ---------------------------------------------------------------------------------------
 
-    def _page(self, document: str, variables: dict[str, Any]) -> RawPage:
+    def _page(
+        self, document: str, variables: dict[str, Any], known: Mapping[bytes, KnownPage] = MappingProxyType({})
+    ) -> RawPage:
         # an answer is not one snapshot: what vanished while it was made takes the whole page with it
         for attempt in stamina.retry_context(
             on=_worth_another_reading, attempts=_RETRIES, timeout=None, wait_initial=0.2, wait_max=2.0
         ):
             with attempt:
-                answer = self.client.execute(document, variables, name=self.plan.query)
+                answer = self.client.execute(document, variables, name=self.plan.query, known=known)
+                if answer.known:
+                    return RawPage(self.plan, [], variables, answer, known[answer.hash])
                 return RawPage(self.plan, self._objects(answer), variables, answer)
         raise AssertionError("unreachable")
 
     def _read(self, page: RawPage) -> RawPage:
-        self._any_read = self._any_read or bool(page.objects)
+        self._any_read = self._any_read or page.count > 0
         return page
 
     def _cannot_read(self, identifier: int, error: StashQueryError) -> None:
@@ -180,20 +213,20 @@ class Walk:
                     criterion = {"value": last + 1, "value2": end, "modifier": "BETWEEN"}
                 variables = self._by_id(criterion)
                 try:
-                    page = self._page(document, variables)
+                    page = self._page(document, variables, self.known)
                     whole = True
                 except StashQueryError as error:
                     if not _may_be_one_object(error):
                         raise
                     whole = False
                     page = self._page(self.plan.listing_document(filtered=True), variables)
-                if page.objects:
-                    newest = int(page.objects[-1]["id"])
+                if page.count:
+                    newest = page.last
                     if newest <= last:
                         raise IncompleteListing(f"{self.plan.query} does not sort by id; nothing was removed.")
                     last = newest
                     if whole:
-                        self._note(len(page.objects), newest)
+                        self._note(page.count, newest)
                         yield self._read(page)
                     else:
                         yield from self._read_range([int(entry["id"]) for entry in page.objects])
@@ -287,10 +320,10 @@ class Walk:
             "filter": {"per_page": -1, "sort": "id", "direction": "ASC"},
         }
         try:
-            page = self._page(self.plan.ids_document(), variables)
-            if {int(entry["id"]) for entry in page.objects} != set(ids):
+            page = self._page(self.plan.ids_document(), variables, self.known)
+            if not _are_of(page, ids):
                 raise IncompleteListing(
-                    f"{self.plan.query} was asked for {len(ids)} objects by id and sent {len(page.objects)}; "
+                    f"{self.plan.query} was asked for {len(ids)} objects by id and sent {page.count}; "
                     "nothing was removed."
                 )
             yield self._read(page)
@@ -354,6 +387,13 @@ class Walk:
         parts = next(n for n in range(2, size + 1) if size % n == 0)
         for part in range(parts):
             yield from self._offset_page(size // parts, (number - 1) * parts + part + 1)
+
+
+def _are_of(page: RawPage, ids: list[int]) -> bool:
+    """Whether the page holds just these objects; ``ids`` are sorted."""
+    if page.known:
+        return (page.known.first, page.known.last, page.known.objects) == (ids[0], ids[-1], len(ids))
+    return {int(entry["id"]) for entry in page.objects} == set(ids)
 
 
 def _may_be_one_object(error: StashQueryError) -> bool:

@@ -50,6 +50,11 @@ class Plan:
     unknown: list[str] = field(default_factory=list)
     carries_files: bool = False
 
+    @property
+    def pages_are_ranges(self) -> bool:
+        """A page holds all objects of its kind between its first and its last id, and nothing of other kinds."""
+        return (self.id_filter or self.ids_argument) and not self.entity.whole and not self.carries_files
+
     def page_document(self) -> str:
         """The query for a page, by ``$filter`` and, where it exists, the kind's own ``$entity_filter``."""
         if self.entity.whole:

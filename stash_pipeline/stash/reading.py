@@ -1,32 +1,38 @@
 """Reads whole kinds from one server, a few requests in flight, while the caller works on what has arrived.
 
-Threads wait for the server and decode; the caller iterates. Which request comes next is said in ``paging.py``,
-what a document is in ``documents.py``.
+Threads wait for the server and decode, so that a request is always under way; one thread makes documents of what
+they got; the caller iterates. Which request comes next is said in ``paging.py``, what a document is in
+``documents.py``.
 """
 
-import hashlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from stash_pipeline.stash.circuit import Circuit, GuardedClient
-from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.client import StashClient, answer_hash
 from stash_pipeline.stash.documents import Document, DocumentReader, as_id, finish
 from stash_pipeline.stash.documents import Unreadable as UnreadableValue
 from stash_pipeline.stash.entities import EMBEDDED_FILE_TYPES
 from stash_pipeline.stash.errors import StashBadAnswer
-from stash_pipeline.stash.paging import RawPage, Task, Walk
+from stash_pipeline.stash.paging import KnownPage, RawPage, Task, Walk
 from stash_pipeline.stash.planning import Plan
 
 
 @dataclass
 class Page:
-    """What one answer brought: documents by kind (files may be embedded in others), and the answer's facts."""
+    """What one answer brought: documents by kind (files may be embedded in others), and the answer's facts.
+
+    Attributes:
+        known: the answer is one that an earlier reading had; there are no documents then.
+        range: first and last id, where the page holds all objects of its kind between them.
+    """
 
     entity: str
     documents: dict[str, list[Document]]
@@ -35,6 +41,15 @@ class Page:
     seconds: float
     hash: bytes
     objects: int
+    known: KnownPage | None = None
+    range: tuple[int, int] | None = None
+
+    @property
+    def unreadable(self) -> int:
+        """Objects with a value that its column cannot hold."""
+        if self.known:
+            return self.known.unreadable
+        return sum(1 for found in self.documents.values() for document in found if document.unreadable)
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,10 @@ class Readers:
     def page(self, raw: RawPage) -> Page:
         """The documents of one answer."""
         name = raw.plan.entity.name
+        answer = raw.answer
+        if raw.known:
+            span = raw.known.first, raw.known.last
+            return Page(name, {}, raw.variables, answer.size, answer.seconds, answer.hash, raw.count, raw.known, span)
         reader = self._readers[name]
         documents: dict[str, list[Document]] = {name: []}
         for value in raw.objects:
@@ -106,15 +125,11 @@ class Readers:
                 raise StashBadAnswer(f"{raw.plan.query} sent an object without a usable id.") from None
             if raw.plan.carries_files:
                 self._embedded(name, value, documents)
-        return Page(
-            name,
-            documents,
-            raw.variables,
-            raw.answer.size,
-            raw.answer.seconds,
-            hashlib.blake2b(raw.answer.body, digest_size=16).digest(),
-            len(raw.objects),
-        )
+        page = Page(name, documents, raw.variables, answer.size, answer.seconds, answer.hash, raw.count)
+        if raw.plan.pages_are_ranges and documents[name]:
+            ids = [document.id for document in documents[name]]
+            page.range = min(ids), max(ids)
+        return page
 
     def _embedded(self, owner: str, value: dict[str, Any], documents: dict[str, list[Document]]) -> None:
         """Files and folders that releases before v0.29 only show inside their owners."""
@@ -144,15 +159,25 @@ class Readers:
 
 _END = object()
 
+_PAGES_AHEAD = 24
+"""Pages whose documents wait to be written."""
+
 
 def read_library(
-    client: StashClient, plans: dict[str, Plan], entities: list[str], *, page_size: int, in_flight: int = 2
+    client: StashClient,
+    plans: dict[str, Plan],
+    entities: list[str],
+    *,
+    page_size: int,
+    in_flight: int = 2,
+    known: Mapping[str, Mapping[bytes, KnownPage]] | None = None,
 ) -> Iterator[Event]:
     """Reads the kinds named, completely.
 
     Args:
         client: the server. plans: of all kinds. entities: names of the kinds to read, in order.
         page_size: objects per request. in_flight: requests at once.
+        known: per kind, pages that need not be decoded again.
 
     Yields:
         per kind its expected count, its pages, what cannot be read, and at last that it is complete. Kinds that
@@ -161,7 +186,7 @@ def read_library(
     Raises:
         StashError: the first that any request met; what was yielded before stays good.
     """
-    reading = _Reading(client, plans, entities, page_size, in_flight)
+    reading = _Reading(client, plans, entities, page_size, in_flight, known or {})
     try:
         yield from reading.run()
     finally:
@@ -170,12 +195,19 @@ def read_library(
 
 class _Reading:
     def __init__(
-        self, client: StashClient, plans: dict[str, Plan], entities: list[str], page_size: int, in_flight: int
+        self,
+        client: StashClient,
+        plans: dict[str, Plan],
+        entities: list[str],
+        page_size: int,
+        in_flight: int,
+        known: Mapping[str, Mapping[bytes, KnownPage]],
     ) -> None:
         self.readers = Readers(plans, client.prefix)
         self.in_flight = max(1, in_flight)
         self.stop = threading.Event()
-        self.out: queue.Queue[Any] = queue.Queue(maxsize=2 * self.in_flight + 2)
+        self.arrived: queue.Queue[Any] = queue.Queue(maxsize=2 * self.in_flight + 2)
+        self.out: queue.Queue[Any] = queue.Queue(maxsize=_PAGES_AHEAD)
         self.changed = threading.Condition()
         self.todo: deque[tuple[str, Task]] = deque()
         self.active = 0
@@ -187,7 +219,7 @@ class _Reading:
             # what carries the files is read as well, or they could not be complete
             wanted += [owner for owner in plans[name].entity.embedded_in if owner not in wanted]
         for name in wanted:
-            walk = Walk(guarded, plans[name], page_size, shards=self.in_flight)
+            walk = Walk(guarded, plans[name], page_size, shards=self.in_flight, known=known.get(name, {}))
             tasks = walk.tasks()
             self.walks[name] = _Progress(walk, open_tasks=len(tasks))
             self.todo.extend((name, task) for task in tasks)
@@ -197,18 +229,14 @@ class _Reading:
         threads = [
             threading.Thread(target=self._work, name=f"stash-reader-{n}", daemon=True) for n in range(self.in_flight)
         ]
+        threads.append(threading.Thread(target=self._make_documents, name="stash-documents", daemon=True))
         for thread in threads:
             thread.start()
-        ended = 0
-        while ended < len(threads):
-            event = self.out.get()
-            if event is _END:
-                ended += 1
-            elif isinstance(event, BaseException):
+        while (event := self.out.get()) is not _END:
+            if isinstance(event, BaseException):
                 self.stop.set()
                 raise event
-            else:
-                yield event
+            yield event
         if self.embedded and not self.unfinished:
             if "folders" in self.embedded:
                 yield self._folders_page()
@@ -228,8 +256,7 @@ class _Reading:
     def _folders_page(self) -> Page:
         documents = self.readers.collected_folders()
         joined = orjson.dumps([document.hash.hex() for document in documents])
-        digest = hashlib.blake2b(joined, digest_size=16).digest()
-        return Page("folders", {"folders": documents}, {}, 0, 0.0, digest, len(documents))
+        return Page("folders", {"folders": documents}, {}, 0, 0.0, answer_hash(joined), len(documents))
 
     # --- threads ----------------------------------------------------------------------------------------
 
@@ -238,11 +265,29 @@ class _Reading:
             while (item := self._next()) is not None:
                 self._run_task(*item)
         except BaseException as error:
-            self._emit(error)
+            self._put(self.arrived, error)
         finally:
             with self.changed:
                 self.changed.notify_all()
-            self._emit(_END)
+            self._put(self.arrived, _END)
+
+    def _make_documents(self) -> None:
+        ended = 0
+        while ended < self.in_flight and not self.stop.is_set():
+            try:
+                event = self.arrived.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if event is _END:
+                ended += 1
+                continue
+            if isinstance(event, RawPage):
+                try:
+                    event = self.readers.page(event)
+                except BaseException as error:
+                    event = error
+            self._put(self.out, event)
+        self._put(self.out, _END)
 
     def _next(self) -> tuple[str, Task] | None:
         with self.changed:
@@ -261,7 +306,7 @@ class _Reading:
                     return
                 if isinstance(found, RawPage):
                     self._announce(name, progress)
-                    self._emit(self.readers.page(found))
+                    self._put(self.arrived, found)
                 else:
                     with self.changed:
                         progress.open_tasks += 1
@@ -282,8 +327,8 @@ class _Reading:
             with self.changed:
                 self.unfinished.discard(name)
             for identifier, message in sorted(progress.walk.unreadable.items()):
-                self._emit(Unreadable(name, identifier, message))
-            self._emit(Complete(name))
+                self._put(self.arrived, Unreadable(name, identifier, message))
+            self._put(self.arrived, Complete(name))
 
     def _insert(self, name: str, task: Task) -> None:
         """Before the tasks of later kinds, so that one kind is finished before the next begins."""
@@ -298,16 +343,11 @@ class _Reading:
             if progress.announced or progress.walk.expected is None:
                 return
             progress.announced = True
-        self._emit(Expected(name, progress.walk.expected))
+        self._put(self.arrived, Expected(name, progress.walk.expected))
 
-    def _emit(self, event: Any) -> None:
-        while True:
-            try:
-                self.out.put(event, timeout=0.2)
+    def _put(self, where: queue.Queue[Any], event: Any) -> None:
+        # nobody takes the rest of a reading that was given up
+        while not self.stop.is_set():
+            with suppress(queue.Full):
+                where.put(event, timeout=0.2)
                 return
-            except queue.Full:
-                # nobody takes the rest of a reading that was given up
-                if self.stop.is_set() and event is not _END and not isinstance(event, BaseException):
-                    return
-                if self.stop.is_set() and self.out.full():
-                    return

@@ -6,16 +6,16 @@ until the commit: the order of revisions is the order of commits.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.stash.paging import KnownPage
 from stash_pipeline.stash.reading import Page
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions, share_partitions
+from stash_pipeline.warehouse.ledger import note_pages, note_reading
 from stash_pipeline.warehouse.tables import partition
 
 _NULL = "\\N"
@@ -32,6 +32,7 @@ class EntityChange:
             which were under way at the same time.
         rows: live documents afterwards, known when the reading is complete.
         first: the kind had never been read to its end before.
+        known: pages that were equal to one of the reading before, and not decoded again.
         failed: objects that the server has and cannot send. failures: what it said of the first of them.
     """
 
@@ -49,6 +50,7 @@ class EntityChange:
     complete: bool = False
     rows: int = 0
     first: bool = False
+    known: int = 0
     failed: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -94,7 +96,8 @@ class RawLoader:
         self.lane = lane
         self.changes: dict[str, EntityChange] = {entity.name: EntityChange() for entity in ENTITIES}
         ensure_partitions(connection, instance_id)
-        self._empty = {entity.name: self._is_empty(entity.name) for entity in ENTITIES}
+        # of these kinds, everything there is comes from this run, each object once
+        self._all_new = {entity.name: self._is_empty(entity.name) for entity in ENTITIES}
         for entity in ENTITIES:
             connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS seen_{entity.name} (id bigint)")
             connection.execute(f"TRUNCATE seen_{entity.name}")
@@ -106,50 +109,64 @@ class RawLoader:
     def _leaf(self, entity: str) -> str:
         return partition("raw." + entity, self.instance_id)
 
-    def load(self, pages: Iterable[Page]) -> None:
+    def load(self, pages: Sequence[Page]) -> None:
         """Writes some pages in one transaction."""
         with self.connection.transaction():
             share_partitions(self.connection)
             by_entity: dict[str, dict[int, Document]] = {}
+            known: dict[str, list[KnownPage]] = {}
+            note_pages(self.connection, self.instance_id, self.run_id, self.lane, pages)
             for page in pages:
-                self._note_page(page)
+                self._count_page(page)
+                if page.known:
+                    known.setdefault(page.entity, []).append(page.known)
                 for entity, documents in page.documents.items():
+                    if documents and (page.range is None or entity != page.entity):
+                        # only ranges do not overlap: these may come again
+                        self._look_for(entity)
                     found = by_entity.setdefault(entity, {})
                     for document in documents:
                         found[document.id] = document
+            for entity, ranges in known.items():
+                self._pass_known(entity, ranges)
             for entity, found in by_entity.items():
                 self._load_documents(entity, found)
 
-    def _note_page(self, page: Page) -> None:
+    def _count_page(self, page: Page) -> None:
         change = self.changes[page.entity]
         change.pages += 1
         change.bytes += page.size
         change.request_seconds += page.seconds
-        self.connection.execute(
-            "INSERT INTO raw.pages (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash)\n"
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                self.instance_id,
-                page.entity,
-                self.run_id,
-                self.lane,
-                Jsonb(page.variables),
-                page.objects,
-                page.size,
-                round(page.seconds * 1000),
-                page.hash,
-            ],
+        if page.known:
+            change.known += 1
+            change.fetched += page.objects
+            change.unchanged += page.objects
+            change.unreadable += page.known.unreadable
+
+    def _pass_known(self, entity: str, ranges: list[KnownPage]) -> None:
+        """What stands in the ranges of known pages was seen."""
+        # range by range: a join with the list of ranges is planned as a scan of the whole table
+        self.connection.cursor().executemany(
+            f"INSERT INTO seen_{entity} SELECT id FROM {self._leaf(entity)}\n"
+            "WHERE instance_id = %s AND id BETWEEN %s AND %s AND deleted_at IS NULL",
+            [(self.instance_id, page.first, page.last) for page in ranges],
         )
+
+    def _look_for(self, entity: str) -> None:
+        """From now on, what comes is compared with what is there."""
+        if self._all_new[entity]:
+            self._all_new[entity] = False
+            self.connection.execute(f"INSERT INTO seen_{entity} SELECT id FROM {self._leaf(entity)}")
 
     def _load_documents(self, entity: str, documents: dict[int, Document]) -> None:
         change = self.changes[entity]
-        with self.connection.cursor().copy(f"COPY seen_{entity} (id) FROM STDIN") as copy:
-            copy.write("".join(f"{identifier}\n" for identifier in documents).encode())
         known: dict[int, tuple[bytes, bool]] = {}
-        if not self._empty[entity]:
+        if not self._all_new[entity]:
+            self.keep(entity, documents)
             rows = self.connection.execute(
-                f"SELECT id, hash, deleted_at IS NULL FROM {self._leaf(entity)} WHERE id = ANY(%s)",
-                [list(documents)],
+                f"SELECT id, hash, deleted_at IS NULL FROM {self._leaf(entity)}\n"
+                "WHERE instance_id = %s AND id = ANY(%s)",
+                [self.instance_id, list(documents)],
             )
             known = {identifier: (digest, live) for identifier, digest, live in rows}
         new, changed = [], []
@@ -176,7 +193,8 @@ class RawLoader:
                 f"UPDATE {self._leaf(entity)} AS r SET document = s.document, hash = s.hash,\n"
                 "    server_created_at = s.server_created_at, server_updated_at = s.server_updated_at,\n"
                 "    revision = s.revision, run_id = s.run_id, fetched_at = now(), deleted_at = NULL\n"
-                "FROM staged AS s WHERE r.id = s.id"
+                "FROM staged AS s WHERE r.instance_id = %s AND r.id = s.id",
+                [self.instance_id],
             )
             self.connection.execute("DROP TABLE staged")
 
@@ -207,26 +225,35 @@ class RawLoader:
         with self.connection.cursor().copy(f"COPY seen_{entity} (id) FROM STDIN") as copy:
             copy.write("".join(f"{identifier}\n" for identifier in ids).encode())
 
-    def finish(self, entity: str) -> None:
-        """A complete listing of a kind has been loaded: what it no longer has is tombstoned."""
+    def finish(self, entity: str, form: bytes) -> None:
+        """A complete listing of a kind has been loaded: what it no longer has is tombstoned.
+
+        Args:
+            form: how the kind was read, see ``ledger.py``.
+        """
         with self.connection.transaction():
             share_partitions(self.connection)
-            self.connection.execute(f"ANALYZE seen_{entity}")
-            gone = self.connection.execute(
-                f"SELECT r.id FROM {self._leaf(entity)} AS r\n"
-                f"WHERE r.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen_{entity} AS s WHERE s.id = r.id)"
-            ).fetchall()
+            gone = [] if self._all_new[entity] else self._unseen(entity)
             if gone:
                 revision = self._next_revision()
                 self.connection.execute(
                     f"UPDATE {self._leaf(entity)} SET deleted_at = now(), revision = %s, run_id = %s\n"
-                    "WHERE id = ANY(%s)",
-                    [revision, self.run_id, [row[0] for row in gone]],
+                    "WHERE instance_id = %s AND id = ANY(%s)",
+                    [revision, self.run_id, self.instance_id, gone],
                 )
             change = self.changes[entity]
             change.removed += len(gone)
             change.complete = True
             self._count_rows(entity)
+            note_reading(self.connection, self.instance_id, self.run_id, entity, form)
+
+    def _unseen(self, entity: str) -> list[int]:
+        self.connection.execute(f"ANALYZE seen_{entity}")
+        rows = self.connection.execute(
+            f"SELECT r.id FROM {self._leaf(entity)} AS r\n"
+            f"WHERE r.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen_{entity} AS s WHERE s.id = r.id)"
+        ).fetchall()
+        return [row[0] for row in rows]
 
     def _count_rows(self, entity: str) -> None:
         """Keeps ``ops.row_counts``; counts once, and again after a reading that did not end."""

@@ -20,6 +20,7 @@ from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.reading import Complete, Expected, Page, Unreadable, read_library
 from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.ledger import form, known_pages
 from stash_pipeline.warehouse.load import EntityChange, RawLoader, end_run, start_run
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def _patient_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-_BATCH_OBJECTS = 1000
+_BATCH_OBJECTS = 2500
 _BATCH_SECONDS = 1.0
 _FAILURES_TOLD = 10
 
@@ -88,6 +89,8 @@ def mirror(
         result = Mirrored(run_id)
         error: str | None = "interrupted"
         try:
+            # should the machine fail, the last pages are read again; the note of the end waits for all of them
+            connection.execute("SET synchronous_commit = off")
             with client or instance.client(settings) as open_client, _patient_garbage_collection():
                 _read(settings, connection, instance, entities, open_client, result, check or _trust)
             error = None
@@ -106,6 +109,7 @@ def _trust() -> None:
 
 def _note_end(connection: Connection, result: Mirrored, error: str | None) -> None:
     try:
+        connection.execute("SET synchronous_commit = on")
         end_run(
             connection,
             result.run_id,
@@ -137,6 +141,7 @@ def _read(
     result.lacking = sorted({path for plan in plans.values() for path in plan.lacking})
     result.unknown = sorted({path for plan in plans.values() for path in plan.unknown})
     note_server(connection, instance.id, info.version, info.database_schema)
+    forms = {name: form(plan, info.version, client.prefix) for name, plan in plans.items()}
     loader = RawLoader(connection, instance.id, result.run_id)
     result.changes = loader.changes
     readable = [name for name in entities if plans[name].query or plans[name].entity.embedded_in]
@@ -158,10 +163,15 @@ def _read(
 
     try:
         for event in read_library(
-            client, plans, readable, page_size=settings.page_size, in_flight=settings.requests_in_flight
+            client,
+            plans,
+            readable,
+            page_size=settings.page_size,
+            in_flight=settings.requests_in_flight,
+            known=known_pages(connection, instance.id, forms),
         ):
             if isinstance(event, Page):
-                for entity in event.documents:
+                for entity in event.documents or [event.entity]:
                     begun.setdefault(entity, time.perf_counter() - event.seconds)
                 waiting.append(event)
                 full = sum(page.objects for page in waiting) >= _BATCH_OBJECTS
@@ -180,7 +190,7 @@ def _read(
             elif isinstance(event, Complete):
                 flush()
                 check()
-                loader.finish(event.entity)
+                loader.finish(event.entity, forms[event.entity])
                 loader.changes[event.entity].seconds = time.perf_counter() - begun.get(event.entity, since)
                 progress.complete(instance.name, event.entity)
     except StashError:

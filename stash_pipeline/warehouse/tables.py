@@ -158,6 +158,22 @@ ROW_COUNTS = Table(
     comment="Live rows per table, kept by the transactions that change them: counting would grow with the library.",
 )
 
+READINGS = Table(
+    "readings",
+    METADATA,
+    _instance_id(),
+    Column("entity", Text, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False, comment="of the instance, when the reading had ended"),
+    Column("form", LargeBinary, nullable=False, comment="of the query, the release and the code that made documents"),
+    _now("finished_at"),
+    PrimaryKeyConstraint("instance_id", "entity"),
+    ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="readings_instance_fkey"),
+    ForeignKeyConstraint(["run_id"], ["ops.sync_runs.id"], ondelete="CASCADE", name="readings_run_fkey"),
+    schema="ops",
+    comment="The last complete reading of each kind: its pages are known again while their objects stand unchanged.",
+)
+
 # --- raw ------------------------------------------------------------------------------------------------
 
 PAGES = Table(
@@ -173,6 +189,22 @@ PAGES = Table(
     Column("bytes", BigInteger, nullable=False, comment="size of the answer, decompressed"),
     Column("milliseconds", Integer, nullable=False, comment="from request to last byte"),
     Column("hash", LargeBinary, nullable=False, comment="BLAKE2b, 16 bytes, of the answer"),
+    Column(
+        "known",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="equal to a page of the reading before, and not decoded again",
+    ),
+    Column("first_id", BigInteger, comment="it held all objects of its kind from here to last_id"),
+    Column("last_id", BigInteger),
+    Column(
+        "unreadable",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="objects with a value that its column cannot hold",
+    ),
     _now("fetched_at"),
     ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="pages_instance_fkey"),
     ForeignKeyConstraint(["run_id"], ["ops.sync_runs.id"], ondelete="CASCADE", name="pages_run_fkey"),

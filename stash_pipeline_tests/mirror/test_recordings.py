@@ -87,7 +87,7 @@ def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False
         if readers.files_are_embedded:
             loader.load([Page("folders", {"folders": readers.collected_folders()}, {}, 0, 0.0, b"", 1)])
         for name in plans:
-            loader.finish(name)
+            loader.finish(name, b"")
         load.end_run(connection, run_id, error=None)
         transform(connection, instance.id)
 

@@ -22,6 +22,8 @@ from stash_pipeline_tests.robustness.working import (
 )
 from stash_pipeline_tests.test_cli import CommandLine
 
+pytestmark = pytest.mark.faults
+
 WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE application_name = 'stash_pipeline' AND datname = current_database() AND pid <> pg_backend_pid()

@@ -27,6 +27,8 @@ from stash_pipeline_tests.ports import free_port
 from stash_pipeline_tests.robustness.faulty_server import FAULTS, faulty_server
 from stash_pipeline_tests.test_cli import CommandLine
 
+pytestmark = pytest.mark.faults
+
 KEY = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0LW9mLXRoZS1zZXJ2ZXI.Zm9yLXRlc3RzLW9ubHk"
 WRONG_KEY = "wrong-key-which-is-nobody-elses-business-either-0815"
 VARIABLE = "TEST_OF_SECRETS_KEY"

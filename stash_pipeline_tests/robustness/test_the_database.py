@@ -50,6 +50,7 @@ def stop_at_once(home: Path) -> None:
     assert code == 0, output
 
 
+@pytest.mark.faults
 def test_postgres_restarted_in_the_middle_of_a_run(home: Path) -> None:
     command_line = CommandLine(home, None)
     stash = simulated(60, latency=0.1)
@@ -94,6 +95,7 @@ def fill(ballast: Path, leave: int) -> None:
         os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - leave)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "leaves", [[33 << 19], pytest.param([0, *(n << 18 for n in range(64, 74))], marks=pytest.mark.soak, id="many")]
 )

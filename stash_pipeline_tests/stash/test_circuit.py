@@ -1,6 +1,6 @@
 """A server that keeps failing is left alone, and one that recovers is not."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import pytest
@@ -35,7 +35,9 @@ class Server:
         self.failures = list(failures)
         self.requests = 0
 
-    def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+    def execute(
+        self, document: str, variables: dict[str, Any] | None = None, *, name: str = "", known: Container[bytes] = ()
+    ) -> Answer:
         self.requests += 1
         if self.failures:
             raise self.failures.pop(0)
@@ -93,9 +95,16 @@ def test_patience_ends() -> None:
     now = [0.0]
 
     class Slow(Server):
-        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+        def execute(
+            self,
+            document: str,
+            variables: dict[str, Any] | None = None,
+            *,
+            name: str = "",
+            known: Container[bytes] = (),
+        ) -> Answer:
             now[0] += 200
-            return super().execute(document, variables, name=name)
+            return super().execute(document, variables, name=name, known=known)
 
     server = Slow(*[DOWN] * 10)
     with pytest.raises(StashUnreachable, match="after 3 failures in a row"):

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,9 @@ class Fake:
     def __post_init__(self) -> None:
         self.next = max(self.ids, default=0) + 1
 
-    def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+    def execute(
+        self, document: str, variables: dict[str, Any] | None = None, *, name: str = "", known: Container[bytes] = ()
+    ) -> Answer:
         """What the server answers at this moment; then what happens after it."""
         assert name == self.plan.query
         variables = variables or {}
@@ -185,10 +187,17 @@ def test_vanished_ids_cost_few_requests() -> None:
 
 def test_a_listing_that_names_what_the_server_then_denies_is_not_believed() -> None:
     class Liar(Fake):
-        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+        def execute(
+            self,
+            document: str,
+            variables: dict[str, Any] | None = None,
+            *,
+            name: str = "",
+            known: Container[bytes] = (),
+        ) -> Answer:
             if variables and "ids" in variables and "5" in variables["ids"]:
                 raise StashQueryError(name, [{"message": "performer with id 5 not found", "path": [name]}])
-            return super().execute(document, variables, name=name)
+            return super().execute(document, variables, name=name, known=known)
 
     with pytest.raises(IncompleteListing, match="5"):
         walk(Liar(LISTED, set(range(1, 9))))
@@ -197,7 +206,14 @@ def test_a_listing_that_names_what_the_server_then_denies_is_not_believed() -> N
 @pytest.mark.parametrize("strategy", PLANS)
 def test_pages_that_are_cut_short_on_their_way_do_not_pass_for_the_whole(strategy: str) -> None:
     class Cut(Fake):
-        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+        def execute(
+            self,
+            document: str,
+            variables: dict[str, Any] | None = None,
+            *,
+            name: str = "",
+            known: Container[bytes] = (),
+        ) -> Answer:
             answer = super().execute(document, variables, name=name)
             if "created_at" in document:
                 entries = answer.data[name][self.plan.result]
@@ -216,7 +232,14 @@ def test_pages_that_are_cut_short_on_their_way_do_not_pass_for_the_whole(strateg
 @pytest.mark.parametrize("strategy", PLANS)
 def test_a_server_that_ignores_the_order_does_not_trap_the_walk(strategy: str) -> None:
     class Disordered(Fake):
-        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+        def execute(
+            self,
+            document: str,
+            variables: dict[str, Any] | None = None,
+            *,
+            name: str = "",
+            known: Container[bytes] = (),
+        ) -> Answer:
             answer = super().execute(document, variables, name=name)
             answer.data[name][self.plan.result].reverse()
             return answer
@@ -233,10 +256,17 @@ def test_a_server_that_ignores_the_order_does_not_trap_the_walk(strategy: str) -
 @pytest.mark.parametrize("strategy", PLANS)
 def test_an_error_that_is_no_vanishing_is_raised(strategy: str) -> None:
     class Broken(Fake):
-        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+        def execute(
+            self,
+            document: str,
+            variables: dict[str, Any] | None = None,
+            *,
+            name: str = "",
+            known: Container[bytes] = (),
+        ) -> Answer:
             if "created_at" in document:
                 raise StashQueryError(name, [{"message": "Internal system error", "path": [name]}])
-            return super().execute(document, variables, name=name)
+            return super().execute(document, variables, name=name, known=known)
 
     with pytest.raises(StashQueryError, match="Internal system error"):
         walk(Broken(PLANS[strategy], set(range(1, 9))))
@@ -247,12 +277,19 @@ def test_a_nested_object_that_vanished_makes_the_page_be_asked_again(strategy: s
     class Flickering(Fake):
         spoiled = 0
 
-        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+        def execute(
+            self,
+            document: str,
+            variables: dict[str, Any] | None = None,
+            *,
+            name: str = "",
+            known: Container[bytes] = (),
+        ) -> Answer:
             if "created_at" in document and self.spoiled < 2:
                 self.spoiled += 1
                 path = [name, self.plan.result, 0, "tags"]
                 raise StashQueryError(name, [{"message": "tag with id 3 not found", "path": path}])
-            return super().execute(document, variables, name=name)
+            return super().execute(document, variables, name=name, known=known)
 
     read, walking = walk(Flickering(PLANS[strategy], set(range(1, 9))))
     assert read == set(range(1, 9))
@@ -264,7 +301,9 @@ class Poisoned(Fake):
 
     poison: frozenset[int] = frozenset()
 
-    def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+    def execute(
+        self, document: str, variables: dict[str, Any] | None = None, *, name: str = "", known: Container[bytes] = ()
+    ) -> Answer:
         answer = super().execute(document, variables, name=name)
         entries = answer.data[name][self.plan.result]
         if "created_at" in document and any(int(entry["id"]) in self.poison for entry in entries):
@@ -292,11 +331,18 @@ def test_an_error_that_passes_costs_one_more_reading(strategy: str) -> None:
     class Once(Fake):
         spoiled = False
 
-        def execute(self, document: str, variables: dict[str, Any] | None = None, *, name: str = "") -> Answer:
+        def execute(
+            self,
+            document: str,
+            variables: dict[str, Any] | None = None,
+            *,
+            name: str = "",
+            known: Container[bytes] = (),
+        ) -> Answer:
             if "created_at" in document and not self.spoiled:
                 self.spoiled = True
                 raise StashQueryError(name, [{"message": "Internal system error", "path": [name]}])
-            return super().execute(document, variables, name=name)
+            return super().execute(document, variables, name=name, known=known)
 
     usual = Fake(PLANS[strategy], set(range(1, 9)))
     walk(usual)

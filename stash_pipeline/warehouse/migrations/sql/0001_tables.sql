@@ -63,6 +63,16 @@ CREATE TABLE ops.row_counts (
     PRIMARY KEY (instance_id, table_name)
 );
 
+CREATE TABLE ops.readings (
+    instance_id INTEGER NOT NULL,
+    entity TEXT NOT NULL,
+    run_id BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
+    form BYTEA NOT NULL,
+    finished_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    PRIMARY KEY (instance_id, entity)
+);
+
 CREATE TABLE raw.pages (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
     instance_id INTEGER NOT NULL,
@@ -74,6 +84,10 @@ CREATE TABLE raw.pages (
     bytes BIGINT NOT NULL,
     milliseconds INTEGER NOT NULL,
     hash BYTEA NOT NULL,
+    known BOOLEAN DEFAULT false NOT NULL,
+    first_id BIGINT,
+    last_id BIGINT,
+    unreadable INTEGER DEFAULT 0 NOT NULL,
     fetched_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (id)
 );
@@ -918,6 +932,18 @@ COMMENT ON COLUMN ops.row_counts.instance_id IS 'ops.instances.id';
 
 COMMENT ON COLUMN ops.row_counts.table_name IS 'schema.table';
 
+ALTER TABLE ops.readings ADD CONSTRAINT readings_instance_fkey FOREIGN KEY(instance_id) REFERENCES ops.instances (id) ON DELETE CASCADE;
+
+ALTER TABLE ops.readings ADD CONSTRAINT readings_run_fkey FOREIGN KEY(run_id) REFERENCES ops.sync_runs (id) ON DELETE CASCADE;
+
+COMMENT ON TABLE ops.readings IS 'The last complete reading of each kind: its pages are known again while their objects stand unchanged.';
+
+COMMENT ON COLUMN ops.readings.instance_id IS 'ops.instances.id';
+
+COMMENT ON COLUMN ops.readings.revision IS 'of the instance, when the reading had ended';
+
+COMMENT ON COLUMN ops.readings.form IS 'of the query, the release and the code that made documents';
+
 CREATE INDEX pages_instance_idx ON raw.pages (instance_id, entity, id);
 
 CREATE INDEX pages_run_idx ON raw.pages (run_id);
@@ -937,6 +963,12 @@ COMMENT ON COLUMN raw.pages.bytes IS 'size of the answer, decompressed';
 COMMENT ON COLUMN raw.pages.milliseconds IS 'from request to last byte';
 
 COMMENT ON COLUMN raw.pages.hash IS 'BLAKE2b, 16 bytes, of the answer';
+
+COMMENT ON COLUMN raw.pages.known IS 'equal to a page of the reading before, and not decoded again';
+
+COMMENT ON COLUMN raw.pages.first_id IS 'it held all objects of its kind from here to last_id';
+
+COMMENT ON COLUMN raw.pages.unreadable IS 'objects with a value that its column cannot hold';
 
 CREATE INDEX raw_tags_revision_idx ON raw.tags (instance_id, revision);
 

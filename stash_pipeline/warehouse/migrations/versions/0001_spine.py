@@ -25,5 +25,5 @@ def downgrade() -> None:
     for schema in ("stash", "raw", "partitions"):
         op.execute(f"DROP SCHEMA {schema} CASCADE")
         op.execute(f"CREATE SCHEMA {schema}")
-    for table in ("dangling_references", "row_counts", "layer_watermarks", "sync_runs", "instances"):
+    for table in ("dangling_references", "row_counts", "readings", "layer_watermarks", "sync_runs", "instances"):
         op.execute(f"DROP TABLE ops.{table} CASCADE")

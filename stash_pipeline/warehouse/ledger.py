@@ -1,0 +1,112 @@
+"""The ledger of answers, ``raw.pages``, and how it spares work: an answer that is known need not be decoded again.
+
+An answer is known when its hash is that of a page of the kind's last complete reading, the page was asked for and
+understood in the same way (its *form*), and nothing between its first and its last object was written since. Its
+objects are then in ``raw`` as the answer has them, and there are no others in its range.
+"""
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from stash_pipeline.stash.paging import KnownPage
+from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.reading import Page
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.tables import partition
+
+Known = Mapping[str, Mapping[bytes, KnownPage]]
+"""Per kind: pages by the hash of the answer."""
+
+
+@cache
+def _code() -> bytes:
+    """A hash of the code that makes documents of answers: when it changes, so may they."""
+    digest = hashlib.blake2b(digest_size=16)
+    package = files("stash_pipeline.stash")
+    for entry in sorted(package.iterdir(), key=lambda entry: entry.name):
+        if entry.name.endswith(".py"):
+            digest.update(entry.read_bytes())
+    return digest.digest()
+
+
+def form(plan: Plan, release: str, prefix: str) -> bytes:
+    """16 bytes that are equal when equal answers mean equal documents.
+
+    Args:
+        plan: how the kind is read. release: the server's. prefix: of the server's own URL.
+    """
+    digest = hashlib.blake2b(_code(), digest_size=16)
+    for part in (plan.page_document(), release, prefix):
+        digest.update(part.encode() + b"\0")
+    return digest.digest()
+
+
+def known_pages(connection: Connection, instance_id: int, forms: Mapping[str, bytes]) -> Known:
+    """The pages that need not be decoded again, of the kinds whose form is as it was."""
+    result: dict[str, dict[bytes, KnownPage]] = {}
+    for entity, revision, run_id in connection.execute(
+        "SELECT entity, revision, run_id FROM ops.readings WHERE instance_id = %s AND entity = ANY(%s)\n"
+        "  AND form = ANY(%s)",
+        [instance_id, list(forms), list(forms.values())],
+    ).fetchall():
+        written = [
+            row[0]
+            for row in connection.execute(
+                f"SELECT id FROM {partition('raw.' + entity, instance_id)}\n"
+                "WHERE instance_id = %s AND revision > %s ORDER BY id",
+                [instance_id, revision],
+            )
+        ]
+        found: dict[bytes, KnownPage] = {}
+        for digest, *facts in connection.execute(
+            "SELECT hash, first_id, last_id, objects, unreadable FROM raw.pages\n"
+            "WHERE run_id = %s AND entity = %s AND first_id IS NOT NULL",
+            [run_id, entity],
+        ):
+            page = KnownPage(*facts)
+            position = bisect_left(written, page.first)
+            if position == len(written) or written[position] > page.last:
+                found[digest] = page
+        result[entity] = found
+    return result
+
+
+def note_pages(connection: Connection, instance_id: int, run_id: int, lane: str, pages: Iterable[Page]) -> None:
+    """Writes answers into the ledger."""
+    with connection.cursor().copy(
+        "COPY raw.pages (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash, known,\n"
+        "    first_id, last_id, unreadable) FROM STDIN"
+    ) as copy:
+        for page in pages:
+            row: tuple[Any, ...] = (
+                instance_id,
+                page.entity,
+                run_id,
+                lane,
+                Jsonb(page.variables),
+                page.objects,
+                page.size,
+                round(page.seconds * 1000),
+                page.hash,
+                page.known is not None,
+                *(page.range or (None, None)),
+                page.unreadable,
+            )
+            copy.write_row(row)
+
+
+def note_reading(connection: Connection, instance_id: int, run_id: int, entity: str, form_of: bytes) -> None:
+    """Notes that a kind was read completely, at the instance's present revision."""
+    connection.execute(
+        "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form)\n"
+        "SELECT id, %s, %s, revision, %s FROM ops.instances WHERE id = %s\n"
+        "ON CONFLICT (instance_id, entity) DO UPDATE SET run_id = excluded.run_id, revision = excluded.revision,\n"
+        "    form = excluded.form, finished_at = now()",
+        [entity, run_id, form_of, instance_id],
+    )
