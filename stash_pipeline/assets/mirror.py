@@ -22,7 +22,7 @@ from stash_pipeline.settings import get_settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.warehouse.connect import Connection, connect, database_sentence, instance_lock
-from stash_pipeline.warehouse.first_load import analyze, sqlalchemy_table
+from stash_pipeline.warehouse.first_load import sqlalchemy_table
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline.warehouse.statements import TABLES
 from stash_pipeline.warehouse.transform import Transformation, transform
@@ -62,8 +62,6 @@ def mirror_assets(context: dg.AssetExecutionContext, config: MirrorConfig) -> It
                     mirrored = mirror(settings, database_url, instance, wanted, dagster_run_id=run_id, check=lock.check)
                 lock.check()
                 transformed = transform(connection, instance.id, partial(connect, database_url))
-                filled = [name for name, change in transformed.tables.items() if change.inserted > 1000]
-                analyze(connection, instance.id, filled)
             if mirrored:
                 yield from _raw_results(connection, instance, mirrored, selected, config)
             yield from _stash_results(connection, instance, transformed, selected, config)

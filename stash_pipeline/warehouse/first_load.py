@@ -127,5 +127,8 @@ def _index_sql(index: Index, leaf: str, short: str) -> str:
 
 def analyze(connection: Connection, instance_id: int, tables: list[str]) -> None:
     """Fresh statistics for partitions that were just filled; plans are poor until someone does."""
-    for name in tables:
-        connection.execute(f"ANALYZE {partition('stash.' + name, instance_id)}")
+    with connection.transaction():
+        # a sample of 9,000 rows instead of 30,000: good enough to choose an index, and three times as fast
+        connection.execute("SET LOCAL default_statistics_target = 30")
+        for name in tables:
+            connection.execute(f"ANALYZE {partition('stash.' + name, instance_id)}")

@@ -21,6 +21,9 @@ from stash_pipeline.warehouse.tables import partition
 _NULL = "\\N"
 """How COPY's text format spells NULL."""
 
+_WORTH_ANALYZING = 100
+"""Rows inserted at once that make the planner's idea of a table wrong."""
+
 
 @dataclass
 class EntityChange:
@@ -245,6 +248,9 @@ class RawLoader:
             change.removed += len(gone)
             change.complete = True
             self._count_rows(entity)
+            if change.inserted > _WORTH_ANALYZING:
+                # not the documents: nobody searches in them, and they are most of the work
+                self.connection.execute(f"ANALYZE {self._leaf(entity)} (instance_id, id, revision, deleted_at)")
             note_reading(self.connection, self.instance_id, self.run_id, entity, form)
 
     def _unseen(self, entity: str) -> list[int]:

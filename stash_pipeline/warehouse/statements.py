@@ -147,7 +147,7 @@ def fill_late(relation: Relation, instance_id: int) -> str:
         f"UPDATE {partition('stash.' + relation.table, instance_id)} AS t\n"
         f"SET {relation.column} = (r.document->>'{key}')::bigint\n"
         f"FROM {partition('raw.' + relation.owner, instance_id)} AS r\n"
-        f"WHERE r.id = t.id AND r.deleted_at IS NULL AND r.document ? '{key}'"
+        f"WHERE r.instance_id = t.instance_id AND r.id = t.id AND r.deleted_at IS NULL AND r.document ? '{key}'"
     )
 
 
@@ -177,7 +177,7 @@ def follow(table: str, instance_id: int, changed: str) -> str:
         f"{select.format(instance_id=instance_id, documents=live)}\n),\n"
         f"removed AS (\n"
         f"    DELETE FROM {leaf} AS t USING {changed} AS c\n"
-        f"    WHERE t.{s.owner_column} = c.id\n"
+        f"    WHERE t.instance_id = {instance_id} AND t.{s.owner_column} = c.id\n"
         f"      AND NOT EXISTS (SELECT FROM wanted AS w WHERE {kept})\n"
         f"    RETURNING 1\n),\n"
         f"written AS (\n"
@@ -190,30 +190,38 @@ def follow(table: str, instance_id: int, changed: str) -> str:
     )
 
 
-def sweep(relation: Relation, instance_id: int, condition: str) -> str:
+def sweep(relation: Relation, instance_id: int, condition: str | None) -> str:
     """Moves references that have no target to ``ops.dangling_references``; returns one row: how many.
 
     Args:
-        condition: SQL over ``t``, the referring row, that says which to look at.
+        condition: SQL over ``t``, the referring row, that says which to look at; None: all of them.
     """
     leaf = partition("stash." + relation.table, instance_id)
     target = partition("stash." + relation.target, instance_id)
-    missing = f"NOT EXISTS (SELECT FROM {target} AS o WHERE o.id = t.{relation.column})"
-    if relation.is_join:
-        lost = (
-            f"DELETE FROM {leaf} AS t WHERE {condition} AND {missing}\n"
-            f"    RETURNING t.{relation.owner_column} AS owner_id, t.{relation.column} AS target_id"
-        )
+    if condition is None:
+        touched = leaf
+        head = ""
     else:
-        lost = (
-            f"UPDATE {leaf} AS u SET {relation.column} = NULL\n"
-            f"    FROM (SELECT t.id, t.{relation.column} AS target_id FROM {leaf} AS t\n"
-            f"          WHERE t.{relation.column} IS NOT NULL AND {condition} AND {missing}) AS l\n"
-            f"    WHERE u.id = l.id\n"
-            f"    RETURNING l.id AS owner_id, l.target_id"
+        # kept apart, or the planner may look for the targets of all rows first; keys begin with the instance
+        touched = "touched"
+        head = (
+            f"touched AS MATERIALIZED (\n"
+            f"    SELECT t.ctid, t.{relation.owner_column}, t.{relation.column} FROM {leaf} AS t\n"
+            f"    WHERE t.instance_id = {instance_id} AND t.{relation.column} IS NOT NULL AND {condition}\n),\n"
         )
+    missing = (
+        f"SELECT t.ctid, t.{relation.owner_column} AS owner_id, t.{relation.column} AS target_id FROM {touched} AS t\n"
+        f"    WHERE t.{relation.column} IS NOT NULL\n"
+        f"      AND NOT EXISTS (SELECT FROM {target} AS o WHERE o.id = t.{relation.column})"
+    )
+    change = (
+        f"DELETE FROM {leaf} AS u USING missing AS m"
+        if relation.is_join
+        else (f"UPDATE {leaf} AS u SET {relation.column} = NULL FROM missing AS m")
+    )
     return (
-        f"WITH lost AS (\n    {lost}\n),\n"
+        f"WITH {head}missing AS (\n    {missing}\n),\n"
+        f"lost AS (\n    {change}\n    WHERE u.ctid = m.ctid RETURNING m.owner_id, m.target_id\n),\n"
         f"kept AS (\n"
         f"    INSERT INTO ops.dangling_references (instance_id, relation, owner, owner_id, target, target_id)\n"
         f"    SELECT {instance_id}, '{relation.name}', '{relation.owner}', owner_id, '{relation.target}', target_id\n"

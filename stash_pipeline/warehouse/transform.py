@@ -15,6 +15,7 @@ from stash_pipeline.warehouse import statements
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions, share_partitions
 from stash_pipeline.warehouse.first_load import (
     Connect,
+    analyze,
     attach,
     attached_partitions,
     build,
@@ -26,6 +27,9 @@ from stash_pipeline.warehouse.statements import RELATIONS, TABLES, Relation
 from stash_pipeline.warehouse.tables import partition
 
 LAYER = "stash"
+
+_WORTH_ANALYZING = 100
+"""Rows inserted at once that make the planner's idea of a table wrong."""
 
 
 @dataclass
@@ -69,7 +73,9 @@ def transform(connection: Connection, instance_id: int, connect: Connect | None 
         if missing:
             built = build_apart(connect, missing, instance_id)
     with connection.transaction():
-        return _Run(connection, instance_id, built).run()
+        result = _Run(connection, instance_id, built).run()
+    analyze(connection, instance_id, [n for n, change in result.tables.items() if change.inserted > _WORTH_ANALYZING])
+    return result
 
 
 class _Run:
@@ -177,8 +183,8 @@ class _Run:
             self.connection.execute(
                 f"INSERT INTO {self.changed[owner]}\n"
                 f"SELECT id, document, deleted_at IS NOT NULL FROM {partition('raw.' + owner, self.instance_id)}\n"
-                "WHERE id = ANY(%(ids)s) ON CONFLICT DO NOTHING",
-                {"ids": [row[0] for row in waiting]},
+                "WHERE instance_id = %(i)s AND id = ANY(%(ids)s) ON CONFLICT DO NOTHING",
+                {"i": self.instance_id, "ids": [row[0] for row in waiting]},
             )
 
     # --- writing ----------------------------------------------------------------------------------------
@@ -218,9 +224,9 @@ class _Run:
         for relation in RELATIONS:
             if relation.late and relation.table in self.fresh:
                 continue  # not filled in yet
-            conditions = []
+            conditions: list[str | None] = []
             if relation.table in self.fresh:
-                conditions = ["true"]
+                conditions = [None]
             else:
                 if relation.owner in self.changed:
                     conditions.append(f"t.{relation.owner_column} IN (SELECT id FROM {self.changed[relation.owner]})")
@@ -231,7 +237,7 @@ class _Run:
             for condition in conditions:
                 self._sweep_one(relation, condition)
 
-    def _sweep_one(self, relation: Relation, condition: str) -> None:
+    def _sweep_one(self, relation: Relation, condition: str | None) -> None:
         (lost,) = self._one(statements.sweep(relation, self.instance_id, condition))
         if lost:
             self.result.dangling += lost
@@ -262,7 +268,7 @@ class _Run:
         for relation in RELATIONS:
             if relation.late and relation.table in self.fresh:
                 self.connection.execute(statements.fill_late(relation, self.instance_id))
-                self._sweep_one(relation, "true")
+                self._sweep_one(relation, None)
 
     def _count_rows(self) -> None:
         """Keeps ``ops.row_counts`` without counting."""
