@@ -28,7 +28,7 @@ from stash_pipeline.warehouse.removal import remove_instance
 from stash_pipeline.warehouse.session import open_warehouse
 from stash_pipeline.warehouse.transform import transform
 
-SCENES = 5000
+SCENES = 20_000
 REPETITIONS = 3
 KINDS = [entity.name for entity in ENTITIES]
 

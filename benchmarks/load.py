@@ -1,4 +1,5 @@
-"""Loading a library from answers that are ready on disk: raw, entities and joins; again with nothing changed.
+"""Loading a library from answers that are ready on disk: raw, entities and joins; again with nothing changed; and
+with 100 scenes that differ from their answers. What one table of it costs bare is measured beside it.
 
 Seconds; peak memory of the process in MB. The Postgres is a private one, as ``stash-pipeline`` starts it.
 """
@@ -13,6 +14,7 @@ from math import log
 from pathlib import Path
 from typing import Any
 
+import orjson
 from machine import write
 from prerendered import DiskClient, Prerendered, render
 
@@ -54,21 +56,51 @@ def measure(scenes: int) -> dict[str, Any]:
                 instance = add_instance(connection, "bench", "http://127.0.0.1:9999", home=home)
             first = load(settings, instance, home / "library")
             again = load(settings, instance, home / "library")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"scenes": scenes, "first": first, "nothing changed": again, "peak memory MB": round(peak)}
+            spoil(settings, instance, 100)
+            changed = load(settings, instance, home / "library")
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            bare = bare_copy(settings)
+    return {
+        "scenes": scenes,
+        "first": first,
+        "nothing changed": again,
+        "100 scenes changed": changed,
+        "bare COPY of the scenes' documents": bare,
+        "peak memory MB": round(peak),
+    }
+
+
+def spoil(settings: Settings, instance: Instance, scenes: int) -> None:
+    """Makes documents differ from what the server answers, as if they had been edited there since."""
+    with connect(settings.database() or "") as connection, connection.transaction():
+        connection.execute("UPDATE ops.instances SET revision = revision + 1 WHERE id = %s", [instance.id])
+        connection.execute(
+            "UPDATE raw.scenes AS r SET document = document || '{\"title\": \"Another\"}', hash = '',\n"
+            "    revision = i.revision FROM ops.instances AS i\n"
+            "WHERE r.instance_id = %s AND i.id = r.instance_id AND r.id %% (SELECT max(id) / %s FROM raw.scenes) = 0",
+            [instance.id, scenes],
+        )
+
+
+def bare_copy(settings: Settings) -> float:
+    """Seconds for the same documents into a table without keys, by one COPY: what nobody can go below."""
+    with connect(settings.database() or "") as connection:
+        with connection.cursor().copy("COPY (SELECT id, document FROM raw.scenes) TO STDOUT") as copy:
+            rows = b"".join(bytes(block) for block in copy)
+        connection.execute("CREATE TABLE bare (id bigint, document jsonb)")
+        started = time.perf_counter()
+        with connection.cursor().copy("COPY bare FROM STDIN") as copy:
+            copy.write(rows)
+        return round(time.perf_counter() - started, 2)
 
 
 def main() -> None:
     """Measures each size in a process of its own, so that peak memory is of that size."""
     if len(sys.argv) > 1:
-        import orjson
-
         sys.stdout.write(orjson.dumps(measure(int(sys.argv[1]))).decode() + "\n")
         return
     results = {}
     for scenes in (10_000, 50_000, 100_000):
-        import orjson
-
         done = subprocess.run([sys.executable, __file__, str(scenes)], check=True, capture_output=True, text=True)
         results[scenes] = orjson.loads(done.stdout.splitlines()[-1])
     growth = log(results[100_000]["first"]["total"] / results[10_000]["first"]["total"]) / log(10)

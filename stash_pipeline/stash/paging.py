@@ -11,6 +11,7 @@ A page that fails is read again, then cut down to the object that cannot be read
 Every walk is a tree of tasks: a task may yield pages and return further tasks. No threads in here.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,7 @@ class Walk:
     """One complete reading of one kind.
 
     Attributes:
+        shard_pages: about how many pages are read one after the other; such shards are read side by side.
         known: pages that need not be decoded, by the hash of the answer.
         expected: the server's own count at the start, for progress.
         vanished: ids that a listing had and the server then denied.
@@ -89,7 +91,7 @@ class Walk:
     client: Asks
     plan: Plan
     page_size: int
-    shards: int = 1
+    shard_pages: int = 8
     known: Mapping[bytes, KnownPage] = field(default_factory=dict)
     expected: int | None = None
     vanished: set[int] = field(default_factory=set)
@@ -193,11 +195,16 @@ class Walk:
         )
         self.expected = int(listing.answer.data[self.plan.query]["count"])
         newest = int(listing.objects[0]["id"]) if listing.objects else 0
-        shards = self.shards if self.expected > 2 * self.page_size else 1
-        edges = [newest * n // shards for n in range(shards)]
-        for number, start in enumerate(edges):
-            end = edges[number + 1] if number + 1 < len(edges) else None
-            yield self._keyset(start, end)
+        width = self._shard_width(newest)
+        for start in range(0, max(newest, 1), width):
+            yield self._keyset(start, start + width if start + width < newest else None)
+
+    def _shard_width(self, newest: int) -> int:
+        """Ids per shard: a power of two, so that shards and pages begin where they began the last time."""
+        if not self.expected or self.expected <= 2 * self.page_size:
+            return max(newest, 1)
+        ids_per_object = newest / self.expected
+        return 1 << math.ceil(math.log2(max(ids_per_object * self.page_size * self.shard_pages, 1)))
 
     def _keyset(self, start: int, end: int | None) -> Task:
         """Reads ids in (start, end]; without an end, to the newest object of the moment."""

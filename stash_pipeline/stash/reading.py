@@ -219,7 +219,7 @@ class _Reading:
             # what carries the files is read as well, or they could not be complete
             wanted += [owner for owner in plans[name].entity.embedded_in if owner not in wanted]
         for name in wanted:
-            walk = Walk(guarded, plans[name], page_size, shards=self.in_flight, known=known.get(name, {}))
+            walk = Walk(guarded, plans[name], page_size, known=known.get(name, {}))
             tasks = walk.tasks()
             self.walks[name] = _Progress(walk, open_tasks=len(tasks))
             self.todo.extend((name, task) for task in tasks)

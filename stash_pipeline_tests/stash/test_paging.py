@@ -96,9 +96,9 @@ class Fake:
                 self.ids.discard(number)
 
 
-def walk(fake: Fake, page_size: int = 3, shards: int = 1) -> tuple[set[int], Walk]:
+def walk(fake: Fake, page_size: int = 3, shard_pages: int = 8) -> tuple[set[int], Walk]:
     """Walks to the end and verifies; the ids that were read."""
-    walking = Walk(fake, fake.plan, page_size, shards=shards)
+    walking = Walk(fake, fake.plan, page_size, shard_pages=shard_pages)
     todo = deque(walking.tasks())
     read: set[int] = set()
     while todo:
@@ -115,9 +115,9 @@ def walk(fake: Fake, page_size: int = 3, shards: int = 1) -> tuple[set[int], Wal
 @given(
     st.sets(st.integers(1, 60), max_size=25), st.integers(1, 9), st.integers(1, 5),
 )  # fmt: skip
-def test_what_stands_still_is_read_completely(strategy: str, ids: set[int], page_size: int, shards: int) -> None:
+def test_what_stands_still_is_read_completely(strategy: str, ids: set[int], page_size: int, shard_pages: int) -> None:
     fake = Fake(PLANS[strategy], set(ids))
-    read, walking = walk(fake, page_size, shards)
+    read, walking = walk(fake, page_size, shard_pages)
     assert read == ids
     assert walking.expected == len(ids)
 
@@ -133,12 +133,12 @@ CHANGES = st.dictionaries(
 @settings(max_examples=300, deadline=None)
 @given(st.sets(st.integers(1, 30), max_size=25), CHANGES, st.integers(1, 6), st.integers(1, 3))
 def test_what_was_there_all_the_time_has_been_read_when_the_walk_says_so(
-    strategy: str, ids: set[int], changes: dict[int, list[tuple[str, int]]], page_size: int, shards: int
+    strategy: str, ids: set[int], changes: dict[int, list[tuple[str, int]]], page_size: int, shard_pages: int
 ) -> None:
     fake = Fake(PLANS[strategy], set(ids), changes)
     gone = {number for one in changes.values() for what, number in one if what == "destroy"}
     try:
-        read, _ = walk(fake, page_size, shards)
+        read, _ = walk(fake, page_size, shard_pages)
     except IncompleteListing as error:
         assert "nothing was removed" in str(error)
         return
@@ -315,12 +315,12 @@ class Poisoned(Fake):
 @given(st.sets(st.integers(1, 40), min_size=6, max_size=25), st.integers(1, 9), st.integers(1, 4), st.data())
 @settings(max_examples=30, deadline=None)
 def test_what_cannot_be_read_is_named_and_everything_else_arrives(
-    strategy: str, ids: set[int], page_size: int, shards: int, data: st.DataObject
+    strategy: str, ids: set[int], page_size: int, shard_pages: int, data: st.DataObject
 ) -> None:
     poison = data.draw(st.sets(st.sampled_from(sorted(ids)), max_size=4))
     fake = Poisoned(PLANS[strategy], set(ids))
     fake.poison = frozenset(poison)
-    read, walking = walk(fake, page_size, shards)
+    read, walking = walk(fake, page_size, shard_pages)
     assert read == ids - poison
     assert walking.unreadable.keys() == poison
     assert all("Internal system error" in message for message in walking.unreadable.values())
