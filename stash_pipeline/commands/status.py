@@ -10,6 +10,8 @@ SELECT i.name, i.url, i.enabled, i.release,
     (SELECT max(r.finished_at) FROM ops.sync_runs r WHERE r.instance_id = i.id AND r.status = 'succeeded')
         AS last_success,
     l.status AS last_status, l.started_at AS last_started, l.error AS last_error,
+    coalesce((SELECT jsonb_object_agg(e.key, e.value->'failures') FROM jsonb_each(l.entities) AS e
+        WHERE jsonb_array_length(coalesce(e.value->'failures', '[]')) > 0), '{}') AS failures,
     coalesce(l.lacking, '{}') AS lacking, coalesce(l.unknown, '{}') AS unknown,
     (SELECT jsonb_object_agg(c.table_name, c.rows) FROM ops.row_counts c
      WHERE c.instance_id = i.id AND c.table_name LIKE 'stash.%') AS rows,
@@ -68,5 +70,7 @@ def status(as_json: bool) -> None:
     for row in found:
         if row["last_error"]:
             console.print(f"{row['name']}: the last run failed: {row['last_error']}", highlight=False)
+        for entity, failures in row["failures"].items():
+            console.print(f"{row['name']} could not send some {entity}: {'; '.join(failures)}", highlight=False)
         if row["unknown"]:
             console.print(f"{row['name']} has fields that are not mirrored yet: {', '.join(row['unknown'])}")

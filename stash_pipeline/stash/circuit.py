@@ -12,13 +12,7 @@ from typing import Any, Protocol
 import stamina
 
 from stash_pipeline.stash.client import Answer
-from stash_pipeline.stash.errors import (
-    StashBadAnswer,
-    StashError,
-    StashHTTPError,
-    StashQueryError,
-    StashUnreachable,
-)
+from stash_pipeline.stash.errors import StashError, StashQueryError, StashUnreachable, may_pass
 
 FAILURES = 5
 """Requests in a row that may fail for good."""
@@ -39,16 +33,6 @@ class Asks(Protocol):
         known: Container[bytes] = (),
     ) -> Answer:
         """Sends a query and returns its answer."""
-
-
-def may_pass(error: BaseException) -> bool:
-    """Whether the server, or the way to it, is in trouble; what it refuses (4xx, a document) will not change."""
-    if isinstance(error, StashHTTPError):
-        # v0.20 says 500 "unauthorized" to a key that it did not ask for
-        return error.status >= 500 and "unauthorized" not in str(error)
-    if isinstance(error, StashQueryError):
-        return error.locked
-    return isinstance(error, StashUnreachable | StashBadAnswer)
 
 
 class Circuit:

@@ -29,7 +29,9 @@ from stash_pipeline.stash.errors import (
     StashNotReady,
     StashQueryError,
     StashUnreachable,
+    may_pass,
 )
+from stash_pipeline.stash.masking import masked, masked_bytes
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
 OLDEST = (0, 20)
@@ -212,24 +214,23 @@ class StashClient:
 
     def _attempts(self) -> Iterator[Any]:
         return iter(
-            stamina.retry_context(on=_may_pass, attempts=self.attempts, timeout=None, wait_initial=0.3, wait_max=15.0)
+            stamina.retry_context(on=_soon, attempts=self.attempts, timeout=None, wait_initial=0.3, wait_max=15.0)
         )
 
     def _once(self, payload: bytes, name: str, known: Container[bytes]) -> Answer:
         try:
             return self._ask(payload, name, known)
         except StashQueryError as error:
-            if self._api_key:
-                error.messages = [self._safe(message) for message in error.messages]
-                error.args = (self._safe(str(error)),)
+            error.messages = [masked(message, self._api_key) for message in error.messages]
+            error.args = (masked(str(error), self._api_key),)
             raise
         except StashError as error:
-            # a proxy may echo the request's headers
-            error.args = (self._safe(str(error)),)
+            error.args = (masked(str(error), self._api_key),)
             raise
 
-    def _safe(self, text: str) -> str:
-        return text.replace(self._api_key, "***") if self._api_key else text
+    def _beginning(self, body: bytes) -> str:
+        """Masked before it is cut: half a key would not be recognised."""
+        return masked_bytes(body[:4096], self._api_key)[:200].decode("utf-8", "replace").strip()
 
     def _ask(self, payload: bytes, name: str, known: Container[bytes]) -> Answer:
         started = time.perf_counter()
@@ -252,17 +253,26 @@ class StashClient:
             )
         if response.is_redirect:
             sentence = f"{self.url} redirects; give the URL that answers, or the API key."
-            raise StashHTTPError(status, sentence, response.headers.get("location"))
+            raise StashHTTPError(status, sentence, masked(response.headers.get("location", ""), self._api_key))
         if status >= 500:
-            raise StashHTTPError(status, f"{self.url} answered {status}: {_beginning(body)}")
+            raise StashHTTPError(status, f"{self.url} answered {status}: {self._beginning(body)}")
         if status >= 400 and "json" not in response.headers.get("content-type", ""):
-            raise StashHTTPError(status, f"{self.url} answered {status}: {_beginning(body)}. Is it a Stash server?")
+            raise StashHTTPError(
+                status, f"{self.url} answered {status}: {self._beginning(body)}. Is it a Stash server?"
+            )
         digest = answer_hash(body)
         if status == 200 and digest in known:
             return Answer({}, len(body), seconds, digest, known=True)
-        answer = _parsed(body, self.url)
+        answer = _parsed(body)
+        if answer is None:
+            raise StashBadAnswer(
+                f"{self.url} answered something that is not JSON: {self._beginning(body)[:80]!r}. Is it a Stash server?"
+            )
+        if not isinstance(answer, dict) or not ({"data", "errors"} & answer.keys()):
+            raise StashBadAnswer(f"{self.url} answered JSON that is not GraphQL's. Is it a Stash server?")
         if answer.get("errors"):
-            raise StashQueryError(name, _errors(answer["errors"]))
+            safe = _parsed(masked_bytes(body, self._api_key)) or {"errors": "an error that cannot be shown"}
+            raise StashQueryError(name, _errors(safe["errors"]))
         if status >= 400:
             raise StashHTTPError(status, f"{self.url} answered {status}.")
         data = answer.get("data")
@@ -302,10 +312,6 @@ def release_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(p) for p in parts) if all(p.isdecimal() and len(p) < 10 for p in parts) else ()
 
 
-def _beginning(body: bytes) -> str:
-    return body[:200].decode("utf-8", "replace").strip()
-
-
 def _errors(errors: Any) -> list[dict[str, Any]]:
     """GraphQL's list of errors; a proxy's text is made one."""
     listed = errors if isinstance(errors, list) else [errors]
@@ -321,16 +327,12 @@ def _loads(body: bytes) -> Any:
         return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-def _parsed(body: bytes, url: str) -> dict[str, Any]:
+def _parsed(body: bytes) -> Any:
+    """What the text says, None if it is not JSON."""
     try:
-        answer = _loads(body)
+        return _loads(body)
     except ValueError:
-        raise StashBadAnswer(
-            f"{url} answered something that is not JSON: {_beginning(body)[:80]!r}. Is it a Stash server?"
-        ) from None
-    if not isinstance(answer, dict) or not ({"data", "errors"} & answer.keys()):
-        raise StashBadAnswer(f"{url} answered JSON that is not GraphQL's. Is it a Stash server?")
-    return answer
+        return None
 
 
 def _unreachable(url: str, error: httpx.TransportError) -> StashUnreachable:
@@ -350,12 +352,6 @@ def _unreachable(url: str, error: httpx.TransportError) -> StashUnreachable:
     return StashUnreachable(f"{url} cannot be reached: {text or type(error).__name__}.")
 
 
-def _may_pass(error: Exception) -> bool:
-    if isinstance(error, StashHTTPError):
-        # v0.20 says 500 "unauthorized" to a key that it did not ask for
-        return error.status >= 500 and "unauthorized" not in str(error)
-    if isinstance(error, StashQueryError):
-        return not error.validation and any("locked" in message for message in error.messages)
-    if isinstance(error, StashUnreachable):
-        return error.reason not in ("name", "tls")
-    return isinstance(error, StashBadAnswer)
+def _soon(error: Exception) -> bool:
+    """Whether it may pass within seconds: a name that is not known and a certificate that is wrong do not."""
+    return may_pass(error) and not (isinstance(error, StashUnreachable) and error.reason in ("name", "tls"))

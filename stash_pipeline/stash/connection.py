@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from stash_pipeline.stash.client import OLDEST, StashClient, graphql_url, release_numbers, trust
 from stash_pipeline.stash.errors import StashBadAnswer, StashError, StashHTTPError, StashQueryError, StashUnreachable
+from stash_pipeline.stash.masking import masked
 
 Outcome = Literal[
     "ok",
@@ -145,14 +146,10 @@ def check_connection(
     report = check.run()
     return replace(
         report,
-        sentence=_without(api_key, report.sentence),
-        release=_without(api_key, report.release) if report.release else report.release,
+        sentence=masked(report.sentence, api_key),
+        release=masked(report.release, api_key) if report.release else report.release,
         seconds=round(time.perf_counter() - started, 3),
     )
-
-
-def _without(api_key: str | None, text: str) -> str:
-    return text.replace(api_key, "***") if api_key else text
 
 
 class _Check:

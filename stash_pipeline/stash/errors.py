@@ -61,3 +61,13 @@ class StashNotReady(StashError):
 
 class IncompleteListing(StashError):
     """A listing did not agree with the server's own count; nothing may be removed on its word."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the server, or the way to it, is in trouble; what it refuses (4xx, a document) will not change."""
+    if isinstance(error, StashHTTPError):
+        # v0.20 says 500 "unauthorized" to a key that it did not ask for
+        return error.status >= 500 and "unauthorized" not in str(error)
+    if isinstance(error, StashQueryError):
+        return error.locked
+    return isinstance(error, StashUnreachable | StashBadAnswer)

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from stash_pipeline import cli
+from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.commands import instances as commands
 from stash_pipeline.instances import get_instance, list_instances
+from stash_pipeline.partitions import keep_in_step
 from stash_pipeline.secrets import KEY_FILE
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, use_settings
 from stash_pipeline.warehouse.connect import connect
@@ -280,6 +282,8 @@ def test_nothing_is_removed_without_a_terminal_or_a_word(run: Commands) -> None:
 def test_a_person_is_asked_what_becomes_of_the_rows(run: Commands, answer: str, left: int) -> None:
     """With Dagster's partitions, in a process of its own."""
     run("add", "home", OTHER)
+    with dagster_instance(run.home, run.database_url) as dagster:
+        keep_in_step(dagster, ["home"])
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "stash_pipeline.cli", "instances", "remove", "home"],
@@ -301,3 +305,5 @@ def test_a_person_is_asked_what_becomes_of_the_rows(run: Commands, answer: str, 
     assert len(run.rows()) == left
     with connect(run.database_url) as connection:
         assert len(list_instances(connection)) == (0 if answer else 1)
+    with dagster_instance(run.home, run.database_url) as dagster:
+        assert dagster.get_dynamic_partitions("instances") == ([] if answer else ["home"])

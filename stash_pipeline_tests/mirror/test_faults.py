@@ -8,12 +8,14 @@ import httpx
 import pytest
 from starlette.requests import Request
 
+from stash_pipeline.commands.status import collect
 from stash_pipeline.simulator.faults import KINDS, Faults
 from stash_pipeline.simulator.http import Dropped, Frontdoor, encode
 from stash_pipeline.stash import circuit
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashError, StashUnreachable
+from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline_tests.mirror.working import (
     URL,
@@ -224,6 +226,9 @@ def test_an_object_that_cannot_be_read_is_told_and_kept_and_all_others_arrive(
     noted = server.scalar("SELECT entities -> %s FROM ops.sync_runs WHERE id = %s", [kind, first.run_id])
     assert noted["failed"] == 1
     assert noted["failures"] == first.changes[kind].failures
+    with connect(warehouse) as connection:
+        (shown,) = [row for row in collect(connection) if row["name"] == server.instance.name]
+    assert shown["failures"][kind] == first.changes[kind].failures
     # it was there before: it stays as it was, with what belongs to it
     server.hook = None
     server.refresh()
