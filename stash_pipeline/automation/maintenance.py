@@ -3,7 +3,8 @@
 Dagster never removes a run: its events (1 kB each), its tags and the files with its output stay. Removed here is
 what is older than ``keep_runs_days``, and is not the latest of anything: a run that holds the latest
 materialization of one partition of an asset stays whatever its age, because without it Dagster takes that
-partition for one that was never made. With the same age goes our own ledger, ``raw.pages`` and ``ops.sync_runs``.
+partition for one that was never made. With the same age go our own notes of runs, ``ops.sync_runs``; the answers
+that they had, ``raw.pages``, go after two days, for there are as many as the library is large.
 """
 
 import time
@@ -58,14 +59,19 @@ DELETE FROM {SCHEMA}.asset_check_executions c
 WHERE c.create_timestamp < %(before)s AND NOT EXISTS (SELECT FROM {SCHEMA}.runs r WHERE r.run_id = c.run_id)
 """
 
-# `status` shows the last run of an instance and its last success; pages go with their run.
+# `status` shows the last run of an instance and its last success; the pages of a kind's last complete reading are
+# known again by the next one.
 _SYNC_RUNS: Final = f"""
 SELECT id FROM ops.sync_runs r
 WHERE started_at < %(before)s AND status <> 'running'
     AND id NOT IN (SELECT max(id) FROM ops.sync_runs GROUP BY instance_id)
     AND id NOT IN (SELECT max(id) FROM ops.sync_runs WHERE status = 'succeeded' GROUP BY instance_id)
+    AND id NOT IN (SELECT run_id FROM ops.readings)
+    {{more}}
 ORDER BY id LIMIT {_BATCH}
 """
+
+_KEEP_PAGES_DAYS: Final = 2
 
 
 @dataclass
@@ -102,10 +108,12 @@ def maintain(
     removed.ticks = connection.execute(_TICKS, naive).rowcount
     connection.execute(_CHECKS, naive)
     removed.log_folders += _remove_orphaned_logs(instance, before)
-    while old := [row[0] for row in connection.execute(_SYNC_RUNS, {"before": day}).fetchall()]:
-        with connection.transaction():
-            removed.pages += connection.execute("DELETE FROM raw.pages WHERE run_id = ANY(%s)", [old]).rowcount
-            connection.execute("DELETE FROM ops.sync_runs WHERE id = ANY(%s)", [old])
+    with_pages = _SYNC_RUNS.format(more="AND EXISTS (SELECT FROM raw.pages p WHERE p.run_id = r.id)")
+    recent = datetime.fromtimestamp(now() - min(keep_days, _KEEP_PAGES_DAYS) * DAY_SECONDS, timezone.utc)
+    while old := [row[0] for row in connection.execute(with_pages, {"before": recent}).fetchall()]:
+        removed.pages += connection.execute("DELETE FROM raw.pages WHERE run_id = ANY(%s)", [old]).rowcount
+    while old := [row[0] for row in connection.execute(_SYNC_RUNS.format(more=""), {"before": day}).fetchall()]:
+        connection.execute("DELETE FROM ops.sync_runs WHERE id = ANY(%s)", [old])
         removed.sync_runs += len(old)
     return removed
 

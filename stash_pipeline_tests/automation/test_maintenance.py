@@ -131,6 +131,31 @@ def test_the_ledger_keeps_the_last_run_and_the_last_success_of_every_instance(
     assert connection.execute("SELECT count(*) FROM raw.pages").fetchone() == (4,)
 
 
+def test_pages_go_after_two_days_but_for_those_that_are_to_be_known_again(
+    instance: DagsterInstance, connection: Connection, home: Path
+) -> None:
+    added = add_instance(connection, "one", "http://stash.test:9999", home=home)
+    for age in (5, 4, 3, 1, 0):
+        connection.execute(
+            "WITH run AS (INSERT INTO ops.sync_runs (instance_id, mode, lane, status, started_at)\n"
+            "    VALUES (%(i)s, 'sweep', 'graphql', 'succeeded', now() - make_interval(days => %(d)s)) RETURNING id)\n"
+            "INSERT INTO raw.pages (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash)\n"
+            "SELECT %(i)s, 'tags', id, 'graphql', '{}', 1, 1, 1, '' FROM run",
+            {"i": added.id, "d": age},
+        )
+    connection.execute(
+        "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form)\n"
+        "SELECT instance_id, 'tags', min(id) + 1, 0, '' FROM ops.sync_runs GROUP BY 1"
+    )
+    removed = maintain(instance, connection, keep_days=14)
+    assert (removed.sync_runs, removed.pages) == (0, 2)
+    left = connection.execute(
+        "SELECT extract(days FROM now() - started_at)::integer FROM ops.sync_runs r\n"
+        "WHERE EXISTS (SELECT FROM raw.pages p WHERE p.run_id = r.id) ORDER BY id"
+    ).fetchall()
+    assert [row[0] for row in left] == [4, 1, 0]
+
+
 def test_the_job_says_what_it_removed_and_runs_by_itself_every_day(instance: DagsterInstance) -> None:
     result = run_job("maintain", instance=instance)
     assert result.success, result.failure
