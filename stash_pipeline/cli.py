@@ -69,6 +69,19 @@ def query(
 
 
 @app.command()
+def history(
+    entity: Annotated[str, typer.Argument(help="A kind, for instance scenes.")],
+    identifier: Annotated[int, typer.Argument(metavar="ID", help="The server's id of the object.")],
+    instance: Annotated[str | None, typer.Argument(help="Of this instance; without it, of each that has it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what changed in an object, when, field by field."""
+    from stash_pipeline.commands.history import history as run
+
+    run(entity, identifier, instance, as_json)
+
+
+@app.command()
 def up(
     port: Annotated[int | None, typer.Option(help="Port of the UI on 127.0.0.1.")] = None,
 ) -> None:

@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     keep_runs_days: Annotated[int, Field(ge=1)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""
+    keep_history_days: Annotated[int, Field(ge=1)] = 90
+    """Age at which the maintenance removes what documents were before they changed."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     """Of what this program and its libraries say on standard error."""
 

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ PREVIEW = "preview"
 LACKING = "fields_the_server_lacks"
 UNKNOWN = "fields_nobody_knows"
 UNREADABLE = "objects_with_unreadable_values"
+CHANGED_FIELDS = "changed_fields"
 FAILED = "objects_the_server_could_not_send"
 FAILURES = "what_the_server_said_of_them"
 DANGLING = "references_without_target"
@@ -36,6 +38,12 @@ ROW_COUNT = "dagster/partition_row_count"
 
 _PREVIEW_ROWS = 5
 _PREVIEW_WIDTH = 60
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """What there is of each, the most frequent first."""
+    most = sorted(((count, name) for name, count in counts.items() if count), key=lambda pair: (-pair[0], pair[1]))
+    return ", ".join(f"{name} {count}" for count, name in most) or "none"
 
 
 def column_schema(table: Table) -> dg.TableSchema:

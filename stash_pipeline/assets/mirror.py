@@ -13,7 +13,7 @@ import psycopg
 from pydantic import Field
 
 from stash_pipeline.assets import metadata as md
-from stash_pipeline.assets.raw import PAGES_KEY, raw_key, raw_specs
+from stash_pipeline.assets.raw import HISTORY_KEY, PAGES_KEY, raw_key, raw_specs
 from stash_pipeline.assets.stash import entity_specs, join_specs, stash_key
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, get_instance
@@ -109,9 +109,27 @@ def _raw_results(
                 md.ROWS_PER_SECOND: md.per_second(change.fetched, change.seconds),
                 md.LACKING: ", ".join(lacking) or "none",
                 md.UNREADABLE: change.unreadable,
+                md.CHANGED_FIELDS: md.counted(change.fields),
                 md.FAILED: change.failed,
                 md.FAILURES: "\n".join(change.failures) or "none",
                 md.PREVIEW: md.preview(connection, f"raw.{name}", instance.id),
+            },
+        )
+    kept = {name: change.updated + change.removed for name, change in mirrored.changes.items()}
+    first = any(change.first for change in mirrored.changes.values())
+    if HISTORY_KEY in selected and (first or any(kept.values())):
+        yield dg.MaterializeResult(
+            asset_key=HISTORY_KEY,
+            metadata={
+                "documents_kept": sum(kept.values()),
+                "by_kind": md.counted(kept),
+                md.CHANGED_FIELDS: md.counted(
+                    {
+                        f"{name}.{field}": count
+                        for name, change in mirrored.changes.items()
+                        for field, count in change.fields.items()
+                    }
+                ),
             },
         )
     if PAGES_KEY in selected:

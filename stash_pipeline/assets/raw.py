@@ -4,11 +4,12 @@ import dagster as dg
 
 from stash_pipeline.assets.metadata import OWNERS, code_reference, column_schema
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.warehouse.tables import PAGES, RAW
+from stash_pipeline.warehouse.tables import HISTORY, PAGES, RAW
 
 GROUP = "raw_pages"
 
 PAGES_KEY = dg.AssetKey(["raw", "pages"])
+HISTORY_KEY = dg.AssetKey(["raw", "history"])
 
 
 def raw_key(entity: str) -> dg.AssetKey:
@@ -17,7 +18,7 @@ def raw_key(entity: str) -> dg.AssetKey:
 
 
 def raw_specs() -> list[dg.AssetSpec]:
-    """One asset per kind, and the ledger."""
+    """One asset per kind, the ledger, and what documents were before."""
     specs = [
         dg.AssetSpec(
             raw_key(entity.name),
@@ -45,6 +46,17 @@ def raw_specs() -> list[dg.AssetSpec]:
             owners=OWNERS,
             skippable=True,
             metadata={"dagster/table_name": "raw.pages", "dagster/column_schema": column_schema(PAGES)},
+        )
+    )
+    specs.append(
+        dg.AssetSpec(
+            HISTORY_KEY,
+            description="What every document was before it changed or vanished; `stash-pipeline history` shows it.",
+            group_name=GROUP,
+            kinds={"postgres"},
+            owners=OWNERS,
+            skippable=True,
+            metadata={"dagster/table_name": "raw.history", "dagster/column_schema": column_schema(HISTORY)},
         )
     )
     return specs

@@ -37,9 +37,16 @@ def _remove_superseded(context: dg.OpExecutionContext) -> None:
     if database_url is None:
         raise UserError("STASH_PIPELINE_DATABASE_URL is not set; start Dagster with `stash-pipeline up`.")
     with connect(database_url) as connection:
-        removed = asdict(remove(context.instance, connection, keep_days=settings.keep_runs_days))
+        removed = asdict(
+            remove(
+                context.instance,
+                connection,
+                keep_days=settings.keep_runs_days,
+                keep_history_days=settings.keep_history_days,
+            )
+        )
     context.log.info(
-        f"Older than {settings.keep_runs_days} days and removed: "
+        f"Older than {settings.keep_runs_days} days ({settings.keep_history_days} for history) and removed: "
         + ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in removed.items())
     )
     context.instance.add_run_tags(context.run.run_id, {f"{REMOVED_TAG}{what}": str(n) for what, n in removed.items()})

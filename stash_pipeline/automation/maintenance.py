@@ -83,10 +83,16 @@ class Removed:
     log_folders: int = 0
     sync_runs: int = 0
     pages: int = 0
+    history: int = 0
 
 
 def maintain(
-    instance: DagsterInstance, connection: Connection, *, keep_days: int, now: Callable[[], float] = time.time
+    instance: DagsterInstance,
+    connection: Connection,
+    *,
+    keep_days: int,
+    keep_history_days: int = 90,
+    now: Callable[[], float] = time.time,
 ) -> Removed:
     """Removes what is older than so many days and superseded. May be ended at any time, and run at any time.
 
@@ -115,6 +121,8 @@ def maintain(
     while old := [row[0] for row in connection.execute(_SYNC_RUNS.format(more=""), {"before": day}).fetchall()]:
         connection.execute("DELETE FROM ops.sync_runs WHERE id = ANY(%s)", [old])
         removed.sync_runs += len(old)
+    oldest = datetime.fromtimestamp(now() - keep_history_days * DAY_SECONDS, timezone.utc)
+    removed.history = connection.execute("DELETE FROM raw.history WHERE noted_at < %s", [oldest]).rowcount
     return removed
 
 

@@ -57,7 +57,7 @@ def tables_page() -> str:
     parts += ["\n## Joins\n"]
     parts += [_section(table) for table in JOINS.values()]
     parts += ["\n## Raw\n", f"`raw.<entity>` is the same for {', '.join(RAW)}.\n", _section(RAW["scenes"])]
-    parts += [_section(METADATA.tables["raw.pages"]), "\n## Operations\n"]
+    parts += [_section(METADATA.tables["raw.history"]), _section(METADATA.tables["raw.pages"]), "\n## Operations\n"]
     parts += [_section(table) for table in METADATA.tables.values() if table.schema == "ops"]
     return "\n".join(parts) + _VIEWS
 

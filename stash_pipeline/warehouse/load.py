@@ -6,6 +6,7 @@ until the commit: the order of revisions is the order of commits.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +15,10 @@ from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.paging import KnownPage
 from stash_pipeline.stash.reading import Page
+from stash_pipeline.warehouse import history
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions, share_partitions
 from stash_pipeline.warehouse.ledger import note_pages, note_reading
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
 
 _NULL = "\\N"
 """How COPY's text format spells NULL."""
@@ -36,6 +38,7 @@ class EntityChange:
         rows: live documents afterwards, known when the reading is complete.
         first: the kind had never been read to its end before.
         known: pages that were equal to one of the reading before, and not decoded again.
+        fields: in how many of the updated documents each field changed.
         failed: objects that the server has and cannot send. failures: what it said of the first of them.
     """
 
@@ -54,6 +57,7 @@ class EntityChange:
     rows: int = 0
     first: bool = False
     known: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -63,26 +67,29 @@ class EntityChange:
         return bool(self.inserted or self.updated or self.removed)
 
 
+def has_partitions(connection: Connection, instance_id: int) -> bool:
+    """Whether anything of an instance was ever loaded."""
+    # the last one that is made
+    last = partition("raw." + RAW_PARTITIONED[-1], instance_id)
+    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [last]).fetchone()
+    return bool(row and row[0])
+
+
 def ensure_partitions(connection: Connection, instance_id: int) -> None:
     """Creates one instance's partitions of ``raw``, if they are not there."""
-    (present,) = connection.execute(
-        "SELECT to_regclass(%s) IS NOT NULL", [partition("raw." + ENTITIES[-1].name, instance_id)]
-    ).fetchone() or (False,)
-    if present:
+    if has_partitions(connection, instance_id):
         return
     with connection.transaction():
         rearrange_partitions(connection)
-        for entity in ENTITIES:
-            leaf = partition("raw." + entity.name, instance_id)
+        for name in RAW_PARTITIONED:
+            leaf = partition("raw." + name, instance_id)
             (there,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [leaf]).fetchone() or (False,)
             if there:
                 continue
             # documents stay uncompressed in the row as long as they fit: reading them costs no detoasting
-            connection.execute(
-                f"CREATE TABLE {leaf} (LIKE raw.{entity.name} INCLUDING ALL) WITH (toast_tuple_target = 8160)"
-            )
+            connection.execute(f"CREATE TABLE {leaf} (LIKE raw.{name} INCLUDING ALL) WITH (toast_tuple_target = 8160)")
             # attaching locks less than creating a partition in place: readers of other instances go on
-            connection.execute(f"ALTER TABLE raw.{entity.name} ATTACH PARTITION {leaf} FOR VALUES IN ({instance_id})")
+            connection.execute(f"ALTER TABLE raw.{name} ATTACH PARTITION {leaf} FOR VALUES IN ({instance_id})")
 
 
 class RawLoader:
@@ -190,6 +197,8 @@ class RawLoader:
         if new:
             self._copy(self._leaf(entity), new, revision)
         if changed:
+            change.fields.update(history.count_fields(self.connection, self.instance_id, entity, changed))
+            self._keep(entity, [document.id for document in changed], revision)
             self.connection.execute(f"CREATE TEMP TABLE staged (LIKE raw.{entity} INCLUDING DEFAULTS) ON COMMIT DROP")
             self._copy("staged", changed, revision)
             self.connection.execute(
@@ -200,6 +209,11 @@ class RawLoader:
                 [self.instance_id],
             )
             self.connection.execute("DROP TABLE staged")
+
+    def _keep(self, entity: str, ids: list[int], revision: int, *, removed: bool = False) -> None:
+        history.keep(
+            self.connection, self.instance_id, entity, ids, revision=revision, run_id=self.run_id, removed=removed
+        )
 
     def _next_revision(self) -> int:
         row = self.connection.execute(
@@ -239,6 +253,7 @@ class RawLoader:
             gone = [] if self._all_new[entity] else self._unseen(entity)
             if gone:
                 revision = self._next_revision()
+                self._keep(entity, gone, revision, removed=True)
                 self.connection.execute(
                     f"UPDATE {self._leaf(entity)} SET deleted_at = now(), revision = %s, run_id = %s\n"
                     "WHERE instance_id = %s AND id = ANY(%s)",

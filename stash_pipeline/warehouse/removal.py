@@ -1,8 +1,7 @@
 """Takes an instance out of the warehouse: with its rows, whose partitions are dropped, or without."""
 
-from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
 from stash_pipeline.warehouse.transform import drop_layer
 
 
@@ -11,8 +10,8 @@ def remove_instance(connection: Connection, instance_id: int) -> None:
     drop_layer(connection, instance_id)
     with connection.transaction():
         rearrange_partitions(connection)
-        for entity in ENTITIES:
-            connection.execute(f"DROP TABLE IF EXISTS {partition('raw.' + entity.name, instance_id)}")
+        for name in RAW_PARTITIONED:
+            connection.execute(f"DROP TABLE IF EXISTS {partition('raw.' + name, instance_id)}")
         connection.execute("DELETE FROM ops.instances WHERE id = %s", [instance_id])
 
 

@@ -215,6 +215,26 @@ PAGES = Table(
 )
 
 
+HISTORY = Table(
+    "history",
+    METADATA,
+    _instance_id(),
+    Column("entity", Text, nullable=False),
+    Column("id", BigInteger, nullable=False, comment="the server's id"),
+    Column("revision", BigInteger, nullable=False, comment="of the instance, when the document was replaced"),
+    Column("change", Text, nullable=False, comment="changed, removed, or returned (it had been removed)"),
+    Column("document", JSONB, nullable=False, comment="as it was until then"),
+    Column("run_id", BigInteger, nullable=False, comment="ops.sync_runs, which found the change"),
+    _now("noted_at"),
+    PrimaryKeyConstraint("instance_id", "entity", "id", "revision", name="raw_history_pkey"),
+    CheckConstraint("change IN ('changed', 'removed', 'returned')", name="raw_history_change_check"),
+    Index("raw_history_noted_idx", "instance_id", "noted_at"),
+    schema="raw",
+    postgresql_partition_by="LIST (instance_id)",
+    comment="What every document was before it changed or vanished.",
+)
+
+
 def _raw_table(entity: Entity) -> Table:
     return Table(
         entity.name,
@@ -369,6 +389,10 @@ STASH: dict[str, Table] = {entity.name: _entity_table(entity) for entity in ENTI
 JOINS: dict[str, Table] = {
     joined.table: _join_table(entity, joined) for entity in ENTITIES for _, joined in entity.joins
 }
+
+
+RAW_PARTITIONED = (*RAW, HISTORY.name)
+"""The tables of schema ``raw`` that have a partition per instance."""
 
 
 def type_name(column: Column[Any]) -> str:

@@ -255,6 +255,9 @@ def test_a_run_materializes_every_table_and_a_second_one_only_the_ledger(
         assert set(found) == {".".join(key.path) for key in specs}
         with connect(graph_database) as connection:
             for table, metadata in found.items():
+                if table == "raw.history":
+                    assert metadata["documents_kept"] == 0 and metadata["changed_fields"] == "none"
+                    continue
                 if table == "raw.pages":
                     assert metadata["pages"] > 0 and metadata["bytes"] > 0 and metadata["release"] == "v0.30.1"
                     continue
@@ -276,8 +279,11 @@ def test_a_run_materializes_every_table_and_a_second_one_only_the_ledger(
         stash.library.execute("DELETE FROM scenes_tags WHERE scene_id = 3")
         third = refresh(dagster, "first")
         found = materializations(dagster, third.run_id)
-        assert set(found) == {"raw.pages", "raw.scenes", "stash.scenes", "stash.scene_tags"}
+        assert set(found) == {"raw.pages", "raw.history", "raw.scenes", "stash.scenes", "stash.scene_tags"}
+        assert found["raw.history"]["documents_kept"] == 1 and found["raw.history"]["by_kind"] == "scenes 1"
+        assert found["raw.history"]["changed_fields"] == "scenes.tags 1, scenes.title 1"
         assert found["raw.scenes"]["updated"] == 1
+        assert found["raw.scenes"]["changed_fields"] == "tags 1, title 1"
         assert found["raw.scenes"]["unchanged"] == found["raw.scenes"]["fetched"] - 1
         assert (found["stash.scenes"]["inserted"], found["stash.scenes"]["updated"]) == (0, 1)
         assert found["stash.scene_tags"]["removed"] >= 0
@@ -343,7 +349,7 @@ def test_some_kinds_only_can_be_read(dagster: dg.DagsterInstance, graph_database
         run = refresh(dagster, "some", entities=["tags", "studios"])
         assert run.success, run.failure
         found = {name for name in materializations(dagster, run.run_id) if name.startswith("raw.")}
-        assert found == {"raw.tags", "raw.studios", "raw.pages"}
+        assert found == {"raw.tags", "raw.studios", "raw.history", "raw.pages"}
 
 
 def materialize(dagster: dg.DagsterInstance, partition: str, *tables: str) -> dg.ExecuteInProcessResult:

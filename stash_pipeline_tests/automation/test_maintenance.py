@@ -16,6 +16,7 @@ from stash_pipeline.automation.maintenance import DAY_SECONDS, Removed, maintain
 from stash_pipeline.automation.schedules import maintenance_schedule
 from stash_pipeline.instances import add_instance
 from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.load import ensure_partitions
 from stash_pipeline_tests.automation import dummy_definitions
 
 MODULE = dummy_definitions.__name__
@@ -131,6 +132,19 @@ def test_the_ledger_keeps_the_last_run_and_the_last_success_of_every_instance(
     assert connection.execute("SELECT count(*) FROM raw.pages").fetchone() == (4,)
 
 
+def test_history_goes_after_its_days(instance: DagsterInstance, connection: Connection, home: Path) -> None:
+    added = add_instance(connection, "one", "http://stash.test:9999", home=home)
+    ensure_partitions(connection, added.id)
+    for age in (91, 89):
+        connection.execute(
+            "INSERT INTO raw.history (instance_id, entity, id, revision, change, document, run_id, noted_at)\n"
+            "VALUES (%s, 'tags', 1, %s, 'changed', '{}', 1, now() - make_interval(days => %s))",
+            [added.id, age, age],
+        )
+    assert maintain(instance, connection, keep_days=14).history == 1
+    assert maintain(instance, connection, keep_days=14, keep_history_days=30).history == 1
+
+
 def test_pages_go_after_two_days_but_for_those_that_are_to_be_known_again(
     instance: DagsterInstance, connection: Connection, home: Path
 ) -> None:
@@ -162,7 +176,7 @@ def test_the_job_says_what_it_removed_and_runs_by_itself_every_day(instance: Dag
     run = instance.get_run_by_id(result.run_id)
     assert run is not None and run.tags["removed/runs"] == "0"
     said = [entry.user_message for entry in instance.all_logs(result.run_id)]
-    assert any("Older than 14 days and removed: 0 runs" in text for text in said)
+    assert any("Older than 14 days (90 for history) and removed: 0 runs" in text for text in said)
     assert maintenance_schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert maintenance_schedule.job_name == maintain_job.name == "maintain"
     assert maintain_job.description and maintenance_schedule.description

@@ -134,6 +134,7 @@ def test_a_small_change_rewrites_only_the_rows_that_it_concerns(warehouse: str, 
     suffix = f"_{server.instance.id}"
     assert written == {
         f"raw_scenes{suffix}": 1,
+        f"raw_history{suffix}": 1,
         f"stash_scenes{suffix}": 1,
         f"stash_scene_tags{suffix}": 0,
         "ops.row_counts": 3,

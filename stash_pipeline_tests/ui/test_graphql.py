@@ -70,7 +70,7 @@ def test_every_table_is_an_asset_in_the_group_of_its_layer(interface: Interface)
     for node in nodes["assetNodes"]:
         groups.setdefault(node["groupName"], set()).add("/".join(node["assetKey"]["path"]))
         assert node["isPartitioned"] and node["description"] and node["owners"]
-    assert groups["raw_pages"] == {f"raw/{entity.name}" for entity in ENTITIES} | {"raw/pages"}
+    assert groups["raw_pages"] == {f"raw/{entity.name}" for entity in ENTITIES} | {"raw/pages", "raw/history"}
     assert groups["entities"] == {f"stash/{entity.name}" for entity in ENTITIES}
     assert groups["joins"] == {f"stash/{table}" for table in JOINS}
 

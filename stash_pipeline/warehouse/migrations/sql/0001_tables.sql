@@ -92,6 +92,20 @@ CREATE TABLE raw.pages (
     PRIMARY KEY (id)
 );
 
+CREATE TABLE raw.history (
+    instance_id INTEGER NOT NULL,
+    entity TEXT NOT NULL,
+    id BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
+    change TEXT NOT NULL,
+    document JSONB NOT NULL,
+    run_id BIGINT NOT NULL,
+    noted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT raw_history_pkey PRIMARY KEY (instance_id, entity, id, revision),
+    CONSTRAINT raw_history_change_check CHECK (change IN ('changed', 'removed', 'returned'))
+)
+ PARTITION BY LIST (instance_id);
+
 CREATE TABLE raw.tags (
     instance_id INTEGER NOT NULL,
     id BIGINT NOT NULL,
@@ -969,6 +983,22 @@ COMMENT ON COLUMN raw.pages.known IS 'equal to a page of the reading before, and
 COMMENT ON COLUMN raw.pages.first_id IS 'it held all objects of its kind from here to last_id';
 
 COMMENT ON COLUMN raw.pages.unreadable IS 'objects with a value that its column cannot hold';
+
+CREATE INDEX raw_history_noted_idx ON raw.history (instance_id, noted_at);
+
+COMMENT ON TABLE raw.history IS 'What every document was before it changed or vanished.';
+
+COMMENT ON COLUMN raw.history.instance_id IS 'ops.instances.id';
+
+COMMENT ON COLUMN raw.history.id IS 'the server''s id';
+
+COMMENT ON COLUMN raw.history.revision IS 'of the instance, when the document was replaced';
+
+COMMENT ON COLUMN raw.history.change IS 'changed, removed, or returned (it had been removed)';
+
+COMMENT ON COLUMN raw.history.document IS 'as it was until then';
+
+COMMENT ON COLUMN raw.history.run_id IS 'ops.sync_runs, which found the change';
 
 CREATE INDEX raw_tags_revision_idx ON raw.tags (instance_id, revision);
 

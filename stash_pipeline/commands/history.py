@@ -1,0 +1,71 @@
+"""``stash-pipeline history``: what changed in one object, when, field by field."""
+
+from typing import Any
+
+from stash_pipeline.commands.output import console, print_json
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import get_settings
+
+_WIDTH = 100
+
+
+def shown(value: Any) -> str:
+    """A value in one line, not too long."""
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else _json(value)
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+
+
+def _json(value: Any) -> str:
+    import orjson
+
+    return orjson.dumps(value).decode()
+
+
+def described(name: str, before: Any, after: Any) -> str:
+    """One field's change; of lists, what was added and what was taken away."""
+    if isinstance(before or [], list) and isinstance(after or [], list) and not (before is None and after is None):
+        added = [value for value in after or [] if value not in (before or [])]
+        taken = [value for value in before or [] if value not in (after or [])]
+        parts = [f"{sign} {shown(values)}" for sign, values in (("added", added), ("removed", taken)) if values]
+        return f"{name}: {', '.join(parts) or 'another order'}"
+    return f"{name}: {shown(before)} → {shown(after)}"
+
+
+def history(entity: str, identifier: int, instance: str | None, as_json: bool) -> None:
+    """The command.
+
+    Raises:
+        UserError: if there is no such kind or instance, or the object was never there.
+    """
+    from stash_pipeline.instances import get_instance, list_instances
+    from stash_pipeline.stash.entities import BY_NAME
+    from stash_pipeline.warehouse.connect import connect
+    from stash_pipeline.warehouse.history import timeline
+    from stash_pipeline.warehouse.load import has_partitions
+    from stash_pipeline.warehouse.session import open_warehouse
+
+    if entity not in BY_NAME:
+        raise UserError(f"There is no entity {entity!r}; there are {', '.join(BY_NAME)}.")
+    with open_warehouse(get_settings()) as settings, connect(settings.database() or "") as connection:
+        wanted = [get_instance(connection, instance)] if instance else list_instances(connection)
+        found = {
+            one.name: events
+            for one in wanted
+            if has_partitions(connection, one.id) and (events := timeline(connection, one.id, entity, identifier))
+        }
+    if not found:
+        where = f"of {instance}" if instance else "of any instance"
+        raise UserError(f"There was never an object {identifier} among the {entity} {where} in the mirror.")
+    if as_json:
+        print_json(found)
+        return
+    for name, events in found.items():
+        console.print(f"[bold]{name}, {entity} {identifier}[/bold]", highlight=False)
+        for event in events:
+            at = event["at"].astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            console.print(f"{at}  {event['change']} (run {event['run_id']})", highlight=False)
+            if event["change"] in ("changed", "returned"):
+                for field in event["fields"]:
+                    console.print(f"    {described(*field)}", highlight=False, markup=False)

@@ -1,0 +1,88 @@
+"""What every document was before: ``raw.history``, written in the transaction that changes the document."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from stash_pipeline.stash.documents import Document
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.tables import partition
+
+Json = dict[str, Any]
+
+
+def keep(
+    connection: Connection, instance_id: int, entity: str, ids: list[int], *, revision: int, run_id: int, removed: bool
+) -> None:
+    """Keeps the present documents of these objects; to be called just before they are replaced or tombstoned.
+
+    Args:
+        removed: the objects vanish; otherwise their documents change, or come back.
+    """
+    change = "'removed'" if removed else "CASE WHEN deleted_at IS NULL THEN 'changed' ELSE 'returned' END"
+    connection.execute(
+        f"INSERT INTO {partition('raw.history', instance_id)}\n"
+        "    (instance_id, entity, id, revision, change, document, run_id)\n"
+        f"SELECT instance_id, %(entity)s, id, %(revision)s, {change}, document, %(run)s\n"
+        f"FROM {partition('raw.' + entity, instance_id)} WHERE instance_id = %(instance)s AND id = ANY(%(ids)s)",
+        {"entity": entity, "revision": revision, "run": run_id, "instance": instance_id, "ids": ids},
+    )
+
+
+def count_fields(connection: Connection, instance_id: int, entity: str, changed: Iterable[Document]) -> Counter[str]:
+    """In how many of these documents each field differs from what is there; to be called before they are written."""
+    new = {document.id: document.json for document in changed}
+    fields: Counter[str] = Counter()
+    for identifier, text in connection.execute(
+        f"SELECT id, document::text FROM {partition('raw.' + entity, instance_id)}\n"
+        "WHERE instance_id = %s AND id = ANY(%s)",
+        [instance_id, list(new)],
+    ):
+        fields.update(name for name, _, _ in differences(orjson.loads(text), orjson.loads(new[identifier])))
+    return fields
+
+
+def differences(before: Json, after: Json) -> list[tuple[str, Any, Any]]:
+    """(field, value before, value after) of what differs, by name; None is no value."""
+    names = sorted(before.keys() | after.keys())
+    return [(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
+
+
+def timeline(connection: Connection, instance_id: int, entity: str, identifier: int) -> list[Json]:
+    """What happened to one object, oldest first.
+
+    Returns:
+        per event ``change`` (changed, removed, returned), ``at``, ``run_id``, ``revision`` and ``fields``, a list of
+        (name, before, after); and at last the object as it is (``change`` present or absent), or nothing if it was
+        never there.
+    """
+    row = connection.execute(
+        f"SELECT document, deleted_at, fetched_at, revision, run_id FROM {partition('raw.' + entity, instance_id)}\n"
+        "WHERE instance_id = %s AND id = %s",
+        [instance_id, identifier],
+    ).fetchone()
+    if row is None:
+        return []
+    document, deleted_at, fetched_at, revision, run_id = row
+    found = connection.execute(
+        "SELECT change, noted_at, run_id, revision, document FROM raw.history\n"
+        "WHERE instance_id = %s AND entity = %s AND id = %s ORDER BY revision",
+        [instance_id, entity, identifier],
+    ).fetchall()
+    after = [event[4] for event in found[1:]] + [document] if found else []
+    events: list[Json] = []
+    for (change, at, run, at_revision, before), became in zip(found, after, strict=True):
+        fields = [] if change == "removed" else differences(before, became)
+        events.append({"change": change, "at": at, "run_id": run, "revision": at_revision, "fields": fields})
+    events.append(
+        {
+            "change": "absent" if deleted_at else "present",
+            "at": deleted_at or fetched_at,
+            "run_id": run_id,
+            "revision": revision,
+            "fields": [(name, None, value) for name, value in sorted(document.items())],
+        }
+    )
+    return events
