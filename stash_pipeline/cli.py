@@ -33,12 +33,16 @@ def sync(
         float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for another run of the same instance.")
     ] = 60.0,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Refuse at once when another run is going on.")] = False,
+    accept_removals: Annotated[
+        bool, typer.Option("--accept-removals", help="Follow a server that has lost many objects, or is another one.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and no progress.")] = False,
 ) -> None:
     """Mirror Stash servers now; needs no running UI."""
     from stash_pipeline.commands.sync import sync as run
 
-    raise typer.Exit(run(names or [], entity or [], as_json, wait_seconds=0.0 if no_wait else wait))
+    seconds = 0.0 if no_wait else wait
+    raise typer.Exit(run(names or [], entity or [], as_json, wait_seconds=seconds, accept_removals=accept_removals))
 
 
 @app.command()

@@ -33,6 +33,10 @@ class MirrorConfig(dg.Config):
 
     entities: list[str] = Field(default=[], description="kinds to read; empty reads all of those selected")
     report_unchanged: bool = Field(default=False, description="also report the tables that did not change")
+    accept_removals: bool = Field(
+        default=False,
+        description="follow the server also where many objects are gone, or ids mean other objects than before",
+    )
     wait_seconds: float = Field(
         default=60.0, description="how long to wait for another run that writes to the same instance"
     )
@@ -59,7 +63,15 @@ def mirror_assets(context: dg.AssetExecutionContext, config: MirrorConfig) -> It
                 mirrored = None
                 if wanted:
                     run_id = context.run.run_id
-                    mirrored = mirror(settings, database_url, instance, wanted, dagster_run_id=run_id, check=lock.check)
+                    mirrored = mirror(
+                        settings,
+                        database_url,
+                        instance,
+                        wanted,
+                        dagster_run_id=run_id,
+                        check=lock.check,
+                        accept_removals=config.accept_removals,
+                    )
                 lock.check()
                 transformed = transform(connection, instance.id, partial(connect, database_url))
             if mirrored:

@@ -63,7 +63,13 @@ WAIT_SECONDS = 60.0
 
 
 def run_sync(
-    settings: Settings, names: list[str], entities: list[str], *, show: bool = True, wait_seconds: float = WAIT_SECONDS
+    settings: Settings,
+    names: list[str],
+    entities: list[str],
+    *,
+    show: bool = True,
+    wait_seconds: float = WAIT_SECONDS,
+    accept_removals: bool = False,
 ) -> list[dict[str, Any]]:
     """Runs ``refresh`` for the instances named (all enabled ones if none is), some at a time.
 
@@ -71,6 +77,7 @@ def run_sync(
         settings: with the address of a database that is ready.
         entities: kinds to read; empty reads all.
         wait_seconds: how long to wait for another run of an instance; 0 refuses at once.
+        accept_removals: follow servers also where the guard would stop.
 
     Returns:
         per instance: name, success, error, run id, and per entity what happened.
@@ -95,18 +102,17 @@ def run_sync(
         raise UserError("No instance is registered; add one with `stash-pipeline instances add home URL`.")
     with dagster_instance(settings.home) as dagster:
         keep_in_step(dagster, [instance.name for instance in registered])
+        config = {"entities": entities, "wait_seconds": wait_seconds, "accept_removals": accept_removals}
         with _progress_bars(show):
-            return _run_all(dagster, settings, chosen, entities, wait_seconds)
+            return _run_all(dagster, settings, chosen, config)
 
 
-def _run_all(
-    dagster: Any, settings: Settings, names: list[str], entities: list[str], wait_seconds: float
-) -> list[dict[str, Any]]:
+def _run_all(dagster: Any, settings: Settings, names: list[str], config: dict[str, Any]) -> list[dict[str, Any]]:
     if len(names) == 1:
-        return [run_one(dagster, settings, names[0], entities, wait_seconds)]
+        return [run_one(dagster, settings, names[0], config)]
     # a process each: Dagster sets up the logging of a run for the whole process, and two at once can lock up
     with ThreadPoolExecutor(max_workers=settings.instances_in_parallel) as pool:
-        workers = Workers(settings, entities, wait_seconds)
+        workers = Workers(settings, config)
         try:
             return list(pool.map(workers.run, names))
         except BaseException:
@@ -114,14 +120,16 @@ def _run_all(
             raise
 
 
-def run_one(
-    dagster: Any, settings: Settings, name: str, entities: list[str], wait_seconds: float = WAIT_SECONDS
-) -> dict[str, Any]:
-    """One run of ``refresh`` in this process, and what came of it."""
+def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """One run of ``refresh`` in this process, and what came of it.
+
+    Args:
+        config: of the step, see ``assets/mirror.py``.
+    """
     from stash_pipeline.automation.launch import run_job
 
-    config = {"ops": {"mirror": {"config": {"entities": entities, "wait_seconds": wait_seconds}}}}
-    result = run_job("refresh", instance=dagster, partition_key=name, run_config=config)
+    run_config = {"ops": {"mirror": {"config": config}}}
+    result = run_job("refresh", instance=dagster, partition_key=name, run_config=run_config)
     return {
         "instance": name,
         "success": result.success,
@@ -148,12 +156,21 @@ def _outcome(settings: Settings, run_id: str) -> dict[str, Any]:
     return {"release": row[0], "entities": entities, "seconds": row[2]}
 
 
-def sync(names: list[str], entities: list[str], as_json: bool, *, wait_seconds: float = WAIT_SECONDS) -> int:
+def sync(
+    names: list[str],
+    entities: list[str],
+    as_json: bool,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+    accept_removals: bool = False,
+) -> int:
     """The command; returns the exit code."""
     from stash_pipeline.warehouse.session import open_warehouse
 
     with open_warehouse(get_settings()) as settings:
-        outcomes = run_sync(settings, names, entities, show=not as_json, wait_seconds=wait_seconds)
+        outcomes = run_sync(
+            settings, names, entities, show=not as_json, wait_seconds=wait_seconds, accept_removals=accept_removals
+        )
     if as_json:
         print_json(outcomes)
     else:

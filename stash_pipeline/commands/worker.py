@@ -1,4 +1,4 @@
-"""Several runs at once, each in a process of its own: ``python -m stash_pipeline.commands.worker NAME WAIT [ENTITY…]``.
+"""Several runs at once, each in a process of its own: ``python -m stash_pipeline.commands.worker NAME CONFIG``.
 
 The worker says on its standard output, a JSON array a line, what a listener of ``progress`` would be told, and at
 last the outcome.
@@ -21,9 +21,9 @@ OUTCOME = "outcome"
 class Workers:
     """Starts the processes and passes on what they say."""
 
-    def __init__(self, settings: Settings, entities: list[str], wait_seconds: float) -> None:
+    def __init__(self, settings: Settings, config: dict[str, Any]) -> None:
         self.environment = settings.child_environment()
-        self.arguments = [str(wait_seconds), *entities]
+        self.config = json.dumps(config)
         self.processes: list[subprocess.Popen[str]] = []
         self.lock = threading.Lock()
         self.ending = False
@@ -34,7 +34,7 @@ class Workers:
             if self.ending:
                 raise KeyboardInterrupt
             process = subprocess.Popen(
-                [sys.executable, "-m", "stash_pipeline.commands.worker", name, *self.arguments],
+                [sys.executable, "-m", "stash_pipeline.commands.worker", name, self.config],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -89,7 +89,7 @@ class _Speaker:
         self._say(OUTCOME, value)
 
 
-def main(name: str, wait_seconds: float, entities: list[str]) -> None:
+def main(name: str, config: dict[str, Any]) -> None:
     """The worker."""
     from stash_pipeline.automation.launch import dagster_instance
     from stash_pipeline.commands.sync import run_one
@@ -101,7 +101,7 @@ def main(name: str, wait_seconds: float, entities: list[str]) -> None:
     progress.listen(speaker)
     try:
         with dagster_instance(settings.home) as dagster:
-            speaker.outcome(run_one(dagster, settings, name, entities, wait_seconds))
+            speaker.outcome(run_one(dagster, settings, name, config))
     except UserError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
@@ -109,4 +109,4 @@ def main(name: str, wait_seconds: float, entities: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), sys.argv[3:])
+    main(sys.argv[1], json.loads(sys.argv[2]))

@@ -141,5 +141,7 @@ def instance_lock(
         try:
             yield InstanceLock(connection, name)
         finally:
-            # closing the connection gives the lock back, also where the server has closed it already
+            # said and not left to the end of the connection, which the server may notice only later
+            with suppress(psycopg.Error):
+                connection.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_CLASS, instance_id])
             connection.close()

@@ -17,6 +17,7 @@ from stash_pipeline.stash.paging import KnownPage
 from stash_pipeline.stash.reading import Page
 from stash_pipeline.warehouse import history
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions, share_partitions
+from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.ledger import note_pages, note_reading
 from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
 
@@ -99,11 +100,20 @@ class RawLoader:
         changes: per kind, what happened so far.
     """
 
-    def __init__(self, connection: Connection, instance_id: int, run_id: int, *, lane: str = "graphql") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        instance_id: int,
+        run_id: int,
+        guard: Guard | None = None,
+        *,
+        lane: str = "graphql",
+    ) -> None:
         self.connection = connection
         self.instance_id = instance_id
         self.run_id = run_id
         self.lane = lane
+        self.guard = guard or Guard(connection, instance_id, "the instance")
         self.changes: dict[str, EntityChange] = {entity.name: EntityChange() for entity in ENTITIES}
         ensure_partitions(connection, instance_id)
         # of these kinds, everything there is comes from this run, each object once
@@ -193,6 +203,8 @@ class RawLoader:
         change.fetched += len(documents)
         if not new and not changed:
             return
+        if changed:
+            self.guard.created(entity, changed)
         revision = self._next_revision()
         if new:
             self._copy(self._leaf(entity), new, revision)
@@ -252,6 +264,7 @@ class RawLoader:
             share_partitions(self.connection)
             gone = [] if self._all_new[entity] else self._unseen(entity)
             if gone:
+                self.guard.gone(entity, len(gone))
                 revision = self._next_revision()
                 self._keep(entity, gone, revision, removed=True)
                 self.connection.execute(

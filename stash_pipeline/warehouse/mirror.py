@@ -16,10 +16,12 @@ from stash_pipeline import progress
 from stash_pipeline.instances import Instance, note_server
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.counting import count_objects
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.reading import Complete, Expected, Page, Unreadable, read_library
 from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.ledger import form, known_pages
 from stash_pipeline.warehouse.load import EntityChange, RawLoader, end_run, start_run
 
@@ -71,6 +73,7 @@ def mirror(
     dagster_run_id: str | None = None,
     client: StashClient | None = None,
     check: Callable[[], None] | None = None,
+    accept_removals: bool = False,
 ) -> Mirrored:
     """Reads the kinds named, completely, and brings ``raw`` to what the server answered.
 
@@ -78,6 +81,7 @@ def mirror(
     finds them unchanged.
 
     Args:
+        accept_removals: follow the server also where it has lost objects, or is another one, see ``guard.py``.
         check: called before every write; raises when the lock is no longer held.
 
     Raises:
@@ -92,7 +96,8 @@ def mirror(
             # should the machine fail, the last pages are read again; the note of the end waits for all of them
             connection.execute("SET synchronous_commit = off")
             with client or instance.client(settings) as open_client, _patient_garbage_collection():
-                _read(settings, connection, instance, entities, open_client, result, check or _trust)
+                guard = Guard(connection, instance.id, instance.name, accept=accept_removals)
+                _read(settings, connection, instance, entities, open_client, result, check or _trust, guard)
             error = None
         except Exception as problem:
             error = str(problem) or type(problem).__name__
@@ -134,15 +139,19 @@ def _read(
     client: StashClient,
     result: Mirrored,
     check: Callable[[], None],
+    guard: Guard,
 ) -> None:
     info = client.server_info()
     result.release = info.version
+    guard.schema(info.database_schema)
     plans: dict[str, Plan] = plan_library(client.introspect())
     result.lacking = sorted({path for plan in plans.values() for path in plan.lacking})
     result.unknown = sorted({path for plan in plans.values() for path in plan.unknown})
-    note_server(connection, instance.id, info.version, info.database_schema)
     forms = {name: form(plan, info.version, client.prefix) for name, plan in plans.items()}
-    loader = RawLoader(connection, instance.id, result.run_id)
+    if any(guard.live.get(name) for name in entities):
+        guard.counts(count_objects(client, [plans[name] for name in entities]))
+    note_server(connection, instance.id, info.version, info.database_schema)
+    loader = RawLoader(connection, instance.id, result.run_id, guard)
     result.changes = loader.changes
     readable = [name for name in entities if plans[name].query or plans[name].entity.embedded_in]
     if not readable:

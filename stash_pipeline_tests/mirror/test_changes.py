@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from stash_pipeline.simulator.library import Library
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.transform import drop_layer
@@ -163,20 +162,6 @@ def test_the_counts_of_rows_that_are_kept_are_right(warehouse: str, home: Path) 
         assert rows == server.scalar(query, [server.instance.id]), table
 
 
-def test_a_replaced_database_with_other_objects_under_the_same_ids_is_followed(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(60, seed=1))
-    server.refresh()
-    server.stash.library = generated(45, seed=2)
-    server.refresh()
-    assert not server.differences()
-    server.stash.library = Library.create()
-    server.refresh()
-    assert not server.differences()
-    server.stash.library = generated(60, seed=1)
-    server.refresh()
-    assert not server.differences()
-
-
 def test_an_upgrade_of_the_server_is_followed(warehouse: str, home: Path) -> None:
     from stash_pipeline.simulator.server import SimulatedStash
 
@@ -184,7 +169,8 @@ def test_an_upgrade_of_the_server_is_followed(warehouse: str, home: Path) -> Non
     server = new_mirror(warehouse, home, library, "v0.20.2")
     for release in ("v0.20.2", "v0.24", "v0.28", "v0.30.1", "v0.27"):
         server.stash = SimulatedStash(library, release=release)
-        server.refresh()
+        # from v0.30.1 back to v0.27: nobody does that but with an older database
+        server.refresh(accept_removals=release == "v0.27")
         assert not server.differences(), release
         followed = server.state()
     assert rebuilt(server) == followed

@@ -274,7 +274,8 @@ def test_what_changes_during_a_reading_is_neither_lost_nor_a_failure(
     chances = {"v0.20.2": 0.05}
 
     def hook(number: int, payload: dict[str, Any]) -> None:
-        if number <= 2 or rng.random() > chances.get(release, 0.5) or len(made) > 15:
+        # the first three are about the server itself
+        if number <= 3 or rng.random() > chances.get(release, 0.5) or len(made) > 15:
             return
         made.append(number)
         if rng.random() < 0.5:
@@ -341,7 +342,7 @@ def test_a_server_whose_count_never_agrees_is_not_believed(warehouse: str, home:
     real = server.stash.engine.answer
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
-        if "findTags" in payload["query"] and "count" in payload["query"]:
+        if "findTags(" in payload["query"] and "$filter" in payload["query"] and "count" in payload["query"]:
             answer = real(server.stash.context(), payload["query"], payload["variables"], None).body
             answer["data"]["findTags"]["tags"].pop()
             return httpx.Response(200, json=answer)

@@ -84,13 +84,14 @@ def test_what_a_reading_wrote_that_never_ended_is_read_again(server: Mirror) -> 
 
 def test_an_object_that_half_a_reading_brought_and_that_is_gone_again_is_removed(server: Mirror) -> None:
     """Its page is then equal to a page of the last complete reading, which did not have it."""
+    ((created_at,),) = server.stash.library.tuples("SELECT created_at FROM scenes WHERE id = 11")
     server.sql("DELETE FROM scenes_tags WHERE scene_id = 11", "DELETE FROM scenes WHERE id = 11")
     server.stash.library.execute("PRAGMA foreign_keys = ON")
     server.refresh()
     assert 11 in server.dead_ids("scenes")
     server.sql(
         "INSERT INTO scenes (id, title, created_at, updated_at)"
-        " SELECT 11, 'Here and gone', created_at, updated_at FROM scenes WHERE id = 10"
+        f" SELECT 11, 'Here and gone', '{created_at}', updated_at FROM scenes WHERE id = 10"
     )
     server.hook = dying_after(4, "findScenes")
     with pytest.raises(StashError):

@@ -74,12 +74,19 @@ class Mirror:
     hook: Hook | None = None
     transport: SimulatorTransport | None = field(default=None, init=False)
 
-    def read(self, entities: list[str] | None = None, **settings: Any) -> Mirrored:
+    def read(self, entities: list[str] | None = None, *, accept_removals: bool = False, **settings: Any) -> Mirrored:
         """Reads the server into ``raw``."""
         self.transport = SimulatorTransport(self.stash, self.hook)
         client = StashClient(URL, transport=self.transport)
         with_these = self.settings.model_copy(update=settings)
-        return mirror(with_these, self.database_url, self.instance, entities or list(BY_NAME), client=client)
+        return mirror(
+            with_these,
+            self.database_url,
+            self.instance,
+            entities or list(BY_NAME),
+            client=client,
+            accept_removals=accept_removals,
+        )
 
     def transform(self) -> Transformation:
         """Brings the tables to the state of ``raw``."""

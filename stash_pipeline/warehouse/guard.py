@@ -1,0 +1,121 @@
+"""Stops a reading that would follow a server which has lost its mind, or its database.
+
+A library that was restored, re-imported or replaced answers perfectly well: with other objects under the same ids, or
+with far fewer of them. Following it would tombstone, or mix up, everything; so a person is asked first.
+"""
+
+from collections.abc import Mapping
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.stash.documents import Document
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.tables import partition
+
+ALWAYS_ALLOWED = 50
+"""Objects of a kind that may vanish from one reading to the next whatever the size of the library."""
+
+_SHARE = 5
+"""One in so many may vanish."""
+
+ASK = (
+    "Nothing of that was written. If the server is right, accept it with `stash-pipeline sync {name} "
+    "--accept-removals` (in the web page's launchpad: accept_removals: true)."
+)
+
+
+class SuspiciousServer(UserError):
+    """What the server answers is not what it would answer after edits."""
+
+
+def allowed(live: int) -> int:
+    """How many of so many objects may vanish at once."""
+    return max(ALWAYS_ALLOWED, live // _SHARE)
+
+
+class Guard:
+    """Looks at what a reading is about to do.
+
+    Args:
+        accept: a person has said that the server is right.
+    """
+
+    def __init__(self, connection: Connection, instance_id: int, name: str, *, accept: bool = False) -> None:
+        self.connection = connection
+        self.instance_id = instance_id
+        self.name = name
+        self.accept = accept
+        rows = connection.execute(
+            "SELECT substr(table_name, 5), rows FROM ops.row_counts\n"
+            "WHERE instance_id = %s AND table_name LIKE 'raw.%%'",
+            [instance_id],
+        ).fetchall()
+        self.live: dict[str, int] = dict(rows)
+
+    def _stop(self, what: str) -> None:
+        if not self.accept:
+            raise SuspiciousServer(f"{self.name}: {what} {ASK.format(name=self.name)}")
+
+    def schema(self, now: int | None) -> None:
+        """The version of the server's database: it only ever grows.
+
+        Raises:
+            SuspiciousServer: if it is smaller than it was.
+        """
+        row = self.connection.execute(
+            "SELECT database_schema FROM ops.instances WHERE id = %s", [self.instance_id]
+        ).fetchone()
+        before = row[0] if row else None
+        if before is not None and now is not None and now < before:
+            self._stop(
+                f"the server's database has schema version {now} and had {before}: an older database was restored, or "
+                "another server answers at this address."
+            )
+
+    def counts(self, counts: Mapping[str, int]) -> None:
+        """The server's own counts, before anything is read.
+
+        Raises:
+            SuspiciousServer: if too many objects of a kind are gone.
+        """
+        for entity, count in counts.items():
+            self.gone(entity, self.live.get(entity, 0) - count)
+
+    def gone(self, entity: str, gone: int) -> None:
+        """How many objects of a kind are about to be tombstoned.
+
+        Raises:
+            SuspiciousServer: if that is more than edits would explain.
+        """
+        live = self.live.get(entity, 0)
+        if gone > allowed(live):
+            self._stop(
+                f"{gone:,} of {live:,} {entity} would be removed, more than {allowed(live):,}: was the database "
+                "restored, or emptied?"
+            )
+
+    def created(self, entity: str, changed: list[Document]) -> None:
+        """Documents that are about to replace others: an object keeps the time of its creation.
+
+        Raises:
+            SuspiciousServer: if one of them was created at another time than the object it would replace.
+        """
+        if self.accept:
+            return
+        row = self.connection.execute(
+            "SELECT r.id, r.server_created_at, n.created_at\n"
+            "FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS n(id, created_at)\n"
+            f"JOIN {partition('raw.' + entity, self.instance_id)} AS r ON r.instance_id = %(i)s AND r.id = n.id\n"
+            "WHERE r.server_created_at <> n.created_at ORDER BY r.id LIMIT 1",
+            {
+                "ids": [document.id for document in changed],
+                "times": [document.created_at for document in changed],
+                "i": self.instance_id,
+            },
+        ).fetchone()
+        if row is not None:
+            identifier, before, now = row
+            self._stop(
+                f"{entity} {identifier} was created at {before:%Y-%m-%d %H:%M:%S%z} and now says "
+                f"{now:%Y-%m-%d %H:%M:%S%z}: ids mean other objects than before, as after a restored or re-imported "
+                "database."
+            )

@@ -1,0 +1,109 @@
+"""A server that lost its objects, or is another one, is not followed until a person says so."""
+
+from pathlib import Path
+
+import pytest
+
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.warehouse.guard import SuspiciousServer, allowed
+from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, row_versions
+
+
+def refused(server: Mirror, *words: str) -> None:
+    """A refresh stops with these words, and has not written one row."""
+    before = row_versions(server.database_url, server.instance.id)
+    with pytest.raises(SuspiciousServer, match="--accept-removals") as stopped:
+        server.refresh()
+    for word in words:
+        assert word in str(stopped.value)
+    assert row_versions(server.database_url, server.instance.id) == before
+    noted = server.scalar(
+        "SELECT error FROM ops.sync_runs WHERE instance_id = %s ORDER BY id DESC LIMIT 1", [server.instance.id]
+    )
+    assert noted == str(stopped.value)
+
+
+def accepted(server: Mirror) -> None:
+    server.refresh(accept_removals=True)
+    assert not server.differences()
+    # accepted once, it is the new state
+    server.refresh()
+    assert not server.differences()
+
+
+def destroy_scenes(server: Mirror, number: int) -> None:
+    server.sql(
+        f"DELETE FROM scene_markers WHERE scene_id <= {number}",
+        f"DELETE FROM scenes WHERE id <= {number}",
+    )
+
+
+def test_how_many_may_vanish() -> None:
+    assert [allowed(live) for live in (0, 10, 250, 251, 1000, 50_000)] == [50, 50, 50, 50, 200, 10_000]
+
+
+@pytest.mark.parametrize("release", ["v0.20.2", "v0.27", "v0.30.1"])
+def test_more_than_fifty_and_a_fifth_gone_stops_the_run_before_it_writes(
+    warehouse: str, home: Path, release: str
+) -> None:
+    server = new_mirror(warehouse, home, generated(80), release)
+    server.refresh()
+    # with their files, which before v0.29 vanish with them
+    destroy_scenes(server, 50 if release == "v0.30.1" else 45)
+    server.sql("UPDATE tags SET name = name || ' x'")
+    server.refresh()
+    assert not server.differences()
+    server = new_mirror(warehouse, home, generated(80), release)
+    server.refresh()
+    destroy_scenes(server, 51)
+    server.sql("UPDATE tags SET name = name || ' x'")
+    refused(server, "51 of 80 scenes would be removed", server.instance.name)
+    accepted(server)
+
+
+def test_an_emptied_library_stops_the_run(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(80))
+    server.refresh()
+    server.stash.library = Library.create()
+    refused(server, "would be removed")
+    accepted(server)
+
+
+def test_other_objects_under_the_same_ids_stop_the_run(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(40, seed=1))
+    server.refresh()
+    server.stash.library = generated(40, seed=2)
+    refused(server, "was created at", "ids mean other objects")
+    accepted(server)
+
+
+def test_objects_that_are_gone_though_as_many_came_stop_the_run(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(80))
+    server.refresh()
+    server.sql(
+        "PRAGMA foreign_keys = OFF",
+        "UPDATE scenes SET id = id + 1000",
+        "UPDATE scene_markers SET scene_id = scene_id + 1000",
+    )
+    with pytest.raises(SuspiciousServer, match="80 of 80 scenes would be removed"):
+        server.refresh(["scenes"])
+    assert not server.dead_ids("scenes")
+
+
+def test_a_smaller_schema_version_stops_the_run(warehouse: str, home: Path) -> None:
+    library = generated(20)
+    server = new_mirror(warehouse, home, library, "v0.30.1")
+    server.refresh()
+    server.stash = SimulatedStash(library, release="v0.27")
+    refused(server, "schema version", "had 75")
+    accepted(server)
+
+
+def test_another_time_zone_is_no_other_time(warehouse: str, home: Path) -> None:
+    """The same instants, spelled with another offset."""
+    server = new_mirror(warehouse, home, generated(20))
+    server.refresh()
+    server.sql("UPDATE scenes SET created_at = replace(created_at, 'Z', '+00:00'), title = title || '!'")
+    server.refresh()
+    assert not server.differences()
