@@ -204,7 +204,7 @@ def test_definitions_that_do_not_load_are_told(home: Path) -> None:
     assert processes_of(home) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.faults)])
 def test_one_signal_ends_everything_even_in_the_middle_of_a_run(home: Path, number: signal.Signals) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -230,6 +230,7 @@ def test_one_signal_ends_everything_even_in_the_middle_of_a_run(home: Path, numb
         assert run.status is DagsterRunStatus.FAILURE
 
 
+@pytest.mark.faults
 def test_the_death_of_one_ends_the_others(home: Path) -> None:
     with up(home, free_port()) as process:
         (daemon,) = (child for child in psutil.Process(process.pid).children() if "dagster._daemon" in child.cmdline())
@@ -240,6 +241,7 @@ def test_the_death_of_one_ends_the_others(home: Path) -> None:
     assert processes_of(home) == []
 
 
+@pytest.mark.faults
 def test_nothing_of_dagster_is_left_when_it_was_killed(home: Path) -> None:
     with up(home, free_port()) as process:
         process.kill()

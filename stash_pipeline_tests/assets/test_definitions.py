@@ -344,6 +344,20 @@ def test_an_unknown_kind_is_a_failed_run_with_one_sentence(
     assert run.failure is not None and "senes" in run.failure and "scenes" in run.failure
 
 
+def test_a_server_that_lost_its_library_is_followed_when_the_run_is_told_so(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    stash = SimulatedStash(library(60))
+    with registered(dagster, graph_database, graph_home, "lost", stash) as instance:
+        assert refresh(dagster, "lost").success
+        stash.library = Library.create()
+        run = refresh(dagster, "lost")
+        assert not run.success
+        assert run.failure is not None and "accept_removals" in run.failure and "\n" not in run.failure.strip()
+        assert refresh(dagster, "lost", accept_removals=True).success
+        check_equal(graph_database, instance, stash)
+
+
 def test_some_kinds_only_can_be_read(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
     with registered(dagster, graph_database, graph_home, "some", SimulatedStash(library(12))):
         run = refresh(dagster, "some", entities=["tags", "studios"])
