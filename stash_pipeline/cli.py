@@ -73,6 +73,18 @@ def query(
 
 
 @app.command()
+def rebuild(
+    layer: Annotated[str, typer.Argument(help="entities: they and their joins, from raw.")],
+    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a layer anew from the one above it; asks no server."""
+    from stash_pipeline.commands.rebuild import rebuild as run
+
+    raise typer.Exit(run(layer, names or [], as_json))
+
+
+@app.command()
 def history(
     entity: Annotated[str, typer.Argument(help="A kind, for instance scenes.")],
     identifier: Annotated[int, typer.Argument(metavar="ID", help="The server's id of the object.")],

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from stash_pipeline.assets.mirror import mirror_assets
-from stash_pipeline.automation.jobs import maintain, refresh
+from stash_pipeline.automation.jobs import maintain, rebuild, refresh
 from stash_pipeline.automation.schedules import maintenance_schedule
 from stash_pipeline.logs import start_logging
 
@@ -12,7 +12,7 @@ def build_defs() -> dg.Definitions:
     """All assets, jobs and how they are executed."""
     return dg.Definitions(
         assets=[mirror_assets],
-        jobs=[refresh, maintain],
+        jobs=[refresh, rebuild, maintain],
         schedules=[maintenance_schedule],
         # a process per step would cost 1.8 s each
         executor=dg.in_process_executor,

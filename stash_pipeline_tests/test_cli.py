@@ -102,6 +102,13 @@ def test_one_kind_can_be_mirrored_alone(registered: CommandLine) -> None:
     assert set(outcome["entities"]) == {"tags", "studios"}
 
 
+def test_a_layer_is_rebuilt(registered: CommandLine) -> None:
+    before = registered.json("status")[0]["rows"]
+    (outcome,) = registered.json("rebuild", "entities", "home")
+    assert outcome["success"] and outcome["rows"] == sum(before.values()) > 0
+    assert registered.json("status")[0]["rows"] == before
+
+
 def test_the_key_is_nowhere_in_clear(registered: CommandLine) -> None:
     shown = registered.run("instances", "list")
     assert "encrypted" in shown.stdout and KEY not in shown.stdout
@@ -128,6 +135,7 @@ def test_the_key_is_nowhere_in_clear(registered: CommandLine) -> None:
         (("instances", "add", "other", "localhost:9999"), "not the URL of a Stash server"),
         (("instances", "add", "home", "http://localhost:9999"), "There is an instance 'home' already"),
         (("query", "films"), "There is no entity 'films'"),
+        (("rebuild", "films"), "There is no layer 'films'"),
         (("query", "scenes", "--release", "v9.9"), "v0.30"),
     ],
 )

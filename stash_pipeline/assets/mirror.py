@@ -25,7 +25,7 @@ from stash_pipeline.warehouse.connect import Connection, connect, database_sente
 from stash_pipeline.warehouse.first_load import sqlalchemy_table
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline.warehouse.statements import TABLES
-from stash_pipeline.warehouse.transform import Transformation, transform
+from stash_pipeline.warehouse.transform import Transformation, drop_layer, transform
 
 
 class MirrorConfig(dg.Config):
@@ -36,6 +36,9 @@ class MirrorConfig(dg.Config):
     accept_removals: bool = Field(
         default=False,
         description="follow the server also where many objects are gone, or ids mean other objects than before",
+    )
+    rebuild: bool = Field(
+        default=False, description="make entities and joins anew from raw, instead of following what changed"
     )
     wait_seconds: float = Field(
         default=60.0, description="how long to wait for another run that writes to the same instance"
@@ -73,6 +76,8 @@ def mirror_assets(context: dg.AssetExecutionContext, config: MirrorConfig) -> It
                         accept_removals=config.accept_removals,
                     )
                 lock.check()
+                if config.rebuild:
+                    drop_layer(connection, instance.id)
                 transformed = transform(connection, instance.id, partial(connect, database_url))
             if mirrored:
                 yield from _raw_results(connection, instance, mirrored, selected, config)

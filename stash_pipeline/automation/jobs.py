@@ -23,6 +23,15 @@ refresh = dg.define_asset_job(
 )
 
 
+rebuild = dg.define_asset_job(
+    "rebuild",
+    selection=dg.AssetSelection.groups(ENTITIES_GROUP, JOINS_GROUP),
+    config={"ops": {"mirror": {"config": {"rebuild": True}}}},
+    description="Drops one instance's entities and joins and makes them anew from raw, without asking its server. The "
+    "result is what refreshes have made; this is for a person who doubts that.",
+)
+
+
 @dg.op(
     name="remove_superseded",
     out=dg.Out(dg.Nothing),

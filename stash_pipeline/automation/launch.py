@@ -80,7 +80,8 @@ def run_job(
 ) -> RunResult:
     """Executes a job of our definitions here and now, and says how it ended.
 
-    After a Ctrl-C the run is CANCELED and KeyboardInterrupt goes on its way.
+    Without a `run_config` it has the one that it was defined with. After a Ctrl-C the run is CANCELED and
+    KeyboardInterrupt goes on its way.
     """
     name = job if isinstance(job, str) else job.name
     repository = _repository(module)
@@ -89,7 +90,7 @@ def run_job(
     end_orphaned_runs(instance)
     run = instance.create_run_for_job(
         definition,
-        run_config=_quiet(definition, run_config or {}),
+        run_config=_quiet(definition, run_config or _own_config(definition, partition_key)),
         tags={
             **definition.run_tags,
             **_partition_tags(definition, partition_key, instance),
@@ -136,6 +137,13 @@ def _partition_tags(job: JobDefinition, partition_key: str | None, instance: Dag
         except DagsterUnknownPartitionError as error:
             raise UserError(f"There is no partition {partition_key!r} of the job {job.name}.") from error
         return job.get_tags_for_partition_key(partition_key, selected_asset_keys=None)
+
+
+def _own_config(job: JobDefinition, partition_key: str | None) -> Mapping[str, Any]:
+    """What the job was defined with; of a partitioned one it is asked for by partition."""
+    if job.partitioned_config is not None and partition_key is not None:
+        return job.partitioned_config.get_run_config_for_partition_key(partition_key)
+    return job.run_config or {}
 
 
 def _quiet(job: JobDefinition, run_config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -358,6 +358,23 @@ def test_a_server_that_lost_its_library_is_followed_when_the_run_is_told_so(
         check_equal(graph_database, instance, stash)
 
 
+def test_a_rebuild_makes_entities_and_joins_anew_without_asking_the_server(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    stash = SimulatedStash(library(20))
+    with registered(dagster, graph_database, graph_home, "doubtful", stash) as instance:
+        assert refresh(dagster, "doubtful").success
+    with connect(graph_database) as connection:
+        connection.execute("UPDATE stash.scenes SET title = 'wrong' WHERE instance_id = %s", [instance.id])
+        connection.execute("DELETE FROM stash.scene_tags WHERE instance_id = %s", [instance.id])
+    run = run_job("rebuild", instance=dagster, partition_key="doubtful")
+    assert run.success, run.failure
+    found = materializations(dagster, run.run_id)
+    assert found and all(table.startswith("stash.") for table in found)
+    assert found["stash.scenes"]["inserted"] == 20
+    check_equal(graph_database, instance, stash)
+
+
 def test_some_kinds_only_can_be_read(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
     with registered(dagster, graph_database, graph_home, "some", SimulatedStash(library(12))):
         run = refresh(dagster, "some", entities=["tags", "studios"])
