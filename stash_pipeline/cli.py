@@ -33,6 +33,7 @@ def sync(
         float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for another run of the same instance.")
     ] = 60.0,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Refuse at once when another run is going on.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would change.")] = False,
     accept_removals: Annotated[
         bool, typer.Option("--accept-removals", help="Follow a server that has lost many objects, or is another one.")
     ] = False,
@@ -41,8 +42,16 @@ def sync(
     """Mirror Stash servers now; needs no running UI."""
     from stash_pipeline.commands.sync import sync as run
 
-    seconds = 0.0 if no_wait else wait
-    raise typer.Exit(run(names or [], entity or [], as_json, wait_seconds=seconds, accept_removals=accept_removals))
+    raise typer.Exit(
+        run(
+            names or [],
+            entity or [],
+            as_json,
+            wait_seconds=0.0 if no_wait else wait,
+            accept_removals=accept_removals,
+            dry_run=dry_run,
+        )
+    )
 
 
 @app.command()

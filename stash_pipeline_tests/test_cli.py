@@ -102,7 +102,15 @@ def test_one_kind_can_be_mirrored_alone(registered: CommandLine) -> None:
     assert set(outcome["entities"]) == {"tags", "studios"}
 
 
+def test_a_dry_run_says_what_would_change(registered: CommandLine) -> None:
+    assert registered.json("sync", "home")[0]["success"]
+    done = registered.run("sync", "home", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "nothing would change" in done.stdout
+
+
 def test_a_layer_is_rebuilt(registered: CommandLine) -> None:
+    assert registered.json("sync", "home")[0]["success"]
     before = registered.json("status")[0]["rows"]
     (outcome,) = registered.json("rebuild", "entities", "home")
     assert outcome["success"] and outcome["rows"] == sum(before.values()) > 0

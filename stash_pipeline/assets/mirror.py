@@ -18,12 +18,13 @@ from stash_pipeline.assets.stash import entity_specs, join_specs, stash_key
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, get_instance
 from stash_pipeline.partitions import INSTANCES
-from stash_pipeline.settings import get_settings
+from stash_pipeline.settings import Settings, get_settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.warehouse.connect import Connection, connect, database_sentence, instance_lock
 from stash_pipeline.warehouse.first_load import sqlalchemy_table
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
+from stash_pipeline.warehouse.preview import preview
 from stash_pipeline.warehouse.statements import TABLES
 from stash_pipeline.warehouse.transform import Transformation, drop_layer, transform
 
@@ -33,6 +34,9 @@ class MirrorConfig(dg.Config):
 
     entities: list[str] = Field(default=[], description="kinds to read; empty reads all of those selected")
     report_unchanged: bool = Field(default=False, description="also report the tables that did not change")
+    dry_run: bool = Field(
+        default=False, description="write nothing; observations of the raw assets say what would change"
+    )
     accept_removals: bool = Field(
         default=False,
         description="follow the server also where many objects are gone, or ids mean other objects than before",
@@ -62,6 +66,9 @@ def mirror_assets(context: dg.AssetExecutionContext, config: MirrorConfig) -> It
         wanted = _wanted(config, selected)
         with connect(database_url) as connection:
             instance = get_instance(connection, context.partition_key)
+            if config.dry_run:
+                _observe(context, settings, database_url, instance, wanted, config)
+                return
             with instance_lock(database_url, instance.id, instance.name, wait_seconds=config.wait_seconds) as lock:
                 mirrored = None
                 if wanted:
@@ -88,6 +95,38 @@ def mirror_assets(context: dg.AssetExecutionContext, config: MirrorConfig) -> It
     except psycopg.OperationalError as error:
         # restarted, or its disk is full: nothing half-written, and nothing that this program could mend
         raise dg.Failure(description=database_sentence(error), allow_retries=False) from None
+
+
+def _observe(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    database_url: str,
+    instance: Instance,
+    wanted: list[str],
+    config: MirrorConfig,
+) -> None:
+    """Says what a reading would change, and changes nothing."""
+    seen, lines = preview(settings, database_url, instance, wanted, accept_removals=config.accept_removals)
+    for name, change in seen.changes.items():
+        if not change.changed:
+            continue
+        context.log_event(
+            dg.AssetObservation(
+                raw_key(name),
+                description="dry run: nothing of this was written",
+                partition=instance.name,
+                metadata={
+                    md.FETCHED: change.fetched,
+                    md.INSERTED: change.inserted,
+                    md.UPDATED: change.updated,
+                    md.UNCHANGED: change.unchanged,
+                    md.REMOVED: change.removed,
+                    md.CHANGED_FIELDS: md.counted(change.fields),
+                    md.WOULD_CHANGE: "\n".join(lines.get(name, [])) or "everything is new",
+                    "release": seen.release,
+                },
+            )
+        )
 
 
 def _wanted(config: MirrorConfig, selected: Any) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagster import (
+    DagsterEventType,
     DagsterInstance,
     DagsterRun,
     JobDefinition,
@@ -112,6 +113,16 @@ def run_job(
         _cancel(instance, run)
         raise KeyboardInterrupt
     return RunResult(run.run_id, result.success, None if result.success else _failure(result))
+
+
+def observations(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
+    """The metadata of what a run observed, by the last part of the asset's key."""
+    found = {}
+    for record in instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_OBSERVATION).records:
+        event = record.event_log_entry.get_dagster_event()
+        observed = event.asset_observation_data.asset_observation
+        found[observed.asset_key.path[-1]] = {name: value.value for name, value in observed.metadata.items()}
+    return found
 
 
 # -- what a run is made with ---------------------------------------------------------------------------------

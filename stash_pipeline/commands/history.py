@@ -1,36 +1,8 @@
 """``stash-pipeline history``: what changed in one object, when, field by field."""
 
-from typing import Any
-
 from stash_pipeline.commands.output import console, print_json
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import get_settings
-
-_WIDTH = 100
-
-
-def shown(value: Any) -> str:
-    """A value in one line, not too long."""
-    if value is None:
-        return "nothing"
-    text = value if isinstance(value, str) else _json(value)
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
-
-
-def _json(value: Any) -> str:
-    import orjson
-
-    return orjson.dumps(value).decode()
-
-
-def described(name: str, before: Any, after: Any) -> str:
-    """One field's change; of lists, what was added and what was taken away."""
-    if isinstance(before or [], list) and isinstance(after or [], list) and not (before is None and after is None):
-        added = [value for value in after or [] if value not in (before or [])]
-        taken = [value for value in before or [] if value not in (after or [])]
-        parts = [f"{sign} {shown(values)}" for sign, values in (("added", added), ("removed", taken)) if values]
-        return f"{name}: {', '.join(parts) or 'another order'}"
-    return f"{name}: {shown(before)} → {shown(after)}"
 
 
 def history(entity: str, identifier: int, instance: str | None, as_json: bool) -> None:
@@ -42,7 +14,7 @@ def history(entity: str, identifier: int, instance: str | None, as_json: bool) -
     from stash_pipeline.instances import get_instance, list_instances
     from stash_pipeline.stash.entities import BY_NAME
     from stash_pipeline.warehouse.connect import connect
-    from stash_pipeline.warehouse.history import timeline
+    from stash_pipeline.warehouse.history import described, timeline
     from stash_pipeline.warehouse.load import has_partitions
     from stash_pipeline.warehouse.session import open_warehouse
 

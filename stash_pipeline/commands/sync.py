@@ -70,6 +70,7 @@ def run_sync(
     show: bool = True,
     wait_seconds: float = WAIT_SECONDS,
     accept_removals: bool = False,
+    dry_run: bool = False,
 ) -> list[dict[str, Any]]:
     """Runs ``refresh`` for the instances named (all enabled ones if none is), some at a time.
 
@@ -78,6 +79,7 @@ def run_sync(
         entities: kinds to read; empty reads all.
         wait_seconds: how long to wait for another run of an instance; 0 refuses at once.
         accept_removals: follow servers also where the guard would stop.
+        dry_run: write nothing, and say what would change.
 
     Returns:
         per instance: name, success, error, run id, and per entity what happened.
@@ -102,7 +104,12 @@ def run_sync(
         raise UserError("No instance is registered; add one with `stash-pipeline instances add home URL`.")
     with dagster_instance(settings.home) as dagster:
         keep_in_step(dagster, [instance.name for instance in registered])
-        config = {"entities": entities, "wait_seconds": wait_seconds, "accept_removals": accept_removals}
+        config = {
+            "entities": entities,
+            "wait_seconds": wait_seconds,
+            "accept_removals": accept_removals,
+            "dry_run": dry_run,
+        }
         with _progress_bars(show):
             return _run_all(dagster, settings, chosen, config)
 
@@ -135,8 +142,25 @@ def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any])
         "success": result.success,
         "error": result.failure,
         "run_id": result.run_id,
-        **_outcome(settings, result.run_id),
+        **(_foreseen(dagster, result.run_id) if config["dry_run"] else _outcome(settings, result.run_id)),
     }
+
+
+def _foreseen(dagster: Any, run_id: str) -> dict[str, Any]:
+    """What a dry run observed."""
+    from stash_pipeline.assets import metadata as md
+    from stash_pipeline.automation.launch import observations
+
+    entities: dict[str, Any] = {}
+    release = None
+    for entity, values in observations(dagster, run_id).items():
+        release = values["release"]
+        entities[entity] = {
+            **{key: values[key] for key in SUMMED},
+            md.CHANGED_FIELDS: values[md.CHANGED_FIELDS],
+            md.WOULD_CHANGE: values[md.WOULD_CHANGE].splitlines(),
+        }
+    return {"release": release, "entities": entities, "seconds": None}
 
 
 def _outcome(settings: Settings, run_id: str) -> dict[str, Any]:
@@ -163,19 +187,28 @@ def sync(
     *,
     wait_seconds: float = WAIT_SECONDS,
     accept_removals: bool = False,
+    dry_run: bool = False,
 ) -> int:
     """The command; returns the exit code."""
     from stash_pipeline.warehouse.session import open_warehouse
 
     with open_warehouse(get_settings()) as settings:
         outcomes = run_sync(
-            settings, names, entities, show=not as_json, wait_seconds=wait_seconds, accept_removals=accept_removals
+            settings,
+            names,
+            entities,
+            show=not as_json,
+            wait_seconds=wait_seconds,
+            accept_removals=accept_removals,
+            dry_run=dry_run,
         )
     if as_json:
         print_json(outcomes)
     else:
         for outcome in outcomes:
             print_outcome(outcome)
+            if dry_run and outcome["success"]:
+                print_foreseen(outcome)
     return 0 if all(outcome["success"] for outcome in outcomes) else 1
 
 
@@ -191,3 +224,14 @@ def print_outcome(outcome: dict[str, Any]) -> None:
         table(f"{outcome['instance']} ({outcome['release']}) {seconds}", ["entity", *SUMMED], rows, numbers=5)
     if not outcome["success"]:
         stderr.print(f"[red]{outcome['instance']}[/red]: {outcome['error']}", highlight=False)
+
+
+def print_foreseen(outcome: dict[str, Any]) -> None:
+    """What a dry run says would change, object by object."""
+    from stash_pipeline.commands.output import console
+
+    for entity, change in outcome["entities"].items():
+        for line in change["would_change"]:
+            console.print(f"{entity} {line}", highlight=False, markup=False, soft_wrap=True)
+    if not outcome["entities"]:
+        console.print(f"{outcome['instance']}: nothing would change.", highlight=False)

@@ -12,6 +12,9 @@ from stash_pipeline.warehouse.tables import partition
 
 Json = dict[str, Any]
 
+_WIDTH = 100
+"""Characters of a value that are shown."""
+
 
 def keep(
     connection: Connection, instance_id: int, entity: str, ids: list[int], *, revision: int, run_id: int, removed: bool
@@ -86,3 +89,25 @@ def timeline(connection: Connection, instance_id: int, entity: str, identifier: 
         }
     )
     return events
+
+
+def _shown(value: Any) -> str:
+    """A value in one line, not too long."""
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else _json(value)
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def described(name: str, before: Any, after: Any) -> str:
+    """One field's change; of lists, what was added and what was taken away."""
+    if isinstance(before or [], list) and isinstance(after or [], list) and not (before is None and after is None):
+        added = [value for value in after or [] if value not in (before or [])]
+        taken = [value for value in before or [] if value not in (after or [])]
+        parts = [f"{sign} {_shown(values)}" for sign, values in (("added", added), ("removed", taken)) if values]
+        return f"{name}: {', '.join(parts) or 'another order'}"
+    return f"{name}: {_shown(before)} → {_shown(after)}"

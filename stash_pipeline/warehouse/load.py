@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stash_pipeline.instances import note_server
+from stash_pipeline.stash.client import ServerInfo
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.paging import KnownPage
@@ -115,12 +117,20 @@ class RawLoader:
         self.lane = lane
         self.guard = guard or Guard(connection, instance_id, "the instance")
         self.changes: dict[str, EntityChange] = {entity.name: EntityChange() for entity in ENTITIES}
-        ensure_partitions(connection, instance_id)
         # of these kinds, everything there is comes from this run, each object once
-        self._all_new = {entity.name: self._is_empty(entity.name) for entity in ENTITIES}
+        self._all_new = {entity.name: True for entity in ENTITIES}
+
+    def begin(self, info: ServerInfo) -> None:
+        """To be called before the first page: the server has answered, and may be followed."""
+        self._prepare(info)
         for entity in ENTITIES:
-            connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS seen_{entity.name} (id bigint)")
-            connection.execute(f"TRUNCATE seen_{entity.name}")
+            self._all_new[entity.name] = self._is_empty(entity.name)
+            self.connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS seen_{entity.name} (id bigint)")
+            self.connection.execute(f"TRUNCATE seen_{entity.name}")
+
+    def _prepare(self, info: ServerInfo) -> None:
+        note_server(self.connection, self.instance_id, info.version, info.database_schema)
+        ensure_partitions(self.connection, self.instance_id)
 
     def _is_empty(self, entity: str) -> bool:
         row = self.connection.execute(f"SELECT FROM {self._leaf(entity)} LIMIT 1").fetchone()
@@ -135,7 +145,7 @@ class RawLoader:
             share_partitions(self.connection)
             by_entity: dict[str, dict[int, Document]] = {}
             known: dict[str, list[KnownPage]] = {}
-            note_pages(self.connection, self.instance_id, self.run_id, self.lane, pages)
+            self._note(pages)
             for page in pages:
                 self._count_page(page)
                 if page.known:
@@ -151,6 +161,9 @@ class RawLoader:
                 self._pass_known(entity, ranges)
             for entity, found in by_entity.items():
                 self._load_documents(entity, found)
+
+    def _note(self, pages: Sequence[Page]) -> None:
+        note_pages(self.connection, self.instance_id, self.run_id, self.lane, pages)
 
     def _count_page(self, page: Page) -> None:
         change = self.changes[page.entity]
@@ -205,6 +218,10 @@ class RawLoader:
             return
         if changed:
             self.guard.created(entity, changed)
+        self._write(entity, new, changed)
+
+    def _write(self, entity: str, new: list[Document], changed: list[Document]) -> None:
+        change = self.changes[entity]
         revision = self._next_revision()
         if new:
             self._copy(self._leaf(entity), new, revision)
@@ -265,21 +282,27 @@ class RawLoader:
             gone = [] if self._all_new[entity] else self._unseen(entity)
             if gone:
                 self.guard.gone(entity, len(gone))
-                revision = self._next_revision()
-                self._keep(entity, gone, revision, removed=True)
-                self.connection.execute(
-                    f"UPDATE {self._leaf(entity)} SET deleted_at = now(), revision = %s, run_id = %s\n"
-                    "WHERE instance_id = %s AND id = ANY(%s)",
-                    [revision, self.run_id, self.instance_id, gone],
-                )
+                self._tombstone(entity, gone)
             change = self.changes[entity]
             change.removed += len(gone)
             change.complete = True
-            self._count_rows(entity)
-            if change.inserted > _WORTH_ANALYZING:
-                # not the documents: nobody searches in them, and they are most of the work
-                self.connection.execute(f"ANALYZE {self._leaf(entity)} (instance_id, id, revision, deleted_at)")
-            note_reading(self.connection, self.instance_id, self.run_id, entity, form)
+            self._conclude(entity, form)
+
+    def _tombstone(self, entity: str, gone: list[int]) -> None:
+        revision = self._next_revision()
+        self._keep(entity, gone, revision, removed=True)
+        self.connection.execute(
+            f"UPDATE {self._leaf(entity)} SET deleted_at = now(), revision = %s, run_id = %s\n"
+            "WHERE instance_id = %s AND id = ANY(%s)",
+            [revision, self.run_id, self.instance_id, gone],
+        )
+
+    def _conclude(self, entity: str, form: bytes) -> None:
+        self._count_rows(entity)
+        if self.changes[entity].inserted > _WORTH_ANALYZING:
+            # not the documents: nobody searches in them, and they are most of the work
+            self.connection.execute(f"ANALYZE {self._leaf(entity)} (instance_id, id, revision, deleted_at)")
+        note_reading(self.connection, self.instance_id, self.run_id, entity, form)
 
     def _unseen(self, entity: str) -> list[int]:
         self.connection.execute(f"ANALYZE seen_{entity}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from stash_pipeline import progress
-from stash_pipeline.instances import Instance, note_server
+from stash_pipeline.instances import Instance
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.counting import count_objects
@@ -97,7 +97,8 @@ def mirror(
             connection.execute("SET synchronous_commit = off")
             with client or instance.client(settings) as open_client, _patient_garbage_collection():
                 guard = Guard(connection, instance.id, instance.name, accept=accept_removals)
-                _read(settings, connection, instance, entities, open_client, result, check or _trust, guard)
+                loader = RawLoader(connection, instance.id, run_id, guard)
+                read_into(loader, settings, instance, entities, open_client, result, check or _trust)
             error = None
         except Exception as problem:
             error = str(problem) or type(problem).__name__
@@ -131,16 +132,21 @@ def _note_end(connection: Connection, result: Mirrored, error: str | None) -> No
             raise
 
 
-def _read(
+def read_into(
+    loader: RawLoader,
     settings: Settings,
-    connection: Connection,
     instance: Instance,
     entities: list[str],
     client: StashClient,
     result: Mirrored,
-    check: Callable[[], None],
-    guard: Guard,
+    check: Callable[[], None] = _trust,
 ) -> None:
+    """Reads the kinds named, completely, and passes on what comes to the loader; fills in ``result``.
+
+    Raises:
+        StashError: what the server or the network did. UserError: where the guard stops.
+    """
+    guard = loader.guard
     info = client.server_info()
     result.release = info.version
     guard.schema(info.database_schema)
@@ -150,8 +156,7 @@ def _read(
     forms = {name: form(plan, info.version, client.prefix) for name, plan in plans.items()}
     if any(guard.live.get(name) for name in entities):
         guard.counts(count_objects(client, [plans[name] for name in entities]))
-    note_server(connection, instance.id, info.version, info.database_schema)
-    loader = RawLoader(connection, instance.id, result.run_id, guard)
+    loader.begin(info)
     result.changes = loader.changes
     readable = [name for name in entities if plans[name].query or plans[name].entity.embedded_in]
     if not readable:
@@ -177,7 +182,7 @@ def _read(
             readable,
             page_size=settings.page_size,
             in_flight=settings.requests_in_flight,
-            known=known_pages(connection, instance.id, forms),
+            known=known_pages(loader.connection, instance.id, forms),
         ):
             if isinstance(event, Page):
                 for entity in event.documents or [event.entity]:

@@ -375,6 +375,24 @@ def test_a_rebuild_makes_entities_and_joins_anew_without_asking_the_server(
     check_equal(graph_database, instance, stash)
 
 
+def test_a_dry_run_observes_and_materializes_nothing(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    stash = SimulatedStash(library(12))
+    with registered(dagster, graph_database, graph_home, "tried", stash):
+        assert refresh(dagster, "tried").success
+        stash.library.execute("UPDATE scenes SET title = 'changed' WHERE id = 3")
+        run = refresh(dagster, "tried", dry_run=True)
+    assert run.success, run.failure
+    assert materializations(dagster, run.run_id) == {}
+    records = dagster.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION).records
+    (observed,) = [
+        record.event_log_entry.get_dagster_event().asset_observation_data.asset_observation for record in records
+    ]
+    assert observed.asset_key == dg.AssetKey(["raw", "scenes"]) and observed.partition == "tried"
+    assert "→ changed" in str(observed.metadata["would_change"].value)
+
+
 def test_some_kinds_only_can_be_read(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
     with registered(dagster, graph_database, graph_home, "some", SimulatedStash(library(12))):
         run = refresh(dagster, "some", entities=["tags", "studios"])

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from stash_pipeline import cli
-from stash_pipeline.commands.history import described
 from stash_pipeline.settings import use_settings
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.history import differences, timeline
+from stash_pipeline.warehouse.history import described, differences, timeline
 from stash_pipeline.warehouse.removal import remove_instance
 from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, partitions
 

@@ -10,7 +10,7 @@ import pytest
 from stash_pipeline.instances import Instance
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline.stash.client import Answer
+from stash_pipeline.stash.client import Answer, ServerInfo
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.paging import RawPage
 from stash_pipeline.stash.planning import plan_library
@@ -77,6 +77,7 @@ def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False
     with connect(warehouse) as connection:
         run_id = load.start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
         loader = load.RawLoader(connection, instance.id, run_id)
+        loader.begin(ServerInfo(release, None, None))
         for plan in plans.values():
             if plan.query:
                 objects = recorded_objects(release, plan.query, plan.result)

@@ -1,0 +1,107 @@
+"""What a reading would do to ``raw``, without doing it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import orjson
+
+from stash_pipeline.instances import Instance
+from stash_pipeline.settings import Settings
+from stash_pipeline.stash.client import ServerInfo, StashClient
+from stash_pipeline.stash.counting import count_objects
+from stash_pipeline.stash.documents import Document
+from stash_pipeline.stash.planning import plan_library
+from stash_pipeline.stash.reading import Page
+from stash_pipeline.warehouse import history
+from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.guard import Guard
+from stash_pipeline.warehouse.load import EntityChange, RawLoader, has_partitions
+from stash_pipeline.warehouse.mirror import Mirrored, read_into
+from stash_pipeline.warehouse.tables import partition
+
+OBJECTS_TOLD = 100
+"""Per kind; all are counted."""
+
+
+class PreviewLoader(RawLoader):
+    """Compares like the loader, and notes what that would write.
+
+    Attributes:
+        lines: per kind, one text per object and field that would change.
+    """
+
+    def __init__(self, connection: Connection, instance_id: int, guard: Guard) -> None:
+        self.lines: dict[str, list[str]] = defaultdict(list)
+        super().__init__(connection, instance_id, 0, guard)
+
+    def _prepare(self, info: ServerInfo) -> None:
+        pass
+
+    def _note(self, pages: Sequence[Page]) -> None:
+        pass
+
+    def _tell(self, entity: str, line: str) -> None:
+        if len(self.lines[entity]) < OBJECTS_TOLD:
+            self.lines[entity].append(line)
+
+    def _write(self, entity: str, new: list[Document], changed: list[Document]) -> None:
+        for document in new:
+            self._tell(entity, f"{document.id}: inserted")
+        before = {
+            identifier: orjson.loads(text)
+            for identifier, text in self.connection.execute(
+                f"SELECT id, document::text FROM {partition('raw.' + entity, self.instance_id)}\n"
+                "WHERE instance_id = %s AND id = ANY(%s)",
+                [self.instance_id, [document.id for document in changed]],
+            )
+        }
+        for document in changed:
+            fields = history.differences(before[document.id], orjson.loads(document.json))
+            self.changes[entity].fields.update(name for name, _, _ in fields)
+            for field in fields:
+                self._tell(entity, f"{document.id}: {history.described(*field)}")
+            if not fields:
+                self._tell(entity, f"{document.id}: returned")
+
+    def _tombstone(self, entity: str, gone: list[int]) -> None:
+        for identifier in gone:
+            self._tell(entity, f"{identifier}: removed")
+
+    def _conclude(self, entity: str, form: bytes) -> None:
+        pass
+
+
+def preview(
+    settings: Settings,
+    database_url: str,
+    instance: Instance,
+    entities: list[str],
+    *,
+    client: StashClient | None = None,
+    accept_removals: bool = False,
+) -> tuple[Mirrored, dict[str, list[str]]]:
+    """Reads the kinds named and compares; writes nothing.
+
+    Returns:
+        what :func:`stash_pipeline.warehouse.mirror.mirror` would return, and per kind a line per change. Of an
+        instance that was never read, only what the server counts: everything would be inserted.
+
+    Raises:
+        StashError: what the server or the network did. UserError: where a reading would stop.
+    """
+    result = Mirrored(0)
+    with connect(database_url) as connection, client or instance.client(settings) as open_client:
+        guard = Guard(connection, instance.id, instance.name, accept=accept_removals)
+        if not has_partitions(connection, instance.id):
+            return _first(open_client, entities, result), {}
+        loader = PreviewLoader(connection, instance.id, guard)
+        read_into(loader, settings, instance, entities, open_client, result)
+    return result, dict(loader.lines)
+
+
+def _first(client: StashClient, entities: list[str], result: Mirrored) -> Mirrored:
+    result.release = client.server_info().version
+    plans = plan_library(client.introspect())
+    for name, count in count_objects(client, [plans[name] for name in entities]).items():
+        result.changes[name] = EntityChange(expected=count, inserted=count, first=True)
+    return result

@@ -1,0 +1,84 @@
+"""A dry run says what a reading would do, and does nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.warehouse.guard import SuspiciousServer
+from stash_pipeline.warehouse.mirror import Mirrored
+from stash_pipeline.warehouse.preview import preview
+from stash_pipeline_tests.mirror.events import EVENTS, statements
+from stash_pipeline_tests.mirror.working import URL, Mirror, SimulatorTransport, generated, new_mirror, row_versions
+
+
+def foreseen(server: Mirror, *, accept: bool = False) -> tuple[Mirrored, dict[str, list[str]]]:
+    """What a dry run says; it writes nothing, not even a note of itself."""
+    client = StashClient(URL, transport=SimulatorTransport(server.stash))
+    everything = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {} AS t"
+    ledgers = ["ops.instances", "ops.sync_runs", "ops.readings", "ops.row_counts", "raw.pages", "raw.history"]
+    before = (
+        row_versions(server.database_url, server.instance.id),
+        [server.scalar(everything.format(t)) for t in ledgers],
+    )
+    said = preview(
+        server.settings, server.database_url, server.instance, list(BY_NAME), client=client, accept_removals=accept
+    )
+    after = (
+        row_versions(server.database_url, server.instance.id),
+        [server.scalar(everything.format(t)) for t in ledgers],
+    )
+    assert after == before
+    return said
+
+
+@pytest.mark.parametrize("release", ["v0.20.2", "v0.27", "v0.30.1"])
+def test_a_dry_run_foresees_just_what_a_reading_then_does(warehouse: str, home: Path, release: str) -> None:
+    server = new_mirror(warehouse, home, generated(40), release)
+    server.refresh()
+    seen, lines = foreseen(server)
+    assert not lines and not any(change.changed for change in seen.changes.values())
+    for number, event in enumerate(EVENTS):
+        server.sql(*statements(event, number))
+    seen, lines = foreseen(server, accept=True)
+    done = server.read(accept_removals=True)
+    for kind, change in done.changes.items():
+        wanted = (change.inserted, change.updated, change.removed, change.unchanged, change.fields)
+        found = seen.changes[kind]
+        assert (found.inserted, found.updated, found.removed, found.unchanged, found.fields) == wanted, kind
+        assert bool(lines.get(kind)) == change.changed, kind
+    assert any(change.updated for change in done.changes.values())
+
+
+def test_changes_are_told_object_by_object(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(20))
+    server.refresh()
+    title = server.scalar("SELECT title FROM stash.scenes WHERE instance_id = %s AND id = 3", [server.instance.id])
+    server.sql(
+        "UPDATE scenes SET title = 'Another' WHERE id = 3",
+        "DELETE FROM scene_markers WHERE id = (SELECT max(id) FROM scene_markers)",
+        "INSERT INTO tags (id, name, created_at, updated_at)"
+        " SELECT 9999, 'new', created_at, updated_at FROM tags LIMIT 1",
+    )
+    _, lines = foreseen(server)
+    assert lines["scenes"] == [f"3: title: {title} → Another"]
+    assert [line.split(": ")[1] for line in lines["scene_markers"]] == ["removed"]
+    assert lines["tags"] == ["9999: inserted"]
+
+
+def test_of_an_instance_that_was_never_read_everything_would_be_inserted(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(20))
+    seen, lines = foreseen(server)
+    assert seen.changes["scenes"].inserted == 20 and not lines
+    assert seen.release == "v0.30.1"
+
+
+def test_a_dry_run_stops_where_a_reading_would(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(60))
+    server.refresh()
+    server.stash.library = generated(60, seed=2)
+    with pytest.raises(SuspiciousServer):
+        foreseen(server)
+    seen, _ = foreseen(server, accept=True)
+    assert seen.changes["scenes"].updated == 60
