@@ -1,0 +1,19 @@
+"""The benchmarks run: of a small library, and without a look at the clock."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+def test_loading_a_prerendered_library_writes_all_of_it_once() -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "load.py"), "120"], capture_output=True, text=True, timeout=120, check=True
+    )
+    figures = json.loads(done.stdout.splitlines()[-1])
+    # 120 scenes, 126 files, 100 folders, 40 markers, 12 performers, 10 tags, 1 studio, the configuration
+    assert figures["first"]["documents written"] == 120 + 126 + 100 + 40 + 12 + 10 + 1 + 1
+    assert figures["nothing changed"]["documents written"] == figures["nothing changed"]["rows written"] == 0
+    assert 0 < figures["100 scenes changed"]["documents written"] <= 120
