@@ -182,7 +182,7 @@ def read_into(
             readable,
             page_size=settings.page_size,
             in_flight=settings.requests_in_flight,
-            known=known_pages(loader.connection, instance.id, forms),
+            known=known_pages(loader.connection, instance.id, {name: forms[name] for name in readable}),
         ):
             if isinstance(event, Page):
                 for entity in event.documents or [event.entity]:
