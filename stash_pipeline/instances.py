@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from stash_pipeline import secrets
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings
@@ -265,6 +267,15 @@ def edit_instance(
             [*changes.values(), instance.id],
         )
     return get_instance(connection, name)
+
+
+def note_probe(connection: Connection, instance_id: int, document: str, answer: dict[str, Any]) -> None:
+    """Notes what tells in one request whether anything changed, and what it said before the refresh."""
+    connection.execute(
+        "UPDATE ops.instances SET probe = %(d)s, probed = %(a)s\n"
+        "WHERE id = %(i)s AND (probe, probed) IS DISTINCT FROM (%(d)s, %(a)s)",
+        {"d": document, "a": Jsonb(answer), "i": instance_id},
+    )
 
 
 def note_server(connection: Connection, instance_id: int, release: str, database_schema: int | None) -> None:

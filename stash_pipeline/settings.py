@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     connect_timeout_seconds: Annotated[float, Field(gt=0)] = 5
     instances_in_parallel: Annotated[int, Field(ge=1, le=64)] = 2
     """Stash servers that are read at the same time by one command."""
+    overlap_hours: Annotated[float, Field(ge=0, le=26)] = 2
+    """How far before its last reading a refresh of changes asks for timestamps: a server writes some of them late."""
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     keep_runs_days: Annotated[int, Field(ge=1)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""

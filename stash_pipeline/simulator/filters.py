@@ -137,6 +137,11 @@ _SCENE: dict[str, Criterion] = {
         "scene_urls",
     ),
     "director": text("scenes.director"),
+    "captions": text_among(
+        "scenes.id",
+        "SELECT f.scene_id AS owner, c.language_code AS value FROM scenes_files f"
+        " JOIN video_captions c ON c.file_id = f.file_id",
+    ),
     "last_played_at": timestamp("(SELECT MAX(view_date) FROM scenes_view_dates WHERE scene_id = scenes.id)"),
     "o_counter": _count("scenes_o_dates", "scene_id", "scenes.id"),
     "play_count": _count("scenes_view_dates", "scene_id", "scenes.id"),

@@ -9,6 +9,8 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timezone
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -169,6 +171,7 @@ class Frontdoor:
     def _json(self, request: Request, body: Any, status: int, plain: bool) -> Response:
         content = encode(body)
         headers = {
+            "Date": http_date(self.stash.clock()),
             "Content-Type": _JSON if plain else _GRAPHQL_JSON,
             "Cache-Control": "no-store",
             "Access-Control-Allow-Origin": "*",
@@ -211,6 +214,12 @@ def _from_body(body: bytes) -> Operation | str:
     if variables is not None and not isinstance(variables, dict):
         return "json request body could not be decoded: variables must be an object"
     return given["query"], variables, given.get("operationName") or None
+
+
+def http_date(moment: datetime) -> str:
+    """A moment as the header Date has it: GMT, whole seconds."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return format_datetime(aware.astimezone(timezone.utc), usegmt=True)
 
 
 def build_app(stash: "SimulatedStash") -> Starlette:

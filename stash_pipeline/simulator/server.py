@@ -103,7 +103,13 @@ class SimulatedStash:
 
     def _uvicorn(self) -> uvicorn.Server:
         config = uvicorn.Config(
-            self.app, log_level="error", access_log=False, lifespan="off", server_header=False, ws="none"
+            self.app,
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+            ws="none",
         )
         return uvicorn.Server(config)
 

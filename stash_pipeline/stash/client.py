@@ -10,9 +10,12 @@ import logging
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -143,6 +146,9 @@ class StashClient:
         attempts: how often a request is tried before it is given up.
         ca_file: PEM file of the authority that signed the server's certificate; it alone is trusted then.
         transport: for tests.
+
+    Attributes:
+        requests, bytes: what was sent and what came back (decompressed) so far.
     """
 
     def __init__(
@@ -164,6 +170,10 @@ class StashClient:
             # the library's own error would print it
             raise StashError("The API key holds spaces or characters that no API key has; copy it from Stash again.")
         self._api_key = api_key
+        self.requests = 0
+        self.bytes = 0
+        self._clock: tuple[str, float] | None = None
+        self._lock = threading.Lock()
         # without this Accept, releases from v0.29 on send another content type and do not compress it
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if api_key:
@@ -244,6 +254,10 @@ class StashClient:
             raise StashBadAnswer(f"{self.url} sent an answer that cannot be decoded ({error}).") from None
         seconds = time.perf_counter() - started
         body = response.content
+        with self._lock:
+            self.requests += 1
+            self.bytes += len(body)
+            self._clock = response.headers.get("date", ""), time.monotonic()
         status = response.status_code
         if status in (401, 403):
             raise StashHTTPError(
@@ -279,6 +293,19 @@ class StashClient:
         if not isinstance(data, dict):
             raise StashBadAnswer(f"{self.url} answered {name} without data.")
         return Answer(data, len(body), seconds, digest)
+
+    def now(self) -> datetime:
+        """The server's clock, as its last answer told it; ours where it told none. In whole seconds, never too late."""
+        if self._clock is not None:
+            told, at = self._clock
+            try:
+                moment = parsedate_to_datetime(told)
+            except (TypeError, ValueError):
+                pass
+            else:
+                aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+                return aware + timedelta(seconds=int(time.monotonic() - at))
+        return datetime.now(timezone.utc).replace(microsecond=0)
 
     def introspect(self) -> ServerSchema:
         """The server's schema, by its own introspection."""

@@ -5,6 +5,9 @@
   failing batch is split down to the ids that are really gone.
 * offset: releases that can do neither; pages by number, repeated until a listing afterwards agrees.
 * whole: the query has no paging.
+* objects: ids that the caller names, by ``ids`` or, where the server lacks that, by ranges of a keyset.
+
+A criterion narrows any of them to what it finds.
 
 A page that fails is read again, then cut down to the object that cannot be read, which is kept in ``unreadable``.
 
@@ -27,6 +30,9 @@ from stash_pipeline.stash.planning import Plan
 
 LISTING_SIZE = 5000
 """Ids per listing request: FindMany in the server grows with the square of the page."""
+
+_GAP = 8
+"""Ids that were not asked for and are read with their neighbours all the same; a request more would cost as much."""
 
 _PASSES = 5
 _RETRIES = 3
@@ -83,6 +89,7 @@ class Walk:
     Attributes:
         shard_pages: about how many pages are read one after the other; such shards are read side by side.
         known: pages that need not be decoded, by the hash of the answer.
+        criterion: of the kind's own filter. ids: the objects to read, sorted; without it all that there are.
         expected: the server's own count at the start, for progress.
         vanished: ids that a listing had and the server then denied.
         unreadable: ids of objects that are there and that the server cannot send, each with the server's message.
@@ -93,6 +100,8 @@ class Walk:
     page_size: int
     shard_pages: int = 8
     known: Mapping[bytes, KnownPage] = field(default_factory=dict)
+    criterion: Mapping[str, Any] = field(default_factory=dict)
+    ids: tuple[int, ...] | None = None
     expected: int | None = None
     vanished: set[int] = field(default_factory=set)
     unreadable: dict[int, str] = field(default_factory=dict)
@@ -104,6 +113,8 @@ class Walk:
 
     def tasks(self) -> list[Task]:
         """Where the walk begins."""
+        if self.ids is not None:
+            return self._objects_tasks(list(self.ids))
         if self.plan.entity.whole:
             return [self._whole]
         if self.plan.id_filter:
@@ -121,6 +132,9 @@ class Walk:
         """
         if len(self.unreadable) > 1 and not self._any_read and self._last_error:
             raise self._last_error
+        if self.ids is not None:
+            # each of them was asked for by itself, and denied
+            return
         if self.vanished:
             still_there = self.vanished & self._list_ids()
             if still_there:
@@ -143,7 +157,7 @@ class Walk:
             )
 
     def _count_objects(self, criterion: dict[str, Any]) -> int:
-        variables = {"filter": {"per_page": 0}, "entity_filter": criterion}
+        variables = {"filter": {"per_page": 0}, "entity_filter": {**self.criterion, **criterion}}
         page = self._page(self.plan.listing_document(filtered=True), variables)
         return int(page.answer.data[self.plan.query]["count"])
 
@@ -191,7 +205,8 @@ class Walk:
 
     def _keyset_start(self) -> Iterator[RawPage | Task]:
         listing = self._page(
-            self.plan.listing_document(), {"filter": {"per_page": 1, "sort": "id", "direction": "DESC"}}
+            self.plan.listing_document(filtered=bool(self.criterion)),
+            self._found({"filter": {"per_page": 1, "sort": "id", "direction": "DESC"}}),
         )
         self.expected = int(listing.answer.data[self.plan.query]["count"])
         newest = int(listing.objects[0]["id"]) if listing.objects else 0
@@ -246,8 +261,12 @@ class Walk:
     def _by_id(self, criterion: dict[str, Any]) -> dict[str, Any]:
         return {
             "filter": {"per_page": self.page_size, "sort": "id", "direction": "ASC"},
-            "entity_filter": {"id": criterion},
+            "entity_filter": {**self.criterion, "id": criterion},
         }
+
+    def _found(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """The variables, narrowed by the criterion."""
+        return {**variables, "entity_filter": dict(self.criterion)} if self.criterion else variables
 
     def _note(self, objects: int, newest: int) -> None:
         with self._lock:
@@ -300,8 +319,8 @@ class Walk:
         number = 1
         while True:
             page = self._page(
-                self.plan.listing_document(),
-                {"filter": {"per_page": LISTING_SIZE, "page": number, "sort": "id", "direction": "ASC"}},
+                self.plan.listing_document(filtered=bool(self.criterion)),
+                self._found({"filter": {"per_page": LISTING_SIZE, "page": number, "sort": "id", "direction": "ASC"}}),
             )
             ids.update(int(entry["id"]) for entry in page.objects)
             count = int(page.answer.data[self.plan.query]["count"])
@@ -347,6 +366,27 @@ class Walk:
             yield from self._read_ids(ids[:middle])
             yield from self._read_ids(ids[middle:])
 
+    # --- objects ----------------------------------------------------------------------------------------
+
+    def _objects_tasks(self, ids: list[int]) -> list[Task]:
+        if self.plan.ids_argument:
+            return [self._by_ids(ids[start : start + self.page_size]) for start in range(0, len(ids), self.page_size)]
+        return [self._neighbours(group) for group in _neighbourhoods(ids, self.page_size)]
+
+    def _neighbours(self, ids: list[int]) -> Task:
+        """Reads what lies between the first and the last of some ids that are close to each other."""
+
+        def run() -> Iterator[RawPage | Task]:
+            there: set[int] = set()
+            for page in self._read_range(ids):
+                assert isinstance(page, RawPage)
+                there.update(int(entry["id"]) for entry in page.objects)
+                yield page
+            with self._lock:
+                self.vanished.update(set(ids) - there - self.unreadable.keys())
+
+        return run
+
     # --- offset -----------------------------------------------------------------------------------------
 
     def _offset_pass(self) -> Iterator[RawPage | Task]:
@@ -377,7 +417,7 @@ class Walk:
 
     def _offset_page(self, size: int, number: int) -> Iterator[RawPage | int]:
         """A page, or the parts of it that can be read, and the ids of what cannot."""
-        variables = {"filter": {"per_page": size, "page": number, "sort": "id", "direction": "ASC"}}
+        variables = self._found({"filter": {"per_page": size, "page": number, "sort": "id", "direction": "ASC"}})
         try:
             yield self._page(self.plan.page_document(), variables)
             return
@@ -385,7 +425,8 @@ class Walk:
             if not _may_be_one_object(error):
                 raise
             if size == 1:
-                for entry in self._page(self.plan.listing_document(), variables).objects:
+                listing = self.plan.listing_document(filtered=bool(self.criterion))
+                for entry in self._page(listing, variables).objects:
                     identifier = int(entry["id"])
                     self._cannot_read(identifier, error)
                     yield identifier
@@ -394,6 +435,18 @@ class Walk:
         parts = next(n for n in range(2, size + 1) if size % n == 0)
         for part in range(parts):
             yield from self._offset_page(size // parts, (number - 1) * parts + part + 1)
+
+
+def _neighbourhoods(ids: list[int], width: int) -> list[list[int]]:
+    """Sorted ids in groups that span no more than ``width`` ids, without wide gaps."""
+    groups: list[list[int]] = []
+    for identifier in ids:
+        last = groups[-1] if groups else None
+        if last and identifier - last[0] < width and identifier - last[-1] <= _GAP:
+            last.append(identifier)
+        else:
+            groups.append([identifier])
+    return groups
 
 
 def _are_of(page: RawPage, ids: list[int]) -> bool:

@@ -4,7 +4,8 @@ A field is asked for under the newest spelling that the server has. What is want
 plan, and so is what the server has and no specification knows.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES
 from stash_pipeline.stash.fields import Entity, Field, Source
@@ -32,6 +33,8 @@ class Plan:
         filter_argument: name of the kind's own filter argument, and its type, if there is one.
         id_filter: the kind's filter knows ``id`` (keyset paging is possible).
         ids_argument: the query takes ``ids: [ID!]``.
+        filters: what the kind's own filter knows.
+        carried: what is selected of files, where they have no query of their own.
         lacking: fields of the specification that the server does not have.
         unknown: fields of the server that no specification knows.
     """
@@ -48,12 +51,37 @@ class Plan:
     fields: list[PlannedField] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    carries_files: bool = False
+    filters: frozenset[str] = frozenset()
+    carried: Tree = field(default_factory=dict)
+
+    @property
+    def carries_files(self) -> bool:
+        """Files are read where they are embedded in objects of this kind."""
+        return bool(self.carried)
+
+    @property
+    def by_id(self) -> bool:
+        """Single objects can be asked for."""
+        return self.ids_argument or self.id_filter
 
     @property
     def pages_are_ranges(self) -> bool:
         """A page holds all objects of its kind between its first and its last id, and nothing of other kinds."""
         return (self.id_filter or self.ids_argument) and not self.entity.whole and not self.carries_files
+
+    def cut_to(self, names: Collection[str], *, carry: bool) -> "Plan":
+        """The same plan with these fields of the document only.
+
+        Args:
+            carry: files that are embedded are still read.
+        """
+        fields = [planned for planned in self.fields if planned.field.name in names]
+        tree: Tree = {"id": {}}
+        for planned in fields:
+            for part in planned.trees:
+                merge(tree, part or {})
+        carried = self.carried if carry else {}
+        return replace(self, fields=fields, tree=merge(tree, carried), carried=carried, lacking=[], unknown=[])
 
     def page_document(self) -> str:
         """The query for a page, by ``$filter`` and, where it exists, the kind's own ``$entity_filter``."""
@@ -92,7 +120,8 @@ def plan_entity(entity: Entity, schema: ServerSchema, *, embedded_files: bool) -
         embedded_files: files have no query of their own, so that scenes, images and galleries carry them.
     """
     query = result = type_name = filter_argument = filter_type = ""
-    id_filter = ids_argument = False
+    ids_argument = False
+    filters: frozenset[str] = frozenset()
     for number, (name, result_field) in enumerate(entity.queries):
         info = schema.query(name)
         if info is None:
@@ -103,12 +132,13 @@ def plan_entity(entity: Entity, schema: ServerSchema, *, embedded_files: bool) -
             candidate = entity.filter_arguments[number]
             if candidate in info.arguments:
                 filter_argument, filter_type = candidate, info.arguments[candidate]
-                id_filter = schema.input_has(filter_type.rstrip("!"), "id")
+                filters = schema.inputs(filter_type.rstrip("!"))
         ids_argument = info.arguments.get("ids") == "[ID!]"
         break
     else:
         type_name = next((t for t in entity.types if t in schema.types), entity.types[0])
-    plan = Plan(entity, type_name, query, result, filter_argument, filter_type, id_filter, ids_argument)
+    plan = Plan(entity, type_name, query, result, filter_argument, filter_type, "id" in filters, ids_argument)
+    plan.filters = filters
     if not query and not entity.embedded_in:
         plan.lacking.append(entity.name)
         return plan
@@ -168,8 +198,8 @@ def _carry_files(plan: Plan, schema: ServerSchema) -> None:
         trees = [parse(selection) for selection in source.selections]
         if next(iter(trees[0])) in schema.fields(plan.type_name):
             for tree in trees:
-                merge(plan.tree, cut(tree, schema, plan.type_name, plan.entity.name, plan.lacking))
-            plan.carries_files = True
+                merge(plan.carried, cut(tree, schema, plan.type_name, plan.entity.name, plan.lacking))
+            merge(plan.tree, plan.carried)
             return
 
 

@@ -1,4 +1,4 @@
-"""Reads whole kinds from one server, a few requests in flight, while the caller works on what has arrived.
+"""Reads kinds, or parts of them, from one server, a few requests in flight, while the caller works on what has arrived.
 
 Threads wait for the server and decode, so that a request is always under way; one thread makes documents of what
 they got; the caller iterates. Which request comes next is said in ``paging.py``, what a document is in
@@ -8,7 +8,7 @@ they got; the caller iterates. Which request comes next is said in ``paging.py``
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,7 @@ from stash_pipeline.stash.entities import EMBEDDED_FILE_TYPES
 from stash_pipeline.stash.errors import StashBadAnswer
 from stash_pipeline.stash.paging import KnownPage, RawPage, Task, Walk
 from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.wanted import Purpose, Wanted
 
 
 @dataclass
@@ -32,6 +33,8 @@ class Page:
     Attributes:
         known: the answer is one that an earlier reading had; there are no documents then.
         range: first and last id, where the page holds all objects of its kind between them.
+        purpose: of listings and hints, the documents of ``entity`` have only ``fields``; what is embedded is whole.
+        holds: the answer is of those objects that have a value of this field.
     """
 
     entity: str
@@ -43,6 +46,9 @@ class Page:
     objects: int
     known: KnownPage | None = None
     range: tuple[int, int] | None = None
+    purpose: Purpose = "documents"
+    fields: tuple[str, ...] = ()
+    holds: str = ""
 
     @property
     def unreadable(self) -> int:
@@ -62,9 +68,11 @@ class Expected:
 
 @dataclass(frozen=True)
 class Complete:
-    """Everything of these kinds was read, and the reading agrees with the server's count."""
+    """Everything that was wanted of a kind was read, and the reading agrees with the server's count."""
 
     entity: str
+    purpose: Purpose = "documents"
+    holds: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,11 +88,20 @@ class Unreadable:
     message: str
 
 
-Event = Page | Expected | Unreadable | Complete
+@dataclass(frozen=True)
+class Gone:
+    """Objects that were asked for by id, and that the server does not have."""
+
+    entity: str
+    ids: tuple[int, ...]
+
+
+Event = Page | Expected | Unreadable | Complete | Gone
 
 
 @dataclass
 class _Progress:
+    wanted: Wanted
     walk: Walk
     open_tasks: int = 0
     announced: bool = False
@@ -101,39 +118,47 @@ class Readers:
     folders: dict[int, Document] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._readers = {name: DocumentReader(plan, self.prefix) for name, plan in self.plans.items()}
+        self._readers: dict[int, DocumentReader] = {}
         self._lock = threading.Lock()
+
+    def _reader(self, plan: Plan) -> DocumentReader:
+        # by identity: of one kind there may be plans for whole objects and for some of their fields
+        if id(plan) not in self._readers:
+            self._readers[id(plan)] = DocumentReader(plan, self.prefix)
+        return self._readers[id(plan)]
 
     @property
     def files_are_embedded(self) -> bool:
         """The server has no query for files: they come with scenes, images and galleries."""
         return not self.plans["files"].query
 
-    def page(self, raw: RawPage) -> Page:
+    def page(self, raw: RawPage, wanted: Wanted | None = None) -> Page:
         """The documents of one answer."""
+        wanted = wanted or Wanted(raw.plan)
         name = raw.plan.entity.name
         answer = raw.answer
+        page = Page(name, {name: []}, raw.variables, answer.size, answer.seconds, answer.hash, raw.count)
+        page.purpose, page.holds = wanted.purpose, wanted.holds
+        page.fields = tuple(planned.field.name for planned in raw.plan.fields)
         if raw.known:
-            span = raw.known.first, raw.known.last
-            return Page(name, {}, raw.variables, answer.size, answer.seconds, answer.hash, raw.count, raw.known, span)
-        reader = self._readers[name]
-        documents: dict[str, list[Document]] = {name: []}
+            page.known, page.range, page.documents = raw.known, (raw.known.first, raw.known.last), {}
+            return page
+        reader = self._reader(raw.plan)
         for value in raw.objects:
             try:
-                documents[name].append(reader.read(value))
+                page.documents[name].append(reader.read(value))
             except UnreadableValue:
                 raise StashBadAnswer(f"{raw.plan.query} sent an object without a usable id.") from None
             if raw.plan.carries_files:
-                self._embedded(name, value, documents)
-        page = Page(name, documents, raw.variables, answer.size, answer.seconds, answer.hash, raw.count)
-        if raw.plan.pages_are_ranges and documents[name]:
-            ids = [document.id for document in documents[name]]
+                self._embedded(name, value, page.documents)
+        if wanted.everything and raw.plan.pages_are_ranges and page.documents[name]:
+            ids = [document.id for document in page.documents[name]]
             page.range = min(ids), max(ids)
         return page
 
     def _embedded(self, owner: str, value: dict[str, Any], documents: dict[str, list[Document]]) -> None:
         """Files and folders that releases before v0.29 only show inside their owners."""
-        reader = self._readers["files"]
+        reader = self._reader(self.plans["files"])
         for entry in value.get("visual_files") or value.get("files") or []:
             kind = entry.get("__typename") or EMBEDDED_FILE_TYPES[owner]
             document = reader.read(entry, {"type": kind})
@@ -144,7 +169,7 @@ class Readers:
                 with self._lock:
                     self.folder_paths[as_id(entry["parent_folder_id"])] = path[: -len(basename)][:-1] or path[:1]
         if value.get("folder"):
-            folder = self._readers["folders"].read(value["folder"])
+            folder = self._reader(self.plans["folders"]).read(value["folder"])
             with self._lock:
                 self.folders[folder.id] = folder
 
@@ -166,27 +191,26 @@ _PAGES_AHEAD = 24
 def read_library(
     client: StashClient,
     plans: dict[str, Plan],
-    entities: list[str],
+    wanted: Sequence[Wanted],
     *,
     page_size: int,
     in_flight: int = 2,
-    known: Mapping[str, Mapping[bytes, KnownPage]] | None = None,
 ) -> Iterator[Event]:
-    """Reads the kinds named, completely.
+    """Reads what is wanted.
 
     Args:
-        client: the server. plans: of all kinds. entities: names of the kinds to read, in order.
+        client: the server. plans: of all kinds. wanted: in order.
         page_size: objects per request. in_flight: requests at once.
-        known: per kind, pages that need not be decoded again.
 
     Yields:
-        per kind its expected count, its pages, what cannot be read, and at last that it is complete. Kinds that
-        the server only shows embedded in others are complete when all of those are.
+        per kind its expected count, its pages, what cannot be read, and at last that it is complete. Files and
+        folders that the server only shows embedded come with their owners, and are complete when everything of all
+        of those has been read.
 
     Raises:
         StashError: the first that any request met; what was yielded before stays good.
     """
-    reading = _Reading(client, plans, entities, page_size, in_flight, known or {})
+    reading = _Reading(client, plans, wanted, page_size, in_flight)
     try:
         yield from reading.run()
     finally:
@@ -195,35 +219,28 @@ def read_library(
 
 class _Reading:
     def __init__(
-        self,
-        client: StashClient,
-        plans: dict[str, Plan],
-        entities: list[str],
-        page_size: int,
-        in_flight: int,
-        known: Mapping[str, Mapping[bytes, KnownPage]],
+        self, client: StashClient, plans: dict[str, Plan], wanted: Sequence[Wanted], page_size: int, in_flight: int
     ) -> None:
+        self.plans = plans
         self.readers = Readers(plans, client.prefix)
         self.in_flight = max(1, in_flight)
         self.stop = threading.Event()
         self.arrived: queue.Queue[Any] = queue.Queue(maxsize=2 * self.in_flight + 2)
         self.out: queue.Queue[Any] = queue.Queue(maxsize=_PAGES_AHEAD)
         self.changed = threading.Condition()
-        self.todo: deque[tuple[str, Task]] = deque()
+        self.todo: deque[tuple[_Progress, Task]] = deque()
         self.active = 0
-        self.walks: dict[str, _Progress] = {}
         guarded = GuardedClient(client, Circuit())
-        wanted = [name for name in entities if plans[name].query]
-        self.embedded = [name for name in entities if not plans[name].query and plans[name].entity.embedded_in]
-        for name in self.embedded:
-            # what carries the files is read as well, or they could not be complete
-            wanted += [owner for owner in plans[name].entity.embedded_in if owner not in wanted]
-        for name in wanted:
-            walk = Walk(guarded, plans[name], page_size, known=known.get(name, {}))
+        self.progress: list[_Progress] = []
+        for one in wanted:
+            walk = Walk(
+                guarded, one.plan, one.page_size or page_size, known=one.known, criterion=one.criterion, ids=one.ids
+            )
             tasks = walk.tasks()
-            self.walks[name] = _Progress(walk, open_tasks=len(tasks))
-            self.todo.extend((name, task) for task in tasks)
-        self.unfinished = set(self.walks)
+            progress = _Progress(one, walk, open_tasks=len(tasks))
+            self.progress.append(progress)
+            self.todo.extend((progress, task) for task in tasks)
+        self.unfinished = {id(progress) for progress in self.progress}
 
     def run(self) -> Iterator[Event]:
         threads = [
@@ -237,26 +254,35 @@ class _Reading:
                 self.stop.set()
                 raise event
             yield event
-        if self.embedded and not self.unfinished:
-            if "folders" in self.embedded:
-                yield self._folders_page()
-            lost = [
-                f"{name} {identifier}"
-                for name, progress in self.walks.items()
-                if progress.walk.plan.carries_files
-                for identifier in sorted(progress.walk.unreadable)
-            ]
-            for name in self.embedded:
-                if lost:
-                    where = ", ".join(lost[:10]) + (", …" if len(lost) > 10 else "")
-                    yield Unreadable(name, None, f"{name} are found inside {where}, which could not be read.")
-                else:
-                    yield Complete(name)
+        carriers = [progress for progress in self.progress if progress.wanted.plan.carries_files]
+        if carriers and not self.unfinished:
+            yield from self._embedded_ends(carriers)
 
-    def _folders_page(self) -> Page:
+    def _embedded_ends(self, carriers: list[_Progress]) -> Iterator[Event]:
+        """The folders that were seen, and the end of what is embedded, if all that could hold it was read."""
+        names = [name for name, plan in self.plans.items() if not plan.query and plan.entity.embedded_in]
+        all_of = {progress.wanted.entity for progress in carriers if progress.wanted.everything}
+        complete = all(all_of.issuperset(self.plans[name].entity.embedded_in) for name in names)
+        yield self._folders_page("documents" if complete else "objects")
+        if not complete:
+            return
+        lost = [
+            f"{progress.wanted.entity} {identifier}"
+            for progress in carriers
+            for identifier in sorted(progress.walk.unreadable)
+        ]
+        for name in names:
+            if lost:
+                where = ", ".join(lost[:10]) + (", …" if len(lost) > 10 else "")
+                yield Unreadable(name, None, f"{name} are found inside {where}, which could not be read.")
+            else:
+                yield Complete(name)
+
+    def _folders_page(self, purpose: Purpose) -> Page:
         documents = self.readers.collected_folders()
         joined = orjson.dumps([document.hash.hex() for document in documents])
-        return Page("folders", {"folders": documents}, {}, 0, 0.0, answer_hash(joined), len(documents))
+        digest = answer_hash(joined)
+        return Page("folders", {"folders": documents}, {}, 0, 0.0, digest, len(documents), purpose=purpose)
 
     # --- threads ----------------------------------------------------------------------------------------
 
@@ -281,15 +307,16 @@ class _Reading:
             if event is _END:
                 ended += 1
                 continue
-            if isinstance(event, RawPage):
+            if isinstance(event, tuple):
+                wanted, page = event
                 try:
-                    event = self.readers.page(event)
+                    event = self.readers.page(page, wanted)
                 except BaseException as error:
                     event = error
             self._put(self.out, event)
         self._put(self.out, _END)
 
-    def _next(self) -> tuple[str, Task] | None:
+    def _next(self) -> tuple[_Progress, Task] | None:
         with self.changed:
             while not self.todo and self.active and not self.stop.is_set():
                 self.changed.wait(0.5)
@@ -298,21 +325,20 @@ class _Reading:
             self.active += 1
             return self.todo.popleft()
 
-    def _run_task(self, name: str, task: Task) -> None:
-        progress = self.walks[name]
+    def _run_task(self, progress: _Progress, task: Task) -> None:
         try:
             for found in task():
                 if self.stop.is_set():
                     return
                 if isinstance(found, RawPage):
-                    self._announce(name, progress)
-                    self._put(self.arrived, found)
+                    self._announce(progress)
+                    self._put(self.arrived, (progress.wanted, found))
                 else:
                     with self.changed:
                         progress.open_tasks += 1
-                        self._insert(name, found)
+                        self._insert(progress, found)
                         self.changed.notify()
-            self._announce(name, progress)
+            self._announce(progress)
         except BaseException:
             progress.failed = True
             raise
@@ -324,26 +350,32 @@ class _Reading:
                 self.changed.notify_all()
         if last and not progress.failed and not self.stop.is_set():
             progress.walk.verify()
-            with self.changed:
-                self.unfinished.discard(name)
-            for identifier, message in sorted(progress.walk.unreadable.items()):
-                self._put(self.arrived, Unreadable(name, identifier, message))
-            self._put(self.arrived, Complete(name))
+            self._finish(progress)
 
-    def _insert(self, name: str, task: Task) -> None:
+    def _finish(self, progress: _Progress) -> None:
+        with self.changed:
+            self.unfinished.discard(id(progress))
+        wanted = progress.wanted
+        for identifier, message in sorted(progress.walk.unreadable.items()):
+            self._put(self.arrived, Unreadable(wanted.entity, identifier, message))
+        if wanted.ids is not None and progress.walk.vanished:
+            self._put(self.arrived, Gone(wanted.entity, tuple(sorted(progress.walk.vanished))))
+        self._put(self.arrived, Complete(wanted.entity, wanted.purpose, wanted.holds))
+
+    def _insert(self, progress: _Progress, task: Task) -> None:
         """Before the tasks of later kinds, so that one kind is finished before the next begins."""
         for position, (other, _) in enumerate(self.todo):
-            if other != name:
-                self.todo.insert(position, (name, task))
+            if other is not progress:
+                self.todo.insert(position, (progress, task))
                 return
-        self.todo.append((name, task))
+        self.todo.append((progress, task))
 
-    def _announce(self, name: str, progress: _Progress) -> None:
+    def _announce(self, progress: _Progress) -> None:
         with self.changed:
-            if progress.announced or progress.walk.expected is None:
+            if progress.announced or progress.walk.expected is None or not progress.wanted.everything:
                 return
             progress.announced = True
-        self._put(self.arrived, Expected(name, progress.walk.expected))
+        self._put(self.arrived, Expected(progress.wanted.entity, progress.walk.expected))
 
     def _put(self, where: queue.Queue[Any], event: Any) -> None:
         # nobody takes the rest of a reading that was given up

@@ -95,7 +95,7 @@ class ServerSchema:
         """The query field of that name, if the server has it."""
         return self.fields(self.query_type).get(name)
 
-    def input_has(self, type_name: str, name: str) -> bool:
-        """Whether the input type has that field."""
+    def inputs(self, type_name: str) -> frozenset[str]:
+        """The fields of an input type."""
         info = self.types.get(type_name)
-        return bool(info and name in info.inputs)
+        return info.inputs if info else frozenset()

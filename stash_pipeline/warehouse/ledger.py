@@ -47,13 +47,19 @@ def form(plan: Plan, release: str, prefix: str) -> bytes:
     return digest.digest()
 
 
-def known_pages(connection: Connection, instance_id: int, forms: Mapping[str, bytes]) -> Known:
-    """The pages that need not be decoded again, of the kinds whose form is as it was."""
+def known_pages(
+    connection: Connection, instance_id: int, forms: Mapping[str, bytes], purpose: str = "documents"
+) -> Known:
+    """The pages that need not be decoded again, of the kinds whose form is as it was.
+
+    A page of a listing is known while the objects that it lists stand unchanged; it says no more than that they did
+    not change in what it shows.
+    """
     result: dict[str, dict[bytes, KnownPage]] = {}
     for entity, revision, run_id in connection.execute(
         "SELECT entity, revision, run_id FROM ops.readings WHERE instance_id = %s AND entity = ANY(%s)\n"
-        "  AND form = ANY(%s)",
-        [instance_id, list(forms), list(forms.values())],
+        "  AND form = ANY(%s) AND purpose = %s",
+        [instance_id, list(forms), list(forms.values()), purpose],
     ).fetchall():
         written = [
             row[0]
@@ -101,12 +107,22 @@ def note_pages(connection: Connection, instance_id: int, run_id: int, lane: str,
             copy.write_row(row)
 
 
-def note_reading(connection: Connection, instance_id: int, run_id: int, entity: str, form_of: bytes) -> None:
+def read_like_this(connection: Connection, instance_id: int, forms: Mapping[str, bytes]) -> set[str]:
+    """The kinds that were read completely, and in the same form."""
+    rows = connection.execute(
+        "SELECT entity, form FROM ops.readings WHERE instance_id = %s AND purpose = 'documents'", [instance_id]
+    )
+    return {entity for entity, form_then in rows if forms.get(entity) == form_then}
+
+
+def note_reading(
+    connection: Connection, instance_id: int, run_id: int, entity: str, form_of: bytes, purpose: str = "documents"
+) -> None:
     """Notes that a kind was read completely, at the instance's present revision."""
     connection.execute(
-        "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form)\n"
-        "SELECT id, %s, %s, revision, %s FROM ops.instances WHERE id = %s\n"
-        "ON CONFLICT (instance_id, entity) DO UPDATE SET run_id = excluded.run_id, revision = excluded.revision,\n"
-        "    form = excluded.form, finished_at = now()",
-        [entity, run_id, form_of, instance_id],
+        "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form, purpose)\n"
+        "SELECT id, %s, %s, revision, %s, %s FROM ops.instances WHERE id = %s\n"
+        "ON CONFLICT (instance_id, entity, purpose) DO UPDATE SET run_id = excluded.run_id,\n"
+        "    revision = excluded.revision, form = excluded.form, finished_at = now()",
+        [entity, run_id, form_of, purpose, instance_id],
     )

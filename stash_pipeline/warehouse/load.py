@@ -5,19 +5,21 @@ in the transaction that writes them. The row of ``ops.instances`` is locked from
 until the commit: the order of revisions is the order of commits.
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime, timedelta
+
+import orjson
 
 from stash_pipeline.instances import note_server
 from stash_pipeline.stash.client import ServerInfo
-from stash_pipeline.stash.documents import Document
+from stash_pipeline.stash.documents import Document, finish
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.paging import KnownPage
-from stash_pipeline.stash.reading import Page
+from stash_pipeline.stash.reading import Complete, Page
 from stash_pipeline.warehouse import history
+from stash_pipeline.warehouse.clocks import WIDEST, advance_clock, moment_of, note_clock, note_offset
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions, share_partitions
 from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.ledger import note_pages, note_reading
@@ -25,6 +27,9 @@ from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
 
 _NULL = "\\N"
 """How COPY's text format spells NULL."""
+
+_MANY_STAMPS = 500
+"""Beyond so many at once, the newest by its text is as good."""
 
 _WORTH_ANALYZING = 100
 """Rows inserted at once that make the planner's idea of a table wrong."""
@@ -42,6 +47,8 @@ class EntityChange:
         first: the kind had never been read to its end before.
         known: pages that were equal to one of the reading before, and not decoded again.
         fields: in how many of the updated documents each field changed.
+        listed: objects of which only so much was read as shows whether they changed.
+        merged: removed objects whose successor is known.
         failed: objects that the server has and cannot send. failures: what it said of the first of them.
     """
 
@@ -60,6 +67,8 @@ class EntityChange:
     rows: int = 0
     first: bool = False
     known: int = 0
+    listed: int = 0
+    merged: int = 0
     fields: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     failures: list[str] = field(default_factory=list)
@@ -98,8 +107,15 @@ def ensure_partitions(connection: Connection, instance_id: int) -> None:
 class RawLoader:
     """Writes one run's documents of one instance. The caller holds the instance's lock.
 
+    What a listing shows is compared; what has to be read because of it is collected in ``todo``. Tombstones are set
+    at the very end: they are what tells a next run, should this one be killed, which objects refer to what is gone.
+
     Attributes:
         changes: per kind, what happened so far.
+        todo: ids by kind whose documents are not, or may not be, as the server has them.
+        settled: per kind, the moment before which a stamp that did not change tells that nothing did.
+        now: the server's clock. newest_stamp: of the documents that were written.
+        gone: ids by kind that a complete reading no longer had.
     """
 
     def __init__(
@@ -117,6 +133,13 @@ class RawLoader:
         self.lane = lane
         self.guard = guard or Guard(connection, instance_id, "the instance")
         self.changes: dict[str, EntityChange] = {entity.name: EntityChange() for entity in ENTITIES}
+        self.todo: dict[str, set[int]] = {}
+        self.gone: dict[str, set[int]] = {}
+        self.failed: dict[str, set[int]] = {}
+        self.newest_stamp: datetime | None = None
+        self.now: datetime | None = None
+        self.settled: Mapping[str, datetime] = {}
+        self._held: dict[tuple[str, str], set[int]] = {}
         # of these kinds, everything there is comes from this run, each object once
         self._all_new = {entity.name: True for entity in ENTITIES}
 
@@ -140,7 +163,7 @@ class RawLoader:
         return partition("raw." + entity, self.instance_id)
 
     def load(self, pages: Sequence[Page]) -> None:
-        """Writes some pages in one transaction."""
+        """Writes some pages in one transaction; of listings, compares them."""
         with self.connection.transaction():
             share_partitions(self.connection)
             by_entity: dict[str, dict[int, Document]] = {}
@@ -151,9 +174,14 @@ class RawLoader:
                 if page.known:
                     known.setdefault(page.entity, []).append(page.known)
                 for entity, documents in page.documents.items():
+                    if entity == page.entity and page.fields and page.purpose in ("listing", "hint"):
+                        self._compare(page, documents)
+                        continue
                     if documents and (page.range is None or entity != page.entity):
                         # only ranges do not overlap: these may come again
                         self._look_for(entity)
+                    if entity == "folders" and page.purpose == "objects":
+                        documents = self._with_what_is_known(documents)
                     found = by_entity.setdefault(entity, {})
                     for document in documents:
                         found[document.id] = document
@@ -161,6 +189,49 @@ class RawLoader:
                 self._pass_known(entity, ranges)
             for entity, found in by_entity.items():
                 self._load_documents(entity, found)
+
+    def _with_what_is_known(self, folders: list[Document]) -> list[Document]:
+        """Folders of some files, before v0.29: by id and path only, which says nothing against their other fields."""
+        there = self.connection.execute(
+            f"SELECT id, document::text FROM {self._leaf('folders')}\n"
+            "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
+            [self.instance_id, [folder.id for folder in folders]],
+        )
+        known = {identifier: orjson.loads(text) for identifier, text in there.fetchall()}
+        return [
+            finish({**known[folder.id], **orjson.loads(folder.json)}, folder.id) if folder.id in known else folder
+            for folder in folders
+        ]
+
+    def _compare(self, page: Page, documents: list[Document]) -> None:
+        """Finds the objects of a listing that are not here, or not like that."""
+        entity = page.entity
+        if page.purpose == "listing":
+            self._look_for(entity)
+            self.keep(entity, [document.id for document in documents])
+        if page.holds:
+            self._held.setdefault((entity, page.holds), set()).update(document.id for document in documents)
+        if not documents:
+            return
+        ours = ", ".join(f"r.document->'{name}'" for name in page.fields)
+        theirs = ", ".join(f"l.document->'{name}'" for name in page.fields)
+        rows = self.connection.execute(
+            "SELECT l.id FROM unnest(%(ids)s::bigint[], %(documents)s::jsonb[]) AS l(id, document)\n"
+            f"LEFT JOIN {self._leaf(entity)} AS r ON r.instance_id = %(instance)s AND r.id = l.id\n"
+            f"WHERE r.id IS NULL OR r.deleted_at IS NOT NULL OR ROW({ours}) IS DISTINCT FROM ROW({theirs})\n"
+            "   OR r.server_updated_at BETWEEN %(settled)s AND %(now)s",
+            {
+                "settled": self.settled.get(entity),
+                "now": self.now and self.now + WIDEST,
+                "ids": [document.id for document in documents],
+                "documents": [document.json.decode() for document in documents],
+                "instance": self.instance_id,
+            },
+        )
+        other = {row[0] for row in rows}
+        if "created_at" in page.fields:
+            self.guard.created(entity, [document for document in documents if document.id in other])
+        self.todo.setdefault(entity, set()).update(other)
 
     def _note(self, pages: Sequence[Page]) -> None:
         note_pages(self.connection, self.instance_id, self.run_id, self.lane, pages)
@@ -172,6 +243,9 @@ class RawLoader:
         change.request_seconds += page.seconds
         if page.known:
             change.known += 1
+        if page.fields and page.purpose in ("listing", "hint"):
+            change.listed += page.objects
+        elif page.known:
             change.fetched += page.objects
             change.unchanged += page.objects
             change.unreadable += page.known.unreadable
@@ -218,11 +292,32 @@ class RawLoader:
             return
         if changed:
             self.guard.created(entity, changed)
+        self._watch_clock([*new, *changed])
         self._write(entity, new, changed)
+
+    def _watch_clock(self, written: list[Document]) -> None:
+        """Remembers the newest stamp: its offset is the one that the server's wall clock has."""
+        stamps = [document.updated_at for document in written if document.updated_at]
+        if len(stamps) > _MANY_STAMPS:
+            stamps = [max(stamps)]
+        latest = self.now + WIDEST if self.now else None
+        for stamp in stamps:
+            moment = moment_of(stamp)
+            if moment and (latest is None or moment < latest):
+                self.newest_stamp = max(self.newest_stamp or moment, moment)
+
+    def live(self, entity: str, ids: Iterable[int]) -> set[int]:
+        """Those of these ids that are here and have no tombstone."""
+        rows = self.connection.execute(
+            f"SELECT id FROM {self._leaf(entity)} WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
+            [self.instance_id, list(ids)],
+        )
+        return {row[0] for row in rows}
 
     def _write(self, entity: str, new: list[Document], changed: list[Document]) -> None:
         change = self.changes[entity]
         revision = self._next_revision()
+        self._add_rows(entity, len(new) + self._returning(entity, changed))
         if new:
             self._copy(self._leaf(entity), new, revision)
         if changed:
@@ -233,7 +328,8 @@ class RawLoader:
             self.connection.execute(
                 f"UPDATE {self._leaf(entity)} AS r SET document = s.document, hash = s.hash,\n"
                 "    server_created_at = s.server_created_at, server_updated_at = s.server_updated_at,\n"
-                "    revision = s.revision, run_id = s.run_id, fetched_at = now(), deleted_at = NULL\n"
+                "    revision = s.revision, run_id = s.run_id, fetched_at = now(), deleted_at = NULL,\n"
+                "    merged_into = NULL\n"
                 "FROM staged AS s WHERE r.instance_id = %s AND r.id = s.id",
                 [self.instance_id],
             )
@@ -271,22 +367,41 @@ class RawLoader:
         with self.connection.cursor().copy(f"COPY seen_{entity} (id) FROM STDIN") as copy:
             copy.write("".join(f"{identifier}\n" for identifier in ids).encode())
 
-    def finish(self, entity: str, form: bytes) -> None:
-        """A complete listing of a kind has been loaded: what it no longer has is tombstoned.
+    def could_not_read(self, entity: str, identifier: int) -> None:
+        """The server has this object and cannot send it."""
+        self.keep(entity, [identifier])
+        self.changes[entity].failed += 1
+        self.failed.setdefault(entity, set()).add(identifier)
 
-        Args:
-            form: how the kind was read, see ``ledger.py``.
-        """
+    def complete(self, event: Complete) -> None:
+        """Everything that was wanted of a kind has been loaded: what it no longer has is gone."""
+        entity = event.entity
+        if event.holds:
+            self._no_longer_holding(entity, event.holds)
+        elif event.purpose in ("documents", "listing"):
+            gone = set() if self._all_new[entity] else set(self._unseen(entity))
+            self.gone.setdefault(entity, set()).update(gone)
+            self.changes[entity].complete = True
+
+    def _no_longer_holding(self, entity: str, field_name: str) -> None:
+        rows = self.connection.execute(
+            f"SELECT id FROM {self._leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
+            "  AND document ? %s AND id <> ALL(%s)",
+            [self.instance_id, field_name, list(self._held.get((entity, field_name), ()))],
+        )
+        self.todo.setdefault(entity, set()).update(row[0] for row in rows)
+
+    def remove_gone(self) -> None:
+        """Tombstones what is gone, of all kinds in one transaction."""
+        gone = {entity: sorted(ids - self.failed.get(entity, set())) for entity, ids in self.gone.items()}
         with self.connection.transaction():
             share_partitions(self.connection)
-            gone = [] if self._all_new[entity] else self._unseen(entity)
-            if gone:
-                self.guard.gone(entity, len(gone))
-                self._tombstone(entity, gone)
-            change = self.changes[entity]
-            change.removed += len(gone)
-            change.complete = True
-            self._conclude(entity, form)
+            for entity, ids in gone.items():
+                if ids:
+                    self.guard.gone(entity, len(ids))
+                    self.changes[entity].removed += len(ids)
+                    self._tombstone(entity, ids)
+        self.gone = {}
 
     def _tombstone(self, entity: str, gone: list[int]) -> None:
         revision = self._next_revision()
@@ -296,13 +411,45 @@ class RawLoader:
             "WHERE instance_id = %s AND id = ANY(%s)",
             [revision, self.run_id, self.instance_id, gone],
         )
+        self._add_rows(entity, -len(gone))
 
-    def _conclude(self, entity: str, form: bytes) -> None:
+    def conclude(self, entity: str, forms: Mapping[str, bytes], read_at: datetime | None = None) -> None:
+        """Notes that the kind is now as the server had it.
+
+        Args:
+            forms: how the kind was read completely, by purpose; see ``ledger.py``.
+            read_at: the server's clock when the reading began.
+        """
+        with self.connection.transaction():
+            self._count_rows(entity)
+            if self.changes[entity].inserted > _WORTH_ANALYZING:
+                # not the documents: nobody searches in them, and they are most of the work
+                self.connection.execute(f"ANALYZE {self._leaf(entity)} (instance_id, id, revision, deleted_at)")
+            for purpose, form in forms.items():
+                note_reading(self.connection, self.instance_id, self.run_id, entity, form, purpose)
+            if read_at is not None:
+                note_clock(self.connection, self.instance_id, entity, read_at, self._missing(entity))
+
+    def conclude_hint(self, entity: str, read_at: datetime) -> None:
+        """Notes that what was stamped before that moment is here."""
         self._count_rows(entity)
-        if self.changes[entity].inserted > _WORTH_ANALYZING:
-            # not the documents: nobody searches in them, and they are most of the work
-            self.connection.execute(f"ANALYZE {self._leaf(entity)} (instance_id, id, revision, deleted_at)")
-        note_reading(self.connection, self.instance_id, self.run_id, entity, form)
+        advance_clock(self.connection, self.instance_id, entity, read_at)
+
+    def note_offset(self, offset: timedelta) -> None:
+        """Notes the offset of the server's wall clock."""
+        note_offset(self.connection, self.instance_id, offset)
+
+    def _missing(self, entity: str) -> int:
+        """How many objects could not be read and are not here from before."""
+        failed = self.failed.get(entity)
+        if not failed:
+            return 0
+        row = self.connection.execute(
+            f"SELECT count(*) FROM {self._leaf(entity)}\n"
+            "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
+            [self.instance_id, list(failed)],
+        ).fetchone()
+        return len(failed) - (row[0] if row else 0)
 
     def _unseen(self, entity: str) -> list[int]:
         self.connection.execute(f"ANALYZE seen_{entity}")
@@ -312,66 +459,38 @@ class RawLoader:
         ).fetchall()
         return [row[0] for row in rows]
 
+    def _returning(self, entity: str, changed: list[Document]) -> int:
+        """How many of these have a tombstone."""
+        if not changed:
+            return 0
+        row = self.connection.execute(
+            f"SELECT count(*) FROM {self._leaf(entity)}\n"
+            "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NOT NULL",
+            [self.instance_id, [document.id for document in changed]],
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _add_rows(self, entity: str, more: int) -> None:
+        """Keeps ``ops.row_counts``, from the first complete reading on, without counting."""
+        if more:
+            self.connection.execute(
+                "UPDATE ops.row_counts SET rows = rows + %s WHERE instance_id = %s AND table_name = %s",
+                [more, self.instance_id, f"raw.{entity}"],
+            )
+
     def _count_rows(self, entity: str) -> None:
-        """Keeps ``ops.row_counts``; counts once, and again after a reading that did not end."""
+        """The live documents of a kind; counted when it is complete for the first time."""
         change = self.changes[entity]
         row = self.connection.execute(
             "SELECT rows FROM ops.row_counts WHERE instance_id = %s AND table_name = %s",
             [self.instance_id, f"raw.{entity}"],
         ).fetchone()
         change.first = row is None
-        change.rows = change.fetched if row is None else row[0]
-        if change.changed or row is None:
-            live = self.connection.execute(
-                f"SELECT count(*) FROM {self._leaf(entity)} WHERE deleted_at IS NULL"
+        if row is None:
+            row = self.connection.execute(
+                "INSERT INTO ops.row_counts (instance_id, table_name, rows)\n"
+                f"SELECT %s, %s, count(*) FROM {self._leaf(entity)} WHERE deleted_at IS NULL RETURNING rows",
+                [self.instance_id, f"raw.{entity}"],
             ).fetchone()
-            assert live is not None
-            change.rows = int(live[0])
-            self.connection.execute(
-                "INSERT INTO ops.row_counts (instance_id, table_name, rows) VALUES (%s, %s, %s)\n"
-                "ON CONFLICT (instance_id, table_name) DO UPDATE SET rows = excluded.rows",
-                [self.instance_id, f"raw.{entity}", change.rows],
-            )
-
-
-def start_run(connection: Connection, instance_id: int, *, dagster_run_id: str | None, mode: str, lane: str) -> int:
-    """Notes that a reading begins; returns its id in ``ops.sync_runs``. A predecessor that died is closed."""
-    with connection.transaction():
-        connection.execute(
-            "UPDATE ops.sync_runs SET status = 'failed', finished_at = now(), error = 'ended without a word'\n"
-            "WHERE instance_id = %s AND status = 'running'",
-            [instance_id],
-        )
-        row = connection.execute(
-            "INSERT INTO ops.sync_runs (instance_id, dagster_run_id, mode, lane, status)\n"
-            "VALUES (%s, %s, %s, %s, 'running') RETURNING id",
-            [instance_id, dagster_run_id, mode, lane],
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def end_run(
-    connection: Connection,
-    run_id: int,
-    *,
-    error: str | None,
-    release: str | None = None,
-    lacking: list[str] | None = None,
-    unknown: list[str] | None = None,
-    entities: dict[str, Any] | None = None,
-) -> None:
-    """Notes how a reading ended."""
-    connection.execute(
-        "UPDATE ops.sync_runs SET status = %s, finished_at = now(), error = %s, release = %s, lacking = %s,\n"
-        "    unknown = %s, entities = %s::jsonb WHERE id = %s",
-        [
-            "failed" if error else "succeeded",
-            error,
-            release,
-            lacking or [],
-            unknown or [],
-            json.dumps(entities or {}),
-            run_id,
-        ],
-    )
+        assert row is not None
+        change.rows = int(row[0])

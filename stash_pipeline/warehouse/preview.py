@@ -1,22 +1,24 @@
 """What a reading would do to ``raw``, without doing it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import orjson
 
 from stash_pipeline.instances import Instance
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import ServerInfo, StashClient
-from stash_pipeline.stash.counting import count_objects
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.planning import plan_library
+from stash_pipeline.stash.probing import probe, probe_document, read_probe
 from stash_pipeline.stash.reading import Page
 from stash_pipeline.warehouse import history
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.load import EntityChange, RawLoader, has_partitions
-from stash_pipeline.warehouse.mirror import Mirrored, read_into
+from stash_pipeline.warehouse.mirror import Mirrored, trust
+from stash_pipeline.warehouse.refresh import Mode, Refresh
 from stash_pipeline.warehouse.tables import partition
 
 OBJECTS_TOLD = 100
@@ -67,8 +69,14 @@ class PreviewLoader(RawLoader):
         for identifier in gone:
             self._tell(entity, f"{identifier}: removed")
 
-    def _conclude(self, entity: str, form: bytes) -> None:
-        pass
+    def conclude(self, entity: str, forms: Mapping[str, bytes], read_at: datetime | None = None) -> None:
+        """Nothing is noted."""
+
+    def conclude_hint(self, entity: str, read_at: datetime) -> None:
+        """Nothing is noted."""
+
+    def note_offset(self, offset: timedelta) -> None:
+        """Nothing is noted."""
 
 
 def preview(
@@ -77,6 +85,8 @@ def preview(
     instance: Instance,
     entities: list[str],
     *,
+    mode: Mode = "sweep",
+    ids: Iterable[int] = (),
     client: StashClient | None = None,
     accept_removals: bool = False,
 ) -> tuple[Mirrored, dict[str, list[str]]]:
@@ -95,13 +105,16 @@ def preview(
         if not has_partitions(connection, instance.id):
             return _first(open_client, entities, result), {}
         loader = PreviewLoader(connection, instance.id, guard)
-        read_into(loader, settings, instance, entities, open_client, result)
+        refresh = Refresh(loader, settings, instance, open_client, trust)
+        refresh.run(entities, mode, ids)
+        result.take(refresh)
     return result, dict(loader.lines)
 
 
 def _first(client: StashClient, entities: list[str], result: Mirrored) -> Mirrored:
     result.release = client.server_info().version
     plans = plan_library(client.introspect())
-    for name, count in count_objects(client, [plans[name] for name in entities]).items():
-        result.changes[name] = EntityChange(expected=count, inserted=count, first=True)
+    for name, count in read_probe(probe(client, probe_document(plans))).counts.items():
+        if name in entities:
+            result.changes[name] = EntityChange(expected=count, inserted=count, first=True)
     return result

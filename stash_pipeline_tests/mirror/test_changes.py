@@ -136,7 +136,7 @@ def test_a_small_change_rewrites_only_the_rows_that_it_concerns(warehouse: str, 
         f"raw_history{suffix}": 1,
         f"stash_scenes{suffix}": 1,
         f"stash_scene_tags{suffix}": 0,
-        "ops.row_counts": 3,
+        "ops.row_counts": 2,
     }
     assert len(before[f"stash_scene_tags{suffix}"]) - len(after[f"stash_scene_tags{suffix}"]) == 1
     assert not server.differences()
@@ -192,7 +192,8 @@ def test_one_kind_alone_can_be_read_first_and_the_rest_later(
 ) -> None:
     server = new_mirror(warehouse, home, generated(40, seed=6), release)
     server.refresh([first])
-    assert not server.differences([first])
+    # files without a query of their own bring their folders along
+    assert not server.differences(["files", "folders"] if release == "v0.20.2" else [first])
     alone = server.state()
     assert rebuilt(server) == alone
     server.refresh()
@@ -210,36 +211,19 @@ def test_kinds_read_one_by_one_in_any_order_end_equal(warehouse: str, home: Path
     assert not server.differences()
 
 
-def test_a_target_that_vanished_before_its_owner_was_read_again_is_remembered_and_made_good(
-    warehouse: str, home: Path
-) -> None:
+def test_what_refers_to_objects_that_are_gone_is_read_with_them(warehouse: str, home: Path) -> None:
     server = new_mirror(warehouse, home, generated(40, seed=6))
     server.refresh()
-    whole = server.state()
-    copies = {
-        table: server.stash.library.rows(f'SELECT * FROM "{table}"')
-        for table in ("studios", "performers", "tags", "performers_scenes", "scenes_tags")
-    }
-    scenes = server.stash.library.rows("SELECT id, studio_id FROM scenes")
     server.sql(
-        "PRAGMA foreign_keys = OFF",
         "DELETE FROM studios WHERE id <= 2",
         "DELETE FROM performers WHERE id <= 2",
+        "UPDATE scene_markers SET primary_tag_id = 1 WHERE primary_tag_id IN (2, 3)",
         "DELETE FROM tags WHERE id IN (2, 3)",
     )
-    # only the targets are read: the scenes in raw still refer to what is gone
-    _, followed = server.refresh(["studios", "performers", "tags"])
-    assert followed.dangling > 0
-    state = server.state()
-    assert state["ops.dangling_references"]
-    assert rebuilt(server) == state
-    for table in ("studios", "performers", "tags"):
-        server.sql(f'DELETE FROM "{table}"')
-        for row in copies[table]:
-            server.stash.library.insert(table, row)
-    assert scenes == server.stash.library.rows("SELECT id, studio_id FROM scenes")
-    server.refresh(["studios", "performers", "tags"])
-    assert server.state() == whole
+    read, followed = server.refresh(["studios", "performers", "tags"])
+    assert read.changes["scenes"].updated > 0
+    assert read.changes["scenes"].fetched == read.changes["scenes"].updated
+    assert followed.dangling == 0
     assert not server.differences()
 
 

@@ -14,11 +14,12 @@ from stash_pipeline.stash.client import Answer, ServerInfo
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.paging import RawPage
 from stash_pipeline.stash.planning import plan_library
-from stash_pipeline.stash.reading import Page, Readers
+from stash_pipeline.stash.reading import Complete, Page, Readers
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.warehouse import load
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.mirror import mirror
+from stash_pipeline.warehouse.runs import end_run, start_run
 from stash_pipeline.warehouse.transform import transform
 from stash_pipeline_tests.mirror.answers import (
     RECORDED,
@@ -75,7 +76,7 @@ def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False
     plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
     readers = Readers(plans, "")
     with connect(warehouse) as connection:
-        run_id = load.start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
+        run_id = start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
         loader = load.RawLoader(connection, instance.id, run_id)
         loader.begin(ServerInfo(release, None, None))
         for plan in plans.values():
@@ -88,8 +89,10 @@ def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False
         if readers.files_are_embedded:
             loader.load([Page("folders", {"folders": readers.collected_folders()}, {}, 0, 0.0, b"", 1)])
         for name in plans:
-            loader.finish(name, b"")
-        load.end_run(connection, run_id, error=None)
+            loader.complete(Complete(name))
+            loader.conclude(name, {"documents": b""})
+        loader.remove_gone()
+        end_run(connection, run_id, error=None)
         transform(connection, instance.id)
 
 

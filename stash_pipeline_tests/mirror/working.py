@@ -1,7 +1,7 @@
 """What the tests of the mirror work with: an instance, a server that answers in process, and the reading of it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,13 +14,14 @@ import psycopg
 from stash_pipeline.instances import Instance, add_instance, get_instance
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.simulator.generate import generate_library
-from stash_pipeline.simulator.http import encode
+from stash_pipeline.simulator.http import encode, http_date
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
+from stash_pipeline.warehouse.refresh import Mode
 from stash_pipeline.warehouse.transform import Transformation, transform
 from stash_pipeline_tests.mirror.answers import simulated_answers
 from stash_pipeline_tests.mirror.oracle import (
@@ -59,7 +60,7 @@ class SimulatorTransport(httpx.BaseTransport):
         return httpx.Response(
             422 if found.rejected else 200,
             content=encode(found.body),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", "Date": http_date(self.stash.clock())},
         )
 
 
@@ -74,7 +75,15 @@ class Mirror:
     hook: Hook | None = None
     transport: SimulatorTransport | None = field(default=None, init=False)
 
-    def read(self, entities: list[str] | None = None, *, accept_removals: bool = False, **settings: Any) -> Mirrored:
+    def read(
+        self,
+        entities: list[str] | None = None,
+        *,
+        mode: Mode = "sweep",
+        ids: Iterable[int] = (),
+        accept_removals: bool = False,
+        **settings: Any,
+    ) -> Mirrored:
         """Reads the server into ``raw``."""
         self.transport = SimulatorTransport(self.stash, self.hook)
         client = StashClient(URL, transport=self.transport)
@@ -84,6 +93,8 @@ class Mirror:
             self.database_url,
             self.instance,
             entities or list(BY_NAME),
+            mode=mode,
+            ids=ids,
             client=client,
             accept_removals=accept_removals,
         )

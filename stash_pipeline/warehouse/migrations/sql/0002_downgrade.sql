@@ -1,0 +1,17 @@
+DELETE FROM ops.readings WHERE purpose <> 'documents';
+ALTER TABLE ops.readings DROP COLUMN purpose, ADD PRIMARY KEY (instance_id, entity);
+DROP TABLE ops.clocks;
+ALTER TABLE ops.sync_runs DROP COLUMN seconds, DROP COLUMN requests, DROP COLUMN bytes;
+ALTER TABLE ops.instances DROP COLUMN utc_offset, DROP COLUMN timezone, DROP COLUMN probe, DROP COLUMN probed;
+ALTER TABLE raw.tags DROP COLUMN merged_into;
+ALTER TABLE raw.folders DROP COLUMN merged_into;
+ALTER TABLE raw.files DROP COLUMN merged_into;
+ALTER TABLE raw.studios DROP COLUMN merged_into;
+ALTER TABLE raw.performers DROP COLUMN merged_into;
+ALTER TABLE raw.groups DROP COLUMN merged_into;
+ALTER TABLE raw.images DROP COLUMN merged_into;
+ALTER TABLE raw.galleries DROP COLUMN merged_into;
+ALTER TABLE raw.scenes DROP COLUMN merged_into;
+ALTER TABLE raw.scene_markers DROP COLUMN merged_into;
+ALTER TABLE raw.saved_filters DROP COLUMN merged_into;
+ALTER TABLE raw.configuration DROP COLUMN merged_into;

@@ -1,0 +1,381 @@
+"""What a refresh reads, by its mode, until ``raw`` is as the server is.
+
+* sweep: every document of every kind.
+* reconcile: a complete listing of every kind, then the documents that it shows to be new or other than here.
+* changes: what the server stamped since the last reading; of kinds whose number does not agree, a listing.
+* objects: some ids.
+
+Whatever the mode: what is gone is known before anything is tombstoned, and what refers to it is read again first.
+``docs/convergence.md`` says what each mode sees and costs.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from stash_pipeline import progress
+from stash_pipeline.instances import Instance
+from stash_pipeline.settings import Settings
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.stash.errors import StashError
+from stash_pipeline.stash.planning import Plan, plan_library
+from stash_pipeline.stash.probing import Probe, probe, probe_document, read_probe
+from stash_pipeline.stash.reading import Complete, Expected, Gone, Page, Unreadable, read_library
+from stash_pipeline.stash.wanted import LISTED, LISTING_OBJECTS, Wanted, hint_plan, holders, listing_plan
+from stash_pipeline.warehouse import clocks
+from stash_pipeline.warehouse.ledger import Known, form, known_pages, read_like_this
+from stash_pipeline.warehouse.load import EntityChange, RawLoader
+from stash_pipeline.warehouse.referrers import referrers
+
+Mode = Literal["changes", "reconcile", "sweep", "objects"]
+
+_BATCH_OBJECTS = 2500
+_BATCH_SECONDS = 1.0
+_FAILURES_TOLD = 10
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+class Refresh:
+    """One refresh of one instance, into a loader.
+
+    Args:
+        check: called before every write; raises when the lock is no longer held.
+
+    Attributes:
+        release, lacking, unknown: of the server, once it has answered.
+        probe_text, probed: the query that tells whether anything changed, and its answer before the first reading.
+    """
+
+    def __init__(
+        self,
+        loader: RawLoader,
+        settings: Settings,
+        instance: Instance,
+        client: StashClient,
+        check: Callable[[], None],
+    ) -> None:
+        self.loader = loader
+        self.settings = settings
+        self.instance = instance
+        self.client = client
+        self.check = check
+        self.release = ""
+        self.lacking: list[str] = []
+        self.unknown: list[str] = []
+        self.probe_text = ""
+        self.probed: dict[str, Any] = {}
+        self.plans: dict[str, Plan] = {}
+        self._forms: dict[str, dict[str, bytes]] = {}
+        self._clocks: dict[str, tuple[datetime, int]] = {}
+        self._complete: dict[str, set[str]] = {}
+        self._concluded: set[str] = set()
+        self._hinted: set[str] = set()
+        self._asked: dict[str, set[int]] = {}
+        self._asked_again: dict[str, set[int]] = {}
+        self._begun: dict[str, float] = {}
+
+    @property
+    def changes(self) -> dict[str, EntityChange]:
+        """Per kind that was looked at, what happened."""
+        return {
+            name: change
+            for name, change in self.loader.changes.items()
+            if change.fetched or change.listed or change.complete or change.failures or change.changed
+        }
+
+    def run(self, entities: list[str], mode: Mode, ids: Iterable[int] = ()) -> None:
+        """Reads the kinds named.
+
+        Args:
+            ids: of mode objects, which takes one kind.
+
+        Raises:
+            StashError: what the server or the network did. UserError: where the guard stops.
+        """
+        self._meet(entities)
+        readable = [name for name in entities if self.plans[name].query or self.plans[name].entity.embedded_in]
+        if not readable:
+            raise StashError(f"{self.instance.name} ({self.release}) has none of {', '.join(entities)}.")
+        if mode == "objects":
+            self._objects(readable[0], set(ids))
+        else:
+            self._kinds(readable, mode)
+        self._follow_what_is_gone()
+        self.check()
+        self.loader.remove_gone()
+        self._conclude()
+
+    # --- before anything is read --------------------------------------------------------------------------
+
+    def _meet(self, entities: list[str]) -> None:
+        guard, connection = self.loader.guard, self.loader.connection
+        info = self.client.server_info()
+        self.started = self.client.now()
+        self.release = info.version
+        guard.schema(info.database_schema)
+        self.plans = plan_library(self.client.introspect())
+        self.lacking = sorted({path for plan in self.plans.values() for path in plan.lacking})
+        self.unknown = sorted({path for plan in self.plans.values() for path in plan.unknown})
+        self.probe_text = probe_document(self.plans)
+        self.probed = probe(self.client, self.probe_text)
+        self.probe: Probe = read_probe(self.probed)
+        guard.counts({name: count for name, count in self.probe.counts.items() if name in entities})
+        self.loader.begin(info)
+        self.loader.now = self.started
+        for name, plan in self.plans.items():
+            self._forms[name] = {"documents": form(plan, info.version, self.client.prefix)}
+            if name in LISTED:
+                self._forms[name]["listing"] = form(listing_plan(plan), info.version, self.client.prefix)
+        self._clocks = clocks.clocks(connection, self.instance.id)
+        self._offset = clocks.utc_offset(connection, self.instance.id)
+        self.loader.settled = {name: moment - clocks.SETTLING for name, (moment, _) in self._clocks.items()}
+
+    # --- what is read, by mode ----------------------------------------------------------------------------
+
+    def _kinds(self, names: list[str], mode: Mode) -> None:
+        alike = read_like_this(
+            self.loader.connection, self.instance.id, {name: forms["documents"] for name, forms in self._forms.items()}
+        )
+        whole = [name for name in names if mode == "sweep" or name not in alike or name not in self._clocks]
+        rest = [name for name in names if name not in whole]
+        if mode == "changes" and any(
+            moment > self.started + _CLOCK_TOLERANCE for moment, _ in (self._clocks[name] for name in rest)
+        ):
+            # the server's clock was set back: its stamps do not tell what came after what
+            mode = "reconcile"
+        if mode == "changes":
+            self._changes(whole, rest)
+        else:
+            self._read([*self._documents(whole), *self._listings(rest)])
+            self._unsettled(rest)
+            self._read_todo()
+
+    def _changes(self, whole: list[str], rest: list[str]) -> None:
+        overlap = timedelta(hours=self.settings.overlap_hours)
+        unstamped = [name for name in rest if self.plans[name].entity.whole]
+        self._read([*self._documents(whole), *self._documents(unstamped), *self._hints(rest, overlap)])
+        self._read_todo()
+        newest = self.loader.newest_stamp
+        offset = newest.utcoffset() if newest else None
+        if offset is not None and offset != self._offset:
+            # the server's wall clock has jumped: what it wrote since may look older than what we know
+            self._offset = offset
+            self._read(self._hints(rest, clocks.WIDEST))
+            self._read_todo()
+        self._read(self._listings([name for name in rest if self._number_differs(name)]))
+        self._read_todo()
+
+    def _objects(self, name: str, ids: set[int]) -> None:
+        self.loader.todo[name] = ids
+        self._read_todo()
+
+    def _number_differs(self, name: str) -> bool:
+        """Whether the server has another number of objects than there are here, beyond what it cannot send."""
+        if name not in self.probe.counts:
+            return False
+        row = self.loader.connection.execute(
+            "SELECT rows FROM ops.row_counts WHERE instance_id = %s AND table_name = %s",
+            [self.instance.id, f"raw.{name}"],
+        ).fetchone()
+        return row is None or self.probe.counts[name] - row[0] != self._clocks[name][1]
+
+    def _known(self, names: Iterable[str], purpose: str) -> Known:
+        forms = {name: self._forms[name][purpose] for name in names if purpose in self._forms[name]}
+        return known_pages(self.loader.connection, self.instance.id, forms, purpose)
+
+    def _with_carriers(self, names: list[str]) -> list[str]:
+        """Files that are only found inside others are read with all of those."""
+        result = list(names)
+        for name in names:
+            if not self.plans[name].query:
+                result += [owner for owner in self.plans[name].entity.embedded_in if owner not in result]
+        return [name for name in result if self.plans[name].query]
+
+    def _documents(self, names: list[str], page_size: int | None = None) -> list[Wanted]:
+        names = self._with_carriers(names)
+        known = self._known(names, "documents")
+        return [Wanted(self.plans[name], known=known.get(name, {}), page_size=page_size) for name in names]
+
+    def _listings(self, names: list[str]) -> list[Wanted]:
+        names = self._with_carriers(names)
+        known = self._known(names, "listing")
+        result: list[Wanted] = []
+        for name in names:
+            plan = self.plans[name]
+            if name not in LISTED:
+                result += self._documents([name], LISTING_OBJECTS)
+                continue
+            listing = listing_plan(plan)
+            result.append(Wanted(listing, "listing", known=known.get(name, {}), page_size=LISTING_OBJECTS))
+            result += holders(plan)
+        return result
+
+    def _hints(self, names: list[str], overlap: timedelta) -> list[Wanted]:
+        """What was stamped since the last reading, or played: of kinds where the newest stamp tells so."""
+        result = []
+        for name in names:
+            plan = self.plans[name]
+            if "updated_at" not in plan.filters:
+                continue
+            self._hinted.add(name)
+            moment = self._clocks[name][0]
+            since = clocks.wall_clock(moment, self._offset, overlap)
+            if (self.probe.newest.get(name) or "")[:19] >= since:
+                result.append(self._hint(plan, "updated_at", since))
+            if "last_played_at" in plan.filters and self.probe.played:
+                # of plays the server writes UTC
+                since = clocks.wall_clock(moment, timedelta(0), overlap)
+                if self.probe.played[:19] >= since:
+                    result.append(self._hint(plan, "last_played_at", since))
+        return result
+
+    def _hint(self, plan: Plan, stamp: str, since: str) -> Wanted:
+        criterion = {stamp: {"value": since, "modifier": "GREATER_THAN"}}
+        return Wanted(hint_plan(plan), "hint", criterion, page_size=LISTING_OBJECTS)
+
+    def _unsettled(self, names: list[str]) -> None:
+        for name in names:
+            if name in LISTED and name in self._clocks:
+                moment = self._clocks[name][0]
+                found = clocks.unsettled(self.loader.connection, self.instance.id, name, moment)
+                self.loader.todo.setdefault(name, set()).update(found)
+
+    # --- objects, and what refers to what is gone -----------------------------------------------------------
+
+    def _read_todo(self) -> None:
+        """Reads the documents that were found to differ, each once."""
+        todo, self.loader.todo = self.loader.todo, {}
+        self._read_objects({name: ids - self._asked.get(name, set()) for name, ids in todo.items()})
+
+    def _read_objects(self, todo: Mapping[str, set[int]]) -> None:
+        wanted = []
+        for entity in ENTITIES:
+            name, plan = entity.name, self.plans[entity.name]
+            ids = todo.get(name)
+            if not ids or not plan.query or "documents" in self._complete.get(name, ()):
+                continue
+            self._asked.setdefault(name, set()).update(ids)
+            if plan.by_id:
+                wanted.append(Wanted(plan, "objects", ids=tuple(sorted(ids))))
+            else:
+                # old releases cannot be asked for some of these
+                wanted += self._documents([name])
+        if wanted:
+            self._before_writing()
+            self._read(wanted)
+
+    def _before_writing(self) -> None:
+        for name, ids in self.loader.gone.items():
+            self.loader.guard.gone(name, len(ids))
+
+    def _follow_what_is_gone(self) -> None:
+        followed: dict[str, set[int]] = {}
+        while True:
+            gone = {name: set(ids) for name, ids in self.loader.gone.items() if ids}
+            if gone == followed:
+                return
+            followed = gone
+            found = referrers(self.loader.connection, self.instance.id, gone)
+            todo = {name: ids - self._asked_again.get(name, set()) for name, ids in found.items()}
+            for name, ids in todo.items():
+                self._asked_again.setdefault(name, set()).update(ids)
+            self._read_objects(todo)
+
+    # --- reading --------------------------------------------------------------------------------------------
+
+    def _read(self, wanted: list[Wanted]) -> None:
+        if not wanted:
+            return
+        waiting: list[Page] = []
+        since = time.perf_counter()
+
+        def flush() -> None:
+            nonlocal since
+            if waiting:
+                self.check()
+                self.loader.load(waiting)
+                for page in waiting:
+                    progress.fetched(self.instance.name, page.entity, page.objects)
+                waiting.clear()
+            since = time.perf_counter()
+
+        try:
+            for event in read_library(
+                self.client,
+                self.plans,
+                wanted,
+                page_size=self.settings.page_size,
+                in_flight=self.settings.requests_in_flight,
+            ):
+                if isinstance(event, Page):
+                    for entity in event.documents or [event.entity]:
+                        self._begun.setdefault(entity, time.perf_counter() - event.seconds)
+                    waiting.append(event)
+                    full = sum(page.objects for page in waiting) >= _BATCH_OBJECTS
+                    if full or time.perf_counter() - since > _BATCH_SECONDS:
+                        flush()
+                elif isinstance(event, Expected):
+                    self.loader.changes[event.entity].expected = event.count
+                    progress.expected(self.instance.name, event.entity, event.count)
+                elif isinstance(event, Unreadable):
+                    self._unreadable(event)
+                elif isinstance(event, Gone):
+                    self._denied(event)
+                elif isinstance(event, Complete):
+                    flush()
+                    self._completed(event)
+        except StashError:
+            # what came before the fault is good, and need not be fetched in vain
+            flush()
+            raise
+
+    def _unreadable(self, event: Unreadable) -> None:
+        if event.id is not None:
+            self.loader.could_not_read(event.entity, event.id)
+        self._tell(event.entity, event.message if event.id is None else f"{event.id}: {event.message}")
+
+    def _tell(self, entity: str, what: str) -> None:
+        failures = self.loader.changes[entity].failures
+        if len(failures) < _FAILURES_TOLD:
+            failures.append(what)
+
+    def _denied(self, event: Gone) -> None:
+        here = self.loader.live(event.entity, event.ids)
+        self.loader.gone.setdefault(event.entity, set()).update(here)
+        for identifier in sorted(set(event.ids) - here):
+            self._tell(event.entity, f"{identifier}: the server has no such object.")
+
+    def _completed(self, event: Complete) -> None:
+        self.check()
+        self.loader.complete(event)
+        if event.purpose in ("documents", "listing") and not event.holds:
+            self._complete.setdefault(event.entity, set()).add(event.purpose)
+            change = self.loader.changes[event.entity]
+            change.seconds = time.perf_counter() - self._begun.get(event.entity, time.perf_counter())
+            progress.complete(self.instance.name, event.entity)
+            if event.purpose == "documents" and not self.loader.gone.get(event.entity):
+                # nothing refers to what is gone: whatever happens to the rest, this need not be read again
+                self._conclude_one(event.entity)
+
+    # --- the end --------------------------------------------------------------------------------------------
+
+    def _conclude(self) -> None:
+        for name in self._complete:
+            if name not in self._concluded:
+                self._conclude_one(name)
+        for name in self._hinted - self._complete.keys():
+            self.loader.conclude_hint(name, self.started)
+        newest = self.loader.newest_stamp
+        offset = newest.utcoffset() if newest else None
+        if offset is not None:
+            self.loader.note_offset(offset)
+
+    def _conclude_one(self, name: str) -> None:
+        self._concluded.add(name)
+        purposes = self._complete[name]
+        if "listing" in purposes and self.loader.failed.get(name):
+            # a listing that is known again would hide what has not been read
+            purposes = purposes - {"listing"}
+        self.loader.conclude(name, {purpose: self._forms[name][purpose] for purpose in purposes}, self.started)
