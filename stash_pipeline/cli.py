@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,10 +26,29 @@ database = typer.Typer(no_args_is_help=True, help="The warehouse's schema.")
 app.add_typer(database, name="db")
 
 
+class Mode(str, Enum):
+    """How much of a server is read."""
+
+    changes = "changes"
+    reconcile = "reconcile"
+    sweep = "sweep"
+
+
 @app.command()
 def sync(
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all enabled.")] = None,
     entity: Annotated[list[str] | None, typer.Option(help="Only this kind; may be given several times.")] = None,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="changes: what has a newer timestamp; reconcile: complete listings, and what they show to differ; "
+            "sweep: everything. What was never read is read whole."
+        ),
+    ] = Mode.changes,
+    identifier: Annotated[
+        list[int] | None,
+        typer.Option("--id", help="Read this object again, of the one --entity; may be given several times."),
+    ] = None,
     wait: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for another run of the same instance.")
     ] = 60.0,
@@ -47,6 +67,8 @@ def sync(
             names or [],
             entity or [],
             as_json,
+            mode="objects" if identifier else mode.value,
+            ids=identifier,
             wait_seconds=0.0 if no_wait else wait,
             accept_removals=accept_removals,
             dry_run=dry_run,

@@ -6,7 +6,7 @@ step costs 0.1 s on Postgres. A table that did not change emits nothing.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import psycopg
@@ -32,7 +32,14 @@ from stash_pipeline.warehouse.transform import Transformation, drop_layer, trans
 class MirrorConfig(dg.Config):
     """What a run may be asked for, in the launchpad or by the command line."""
 
+    mode: Literal["changes", "reconcile", "sweep", "objects"] = Field(
+        default="changes",
+        description="how much is read. changes: what the server stamped since the last reading; reconcile: listings of "
+        "everything, and what they show to differ; sweep: everything; objects: the ids named. What was never read "
+        "is read whole in any mode",
+    )
     entities: list[str] = Field(default=[], description="kinds to read; empty reads all of those selected")
+    ids: list[int] = Field(default=[], description="of mode objects: the ids of one kind to read again")
     report_unchanged: bool = Field(default=False, description="also report the tables that did not change")
     dry_run: bool = Field(
         default=False, description="write nothing; observations of the raw assets say what would change"
@@ -78,6 +85,8 @@ def mirror_assets(context: dg.AssetExecutionContext, config: MirrorConfig) -> It
                         database_url,
                         instance,
                         wanted,
+                        mode=config.mode,
+                        ids=config.ids,
                         dagster_run_id=run_id,
                         check=lock.check,
                         accept_removals=config.accept_removals,
@@ -106,7 +115,15 @@ def _observe(
     config: MirrorConfig,
 ) -> None:
     """Says what a reading would change, and changes nothing."""
-    seen, lines = preview(settings, database_url, instance, wanted, accept_removals=config.accept_removals)
+    seen, lines = preview(
+        settings,
+        database_url,
+        instance,
+        wanted,
+        mode=config.mode,
+        ids=config.ids,
+        accept_removals=config.accept_removals,
+    )
     for name, change in seen.changes.items():
         if not change.changed:
             continue
@@ -134,6 +151,8 @@ def _wanted(config: MirrorConfig, selected: Any) -> list[str]:
     unknown = [name for name in config.entities if name not in BY_NAME]
     if unknown:
         raise UserError(f"There is no entity {unknown[0]!r}; there are {', '.join(BY_NAME)}.")
+    if (config.mode == "objects") != bool(config.ids) or (config.ids and len(config.entities) != 1):
+        raise UserError("Mode objects takes the ids to read, and one entity; the other modes take no ids.")
     return [
         entity.name
         for entity in ENTITIES

@@ -67,6 +67,8 @@ def run_sync(
     names: list[str],
     entities: list[str],
     *,
+    mode: str = "changes",
+    ids: list[int] | None = None,
     show: bool = True,
     wait_seconds: float = WAIT_SECONDS,
     accept_removals: bool = False,
@@ -77,6 +79,7 @@ def run_sync(
     Args:
         settings: with the address of a database that is ready.
         entities: kinds to read; empty reads all.
+        mode: how much is read, see ``warehouse/refresh.py``. ids: of mode objects, which takes one kind.
         wait_seconds: how long to wait for another run of an instance; 0 refuses at once.
         accept_removals: follow servers also where the guard would stop.
         dry_run: write nothing, and say what would change.
@@ -93,6 +96,8 @@ def run_sync(
     for entity in entities:
         if entity not in BY_NAME:
             raise UserError(f"There is no entity {entity!r}; there are {', '.join(BY_NAME)}.")
+    if ids and len(entities) != 1:
+        raise UserError("--id names objects of one kind; say which with --entity, for instance --entity scenes.")
     url = settings.database()
     assert url is not None
     with connect(url) as connection:
@@ -105,6 +110,8 @@ def run_sync(
     with dagster_instance(settings.home) as dagster:
         keep_in_step(dagster, [instance.name for instance in registered])
         config = {
+            "mode": mode,
+            "ids": ids or [],
             "entities": entities,
             "wait_seconds": wait_seconds,
             "accept_removals": accept_removals,
@@ -185,6 +192,8 @@ def sync(
     entities: list[str],
     as_json: bool,
     *,
+    mode: str = "changes",
+    ids: list[int] | None = None,
     wait_seconds: float = WAIT_SECONDS,
     accept_removals: bool = False,
     dry_run: bool = False,
@@ -197,6 +206,8 @@ def sync(
             settings,
             names,
             entities,
+            mode=mode,
+            ids=ids,
             show=not as_json,
             wait_seconds=wait_seconds,
             accept_removals=accept_removals,
