@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from psycopg.types.json import Jsonb
 
@@ -24,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _COLUMNS = (
     "id, uuid::text, name, url, api_key_encrypted, api_key_env, priority, enabled, release, revision, ca_file, "
-    "removed_at"
+    "removed_at, timezone"
 )
 
 
@@ -44,6 +45,8 @@ class Instance:
     revision: int
     ca_file: str | None = None
     removed_at: datetime | None = None
+    timezone: str | None = None
+    """Of its schedules; None is the zone of the machine."""
 
     def __repr__(self) -> str:
         return f"Instance({self.name!r}, {self.url!r})"
@@ -59,6 +62,14 @@ class Instance:
         if self.api_key_encrypted:
             return secrets.decrypt(home, self.api_key_encrypted)
         return None
+
+    def zone(self) -> ZoneInfo | None:
+        """The time zone of its schedules, or None for the machine's.
+
+        Raises:
+            UserError: if this machine does not know it (any more).
+        """
+        return None if self.timezone is None else find_zone(self.timezone)
 
     def client(self, settings: Settings) -> StashClient:
         """A client for this server."""
@@ -87,6 +98,18 @@ def key_from_variable(variable: str, whose: str = "the server") -> str:
     if not value:
         raise UserError(f"The API key of {whose} is to come from the variable {variable}, which is not set.")
     return value
+
+
+def find_zone(name: str) -> ZoneInfo:
+    """The time zone of an IANA name.
+
+    Raises:
+        UserError: if there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UserError(f"There is no time zone {name!r}; give a name such as Europe/Paris or UTC.") from None
 
 
 def _instance(row: tuple[Any, ...]) -> Instance:
@@ -207,24 +230,28 @@ def add_instance(
     api_key_env: str | None = None,
     ca_file: str | None = None,
     priority: int = 0,
+    timezone: str | None = None,
 ) -> Instance:
     """Registers a server; one that was removed and whose rows were kept goes on with them.
 
     Raises:
-        UserError: for a name that is taken or not of letters, digits and dashes; for a URL that is none.
+        UserError: for a name that is taken or not of letters, digits and dashes; for a URL or a time zone that is
+            none.
     """
     if not _NAME.match(name):
         raise UserError(f"{name!r} cannot be the name of an instance: use letters, digits and dashes.")
     kept_url, ca_file = _checked(url, api_key, api_key_env, ca_file)
+    if timezone is not None:
+        find_zone(timezone)
     encrypted = secrets.encrypt(home, api_key) if api_key else None
     row = connection.execute(
-        "INSERT INTO ops.instances AS i (name, url, api_key_encrypted, api_key_env, ca_file, priority)\n"
-        "VALUES (%s, %s, %s, %s, %s, %s)\n"
+        "INSERT INTO ops.instances AS i (name, url, api_key_encrypted, api_key_env, ca_file, priority, timezone)\n"
+        "VALUES (%s, %s, %s, %s, %s, %s, %s)\n"
         "ON CONFLICT (name) DO UPDATE SET url = excluded.url, api_key_encrypted = excluded.api_key_encrypted,\n"
         "    api_key_env = excluded.api_key_env, ca_file = excluded.ca_file, priority = excluded.priority,\n"
-        "    enabled = true, removed_at = NULL, updated_at = now()\n"
+        "    timezone = excluded.timezone, enabled = true, removed_at = NULL, updated_at = now()\n"
         f"WHERE i.removed_at IS NOT NULL RETURNING {_COLUMNS}",
-        [name, kept_url, encrypted, api_key_env, ca_file, priority],
+        [name, kept_url, encrypted, api_key_env, ca_file, priority, timezone],
     ).fetchone()
     if row is None:
         raise UserError(f"There is an instance {name!r} already; choose another name, or edit that one.")
@@ -244,6 +271,8 @@ def edit_instance(
     no_ca_file: bool = False,
     priority: int | None = None,
     enabled: bool | None = None,
+    timezone: str | None = None,
+    no_timezone: bool = False,
 ) -> Instance:
     """Changes what is given and leaves the rest."""
     instance = get_instance(connection, name)
@@ -260,6 +289,8 @@ def edit_instance(
         changes["priority"] = priority
     if enabled is not None:
         changes["enabled"] = enabled
+    if timezone is not None or no_timezone:
+        changes["timezone"] = None if timezone is None else find_zone(timezone).key
     if changes:
         assignments = ", ".join(f"{column} = %s" for column in changes)
         connection.execute(
@@ -269,6 +300,12 @@ def edit_instance(
     return get_instance(connection, name)
 
 
+def instance_revision(connection: Connection, instance_id: int) -> int:
+    """The newest revision of an instance's documents."""
+    row = connection.execute("SELECT revision FROM ops.instances WHERE id = %s", [instance_id]).fetchone()
+    return int(row[0]) if row else 0
+
+
 def note_probe(connection: Connection, instance_id: int, document: str, answer: dict[str, Any]) -> None:
     """Notes what tells in one request whether anything changed, and what it said before the refresh."""
     connection.execute(
@@ -276,6 +313,12 @@ def note_probe(connection: Connection, instance_id: int, document: str, answer: 
         "WHERE id = %(i)s AND (probe, probed) IS DISTINCT FROM (%(d)s, %(a)s)",
         {"d": document, "a": Jsonb(answer), "i": instance_id},
     )
+
+
+def kept_probes(connection: Connection) -> dict[int, tuple[str, dict[str, Any]]]:
+    """Per instance that was refreshed, by its ``id``: that query, and what it said before the last good refresh."""
+    rows = connection.execute("SELECT id, probe, probed FROM ops.instances WHERE probe IS NOT NULL")
+    return {instance_id: (document, answer) for instance_id, document, answer in rows}
 
 
 def note_server(connection: Connection, instance_id: int, release: str, database_schema: int | None) -> None:

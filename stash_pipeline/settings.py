@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +20,10 @@ DATABASE_URL_VARIABLE: Final = ENV_PREFIX + "DATABASE_URL"
 
 EXAMPLE_URL: Final = "postgresql://user:password@127.0.0.1:5432/stash"
 _SCHEMES: Final = ("postgres", "postgresql")
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
+"""As Python counts them."""
 
 
 class Settings(BaseSettings):
@@ -41,6 +45,20 @@ class Settings(BaseSettings):
     """Stash servers that are read at the same time by one command."""
     overlap_hours: Annotated[float, Field(ge=0, le=26)] = 2
     """How far before its last reading a refresh of changes asks for timestamps: a server writes some of them late."""
+    sample_objects: Annotated[int, Field(ge=0, le=10_000)] = 60
+    """Objects that a reconcile and a sweep read again at random, to compare them field by field."""
+    network_retries: Annotated[int, Field(ge=0, le=10)] = 3
+    """How often a run that failed on the network is tried again, unless a person started it by a command."""
+    fresh_hours: Annotated[float, Field(gt=0)] = 6
+    """Without a good refresh for so long, an instance is reported to be stale."""
+    changes_seconds: Annotated[int, Field(ge=5)] = 30
+    """How often the sensor asks every server whether anything changed."""
+    reconcile_minutes: Annotated[int, Field(ge=5)] = 60
+    """How often every server is read by listings, whether or not a change was seen."""
+    sweep_weekday: Weekday = "sunday"
+    """The day on which every server is read whole."""
+    sweep_hour: Annotated[int, Field(ge=0, le=23)] = 4
+    """The hour of that, in the instance's time zone."""
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     keep_runs_days: Annotated[int, Field(ge=1)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""
@@ -53,6 +71,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute_home(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("sweep_weekday", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.strip().lower() if isinstance(value, str) else value
 
     @field_validator("database_url")
     @classmethod

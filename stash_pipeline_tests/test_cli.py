@@ -91,6 +91,9 @@ def test_two_commands_mirror_a_server(registered: CommandLine) -> None:
     assert "scenes" in first.stdout
     again = registered.json("sync", "home")
     assert again[0]["success"] and again[0]["instance"] == "home"
+    assert not any(change["inserted"] or change["updated"] for change in again[0]["entities"].values())
+    assert "nothing changed" in registered.run("sync", "home").stdout
+    again = registered.json("sync", "home", "--mode", "sweep")
     scenes = again[0]["entities"]["scenes"]
     assert (scenes["fetched"], scenes["unchanged"], scenes["inserted"], scenes["updated"]) == (30, 30, 0, 0)
     status = registered.json("status")[0]
@@ -98,8 +101,16 @@ def test_two_commands_mirror_a_server(registered: CommandLine) -> None:
 
 
 def test_one_kind_can_be_mirrored_alone(registered: CommandLine) -> None:
-    outcome = registered.json("sync", "home", "--entity", "tags", "--entity", "studios")[0]
+    outcome = registered.json("sync", "home", "--entity", "tags", "--entity", "studios", "--mode", "sweep")[0]
     assert set(outcome["entities"]) == {"tags", "studios"}
+
+
+def test_single_objects_are_read_again(registered: CommandLine) -> None:
+    assert registered.json("sync", "home")[0]["success"]
+    outcome = registered.json("sync", "home", "--entity", "scenes", "--id", "3", "--id", "4")[0]
+    assert {kind: change["fetched"] for kind, change in outcome["entities"].items()} == {"scenes": 2}
+    refused = registered.run("sync", "home", "--id", "3")
+    assert refused.returncode != 0 and "--entity" in refused.stderr
 
 
 def test_a_dry_run_says_what_would_change(registered: CommandLine) -> None:

@@ -4,7 +4,9 @@ One step, many assets: Dagster would skip a second step as soon as one table of 
 step costs 0.1 s on Postgres. A table that did not change emits nothing.
 """
 
+import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -13,6 +15,7 @@ import psycopg
 from pydantic import Field
 
 from stash_pipeline.assets import metadata as md
+from stash_pipeline.assets.checks import CHECKS, missed_by_reconcile, raw_checks, stash_checks
 from stash_pipeline.assets.raw import HISTORY_KEY, PAGES_KEY, raw_key, raw_specs
 from stash_pipeline.assets.stash import entity_specs, join_specs, stash_key
 from stash_pipeline.errors import UserError
@@ -20,13 +23,19 @@ from stash_pipeline.instances import Instance, get_instance
 from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.settings import Settings, get_settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
-from stash_pipeline.stash.errors import StashError
-from stash_pipeline.warehouse.connect import Connection, connect, database_sentence, instance_lock
+from stash_pipeline.stash.errors import StashError, may_pass
+from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
 from stash_pipeline.warehouse.first_load import sqlalchemy_table
+from stash_pipeline.warehouse.load import EntityChange
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline.warehouse.preview import preview
+from stash_pipeline.warehouse.refresh import Mode
+from stash_pipeline.warehouse.runs import note_merged, was_read
 from stash_pipeline.warehouse.statements import TABLES
-from stash_pipeline.warehouse.transform import Transformation, drop_layer, transform
+from stash_pipeline.warehouse.transform import Transformation, rebuild_layer, transform
+
+_FIRST_PAUSE = 10.0
+"""Seconds before a run that failed on the network is tried again."""
 
 
 class MirrorConfig(dg.Config):
@@ -59,51 +68,108 @@ class MirrorConfig(dg.Config):
 @dg.multi_asset(
     name="mirror",
     specs=[*raw_specs(), *entity_specs(), *join_specs()],
+    check_specs=CHECKS,
     partitions_def=INSTANCES,
     can_subset=True,
 )
-def mirror_assets(context: dg.AssetExecutionContext, config: MirrorConfig) -> Iterator[dg.MaterializeResult[Any]]:
+def mirror_assets(
+    context: dg.AssetExecutionContext, config: MirrorConfig
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Reads one Stash server into ``raw``, then brings its entities and joins to the same revision."""
     settings = get_settings()
-    selected = context.selected_asset_keys
     try:
         database_url = settings.database()
         if database_url is None:
             raise UserError("STASH_PIPELINE_DATABASE_URL is not set; start Dagster with `stash-pipeline up`.")
-        wanted = _wanted(config, selected)
         with connect(database_url) as connection:
             instance = get_instance(connection, context.partition_key)
+            wanted = _wanted(config, context.selected_asset_keys)
             if config.dry_run:
                 _observe(context, settings, database_url, instance, wanted, config)
                 return
-            with instance_lock(database_url, instance.id, instance.name, wait_seconds=config.wait_seconds) as lock:
-                mirrored = None
-                if wanted:
-                    run_id = context.run.run_id
-                    mirrored = mirror(
-                        settings,
-                        database_url,
-                        instance,
-                        wanted,
-                        mode=config.mode,
-                        ids=config.ids,
-                        dagster_run_id=run_id,
-                        check=lock.check,
-                        accept_removals=config.accept_removals,
-                    )
-                lock.check()
-                if config.rebuild:
-                    drop_layer(connection, instance.id)
-                transformed = transform(connection, instance.id, partial(connect, database_url))
-            if mirrored:
-                yield from _raw_results(connection, instance, mirrored, selected, config)
-            yield from _stash_results(connection, instance, transformed, selected, config)
+            step = _Step(context, config, settings, database_url, connection, instance, wanted)
+            yield from step.run()
     except (StashError, UserError) as error:
+        if may_pass(error) and _is_retried(context):
+            raise dg.RetryRequested(
+                max_retries=settings.network_retries, seconds_to_wait=_pause(context.retry_number)
+            ) from error
         # a sentence, not a traceback: the cause is outside of this program
         raise dg.Failure(description=str(error), allow_retries=False) from None
     except psycopg.OperationalError as error:
         # restarted, or its disk is full: nothing half-written, and nothing that this program could mend
         raise dg.Failure(description=database_sentence(error), allow_retries=False) from None
+
+
+def _is_retried(context: dg.AssetExecutionContext) -> bool:
+    """Whether a failure on the network is tried again: not where a person waits for the end of a command."""
+    attended = context.run.tags.get("dagster/max_retries") == "0"
+    return not attended and context.retry_number < get_settings().network_retries
+
+
+def _pause(retries: int) -> float:
+    """Seconds before the next attempt: longer each time, and never in step with others."""
+    return _FIRST_PAUSE * 2**retries * random.uniform(0.8, 1.2)
+
+
+@dataclass
+class _Step:
+    """One run of the step: read, follow, check, report."""
+
+    context: dg.AssetExecutionContext
+    config: MirrorConfig
+    settings: Settings
+    database_url: str
+    connection: Connection
+    instance: Instance
+    wanted: list[str]
+
+    def run(self) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        """Everything under the instance's lock but the checks."""
+        config, connection, instance = self.config, self.connection, self.instance
+        mirrored, missed = None, None
+        selected, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
+        wait = config.wait_seconds
+        with instance_lock(self.database_url, instance.id, instance.name, wait_seconds=wait) as lock:
+            if self.wanted:
+                if config.mode == "sweep" and set(self.wanted) == set(BY_NAME) and was_read(connection, instance.id):
+                    # what the sweep then still finds, a reconcile does not see
+                    self._mirror(lock, "reconcile")
+                    mirrored = self._mirror(lock, "sweep")
+                    missed = missed_by_reconcile(connection, instance, mirrored)
+                else:
+                    mirrored = self._mirror(lock, config.mode)
+            lock.check()
+            transformed = (
+                rebuild_layer(connection, instance.id)
+                if config.rebuild
+                else transform(connection, instance.id, partial(connect, self.database_url))
+            )
+            if mirrored and transformed.merged:
+                note_merged(connection, mirrored.run_id, transformed.merged)
+                for name, count in transformed.merged.items():
+                    mirrored.changes.setdefault(name, EntityChange()).merged = count
+        if mirrored:
+            yield from _raw_results(connection, instance, mirrored, selected, config)
+        yield from _stash_results(connection, instance, transformed, selected, config)
+        if mirrored and config.mode != "objects":
+            yield from raw_checks(
+                checks, connection, self.settings, instance, mirrored, self.wanted, config.mode, missed
+            )
+        yield from stash_checks(checks, connection, instance, "rebuild" if config.rebuild else config.mode)
+
+    def _mirror(self, lock: InstanceLock, mode: Mode) -> Mirrored:
+        return mirror(
+            self.settings,
+            self.database_url,
+            self.instance,
+            self.wanted,
+            mode=mode,
+            objects=_objects(self.config),
+            dagster_run_id=self.context.run.run_id,
+            check=lock.check,
+            accept_removals=self.config.accept_removals,
+        )
 
 
 def _observe(
@@ -121,7 +187,7 @@ def _observe(
         instance,
         wanted,
         mode=config.mode,
-        ids=config.ids,
+        objects=_objects(config),
         accept_removals=config.accept_removals,
     )
     for name, change in seen.changes.items():
@@ -144,6 +210,10 @@ def _observe(
                 },
             )
         )
+
+
+def _objects(config: MirrorConfig) -> dict[str, list[int]]:
+    return {config.entities[0]: config.ids} if config.mode == "objects" else {}
 
 
 def _wanted(config: MirrorConfig, selected: Any) -> list[str]:
@@ -177,6 +247,8 @@ def _raw_results(
                 md.UPDATED: change.updated,
                 md.UNCHANGED: change.unchanged,
                 md.REMOVED: change.removed,
+                md.MERGED: change.merged,
+                md.LISTED: change.listed,
                 md.BYTES: change.bytes,
                 md.PAGES: change.pages,
                 md.SECONDS: round(change.seconds, 3),
@@ -213,8 +285,11 @@ def _raw_results(
         yield dg.MaterializeResult(
             asset_key=PAGES_KEY,
             metadata={
+                "mode": config.mode,
+                "requests": mirrored.requests,
                 md.PAGES: pages,
                 md.FETCHED: fetched,
+                md.LISTED: sum(change.listed for change in mirrored.changes.values()),
                 md.BYTES: sum(change.bytes for change in mirrored.changes.values()),
                 md.SECONDS: round(mirrored.seconds, 3),
                 md.ROWS_PER_SECOND: md.per_second(fetched, mirrored.seconds),

@@ -1,12 +1,17 @@
 """Layer raw: the documents as the servers returned them, and the ledger of the pages that they came in."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from stash_pipeline.assets.metadata import OWNERS, code_reference, column_schema
+from stash_pipeline.settings import get_settings
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.tables import HISTORY, PAGES, RAW
 
 GROUP = "raw_pages"
+
+FRESHNESS = timedelta(hours=get_settings().fresh_hours)
 
 PAGES_KEY = dg.AssetKey(["raw", "pages"])
 HISTORY_KEY = dg.AssetKey(["raw", "history"])
@@ -39,6 +44,8 @@ def raw_specs() -> list[dg.AssetSpec]:
     specs.append(
         dg.AssetSpec(
             PAGES_KEY,
+            # every refresh of any instance writes it; that each of them is fresh is an asset check
+            freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESHNESS),
             description="The ledger of the answers of the servers: what was asked for, how many objects and bytes "
             "came back, and how long it took.",
             group_name=GROUP,

@@ -8,7 +8,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from stash_pipeline import progress as progress_events
-from stash_pipeline.commands.output import print_json, stderr, table
+from stash_pipeline.commands.output import console, print_json, stderr, table
 from stash_pipeline.commands.worker import Workers
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
@@ -217,9 +217,10 @@ def sync(
         print_json(outcomes)
     else:
         for outcome in outcomes:
-            print_outcome(outcome)
             if dry_run and outcome["success"]:
                 print_foreseen(outcome)
+            else:
+                print_outcome(outcome)
     return 0 if all(outcome["success"] for outcome in outcomes) else 1
 
 
@@ -230,17 +231,21 @@ def print_outcome(outcome: dict[str, Any]) -> None:
         for entity, change in outcome["entities"].items()
         if change["fetched"] or change["removed"]
     ]
+    seconds = f" {outcome['seconds']:.1f} s" if outcome["seconds"] is not None else ""
+    title = f"{outcome['instance']} ({outcome['release']}){seconds}"
     if rows:
-        seconds = f"{outcome['seconds']:.1f} s" if outcome["seconds"] is not None else ""
-        table(f"{outcome['instance']} ({outcome['release']}) {seconds}", ["entity", *SUMMED], rows, numbers=5)
+        table(title, ["entity", *SUMMED], rows, numbers=5)
+    if outcome["success"] and outcome["run_id"] and not any(row[2] or row[3] or row[5] for row in rows):
+        console.print(f"{title}: nothing changed.", highlight=False)
     if not outcome["success"]:
         stderr.print(f"[red]{outcome['instance']}[/red]: {outcome['error']}", highlight=False)
 
 
 def print_foreseen(outcome: dict[str, Any]) -> None:
-    """What a dry run says would change, object by object."""
-    from stash_pipeline.commands.output import console
-
+    """What a dry run says would change, object by object, and how many."""
+    rows = [[entity, *[change[key] for key in SUMMED]] for entity, change in outcome["entities"].items()]
+    if rows:
+        table(f"{outcome['instance']} ({outcome['release']}) would change", ["entity", *SUMMED], rows, numbers=5)
     for entity, change in outcome["entities"].items():
         for line in change["would_change"]:
             console.print(f"{entity} {line}", highlight=False, markup=False, soft_wrap=True)

@@ -6,16 +6,18 @@ Fetching and parsing go on in the reader's threads while the pages that have arr
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import psycopg
 
-from stash_pipeline.instances import Instance, note_probe
+from stash_pipeline.instances import Instance, instance_revision, note_probe
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.stash.probing import Probe
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.load import EntityChange, RawLoader
@@ -47,6 +49,8 @@ class Mirrored:
         unknown: fields of the server that no specification knows.
         changes: per kind that was read.
         requests, bytes: sent to the server, and what came back.
+        revision_before: of the instance, before anything was written. started_at: by the server's clock.
+        probe, probe_text: what the server counted before the first reading, and the question.
     """
 
     run_id: int
@@ -57,11 +61,16 @@ class Mirrored:
     seconds: float = 0.0
     requests: int = 0
     bytes: int = 0
+    revision_before: int = 0
+    started_at: datetime | None = None
+    probe: Probe = field(default_factory=Probe)
+    probe_text: str = ""
 
     def take(self, refresh: Refresh) -> None:
         """Takes over what a refresh did."""
         self.release, self.lacking, self.unknown = refresh.release, refresh.lacking, refresh.unknown
         self.changes = refresh.changes
+        self.started_at, self.probe, self.probe_text = refresh.started, refresh.probe, refresh.probe_text
         self.requests, self.bytes = refresh.client.requests, refresh.client.bytes
 
 
@@ -72,7 +81,7 @@ def mirror(
     entities: list[str],
     *,
     mode: Mode = "sweep",
-    ids: Iterable[int] = (),
+    objects: Mapping[str, Iterable[int]] | None = None,
     dagster_run_id: str | None = None,
     client: StashClient | None = None,
     check: Callable[[], None] | None = None,
@@ -84,7 +93,7 @@ def mirror(
     finds them unchanged.
 
     Args:
-        mode: how much is read, see ``refresh.py``. ids: of mode objects, which takes one kind.
+        mode: how much is read, see ``refresh.py``. objects: ids by kind, of mode objects.
         accept_removals: follow the server also where it has lost objects, or is another one, see ``guard.py``.
         check: called before every write; raises when the lock is no longer held.
 
@@ -94,7 +103,7 @@ def mirror(
     started = time.perf_counter()
     with connect(database_url) as connection:
         run_id = start_run(connection, instance.id, dagster_run_id=dagster_run_id, mode=mode, lane="graphql")
-        result = Mirrored(run_id)
+        result = Mirrored(run_id, revision_before=instance_revision(connection, instance.id))
         error: str | None = "interrupted"
         try:
             # should the machine fail, the last pages are read again; the note of the end waits for all of them
@@ -104,7 +113,7 @@ def mirror(
                 loader = RawLoader(connection, instance.id, run_id, guard)
                 refresh = Refresh(loader, settings, instance, open_client, check or trust)
                 try:
-                    refresh.run(entities, mode, ids)
+                    refresh.run(entities, mode, objects)
                 finally:
                     result.take(refresh)
                 if mode != "objects" and set(entities) == set(BY_NAME):

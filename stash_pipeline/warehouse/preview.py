@@ -14,6 +14,7 @@ from stash_pipeline.stash.planning import plan_library
 from stash_pipeline.stash.probing import probe, probe_document, read_probe
 from stash_pipeline.stash.reading import Page
 from stash_pipeline.warehouse import history
+from stash_pipeline.warehouse.clocks import moment_of
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.load import EntityChange, RawLoader, has_partitions
@@ -30,10 +31,12 @@ class PreviewLoader(RawLoader):
 
     Attributes:
         lines: per kind, one text per object and field that would change.
+        stamps: of the objects that would change, by kind and id.
     """
 
     def __init__(self, connection: Connection, instance_id: int, guard: Guard) -> None:
         self.lines: dict[str, list[str]] = defaultdict(list)
+        self.stamps: dict[tuple[str, int], datetime] = {}
         super().__init__(connection, instance_id, 0, guard)
 
     def _prepare(self, info: ServerInfo) -> None:
@@ -57,6 +60,10 @@ class PreviewLoader(RawLoader):
                 [self.instance_id, [document.id for document in changed]],
             )
         }
+        for document in [*new, *changed]:
+            moment = moment_of(document.updated_at)
+            if moment:
+                self.stamps[entity, document.id] = moment
         for document in changed:
             fields = history.differences(before[document.id], orjson.loads(document.json))
             self.changes[entity].fields.update(name for name, _, _ in fields)
@@ -86,7 +93,7 @@ def preview(
     entities: list[str],
     *,
     mode: Mode = "sweep",
-    ids: Iterable[int] = (),
+    objects: Mapping[str, Iterable[int]] | None = None,
     client: StashClient | None = None,
     accept_removals: bool = False,
 ) -> tuple[Mirrored, dict[str, list[str]]]:
@@ -106,7 +113,7 @@ def preview(
             return _first(open_client, entities, result), {}
         loader = PreviewLoader(connection, instance.id, guard)
         refresh = Refresh(loader, settings, instance, open_client, trust)
-        refresh.run(entities, mode, ids)
+        refresh.run(entities, mode, objects)
         result.take(refresh)
     return result, dict(loader.lines)
 

@@ -64,8 +64,10 @@ class Refresh:
         self.release = ""
         self.lacking: list[str] = []
         self.unknown: list[str] = []
+        self.started: datetime = client.now()
         self.probe_text = ""
         self.probed: dict[str, Any] = {}
+        self.probe = Probe()
         self.plans: dict[str, Plan] = {}
         self._forms: dict[str, dict[str, bytes]] = {}
         self._clocks: dict[str, tuple[datetime, int]] = {}
@@ -85,11 +87,11 @@ class Refresh:
             if change.fetched or change.listed or change.complete or change.failures or change.changed
         }
 
-    def run(self, entities: list[str], mode: Mode, ids: Iterable[int] = ()) -> None:
+    def run(self, entities: list[str], mode: Mode, objects: Mapping[str, Iterable[int]] | None = None) -> None:
         """Reads the kinds named.
 
         Args:
-            ids: of mode objects, which takes one kind.
+            objects: ids by kind, of mode objects.
 
         Raises:
             StashError: what the server or the network did. UserError: where the guard stops.
@@ -99,13 +101,24 @@ class Refresh:
         if not readable:
             raise StashError(f"{self.instance.name} ({self.release}) has none of {', '.join(entities)}.")
         if mode == "objects":
-            self._objects(readable[0], set(ids))
+            self.loader.todo = {name: set(ids) for name, ids in (objects or {}).items()}
+            self._read_todo()
         else:
             self._kinds(readable, mode)
         self._follow_what_is_gone()
         self.check()
         self.loader.remove_gone()
         self._conclude()
+
+    def compare(self, objects: Mapping[str, set[int]]) -> int:
+        """Reads some objects and nothing that they lead to; returns how many the server can be asked for.
+
+        For a loader that writes nothing.
+        """
+        self._meet(list(objects))
+        asked = {name: ids for name, ids in objects.items() if self.plans[name].by_id and ids}
+        self._read_objects(asked)
+        return sum(len(ids) for ids in asked.values())
 
     # --- before anything is read --------------------------------------------------------------------------
 
@@ -120,7 +133,7 @@ class Refresh:
         self.unknown = sorted({path for plan in self.plans.values() for path in plan.unknown})
         self.probe_text = probe_document(self.plans)
         self.probed = probe(self.client, self.probe_text)
-        self.probe: Probe = read_probe(self.probed)
+        self.probe = read_probe(self.probed)
         guard.counts({name: count for name, count in self.probe.counts.items() if name in entities})
         self.loader.begin(info)
         self.loader.now = self.started
@@ -165,10 +178,6 @@ class Refresh:
             self._read(self._hints(rest, clocks.WIDEST))
             self._read_todo()
         self._read(self._listings([name for name in rest if self._number_differs(name)]))
-        self._read_todo()
-
-    def _objects(self, name: str, ids: set[int]) -> None:
-        self.loader.todo[name] = ids
         self._read_todo()
 
     def _number_differs(self, name: str) -> bool:

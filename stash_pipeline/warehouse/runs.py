@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import Connection
 
 
@@ -57,3 +58,22 @@ def end_run(
             run_id,
         ],
     )
+
+
+def note_merged(connection: Connection, run_id: int, merged: dict[str, int]) -> None:
+    """Notes how many objects that are gone have a successor: known only when the entities have followed."""
+    connection.execute(
+        "UPDATE ops.sync_runs AS r SET entities = r.entities || (\n"
+        "    SELECT jsonb_object_agg(\n"
+        "        m.key, coalesce(r.entities->m.key, '{}') || jsonb_build_object('merged', m.value))\n"
+        "    FROM jsonb_each(%s::jsonb) AS m) WHERE r.id = %s",
+        [json.dumps(merged), run_id],
+    )
+
+
+def was_read(connection: Connection, instance_id: int) -> bool:
+    """Whether all kinds of an instance were read completely once."""
+    row = connection.execute(
+        "SELECT count(*) FROM ops.row_counts WHERE instance_id = %s AND table_name LIKE 'raw.%%'", [instance_id]
+    ).fetchone()
+    return bool(row and row[0] >= len(BY_NAME))

@@ -24,6 +24,7 @@ from stash_pipeline.warehouse.first_load import (
 )
 from stash_pipeline.warehouse.load import ensure_partitions
 from stash_pipeline.warehouse.statements import RELATIONS, TABLES, Relation
+from stash_pipeline.warehouse.successors import note_successors
 from stash_pipeline.warehouse.tables import partition
 
 LAYER = "stash"
@@ -52,11 +53,16 @@ class TableChange:
 
 @dataclass
 class Transformation:
-    """The outcome per table (only those that were looked at), the revision reached, references without target."""
+    """The outcome per table (only those that were looked at), the revision reached, references without target.
+
+    Attributes:
+        merged: per kind, how many objects that are gone have a successor.
+    """
 
     revision: int
     tables: dict[str, TableChange] = field(default_factory=dict)
     dangling: int = 0
+    merged: dict[str, int] = field(default_factory=dict)
 
 
 def transform(connection: Connection, instance_id: int, connect: Connect | None = None) -> Transformation:
@@ -117,6 +123,7 @@ class _Run:
         self._fill_missing(missing)
         self._sweep()
         self._attach(missing)
+        self.result.merged = note_successors(self.connection, self.instance_id, since, sorted(self.gone))
         self._count_rows()
         self.connection.execute(
             "INSERT INTO ops.layer_watermarks (instance_id, layer, revision) VALUES (%(i)s, %(l)s, %(r)s)\n"
@@ -292,6 +299,20 @@ class _Run:
                     "fresh": name in self.fresh,
                 },
             )
+
+
+def rebuild_layer(connection: Connection, instance_id: int) -> Transformation:
+    """Makes one instance's entities and joins anew from ``raw``, in one transaction.
+
+    Who reads meanwhile waits for its end, and sees either the old rows or the new ones.
+    """
+    ensure_partitions(connection, instance_id)
+    with connection.transaction():
+        drop_layer(connection, instance_id)
+        connection.execute("SET CONSTRAINTS ALL DEFERRED")
+        result = _Run(connection, instance_id, {}).run()
+    analyze(connection, instance_id, [n for n, change in result.tables.items() if change.inserted > _WORTH_ANALYZING])
+    return result
 
 
 def drop_layer(connection: Connection, instance_id: int) -> None:

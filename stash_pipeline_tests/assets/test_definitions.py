@@ -220,6 +220,8 @@ def registered(
 
 
 def refresh(dagster: dg.DagsterInstance, name: str, **config: Any) -> RunResult:
+    """Everything is read, unless another mode is named: most of these tests change the server behind its back."""
+    config = {"mode": "sweep", **config}
     return run_job("refresh", instance=dagster, partition_key=name, run_config={"ops": {"mirror": {"config": config}}})
 
 

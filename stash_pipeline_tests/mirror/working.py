@@ -1,7 +1,7 @@
 """What the tests of the mirror work with: an instance, a server that answers in process, and the reading of it."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -80,7 +80,7 @@ class Mirror:
         entities: list[str] | None = None,
         *,
         mode: Mode = "sweep",
-        ids: Iterable[int] = (),
+        objects: Mapping[str, Iterable[int]] | None = None,
         accept_removals: bool = False,
         **settings: Any,
     ) -> Mirrored:
@@ -94,7 +94,7 @@ class Mirror:
             self.instance,
             entities or list(BY_NAME),
             mode=mode,
-            ids=ids,
+            objects=objects,
             client=client,
             accept_removals=accept_removals,
         )

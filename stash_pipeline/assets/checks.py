@@ -1,0 +1,139 @@
+"""The asset checks: whether a run left the mirror as the server is. They are evaluated inside the run's one step.
+
+Blocking ones are those whose error everything downstream would inherit. The questions themselves are in
+``warehouse/verify.py``.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from stash_pipeline.assets.raw import PAGES_KEY
+from stash_pipeline.assets.stash import stash_key
+from stash_pipeline.instances import Instance
+from stash_pipeline.settings import Settings
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.warehouse import verify
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.mirror import Mirrored
+
+COUNTS = dg.AssetCheckSpec(
+    "counts_match_server",
+    asset=PAGES_KEY,
+    blocking=True,
+    description="Of each kind there are as many live documents as the server counts.",
+)
+SAMPLE = dg.AssetCheckSpec(
+    "sample_matches_server",
+    asset=PAGES_KEY,
+    description="A random sample of objects, read again from the server, is equal field by field. "
+    "After a reconcile and a sweep; STASH_PIPELINE_SAMPLE_OBJECTS says how many.",
+)
+SWEEP = dg.AssetCheckSpec(
+    "sweep_found_nothing",
+    asset=PAGES_KEY,
+    description="A sweep, which reads everything, found nothing that the reconcile just before it had missed.",
+)
+FRESH = dg.AssetCheckSpec(
+    "instances_are_fresh",
+    asset=PAGES_KEY,
+    description="Every enabled instance, not only this run's, had a good refresh within "
+    "STASH_PIPELINE_FRESH_HOURS. Evaluated by the reconciles of all instances.",
+)
+ORPHANS = dg.AssetCheckSpec(
+    "no_orphans",
+    asset=stash_key("scenes"),
+    blocking=True,
+    description="No row of any entity or join refers to an object that is not there. After a reconcile and a sweep.",
+)
+WATERMARK = dg.AssetCheckSpec(
+    "watermark_at_head",
+    asset=stash_key("scenes"),
+    blocking=True,
+    description="Entities and joins hold the newest revision of the documents.",
+)
+CHECKS = [COUNTS, SAMPLE, SWEEP, FRESH, ORPHANS, WATERMARK]
+
+_LINES = 50
+
+
+def _result(spec: dg.AssetCheckSpec, passed: bool, warn: bool = False, **metadata: Any) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=passed,
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
+        metadata=metadata,
+    )
+
+
+def _told(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+
+
+def raw_checks(
+    selected: Any,
+    connection: Connection,
+    settings: Settings,
+    instance: Instance,
+    mirrored: Mirrored,
+    kinds: list[str],
+    mode: str,
+    missed: Mapping[str, int] | None,
+) -> Iterator[dg.AssetCheckResult]:
+    """Of the documents.
+
+    Args:
+        selected: keys of the checks to evaluate. kinds: those that were to be read.
+        missed: per kind, what a sweep found after a reconcile; None where there was no such pair.
+    """
+    thorough = mode in ("reconcile", "sweep")
+    counted = [kind for kind in kinds if kind in mirrored.probe.counts]
+    with instance.client(settings) as client:
+        if COUNTS.key in selected and counted:
+            yield _counts(connection, instance, mirrored, counted, client)
+        if SAMPLE.key in selected and thorough and counted and settings.sample_objects:
+            sample = verify.compare_sample(connection, settings, instance, client, counted)
+            yield _result(
+                SAMPLE,
+                not sample.differences,
+                objects=sample.objects,
+                differences=len(sample.differences),
+                what_differs="\n".join(sample.differences[:_LINES]) or "nothing",
+            )
+    if SWEEP.key in selected and missed is not None:
+        yield _result(SWEEP, not missed, warn=True, objects=sum(missed.values()), by_kind=_told(missed))
+    if FRESH.key in selected and thorough:
+        stale = verify.stale_instances(connection, settings.fresh_hours)
+        last = {one["instance"]: one["last"] or "never" for one in stale}
+        yield _result(FRESH, not stale, warn=True, stale=len(stale), last_good_refresh=_told(last))
+
+
+def _counts(
+    connection: Connection, instance: Instance, mirrored: Mirrored, kinds: list[str], client: StashClient
+) -> dg.AssetCheckResult:
+    differing = verify.count_differences(connection, instance.id, kinds, mirrored.probe, client, mirrored.probe_text)
+    told = {name: f"{here} here, {there} there" for name, (here, there) in differing.items()}
+    return _result(COUNTS, not differing, kinds=len(kinds), differing=_told(told))
+
+
+def stash_checks(selected: Any, connection: Connection, instance: Instance, mode: str) -> Iterator[dg.AssetCheckResult]:
+    """Of entities and joins, once they have followed."""
+    if WATERMARK.key in selected:
+        newest, held = verify.behind(connection, instance.id)
+        yield _result(WATERMARK, newest == held, newest_revision=newest, held_revision=held)
+    if ORPHANS.key in selected and mode in ("reconcile", "sweep", "rebuild"):
+        found = verify.orphans(connection, instance.id)
+        yield _result(ORPHANS, not found, orphans=sum(found.values()), by_column=_told(found))
+
+
+def missed_by_reconcile(connection: Connection, instance: Instance, mirrored: Mirrored) -> dict[str, int]:
+    """What a sweep wrote that the reconcile before it should have found; fresh stamps explain a change."""
+    assert mirrored.started_at is not None
+    since = mirrored.started_at - timedelta(minutes=5)
+    found = verify.changed_by(connection, instance.id, mirrored.run_id, mirrored.revision_before, since)
+    # they have no timestamp, so that an edit just now looks the same
+    return {name: count for name, count in found.items() if not BY_NAME[name].whole}

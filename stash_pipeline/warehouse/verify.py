@@ -1,0 +1,166 @@
+"""Whether the mirror is what it claims to be: the questions behind the asset checks.
+
+Nothing here writes. What it costs grows with the library, but for :func:`behind`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from stash_pipeline.instances import Instance
+from stash_pipeline.settings import Settings
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.stash.probing import Probe, probe, read_probe
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.guard import Guard
+from stash_pipeline.warehouse.preview import PreviewLoader
+from stash_pipeline.warehouse.referrers import LAYER
+from stash_pipeline.warehouse.refresh import Refresh
+from stash_pipeline.warehouse.statements import RELATIONS
+from stash_pipeline.warehouse.tables import partition
+
+
+def orphans(connection: Connection, instance_id: int) -> dict[str, int]:
+    """Rows that refer to an object that is not there, per ``table.column``; foreign keys should leave none."""
+    found: dict[str, int] = {}
+    for relation in RELATIONS:
+        row = connection.execute(
+            f"SELECT count(*) FROM {partition('stash.' + relation.table, instance_id)} AS t\n"
+            f"WHERE t.{relation.column} IS NOT NULL AND NOT EXISTS (\n"
+            f"    SELECT FROM {partition('stash.' + relation.target, instance_id)} AS o\n"
+            f"    WHERE o.instance_id = t.instance_id AND o.id = t.{relation.column})"
+        ).fetchone()
+        if row and row[0]:
+            found[relation.name] = row[0]
+    return found
+
+
+def behind(connection: Connection, instance_id: int) -> tuple[int, int]:
+    """(newest revision of raw, the one that entities and joins hold)."""
+    row = connection.execute(
+        "SELECT i.revision, coalesce(w.revision, -1) FROM ops.instances AS i\n"
+        "LEFT JOIN ops.layer_watermarks AS w ON w.instance_id = i.id AND w.layer = %s WHERE i.id = %s",
+        [LAYER, instance_id],
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def count_differences(
+    connection: Connection, instance_id: int, kinds: Iterable[str], before: Probe, client: StashClient, document: str
+) -> dict[str, tuple[int, int]]:
+    """Kinds of which the server has another number of objects than there are here: (here, there).
+
+    What the server was seen to have and could not send counts as here. While a library changes, its number before the
+    refresh may be right, or the one after it; the server is asked for that only where the first is not.
+    """
+
+    def wrong(counts: dict[str, int]) -> dict[str, tuple[int, int]]:
+        rows = connection.execute(
+            "SELECT substr(r.table_name, 5), r.rows + coalesce(c.missing, 0) FROM ops.row_counts AS r\n"
+            "LEFT JOIN ops.clocks AS c ON c.instance_id = r.instance_id AND 'raw.' || c.entity = r.table_name\n"
+            "WHERE r.instance_id = %s AND r.table_name LIKE 'raw.%%'",
+            [instance_id],
+        )
+        here = dict(rows.fetchall())
+        return {k: (here.get(k, 0), counts[k]) for k in kinds if k in counts and here.get(k, 0) != counts[k]}
+
+    differing = wrong(before.counts)
+    if not differing:
+        return {}
+    now = read_probe(probe(client, document))
+    still = wrong(now.counts)
+    # what was edited between the two may have been seen or not
+    return {kind: numbers for kind, numbers in still.items() if before.counts.get(kind) == now.counts.get(kind)}
+
+
+@dataclass
+class Sample:
+    """Some objects, compared with the server.
+
+    Attributes:
+        objects: how many were compared. differences: a line per object and field.
+    """
+
+    objects: int
+    differences: list[str]
+
+
+def compare_sample(
+    connection: Connection, settings: Settings, instance: Instance, client: StashClient, kinds: Iterable[str]
+) -> Sample:
+    """Reads a random sample again and compares it field by field; as many of each kind, as far as there are so many.
+
+    An object that the server has edited in the meantime is no difference.
+
+    Raises:
+        StashError: what the server or the network did.
+    """
+    chosen: dict[str, set[int]] = {}
+    listed = list(kinds)
+    for kind in listed:
+        rows = connection.execute(
+            f"SELECT id FROM {partition('raw.' + kind, instance.id)} WHERE deleted_at IS NULL\n"
+            "ORDER BY random() LIMIT %s",
+            [-(-settings.sample_objects // len(listed))],
+        ).fetchall()
+        chosen[kind] = {row[0] for row in rows}
+    guard = Guard(connection, instance.id, instance.name, accept=True)
+    loader = PreviewLoader(connection, instance.id, guard)
+    started = client.now()
+    refresh = Refresh(loader, settings, instance, client, lambda: None)
+    compared = refresh.compare(chosen)
+    differences = [
+        f"{kind} {line}"
+        for kind, lines in loader.lines.items()
+        for line in lines
+        if not _edited_since(loader, kind, line, started - timedelta(minutes=1))
+    ]
+    differences += [
+        f"{kind} {identifier}: the server does not have it any more"
+        for kind, ids in loader.gone.items()
+        for identifier in sorted(ids)
+    ]
+    return Sample(compared, differences)
+
+
+def _edited_since(loader: PreviewLoader, kind: str, line: str, moment: datetime) -> bool:
+    """Whether what a line is about was stamped after a moment."""
+    identifier = int(line.split(":", 1)[0])
+    stamp = loader.stamps.get((kind, identifier))
+    return stamp is not None and stamp >= moment
+
+
+def changed_by(connection: Connection, instance_id: int, run_id: int, since: int, before: datetime) -> dict[str, int]:
+    """What a run wrote that no stamp explains, per kind: objects that were new, other or gone.
+
+    Args:
+        since: the instance's revision before that run. before: stamps from then on explain a change.
+    """
+    found = {}
+    for entity in ENTITIES:
+        row = connection.execute(
+            f"SELECT count(*) FROM {partition('raw.' + entity.name, instance_id)}\n"
+            "WHERE instance_id = %s AND revision > %s AND run_id = %s\n"
+            "  AND (server_updated_at IS NULL OR server_updated_at < %s)",
+            [instance_id, since, run_id, before],
+        ).fetchone()
+        if row and row[0]:
+            found[entity.name] = row[0]
+    return found
+
+
+def stale_instances(connection: Connection, hours: float) -> list[dict[str, Any]]:
+    """Enabled instances that have had no good refresh for so long."""
+    rows = connection.execute(
+        "SELECT i.name, max(r.finished_at) FROM ops.instances AS i\n"
+        "LEFT JOIN ops.sync_runs AS r ON r.instance_id = i.id AND r.status = 'succeeded'\n"
+        "WHERE i.enabled AND i.removed_at IS NULL AND i.created_at < now() - make_interval(mins => %(minutes)s)\n"
+        "GROUP BY i.name\n"
+        "HAVING coalesce(max(r.finished_at), '-infinity') < now() - make_interval(mins => %(minutes)s)\n"
+        "ORDER BY i.name",
+        {"minutes": round(hours * 60)},
+    )
+    return [{"instance": name, "last": last} for name, last in rows]
