@@ -81,7 +81,7 @@ def main() -> None:
                 assert noted is not None
                 bare, ours, phases = [], [], []
                 for _ in range(REPETITIONS):
-                    bare.append(round(drain(url, noted.requests), 2))
+                    bare.append(round(drain(url, noted.asked), 2))
                     phases.append(pipeline(settings, url, home, None)[0])
                     ours.append(round(sum(phases[-1]), 2))
         finally:
@@ -91,7 +91,7 @@ def main() -> None:
         "http_mirror",
         {
             "scenes": SCENES,
-            "requests": len(noted.requests),
+            "requests": len(noted.asked),
             "bare client": bare,
             "full mirror": ours,
             "of which entities and joins": [round(after, 2) for _, after in phases],

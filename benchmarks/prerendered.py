@@ -12,7 +12,7 @@ import random
 import re
 import sys
 from array import array
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,10 @@ import orjson
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import Answer, StashClient, answer_hash
-from stash_pipeline.stash.schema import INTROSPECTION
+from stash_pipeline.stash.planning import plan_library
+from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
+from stash_pipeline.stash.selection import Tree
+from stash_pipeline.stash.wanted import LISTED, hint_plan, listing_plan
 
 STAMP = "2026-11-20T20:42:02+01:00"
 BOX = "https://box.example/graphql"
@@ -116,6 +119,28 @@ def render(folder: Path, scenes: int) -> None:
         (folder / f"{kind}.offsets").write_bytes(offsets.tobytes())
     schema = SimulatedStash(Library.create(), release="v0.30.1").execute(INTROSPECTION, None)
     (folder / "introspection.json").write_bytes(orjson.dumps(schema))
+    for kind, tree in _listings(schema).items():
+        offsets = array("Q", [0])
+        with (folder / f"{kind}.listing.json").open("wb") as file:
+            for value in _objects(kind, scenes):
+                file.write(orjson.dumps(_reduced(value, tree)) + b",")
+                offsets.append(file.tell())
+        (folder / f"{kind}.listing.offsets").write_bytes(offsets.tobytes())
+
+
+def _listings(schema: dict[str, Any]) -> dict[str, Tree]:
+    """What a listing selects, per kind that has one."""
+    plans = plan_library(ServerSchema(schema["data"]))
+    return {kind: listing_plan(plans[kind]).tree for kind in LISTED}
+
+
+def _reduced(value: Any, tree: Tree) -> Any:
+    """An object with no more than what is selected."""
+    if not tree or value is None:
+        return value
+    if isinstance(value, list):
+        return [_reduced(one, tree) for one in value]
+    return {name: _reduced(value.get(name), inner) for name, inner in tree.items()}
 
 
 class Prerendered:
@@ -126,41 +151,101 @@ class Prerendered:
         self.offsets: dict[str, array[int]] = {}
         # files that are read, not mapped: a map would count as memory of the process that is measured
         self.bodies: dict[str, int] = {}
-        for kind in QUERIES.values():
+        for kind in (*QUERIES.values(), *(f"{kind}.listing" for kind in LISTED)):
             offsets = array("Q")
             offsets.frombytes((folder / f"{kind}.offsets").read_bytes())
             self.offsets[kind] = offsets
             self.bodies[kind] = os.open(folder / f"{kind}.json", os.O_RDONLY)
+        plans = plan_library(ServerSchema(orjson.loads(self.introspection)["data"]))
+        listings = {kind: listing_plan(plans[kind]) for kind in LISTED}
+        self.listings = {
+            document for plan in listings.values() for document in (plan.page_document(), plan.ids_document())
+        }
+        self.hints = {kind: hint_plan(plan).tree for kind, plan in plans.items() if plan.query and plan.result}
+        self.edited: dict[str, dict[int, dict[str, Any]]] = {kind: {} for kind in QUERIES.values()}
+
+    def edit(self, kind: str, ids: Iterable[int], stamp: str) -> None:
+        """Gives objects another title and timestamp."""
+        for identifier in ids:
+            value = orjson.loads(self._slice(kind, identifier, identifier))
+            value["title"] = f"edited at {stamp}"
+            value["updated_at"] = stamp
+            self.edited[kind][identifier] = value
+
+    def _slice(self, name: str, first: int, last: int) -> bytes:
+        """Objects first … last as they stand in the file, without the comma at the end."""
+        offsets = self.offsets[name]
+        if last < first:
+            return b""
+        return os.pread(self.bodies[name], offsets[last] - 1 - offsets[first - 1], offsets[first - 1])
+
+    def _probe(self, document: str) -> bytes:
+        found: dict[str, Any] = {"version": {"version": "v0.30.1"}, "systemStatus": {"databaseSchema": 75}}
+        for alias, query in re.findall(r"  (\w+): (find\w+)\(", document):
+            kind = QUERIES[query]
+            newest = max([STAMP, *(value["updated_at"] for value in self.edited[kind].values())])
+            field = "last_played_at" if alias == "played" else "updated_at"
+            listed = [{field: None if alias == "played" else newest}] if len(self.offsets[kind]) > 1 else []
+            found[alias] = {kind: listed} if alias == "played" else {"count": len(self.offsets[kind]) - 1, kind: listed}
+        return orjson.dumps({"data": found})
+
+    def _hint(self, query: str, variables: dict[str, Any]) -> tuple[bytes, float]:
+        """What was edited since; the server looks at every row for that, so that it costs by their number."""
+        kind = QUERIES[query]
+        criterion = variables["entity_filter"]
+        since = criterion["updated_at"]["value"]
+        ids = sorted(i for i, value in self.edited[kind].items() if value["updated_at"] > since)
+        by_id = criterion.get("id") or {"modifier": "GREATER_THAN", "value": 0}
+        last = by_id.get("value2", len(self.offsets[kind]))
+        start = by_id["value"] + (by_id["modifier"] == "GREATER_THAN")
+        page = variables["filter"]
+        found = [i for i in ids if start <= i <= last]
+        if page.get("direction") == "DESC":
+            found.reverse()
+        found = found[: page["per_page"]]
+        objects = [_reduced(self.edited[kind][i], self.hints[kind]) for i in found]
+        milliseconds = len(self.offsets[kind]) / 1000 + MILLISECONDS.get(kind, 0.1) * len(found)
+        return orjson.dumps({"data": {query: {"count": len(ids), kind: objects}}}), milliseconds
 
     def respond(self, document: str, variables: dict[str, Any]) -> tuple[bytes, float]:
         """(the answer, the milliseconds that a real server would take)."""
         if "__schema" in document:
             return self.introspection, 0.0
-        if "systemStatus" in document:
+        if "systemStatus {status" in document or "systemStatus{status" in document:
             return b'{"data":{"version":{"version":"v0.30.1"},"systemStatus":{"status":"OK","databaseSchema":75}}}', 0.0
         if "configuration" in document:
             return b'{"data":{"configuration":{"general":{"stashes":[]},"interface":{"language":"en-US"}}}}', 0.0
         if "findSavedFilters" in document:
             return b'{"data":{"findSavedFilters":[]}}', 0.0
-        if counted := re.findall(r"(\w+): (find\w+)\(filter: \{per_page: 0\}\)", document):
-            found = {alias: {"count": len(self.offsets[QUERIES[query]]) - 1} for alias, query in counted}
-            return orjson.dumps({"data": found}), 30.0
+        if document.startswith("query Probe"):
+            return self._probe(document), 30.0
         match = re.search(r"(find\w+)\(", document)
         assert match is not None
         kind = QUERIES[match[1]]
+        criterion = variables.get("entity_filter") or {}
+        if "updated_at" in criterion:
+            return self._hint(match[1], variables)
+        if "captions" in criterion:
+            return orjson.dumps({"data": {match[1]: {"count": 0, kind: []}}}), 30.0
         total = len(self.offsets[kind]) - 1
         first, last = self._range(variables, total)
         if "\n    count\n" in document:
             ids = ",".join(f'{{"id":"{n}"}}' for n in range(first, last + 1))
             return f'{{"data":{{"{match[1]}":{{"count":{total},"{kind}":[{ids}]}}}}}}'.encode(), 0.04 * (last - first)
         head = f'{{"data":{{"{match[1]}":{{"{kind}":['.encode()
-        offsets = self.offsets[kind]
-        body = (
-            os.pread(self.bodies[kind], offsets[last] - 1 - offsets[first - 1], offsets[first - 1])
-            if last >= first
-            else b""
-        )
-        return head + body + b"]}}}", MILLISECONDS.get(kind, 0.1) * (last - first + 1)
+        listing = document in self.listings
+        if self.edited[kind] and variables.get("ids"):
+            objects = [self._object(kind, int(identifier), listing) for identifier in variables["ids"]]
+            body = b",".join(objects)
+        else:
+            body = self._slice(f"{kind}.listing" if listing else kind, first, last)
+        return head + body + b"]}}}", MILLISECONDS.get(kind, 0.1) * (last - first + 1) * (0.2 if listing else 1)
+
+    def _object(self, kind: str, identifier: int, listing: bool) -> bytes:
+        value = self.edited[kind].get(identifier)
+        if value is None:
+            return self._slice(f"{kind}.listing" if listing else kind, identifier, identifier)
+        return orjson.dumps(_reduced(value, self.hints[kind]) if listing else value)
 
     def _range(self, variables: dict[str, Any], total: int) -> tuple[int, int]:
         """First and last id of the answer; ids are 1 … total."""
@@ -186,7 +271,7 @@ class DiskClient(StashClient):
     def __init__(self, library: Prerendered) -> None:
         super().__init__("http://127.0.0.1:9999")
         self.library = library
-        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.asked: list[tuple[str, dict[str, Any]]] = []
 
     def execute(
         self,
@@ -197,7 +282,8 @@ class DiskClient(StashClient):
         known: Container[bytes] = (),
     ) -> Answer:
         """The answer, parsed as the real client does."""
-        self.requests.append((document, variables or {}))
+        self.asked.append((document, variables or {}))
+        self.requests += 1
         body, _ = self.library.respond(document, variables or {})
         digest = answer_hash(body)
         if digest in known:

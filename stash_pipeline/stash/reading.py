@@ -184,8 +184,8 @@ class Readers:
 
 _END = object()
 
-_PAGES_AHEAD = 24
-"""Pages whose documents wait to be written."""
+_OBJECTS_AHEAD = 2400
+"""Objects whose documents wait to be written."""
 
 
 def read_library(
@@ -226,7 +226,8 @@ class _Reading:
         self.in_flight = max(1, in_flight)
         self.stop = threading.Event()
         self.arrived: queue.Queue[Any] = queue.Queue(maxsize=2 * self.in_flight + 2)
-        self.out: queue.Queue[Any] = queue.Queue(maxsize=_PAGES_AHEAD)
+        largest = max((one.page_size or page_size for one in wanted), default=page_size)
+        self.out: queue.Queue[Any] = queue.Queue(maxsize=max(_OBJECTS_AHEAD // largest, 2))
         self.changed = threading.Condition()
         self.todo: deque[tuple[_Progress, Task]] = deque()
         self.active = 0
@@ -234,7 +235,13 @@ class _Reading:
         self.progress: list[_Progress] = []
         for one in wanted:
             walk = Walk(
-                guarded, one.plan, one.page_size or page_size, known=one.known, criterion=one.criterion, ids=one.ids
+                guarded,
+                one.plan,
+                one.page_size or page_size,
+                known=one.known,
+                criterion=one.criterion,
+                ids=one.ids,
+                complete=one.everything,
             )
             tasks = walk.tasks()
             progress = _Progress(one, walk, open_tasks=len(tasks))

@@ -26,6 +26,8 @@ LISTED: dict[str, tuple[str, ...]] = {
     "scenes": (
         *STAMPS, "resume_time", "play_duration", "play_history", "o_history", "play_count", "o_counter",
         "last_played_at", "interactive", "interactive_speed", "files", "galleries",
+        # holds the hash of the primary file, whose content may change
+        "sprite_path",
     ),
     "scene_markers": STAMPS,
 }  # fmt: skip

@@ -146,6 +146,7 @@ class RawLoader:
     def begin(self, info: ServerInfo) -> None:
         """To be called before the first page: the server has answered, and may be followed."""
         self._prepare(info)
+        self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (id bigint, document jsonb)")
         for entity in ENTITIES:
             self._all_new[entity.name] = self._is_empty(entity.name)
             self.connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS seen_{entity.name} (id bigint)")
@@ -215,16 +216,20 @@ class RawLoader:
             return
         ours = ", ".join(f"r.document->'{name}'" for name in page.fields)
         theirs = ", ".join(f"l.document->'{name}'" for name in page.fields)
+        self.connection.execute("TRUNCATE listed")
+        with self.connection.cursor().copy("COPY listed (id, document) FROM STDIN") as copy:
+            lines = [b"%d\t%b\n" % (document.id, document.json.replace(b"\\", b"\\\\")) for document in documents]
+            copy.write(b"".join(lines))
+        # one by one by the key: a page is a small part of the table
         rows = self.connection.execute(
-            "SELECT l.id FROM unnest(%(ids)s::bigint[], %(documents)s::jsonb[]) AS l(id, document)\n"
-            f"LEFT JOIN {self._leaf(entity)} AS r ON r.instance_id = %(instance)s AND r.id = l.id\n"
+            "SELECT l.id FROM listed AS l\n"
+            f"LEFT JOIN LATERAL (SELECT * FROM {self._leaf(entity)}\n"
+            "    WHERE instance_id = %(instance)s AND id = l.id LIMIT 1) AS r ON true\n"
             f"WHERE r.id IS NULL OR r.deleted_at IS NOT NULL OR ROW({ours}) IS DISTINCT FROM ROW({theirs})\n"
             "   OR r.server_updated_at BETWEEN %(settled)s AND %(now)s",
             {
                 "settled": self.settled.get(entity),
                 "now": self.now and self.now + WIDEST,
-                "ids": [document.id for document in documents],
-                "documents": [document.json.decode() for document in documents],
                 "instance": self.instance_id,
             },
         )

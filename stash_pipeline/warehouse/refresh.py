@@ -202,10 +202,10 @@ class Refresh:
                 result += [owner for owner in self.plans[name].entity.embedded_in if owner not in result]
         return [name for name in result if self.plans[name].query]
 
-    def _documents(self, names: list[str], page_size: int | None = None) -> list[Wanted]:
+    def _documents(self, names: list[str]) -> list[Wanted]:
         names = self._with_carriers(names)
         known = self._known(names, "documents")
-        return [Wanted(self.plans[name], known=known.get(name, {}), page_size=page_size) for name in names]
+        return [Wanted(self.plans[name], known=known.get(name, {})) for name in names]
 
     def _listings(self, names: list[str]) -> list[Wanted]:
         names = self._with_carriers(names)
@@ -214,7 +214,8 @@ class Refresh:
         for name in names:
             plan = self.plans[name]
             if name not in LISTED:
-                result += self._documents([name], LISTING_OBJECTS)
+                # in pages of the size that a sweep has, so that the answers of the one are known to the other
+                result += self._documents([name])
                 continue
             listing = listing_plan(plan)
             result.append(Wanted(listing, "listing", known=known.get(name, {}), page_size=LISTING_OBJECTS))
