@@ -7,8 +7,6 @@
 import json
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +17,23 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
 from stash_pipeline.assets.mirror import mirror_assets
-from stash_pipeline.automation.launch import RunResult, dagster_instance, run_job
+from stash_pipeline.automation.launch import run_job
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.partitions import INSTANCES, keep_in_step
-from stash_pipeline.settings import load_settings, settings_in_use, sqlalchemy_url
-from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.tables import METADATA
-from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.assets.running import library, materializations, refresh, registered
 from stash_pipeline_tests.mirror.answers import simulated_answers
 from stash_pipeline_tests.mirror.oracle import describe, expected_tables, mismatches
-from stash_pipeline_tests.mirror.working import no_waiting
 
 GOLDEN = Path(__file__).with_name("definitions.json")
 
 Assets = dict[dg.AssetKey, dg.AssetSpec]
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with no_waiting():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +71,10 @@ def described(specs: Assets) -> dict[str, Any]:
         "assets": assets,
         "jobs": {
             name: "all assets" if job["assets"] == sorted(assets) else job["assets"] for name, job in jobs.items()
+        },
+        "checks": {
+            f"{spec.asset_key.to_user_string()} {spec.name}": "blocking" if spec.blocking else "tells"
+            for spec in sorted(mirror_assets.check_specs, key=lambda spec: spec.name)
         },
         "schedules": sorted(schedule.name for schedule in repository.schedule_defs),
         "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
@@ -181,62 +175,6 @@ def test_an_asset_depends_on_nothing_that_is_not_there(specs: Assets) -> None:
 
 
 # --- runs -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def graph_database(postgres: str, _template: str) -> Iterator[str]:
-    yield create_database(postgres, "graph", _template)
-    drop_database(postgres, "graph")
-
-
-@pytest.fixture(scope="module")
-def graph_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("graph")
-
-
-@pytest.fixture
-def dagster(graph_database: str, graph_home: Path) -> Iterator[dg.DagsterInstance]:
-    settings = load_settings(home=graph_home).with_database(graph_database)
-    with settings_in_use(settings), dagster_instance(graph_home, graph_database) as opened:
-        yield opened
-
-
-def library(scenes: int = 40, seed: int = 1) -> Library:
-    made = Library.create()
-    generate_library(made, scenes=scenes, seed=seed)
-    return made
-
-
-@contextmanager
-def registered(
-    dagster: dg.DagsterInstance, database: str, home: Path, name: str, stash: SimulatedStash
-) -> Iterator[Instance]:
-    """A server that runs, and its partition."""
-    with stash.running() as server, connect(database) as connection:
-        instance = add_instance(connection, name, server.url, home=home)
-        names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
-        keep_in_step(dagster, names)
-        yield instance
-
-
-def refresh(dagster: dg.DagsterInstance, name: str, **config: Any) -> RunResult:
-    """Everything is read, unless another mode is named: most of these tests change the server behind its back."""
-    config = {"mode": "sweep", **config}
-    return run_job("refresh", instance=dagster, partition_key=name, run_config={"ops": {"mirror": {"config": config}}})
-
-
-def materializations(dagster: dg.DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
-    """Metadata of what a run materialized, by table."""
-    found = {}
-    records = dagster.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
-    for record in records:
-        event = record.event_log_entry.get_dagster_event()
-        materialization = event.step_materialization_data.materialization
-        assert materialization.partition is not None
-        key = ".".join(materialization.asset_key.path)
-        assert key not in found, f"{key} was materialized twice"
-        found[key] = {name: value.value for name, value in materialization.metadata.items()}
-    return found
 
 
 def check_equal(database: str, instance: Instance, stash: SimulatedStash) -> None:

@@ -1,0 +1,36 @@
+"""A Dagster instance over a migrated database, for the tests of a module."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from stash_pipeline.automation.launch import dagster_instance
+from stash_pipeline.settings import load_settings, settings_in_use
+from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.mirror.working import no_waiting
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with no_waiting():
+        yield
+
+
+@pytest.fixture(scope="module")
+def graph_database(postgres: str, _template: str) -> Iterator[str]:
+    yield create_database(postgres, "graph", _template)
+    drop_database(postgres, "graph")
+
+
+@pytest.fixture(scope="module")
+def graph_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graph")
+
+
+@pytest.fixture
+def dagster(graph_database: str, graph_home: Path) -> Iterator[dg.DagsterInstance]:
+    settings = load_settings(home=graph_home).with_database(graph_database)
+    with settings_in_use(settings), dagster_instance(graph_home, graph_database) as opened:
+        yield opened

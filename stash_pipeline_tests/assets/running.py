@@ -1,0 +1,67 @@
+"""Runs of the definitions: a server that runs and is registered, a refresh of it, what that made and checked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from stash_pipeline.automation.launch import RunResult, run_job
+from stash_pipeline.instances import Instance, add_instance
+from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.warehouse.connect import connect
+
+
+def library(scenes: int = 40, seed: int = 1) -> Library:
+    made = Library.create()
+    generate_library(made, scenes=scenes, seed=seed)
+    return made
+
+
+@contextmanager
+def registered(
+    dagster: dg.DagsterInstance, database: str, home: Path, name: str, stash: SimulatedStash
+) -> Iterator[Instance]:
+    """A server that runs, and its partition."""
+    with stash.running() as server, connect(database) as connection:
+        instance = add_instance(connection, name, server.url, home=home)
+        names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
+        keep_in_step(dagster, names)
+        yield instance
+
+
+def refresh(dagster: dg.DagsterInstance, name: str, **config: Any) -> RunResult:
+    """Everything is read, unless another mode is named: most of these tests change the server behind its back."""
+    config = {"mode": "sweep", **config}
+    return run_job("refresh", instance=dagster, partition_key=name, run_config={"ops": {"mirror": {"config": config}}})
+
+
+def materializations(dagster: dg.DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
+    """Metadata of what a run materialized, by table."""
+    found = {}
+    records = dagster.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
+    for record in records:
+        event = record.event_log_entry.get_dagster_event()
+        materialization = event.step_materialization_data.materialization
+        assert materialization.partition is not None
+        key = ".".join(materialization.asset_key.path)
+        assert key not in found, f"{key} was materialized twice"
+        found[key] = {name: value.value for name, value in materialization.metadata.items()}
+    return found
+
+
+def checks(dagster: dg.DagsterInstance, run_id: str) -> dict[str, tuple[bool, dict[str, Any]]]:
+    """Of each check that a run evaluated: whether it passed, and its metadata."""
+    found = {}
+    for record in dagster.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records:
+        event = record.event_log_entry.get_dagster_event()
+        evaluation = event.asset_check_evaluation_data
+        found[evaluation.check_name] = (
+            evaluation.passed,
+            {name: value.value for name, value in evaluation.metadata.items()},
+        )
+    return found

@@ -1,0 +1,160 @@
+"""What a run says about its own result, and what becomes of a run that fails on the network."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from stash_pipeline.assets import mirror as mirror_module
+from stash_pipeline.automation.launch import run_job
+from stash_pipeline.settings import get_settings, settings_in_use
+from stash_pipeline.simulator.faults import Faults
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.warehouse import verify
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.assets.running import checks, library, refresh, registered
+
+ALL = {
+    "counts_match_server",
+    "sample_matches_server",
+    "instances_are_fresh",
+    "no_orphans",
+    "watermark_at_head",
+}
+
+
+def test_a_refresh_checks_as_much_as_its_mode_reads(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    with registered(dagster, graph_database, graph_home, "checked", SimulatedStash(library(20))):
+        first = checks(dagster, refresh(dagster, "checked").run_id)
+        assert set(first) == ALL
+        assert all(passed for passed, _ in first.values()), first
+        assert first["sample_matches_server"][1]["objects"] >= 40
+        changes = checks(dagster, refresh(dagster, "checked", mode="changes").run_id)
+        assert set(changes) == {"counts_match_server", "watermark_at_head"}
+        sweep = checks(dagster, refresh(dagster, "checked", mode="sweep").run_id)
+        assert set(sweep) == ALL | {"sweep_found_nothing"}
+        assert all(passed for passed, _ in sweep.values()), sweep
+        objects = checks(dagster, refresh(dagster, "checked", mode="objects", entities=["scenes"], ids=[1]).run_id)
+        assert set(objects) == {"watermark_at_head"}
+
+
+def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    with registered(dagster, graph_database, graph_home, "wrong", SimulatedStash(library(20))) as instance:
+        assert refresh(dagster, "wrong").success
+        with connect(graph_database) as connection:
+            # as a defect of ours would leave it: stamped as on the server, and not what the server has
+            connection.execute("UPDATE ops.instances SET revision = revision + 1 WHERE id = %s", [instance.id])
+            connection.execute(
+                "UPDATE raw.scenes SET document = document || '{\"title\": \"wrong\"}', hash = 'wrong',\n"
+                "    revision = (SELECT revision FROM ops.instances WHERE id = instance_id) WHERE instance_id = %s",
+                [instance.id],
+            )
+        found = checks(dagster, refresh(dagster, "wrong", mode="reconcile").run_id)
+        passed, metadata = found["sample_matches_server"]
+        assert not passed and "title: wrong →" in metadata["what_differs"]
+        found = checks(dagster, refresh(dagster, "wrong", mode="sweep").run_id)
+        assert found["sample_matches_server"][0]
+        passed, metadata = found["sweep_found_nothing"]
+        assert not passed and metadata["by_kind"] == "scenes 20"
+
+
+def test_a_document_too_many_fails_the_run(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with registered(dagster, graph_database, graph_home, "many", SimulatedStash(library(12))):
+        assert refresh(dagster, "many").success
+
+        def one_more(*arguments: Any) -> dict[str, tuple[int, int]]:
+            return {"scenes": (13, 12)}
+
+        monkeypatch.setattr(verify, "count_differences", one_more)
+        run = refresh(dagster, "many", mode="changes")
+        assert not run.success
+        passed, metadata = checks(dagster, run.run_id)["counts_match_server"]
+        assert not passed and metadata["differing"] == "scenes 13 here, 12 there"
+
+
+def test_orphans_and_numbers_are_counted(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
+    stash = SimulatedStash(library(12))
+    with registered(dagster, graph_database, graph_home, "orphans", stash) as instance:
+        assert refresh(dagster, "orphans").success
+        with connect(graph_database) as connection:
+            assert verify.orphans(connection, instance.id) == {}
+            # foreign keys are triggers: this is what a table without them would hold
+            connection.execute("SET session_replication_role = replica")
+            connection.execute("DELETE FROM stash.tags WHERE instance_id = %s AND id = 1", [instance.id])
+            found = verify.orphans(connection, instance.id)
+            assert found["scene_tags.tag_id"] > 0 and "scene_tags.scene_id" not in found
+            connection.execute("UPDATE ops.row_counts SET rows = rows + 1 WHERE instance_id = %s", [instance.id])
+            with instance.client(get_settings()) as client:
+                from stash_pipeline.stash.planning import plan_library
+                from stash_pipeline.stash.probing import probe, probe_document, read_probe
+
+                document = probe_document(plan_library(client.introspect()))
+                now = read_probe(probe(client, document))
+                differing = verify.count_differences(connection, instance.id, ["tags"], now, client, document)
+            count = stash.library.scalar("SELECT count(*) FROM tags")
+            assert differing == {"tags": (count + 1, count)}
+
+
+def test_an_instance_without_a_refresh_is_stale(graph_database: str, graph_home: Path) -> None:
+    from stash_pipeline.instances import add_instance
+
+    with connect(graph_database) as connection:
+        add_instance(connection, "asleep", "http://127.0.0.1:1", home=graph_home)
+        names = [one["instance"] for one in verify.stale_instances(connection, 6)]
+        assert "asleep" not in names, "it was only just registered"
+        connection.execute("UPDATE ops.instances SET created_at = now() - interval '7 hours' WHERE name = 'asleep'")
+        names = [one["instance"] for one in verify.stale_instances(connection, 6)]
+        assert "asleep" in names
+        connection.execute("DELETE FROM ops.instances WHERE name = 'asleep'")
+
+
+def retries(dagster: dg.DagsterInstance, run_id: str) -> int:
+    return len(dagster.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_UP_FOR_RETRY).records)
+
+
+def unattended(dagster: dg.DagsterInstance, name: str) -> Any:
+    """A run as the daemon starts it: nobody waits for its end."""
+    return run_job("refresh", instance=dagster, partition_key=name, tags={"dagster/max_retries": "1"})
+
+
+def test_a_run_that_fails_on_the_network_is_tried_again(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror_module, "_FIRST_PAUSE", 0.01)
+    faults = Faults.of("5xx:next=100")
+    stash = SimulatedStash(library(12), faults=faults)
+    with registered(dagster, graph_database, graph_home, "flaky", stash):
+        run = unattended(dagster, "flaky")
+        assert not run.success and retries(dagster, run.run_id) == get_settings().network_retries
+        assert "answered 5" in (run.failure or "")
+        attended = refresh(dagster, "flaky")
+        assert not attended.success and retries(dagster, attended.run_id) == 0
+        stash.faults = None
+        assert unattended(dagster, "flaky").success
+
+
+def test_a_run_that_the_guard_stopped_is_not(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    stash = SimulatedStash(library(80))
+    with registered(dagster, graph_database, graph_home, "emptied", stash):
+        assert refresh(dagster, "emptied").success
+        stash.library.execute("DELETE FROM scene_markers")
+        stash.library.execute("DELETE FROM scenes")
+        run = unattended(dagster, "emptied")
+        assert not run.success and "--accept-removals" in (run.failure or "")
+        assert retries(dagster, run.run_id) == 0
+
+
+def test_the_sample_can_be_switched_off(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
+    with registered(dagster, graph_database, graph_home, "unsampled", SimulatedStash(library(12))):
+        with settings_in_use(get_settings().model_copy(update={"sample_objects": 0})):
+            found = checks(dagster, refresh(dagster, "unsampled").run_id)
+        assert set(found) == ALL - {"sample_matches_server"}
