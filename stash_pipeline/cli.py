@@ -77,11 +77,14 @@ def sync(
 
 
 @app.command()
-def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show how fresh and how large the mirror is."""
+def status(
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no server; without what is pending there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how fresh and how large the mirror is, what has changed on the servers since, and what comes next."""
     from stash_pipeline.commands.status import status as run
 
-    run(as_json)
+    run(as_json, offline=offline)
 
 
 @app.command()

@@ -4,8 +4,10 @@ import dagster as dg
 
 from stash_pipeline.assets.mirror import mirror_assets
 from stash_pipeline.automation.jobs import maintain, rebuild, refresh
-from stash_pipeline.automation.schedules import maintenance_schedule
+from stash_pipeline.automation.schedules import maintenance_schedule, reconcile_schedule, sweep_schedule
+from stash_pipeline.automation.sensors import changes_sensor, instances_sensor
 from stash_pipeline.logs import start_logging
+from stash_pipeline.settings import get_settings
 
 
 def build_defs() -> dg.Definitions:
@@ -13,7 +15,8 @@ def build_defs() -> dg.Definitions:
     return dg.Definitions(
         assets=[mirror_assets],
         jobs=[refresh, rebuild, maintain],
-        schedules=[maintenance_schedule],
+        schedules=[reconcile_schedule, sweep_schedule, maintenance_schedule],
+        sensors=[changes_sensor(get_settings().changes_seconds), instances_sensor],
         # a process per step would cost 1.8 s each
         executor=dg.in_process_executor,
     )

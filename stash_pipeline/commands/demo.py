@@ -112,7 +112,9 @@ def _mirror(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]
             if server.name in present:
                 edit_instance(connection, server.name, home=settings.home, url=url)
             else:
-                add_instance(connection, server.name, url, home=settings.home, priority=priority)
+                add_instance(
+                    connection, server.name, url, home=settings.home, priority=priority, timezone=server.timezone
+                )
         outcomes = run_sync(settings, [server.name for server in urls], [])
         for outcome in outcomes:
             if outcome["success"]:

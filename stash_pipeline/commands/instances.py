@@ -33,6 +33,10 @@ YesPublic = Annotated[
     bool, typer.Option("--yes-public", help="Ask a public address without a key, though that may lock Stash.")
 ]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that the test waits for an answer.")]
+Timezone = Annotated[
+    str | None,
+    typer.Option("--timezone", metavar="ZONE", help="Of its schedules, like Europe/Paris; default: this machine's."),
+]
 Priority = Annotated[int | None, typer.Option(help="Smaller wins where instances disagree.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -97,6 +101,7 @@ def add(
     api_key_stdin: KeyStdin = False,
     ca_file: CaFile = None,
     priority: Priority = 0,
+    timezone: Timezone = None,
     test: Annotated[bool, typer.Option("--test", help="Test the connection first; register only if it works.")] = False,
     yes_public: YesPublic = False,
     as_json: AsJson = False,
@@ -127,6 +132,7 @@ def add(
             api_key_env=api_key_env,
             ca_file=ca_file,
             priority=priority or 0,
+            timezone=timezone,
         )
         follow_registry(settings)
     if as_json:
@@ -147,6 +153,7 @@ def _public(instance: "Instance") -> dict[str, Any]:
         "api_key": key,
         "ca_file": instance.ca_file,
         "priority": instance.priority,
+        "timezone": instance.timezone,
         "enabled": instance.enabled,
         "release": instance.release,
         "removed_at": instance.removed_at,
@@ -166,7 +173,8 @@ def list_(
     if as_json:
         print_json(found)
     elif found:
-        columns = ["name", "url", "api_key", "priority", "enabled", "release", *(["removed_at"] if every else [])]
+        columns = ["name", "url", "api_key", "priority", "timezone", "enabled", "release"]
+        columns += ["removed_at"] if every else []
         table(None, columns, [[row[c] for c in columns] for row in found])
     else:
         console.print("No instance yet. Add one with: stash-pipeline instances add home http://localhost:9999")
@@ -257,14 +265,30 @@ def edit(
     ca_file: CaFile = None,
     no_ca_file: Annotated[bool, typer.Option("--no-ca-file", help="Trust the usual authorities again.")] = False,
     priority: Priority = None,
+    timezone: Timezone = None,
+    no_timezone: Annotated[bool, typer.Option("--no-timezone", help="Take this machine's time zone again.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Change a registered server; what is not given stays."""
     if ca_file and no_ca_file:
         raise UserError("--ca-file and --no-ca-file exclude each other; give one of them.")
+    if timezone is not None and no_timezone:
+        raise UserError("--timezone and --no-timezone exclude each other; give one of them.")
     key = _key(api_key_env, api_key_stdin, no_api_key)
-    _edit(name, f"Changed {name}.", as_json, url=url, api_key=key, api_key_env=api_key_env, no_api_key=no_api_key,
-          ca_file=ca_file, no_ca_file=no_ca_file, priority=priority)  # fmt: skip
+    _edit(
+        name,
+        f"Changed {name}.",
+        as_json,
+        url=url,
+        api_key=key,
+        api_key_env=api_key_env,
+        no_api_key=no_api_key,
+        ca_file=ca_file,
+        no_ca_file=no_ca_file,
+        priority=priority,
+        timezone=timezone,
+        no_timezone=no_timezone,
+    )
 
 
 @app.command()

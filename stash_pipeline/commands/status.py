@@ -1,9 +1,15 @@
-"""``stash-pipeline status``: per instance, how fresh and how large the mirror is."""
+"""``stash-pipeline status``: per instance, how fresh and how large the mirror is, and what comes next."""
 
-from typing import Any
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
 
 from stash_pipeline.commands.output import console, print_json, table
-from stash_pipeline.settings import get_settings
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from stash_pipeline.automation.asking import Question
+    from stash_pipeline.instances import Instance
 
 _STATUS = """
 SELECT i.name, i.url, i.enabled, i.release,
@@ -24,28 +30,74 @@ WHERE i.removed_at IS NULL
 ORDER BY i.priority, i.name
 """
 
+_REFRESHED = """
+SELECT i.name, r.mode, max(r.finished_at) FROM ops.sync_runs r JOIN ops.instances i ON i.id = r.instance_id
+WHERE r.status = 'succeeded' GROUP BY 1, 2
+"""
+
 
 def collect(connection: Any) -> list[dict[str, Any]]:
-    """The state of every instance."""
+    """The state of every instance, as it is in the database."""
     cursor = connection.execute(_STATUS)
     names = [column.name for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    refreshed: dict[str, dict[str, datetime]] = {row["name"]: {} for row in found}
+    for name, mode, moment in connection.execute(_REFRESHED).fetchall():
+        refreshed.setdefault(name, {})[mode] = moment
+    return [{**row, "refreshed": refreshed[row["name"]]} for row in found]
 
 
-def status(as_json: bool) -> None:
+def _upcoming(instance: "Instance", settings: Settings, now: datetime) -> dict[str, Any]:
+    """When the schedules turn to an instance, while the daemon runs."""
+    from stash_pipeline.automation.due import next_due, timetable_of
+
+    nothing = {"next_reconcile": None, "next_sweep": None}
+    if not instance.enabled:
+        return nothing
+    try:
+        reconcile, sweep = next_due(timetable_of(instance, settings), now)
+    except UserError as error:
+        return {**nothing, "without_turn": str(error)}
+    return {"next_reconcile": reconcile.astimezone(), "next_sweep": sweep.astimezone()}
+
+
+def _pending(settings: Settings, asked: "list[Question]") -> dict[str, dict[str, Any]]:
+    """By the name of the instance: what its server says now."""
+    from stash_pipeline.automation.asking import ask
+
+    found = ask(settings, asked)
+    names = {question.instance.uuid: question.instance.name for question in asked}
+    return {names[uuid]: {"reasons": list(said.reasons), "trouble": said.trouble} for uuid, said in found.items()}
+
+
+def status(as_json: bool, *, offline: bool = False) -> None:
     """The command."""
-    from stash_pipeline.stash.entities import ENTITIES
+    from stash_pipeline.automation.asking import questions
+    from stash_pipeline.instances import list_instances
     from stash_pipeline.warehouse.connect import connect
     from stash_pipeline.warehouse.session import open_warehouse
 
-    with open_warehouse(get_settings()) as settings, connect(settings.database() or "") as connection:
-        found = collect(connection)
+    with open_warehouse(get_settings()) as settings:
+        with connect(settings.database() or "") as connection:
+            found = collect(connection)
+            instances = list_instances(connection)
+            asked = [] if offline else questions(connection)
+        pending = _pending(settings, asked)
+    now = datetime.now(timezone.utc)
+    for row, instance in zip(found, instances, strict=True):
+        row["pending"] = pending.get(instance.name)
+        row |= _upcoming(instance, settings, now)
     if as_json:
         print_json(found)
-        return
-    if not found:
+    elif not found:
         console.print("No instance yet. Add one with: stash-pipeline instances add home http://localhost:9999")
-        return
+    else:
+        _print(found, now)
+
+
+def _print(found: list[dict[str, Any]], now: datetime) -> None:
+    from stash_pipeline.stash.entities import ENTITIES
+
     table(
         None,
         ["instance", "release", "last good sync", "last run", "references without target"],
@@ -62,15 +114,60 @@ def status(as_json: bool) -> None:
         numbers=1,
     )
     table(
+        "Last good refresh, and the next by itself",
+        ["instance", "changes", "reconcile", "sweep", "next reconcile", "next sweep"],
+        [
+            [
+                row["name"],
+                *[age(row["refreshed"].get(mode), now) for mode in ("changes", "reconcile", "sweep")],
+                *[_at(row[what]) if row["enabled"] else "disabled" for what in ("next_reconcile", "next_sweep")],
+            ]
+            for row in found
+        ],
+    )
+    table(
         "Rows",
         ["entity", *[row["name"] for row in found]],
         [[entity.name, *[(row["rows"] or {}).get(f"stash.{entity.name}", 0) for row in found]] for entity in ENTITIES],
         numbers=len(found),
     )
     for row in found:
-        if row["last_error"]:
-            console.print(f"{row['name']}: the last run failed: {row['last_error']}", highlight=False)
-        for entity, failures in row["failures"].items():
-            console.print(f"{row['name']} could not send some {entity}: {'; '.join(failures)}", highlight=False)
-        if row["unknown"]:
-            console.print(f"{row['name']} has fields that are not mirrored yet: {', '.join(row['unknown'])}")
+        for line in _sentences(row):
+            console.print(f"{row['name']} {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _sentences(row: dict[str, Any]) -> list[str]:
+    lines = []
+    pending = row["pending"]
+    if pending is not None:
+        if pending["trouble"]:
+            lines.append(f"cannot be asked for changes: {pending['trouble']}")
+        else:
+            lines.append(f"has pending changes: {', '.join(pending['reasons']) or 'none'}")
+    if row.get("without_turn"):
+        lines.append(f"is in no schedule: {row['without_turn']}")
+    if row["last_error"]:
+        lines.append(f"failed in its last run: {row['last_error']}")
+    for entity, failures in row["failures"].items():
+        lines.append(f"could not send some {entity}: {'; '.join(failures)}")
+    if row["unknown"]:
+        lines.append(f"has fields that are not mirrored yet: {', '.join(row['unknown'])}")
+    return lines
+
+
+def age(moment: datetime | None, now: datetime) -> str:
+    """How long ago, in words."""
+    if moment is None:
+        return "never"
+    minutes = (now - moment) // timedelta(minutes=1)
+    if minutes < 1:
+        return "just now"
+    if minutes < 120:
+        return f"{minutes} min ago"
+    hours = minutes // 60
+    return f"{hours} h ago" if hours < 48 else f"{hours // 24} days ago"
+
+
+def _at(moment: datetime | None) -> str:
+    """A moment of the days to come, by the clocks of the person."""
+    return "–" if moment is None else f"{moment:%a} {moment:%H:%M}"

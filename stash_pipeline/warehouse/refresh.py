@@ -336,6 +336,8 @@ class Refresh:
                 elif isinstance(event, Complete):
                     flush()
                     self._completed(event)
+            # folders that came with some files are told of last, and are complete only if all were read
+            flush()
         except StashError:
             # what came before the fault is good, and need not be fetched in vain
             flush()

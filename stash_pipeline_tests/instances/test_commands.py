@@ -97,6 +97,21 @@ def test_all_that_is_printed_is_to_be_had_as_json(run: Commands) -> None:
     assert run("list", "--json").json == []
 
 
+def test_the_time_zone_of_the_schedules_is_kept_shown_and_reset(run: Commands) -> None:
+    assert run("add", "home", OTHER, "--timezone", "Europe/Paris", "--json").json["timezone"] == "Europe/Paris"
+    assert "Europe/Paris" in run("list").out
+    assert run("edit", "home", "--priority", "2", "--json").json["timezone"] == "Europe/Paris"
+    assert run("edit", "home", "--timezone", "America/Denver", "--json").json["timezone"] == "America/Denver"
+    for wrong in ("Europe/Pariss", "../etc/passwd", "", "CEST+"):
+        assert "There is no time zone" in run.refused("edit", "home", "--timezone", wrong)
+        assert "There is no time zone" in run.refused("add", "other", "http://b.example", "--timezone", wrong)
+    assert "exclude each other" in run.refused("edit", "home", "--timezone", "UTC", "--no-timezone")
+    assert run("list", "--json").json[0]["timezone"] == "America/Denver"
+    assert run("edit", "home", "--no-timezone", "--json").json["timezone"] is None
+    run("remove", "home", "--keep-rows")
+    assert run("add", "home", OTHER, "--timezone", "UTC", "--json").json["timezone"] == "UTC"
+
+
 def test_adding_asks_nothing_over_the_network_unless_it_is_told_to(run: Commands) -> None:
     with answering(stash_of()) as server:
         assert run("add", "home", server.url).code == 0

@@ -19,6 +19,9 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.session import open_warehouse
 from stash_pipeline_tests.ports import free_port
 
+AUTOMATION = """{repositoriesOrError {... on RepositoryConnection {nodes {
+    sensors {id name sensorState {id status}} schedules {id name scheduleState {id status}}}}}}"""
+
 
 @dataclass
 class Interface:
@@ -38,17 +41,37 @@ class Interface:
 
 @pytest.fixture(scope="package")
 def interface(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interface]:
-    """Two instances registered; ``first`` has been mirrored, ``second`` has not."""
+    """Two instances registered; ``first`` has been mirrored, ``second`` has not, and nothing runs by itself."""
     home: Path = tmp_path_factory.mktemp("home")
     library = Library.create()
     generate_library(library, scenes=40, seed=3, timezone="Europe/Paris")
     stash = SimulatedStash(library, timezone="Europe/Paris")
     settings = load_settings(home=home)
-    with stash.running() as server, open_warehouse(settings) as ready, settings_in_use(ready):
+    with (
+        stash.running() as server,
+        open_warehouse(settings) as ready,
+        settings_in_use(ready),
+        serving(ready, free_port()) as running,
+    ):
+        interface = Interface(running.url, running.database_url, stash)
+        switch_off(interface)
         with connect(ready.database() or "") as connection:
             for name in ("first", "second"):
                 add_instance(connection, name, server.url, home=home)
         outcomes = run_sync(ready, ["first"], [], show=False)
         assert [outcome["success"] for outcome in outcomes] == [True], outcomes
-        with serving(ready, free_port()) as running:
-            yield Interface(running.url, running.database_url, stash)
+        yield interface
+
+
+def switch_off(interface: Interface) -> None:
+    """Turns every sensor and schedule off, as a person does on the page."""
+    (repository,) = interface.ask(AUTOMATION)["repositoriesOrError"]["nodes"]
+    for sensor in repository["sensors"]:
+        done = interface.ask("mutation($id: String!) {stopSensor(id: $id) {__typename}}", id=sensor["id"])
+        assert done["stopSensor"]["__typename"] == "StopSensorMutationResult"
+    for schedule in repository["schedules"]:
+        done = interface.ask("mutation($id: String!) {stopRunningSchedule(id: $id) {__typename}}", id=schedule["id"])
+        assert done["stopRunningSchedule"]["__typename"] == "ScheduleStateResult"
+    (repository,) = interface.ask(AUTOMATION)["repositoriesOrError"]["nodes"]
+    states = {one["sensorState"]["status"] for one in repository["sensors"]}
+    assert states | {one["scheduleState"]["status"] for one in repository["schedules"]} == {"STOPPED"}

@@ -1,0 +1,69 @@
+"""What the sensors and the schedules have in common: the runs that they ask for, and what stands in the way."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import dagster as dg
+import psycopg
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+
+from stash_pipeline.automation.jobs import refresh
+from stash_pipeline.automation.orphans import end_orphaned_runs
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import get_settings
+from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
+from stash_pipeline.warehouse.refresh import Mode
+
+WHY_TAG: Final = "stash_pipeline/why"
+MODE_TAG: Final = "stash_pipeline/mode"
+ASKED_BY_TAG: Final = "stash_pipeline/asked_by"
+
+_WHY_LENGTH: Final = 200
+_UNFINISHED: Final = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@contextmanager
+def warehouse() -> Iterator[Connection]:
+    """A connection for one tick.
+
+    Raises:
+        UserError: if the database cannot be reached, or fails meanwhile.
+    """
+    url = get_settings().database()
+    if url is None:
+        raise UserError("STASH_PIPELINE_DATABASE_URL is not set; start Dagster with `stash-pipeline up`.")
+    try:
+        with connect(url) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise UserError(database_sentence(error)) from None
+
+
+def unfinished(instance: dg.DagsterInstance) -> set[str]:
+    """The partitions that a run of `refresh` works at, or waits for."""
+    # one that was killed would count as going on for hours
+    end_orphaned_runs(instance)
+    runs = instance.get_runs(dg.RunsFilter(job_name=refresh.name, statuses=_UNFINISHED))
+    return {run.tags[PARTITION_NAME_TAG] for run in runs if PARTITION_NAME_TAG in run.tags}
+
+
+def request(name: str, mode: Mode, reasons: Sequence[str], asked_by: str, run_key: str | None = None) -> dg.RunRequest:
+    """A run of `refresh` for one instance, that says why."""
+    why = ", ".join(reasons)
+    return dg.RunRequest(
+        run_key=run_key,
+        partition_key=name,
+        run_config={"ops": {"mirror": {"config": {"mode": mode}}}},
+        tags={
+            WHY_TAG: why if len(why) <= _WHY_LENGTH else why[: _WHY_LENGTH - 1] + "…",
+            MODE_TAG: mode,
+            ASKED_BY_TAG: asked_by,
+        },
+    )

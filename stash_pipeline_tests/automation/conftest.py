@@ -1,0 +1,46 @@
+"""One database and one instance of Dagster for a module of tests, as good as new for each test."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from stash_pipeline.automation.launch import dagster_instance
+from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.settings import get_settings, load_settings, settings_in_use
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.conftest import create_database, drop_database
+
+Shared = tuple[str, dg.DagsterInstance]
+
+
+@pytest.fixture(scope="module")
+def _shared(
+    postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Shared]:
+    name = request.module.__name__.rpartition(".")[2]
+    url = create_database(postgres, name, _template)
+    home = tmp_path_factory.mktemp(name)
+    with settings_in_use(load_settings(home=home)), dagster_instance(home, url) as opened:
+        yield url, opened
+    drop_database(postgres, name)
+
+
+@pytest.fixture
+def warehouse(_shared: Shared) -> str:
+    """The address of the database, with no instance in it."""
+    url, _ = _shared
+    with connect(url) as connection:
+        connection.execute("DELETE FROM ops.instances")
+    return url
+
+
+@pytest.fixture
+def dagster(_shared: Shared, warehouse: str) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance with no run and no partition, and settings of this process that lead to it."""
+    _, instance = _shared
+    with settings_in_use(get_settings().with_database(warehouse)):
+        keep_in_step(instance, [])
+        for run in instance.get_runs():
+            instance.delete_run(run.run_id)
+        yield instance

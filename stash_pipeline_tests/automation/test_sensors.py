@@ -1,0 +1,368 @@
+"""The sensors: what changed on a server is refreshed, and nothing else is asked for."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+
+from stash_pipeline.automation import asking
+from stash_pipeline.automation.orphans import HOST_TAG, PROCESS_TAG, process_tags
+from stash_pipeline.definitions import build_defs, defs
+from stash_pipeline.instances import add_instance, edit_instance
+from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.serve import serving
+from stash_pipeline.settings import load_settings, settings_in_use
+from stash_pipeline.simulator.faults import Fault
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.removal import archive_instance
+from stash_pipeline.warehouse.session import open_warehouse
+from stash_pipeline_tests.automation.servers import Counting, Server, registered, run_of
+from stash_pipeline_tests.ports import free_port
+
+KEY = "eyJhbGciOiJIUzI1NiJ9.not-a-real-key"
+
+WHY, MODE, ASKED_BY = "stash_pipeline/why", "stash_pipeline/mode", "stash_pipeline/asked_by"
+
+
+class Sensor:
+    """A sensor of the definitions, tick after tick, with its cursor from one to the next."""
+
+    def __init__(self, name: str, dagster: dg.DagsterInstance) -> None:
+        self.name = name
+        self.dagster = dagster
+        self.cursor: str | None = None
+
+    def tick(self) -> SensorExecutionData:
+        context = dg.build_sensor_context(
+            instance=self.dagster,
+            instance_ref=self.dagster.get_ref(),
+            cursor=self.cursor,
+            repository_def=defs.get_repository_def(),
+        )
+        data = defs.resolve_sensor_def(self.name).evaluate_tick(context)
+        self.cursor = data.cursor
+        assert KEY not in repr(data)
+        return data
+
+    def skipped(self) -> str:
+        """The reason of a tick that asks for nothing."""
+        data = self.tick()
+        assert not data.run_requests, data.run_requests
+        assert data.skip_message
+        return data.skip_message
+
+    def asked(self) -> dict[str | None, dg.RunRequest]:
+        """What a tick asks for, by partition."""
+        data = self.tick()
+        found = {request.partition_key: request for request in data.run_requests or []}
+        assert found and len(found) == len(data.run_requests or []), data.skip_message
+        return found
+
+    def later(self, seconds: float) -> None:
+        """Lets so much time pass, as the cursor sees it."""
+        kept = json.loads(self.cursor or "{}")
+        for one in kept.values():
+            one["not_before"] -= seconds
+            one["asked_at"] -= seconds
+        self.cursor = json.dumps(kept)
+
+    def kept(self, server: Server) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.cursor or "{}")[server.instance.uuid]
+        return found
+
+
+@pytest.fixture
+def changes(dagster: dg.DagsterInstance) -> Sensor:
+    return Sensor("changes_sensor", dagster)
+
+
+@pytest.fixture
+def servers(warehouse: str, home: Path) -> Iterator[dict[str, Server]]:
+    """Two, refreshed."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(registered(warehouse, home, name)) for name in ("home", "attic")}
+
+
+def unreachable(warehouse: str, home: Path, name: str = "cabin") -> str:
+    with connect(warehouse) as connection:
+        return add_instance(connection, name, f"http://127.0.0.1:{free_port()}", home=home).uuid
+
+
+# -- what is asked for ---------------------------------------------------------------------------------------
+
+
+def test_a_change_asks_for_a_run_of_that_instance_only(changes: Sensor, servers: dict[str, Server]) -> None:
+    keep_in_step(changes.dagster, ["home", "attic"])
+    assert changes.skipped() == "nothing changed on attic, home"
+    servers["attic"].change()
+    found = changes.asked()
+    assert list(found) == ["attic"]
+    request = found["attic"]
+    assert request.run_key is None
+    assert request.run_config == {"ops": {"mirror": {"config": {"mode": "changes"}}}}
+    assert request.tags[WHY] == "+1 tags"
+    assert request.tags[MODE] == "changes" and request.tags[ASKED_BY] == "changes_sensor"
+    assert request.tags["dagster/partition"] == "attic"
+    # once it has been refreshed
+    servers["attic"].refreshed()
+    assert changes.skipped() == "nothing changed on attic, home"
+
+
+def test_what_is_asked_for_is_a_run_that_can_be_launched(changes: Sensor, servers: dict[str, Server]) -> None:
+    keep_in_step(changes.dagster, ["home", "attic"])
+    servers["home"].edit()
+    request = changes.asked()["home"]
+    assert request.tags[WHY] == "scenes edited"
+    job = defs.get_repository_def().get_job("refresh")
+    run = changes.dagster.create_run_for_job(job, run_config=dict(request.run_config), tags=dict(request.tags))
+    assert run.tags["dagster/partition"] == "home"
+
+
+def test_a_tick_asks_every_server_once(changes: Sensor, servers: dict[str, Server]) -> None:
+    for number in range(1, 4):
+        changes.tick()
+        assert [server.requests for server in servers.values()] == [number, number]
+
+
+def test_an_instance_that_was_never_read_is(
+    changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path
+) -> None:
+    with registered(warehouse, home, "new", refreshed=False) as server:
+        data = changes.tick()
+        (request,) = data.run_requests or []
+        assert (request.partition_key, request.tags[WHY], request.tags[MODE]) == ("new", "never read", "changes")
+        # its partition was not there yet
+        (added,) = data.dynamic_partitions_requests or []
+        assert list(added.partition_keys) == ["new"]
+        assert server.requests == 1
+
+
+def test_a_server_that_was_never_read_and_does_not_answer_has_no_run_that_fails(
+    changes: Sensor, warehouse: str, home: Path
+) -> None:
+    unreachable(warehouse, home)
+    assert "cabin is asked again in 10 s: http://127.0.0.1:" in changes.skipped()
+
+
+def test_another_release_is_a_reason(changes: Sensor, servers: dict[str, Server]) -> None:
+    keep_in_step(changes.dagster, ["home", "attic"])
+    servers["home"].counting.__dict__.update(Counting([Fault("422", next=1)]).__dict__)
+    assert changes.asked()["home"].tags[WHY] == "another release"
+
+
+def test_a_long_list_of_reasons_is_cut(
+    changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_in_step(changes.dagster, ["home", "attic"])
+    monkeypatch.setattr(asking, "what_changed", lambda before, now: ["a reason"] * 50)
+    assert [len(request.tags[WHY]) for request in changes.asked().values()] == [200, 200]
+
+
+# -- what is not asked for -----------------------------------------------------------------------------------
+
+
+def test_a_run_that_failed_is_asked_for_again_but_not_at_once(changes: Sensor, servers: dict[str, Server]) -> None:
+    keep_in_step(changes.dagster, ["home", "attic"])
+    servers["home"].change()
+    assert list(changes.asked()) == ["home"]
+    run = run_of(changes.dagster, "home", dg.DagsterRunStatus.STARTED)
+    assert changes.skipped() == "nothing changed on attic; home changed, and is being refreshed"
+    changes.dagster.report_run_failed(run)
+    assert "nothing changed on attic; home changed, and its run did not bring that; another one in" in changes.skipped()
+    # also when more has changed meanwhile
+    servers["home"].change()
+    changes.later(540)
+    assert "another one in" in changes.skipped()
+    changes.later(61)
+    assert changes.asked()["home"].tags[WHY] == "+2 tags"
+
+
+def test_a_change_after_a_good_run_is_asked_for_at_once(changes: Sensor, servers: dict[str, Server]) -> None:
+    keep_in_step(changes.dagster, ["home", "attic"])
+    for _ in range(3):
+        servers["home"].change()
+        assert list(changes.asked()) == ["home"]
+        servers["home"].refreshed()
+
+
+@pytest.mark.parametrize("status", ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
+def test_nothing_is_asked_for_where_a_run_is_unfinished(
+    changes: Sensor, servers: dict[str, Server], status: str
+) -> None:
+    keep_in_step(changes.dagster, ["home", "attic"])
+    run_of(changes.dagster, "home", dg.DagsterRunStatus[status])
+    for server in servers.values():
+        server.change()
+    assert list(changes.asked()) == ["attic"]
+    assert changes.kept(servers["home"])["asked_at"] == 0
+    changes.later(601)
+    assert list(changes.asked()) == ["attic"]
+    (run,) = changes.dagster.get_runs(dg.RunsFilter(tags={"test": "yes"}))
+    changes.dagster.report_run_canceled(run)
+    assert list(changes.asked()) == ["home"]
+
+
+def test_a_run_whose_process_was_killed_holds_nothing_up(changes: Sensor, servers: dict[str, Server]) -> None:
+    keep_in_step(changes.dagster, ["home", "attic"])
+    run = run_of(changes.dagster, "home", dg.DagsterRunStatus.STARTED)
+    changes.dagster.add_run_tags(run.run_id, {HOST_TAG: process_tags()[HOST_TAG], PROCESS_TAG: "1@0"})
+    servers["home"].change()
+    assert list(changes.asked()) == ["home"]
+
+
+def test_removed_and_disabled_instances_are_not_asked(
+    changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path
+) -> None:
+    changes.tick()
+    with connect(warehouse) as connection:
+        archive_instance(connection, servers["home"].instance.id)
+        edit_instance(connection, "attic", home=home, enabled=False)
+    for server in servers.values():
+        server.change()
+    assert changes.skipped() == "There is no enabled instance."
+    assert [server.requests for server in servers.values()] == [1, 1]
+    assert changes.cursor == "{}"
+
+
+# -- what goes wrong -----------------------------------------------------------------------------------------
+
+
+def test_a_server_that_cannot_be_reached_hides_no_other_and_is_asked_ever_less_often(
+    changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path
+) -> None:
+    keep_in_step(changes.dagster, ["home", "attic"])
+    uuid = unreachable(warehouse, home)
+    servers["home"].change()
+    assert list(changes.asked()) == ["home"]
+    servers["home"].refreshed()
+    for wait in (10, 20, 40, 80, 160, 320, 600, 600):
+        kept = json.loads(changes.cursor or "{}")[uuid]
+        assert kept["not_before"] - time.time() == pytest.approx(wait, abs=5)
+        said = changes.skipped()
+        assert "cabin is asked again in" in said and "refuses connections" in said
+        assert "nothing changed on attic" in said
+        changes.later(wait)
+        said = changes.skipped()
+        assert f"cabin is asked again in {min(wait * 2, 600)} s: http://127.0.0.1:" in said
+        assert "refuses connections" in said
+
+
+def test_a_server_that_comes_back_is_asked_as_before(changes: Sensor, servers: dict[str, Server]) -> None:
+    servers["home"].counting.__dict__.update(Counting([Fault("5xx", next=1)]).__dict__)
+    assert "home is asked again in 10 s" in changes.skipped()
+    assert changes.kept(servers["home"])["failures"] == 1
+    changes.later(11)
+    assert changes.skipped() == "nothing changed on attic, home"
+    assert changes.kept(servers["home"])["failures"] == 0
+
+
+def test_a_server_that_hangs_keeps_the_tick_short(
+    changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_ALL_SECONDS", 0.5)
+    servers["home"].stash.latency = 2
+    started = time.monotonic()
+    assert "nothing changed on attic; home is asked again in 10 s: It did not answer" in changes.skipped()
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_key_that_is_not_there_is_told_and_looked_for_again_at_once(
+    changes: Sensor, warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with registered(warehouse, home, "home", api_key=KEY) as server:
+        with connect(warehouse) as connection:
+            edit_instance(connection, "home", home=home, api_key_env="STASH_KEY")
+        assert "home cannot be asked: The API key of instance home is to come from" in changes.skipped()
+        assert server.requests == 0
+        monkeypatch.setenv("STASH_KEY", KEY)
+        assert changes.skipped() == "nothing changed on home"
+
+
+def test_the_key_is_in_nothing_that_dagster_keeps(changes: Sensor, warehouse: str, home: Path) -> None:
+    with registered(warehouse, home, "home", api_key=KEY) as server:
+        keep_in_step(changes.dagster, ["home"])
+        assert changes.skipped() == "nothing changed on home"
+        server.change()
+        changes.asked()
+        # the client that is kept would still have the key that was good
+        with connect(warehouse) as connection:
+            edit_instance(connection, "home", home=home, api_key=KEY + "-not")
+        assert "the API key is missing, wrong" in changes.skipped()
+        assert KEY not in (changes.cursor or "")
+
+
+def test_a_cursor_of_another_version_is_no_hindrance(changes: Sensor, servers: dict[str, Server]) -> None:
+    for cursor in ("7", "[]", "{", '{"a": 1}', '{"a": {"failures": "many"}}'):
+        changes.cursor = cursor
+        assert changes.skipped() == "nothing changed on attic, home"
+
+
+@pytest.mark.parametrize("name", ["changes_sensor", "instances_sensor"])
+def test_without_the_database_a_tick_is_skipped_with_a_sentence(name: str, dagster: dg.DagsterInstance) -> None:
+    for url, sentence in (
+        (f"postgresql://nobody@127.0.0.1:{free_port()}/x", "The database cannot be reached"),
+        (None, "STASH_PIPELINE_DATABASE_URL is not set"),
+    ):
+        with settings_in_use(load_settings(database_url=url)):
+            assert sentence in Sensor(name, dagster).skipped()
+
+
+# -- the partitions ------------------------------------------------------------------------------------------
+
+
+def test_the_partitions_follow_the_registry(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
+    sensor = Sensor("instances_sensor", dagster)
+    for name in ("home", "attic"):
+        unreachable(warehouse, home, name)
+    keep_in_step(dagster, ["home", "gone"])
+    data = sensor.tick()
+    assert data.skip_message == "added attic; removed gone"
+    add, delete = data.dynamic_partitions_requests or []
+    assert isinstance(add, dg.AddDynamicPartitionsRequest) and list(add.partition_keys) == ["attic"]
+    assert isinstance(delete, dg.DeleteDynamicPartitionsRequest) and list(delete.partition_keys) == ["gone"]
+    keep_in_step(dagster, ["home", "attic"])
+    assert sensor.skipped() == "The partitions are those of the registry."
+
+
+def test_both_are_on_from_the_start_and_the_interval_is_a_setting() -> None:
+    with settings_in_use(load_settings(changes_seconds=7)):
+        sensors = {sensor.name: sensor for sensor in build_defs().get_repository_def().sensor_defs}
+    assert set(sensors) == {"changes_sensor", "instances_sensor"}
+    for sensor in sensors.values():
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING and sensor.description
+    assert sensors["changes_sensor"].minimum_interval_seconds == 7
+    assert sensors["changes_sensor"].job_name == "refresh"
+
+
+# -- with a daemon -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.faults
+def test_a_change_on_a_server_reaches_the_tables_by_itself(home: Path) -> None:
+    settings = load_settings(home=home, changes_seconds=5)
+    with open_warehouse(settings) as ready, ExitStack() as stack:
+        url = ready.database() or ""
+        server = stack.enter_context(registered(url, home, "home", refreshed=False))
+        stack.enter_context(settings_in_use(ready))
+        stack.enter_context(serving(ready, free_port()))
+
+        def wait_for(sql: str) -> None:
+            end = time.monotonic() + 120
+            with connect(url) as connection:
+                while connection.execute(sql).fetchone() in (None, (0,)):
+                    assert time.monotonic() < end, sql
+                    time.sleep(0.2)
+
+        wait_for("SELECT count(*) FROM ops.instances WHERE probe IS NOT NULL")
+        server.change()
+        wait_for("SELECT count(*) FROM stash.tags WHERE name = 'tag 1 of the test'")
+        wait_for("SELECT count(*) FROM dagster.runs WHERE status = 'SUCCESS' HAVING count(*) = 2")
+        with connect(url) as connection:
+            tags = connection.execute("SELECT value FROM dagster.run_tags WHERE key = %s ORDER BY id", [WHY]).fetchall()
+        assert tags == [("never read",), ("+1 tags",)]

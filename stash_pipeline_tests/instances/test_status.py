@@ -1,0 +1,139 @@
+"""``stash-pipeline status``: how fresh the mirror is, what is pending on the servers, what comes next."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stash_pipeline import cli
+from stash_pipeline.automation import asking
+from stash_pipeline.commands.output import console
+from stash_pipeline.commands.status import age
+from stash_pipeline.instances import add_instance, edit_instance
+from stash_pipeline.settings import DATABASE_URL_VARIABLE, use_settings
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.runs import end_run, start_run
+from stash_pipeline_tests.automation.servers import registered
+from stash_pipeline_tests.ports import free_port
+
+Status = Callable[..., str]
+
+
+@pytest.fixture
+def status(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Status:
+    """Runs the command and gives what it printed."""
+    monkeypatch.setenv(DATABASE_URL_VARIABLE, database_url)
+    # as wide as a page may be
+    monkeypatch.setattr(console, "width", 100)
+
+    def run(*arguments: str) -> str:
+        use_settings(None)
+        monkeypatch.setattr(sys, "argv", ["stash-pipeline", "status", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert not end.value.code
+        return capsys.readouterr().out
+
+    return run
+
+
+def by_name(printed: str) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in json.loads(printed)}
+
+
+def test_what_is_pending_is_asked_of_all_servers(status: Status, database_url: str, home: Path) -> None:
+    with (
+        registered(database_url, home, "home") as one,
+        registered(database_url, home, "attic") as other,
+        registered(database_url, home, "new", refreshed=False),
+    ):
+        with connect(database_url) as connection:
+            add_instance(connection, "cabin", f"http://127.0.0.1:{free_port()}", home=home)
+            add_instance(connection, "off", f"http://127.0.0.1:{free_port()}", home=home)
+            edit_instance(connection, "off", home=home, enabled=False)
+        one.change()
+        one.edit()
+        found = by_name(status("--json"))
+        assert found["home"]["pending"] == {"reasons": ["+1 tags", "scenes edited"], "trouble": None}
+        assert found["attic"]["pending"] == {"reasons": [], "trouble": None}
+        assert found["new"]["pending"] == {"reasons": ["never read"], "trouble": None}
+        assert "refuses connections" in found["cabin"]["pending"]["trouble"]
+        assert found["off"]["pending"] is None
+        assert (one.requests, other.requests) == (1, 1)
+        printed = status()
+        assert "home has pending changes: +1 tags, scenes edited" in printed
+        assert "attic has pending changes: none" in printed
+        assert "cabin cannot be asked for changes: http://127.0.0.1" in printed
+        assert {row["pending"] for row in by_name(status("--offline", "--json")).values()} == {None}
+        assert "pending" not in status("--offline")
+        assert (one.requests, other.requests) == (2, 2)
+
+
+def test_servers_that_hang_are_waited_for_together_and_not_long(
+    status: Status, database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_ALL_SECONDS", 0.5)
+    with registered(database_url, home, "home") as one, registered(database_url, home, "attic") as other:
+        one.stash.latency = other.stash.latency = 1.5
+        started = time.monotonic()
+        found = by_name(status("--json"))
+        assert time.monotonic() - started < 1.4
+    assert all("did not answer" in row["pending"]["trouble"] for row in found.values())
+
+
+def test_the_last_refresh_of_each_mode_and_the_next_turns(status: Status, database_url: str, home: Path) -> None:
+    with connect(database_url) as connection:
+        instance = add_instance(connection, "home", "http://stash.test:9999", home=home, timezone="Asia/Tokyo")
+        for mode, minutes, error in (
+            ("sweep", 5000, None),
+            ("reconcile", 125, None),
+            ("reconcile", 55, "it was off"),
+            ("changes", 3, None),
+        ):
+            run_id = start_run(connection, instance.id, dagster_run_id=None, mode=mode, lane="graphql")
+            end_run(connection, run_id, error=error)
+            connection.execute(
+                "UPDATE ops.sync_runs SET finished_at = now() - make_interval(mins => %s) WHERE id = %s",
+                [minutes, run_id],
+            )
+    found = by_name(status("--offline", "--json"))["home"]
+    assert list(found["refreshed"]) and set(found["refreshed"]) == {"sweep", "reconcile", "changes"}
+    now = datetime.now(timezone.utc)
+    next_reconcile, next_sweep = (datetime.fromisoformat(found[what]) for what in ("next_reconcile", "next_sweep"))
+    assert timedelta(0) < next_reconcile - now <= timedelta(hours=1)
+    assert next_sweep.astimezone(timezone(timedelta(hours=9))).strftime("%a %H") == "Sun 04"
+    printed = status("--offline")
+    for words in ("3 min ago", "2 h ago", "3 days ago", f"{next_sweep.astimezone():%a %H:%M}"):
+        assert words in printed, printed
+    assert max(len(line) for line in printed.splitlines()) <= 100
+
+
+def test_a_disabled_instance_and_one_of_an_unknown_zone_have_no_turn(
+    status: Status, database_url: str, home: Path
+) -> None:
+    with connect(database_url) as connection:
+        for name in ("home", "attic"):
+            add_instance(connection, name, f"http://{name}.test:9999", home=home)
+        edit_instance(connection, "attic", home=home, enabled=False)
+        connection.execute("UPDATE ops.instances SET timezone = 'Mars/Olympus' WHERE name = 'home'")
+    found = by_name(status("--offline", "--json"))
+    assert found["attic"]["next_sweep"] is None and found["home"]["next_sweep"] is None
+    printed = status("--offline")
+    assert "disabled" in printed and "home is in no schedule: There is no time zone 'Mars/Olympus'" in printed
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        (-1, "just now"), (0, "just now"), (1, "1 min ago"), (119, "119 min ago"), (120, "2 h ago"),
+        (47 * 60 + 59, "47 h ago"), (48 * 60, "2 days ago"), (None, "never"),
+    ],
+)  # fmt: skip
+def test_ages_in_words(minutes: int | None, words: str) -> None:
+    now = datetime.now(timezone.utc)
+    assert age(None if minutes is None else now - timedelta(minutes=minutes), now) == words
