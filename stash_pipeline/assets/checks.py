@@ -57,16 +57,33 @@ WATERMARK = dg.AssetCheckSpec(
 )
 CHECKS = [COUNTS, SAMPLE, SWEEP, FRESH, ORPHANS, WATERMARK]
 
+_BY_MODE = {
+    "changes": [COUNTS, WATERMARK],
+    "reconcile": [COUNTS, SAMPLE, FRESH, ORPHANS, WATERMARK],
+    "sweep": CHECKS,
+    "objects": [WATERMARK],
+    "rebuild": [ORPHANS, WATERMARK],
+}
+
+
+def checks_of(mode: str) -> frozenset[dg.AssetCheckKey]:
+    """The checks that a refresh of this mode evaluates."""
+    return frozenset(spec.key for spec in _BY_MODE[mode])
+
+
 _LINES = 50
 
 
-def _result(spec: dg.AssetCheckSpec, passed: bool, warn: bool = False, **metadata: Any) -> dg.AssetCheckResult:
+def _result(
+    spec: dg.AssetCheckSpec, instance: Instance, passed: bool, warn: bool = False, **metadata: Any
+) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=passed,
         asset_key=spec.asset_key,
         check_name=spec.name,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        metadata=metadata,
+        # Dagster knows no partition of a check that is evaluated inside a run
+        metadata={"instance": instance.name, **metadata},
     )
 
 
@@ -99,17 +116,18 @@ def raw_checks(
             sample = verify.compare_sample(connection, settings, instance, client, counted)
             yield _result(
                 SAMPLE,
+                instance,
                 not sample.differences,
                 objects=sample.objects,
                 differences=len(sample.differences),
                 what_differs="\n".join(sample.differences[:_LINES]) or "nothing",
             )
     if SWEEP.key in selected and missed is not None:
-        yield _result(SWEEP, not missed, warn=True, objects=sum(missed.values()), by_kind=_told(missed))
+        yield _result(SWEEP, instance, not missed, warn=True, objects=sum(missed.values()), by_kind=_told(missed))
     if FRESH.key in selected and thorough:
         stale = verify.stale_instances(connection, settings.fresh_hours)
         last = {one["instance"]: one["last"] or "never" for one in stale}
-        yield _result(FRESH, not stale, warn=True, stale=len(stale), last_good_refresh=_told(last))
+        yield _result(FRESH, instance, not stale, warn=True, stale=len(stale), last_good_refresh=_told(last))
 
 
 def _counts(
@@ -117,17 +135,18 @@ def _counts(
 ) -> dg.AssetCheckResult:
     differing = verify.count_differences(connection, instance.id, kinds, mirrored.probe, client, mirrored.probe_text)
     told = {name: f"{here} here, {there} there" for name, (here, there) in differing.items()}
-    return _result(COUNTS, not differing, kinds=len(kinds), differing=_told(told))
+    documents = sum(mirrored.probe.counts[kind] for kind in kinds)
+    return _result(COUNTS, instance, not differing, documents=documents, differing=_told(told))
 
 
 def stash_checks(selected: Any, connection: Connection, instance: Instance, mode: str) -> Iterator[dg.AssetCheckResult]:
     """Of entities and joins, once they have followed."""
     if WATERMARK.key in selected:
         newest, held = verify.behind(connection, instance.id)
-        yield _result(WATERMARK, newest == held, newest_revision=newest, held_revision=held)
+        yield _result(WATERMARK, instance, newest == held, newest_revision=newest, held_revision=held)
     if ORPHANS.key in selected and mode in ("reconcile", "sweep", "rebuild"):
         found = verify.orphans(connection, instance.id)
-        yield _result(ORPHANS, not found, orphans=sum(found.values()), by_column=_told(found))
+        yield _result(ORPHANS, instance, not found, orphans=sum(found.values()), by_column=_told(found))
 
 
 def missed_by_reconcile(connection: Connection, instance: Instance, mirrored: Mirrored) -> dict[str, int]:

@@ -9,6 +9,7 @@ threads jobs go on to their end.
 
 import logging
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagster import (
+    AssetCheckKey,
     DagsterEventType,
     DagsterInstance,
     DagsterRun,
@@ -77,17 +79,23 @@ def run_job(
     partition_key: str | None = None,
     run_config: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
+    checks: AbstractSet[AssetCheckKey] | None = None,
     module: str = DEFINITIONS_MODULE,
 ) -> RunResult:
     """Executes a job of our definitions here and now, and says how it ended.
 
-    Without a `run_config` it has the one that it was defined with. After a Ctrl-C the run is CANCELED and
-    KeyboardInterrupt goes on its way.
+    Without a `run_config` it has the one that it was defined with. Of the asset checks only those are planned that
+    `checks` names, if it does: one that is planned and not evaluated hides the result it had before. After a Ctrl-C
+    the run is CANCELED and KeyboardInterrupt goes on its way.
     """
     name = job if isinstance(job, str) else job.name
     repository = _repository(module)
     definition = repository.get_definition().get_job(name)
     recon_job = repository.get_reconstructable_job(name)
+    if checks is not None:
+        assets = frozenset(definition.asset_layer.executable_asset_keys)
+        definition = definition.get_subset(asset_selection=assets, asset_check_selection=checks)
+        recon_job = recon_job.get_subset(asset_selection=assets, asset_check_selection=checks)
     end_orphaned_runs(instance)
     run = instance.create_run_for_job(
         definition,

@@ -8,6 +8,8 @@ import dagster as dg
 import psycopg
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from stash_pipeline.assets.checks import checks_of
+from stash_pipeline.assets.mirror import mirror_assets
 from stash_pipeline.automation.jobs import refresh
 from stash_pipeline.automation.orphans import end_orphaned_runs
 from stash_pipeline.errors import UserError
@@ -61,6 +63,9 @@ def request(name: str, mode: Mode, reasons: Sequence[str], asked_by: str, run_ke
         run_key=run_key,
         partition_key=name,
         run_config={"ops": {"mirror": {"config": {"mode": mode}}}},
+        # one that is planned and not evaluated would hide the result it had before
+        asset_selection=sorted(mirror_assets.keys),
+        asset_check_keys=sorted(checks_of(mode)),
         tags={
             WHY_TAG: why if len(why) <= _WHY_LENGTH else why[: _WHY_LENGTH - 1] + "…",
             MODE_TAG: mode,

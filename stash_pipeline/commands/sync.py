@@ -140,10 +140,12 @@ def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any])
     Args:
         config: of the step, see ``assets/mirror.py``.
     """
+    from stash_pipeline.assets.checks import checks_of
     from stash_pipeline.automation.launch import run_job
 
     run_config = {"ops": {"mirror": {"config": config}}}
-    result = run_job("refresh", instance=dagster, partition_key=name, run_config=run_config)
+    checks = checks_of(config["mode"]) if not config["dry_run"] else frozenset()
+    result = run_job("refresh", instance=dagster, partition_key=name, run_config=run_config, checks=checks)
     return {
         "instance": name,
         "success": result.success,

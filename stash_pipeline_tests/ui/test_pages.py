@@ -92,3 +92,18 @@ def test_the_history_shows_the_runs(interface: Interface, page: Page) -> None:
     page.get_by_text("partition: first").first.wait_for()
     page.get_by_text("Success").first.wait_for()
     keep(page, "runs")
+
+
+def test_what_runs_by_itself_is_listed_with_its_switches(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/automation")
+    for name in ("changes_sensor", "instances_sensor", "reconcile_schedule", "sweep_schedule", "maintenance_schedule"):
+        page.get_by_text(name, exact=True).first.wait_for()
+    keep(page, "automation")
+
+
+def test_the_checks_of_a_run_are_shown_with_what_they_found(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/assets/raw/pages?view=checks&checkDetail=counts_match_server")
+    for name in ("counts_match_server", "sample_matches_server", "instances_are_fresh"):
+        page.get_by_text(name, exact=True).first.wait_for()
+    page.get_by_text("Passed").first.wait_for()
+    keep(page, "checks")
