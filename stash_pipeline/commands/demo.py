@@ -115,7 +115,8 @@ def _mirror(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]
                 add_instance(
                     connection, server.name, url, home=settings.home, priority=priority, timezone=server.timezone
                 )
-        outcomes = run_sync(settings, [server.name for server in urls], [])
+        # the mode that checks most: its results are there to be looked at
+        outcomes = run_sync(settings, [server.name for server in urls], [], mode="sweep")
         for outcome in outcomes:
             if outcome["success"]:
                 report(connection, outcome)

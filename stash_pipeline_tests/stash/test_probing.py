@@ -1,0 +1,66 @@
+"""The one small request that tells whether anything changed."""
+
+import pytest
+
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.planning import plan_library
+from stash_pipeline.stash.probing import Probe, probe_document, read_probe, what_changed
+from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
+
+
+def asked(stash: SimulatedStash) -> Probe:
+    plans = plan_library(ServerSchema(stash.execute(INTROSPECTION)["data"]))
+    answer = stash.execute(probe_document(plans))
+    assert "errors" not in answer, answer
+    return read_probe(answer["data"])
+
+
+@pytest.fixture(params=["v0.20.2", "v0.25", "v0.27.2", "v0.30.1", "v0.31.0"])
+def stash(request: pytest.FixtureRequest) -> SimulatedStash:
+    library = Library.create()
+    generate_library(library, scenes=12, seed=1)
+    return SimulatedStash(library, release=request.param)
+
+
+def test_it_counts_every_kind_and_gives_its_newest_stamp(stash: SimulatedStash) -> None:
+    found = asked(stash)
+    assert found.version == stash.release.name
+    assert found.database_schema == stash.release.database_schema
+    assert found.counts["scenes"] == 12
+    newest = stash.library.scalar("SELECT max(updated_at) FROM scenes")
+    assert (found.newest["scenes"] or "")[:19] == newest[:19].replace(" ", "T")
+    assert ("files" in found.counts) == stash.release.since(29)
+    assert "saved_filters" not in found.counts
+    assert found.played is not None
+
+
+def test_an_empty_library_is_no_error(stash: SimulatedStash) -> None:
+    found = asked(SimulatedStash(Library.create(), release=stash.release.name))
+    assert set(found.counts.values()) == {0} and set(found.newest.values()) == {None}
+    assert found.played is None
+
+
+def test_what_happens_is_told_in_words(stash: SimulatedStash) -> None:
+    before = asked(stash)
+    assert what_changed(before, asked(stash)) == []
+    stash.execute('mutation{sceneUpdate(input:{id:"1",title:"x"}){id}}')
+    assert what_changed(before, asked(stash)) == ["scenes edited"]
+    stash.execute('mutation{tagCreate(input:{name:"new one"}){id}}')
+    stash.execute('mutation{sceneDestroy(input:{id:"2"})}')
+    told = what_changed(before, asked(stash))
+    assert "+1 tags" in told and "-1 scenes" in told
+
+
+def test_a_play_is_told(stash: SimulatedStash) -> None:
+    if not stash.release.since(25):
+        pytest.skip("before v0.25 plays are counted only")
+    before = asked(stash)
+    stash.execute('mutation{sceneAddPlay(id:"1"){count}}')
+    assert what_changed(before, asked(stash)) == ["scenes played"]
+
+
+def test_an_upgrade_is_told() -> None:
+    told = what_changed(Probe("v0.29.3", 72), Probe("v0.30.1", 75))
+    assert told == ["release v0.29.3 → v0.30.1", "database schema 72 → 75"]

@@ -1,0 +1,57 @@
+"""A database of an earlier version of this program is brought up to date, with its rows."""
+
+from alembic import command
+from sqlalchemy import create_engine, text
+
+from stash_pipeline.settings import sqlalchemy_url
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.load import ensure_partitions
+from stash_pipeline.warehouse.migrate import _config, upgrade
+from stash_pipeline.warehouse.tables import SCHEMAS
+
+
+def migrate(url: str, revision: str, *, down: bool = False) -> None:
+    engine = create_engine(sqlalchemy_url(url))
+    with engine.begin() as connection:
+        for schema in SCHEMAS:
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+        config = _config()
+        config.attributes["connection"] = connection
+        (command.downgrade if down else command.upgrade)(config, revision)
+    engine.dispose()
+
+
+def test_rows_of_the_first_schema_are_kept_and_get_the_new_columns(empty_database_url: str) -> None:
+    migrate(empty_database_url, "0001")
+    with connect(empty_database_url) as connection:
+        connection.execute("INSERT INTO ops.instances (name, url) VALUES ('home', 'http://127.0.0.1:9')")
+        ensure_partitions(connection, 1)
+        connection.execute(
+            "INSERT INTO ops.sync_runs (instance_id, mode, lane, status) VALUES (1, 'sweep', 'graphql', 'succeeded')"
+        )
+        connection.execute(
+            "INSERT INTO raw.scenes (instance_id, id, document, hash, revision, run_id) VALUES (1, 7, '{}', '', 1, 1)"
+        )
+        connection.execute(
+            "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form) VALUES (1, 'scenes', 1, 1, '')"
+        )
+    upgrade(empty_database_url)
+    with connect(empty_database_url) as connection:
+        assert connection.execute("SELECT id, merged_into FROM raw.scenes").fetchall() == [(7, None)]
+        assert connection.execute("SELECT entity, purpose FROM ops.readings").fetchall() == [("scenes", "documents")]
+        assert connection.execute("SELECT timezone, probe FROM ops.instances").fetchall() == [(None, None)]
+        connection.execute(
+            "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form, purpose)\n"
+            "VALUES (1, 'scenes', 1, 1, '', 'listing')"
+        )
+
+
+def test_a_migration_can_be_taken_back(empty_database_url: str) -> None:
+    upgrade(empty_database_url)
+    migrate(empty_database_url, "0001", down=True)
+    with connect(empty_database_url) as connection:
+        (there,) = connection.execute("SELECT to_regclass('ops.clocks') IS NOT NULL").fetchone() or (None,)
+        assert there is False
+    upgrade(empty_database_url)
+    migrate(empty_database_url, "base", down=True)
+    upgrade(empty_database_url)
