@@ -149,6 +149,7 @@ class _Cutter(Visitor):
         return None
 
 
+@cache
 def cut(query: str, schema: GraphQLSchema) -> str:
     """The part of a query that a schema knows."""
     info = TypeInfo(schema)

@@ -594,12 +594,11 @@ class _Builder:
                     directory, separator, name = one["path"].rpartition("/")
                     assert separator and name == one["basename"], f"an unexpected path {one['path']!r}"
                     folders[int(one["parent_folder_id"])] = directory or "/"
-                if entry.get("folder") and "folders" in self.kinds:
+                if entry.get("folder"):
                     self._folder(entry["folder"])
-        if "folders" in self.kinds:
-            for number, path in folders.items():
-                nothing = dict.fromkeys(("mod_time", "created_at", "updated_at", "parent_folder_id", "zip_file_id"))
-                self.expected.add("folders", {"id": number, "path": path, **nothing})
+        for number, path in folders.items():
+            nothing = dict.fromkeys(("mod_time", "created_at", "updated_at", "parent_folder_id", "zip_file_id"))
+            self.expected.add("folders", {"id": number, "path": path, **nothing})
 
     # --- references -------------------------------------------------------------------------------------
 
@@ -683,9 +682,10 @@ Connection = psycopg.Connection[Any]
 def columns_of_schema(connection: Connection) -> dict[str, list[str]]:
     """Every table of schema ``stash`` (no views, no partitions) with its columns."""
     rows = connection.execute(
-        "SELECT c.table_name, c.column_name FROM information_schema.columns c\n"
-        "JOIN information_schema.tables t USING (table_schema, table_name)\n"
-        "WHERE c.table_schema = 'stash' AND t.table_type = 'BASE TABLE' ORDER BY 1, c.ordinal_position"
+        # information_schema says the same, ten times as slowly
+        "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid\n"
+        "WHERE c.relnamespace = 'stash'::regnamespace AND c.relkind IN ('r', 'p')\n"
+        "  AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, a.attnum"
     ).fetchall()
     tables: dict[str, list[str]] = {}
     for table, column in rows:

@@ -1,0 +1,360 @@
+"""Histories of a server and its mirror: what happens, when, and what is read meanwhile, as a list that can be printed.
+
+Here: the steps, and living through them. Not here: what can happen to a library (``library_events``).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from stash_pipeline.simulator.http import encode, http_date
+from stash_pipeline.simulator.releases import parse_version
+from stash_pipeline.simulator.server import SimulatedStash, find_zone
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.stash.errors import StashError
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.mirror import Mirrored, mirror
+from stash_pipeline.warehouse.refresh import Mode
+from stash_pipeline.warehouse.transform import drop_layer
+from stash_pipeline_tests.mirror.library_events import NothingToDo, furnish, happen
+from stash_pipeline_tests.mirror.working import URL, Hook, Mirror, SimulatorTransport, generated, new_mirror
+
+BEGINNING = datetime(2026, 3, 2, 12, 0, tzinfo=timezone.utc)
+"""After everything in the invented libraries."""
+
+
+class Clock:
+    """The server's clock, which a history drives."""
+
+    def __init__(self, moment: datetime = BEGINNING) -> None:
+        self.moment = moment
+
+    def __call__(self) -> datetime:
+        """The moment that it shows."""
+        return self.moment
+
+    def forward(self, **parts: float) -> None:
+        """Lets time pass; backwards if it is negative."""
+        self.moment += timedelta(**parts)
+
+    def set(self, text: str) -> None:
+        """Sets it to a moment with an offset."""
+        self.moment = datetime.fromisoformat(text)
+
+
+class Killed(BaseException):
+    """The process was killed; no handler of errors sees it."""
+
+
+_introspections: dict[tuple[str, str], bytes] = {}
+
+
+def quick_introspection(stash: SimulatedStash, hook: Hook | None = None) -> Hook:
+    """A hook that answers introspection from memory: a release always says the same, and takes its time."""
+
+    def answer(number: int, payload: dict[str, Any]) -> httpx.Response | None:
+        answered = hook(number, payload) if hook else None
+        if answered is not None or "__schema" not in payload["query"]:
+            return answered
+        key = stash.release.name, payload["query"]
+        if key not in _introspections:
+            _introspections[key] = encode(stash.execute(payload["query"], payload.get("variables")))
+        headers = {"Content-Type": "application/json", "Date": http_date(stash.clock())}
+        return httpx.Response(200, content=_introspections[key], headers=headers)
+
+    return answer
+
+
+def furnished(
+    warehouse: str, home: Path, release: str, *, scenes: int = 10, seed: int = 1, **settings: Any
+) -> tuple[Mirror, Clock]:
+    """A mirror, that has read nothing yet, of a small library with a little of everything; and its server's clock."""
+    library = generated(scenes, seed, clips=parse_version(release) >= (0, 21, 0))
+    server = new_mirror(warehouse, home, library, release, **settings)
+    clock = Clock()
+    server.stash.clock = clock
+    server.hook = quick_introspection(server.stash)
+    furnish(server.stash)
+    clock.forward(minutes=10)
+    return server, clock
+
+
+def rebuilt(server: Mirror) -> dict[str, list[str]]:
+    """The state after dropping everything below raw and building it again."""
+    with connect(server.database_url) as connection:
+        drop_layer(connection, server.instance.id)
+    server.transform()
+    return server.state()
+
+
+def what_changed(read: Mirrored) -> dict[str, tuple[int, int, int]]:
+    """Per kind that a reading changed: inserted, updated, removed."""
+    return {
+        name: (change.inserted, change.updated, change.removed)
+        for name, change in read.changes.items()
+        if change.changed
+    }
+
+
+# --- steps ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Life:
+    """A server, its clock and its mirror, while a history goes on; so many seconds pass with each request."""
+
+    server: Mirror
+    clock: Clock
+    pace: float = 0.3
+
+    def read(
+        self,
+        mode: Mode,
+        *,
+        kinds: Iterable[str] = (),
+        objects: Mapping[str, Iterable[int]] | None = None,
+        trouble: "Trouble | None" = None,
+    ) -> Mirrored:
+        """One reading, request after request.
+
+        Raises:
+            Killed: by the trouble. StashError: what the trouble did to the server.
+        """
+        stash = self.server.stash
+
+        def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
+            self.clock.forward(seconds=self.pace)
+            return trouble.at_request(number, self) if trouble else None
+
+        writes = 0
+
+        def check() -> None:
+            nonlocal writes
+            writes += 1
+            if trouble:
+                trouble.before_write(writes)
+
+        client = StashClient(URL, transport=SimulatorTransport(stash, quick_introspection(stash, hook)))
+        return mirror(
+            self.server.settings,
+            self.server.database_url,
+            self.server.instance,
+            list(objects or kinds or BY_NAME),
+            mode=mode,
+            objects=objects,
+            client=client,
+            check=check,
+        )
+
+
+class Trouble:
+    """What may befall a reading: nothing."""
+
+    def at_request(self, number: int, life: Life) -> httpx.Response | None:
+        """Before a request; may answer in the server's place."""
+
+    def before_write(self, number: int) -> None:
+        """Before something is written."""
+
+
+@dataclass(frozen=True)
+class Fails(Trouble):
+    """From this request on the server answers 503, for so many requests."""
+
+    at: int
+    times: int
+
+    def at_request(self, number: int, life: Life) -> httpx.Response | None:
+        return httpx.Response(503, text="busy") if 0 <= number - self.at < self.times else None
+
+
+@dataclass(frozen=True)
+class KilledAtRequest(Trouble):
+    """The process is killed while it waits for an answer."""
+
+    at: int
+
+    def at_request(self, number: int, life: Life) -> httpx.Response | None:
+        if number == self.at:
+            raise Killed
+        return None
+
+
+@dataclass(frozen=True)
+class KilledAtWrite(Trouble):
+    """The process is killed between two commits."""
+
+    at: int
+
+    def before_write(self, number: int) -> None:
+        if number == self.at:
+            raise Killed
+
+
+@dataclass(frozen=True)
+class Meanwhile(Trouble):
+    """Something happens between two requests."""
+
+    at: int
+    event: str
+    seed: int
+
+    def at_request(self, number: int, life: Life) -> httpx.Response | None:
+        if number == self.at:
+            with suppress(NothingToDo):
+                happen(life.server.stash, self.event, self.seed)
+        return None
+
+
+class Step(Protocol):
+    """Of a history."""
+
+    def live(self, life: Life) -> None:
+        """Does it."""
+
+
+@dataclass(frozen=True)
+class Happens:
+    """An event, if it is possible."""
+
+    event: str
+    seed: int
+
+    def live(self, life: Life) -> None:
+        """Does it."""
+        with suppress(NothingToDo):
+            happen(life.server.stash, self.event, self.seed)
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Time; less than none where the clock is set back."""
+
+    seconds: int
+
+    def live(self, life: Life) -> None:
+        """Does it."""
+        life.clock.forward(seconds=self.seconds)
+
+
+@dataclass(frozen=True)
+class Zone:
+    """The server is started anew in another zone."""
+
+    name: str
+
+    def live(self, life: Life) -> None:
+        """Does it."""
+        life.server.stash.zone = find_zone(self.name)
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """The server becomes a newer release, unless it is one."""
+
+    release: str
+
+    def live(self, life: Life) -> None:
+        """Does it."""
+        before = life.server.stash
+        if parse_version(before.release.name) < parse_version(self.release):
+            life.server.stash = SimulatedStash(before.library, release=self.release, clock=life.clock)
+            life.server.stash.zone = before.zone
+
+
+@dataclass(frozen=True)
+class Read:
+    """The mirror reads; what was read is usually brought to the tables."""
+
+    mode: Mode
+    transformed: bool = True
+    trouble: Trouble | None = None
+
+    def live(self, life: Life) -> None:
+        """Does it."""
+        expected: tuple[type[BaseException], ...] = (Killed,)
+        if isinstance(self.trouble, Fails):
+            expected = (Killed, StashError)
+        with suppress(*expected):
+            life.read(self.mode, trouble=self.trouble)
+        if self.transformed:
+            life.server.transform()
+
+
+@dataclass(frozen=True)
+class ReadKinds:
+    """The mirror reads some kinds only."""
+
+    mode: Mode
+    kinds: tuple[str, ...]
+
+    def live(self, life: Life) -> None:
+        """Does it."""
+        life.read(self.mode, kinds=self.kinds)
+
+
+@dataclass(frozen=True)
+class InOneSecond:
+    """An event, a reading, and the same again to the same object: one timestamp for two states."""
+
+    event: str
+    seed: int
+    mode: Mode
+
+    def live(self, life: Life) -> None:
+        """Does it."""
+        moment = life.clock.moment
+        Happens(self.event, self.seed).live(life)
+        Read(self.mode).live(life)
+        life.clock.moment = moment
+        Happens(self.event, self.seed).live(life)
+
+
+@dataclass(frozen=True)
+class ReadObjects:
+    """The mirror reads some objects of one kind."""
+
+    kind: str
+    ids: tuple[int, ...]
+
+    def live(self, life: Life) -> None:
+        """Does it."""
+        life.read("objects", objects={self.kind: self.ids})
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """Everything below raw is dropped and built again."""
+
+    def live(self, life: Life) -> None:
+        """Does it."""
+        with connect(life.server.database_url) as connection:
+            drop_layer(connection, life.server.instance.id)
+        life.server.transform()
+
+
+History = Sequence[Step]
+
+
+def live(life: Life, history: History) -> None:
+    """Lives through a history, from the first reading on; at its end the mirror must be what the server is.
+
+    Raises:
+        AssertionError: if it is not.
+    """
+    Read("sweep").live(life)
+    for step in history:
+        step.live(life)
+    life.read("reconcile")
+    life.server.transform()
+    assert not life.server.differences()
+    followed = life.server.state()
+    assert rebuilt(life.server) == followed
+    assert not what_changed(life.read("sweep"))
+    assert not what_changed(life.read("changes"))

@@ -1,0 +1,73 @@
+"""Whatever a real server does, and whichever timestamps it moves: a reading that compares listings follows it.
+
+One test per row of what was measured on real servers. Those that a reading of changes alone must bring are told so
+where they are defined; that it brings no others shows that the rest are still what is said of them.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stash_pipeline_tests.mirror.histories import Clock, furnished, what_changed
+from stash_pipeline_tests.mirror.library_events import EVENTS, happen
+from stash_pipeline_tests.mirror.working import Mirror
+
+RELEASES = ("v0.20.2", "v0.28.1", "v0.30.1", "v0.31.0")
+MOST = ("v0.20.2", "v0.30.1")
+
+Lives = Callable[[str], tuple[Mirror, Clock]]
+
+
+@pytest.fixture(scope="module")
+def lives(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
+    """Gives the mirror of a release, which lives through one event after the other, and its server's clock."""
+    found: dict[str, tuple[Mirror, Clock]] = {}
+
+    def mirror_of(release: str) -> tuple[Mirror, Clock]:
+        if release not in found:
+            found[release] = furnished(warehouse, tmp_path_factory.mktemp("home"), release, scenes=25, seed=5)
+            found[release][0].refresh()
+            assert not found[release][0].differences()
+        return found[release]
+
+    yield mirror_of
+
+
+def rows() -> list[tuple[str, str]]:
+    """(event, release): with and without queries for files, and others for what only they can do."""
+    found = []
+    for name, event in EVENTS.items():
+        able = [release for release in RELEASES if event.possible(release)]
+        found += [(name, release) for release in able if release in MOST or able[0] == release]
+    return found
+
+
+@pytest.mark.parametrize(("event", "release"), rows())
+def test_listings_are_enough_when(event: str, release: str, lives: Lives) -> None:
+    server, clock = lives(release)
+    clock.forward(days=1)
+    happen(server.stash, event, 1)
+    clock.forward(hours=3)
+    read, _ = server.refresh(mode="reconcile")
+    assert what_changed(read)
+    assert not server.differences()
+    read = server.read()
+    assert not what_changed(read)
+
+
+def rows_of_changes() -> list[tuple[str, str]]:
+    """The same, but old releases, which are asked for more than differs, only for what changes must bring."""
+    return [(name, release) for name, release in rows() if release != MOST[0] or EVENTS[name].seen is not None]
+
+
+@pytest.mark.parametrize(("event", "release"), rows_of_changes())
+def test_changes_are_enough_just_when(event: str, release: str, lives: Lives) -> None:
+    server, clock = lives(release)
+    clock.forward(days=1)
+    happen(server.stash, event, 2)
+    clock.forward(hours=3)
+    server.refresh(mode="changes")
+    missed = server.differences()
+    if missed:
+        server.refresh()
+    assert bool(missed) != EVENTS[event].seen_by_changes(release), missed
