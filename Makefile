@@ -7,13 +7,16 @@ STAMP := $(VENV)/.installed
 # Extra arguments for pytest, e.g. make test ARGS='-k settings -x'
 ARGS ?=
 
-.PHONY: demo test test-faults test-ui soak bench lint format lock clean
+.PHONY: demo test test-processes test-faults test-ui soak bench lint format lock clean
 
 demo: $(STAMP)
 	$(BIN)/stash-pipeline demo $(if $(filter 0,$(UI)),--no-ui)
 
 test: $(STAMP)
 	$(BIN)/pytest -n 3 $(ARGS)
+
+test-processes: $(STAMP)
+	$(BIN)/pytest -n 2 -m 'processes and not faults and not soak' $(ARGS)
 
 test-faults: $(STAMP)
 	$(BIN)/pytest -m 'faults and not soak' $(ARGS)
@@ -26,6 +29,7 @@ soak: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/convergence.py
 	$(BIN)/python benchmarks/http_mirror.py
 	$(BIN)/python benchmarks/dagster_cost.py
 	$(BIN)/python benchmarks/event_log.py

@@ -19,6 +19,8 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.ports import free_port
 
+pytestmark = pytest.mark.processes
+
 KEY = "eyJhbGciOi-not-a-real-key"
 
 
@@ -51,7 +53,7 @@ class CommandLine:
 
     def json(self, *arguments: str) -> Any:
         done = self.run(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stderr + done.stdout
         return json.loads(done.stdout)
 
 
@@ -92,10 +94,7 @@ def test_two_commands_mirror_a_server(registered: CommandLine) -> None:
     again = registered.json("sync", "home")
     assert again[0]["success"] and again[0]["instance"] == "home"
     assert not any(change["inserted"] or change["updated"] for change in again[0]["entities"].values())
-    assert "nothing changed" in registered.run("sync", "home").stdout
-    again = registered.json("sync", "home", "--mode", "sweep")
-    scenes = again[0]["entities"]["scenes"]
-    assert (scenes["fetched"], scenes["unchanged"], scenes["inserted"], scenes["updated"]) == (30, 30, 0, 0)
+    assert "nothing changed" in registered.run("sync", "home", "--mode", "sweep").stdout
     status = registered.json("status")[0]
     assert status["last_status"] == "succeeded" and status["rows"]["stash.scenes"] == 30
 

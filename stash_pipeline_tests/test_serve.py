@@ -23,6 +23,8 @@ from stash_pipeline.serve import Serving, serving
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.warehouse.embedded import running_server
 
+pytestmark = pytest.mark.processes
+
 MODULE = "stash_pipeline_tests.automation.dummy_definitions"
 UP = f"""
 import sys

@@ -231,13 +231,13 @@ def print_outcome(outcome: dict[str, Any]) -> None:
     rows = [
         [entity, *[change[key] for key in SUMMED]]
         for entity, change in outcome["entities"].items()
-        if change["fetched"] or change["removed"]
+        if change["inserted"] or change["updated"] or change["removed"]
     ]
     seconds = f" {outcome['seconds']:.1f} s" if outcome["seconds"] is not None else ""
     title = f"{outcome['instance']} ({outcome['release']}){seconds}"
     if rows:
         table(title, ["entity", *SUMMED], rows, numbers=5)
-    if outcome["success"] and outcome["run_id"] and not any(row[2] or row[3] or row[5] for row in rows):
+    elif outcome["success"]:
         console.print(f"{title}: nothing changed.", highlight=False)
     if not outcome["success"]:
         stderr.print(f"[red]{outcome['instance']}[/red]: {outcome['error']}", highlight=False)

@@ -168,6 +168,7 @@ class RawLoader:
         with self.connection.transaction():
             share_partitions(self.connection)
             by_entity: dict[str, dict[int, Document]] = {}
+            alone: dict[str, set[int]] = {}
             known: dict[str, list[KnownPage]] = {}
             self._note(pages)
             for page in pages:
@@ -186,10 +187,12 @@ class RawLoader:
                     found = by_entity.setdefault(entity, {})
                     for document in documents:
                         found[document.id] = document
+                        if page.purpose == "objects":
+                            alone.setdefault(entity, set()).add(document.id)
             for entity, ranges in known.items():
                 self._pass_known(entity, ranges)
             for entity, found in by_entity.items():
-                self._load_documents(entity, found)
+                self._load_documents(entity, found, alone.get(entity, set()))
 
     def _with_what_is_known(self, folders: list[Document]) -> list[Document]:
         """Folders of some files, before v0.29: by id and path only, which says nothing against their other fields."""
@@ -270,11 +273,18 @@ class RawLoader:
             self._all_new[entity] = False
             self.connection.execute(f"INSERT INTO seen_{entity} SELECT id FROM {self._leaf(entity)}")
 
-    def _load_documents(self, entity: str, documents: dict[int, Document]) -> None:
+    def _load_documents(self, entity: str, documents: dict[int, Document], alone: set[int]) -> None:
+        """Writes what is new or other than here.
+
+        Args:
+            alone: ids that were read by themselves. They are there, but that is not what a complete reading says:
+                one that vanishes before it must be missed by it, and its pages not be taken to hold it.
+        """
+        self.gone.get(entity, set()).difference_update(alone)
         change = self.changes[entity]
         known: dict[int, tuple[bytes, bool]] = {}
         if not self._all_new[entity]:
-            self.keep(entity, documents)
+            self.keep(entity, documents.keys() - alone)
             rows = self.connection.execute(
                 f"SELECT id, hash, deleted_at IS NULL FROM {self._leaf(entity)}\n"
                 "WHERE instance_id = %s AND id = ANY(%s)",

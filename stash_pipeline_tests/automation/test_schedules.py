@@ -64,7 +64,7 @@ def ticks(since: datetime, length: timedelta) -> list[datetime]:
 # -- when something is due -----------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(timetables, moments)
 def test_a_reconcile_is_due_exactly_so_often(timetable: Timetable, since: datetime) -> None:
     due = [tick for tick in ticks(since, WEEK) if reconcile_due(timetable, tick)]
@@ -76,7 +76,7 @@ def test_a_reconcile_is_due_exactly_so_often(timetable: Timetable, since: dateti
     assert all(reconcile_due(timetable, tick + timedelta(seconds=299)) for tick in due)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(timetables, moments)
 @example(Timetable(FIRST, ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 3, 26, tzinfo=timezone.utc))
 @example(Timetable(FIRST, ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 10, 22, tzinfo=timezone.utc))
@@ -122,7 +122,7 @@ def test_the_sweep_when_the_clocks_are_changed(week: str, hour: int, utc: str) -
     assert [f"{tick:%Y-%m-%d %H:%M}" for tick in due] == [utc]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(timetables, moments)
 def test_what_is_said_to_be_next_is_next(timetable: Timetable, moment: datetime) -> None:
     reconcile, sweep = next_due(timetable, moment)

@@ -7,6 +7,7 @@ where they are defined; that it brings no others shows that the rest are still w
 from collections.abc import Callable, Iterator
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from stash_pipeline_tests.mirror.histories import Clock, furnished, what_changed
 from stash_pipeline_tests.mirror.library_events import EVENTS, happen
@@ -42,7 +43,20 @@ def rows() -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("event", "release"), rows())
+def some_later(found: list[tuple[str, str]]) -> list[ParameterSet]:
+    """An old release is left for the long runs where the newest sees the same."""
+    return [
+        pytest.param(name, release, marks=[pytest.mark.soak] if release == MOST[0] and _is_alike(name) else [])
+        for name, release in found
+    ]
+
+
+def _is_alike(name: str) -> bool:
+    event = EVENTS[name]
+    return event.possible(MOST[1]) and event.seen_by_changes(MOST[0]) == event.seen_by_changes(MOST[1])
+
+
+@pytest.mark.parametrize(("event", "release"), some_later(rows()))
 def test_listings_are_enough_when(event: str, release: str, lives: Lives) -> None:
     server, clock = lives(release)
     clock.forward(days=1)
@@ -60,7 +74,7 @@ def rows_of_changes() -> list[tuple[str, str]]:
     return [(name, release) for name, release in rows() if release != MOST[0] or EVENTS[name].seen is not None]
 
 
-@pytest.mark.parametrize(("event", "release"), rows_of_changes())
+@pytest.mark.parametrize(("event", "release"), some_later(rows_of_changes()))
 def test_changes_are_enough_just_when(event: str, release: str, lives: Lives) -> None:
     server, clock = lives(release)
     clock.forward(days=1)

@@ -3,10 +3,14 @@
 import time
 from typing import Any
 
+import pytest
+
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.tables import JOINS
 from stash_pipeline_tests.ui.conftest import Interface
+
+pytestmark = pytest.mark.processes
 
 LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
