@@ -19,7 +19,7 @@ test-processes: $(STAMP)
 	$(BIN)/pytest -n 2 -m 'processes and not faults and not soak' $(ARGS)
 
 test-faults: $(STAMP)
-	$(BIN)/pytest -m 'faults and not soak' $(ARGS)
+	$(BIN)/pytest -n 2 -m 'faults and not soak' $(ARGS)
 
 test-ui: $(STAMP)
 	$(BIN)/pytest -m ui -rs $(ARGS)

@@ -27,6 +27,8 @@ from stash_pipeline_tests.instances.servers import Canned, answering, authority,
 from stash_pipeline_tests.mirror.working import generated, new_mirror, partitions
 from stash_pipeline_tests.ports import free_port
 
+pytestmark = pytest.mark.processes
+
 KEY = "eyJhbGciOiJIUzI1NiJ9.not-a-real-key"
 OTHER = "http://stash.example:9999"
 

@@ -62,6 +62,7 @@ def test_everything_at_once_is_followed_and_equals_a_rebuild(warehouse: str, hom
     assert not server.differences()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("seed", range(2))
 def test_any_sequence_of_changes_and_partial_readings_ends_equal_to_a_rebuild_and_to_the_server(
     warehouse: str, home: Path, seed: int
@@ -201,6 +202,7 @@ def test_one_kind_alone_can_be_read_first_and_the_rest_later(
     assert not server.state()["ops.dangling_references"]
 
 
+@pytest.mark.faults
 def test_kinds_read_one_by_one_in_any_order_end_equal(warehouse: str, home: Path) -> None:
     order = list(BY_NAME)
     random.Random(1).shuffle(order)
@@ -264,6 +266,7 @@ def test_a_table_that_is_not_there_yet_is_filled_beside_the_changes_of_the_other
     assert rebuilt(server) == server.state()
 
 
+@pytest.mark.faults
 def test_tables_that_are_not_there_yet_are_filled_while_another_instance_is_refreshed(
     warehouse: str, home: Path
 ) -> None:

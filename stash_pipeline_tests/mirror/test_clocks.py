@@ -15,6 +15,8 @@ from stash_pipeline_tests.mirror.histories import furnished, quick_introspection
 from stash_pipeline_tests.mirror.library_events import NothingToDo, happen, mutate
 from stash_pipeline_tests.mirror.working import Hook, Mirror
 
+pytestmark = pytest.mark.faults
+
 RELEASES = ("v0.20.2", "v0.30.1")
 
 UNSTAMPED = "an o of an image"

@@ -18,6 +18,9 @@ from stash_pipeline_tests.mirror.events import statements
 from stash_pipeline_tests.mirror.working import Hook, Mirror, generated, new_mirror, row_versions
 
 
+pytestmark = pytest.mark.faults
+
+
 def refused(text: str = "down") -> httpx.Response:
     return httpx.Response(503, text=text)
 
@@ -91,6 +94,7 @@ def test_listings_in_small_parts_are_complete(warehouse: str, home: Path, monkey
 # --- failures -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
 def test_a_first_reading_that_fails_anywhere_leaves_raw_consistent_and_the_next_one_converges(
     warehouse: str, home: Path, release: str
@@ -116,6 +120,7 @@ def test_a_first_reading_that_fails_anywhere_leaves_raw_consistent_and_the_next_
     )
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
 def test_a_later_reading_that_fails_anywhere_tombstones_nothing_that_is_there(
     warehouse: str, home: Path, release: str
@@ -211,9 +216,9 @@ def test_a_failing_database_leaves_a_failed_run_and_nothing_half_written(
     real = mirror_module.RawLoader._load_documents
     calls: list[str] = []
 
-    def broken(self: Any, entity: str, documents: Any) -> None:
+    def broken(self: Any, entity: str, *arguments: Any) -> None:
         calls.append(entity)
-        real(self, entity, documents)
+        real(self, entity, *arguments)
         if entity == "scenes":
             raise RuntimeError("the disk is full")
 

@@ -26,6 +26,8 @@ from stash_pipeline_tests.mirror.working import (
     row_versions,
 )
 
+pytestmark = pytest.mark.faults
+
 PASSING = ("latency", "drop", "5xx", "truncated", "locked", "vanish")
 REFUSED = ("401", "302", "422")
 PAGED = [kind for kind, entity in BY_NAME.items() if not entity.whole]

@@ -8,6 +8,8 @@ import pytest
 from stash_pipeline_tests.mirror.answers import simulated_answers
 from stash_pipeline_tests.mirror.working import generated, new_mirror, row_versions
 
+pytestmark = pytest.mark.faults
+
 RELEASES = ("v0.20.2", "v0.24", "v0.27", "v0.28", "v0.29", "v0.30.1")
 
 

@@ -125,6 +125,7 @@ def test_first_loads_of_two_instances_at_once_both_succeed(warehouse: str, home:
     assert not other.differences()
 
 
+@pytest.mark.faults
 def test_two_transformations_of_two_instances_at_once_both_succeed(warehouse: str, home: Path) -> None:
     servers = [new_mirror(warehouse, home, generated(30, seed=n)) for n in range(3)]
     for server in servers:
@@ -139,6 +140,7 @@ def test_two_transformations_of_two_instances_at_once_both_succeed(warehouse: st
         assert not server.differences()
 
 
+@pytest.mark.faults
 def test_removing_and_rebuilding_instances_does_not_fail_a_refresh_of_another(warehouse: str, home: Path) -> None:
     """Dropping partitions locks the tables of all instances: nobody may end in a deadlock for it."""
     busy = new_mirror(warehouse, home, generated(40, seed=1))

@@ -78,6 +78,7 @@ def test_what_only_the_newest_release_has_arrives(warehouse: str, home: Path) ->
         ) == server.stash.library.scalar(f"SELECT count(*) FROM {kind} WHERE {condition}")
 
 
+@pytest.mark.faults
 def test_an_upgrade_rewrites_only_what_the_newer_release_answers_differently(warehouse: str, home: Path) -> None:
     server = new_mirror(warehouse, home, generated(30, seed=4, clips=False), MINORS[0])
     server.refresh()

@@ -29,6 +29,8 @@ from stash_pipeline_tests.robustness.working import (
 )
 from stash_pipeline_tests.test_cli import CommandLine
 
+pytestmark = pytest.mark.processes
+
 
 def said_in_a_sentence(done: "subprocess.CompletedProcess[str]") -> str:
     """The only line on standard error of a command that failed."""

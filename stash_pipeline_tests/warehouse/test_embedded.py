@@ -18,6 +18,8 @@ import pytest
 from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.embedded import EmbeddedPostgres, running_server
 
+pytestmark = pytest.mark.processes
+
 USE_AND_WAIT = """
 import sys, time
 from pathlib import Path
