@@ -17,7 +17,6 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.mirror.events import statements
 from stash_pipeline_tests.mirror.working import Hook, Mirror, generated, new_mirror, row_versions
 
-
 pytestmark = pytest.mark.faults
 
 
