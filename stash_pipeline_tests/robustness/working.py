@@ -98,9 +98,10 @@ def assert_converged(database_url: str, instance_id: int, stash: SimulatedStash)
 
 
 def change(stash: SimulatedStash, number: int) -> None:
-    """Changes every kind, removes some objects and adds one."""
+    """Edits objects of four kinds, with the stamp that an edit leaves, and removes one of a fifth."""
+    stamp = [stash.context().local_now()]
     for table, column in (("scenes", "title"), ("performers", "name"), ("tags", "name"), ("images", "title")):
-        stash.library.execute(f"UPDATE \"{table}\" SET {column} = {column} || 'x{number}'")
+        stash.library.execute(f"UPDATE \"{table}\" SET {column} = {column} || 'x{number}', updated_at = ?", stamp)
     stash.library.execute("DELETE FROM scene_markers WHERE id = (SELECT max(id) FROM scene_markers)")
 
 
