@@ -4,8 +4,10 @@ Blocking ones are those whose error everything downstream would inherit. The que
 ``warehouse/verify.py``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -109,11 +111,12 @@ def raw_checks(
     """
     thorough = mode in ("reconcile", "sweep")
     counted = [kind for kind in kinds if kind in mirrored.probe.counts]
-    with instance.client(settings) as client:
+    with ExitStack() as stack:
+        client = cache(lambda: stack.enter_context(instance.client(settings)))
         if COUNTS.key in selected and counted:
             yield _counts(connection, instance, mirrored, counted, client)
         if SAMPLE.key in selected and thorough and counted and settings.sample_objects:
-            sample = verify.compare_sample(connection, settings, instance, client, counted)
+            sample = verify.compare_sample(connection, settings, instance, client(), counted)
             yield _result(
                 SAMPLE,
                 instance,
@@ -131,7 +134,7 @@ def raw_checks(
 
 
 def _counts(
-    connection: Connection, instance: Instance, mirrored: Mirrored, kinds: list[str], client: StashClient
+    connection: Connection, instance: Instance, mirrored: Mirrored, kinds: list[str], client: Callable[[], StashClient]
 ) -> dg.AssetCheckResult:
     differing = verify.count_differences(connection, instance.id, kinds, mirrored.probe, client, mirrored.probe_text)
     told = {name: f"{here} here, {there} there" for name, (here, there) in differing.items()}

@@ -24,9 +24,9 @@ from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.settings import Settings, get_settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError, may_pass
+from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
 from stash_pipeline.warehouse.first_load import sqlalchemy_table
-from stash_pipeline.warehouse.load import EntityChange
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline.warehouse.preview import preview
 from stash_pipeline.warehouse.refresh import Mode

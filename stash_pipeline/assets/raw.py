@@ -11,8 +11,6 @@ from stash_pipeline.warehouse.tables import HISTORY, PAGES, RAW
 
 GROUP = "raw_pages"
 
-FRESHNESS = timedelta(hours=get_settings().fresh_hours)
-
 PAGES_KEY = dg.AssetKey(["raw", "pages"])
 HISTORY_KEY = dg.AssetKey(["raw", "history"])
 
@@ -45,7 +43,7 @@ def raw_specs() -> list[dg.AssetSpec]:
         dg.AssetSpec(
             PAGES_KEY,
             # every refresh of any instance writes it; that each of them is fresh is an asset check
-            freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESHNESS),
+            freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=get_settings().fresh_hours)),
             description="The ledger of the answers of the servers: what was asked for, how many objects and bytes "
             "came back, and how long it took.",
             group_name=GROUP,

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _STATUS = """
 SELECT i.name, i.url, i.enabled, i.release,
-    (SELECT max(r.finished_at) FROM ops.sync_runs r WHERE r.instance_id = i.id AND r.status = 'succeeded')
-        AS last_success,
+    (SELECT max(r.finished_at) FROM ops.sync_runs r
+     WHERE r.instance_id = i.id AND r.status = 'succeeded' AND r.mode <> 'objects') AS last_success,
     l.status AS last_status, l.started_at AS last_started, l.error AS last_error,
     coalesce((SELECT jsonb_object_agg(e.key, e.value->'failures') FROM jsonb_each(l.entities) AS e
         WHERE jsonb_array_length(coalesce(e.value->'failures', '[]')) > 0), '{}') AS failures,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from stash_pipeline.errors import UserError
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.row_counts import documents_counted
 from stash_pipeline.warehouse.tables import partition
 
 ALWAYS_ALLOWED = 50
@@ -44,12 +45,7 @@ class Guard:
         self.instance_id = instance_id
         self.name = name
         self.accept = accept
-        rows = connection.execute(
-            "SELECT substr(table_name, 5), rows FROM ops.row_counts\n"
-            "WHERE instance_id = %s AND table_name LIKE 'raw.%%'",
-            [instance_id],
-        ).fetchall()
-        self.live: dict[str, int] = dict(rows)
+        self.live = documents_counted(connection, instance_id)
 
     def _stop(self, what: str) -> None:
         if not self.accept:

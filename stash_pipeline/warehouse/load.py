@@ -5,9 +5,7 @@ in the transaction that writes them. The row of ``ops.instances`` is locked from
 until the commit: the order of revisions is the order of commits.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import orjson
@@ -18,12 +16,14 @@ from stash_pipeline.stash.documents import Document, finish
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.paging import KnownPage
 from stash_pipeline.stash.reading import Complete, Page
-from stash_pipeline.warehouse import history
+from stash_pipeline.warehouse import history, row_counts
+from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.clocks import WIDEST, advance_clock, moment_of, note_clock, note_offset
-from stash_pipeline.warehouse.connect import Connection, rearrange_partitions, share_partitions
+from stash_pipeline.warehouse.connect import Connection, share_partitions
 from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.ledger import note_pages, note_reading
-from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
+from stash_pipeline.warehouse.partitions import ensure_partitions
+from stash_pipeline.warehouse.tables import partition
 
 _NULL = "\\N"
 """How COPY's text format spells NULL."""
@@ -33,75 +33,6 @@ _MANY_STAMPS = 500
 
 _WORTH_ANALYZING = 100
 """Rows inserted at once that make the planner's idea of a table wrong."""
-
-
-@dataclass
-class EntityChange:
-    """What one reading of one kind did to ``raw``.
-
-    Attributes:
-        expected: the server's own count when the reading began.
-        seconds: from the first answer to the end of the kind. request_seconds: sum over its requests, some of
-            which were under way at the same time.
-        rows: live documents afterwards, known when the reading is complete.
-        first: the kind had never been read to its end before.
-        known: pages that were equal to one of the reading before, and not decoded again.
-        fields: in how many of the updated documents each field changed.
-        listed: objects of which only so much was read as shows whether they changed.
-        merged: removed objects whose successor is known.
-        failed: objects that the server has and cannot send. failures: what it said of the first of them.
-    """
-
-    expected: int | None = None
-    fetched: int = 0
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    pages: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    request_seconds: float = 0.0
-    unreadable: int = 0
-    complete: bool = False
-    rows: int = 0
-    first: bool = False
-    known: int = 0
-    listed: int = 0
-    merged: int = 0
-    fields: Counter[str] = field(default_factory=Counter)
-    failed: int = 0
-    failures: list[str] = field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was written."""
-        return bool(self.inserted or self.updated or self.removed)
-
-
-def has_partitions(connection: Connection, instance_id: int) -> bool:
-    """Whether anything of an instance was ever loaded."""
-    # the last one that is made
-    last = partition("raw." + RAW_PARTITIONED[-1], instance_id)
-    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [last]).fetchone()
-    return bool(row and row[0])
-
-
-def ensure_partitions(connection: Connection, instance_id: int) -> None:
-    """Creates one instance's partitions of ``raw``, if they are not there."""
-    if has_partitions(connection, instance_id):
-        return
-    with connection.transaction():
-        rearrange_partitions(connection)
-        for name in RAW_PARTITIONED:
-            leaf = partition("raw." + name, instance_id)
-            (there,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [leaf]).fetchone() or (False,)
-            if there:
-                continue
-            # documents stay uncompressed in the row as long as they fit: reading them costs no detoasting
-            connection.execute(f"CREATE TABLE {leaf} (LIKE raw.{name} INCLUDING ALL) WITH (toast_tuple_target = 8160)")
-            # attaching locks less than creating a partition in place: readers of other instances go on
-            connection.execute(f"ALTER TABLE raw.{name} ATTACH PARTITION {leaf} FOR VALUES IN ({instance_id})")
 
 
 class RawLoader:
@@ -285,12 +216,7 @@ class RawLoader:
         known: dict[int, tuple[bytes, bool]] = {}
         if not self._all_new[entity]:
             self.keep(entity, documents.keys() - alone)
-            rows = self.connection.execute(
-                f"SELECT id, hash, deleted_at IS NULL FROM {self._leaf(entity)}\n"
-                "WHERE instance_id = %s AND id = ANY(%s)",
-                [self.instance_id, list(documents)],
-            )
-            known = {identifier: (digest, live) for identifier, digest, live in rows}
+            known = self._hashes(entity, list(documents))
         new, changed = [], []
         for identifier, document in documents.items():
             before = known.get(identifier)
@@ -309,6 +235,14 @@ class RawLoader:
             self.guard.created(entity, changed)
         self._watch_clock([*new, *changed])
         self._write(entity, new, changed)
+
+    def _hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
+        """Of the objects that are here: the hash of the document, and whether it has no tombstone."""
+        rows = self.connection.execute(
+            f"SELECT id, hash, deleted_at IS NULL FROM {self._leaf(entity)}\nWHERE instance_id = %s AND id = ANY(%s)",
+            [self.instance_id, ids],
+        )
+        return {identifier: (digest, live) for identifier, digest, live in rows}
 
     def _watch_clock(self, written: list[Document]) -> None:
         """Remembers the newest stamp: its offset is the one that the server's wall clock has."""
@@ -445,10 +379,11 @@ class RawLoader:
             if read_at is not None:
                 note_clock(self.connection, self.instance_id, entity, read_at, self._missing(entity))
 
-    def conclude_hint(self, entity: str, read_at: datetime) -> None:
-        """Notes that what was stamped before that moment is here."""
+    def conclude_hint(self, entity: str, read_at: datetime | None) -> None:
+        """Notes that what was stamped before that moment is here; without one, that not all of it is."""
         self._count_rows(entity)
-        advance_clock(self.connection, self.instance_id, entity, read_at)
+        if read_at is not None:
+            advance_clock(self.connection, self.instance_id, entity, read_at)
 
     def note_offset(self, offset: timedelta) -> None:
         """Notes the offset of the server's wall clock."""
@@ -485,27 +420,16 @@ class RawLoader:
         ).fetchone()
         return int(row[0]) if row else 0
 
+    def counted(self) -> dict[str, int]:
+        """Live documents by kind, of the kinds that were read completely once."""
+        return row_counts.documents_counted(self.connection, self.instance_id)
+
     def _add_rows(self, entity: str, more: int) -> None:
-        """Keeps ``ops.row_counts``, from the first complete reading on, without counting."""
-        if more:
-            self.connection.execute(
-                "UPDATE ops.row_counts SET rows = rows + %s WHERE instance_id = %s AND table_name = %s",
-                [more, self.instance_id, f"raw.{entity}"],
-            )
+        row_counts.add_documents(self.connection, self.instance_id, entity, more)
 
     def _count_rows(self, entity: str) -> None:
         """The live documents of a kind; counted when it is complete for the first time."""
         change = self.changes[entity]
-        row = self.connection.execute(
-            "SELECT rows FROM ops.row_counts WHERE instance_id = %s AND table_name = %s",
-            [self.instance_id, f"raw.{entity}"],
-        ).fetchone()
-        change.first = row is None
-        if row is None:
-            row = self.connection.execute(
-                "INSERT INTO ops.row_counts (instance_id, table_name, rows)\n"
-                f"SELECT %s, %s, count(*) FROM {self._leaf(entity)} WHERE deleted_at IS NULL RETURNING rows",
-                [self.instance_id, f"raw.{entity}"],
-            ).fetchone()
-        assert row is not None
-        change.rows = int(row[0])
+        rows = row_counts.counted(self.connection, self.instance_id, f"raw.{entity}")
+        change.first = rows is None
+        change.rows = row_counts.count_documents(self.connection, self.instance_id, entity) if rows is None else rows

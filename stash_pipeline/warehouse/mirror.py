@@ -18,9 +18,10 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.probing import Probe
+from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.guard import Guard
-from stash_pipeline.warehouse.load import EntityChange, RawLoader
+from stash_pipeline.warehouse.load import RawLoader
 from stash_pipeline.warehouse.refresh import Mode, Refresh
 from stash_pipeline.warehouse.runs import end_run, start_run
 

@@ -1,6 +1,6 @@
 """What a reading would do to ``raw``, without doing it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -14,11 +14,13 @@ from stash_pipeline.stash.planning import plan_library
 from stash_pipeline.stash.probing import probe, probe_document, read_probe
 from stash_pipeline.stash.reading import Page
 from stash_pipeline.warehouse import history
+from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.clocks import moment_of
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.guard import Guard
-from stash_pipeline.warehouse.load import EntityChange, RawLoader, has_partitions
+from stash_pipeline.warehouse.load import RawLoader
 from stash_pipeline.warehouse.mirror import Mirrored, trust
+from stash_pipeline.warehouse.partitions import has_partitions
 from stash_pipeline.warehouse.refresh import Mode, Refresh
 from stash_pipeline.warehouse.tables import partition
 
@@ -37,6 +39,8 @@ class PreviewLoader(RawLoader):
     def __init__(self, connection: Connection, instance_id: int, guard: Guard) -> None:
         self.lines: dict[str, list[str]] = defaultdict(list)
         self.stamps: dict[tuple[str, int], datetime] = {}
+        self._more: Counter[str] = Counter()
+        self._written: dict[str, dict[int, bytes]] = defaultdict(dict)
         super().__init__(connection, instance_id, 0, guard)
 
     def _prepare(self, info: ServerInfo) -> None:
@@ -49,7 +53,18 @@ class PreviewLoader(RawLoader):
         if len(self.lines[entity]) < OBJECTS_TOLD:
             self.lines[entity].append(line)
 
+    def _hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
+        """As if everything had been written: one reading may meet an object twice."""
+        written = self._written[entity]
+        return super()._hashes(entity, ids) | {i: (written[i], True) for i in ids if i in written}
+
+    def counted(self) -> dict[str, int]:
+        """As if everything had been written."""
+        return {entity: count + self._more[entity] for entity, count in super().counted().items()}
+
     def _write(self, entity: str, new: list[Document], changed: list[Document]) -> None:
+        self._written[entity].update({document.id: document.hash for document in [*new, *changed]})
+        self._more[entity] += len(new) + self._returning(entity, changed)
         for document in new:
             self._tell(entity, f"{document.id}: inserted")
         before = {
@@ -79,7 +94,7 @@ class PreviewLoader(RawLoader):
     def conclude(self, entity: str, forms: Mapping[str, bytes], read_at: datetime | None = None) -> None:
         """Nothing is noted."""
 
-    def conclude_hint(self, entity: str, read_at: datetime) -> None:
+    def conclude_hint(self, entity: str, read_at: datetime | None) -> None:
         """Nothing is noted."""
 
     def note_offset(self, offset: timedelta) -> None:

@@ -25,8 +25,9 @@ from stash_pipeline.stash.probing import Probe, probe, probe_document, read_prob
 from stash_pipeline.stash.reading import Complete, Expected, Gone, Page, Unreadable, read_library
 from stash_pipeline.stash.wanted import LISTED, LISTING_OBJECTS, Wanted, hint_plan, holders, listing_plan
 from stash_pipeline.warehouse import clocks
+from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.ledger import Known, form, known_pages, read_like_this
-from stash_pipeline.warehouse.load import EntityChange, RawLoader
+from stash_pipeline.warehouse.load import RawLoader
 from stash_pipeline.warehouse.referrers import referrers
 
 Mode = Literal["changes", "reconcile", "sweep", "objects"]
@@ -69,6 +70,7 @@ class Refresh:
         self.probed: dict[str, Any] = {}
         self.probe = Probe()
         self.plans: dict[str, Plan] = {}
+        self._mode: Mode = "changes"
         self._forms: dict[str, dict[str, bytes]] = {}
         self._clocks: dict[str, tuple[datetime, int]] = {}
         self._complete: dict[str, set[str]] = {}
@@ -96,6 +98,7 @@ class Refresh:
         Raises:
             StashError: what the server or the network did. UserError: where the guard stops.
         """
+        self._mode = mode
         self._meet(entities)
         readable = [name for name in entities if self.plans[name].query or self.plans[name].entity.embedded_in]
         if not readable:
@@ -177,18 +180,15 @@ class Refresh:
             self._offset = offset
             self._read(self._hints(rest, clocks.WIDEST))
             self._read_todo()
-        self._read(self._listings([name for name in rest if self._number_differs(name)]))
+        counted = self.loader.counted()
+        self._read(self._listings([name for name in rest if self._number_differs(name, counted.get(name))]))
         self._read_todo()
 
-    def _number_differs(self, name: str) -> bool:
+    def _number_differs(self, name: str, here: int | None) -> bool:
         """Whether the server has another number of objects than there are here, beyond what it cannot send."""
         if name not in self.probe.counts:
             return False
-        row = self.loader.connection.execute(
-            "SELECT rows FROM ops.row_counts WHERE instance_id = %s AND table_name = %s",
-            [self.instance.id, f"raw.{name}"],
-        ).fetchone()
-        return row is None or self.probe.counts[name] - row[0] != self._clocks[name][1]
+        return here is None or self.probe.counts[name] - here != self._clocks[name][1]
 
     def _known(self, names: Iterable[str], purpose: str) -> Known:
         forms = {name: self._forms[name][purpose] for name in names if purpose in self._forms[name]}
@@ -356,8 +356,10 @@ class Refresh:
     def _denied(self, event: Gone) -> None:
         here = self.loader.live(event.entity, event.ids)
         self.loader.gone.setdefault(event.entity, set()).update(here)
-        for identifier in sorted(set(event.ids) - here):
-            self._tell(event.entity, f"{identifier}: the server has no such object.")
+        if self._mode == "objects":
+            # somebody asked for it; elsewhere it was created and removed while we read
+            for identifier in sorted(set(event.ids) - here):
+                self._tell(event.entity, f"{identifier}: the server has no such object.")
 
     def _completed(self, event: Complete) -> None:
         self.check()
@@ -378,7 +380,8 @@ class Refresh:
             if name not in self._concluded:
                 self._conclude_one(name)
         for name in self._hinted - self._complete.keys():
-            self.loader.conclude_hint(name, self.started)
+            # what was stamped and could not be read is asked for again
+            self.loader.conclude_hint(name, None if self.loader.failed.get(name) else self.started)
         newest = self.loader.newest_stamp
         offset = newest.utcoffset() if newest else None
         if offset is not None:

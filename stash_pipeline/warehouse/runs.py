@@ -5,6 +5,7 @@ from typing import Any
 
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.row_counts import documents_counted
 
 
 def start_run(connection: Connection, instance_id: int, *, dagster_run_id: str | None, mode: str, lane: str) -> int:
@@ -73,7 +74,4 @@ def note_merged(connection: Connection, run_id: int, merged: dict[str, int]) -> 
 
 def was_read(connection: Connection, instance_id: int) -> bool:
     """Whether all kinds of an instance were read completely once."""
-    row = connection.execute(
-        "SELECT count(*) FROM ops.row_counts WHERE instance_id = %s AND table_name LIKE 'raw.%%'", [instance_id]
-    ).fetchone()
-    return bool(row and row[0] >= len(BY_NAME))
+    return documents_counted(connection, instance_id).keys() >= BY_NAME.keys()

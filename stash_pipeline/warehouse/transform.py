@@ -22,7 +22,8 @@ from stash_pipeline.warehouse.first_load import (
     build_apart,
     worth_building_apart,
 )
-from stash_pipeline.warehouse.load import ensure_partitions
+from stash_pipeline.warehouse.partitions import ensure_partitions
+from stash_pipeline.warehouse.row_counts import counted
 from stash_pipeline.warehouse.statements import RELATIONS, TABLES, Relation
 from stash_pipeline.warehouse.successors import note_successors
 from stash_pipeline.warehouse.tables import partition
@@ -281,11 +282,7 @@ class _Run:
         """Keeps ``ops.row_counts`` without counting."""
         for name, change in self.result.tables.items():
             if not change.changed and name not in self.fresh:
-                row = self.connection.execute(
-                    "SELECT rows FROM ops.row_counts WHERE instance_id = %(i)s AND table_name = %(t)s",
-                    {"i": self.instance_id, "t": f"stash.{name}"},
-                ).fetchone()
-                change.rows = row[0] if row else 0
+                change.rows = counted(self.connection, self.instance_id, f"stash.{name}") or 0
                 continue
             (change.rows,) = self._one(
                 "INSERT INTO ops.row_counts AS c (instance_id, table_name, rows) VALUES (%(i)s, %(t)s, %(n)s)\n"

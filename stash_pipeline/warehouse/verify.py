@@ -3,7 +3,7 @@
 Nothing here writes. What it costs grows with the library, but for :func:`behind`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,11 +13,13 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.probing import Probe, probe, read_probe
+from stash_pipeline.warehouse.clocks import clocks
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.preview import PreviewLoader
 from stash_pipeline.warehouse.referrers import LAYER
 from stash_pipeline.warehouse.refresh import Refresh
+from stash_pipeline.warehouse.row_counts import documents_counted
 from stash_pipeline.warehouse.statements import RELATIONS
 from stash_pipeline.warehouse.tables import partition
 
@@ -49,28 +51,32 @@ def behind(connection: Connection, instance_id: int) -> tuple[int, int]:
 
 
 def count_differences(
-    connection: Connection, instance_id: int, kinds: Iterable[str], before: Probe, client: StashClient, document: str
+    connection: Connection,
+    instance_id: int,
+    kinds: Iterable[str],
+    before: Probe,
+    client: Callable[[], StashClient],
+    document: str,
 ) -> dict[str, tuple[int, int]]:
     """Kinds of which the server has another number of objects than there are here: (here, there).
+
+    Args:
+        client: of the server, asked for only where there is a difference. document: the query of the probe.
 
     What the server was seen to have and could not send counts as here. While a library changes, its number before the
     refresh may be right, or the one after it; the server is asked for that only where the first is not.
     """
 
     def wrong(counts: dict[str, int]) -> dict[str, tuple[int, int]]:
-        rows = connection.execute(
-            "SELECT substr(r.table_name, 5), r.rows + coalesce(c.missing, 0) FROM ops.row_counts AS r\n"
-            "LEFT JOIN ops.clocks AS c ON c.instance_id = r.instance_id AND 'raw.' || c.entity = r.table_name\n"
-            "WHERE r.instance_id = %s AND r.table_name LIKE 'raw.%%'",
-            [instance_id],
-        )
-        here = dict(rows.fetchall())
+        missing = {kind: number for kind, (_, number) in clocks(connection, instance_id).items()}
+        counted = documents_counted(connection, instance_id)
+        here = {kind: count + missing.get(kind, 0) for kind, count in counted.items()}
         return {k: (here.get(k, 0), counts[k]) for k in kinds if k in counts and here.get(k, 0) != counts[k]}
 
     differing = wrong(before.counts)
     if not differing:
         return {}
-    now = read_probe(probe(client, document))
+    now = read_probe(probe(client(), document))
     still = wrong(now.counts)
     # what was edited between the two may have been seen or not
     return {kind: numbers for kind, numbers in still.items() if before.counts.get(kind) == now.counts.get(kind)}
@@ -157,6 +163,7 @@ def stale_instances(connection: Connection, hours: float) -> list[dict[str, Any]
     rows = connection.execute(
         "SELECT i.name, max(r.finished_at) FROM ops.instances AS i\n"
         "LEFT JOIN ops.sync_runs AS r ON r.instance_id = i.id AND r.status = 'succeeded'\n"
+        "    AND r.mode <> 'objects'\n"
         "WHERE i.enabled AND i.removed_at IS NULL AND i.created_at < now() - make_interval(mins => %(minutes)s)\n"
         "GROUP BY i.name\n"
         "HAVING coalesce(max(r.finished_at), '-infinity') < now() - make_interval(mins => %(minutes)s)\n"

@@ -97,7 +97,7 @@ def test_orphans_and_numbers_are_counted(dagster: dg.DagsterInstance, graph_data
 
                 document = probe_document(plan_library(client.introspect()))
                 now = read_probe(probe(client, document))
-                differing = verify.count_differences(connection, instance.id, ["tags"], now, client, document)
+                differing = verify.count_differences(connection, instance.id, ["tags"], now, lambda: client, document)
             count = stash.library.scalar("SELECT count(*) FROM tags")
             assert differing == {"tags": (count + 1, count)}
 

@@ -16,7 +16,7 @@ from stash_pipeline.automation.maintenance import DAY_SECONDS, Removed, maintain
 from stash_pipeline.automation.schedules import maintenance_schedule
 from stash_pipeline.instances import add_instance
 from stash_pipeline.warehouse.connect import Connection, connect
-from stash_pipeline.warehouse.load import ensure_partitions
+from stash_pipeline.warehouse.partitions import ensure_partitions
 from stash_pipeline_tests.automation import dummy_definitions
 
 MODULE = dummy_definitions.__name__

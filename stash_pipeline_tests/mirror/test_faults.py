@@ -17,6 +17,8 @@ from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashError, StashUnreachable
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
+from stash_pipeline_tests.mirror.histories import furnished
+from stash_pipeline_tests.mirror.library_events import mutate
 from stash_pipeline_tests.mirror.working import (
     URL,
     Mirror,
@@ -244,6 +246,25 @@ def test_an_object_that_cannot_be_read_is_told_and_kept_and_all_others_arrive(
     # and what is really gone is still noticed beside it
     server.hook = None
     converges(server)
+
+
+@pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
+def test_an_edited_object_that_cannot_be_read_is_asked_for_until_it_can(
+    warehouse: str, home: Path, release: str
+) -> None:
+    server, clock = furnished(warehouse, home, release)
+    server.refresh()
+    clock.forward(hours=1)
+    mutate(server.stash, "sceneUpdate", input={"id": 3, "title": "edited"})
+    poisoned(server, "scenes", 3)
+    for _ in range(3):
+        # longer apart than the overlap of two readings
+        clock.forward(hours=5)
+        read, _ = server.refresh(mode="changes")
+        assert read.changes["scenes"].failed == 1
+    server.hook = None
+    server.refresh(mode="changes")
+    assert not server.differences()
 
 
 def test_files_inside_of_what_cannot_be_read_are_not_tombstoned(warehouse: str, home: Path) -> None:

@@ -9,11 +9,13 @@ from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.guard import SuspiciousServer
 from stash_pipeline.warehouse.mirror import Mirrored
 from stash_pipeline.warehouse.preview import preview
+from stash_pipeline.warehouse.refresh import Mode
 from stash_pipeline_tests.mirror.events import EVENTS, statements
+from stash_pipeline_tests.mirror.library_events import happen
 from stash_pipeline_tests.mirror.working import URL, Mirror, SimulatorTransport, generated, new_mirror, row_versions
 
 
-def foreseen(server: Mirror, *, accept: bool = False) -> tuple[Mirrored, dict[str, list[str]]]:
+def foreseen(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> tuple[Mirrored, dict[str, list[str]]]:
     """What a dry run says; it writes nothing, not even a note of itself."""
     client = StashClient(URL, transport=SimulatorTransport(server.stash))
     everything = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {} AS t"
@@ -23,7 +25,13 @@ def foreseen(server: Mirror, *, accept: bool = False) -> tuple[Mirrored, dict[st
         [server.scalar(everything.format(t)) for t in ledgers],
     )
     said = preview(
-        server.settings, server.database_url, server.instance, list(BY_NAME), client=client, accept_removals=accept
+        server.settings,
+        server.database_url,
+        server.instance,
+        list(BY_NAME),
+        mode=mode,
+        client=client,
+        accept_removals=accept,
     )
     after = (
         row_versions(server.database_url, server.instance.id),
@@ -49,6 +57,23 @@ def test_a_dry_run_foresees_just_what_a_reading_then_does(warehouse: str, home: 
         assert (found.inserted, found.updated, found.removed, found.unchanged, found.fields) == wanted, kind
         assert bool(lines.get(kind)) == change.changed, kind
     assert any(change.updated for change in done.changes.values())
+
+
+def test_of_changes_too_what_is_gone_is_foreseen_beside_what_is_new(warehouse: str, home: Path) -> None:
+    server = new_mirror(warehouse, home, generated(20))
+    server.refresh()
+    happen(server.stash, "a tag is created", 1)
+    # as many as before
+    happen(server.stash, "a tag is destroyed", 1)
+    seen, lines = foreseen(server, "changes")
+    assert (seen.changes["tags"].inserted, seen.changes["tags"].removed) == (1, 1)
+    done = server.read(mode="changes")
+    assert {kind: vars(change)["removed"] for kind, change in done.changes.items() if change.changed} == {
+        kind: change.removed for kind, change in seen.changes.items() if change.changed
+    }
+    assert {kind for kind, told in lines.items() if told} == {
+        kind for kind, change in done.changes.items() if change.changed
+    }
 
 
 def test_changes_are_told_object_by_object(warehouse: str, home: Path) -> None:

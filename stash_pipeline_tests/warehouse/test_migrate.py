@@ -5,8 +5,8 @@ from sqlalchemy import create_engine, text
 
 from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.load import ensure_partitions
 from stash_pipeline.warehouse.migrate import _config, upgrade
+from stash_pipeline.warehouse.partitions import ensure_partitions
 from stash_pipeline.warehouse.tables import SCHEMAS
 
 

@@ -1,0 +1,29 @@
+"""The partitions of ``raw`` of one instance."""
+
+from stash_pipeline.warehouse.connect import Connection, rearrange_partitions
+from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
+
+
+def has_partitions(connection: Connection, instance_id: int) -> bool:
+    """Whether anything of an instance was ever loaded."""
+    # the last one that is made
+    last = partition("raw." + RAW_PARTITIONED[-1], instance_id)
+    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [last]).fetchone()
+    return bool(row and row[0])
+
+
+def ensure_partitions(connection: Connection, instance_id: int) -> None:
+    """Creates one instance's partitions of ``raw``, if they are not there."""
+    if has_partitions(connection, instance_id):
+        return
+    with connection.transaction():
+        rearrange_partitions(connection)
+        for name in RAW_PARTITIONED:
+            leaf = partition("raw." + name, instance_id)
+            (there,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [leaf]).fetchone() or (False,)
+            if there:
+                continue
+            # documents stay uncompressed in the row as long as they fit: reading them costs no detoasting
+            connection.execute(f"CREATE TABLE {leaf} (LIKE raw.{name} INCLUDING ALL) WITH (toast_tuple_target = 8160)")
+            # attaching locks less than creating a partition in place: readers of other instances go on
+            connection.execute(f"ALTER TABLE raw.{name} ATTACH PARTITION {leaf} FOR VALUES IN ({instance_id})")
