@@ -91,7 +91,8 @@ def main() -> None:
         library = Library.create()
         generate_library(library, scenes=40, seed=1, timezone="Europe/Paris")
         stash = SimulatedStash(library)
-        settings = load_settings(home=home)
+        # the sensor must not compete with what is measured
+        settings = load_settings(home=home, changes_seconds=3600)
         use_settings(settings)
         with stash.running() as server, open_warehouse(settings) as ready:
             with connect(ready.database() or "") as connection:

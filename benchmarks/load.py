@@ -5,7 +5,6 @@ Seconds; peak memory of the process in MB. The Postgres is a private one, as ``s
 """
 
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from machine import write
+from machine import by_size, write
 from prerendered import DiskClient, Prerendered, render
 
 from stash_pipeline.instances import Instance, add_instance
@@ -99,10 +98,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         sys.stdout.write(orjson.dumps(measure(int(sys.argv[1]))).decode() + "\n")
         return
-    results = {}
-    for scenes in (10_000, 50_000, 100_000):
-        done = subprocess.run([sys.executable, __file__, str(scenes)], check=True, capture_output=True, text=True)
-        results[scenes] = orjson.loads(done.stdout.splitlines()[-1])
+    results = by_size(__file__, (10_000, 50_000, 100_000))
     asked = results[50_000]
     missed = []
     for what, limit in (("first", 8.0), ("nothing changed", 2.0)):

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import socket
+import subprocess
 import sys
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -27,6 +28,15 @@ def write(name: str, figures: dict[str, Any]) -> None:
     text = json.dumps(record, indent=2)
     (Path(__file__).parent / f"{name}.json").write_text(text + "\n", "utf-8")
     sys.stdout.write(text + "\n")
+
+
+def by_size(script: str, sizes: tuple[int, ...]) -> dict[int, dict[str, Any]]:
+    """What a script prints for each size, every one in a process of its own: peak memory is of that size."""
+    results = {}
+    for size in sizes:
+        done = subprocess.run([sys.executable, script, str(size)], check=True, capture_output=True, text=True)
+        results[size] = json.loads(done.stdout.splitlines()[-1])
+    return results
 
 
 def free_port() -> int:
