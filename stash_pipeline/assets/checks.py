@@ -32,7 +32,7 @@ SAMPLE = dg.AssetCheckSpec(
     "sample_matches_server",
     asset=PAGES_KEY,
     description="A random sample of objects, read again from the server, is equal field by field. "
-    "After a reconcile and a sweep; STASH_PIPELINE_SAMPLE_OBJECTS says how many.",
+    "STASH_PIPELINE_SAMPLE_OBJECTS says how many.",
 )
 SWEEP = dg.AssetCheckSpec(
     "sweep_found_nothing",
@@ -43,13 +43,13 @@ FRESH = dg.AssetCheckSpec(
     "instances_are_fresh",
     asset=PAGES_KEY,
     description="Every enabled instance, not only this run's, had a good refresh within "
-    "STASH_PIPELINE_FRESH_HOURS. Evaluated by the reconciles of all instances.",
+    "STASH_PIPELINE_FRESH_HOURS. Evaluated by the runs of all instances.",
 )
 ORPHANS = dg.AssetCheckSpec(
     "no_orphans",
     asset=stash_key("scenes"),
     blocking=True,
-    description="No row of any entity or join refers to an object that is not there. After a reconcile and a sweep.",
+    description="No row of any entity or join refers to an object that is not there.",
 )
 WATERMARK = dg.AssetCheckSpec(
     "watermark_at_head",
@@ -69,7 +69,7 @@ _BY_MODE = {
 
 
 def checks_of(mode: str) -> frozenset[dg.AssetCheckKey]:
-    """The checks that a refresh of this mode evaluates."""
+    """The checks that a refresh of this mode is asked for, where no person chooses them."""
     return frozenset(spec.key for spec in _BY_MODE[mode])
 
 
@@ -100,7 +100,6 @@ def raw_checks(
     instance: Instance,
     mirrored: Mirrored,
     kinds: list[str],
-    mode: str,
     missed: Mapping[str, int] | None,
 ) -> Iterator[dg.AssetCheckResult]:
     """Of the documents.
@@ -109,13 +108,12 @@ def raw_checks(
         selected: keys of the checks to evaluate. kinds: those that were to be read.
         missed: per kind, what a sweep found after a reconcile; None where there was no such pair.
     """
-    thorough = mode in ("reconcile", "sweep")
     counted = [kind for kind in kinds if kind in mirrored.probe.counts]
     with ExitStack() as stack:
         client = cache(lambda: stack.enter_context(instance.client(settings)))
         if COUNTS.key in selected and counted:
             yield _counts(connection, instance, mirrored, counted, client)
-        if SAMPLE.key in selected and thorough and counted and settings.sample_objects:
+        if SAMPLE.key in selected and counted and settings.sample_objects:
             sample = verify.compare_sample(connection, settings, instance, client(), counted)
             yield _result(
                 SAMPLE,
@@ -127,7 +125,7 @@ def raw_checks(
             )
     if SWEEP.key in selected and missed is not None:
         yield _result(SWEEP, instance, not missed, warn=True, objects=sum(missed.values()), by_kind=_told(missed))
-    if FRESH.key in selected and thorough:
+    if FRESH.key in selected:
         stale = verify.stale_instances(connection, settings.fresh_hours)
         last = {one["instance"]: one["last"] or "never" for one in stale}
         yield _result(FRESH, instance, not stale, warn=True, stale=len(stale), last_good_refresh=_told(last))
@@ -142,12 +140,12 @@ def _counts(
     return _result(COUNTS, instance, not differing, documents=documents, differing=_told(told))
 
 
-def stash_checks(selected: Any, connection: Connection, instance: Instance, mode: str) -> Iterator[dg.AssetCheckResult]:
+def stash_checks(selected: Any, connection: Connection, instance: Instance) -> Iterator[dg.AssetCheckResult]:
     """Of entities and joins, once they have followed."""
     if WATERMARK.key in selected:
         newest, held = verify.behind(connection, instance.id)
         yield _result(WATERMARK, instance, newest == held, newest_revision=newest, held_revision=held)
-    if ORPHANS.key in selected and mode in ("reconcile", "sweep", "rebuild"):
+    if ORPHANS.key in selected:
         found = verify.orphans(connection, instance.id)
         yield _result(ORPHANS, instance, not found, orphans=sum(found.values()), by_column=_told(found))
 

@@ -153,10 +153,8 @@ class _Step:
             yield from _raw_results(connection, instance, mirrored, selected, config)
         yield from _stash_results(connection, instance, transformed, selected, config)
         if mirrored and config.mode != "objects":
-            yield from raw_checks(
-                checks, connection, self.settings, instance, mirrored, self.wanted, config.mode, missed
-            )
-        yield from stash_checks(checks, connection, instance, "rebuild" if config.rebuild else config.mode)
+            yield from raw_checks(checks, connection, self.settings, instance, mirrored, self.wanted, missed)
+        yield from stash_checks(checks, connection, instance)
 
     def _mirror(self, lock: InstanceLock, mode: Mode) -> Mirrored:
         return mirror(

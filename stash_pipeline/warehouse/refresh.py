@@ -70,6 +70,7 @@ class Refresh:
         self.probed: dict[str, Any] = {}
         self.probe = Probe()
         self.plans: dict[str, Plan] = {}
+        self._listing: dict[str, Plan] = {}
         self._mode: Mode = "changes"
         self._forms: dict[str, dict[str, bytes]] = {}
         self._clocks: dict[str, tuple[datetime, int]] = {}
@@ -143,7 +144,8 @@ class Refresh:
         for name, plan in self.plans.items():
             self._forms[name] = {"documents": form(plan, info.version, self.client.prefix)}
             if name in LISTED:
-                self._forms[name]["listing"] = form(listing_plan(plan), info.version, self.client.prefix)
+                self._listing[name] = listing_plan(plan)
+                self._forms[name]["listing"] = form(self._listing[name], info.version, self.client.prefix)
         self._clocks = clocks.clocks(connection, self.instance.id)
         self._offset = clocks.utc_offset(connection, self.instance.id)
         self.loader.settled = {name: moment - clocks.SETTLING for name, (moment, _) in self._clocks.items()}
@@ -217,8 +219,8 @@ class Refresh:
                 # in pages of the size that a sweep has, so that the answers of the one are known to the other
                 result += self._documents([name])
                 continue
-            listing = listing_plan(plan)
-            result.append(Wanted(listing, "listing", known=known.get(name, {}), page_size=LISTING_OBJECTS))
+            listing = Wanted(self._listing[name], "listing", known=known.get(name, {}), page_size=LISTING_OBJECTS)
+            result.append(listing)
             result += holders(plan)
         return result
 

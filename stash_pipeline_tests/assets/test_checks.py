@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from stash_pipeline.assets import mirror as mirror_module
+from stash_pipeline.assets.checks import checks_of
 from stash_pipeline.automation.launch import run_job
 from stash_pipeline.settings import get_settings, settings_in_use
 from stash_pipeline.simulator.faults import Faults
@@ -24,7 +25,7 @@ ALL = {
 }
 
 
-def test_a_refresh_checks_as_much_as_its_mode_reads(
+def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     with registered(dagster, graph_database, graph_home, "checked", SimulatedStash(library(20))):
@@ -32,13 +33,23 @@ def test_a_refresh_checks_as_much_as_its_mode_reads(
         assert set(first) == ALL
         assert all(passed for passed, _ in first.values()), first
         assert first["sample_matches_server"][1]["objects"] >= 40
+        # launched in the page without a choice, all are planned
         changes = checks(dagster, refresh(dagster, "checked", mode="changes").run_id)
-        assert set(changes) == {"counts_match_server", "watermark_at_head"}
+        assert set(changes) == ALL
+        # as the sensor asks for it
+        run = run_job(
+            "refresh",
+            instance=dagster,
+            partition_key="checked",
+            run_config={"ops": {"mirror": {"config": {"mode": "changes"}}}},
+            checks=checks_of("changes"),
+        )
+        assert set(checks(dagster, run.run_id)) == {"counts_match_server", "watermark_at_head"}
         sweep = checks(dagster, refresh(dagster, "checked", mode="sweep").run_id)
         assert set(sweep) == ALL | {"sweep_found_nothing"}
         assert all(passed for passed, _ in sweep.values()), sweep
         objects = checks(dagster, refresh(dagster, "checked", mode="objects", entities=["scenes"], ids=[1]).run_id)
-        assert set(objects) == {"watermark_at_head"}
+        assert set(objects) == {"watermark_at_head", "no_orphans"}
 
 
 def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
