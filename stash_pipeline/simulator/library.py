@@ -13,8 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from stash_pipeline.simulator.natural_order import natural_key
 from stash_pipeline.simulator.newest import newest_script
+from stash_pipeline.stash.natural_order import natural_key
 
 LAYOUT_VERSION = 75
 Row = dict[str, Any]

@@ -41,7 +41,7 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Partial:
+class Partial:
     """A list without the elements that its table cannot hold, and what those were."""
 
     values: list[Any]
@@ -164,7 +164,7 @@ def padded_phash(value: str) -> str:
     return value.lower().rjust(16, "0")
 
 
-_COLUMN_READERS: dict[str, Callable[[Any], Any]] = {
+COLUMN_READERS: dict[str, Callable[[Any], Any]] = {
     "text": _as_text,
     "partial_date": _as_text,
     "integer": _as_integer(_INT4),
@@ -210,12 +210,12 @@ def _descend(path: list[str]) -> Callable[[Json], Any]:
 def _record_reader(joined: Joined) -> Callable[[Any], Any]:
     if len(joined.columns) == 1 and joined.columns[0].key is None:
         column = joined.columns[0]
-        return as_id if column.name == joined.target_column else _COLUMN_READERS[column.type]
+        return as_id if column.name == joined.target_column else COLUMN_READERS[column.type]
     readers = []
     for column in joined.columns:
         path = (column.key or column.name).split(".")
         is_id = column.name == joined.target_column or column.key == "id"
-        readers.append((column.name, _descend(path), as_id if is_id else _COLUMN_READERS[column.type]))
+        readers.append((column.name, _descend(path), as_id if is_id else COLUMN_READERS[column.type]))
 
     def read(record: Json) -> Json:
         result = {}
@@ -275,7 +275,7 @@ def _list_reader(joined: Joined, read: Callable[[Any], Any] | None = None) -> Ca
             for key, element in found:
                 unique.setdefault(key, element)
             result = list(unique.values())
-        return _Partial(result, repr(refused)[:200]) if refused else result
+        return Partial(result, repr(refused)[:200]) if refused else result
 
     return convert
 
@@ -309,7 +309,7 @@ def _id_list_reader(joined: Joined) -> Callable[[Any], Any]:
     return convert
 
 
-def _joined_reader(joined: Joined) -> Callable[[Any], Any]:
+def joined_reader(joined: Joined) -> Callable[[Any], Any]:
     if joined.table == "file_fingerprints":
         return _list_reader(joined, _read_fingerprint)
     only = joined.columns[0] if len(joined.columns) == 1 else None
@@ -333,11 +333,11 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
     if isinstance(form, Reference):
         convert = as_id
     elif isinstance(form, Joined):
-        convert = _joined_reader(form)
+        convert = joined_reader(form)
     elif form.type == "path":
         convert = _path_reader(prefix)
     else:
-        convert = _COLUMN_READERS[form.type]
+        convert = COLUMN_READERS[form.type]
     combine = planned.source.read
     if combine is not None:
         names = [next(iter(tree)) if tree else None for tree in planned.trees]
@@ -414,7 +414,7 @@ class DocumentReader:
                     unreadable[name] = repr(value.get(name))[:200]
                     continue
                 kind = type(found)
-                if kind is _Partial:
+                if kind is Partial:
                     unreadable[name] = found.refused
                     found = found.values
                     kind = list

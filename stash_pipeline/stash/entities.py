@@ -79,7 +79,7 @@ def _urls(owner: str, *legacy: str) -> Field:
     joined = Joined(f"{owner}_urls", (Column("url", "text"),), ("position",), ordinal="position", sort=False)
     sources = [Source(("urls",))]
     if legacy:
-        sources.append(Source(legacy, _legacy_urls, optional_parts=True))
+        sources.append(Source(legacy, legacy_urls, optional_parts=True))
     return Field("urls", joined, tuple(sources))
 
 
@@ -99,7 +99,7 @@ def _times(name: str, table: str, column: str) -> Field:
     return Field(name, joined, (Source((name,)),), "the same moment may occur twice")
 
 
-def _legacy_urls(url: Any, twitter: Any = None, instagram: Any = None) -> list[str]:
+def legacy_urls(url: Any, twitter: Any = None, instagram: Any = None) -> list[str]:
     """``urls`` of releases that have single columns, as Stash's own migration 62 (v0.27) makes them."""
     urls = [url] if url else []
     for prefix, value in (("https://www.twitter.com/", twitter), ("https://www.instagram.com/", instagram)):

@@ -3,6 +3,7 @@
 Here: the loaders of Gallery and GalleryChapter. Not here: images.
 """
 
+import re
 from typing import Any
 
 from stash_pipeline.simulator.addresses import version_mark
@@ -35,7 +36,8 @@ _HASHES = (
     " JOIN files_fingerprints f ON f.file_id = g.file_id"
     ' WHERE g."primary" = 1 AND g.gallery_id IN (SELECT value FROM json_each(?))'
 )
-# The images of a gallery by path; a chosen cover, or one called "cover", stands for the gallery.
+COVER_NAMES = re.compile(r"(poster|cover|folder|board)\.[^\.]+$", re.IGNORECASE)
+# The images of a gallery by path; a chosen cover, or one with such a name, stands for the gallery.
 _IN_GALLERY = (
     "SELECT gi.gallery_id, gi.image_id, gi.cover, files.basename FROM galleries_images gi"
     ' LEFT JOIN images_files f ON f.image_id = gi.image_id AND f."primary" = 1'
@@ -46,7 +48,7 @@ _IN_GALLERY = (
 
 
 def _in_gallery(ctx: RequestContext, rows: list[Row]) -> dict[int, list[tuple[Any, ...]]]:
-    natural = ctx.release.since(27)
+    natural = ctx.release.since(21)
     order = "natural_key(folders.path || files.basename)" if natural else "folders.path, files.basename"
     return grouped(ctx, rows, f"{_IN_GALLERY}{order}, gi.image_id")
 
@@ -77,7 +79,7 @@ def _cover(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Want
     found = _in_gallery(ctx, rows)
     chosen: dict[int, int] = {}
     for gallery, images in found.items():
-        named = [image for _, image, _, name in images if (name or "").lower().startswith(("cover.", "poster."))]
+        named = [image for _, image, _, name in images if COVER_NAMES.search(name or "")]
         marked = [image for _, image, cover, _ in images if cover]
         chosen[gallery] = (marked or named or [images[0][1]])[0]
     covers = load_or_stub(ctx, "Image", chosen.values(), wanted)

@@ -1,7 +1,4 @@
-"""Natural, case-insensitive ordering of names, as the server sorts titles and tags.
-
-Here: the sort key and its SQLite function. Not here: which column is sorted by what.
-"""
+"""Natural, case-insensitive ordering of names, as the server sorts titles, tags and paths."""
 
 import re
 from functools import lru_cache

@@ -1,0 +1,281 @@
+"""Where the database has tags, files, studios, performers, groups and saved filters."""
+
+import json
+from typing import Any
+
+from stash_pipeline.stash.entities import legacy_urls
+from stash_pipeline.stash.snapshot import values
+from stash_pipeline.stash.snapshot.database import Row, Snapshot
+from stash_pipeline.stash.snapshot.spec import (
+    Kind,
+    Several,
+    Value,
+    big,
+    boolean,
+    custom_fields,
+    date,
+    ids,
+    integer,
+    moment,
+    real,
+    stamps,
+    stash_ids,
+    text,
+    texts,
+)
+
+V21, V22, V24, V26, V27, V28, V30 = 46, 48, 54, 58, 67, 72, 75
+"""Versions of the schema, by the release that brought them."""
+
+_IN_OBJECTS = (
+    "SELECT file_id FROM scenes_files UNION SELECT file_id FROM images_files UNION SELECT file_id FROM galleries_files"
+)
+
+
+def image_path(snapshot: Snapshot, kind: str, alias: str, column: str = "image_blob", name: str = "image") -> Value:
+    """The address of an object's image, marked where it has none; before v0.21 only studios' was."""
+    address = f"'/{kind}/' || {alias}.id || '/{name}'"
+    if kind == "studio" or snapshot.since(V21):
+        address += f" || CASE WHEN {alias}.{column} IS NULL THEN '?default=true' ELSE '' END"
+    return text(address)
+
+
+def urls(snapshot: Snapshot, table: str, owner: str, parent: str, *legacy: str) -> Several:
+    """Addresses: in a table of their own, or in the columns that were before it."""
+    if snapshot.has(table):
+        return texts(table, owner, "url", "position")
+    columns = ", ".join(legacy)
+    some = " OR ".join(f"{column} <> ''" for column in legacy)
+    return Several(f'SELECT id, {columns} FROM "{parent}" WHERE {some} ORDER BY id', lambda rows: legacy_urls(*rows[0]))
+
+
+def tags(snapshot: Snapshot) -> Kind:
+    """Tags."""
+    return Kind(
+        "tags AS t",
+        "t.id",
+        {
+            "name": text("t.name"),
+            "sort_name": text("t.sort_name", empty=True),
+            "description": text("t.description", empty=snapshot.since(V22)),
+            "favorite": boolean("t.favorite"),
+            "ignore_auto_tag": boolean("t.ignore_auto_tag"),
+            "image_path": image_path(snapshot, "tag", "t"),
+            **stamps("t"),
+        },
+        {
+            "parents": ids("tags_relations", "child_id", "parent_id"),
+            "aliases": texts("tag_aliases", "tag_id", "alias"),
+            "stash_ids": stash_ids(snapshot, "tag_stash_ids", "tag_id"),
+        },
+    )
+
+
+def studios(snapshot: Snapshot) -> Kind:
+    """Studios."""
+    return Kind(
+        "studios AS t",
+        "t.id",
+        {
+            "name": text("t.name"),
+            "details": text("t.details", empty=snapshot.since(V22)),
+            "rating100": integer("t.rating"),
+            "favorite": boolean("t.favorite"),
+            "ignore_auto_tag": boolean("t.ignore_auto_tag"),
+            "parent_studio": big("t.parent_id"),
+            "image_path": image_path(snapshot, "studio", "t"),
+            **stamps("t"),
+        },
+        {
+            "tags": ids("studios_tags", "studio_id", "tag_id"),
+            "aliases": texts("studio_aliases", "studio_id", "alias"),
+            "urls": urls(snapshot, "studio_urls", "studio_id", "studios", "url"),
+            "stash_ids": stash_ids(snapshot, "studio_stash_ids", "studio_id"),
+        },
+    )
+
+
+def performers(snapshot: Snapshot) -> Kind:
+    """Performers."""
+    never_null = (
+        "disambiguation", "ethnicity", "country", "eye_color", "hair_color", "measurements", "fake_tits",
+        "career_length", "tattoos", "piercings", "details",
+    )  # fmt: skip
+    return Kind(
+        "performers AS t",
+        "t.id",
+        {
+            "name": text("t.name"),
+            **{name: text(f"t.{name}", empty=True) for name in never_null},
+            "gender": text("nullif(t.gender, '')" if snapshot.since(V21) else "coalesce(t.gender, '')"),
+            "birthdate": date(snapshot, "performers", "birthdate", "t"),
+            "death_date": date(snapshot, "performers", "death_date", "t"),
+            "height_cm": integer("t.height"),
+            "weight": integer("t.weight"),
+            "penis_length": real("t.penis_length"),
+            "circumcised": text("nullif(t.circumcised, '')"),
+            "rating100": integer("t.rating"),
+            "favorite": boolean("t.favorite"),
+            "ignore_auto_tag": boolean("t.ignore_auto_tag"),
+            "image_path": image_path(snapshot, "performer", "t"),
+            **stamps("t"),
+        },
+        {
+            "custom_fields": custom_fields("performer_custom_fields", "performer_id"),
+            "tags": ids("performers_tags", "performer_id", "tag_id"),
+            "aliases": texts("performer_aliases", "performer_id", "alias"),
+            "urls": urls(snapshot, "performer_urls", "performer_id", "performers", "url", "twitter", "instagram"),
+            "stash_ids": stash_ids(snapshot, "performer_stash_ids", "performer_id"),
+        },
+    )
+
+
+def groups(snapshot: Snapshot) -> Kind:
+    """Groups, in tables of movies before v0.27."""
+    new = snapshot.since(V27)
+    table = "groups" if new else "movies"
+    kind = table[:-1]
+    back = f"CASE WHEN t.back_image_blob IS NOT NULL THEN '/{kind}/' || t.id || '/backimage' END"
+    return Kind(
+        f'"{table}" AS t',
+        "t.id",
+        {
+            "name": text("t.name"),
+            "aliases": text("t.aliases", empty=snapshot.since(V22)),
+            "duration": integer("t.duration"),
+            "date": date(snapshot, table, "date", "t"),
+            "rating100": integer("t.rating"),
+            "studio": big("t.studio_id"),
+            "director": text("t.director", empty=snapshot.since(V22)),
+            "synopsis": text("t.description" if new else "t.synopsis", empty=snapshot.since(V22)),
+            "front_image_path": image_path(snapshot, kind, "t", "front_image_blob", "frontimage"),
+            "back_image_path": text(back),
+            **stamps("t"),
+        },
+        {
+            "tags": ids("groups_tags", "group_id", "tag_id"),
+            "urls": urls(snapshot, "group_urls", "group_id", table, "url"),
+            "sub_groups": Several(
+                "SELECT containing_id, sub_id, description FROM groups_relations ORDER BY containing_id, order_index",
+                lambda rows: [{"group": {"id": sub}, "description": description} for sub, description in rows],
+            ),
+        },
+    )
+
+
+# --- files ----------------------------------------------------------------------------------------------
+
+_FINGERPRINTS = """
+SELECT file_id,
+    CASE WHEN min(plain) THEN '[' || group_concat('{"type":"' || type || '","value":"' || value || '"}') || ']' END
+FROM (
+    SELECT file_id, type, value, type NOT GLOB '*[^a-z0-9]*' AND value NOT GLOB '*[^0-9a-f]*' AS plain
+    FROM (
+        SELECT file_id, type, CASE
+            WHEN typeof(fingerprint) <> 'integer' THEN CAST(fingerprint AS TEXT)
+            WHEN type = 'phash' THEN printf('%016x', fingerprint)
+            ELSE printf('%x', fingerprint) END AS value
+        FROM files_fingerprints
+    )
+    ORDER BY file_id, type, value
+)
+GROUP BY file_id
+"""
+
+_PATH = """CASE WHEN instr(d.path, '\\') AND NOT instr(d.path, '/') THEN rtrim(d.path, '\\') || '\\'
+        ELSE rtrim(d.path, '/') || '/' END || t.basename"""
+"""With the separator of the machine that the server runs on."""
+
+
+def _read_fingerprints(rows: list[Row]) -> list[dict[str, Any]]:
+    return [{"type": kind, "value": values.fingerprint(value)} for kind, value in rows]
+
+
+def files(snapshot: Snapshot, *, embedded: bool) -> Kind:
+    """Files; ``embedded``: only those that belong to something, as the server shows no others."""
+    kind = "CASE WHEN v.file_id IS NOT NULL THEN 'VideoFile' WHEN i.file_id IS NOT NULL THEN 'ImageFile'"
+    return Kind(
+        "files AS t JOIN folders AS d ON d.id = t.parent_folder_id\n"
+        "LEFT JOIN video_files AS v ON v.file_id = t.id LEFT JOIN image_files AS i ON i.file_id = t.id",
+        "t.id",
+        {
+            "type": text(f"{kind} ELSE 'BasicFile' END"),
+            "path": text(_PATH),
+            "basename": text("t.basename"),
+            "parent_folder": big("t.parent_folder_id"),
+            "zip_file": big("t.zip_file_id"),
+            "size": big("t.size"),
+            # images had none to show before files could be asked for
+            "format": text("v.format" if embedded else "coalesce(v.format, i.format)"),
+            "width": integer("coalesce(v.width, i.width)"),
+            "height": integer("coalesce(v.height, i.height)"),
+            "duration": real("v.duration"),
+            "video_codec": text("v.video_codec"),
+            "audio_codec": text("v.audio_codec"),
+            "frame_rate": real("v.frame_rate"),
+            "bit_rate": big("v.bit_rate"),
+            "mod_time": moment("t.mod_time"),
+            **stamps("t"),
+        },
+        {
+            "fingerprints": Several(
+                _FINGERPRINTS,
+                _read_fingerprints,
+                otherwise="SELECT type, fingerprint FROM files_fingerprints WHERE file_id = ?",
+            )
+        },
+        where=f"t.id IN ({_IN_OBJECTS})" if embedded else "",
+    )
+
+
+def folders(snapshot: Snapshot, *, embedded: bool) -> Kind:
+    """Folders; ``embedded``: those of galleries whole, those of files with their path, and no others."""
+    whole = "t.id IN (SELECT folder_id FROM galleries)" if embedded else "true"
+
+    def told(name: str) -> str:
+        return f"CASE WHEN {whole} THEN t.{name} END"
+
+    return Kind(
+        "folders AS t",
+        "t.id",
+        {
+            "path": text("t.path"),
+            "parent_folder": big(told("parent_folder_id")),
+            "zip_file": big(told("zip_file_id")),
+            **{name: moment(told(name)) for name in ("mod_time", "created_at", "updated_at")},
+        },
+        where=f"({whole} OR t.id IN (SELECT parent_folder_id FROM files WHERE id IN ({_IN_OBJECTS})))"
+        if embedded
+        else "",
+    )
+
+
+# --- saved filters --------------------------------------------------------------------------------------
+
+_FIND = ("q", "page", "per_page", "sort", "direction")
+
+
+def _read_json(stored: Any) -> Any:
+    try:
+        return json.loads(values.text(stored) or "null")
+    except ValueError:
+        return None
+
+
+def _read_find(stored: Any) -> Any:
+    found = _read_json(stored)
+    if not isinstance(found, dict):
+        return None
+    return {name: found.get(name) for name in _FIND}
+
+
+def saved_filters(snapshot: Snapshot) -> Kind:
+    """Saved filters: in parts since v0.23, before as one text."""
+    columns = {"mode": text("t.mode"), "name": text("t.name")}
+    if snapshot.has("saved_filters", "find_filter"):
+        columns["find_filter"] = Value("t.find_filter", _read_find)
+        columns["object_filter"] = Value("t.object_filter", _read_json)
+        columns["ui_options"] = Value("t.ui_options", _read_json)
+    else:
+        columns["legacy_filter"] = text("t.filter")
+    return Kind("saved_filters AS t", "t.id", columns)

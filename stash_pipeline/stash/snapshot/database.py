@@ -1,0 +1,193 @@
+"""A copy of a server's database, opened to be read and trusted with nothing.
+
+It comes over a network from a program that is not ours: it may be cut off, damaged, or made to do harm. Whatever it
+is, reading it ends in rows or in :class:`UnusableSnapshot`.
+"""
+
+import codecs
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from stash_pipeline.stash.errors import StashError
+
+OLDEST: Final = 45
+NEWEST: Final = 75
+"""Versions of the database's schema whose tables we know: v0.20 to v0.30."""
+
+_HEADER: Final = b"SQLite format 3\0"
+_OPERATIONS_BETWEEN_LOOKS: Final = 200_000
+_CACHE_KIB: Final = 65_536
+_LONGEST_VALUE: Final = 64 * 1024 * 1024
+"""Bytes: no text of a library comes near."""
+
+Row = tuple[Any, ...]
+
+
+class UnusableSnapshot(StashError):
+    """The copy cannot be read, or is none that we know how to read."""
+
+
+def _one_mark_per_byte(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "\N{REPLACEMENT CHARACTER}" * (error.end - error.start), error.end
+
+
+# as the server's own language replaces what is no UTF-8
+codecs.register_error("stash_pipeline.per_byte", _one_mark_per_byte)
+
+
+class Snapshot:
+    """An open copy.
+
+    Args:
+        path: of the file, which nobody else writes to.
+        seconds: after which everything that is asked of it fails; None for as long as it takes.
+        check: look through the whole file for damage first.
+
+    Attributes:
+        version: of the database's schema. tolerant: texts that are not UTF-8 are replaced.
+
+    Raises:
+        UnusableSnapshot: if it is none, or is damaged, or of a version that is not known.
+    """
+
+    def __init__(self, path: Path, *, seconds: float | None = None, check: bool = True) -> None:
+        self.path = path
+        self.tolerant = False
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._check_header()
+        self.connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False, isolation_level=None
+        )
+        try:
+            self._restrict()
+            self._tables = self._ordinary_tables()
+            self.version = self._version()
+            if check:
+                self._look_for_damage()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Snapshot":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.connection.close()
+
+    # --- what it holds ----------------------------------------------------------------------------------
+
+    def has(self, table: str, column: str | None = None) -> bool:
+        """Whether there is such a table, and in it such a column."""
+        return table in self._tables and (column is None or column in self._tables[table])
+
+    def since(self, version: int) -> bool:
+        """Whether the schema is of this version or a later one."""
+        return self.version >= version
+
+    def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Row]:
+        """The rows of a query, one by one.
+
+        Raises:
+            UnusableSnapshot: if the copy is damaged. UnicodeError: if a text is not UTF-8, see :meth:`tolerate`.
+        """
+        try:
+            yield from self.connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            if "decode to UTF-8" in str(error):
+                raise UnicodeError(str(error)) from None
+            raise self._unusable(error) from None
+
+    def tolerate(self) -> None:
+        """From now on, what is not UTF-8 is replaced, as the server replaces it."""
+        self.tolerant = True
+        self.connection.text_factory = lambda raw: raw.decode("utf-8", "stash_pipeline.per_byte")
+
+    # --- distrust ---------------------------------------------------------------------------------------
+
+    def _check_header(self) -> None:
+        try:
+            size = self.path.stat().st_size
+            with self.path.open("rb") as file:
+                header = file.read(100)
+        except OSError as error:
+            raise UnusableSnapshot(f"The copy of the database cannot be read: {error.strerror}.") from None
+        if not header.startswith(_HEADER):
+            raise UnusableSnapshot("The server sent something that is not an SQLite database.")
+        page = int.from_bytes(header[16:18], "big")
+        expected = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+        if expected != size:
+            raise UnusableSnapshot(f"The copy of the database is cut off: {size:,} bytes of {expected:,}.")
+
+    def _restrict(self) -> None:
+        def look() -> int:
+            return int(self._deadline is not None and time.monotonic() > self._deadline)
+
+        self.connection.set_progress_handler(look, _OPERATIONS_BETWEEN_LOOKS)
+        if hasattr(self.connection, "setlimit"):  # Python 3.11
+            self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        for pragma in (
+            "trusted_schema = off",
+            "query_only = on",
+            "cell_size_check = on",
+            f"cache_size = -{_CACHE_KIB}",
+        ):
+            self._all(f"PRAGMA {pragma}")
+
+    def _all(self, sql: str) -> list[Row]:
+        try:
+            return self.connection.execute(sql).fetchall()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: sqlite3.Error) -> UnusableSnapshot:
+        if "interrupted" in str(error):
+            return UnusableSnapshot("Reading the copy of the database took too long.")
+        return UnusableSnapshot(f"The copy of the database cannot be read: {error}.")
+
+    def _ordinary_tables(self) -> dict[str, frozenset[str]]:
+        """Tables with their columns; no views, virtual tables or computed columns, which would run what they say."""
+        found: dict[str, frozenset[str]] = {}
+        for name, sql in self._all("SELECT name, sql FROM sqlite_schema WHERE type = 'table'"):
+            if not isinstance(name, str) or '"' in name or not str(sql).upper().startswith("CREATE TABLE"):
+                continue
+            columns = self._all(f'PRAGMA table_xinfo("{name}")')
+            if not any(hidden for *_, hidden in columns):
+                found[name] = frozenset(str(column[1]) for column in columns)
+        return found
+
+    def _version(self) -> int:
+        if not self.has("schema_migrations", "dirty"):
+            raise UnusableSnapshot("The server sent a database that is not Stash's.")
+        rows = self._all("SELECT version, dirty FROM schema_migrations")
+        if len(rows) != 1 or type(rows[0][0]) is not int:
+            raise UnusableSnapshot("The server sent a database that does not say its version.")
+        version, dirty = rows[0]
+        if dirty:
+            raise UnusableSnapshot(f"The migration of the server's database to version {version} was never finished.")
+        if not OLDEST <= version <= NEWEST:
+            raise UnusableSnapshot(
+                f"The server's database has schema version {version}; the snapshot lane reads {OLDEST} to {NEWEST}."
+            )
+        return version
+
+    def _look_for_damage(self) -> None:
+        found = self._all("PRAGMA quick_check(1)")
+        if found != [("ok",)]:
+            told = str(found[0][0])[:200] if found else "no answer"
+            raise UnusableSnapshot(f"The copy of the database is damaged: {told}.")
+
+
+def spelled(columns: dict[str, str]) -> str:
+    """A SELECT list of expressions by name."""
+    return ",\n    ".join(f'{sql} AS "{name}"' for name, sql in columns.items())

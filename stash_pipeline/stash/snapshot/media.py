@@ -1,0 +1,254 @@
+"""Where the database has images, galleries, scenes and markers."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from stash_pipeline.stash.natural_order import natural_key
+from stash_pipeline.stash.snapshot import values
+from stash_pipeline.stash.snapshot.catalogue import V21, V24, V27, urls
+from stash_pipeline.stash.snapshot.database import Row, Snapshot
+from stash_pipeline.stash.snapshot.spec import (
+    Kind,
+    Several,
+    big,
+    boolean,
+    date,
+    ids,
+    integer,
+    moment,
+    real,
+    records,
+    stamps,
+    stash_ids,
+    text,
+)
+
+_UNDATED = "1970-01-01T00:00:00Z"
+"""A play of which only the count is known."""
+
+
+def _files(owner: str) -> Several:
+    return ids(
+        f"{owner}s_files" if owner != "gallery" else "galleries_files", f"{owner}_id", "file_id", first='"primary"'
+    )
+
+
+def _own(*names: str) -> dict[str, Any]:
+    """Texts that are never null."""
+    return {name: text(f"t.{name}", empty=True) for name in names}
+
+
+def images(snapshot: Snapshot) -> Kind:
+    """Images."""
+    # before v0.24 one without a title was sent under the name of its file
+    named = "CASE WHEN coalesce(t.title, '') <> '' THEN t.title ELSE f.basename END"
+    return Kind(
+        'images AS t LEFT JOIN images_files AS p ON p.image_id = t.id AND p."primary" = 1\n'
+        "LEFT JOIN files AS f ON f.id = p.file_id LEFT JOIN video_files AS v ON v.file_id = p.file_id",
+        "t.id",
+        {
+            **_own("code", "details", "photographer"),
+            "title": text("t.title" if snapshot.since(V24) else named, empty=True),
+            "date": date(snapshot, "images", "date", "t"),
+            "rating100": integer("t.rating"),
+            "o_counter": integer("t.o_counter"),
+            "organized": boolean("t.organized"),
+            "studio": big("t.studio_id"),
+            "image_path": text("'/image/' || t.id || '/image'"),
+            "thumbnail_path": text("'/image/' || t.id || '/thumbnail'"),
+            # only clips have one
+            "preview_path": text("CASE WHEN v.file_id IS NULL THEN '' ELSE '/image/' || t.id || '/preview' END"),
+            **stamps("t"),
+        },
+        {
+            "files": _files("image"),
+            "tags": ids("images_tags", "image_id", "tag_id"),
+            "performers": ids("performers_images", "image_id", "performer_id"),
+            "galleries": ids("galleries_images", "image_id", "gallery_id"),
+            "urls": urls(snapshot, "image_urls", "image_id", "images", "url"),
+        },
+    )
+
+
+# --- galleries ------------------------------------------------------------------------------------------
+
+_COVERS = """
+SELECT j.gallery_id, j.image_id, {chosen}, d.path, f.basename
+FROM galleries_images AS j
+LEFT JOIN images_files AS p ON p.image_id = j.image_id
+LEFT JOIN files AS f ON f.id = p.file_id
+LEFT JOIN folders AS d ON d.id = f.parent_folder_id
+ORDER BY j.gallery_id, j.image_id
+"""
+
+
+def galleries(snapshot: Snapshot, *, cover_names: str) -> Kind:
+    """Galleries; ``cover_names``: the server's regular expression for the file names of covers."""
+    lists = {
+        "files": _files("gallery"),
+        "tags": ids("galleries_tags", "gallery_id", "tag_id"),
+        "performers": ids("performers_galleries", "gallery_id", "performer_id"),
+        "urls": urls(snapshot, "gallery_urls", "gallery_id", "galleries", "url"),
+        "chapters": records(
+            "SELECT gallery_id, id, title, image_index, created_at, updated_at FROM galleries_chapters\n"
+            "ORDER BY gallery_id, id",
+            "id",
+            "title",
+            "image_index",
+            "created_at",
+            "updated_at",
+            times=("created_at", "updated_at"),
+        ),
+    }
+    chosen = "j.cover" if snapshot.has("galleries_images", "cover") else "0"
+    order = _by_path if snapshot.since(V21) else _by_folder_and_name
+    lists["cover"] = Several(_COVERS.format(chosen=chosen), _cover_chooser(cover_names, order), canonical=True)
+    return Kind(
+        "galleries AS t",
+        "t.id",
+        {
+            **_own("title", "code", "details", "photographer"),
+            "date": date(snapshot, "galleries", "date", "t"),
+            "rating100": integer("t.rating"),
+            "organized": boolean("t.organized"),
+            "studio": big("t.studio_id"),
+            "folder": big("t.folder_id"),
+            "cover_path": text("'/gallery/' || t.id || '/cover'"),
+            "preview_path": text("'/gallery/' || t.id || '/preview'"),
+            **stamps("t"),
+        },
+        lists,
+    )
+
+
+def _cover_chooser(names: str, order: Callable[[Row], Any]) -> Callable[[list[Row]], Any]:
+    """What chooses the cover: the one that was set, else the first by path with such a name, else the first by path."""
+    try:
+        pattern = re.compile(names, re.IGNORECASE)
+    except re.error:
+        # the server's language has other regular expressions
+        pattern = None
+
+    def choose(rows: list[Row]) -> Any:
+        chosen = [image for image, cover, _, _ in rows if cover]
+        if chosen:
+            return chosen[0]
+        ordered = sorted(rows, key=order)
+        if pattern:
+            for image, _, folder, basename in ordered:
+                if basename and pattern.search(f"{folder}/{basename}"):
+                    return image
+        return ordered[0][0]
+
+    return choose
+
+
+def _by_path(row: Row) -> Any:
+    image, _, folder, basename = row
+    return natural_key(f"{folder or ''}{basename or ''}"), image
+
+
+def _by_folder_and_name(row: Row) -> Any:
+    image, _, folder, basename = row
+    return folder or "", basename or "", image
+
+
+# --- scenes ---------------------------------------------------------------------------------------------
+
+
+def scenes(snapshot: Snapshot, *, hash_type: str) -> Kind:
+    """Scenes; ``hash_type``: of the fingerprint that generated files are named by."""
+    named = f"(SELECT fingerprint FROM files_fingerprints WHERE file_id = p.file_id AND type = '{hash_type}' LIMIT 1)"
+    path = "'/scene/' || t.id || "
+    columns = {
+        **_own("title", "code", "details", "director"),
+        "date": date(snapshot, "scenes", "date", "t"),
+        "rating100": integer("t.rating"),
+        "organized": boolean("t.organized"),
+        "play_duration": real("t.play_duration"),
+        "resume_time": real("t.resume_time"),
+        "interactive": boolean("coalesce(v.interactive, 0)"),
+        "interactive_speed": integer("v.interactive_speed"),
+        "studio": big("t.studio_id"),
+        "screenshot_path": text(path + "'/screenshot'"),
+        "preview_path": text(path + "'/preview'"),
+        "webp_path": text(path + "'/webp'"),
+        "vtt_path": text(f"'/scene/' || coalesce({named}, '') || '_thumbs.vtt'"),
+        "sprite_path": text(f"'/scene/' || coalesce({named}, '') || '_sprite.jpg'"),
+        "funscript_path": text(path + "'/funscript'"),
+        "interactive_heatmap_path": text(path + "'/interactive_heatmap'"),
+        "caption_path": text(path + "'/caption'"),
+        **stamps("t"),
+    }
+    lists = {
+        "files": _files("scene"),
+        "tags": ids("scenes_tags", "scene_id", "tag_id"),
+        "performers": ids("performers_scenes", "scene_id", "performer_id"),
+        "galleries": ids("scenes_galleries", "scene_id", "gallery_id"),
+        "groups": _in_groups(snapshot),
+        "urls": urls(snapshot, "scene_urls", "scene_id", "scenes", "url"),
+        "stash_ids": stash_ids(snapshot, "scene_stash_ids", "scene_id"),
+        "captions": records(
+            "SELECT p.scene_id, c.language_code, c.caption_type FROM scenes_files AS p\n"
+            'JOIN video_captions AS c ON c.file_id = p.file_id WHERE p."primary" = 1 ORDER BY p.scene_id',
+            "language_code",
+            "caption_type",
+        ),
+    }
+    if snapshot.has("scenes_view_dates"):
+        lists["play_history"] = _history("scenes_view_dates", "view_date", play_count=len, last_played_at=_last)
+        lists["o_history"] = _history("scenes_o_dates", "o_date", o_counter=len)
+        columns["play_count"] = columns["o_counter"] = integer("0")
+    else:
+        columns["play_count"] = integer("t.play_count")
+        columns["o_counter"] = integer("t.o_counter")
+        columns["last_played_at"] = moment("t.last_played_at")
+    return Kind(
+        'scenes AS t LEFT JOIN scenes_files AS p ON p.scene_id = t.id AND p."primary" = 1\n'
+        "LEFT JOIN video_files AS v ON v.file_id = p.file_id",
+        "t.id",
+        columns,
+        lists,
+    )
+
+
+def _in_groups(snapshot: Snapshot) -> Several:
+    table, column = ("groups_scenes", "group_id") if snapshot.since(V27) else ("movies_scenes", "movie_id")
+    return Several(
+        f"SELECT scene_id, {column}, scene_index FROM {table} ORDER BY scene_id, rowid",
+        lambda rows: [{"group": {"id": group}, "scene_index": index} for group, index in rows],
+    )
+
+
+def _history(table: str, column: str, **also: Any) -> Several:
+    return Several(
+        f"SELECT scene_id, {column} FROM {table} ORDER BY scene_id, {column}",
+        lambda rows: [values.time_text(row[0]) for row in rows],
+        also=also,
+    )
+
+
+def _last(rows: list[Row]) -> Any:
+    last = values.time_text(rows[-1][0])
+    return None if last == _UNDATED else last
+
+
+def scene_markers(snapshot: Snapshot) -> Kind:
+    """Markers."""
+    path = "'/scene/' || t.scene_id || '/scene_marker/' || t.id || "
+    return Kind(
+        "scene_markers AS t",
+        "t.id",
+        {
+            "title": text("t.title"),
+            "seconds": real("t.seconds"),
+            "end_seconds": real("t.end_seconds"),
+            "scene": big("t.scene_id"),
+            "primary_tag": big("t.primary_tag_id"),
+            "screenshot_path": text(path + "'/screenshot'"),
+            "preview_path": text(path + "'/preview'"),
+            **stamps("t"),
+        },
+        {"tags": ids("scene_markers_tags", "scene_marker_id", "tag_id")},
+    )

@@ -1,0 +1,192 @@
+"""How a kind is read from the database: the vocabulary of ``catalogue.py`` and ``media.py``.
+
+A kind is one query for its own columns and one for each of its lists, all in the order of its ids, so that they are
+read side by side and nothing is held in memory.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import orjson
+
+from stash_pipeline.stash.snapshot import values
+from stash_pipeline.stash.snapshot.database import Row, Snapshot
+
+Read = Callable[[Any], Any]
+
+_INT4 = 2**31
+_INT8 = 2**63
+
+
+@dataclass(frozen=True)
+class Value:
+    """One column of the query.
+
+    Attributes:
+        sql: the expression. read: makes the document's value of what is not null.
+    """
+
+    sql: str
+    read: Read
+
+
+@dataclass(frozen=True)
+class Several:
+    """A list of each object.
+
+    Attributes:
+        sql: gives the owner's id and what belongs to it, in the order of the owners.
+        read: makes the field's value, as GraphQL would send it, of the rows of one owner without that id; None
+            for a list of ids, which needs nothing more done to it.
+        otherwise: where it is given, ``sql`` gives the document's JSON, and null where it cannot; this one, asked with
+            the owner's id, then gives the rows for ``read``.
+        canonical: the value is as the document wants it already.
+        also: other fields that the same rows tell of.
+    """
+
+    sql: str
+    read: Callable[[list[Row]], Any] | None = None
+    otherwise: str = ""
+    canonical: bool = False
+    also: dict[str, Callable[[list[Row]], Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of object.
+
+    Attributes:
+        source: what stands behind FROM. id: the expression of the id; no two rows may have the same.
+        columns, lists: by field of the document.
+        where: which rows there are objects of; empty for all.
+    """
+
+    source: str
+    id: str
+    columns: dict[str, Value]
+    lists: dict[str, Several] = field(default_factory=dict)
+    where: str = ""
+
+
+# --- columns --------------------------------------------------------------------------------------------
+
+
+def text(sql: str, *, empty: bool = False) -> Value:
+    """A text; ``empty``: the server sends an empty one for null."""
+    return Value(f"coalesce({sql}, '')" if empty else sql, values.text)
+
+
+def integer(sql: str) -> Value:
+    """A number of 32 bits."""
+    return Value(sql, values.whole(_INT4))
+
+
+def big(sql: str) -> Value:
+    """A number of 64 bits."""
+    return Value(sql, values.whole(_INT8))
+
+
+def real(sql: str) -> Value:
+    """A number with a fraction."""
+    return Value(sql, values.number)
+
+
+def boolean(sql: str) -> Value:
+    """True or false."""
+    return Value(sql, values.boolean)
+
+
+def moment(sql: str) -> Value:
+    """A timestamp."""
+    return Value(sql, values.time_text)
+
+
+def date(snapshot: Snapshot, table: str, column: str, alias: str) -> Value:
+    """A date; from version 75 on in the precision that it was entered with."""
+    if not snapshot.has(table, f"{column}_precision"):
+        return Value(f"{alias}.{column}", values.date_text)
+    precision = f"coalesce({alias}.{column}_precision, 0)"
+    # two values in one: the date, and how much of it is meant
+    return Value(f"{precision} || ' ' || {alias}.{column}", _read_date)
+
+
+def _read_date(stored: Any) -> Any:
+    precision, _, day = values.text(stored).partition(" ")
+    return values.date_text(day, int(precision))
+
+
+def stamps(alias: str) -> dict[str, Value]:
+    """When the object was made and edited."""
+    return {name: moment(f"{alias}.{name}") for name in ("created_at", "updated_at")}
+
+
+# --- lists ----------------------------------------------------------------------------------------------
+
+
+def ids(table: str, owner: str, column: str, *, first: str = "") -> Several:
+    """Ids of a join table, sorted; ``first``: the expression that is greatest for the one that comes first."""
+    order = f"{first} DESC, " if first else ""
+    return Several(
+        f'SELECT owner, group_concat(id) FROM (\n    SELECT {owner} AS owner, {column} AS id FROM "{table}"\n'
+        f"    WHERE typeof({column}) = 'integer' AND {column} >= 0 ORDER BY {owner}, {order}{column})\nGROUP BY owner"
+    )
+
+
+def texts(table: str, owner: str, column: str, order: str = "rowid") -> Several:
+    """Texts of a join table."""
+    return Several(f'SELECT {owner}, {column} FROM "{table}" ORDER BY {owner}, {order}', _firsts)
+
+
+def _firsts(rows: list[Row]) -> list[Any]:
+    return [row[0] for row in rows]
+
+
+def records(sql: str, *names: str, times: tuple[str, ...] = ()) -> Several:
+    """Objects with these fields; ``times`` are timestamps."""
+
+    def read(rows: list[Row]) -> list[dict[str, Any]]:
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        for one in found:
+            for name in times:
+                if one[name] is not None:
+                    one[name] = values.time_text(one[name])
+        return found
+
+    return Several(sql, read)
+
+
+def stash_ids(snapshot: Snapshot, table: str, owner: str) -> Several:
+    """Ids of other catalogues; from version 72 on with the time of their last change."""
+    if snapshot.has(table, "updated_at"):
+        sql = f"SELECT {owner}, endpoint, stash_id, updated_at FROM {table} ORDER BY {owner}, rowid"
+        return records(sql, "endpoint", "stash_id", "updated_at", times=("updated_at",))
+    return records(f"SELECT {owner}, endpoint, stash_id FROM {table} ORDER BY {owner}, rowid", "endpoint", "stash_id")
+
+
+def custom_fields(table: str, owner: str) -> Several:
+    """The fields that a person has added, by name."""
+
+    def read(rows: list[Row]) -> dict[str, Any]:
+        return {values.text(name): values.json_value(value) for name, value in rows}
+
+    sql = f"SELECT {owner}, field, value FROM {table} ORDER BY {owner}, field"
+    return Several(sql, read, canonical=True)
+
+
+# --- side by side ---------------------------------------------------------------------------------------
+
+
+def grouped(snapshot: Snapshot, several: Several) -> Iterator[tuple[Any, Any]]:
+    """Pairs of an owner and what belongs to it, in the order of the owners: rows, or JSON that is ready."""
+    rows = snapshot.rows(several.sql)
+    if several.read is None:
+        return ((owner, orjson.Fragment(f"[{found}]")) for owner, found in rows)
+    if several.otherwise:
+        return (
+            (owner, list(snapshot.rows(several.otherwise, (owner,))) if found is None else orjson.Fragment(found))
+            for owner, found in rows
+        )
+    return ((owner, [row[1:] for row in found]) for owner, found in groupby(rows, itemgetter(0)))

@@ -1,0 +1,128 @@
+"""Values as the server makes them of what its database holds, before GraphQL sends them.
+
+The rules are those of its SQLite driver and of Go's own formats, for values as odd as a database may hold.
+"""
+
+import base64
+import calendar
+import re
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from stash_pipeline.stash.documents import Unreadable
+
+_USUAL = re.compile(
+    r"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+    r"(?:Z|[+-](?:0[1-9]|1[0-4]):[0-5]\d)\Z",
+    re.ASCII,
+)
+_STORED = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?([+-]\d\d:\d\d)?)?)?Z?\Z",
+    re.ASCII,
+)
+_ZERO = "0001-01-01T00:00:00Z"
+"""What the server's driver makes of a time that it cannot read."""
+
+_WITHOUT_EXPONENT = 1e21
+
+_MILLISECONDS_FROM = 1e12
+"""Whole numbers beyond this are milliseconds, others seconds since 1970."""
+
+
+def time_text(stored: Any) -> str:
+    """A stored timestamp as GraphQL sends it: RFC 3339, in the offset that it was stored with."""
+    if type(stored) is str:
+        if _USUAL.match(stored):
+            return stored
+        return _unusual_time(stored)
+    if type(stored) is int:
+        seconds = stored / 1000 if abs(stored) > _MILLISECONDS_FROM else stored
+        try:
+            moment = datetime.fromtimestamp(seconds, timezone.utc)
+        except (ValueError, OverflowError, OSError):
+            raise Unreadable from None
+        return _with_fraction(moment.strftime("%Y-%m-%dT%H:%M:%S"), f"{moment.microsecond:06}") + "Z"
+    raise Unreadable
+
+
+def _unusual_time(stored: str) -> str:
+    match = _STORED.match(stored)
+    if match is None:
+        return _ZERO
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    if not (
+        1 <= int(month) <= 12
+        and 1 <= int(day) <= calendar.monthrange(max(int(year), 1), int(month))[1]
+        and int(hour or 0) < 24
+        and int(minute or 0) < 60
+        and int(second or 0) < 60
+    ):
+        return _ZERO
+    text = _with_fraction(f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{second or '00'}", fraction or "")
+    return text + (offset if offset and offset[1:] != "00:00" else "Z")
+
+
+def _with_fraction(text: str, fraction: str) -> str:
+    fraction = fraction[:9].rstrip("0")
+    return f"{text}.{fraction}" if fraction else text
+
+
+def date_text(stored: Any, precision: Any = None) -> str | None:
+    """A stored date in the precision that it was entered with.
+
+    Args:
+        precision: None or 0 for days, 1 for months, 2 for years.
+    """
+    if stored == "":
+        return None
+    text = time_text(stored)[:10]
+    return text[:7] if precision == 1 else text[:4] if precision == 2 else text
+
+
+def number(stored: Any) -> Any:
+    """A stored number as JSON spells it: whole numbers without a fraction."""
+    if type(stored) is float and stored.is_integer() and abs(stored) < 2**53:
+        return int(stored)
+    if type(stored) in (int, float):
+        return stored
+    raise Unreadable
+
+
+def boolean(stored: Any) -> bool:
+    """A stored boolean."""
+    return bool(stored > 0)
+
+
+def whole(limit: int) -> Callable[[Any], int]:
+    """Makes the reader of integers of so many values on either side of zero."""
+
+    def read(stored: Any) -> int:
+        if type(stored) is not int or not -limit <= stored < limit:
+            raise Unreadable
+        return stored
+
+    return read
+
+
+def text(stored: Any) -> str:
+    """A stored text."""
+    if type(stored) is str:
+        return stored
+    if type(stored) is bytes:
+        return stored.decode("utf-8", "replace")
+    raise Unreadable
+
+
+def fingerprint(stored: Any) -> str:
+    """A stored fingerprint: whole numbers are perceptual hashes, unsigned and in hexadecimal."""
+    return f"{stored & 0xFFFFFFFFFFFFFFFF:x}" if type(stored) is int else text(stored)
+
+
+def json_value(stored: Any) -> Any:
+    """A value of any type as the server writes it into JSON: bytes in base 64."""
+    if type(stored) is bytes:
+        return base64.b64encode(stored).decode()
+    if type(stored) is float and stored.is_integer() and abs(stored) < _WITHOUT_EXPONENT:
+        return int(stored)
+    return stored
