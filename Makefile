@@ -30,6 +30,7 @@ soak: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/convergence.py
+	$(BIN)/python benchmarks/snapshot.py
 	$(BIN)/python benchmarks/http_mirror.py
 	$(BIN)/python benchmarks/dagster_cost.py
 	$(BIN)/python benchmarks/event_log.py

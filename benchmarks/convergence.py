@@ -44,7 +44,8 @@ def refresh(settings: Settings, instance: Instance, library: Prerendered, mode: 
     url = settings.database() or ""
     client = DiskClient(library)
     started = time.perf_counter()
-    mirrored = mirror(settings, url, instance, [entity.name for entity in ENTITIES], mode=mode, client=client)
+    kinds = [entity.name for entity in ENTITIES]
+    mirrored = mirror(settings, url, instance, kinds, mode=mode, client=client, lane="graphql")
     read = time.perf_counter()
     with connect(url) as connection:
         transformed = transform(connection, instance.id, partial(connect, url))

@@ -42,7 +42,7 @@ def pipeline(
     with connect(database_url) as connection:
         instance = add_instance(connection, "bench", url, home=home)
         started = time.perf_counter()
-        mirror(settings, database_url, instance, KINDS, client=client)
+        mirror(settings, database_url, instance, KINDS, client=client, lane="graphql")
         read = time.perf_counter()
         transform(connection, instance.id, partial(connect, database_url))
         seconds = read - started, time.perf_counter() - read

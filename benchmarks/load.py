@@ -31,7 +31,7 @@ def load(settings: Settings, instance: Instance, folder: Path) -> dict[str, floa
     url = settings.database() or ""
     kinds = [entity.name for entity in ENTITIES]
     started = time.perf_counter()
-    mirrored = mirror(settings, url, instance, kinds, client=DiskClient(Prerendered(folder)))
+    mirrored = mirror(settings, url, instance, kinds, client=DiskClient(Prerendered(folder)), lane="graphql")
     read = time.perf_counter()
     with connect(url) as connection:
         transformed = transform(connection, instance.id, partial(connect, url))

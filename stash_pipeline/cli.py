@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stash_pipeline.commands import instances
+from stash_pipeline.commands import instances, lanes
 from stash_pipeline.errors import UserError
 from stash_pipeline.logs import start_logging
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     help="Keeps Postgres an exact copy of any number of Stash servers, as a Dagster asset graph.",
 )
 app.add_typer(instances.app, name="instances")
+app.add_typer(lanes.app, name="lanes")
 database = typer.Typer(no_args_is_help=True, help="The warehouse's schema.")
 app.add_typer(database, name="db")
 
@@ -57,6 +58,10 @@ def sync(
     accept_removals: Annotated[
         bool, typer.Option("--accept-removals", help="Follow a server that has lost many objects, or is another one.")
     ] = False,
+    lane: Annotated[
+        instances.LaneName | None,
+        typer.Option(help="How everything is read, where it is: by a copy of the database, or by answers."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and no progress.")] = False,
 ) -> None:
     """Mirror Stash servers now; needs no running UI."""
@@ -72,6 +77,7 @@ def sync(
             wait_seconds=0.0 if no_wait else wait,
             accept_removals=accept_removals,
             dry_run=dry_run,
+            lane=lane.value if lane else None,
         )
     )
 

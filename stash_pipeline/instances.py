@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from psycopg.types.json import Jsonb
@@ -25,8 +25,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _COLUMNS = (
     "id, uuid::text, name, url, api_key_encrypted, api_key_env, priority, enabled, release, revision, ca_file, "
-    "removed_at, timezone"
+    "removed_at, timezone, lane, snapshot_bytes, snapshot_seconds, snapshot_trouble"
 )
+
+
+Lane = Literal["auto", "graphql", "snapshot"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ class Instance:
     removed_at: datetime | None = None
     timezone: str | None = None
     """Of its schedules; None is the zone of the machine."""
+    lane: Lane = "auto"
+    """How its library is read where all of it is."""
+    snapshot_bytes: int | None = None
+    snapshot_seconds: float | None = None
+    snapshot_trouble: str | None = None
+    """Of the last copy of its database: size, the time that the server took, what went wrong."""
 
     def __repr__(self) -> str:
         return f"Instance({self.name!r}, {self.url!r})"
@@ -231,6 +240,7 @@ def add_instance(
     ca_file: str | None = None,
     priority: int = 0,
     timezone: str | None = None,
+    lane: Lane = "auto",
 ) -> Instance:
     """Registers a server; one that was removed and whose rows were kept goes on with them.
 
@@ -245,13 +255,15 @@ def add_instance(
         find_zone(timezone)
     encrypted = secrets.encrypt(home, api_key) if api_key else None
     row = connection.execute(
-        "INSERT INTO ops.instances AS i (name, url, api_key_encrypted, api_key_env, ca_file, priority, timezone)\n"
-        "VALUES (%s, %s, %s, %s, %s, %s, %s)\n"
+        "INSERT INTO ops.instances AS i\n"
+        "    (name, url, api_key_encrypted, api_key_env, ca_file, priority, timezone, lane)\n"
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)\n"
         "ON CONFLICT (name) DO UPDATE SET url = excluded.url, api_key_encrypted = excluded.api_key_encrypted,\n"
         "    api_key_env = excluded.api_key_env, ca_file = excluded.ca_file, priority = excluded.priority,\n"
-        "    timezone = excluded.timezone, enabled = true, removed_at = NULL, updated_at = now()\n"
+        "    timezone = excluded.timezone, lane = excluded.lane, enabled = true, removed_at = NULL,\n"
+        "    updated_at = now()\n"
         f"WHERE i.removed_at IS NOT NULL RETURNING {_COLUMNS}",
-        [name, kept_url, encrypted, api_key_env, ca_file, priority, timezone],
+        [name, kept_url, encrypted, api_key_env, ca_file, priority, timezone, lane],
     ).fetchone()
     if row is None:
         raise UserError(f"There is an instance {name!r} already; choose another name, or edit that one.")
@@ -273,6 +285,7 @@ def edit_instance(
     enabled: bool | None = None,
     timezone: str | None = None,
     no_timezone: bool = False,
+    lane: Lane | None = None,
 ) -> Instance:
     """Changes what is given and leaves the rest."""
     instance = get_instance(connection, name)
@@ -291,6 +304,9 @@ def edit_instance(
         changes["enabled"] = enabled
     if timezone is not None or no_timezone:
         changes["timezone"] = None if timezone is None else find_zone(timezone).key
+    if lane is not None:
+        # what went wrong before is no reason any more
+        changes.update(lane=lane, snapshot_bytes=None, snapshot_seconds=None, snapshot_trouble=None)
     if changes:
         assignments = ", ".join(f"{column} = %s" for column in changes)
         connection.execute(
@@ -319,6 +335,21 @@ def kept_probes(connection: Connection) -> dict[int, tuple[str, dict[str, Any]]]
     """Per instance that was refreshed, by its ``id``: that query, and what it said before the last good refresh."""
     rows = connection.execute("SELECT id, probe, probed FROM ops.instances WHERE probe IS NOT NULL")
     return {instance_id: (document, answer) for instance_id, document, answer in rows}
+
+
+def note_snapshot(
+    connection: Connection, instance_id: int, size: int | None, seconds: float | None, trouble: str | None = None
+) -> None:
+    """Keeps what the last copy of the server's database cost, or why there is none.
+
+    Args:
+        size: in bytes, None if it was not sent. seconds: that the server took.
+    """
+    connection.execute(
+        "UPDATE ops.instances SET snapshot_bytes = coalesce(%s, snapshot_bytes),\n"
+        "    snapshot_seconds = coalesce(%s, snapshot_seconds), snapshot_trouble = %s WHERE id = %s",
+        [size, seconds, trouble, instance_id],
+    )
 
 
 def note_server(connection: Connection, instance_id: int, release: str, database_schema: int | None) -> None:

@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     """The day on which every server is read whole."""
     sweep_hour: Annotated[int, Field(ge=0, le=23)] = 4
     """The hour of that, in the instance's time zone."""
+    snapshot_max_mb: Annotated[int, Field(ge=1)] = 2048
+    """The largest copy of a server's database that is taken without having been asked for."""
+    snapshot_max_seconds: Annotated[float, Field(gt=0)] = 60
+    """The longest that a server may have needed for the last one: it writes nothing meanwhile."""
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     keep_runs_days: Annotated[int, Field(ge=1)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""

@@ -17,3 +17,18 @@ def test_loading_a_prerendered_library_writes_all_of_it_once() -> None:
     assert figures["first"]["documents written"] == 120 + 126 + 100 + 40 + 12 + 10 + 1 + 1
     assert figures["nothing changed"]["documents written"] == figures["nothing changed"]["rows written"] == 0
     assert 0 < figures["100 scenes changed"]["documents written"] <= 120
+
+
+def test_a_library_is_mirrored_by_copies_of_its_database() -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "snapshot.py"), "200"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["first"]["documents written"] == figures["first"]["documents"] > 800
+    assert figures["nothing changed"]["documents"] == figures["first"]["documents"]
+    assert figures["nothing changed"]["documents written"] == figures["nothing changed"]["rows written"] == 0
+    assert figures["1 % of the scenes changed"]["documents written"] == 2

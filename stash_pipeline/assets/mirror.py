@@ -5,6 +5,7 @@ step costs 0.1 s on Postgres. A table that did not change emits nothing.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from stash_pipeline.assets.checks import CHECKS, missed_by_reconcile, raw_checks
 from stash_pipeline.assets.raw import HISTORY_KEY, PAGES_KEY, raw_key, raw_specs
 from stash_pipeline.assets.stash import entity_specs, join_specs, stash_key
 from stash_pipeline.errors import UserError
-from stash_pipeline.instances import Instance, get_instance
+from stash_pipeline.instances import Instance, Lane, get_instance
 from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.settings import Settings, get_settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
@@ -48,6 +49,11 @@ class MirrorConfig(dg.Config):
         "is read whole in any mode",
     )
     entities: list[str] = Field(default=[], description="kinds to read; empty reads all of those selected")
+    lane: Literal["instance", "auto", "graphql", "snapshot"] = Field(
+        default="instance",
+        description="how everything is read: by a copy of the server's database (snapshot), by its answers (graphql), "
+        "by the copy where that can be had (auto), or as the instance is configured",
+    )
     ids: list[int] = Field(default=[], description="of mode objects: the ids of one kind to read again")
     report_unchanged: bool = Field(default=False, description="also report the tables that did not change")
     dry_run: bool = Field(
@@ -133,8 +139,9 @@ class _Step:
         with instance_lock(self.database_url, instance.id, instance.name, wait_seconds=wait) as lock:
             if self.wanted:
                 if config.mode == "sweep" and set(self.wanted) == set(BY_NAME) and was_read(connection, instance.id):
-                    # what the sweep then still finds, a reconcile does not see
-                    self._mirror(lock, "reconcile")
+                    # what the sweep then still finds, a reconcile does not see: by listings, that is; a copy of the
+                    # database sees all, and is itself compared with them here
+                    self._mirror(lock, "reconcile", "graphql")
                     mirrored = self._mirror(lock, "sweep")
                     missed = missed_by_reconcile(connection, instance, mirrored)
                 else:
@@ -156,7 +163,7 @@ class _Step:
             yield from raw_checks(checks, connection, self.settings, instance, mirrored, self.wanted, missed)
         yield from stash_checks(checks, connection, instance)
 
-    def _mirror(self, lock: InstanceLock, mode: Mode) -> Mirrored:
+    def _mirror(self, lock: InstanceLock, mode: Mode, lane: Lane | None = None) -> Mirrored:
         return mirror(
             self.settings,
             self.database_url,
@@ -167,6 +174,7 @@ class _Step:
             dagster_run_id=self.context.run.run_id,
             check=lock.check,
             accept_removals=self.config.accept_removals,
+            lane=lane or _lane(self.config),
         )
 
 
@@ -187,6 +195,7 @@ def _observe(
         mode=config.mode,
         objects=_objects(config),
         accept_removals=config.accept_removals,
+        lane=_lane(config),
     )
     for name, change in seen.changes.items():
         if not change.changed:
@@ -212,6 +221,10 @@ def _observe(
 
 def _objects(config: MirrorConfig) -> dict[str, list[int]]:
     return {config.entities[0]: config.ids} if config.mode == "objects" else {}
+
+
+def _lane(config: MirrorConfig) -> Lane | None:
+    return None if config.lane == "instance" else config.lane
 
 
 def _wanted(config: MirrorConfig, selected: Any) -> list[str]:
@@ -255,6 +268,9 @@ def _raw_results(
                 md.LACKING: ", ".join(lacking) or "none",
                 md.UNREADABLE: change.unreadable,
                 md.CHANGED_FIELDS: md.counted(change.fields),
+                # a number, and one per cause: the page plots them
+                md.UNSTAMPED: change.unstamped,
+                **{f"{md.UNSTAMPED}: {cause}": count for cause, count in sorted(change.causes.items())},
                 md.FAILED: change.failed,
                 md.FAILURES: "\n".join(change.failures) or "none",
                 md.PREVIEW: md.preview(connection, f"raw.{name}", instance.id),
@@ -284,6 +300,10 @@ def _raw_results(
             asset_key=PAGES_KEY,
             metadata={
                 "mode": config.mode,
+                md.LANE: mirrored.lane,
+                md.LANE_REASON: mirrored.lane_reason or "it reads no more than what has changed",
+                md.UNSTAMPED: sum(change.unstamped for change in mirrored.changes.values()),
+                **_causes(mirrored),
                 "requests": mirrored.requests,
                 md.PAGES: pages,
                 md.FETCHED: fetched,
@@ -296,6 +316,16 @@ def _raw_results(
                 md.UNKNOWN: ", ".join(mirrored.unknown) or "none",
             },
         )
+
+
+def _causes(mirrored: Mirrored) -> dict[str, int]:
+    """What changed without a stamp, by field of all kinds; and what vanished, which never leaves one."""
+    causes: Counter[str] = Counter()
+    for name, change in mirrored.changes.items():
+        causes.update({f"{name}.{field}": count for field, count in change.causes.items()})
+        if change.removed:
+            causes[f"{name} removed"] += change.removed
+    return {f"{md.UNSTAMPED}: {cause}": count for cause, count in sorted(causes.items())}
 
 
 def _stash_results(

@@ -4,6 +4,7 @@ import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,6 +37,24 @@ Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that the test wai
 Timezone = Annotated[
     str | None,
     typer.Option("--timezone", metavar="ZONE", help="Of its schedules, like Europe/Paris; default: this machine's."),
+]
+
+
+class LaneName(str, Enum):
+    """How a library is read where all of it is."""
+
+    auto = "auto"
+    graphql = "graphql"
+    snapshot = "snapshot"
+
+
+LaneOption = Annotated[
+    LaneName | None,
+    typer.Option(
+        "--lane",
+        help="How all of it is read: auto (a copy of its database where that can be had), snapshot (always such a "
+        "copy), graphql (never; making a copy stops the server's writing for a moment).",
+    ),
 ]
 Priority = Annotated[int | None, typer.Option(help="Smaller wins where instances disagree.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -102,6 +121,7 @@ def add(
     ca_file: CaFile = None,
     priority: Priority = 0,
     timezone: Timezone = None,
+    lane: LaneOption = None,
     test: Annotated[bool, typer.Option("--test", help="Test the connection first; register only if it works.")] = False,
     yes_public: YesPublic = False,
     as_json: AsJson = False,
@@ -133,6 +153,7 @@ def add(
             ca_file=ca_file,
             priority=priority or 0,
             timezone=timezone,
+            lane=lane.value if lane else "auto",
         )
         follow_registry(settings)
     if as_json:
@@ -154,6 +175,8 @@ def _public(instance: "Instance") -> dict[str, Any]:
         "ca_file": instance.ca_file,
         "priority": instance.priority,
         "timezone": instance.timezone,
+        "lane": instance.lane,
+        "snapshot_trouble": instance.snapshot_trouble,
         "enabled": instance.enabled,
         "release": instance.release,
         "removed_at": instance.removed_at,
@@ -173,7 +196,7 @@ def list_(
     if as_json:
         print_json(found)
     elif found:
-        columns = ["name", "url", "api_key", "priority", "timezone", "enabled", "release"]
+        columns = ["name", "url", "api_key", "priority", "timezone", "lane", "enabled", "release"]
         columns += ["removed_at"] if every else []
         table(None, columns, [[row[c] for c in columns] for row in found])
     else:
@@ -267,6 +290,7 @@ def edit(
     priority: Priority = None,
     timezone: Timezone = None,
     no_timezone: Annotated[bool, typer.Option("--no-timezone", help="Take this machine's time zone again.")] = False,
+    lane: LaneOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Change a registered server; what is not given stays."""
@@ -288,6 +312,7 @@ def edit(
         priority=priority,
         timezone=timezone,
         no_timezone=no_timezone,
+        lane=lane.value if lane else None,
     )
 
 

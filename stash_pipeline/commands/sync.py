@@ -73,6 +73,7 @@ def run_sync(
     wait_seconds: float = WAIT_SECONDS,
     accept_removals: bool = False,
     dry_run: bool = False,
+    lane: str | None = None,
 ) -> list[dict[str, Any]]:
     """Runs ``refresh`` for the instances named (all enabled ones if none is), some at a time.
 
@@ -83,6 +84,7 @@ def run_sync(
         wait_seconds: how long to wait for another run of an instance; 0 refuses at once.
         accept_removals: follow servers also where the guard would stop.
         dry_run: write nothing, and say what would change.
+        lane: how everything is read, where it is; None leaves it to the instance.
 
     Returns:
         per instance: name, success, error, run id, and per entity what happened.
@@ -116,6 +118,7 @@ def run_sync(
             "wait_seconds": wait_seconds,
             "accept_removals": accept_removals,
             "dry_run": dry_run,
+            **({"lane": lane} if lane else {}),
         }
         with _progress_bars(show):
             return _run_all(dagster, settings, chosen, config)
@@ -178,7 +181,8 @@ def _outcome(settings: Settings, run_id: str) -> dict[str, Any]:
 
     with connect(settings.database() or "") as connection:
         row = connection.execute(
-            "SELECT release, entities, extract(epoch FROM finished_at - started_at)::float8 FROM ops.sync_runs\n"
+            "SELECT release, entities, extract(epoch FROM finished_at - started_at)::float8, lane, lane_reason\n"
+            "FROM ops.sync_runs\n"
             "WHERE dagster_run_id = %s ORDER BY id DESC LIMIT 1",
             [run_id],
         ).fetchone()
@@ -186,7 +190,7 @@ def _outcome(settings: Settings, run_id: str) -> dict[str, Any]:
         return {"release": None, "entities": {}, "seconds": None}
     # JSONB sorts keys by length
     entities = {name: row[1][name] for name in BY_NAME if name in (row[1] or {})}
-    return {"release": row[0], "entities": entities, "seconds": row[2]}
+    return {"release": row[0], "entities": entities, "seconds": row[2], "lane": row[3], "lane_reason": row[4]}
 
 
 def sync(
@@ -199,6 +203,7 @@ def sync(
     wait_seconds: float = WAIT_SECONDS,
     accept_removals: bool = False,
     dry_run: bool = False,
+    lane: str | None = None,
 ) -> int:
     """The command; returns the exit code."""
     from stash_pipeline.warehouse.session import open_warehouse
@@ -214,6 +219,7 @@ def sync(
             wait_seconds=wait_seconds,
             accept_removals=accept_removals,
             dry_run=dry_run,
+            lane=lane,
         )
     if as_json:
         print_json(outcomes)

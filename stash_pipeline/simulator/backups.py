@@ -129,7 +129,7 @@ def _copy_saved_filters(source: _Backup, target: sqlite3.Connection) -> None:
         target.execute(
             "INSERT INTO saved_filters (id, name, mode, find_filter, object_filter, ui_options)"
             " VALUES (?, ?, ?, ?, ?, 'null')",
-            (number, name, mode, json.dumps(given), json.dumps(objects)),
+            (number, name, mode, json.dumps(given or None), json.dumps(objects)),
         )
 
 

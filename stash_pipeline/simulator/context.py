@@ -6,10 +6,13 @@ Here: the request's context and the clock as text. Not here: HTTP.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stash_pipeline.simulator.library import Library, Row
 from stash_pipeline.simulator.releases import Release
+
+if TYPE_CHECKING:
+    from stash_pipeline.simulator.downloads import Downloads
 
 Vanish = Callable[[str, Iterable[int]], None]
 """May destroy some of the rows (kind, ids) that a page refers to, before they are looked up."""
@@ -17,13 +20,14 @@ Vanish = Callable[[str, Iterable[int]], None]
 
 @dataclass
 class RequestContext:
-    """One GraphQL request: library, release, clock, and rows already read."""
+    """One GraphQL request: library, release, clock, links for downloads, and rows already read."""
 
     library: Library
     release: Release
     zone: tzinfo
     clock: Callable[[], datetime]
     base_url: str
+    downloads: "Downloads"
     api_key: str | None = None
     row_cache: dict[tuple[str, int], Row] = field(default_factory=dict)
     vanish: Vanish | None = None

@@ -45,10 +45,10 @@ class Answer:
 
 
 class Engine:
-    """The GraphQL side of one simulated server."""
+    """The GraphQL side of one simulated server; `without` are mutations that it does not have."""
 
-    def __init__(self, release: Release) -> None:
-        self.schema = build_schema(release)
+    def __init__(self, release: Release, without: tuple[str, ...] = ()) -> None:
+        self.schema = build_schema(release, without)
         self._rules = [*specified_rules, *([] if release.since(29) else [NoDeprecatedInputs])]
         self._documents: OrderedDict[str, DocumentNode | list[dict[str, Any]]] = OrderedDict()
 

@@ -50,6 +50,8 @@ _REMEMBERED = {
     ("Scene", "o_history"),
     ("Performer", "custom_fields"),
 }
+# The database cannot be copied from within a transaction.
+_OUTSIDE_TRANSACTIONS = {"backupDatabase"}
 Path = tuple[Any, ...] | None  # linked: (parent path, key)
 _FAILED: Any = object()  # a null that an error caused; it travels up to the next nullable position
 
@@ -150,7 +152,7 @@ class Execution:
             self._fail(f"{plan.name} is not simulated", path)
             return _FAILED
         try:
-            if writes:
+            if writes and plan.name not in _OUTSIDE_TRANSACTIONS:
                 with self.context.library.transaction():
                     value = plan.loader(self.context, [{}], plan.arguments, plan.wanted)[0]
             else:

@@ -1,6 +1,7 @@
 """The HTTP side of a simulated server: keys, status codes, content types, compression.
 
-Here: what happens before and after GraphQL. Not here: GraphQL (engine), the bytes of images (media).
+Here: what happens before and after GraphQL. Not here: GraphQL (engine), the bytes of images (media), copies of the
+library (downloads).
 A request passes `Frontdoor.answer` once, so that delays and faults have one place to act.
 """
 
@@ -9,8 +10,6 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timezone
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,8 +21,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from stash_pipeline.simulator.context import Vanish
+from stash_pipeline.simulator.downloads import FilePart
 from stash_pipeline.simulator.faults import replacement, vanishing
 from stash_pipeline.simulator.media import image_response
+from stash_pipeline.simulator.timestamps import http_date
 
 if TYPE_CHECKING:
     from stash_pipeline.simulator.server import SimulatedStash
@@ -87,7 +88,9 @@ class Frontdoor:
             dropped |= fault.kind == "drop"
         response = self._answer(request, body, vanish)
         if truncated:
-            return _shortened(response)
+            return response.shorten() if isinstance(response, FilePart) else _shortened(response)
+        if dropped and isinstance(response, FilePart):
+            return response.drop()
         if dropped:
             return Dropped(response.body, status_code=response.status_code, headers=dict(response.headers))
         return response
@@ -113,6 +116,8 @@ class Frontdoor:
             return Response("<!DOCTYPE html><title>Login</title>", media_type="text/html")
         if request.method != "GET":
             return Response(status_code=405)
+        if path.startswith("/downloads/"):
+            return self.stash.downloads.response(request)
         return image_response(self.stash, request)
 
     def _refusal(self, request: Request) -> Response | None:
@@ -214,12 +219,6 @@ def _from_body(body: bytes) -> Operation | str:
     if variables is not None and not isinstance(variables, dict):
         return "json request body could not be decoded: variables must be an object"
     return given["query"], variables, given.get("operationName") or None
-
-
-def http_date(moment: datetime) -> str:
-    """A moment as the header Date has it: GMT, whole seconds."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return format_datetime(aware.astimezone(timezone.utc), usegmt=True)
 
 
 def build_app(stash: "SimulatedStash") -> Starlette:

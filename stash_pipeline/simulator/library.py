@@ -7,6 +7,7 @@ Not here: what an answer looks like (resolvers) and what older backups looked li
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -43,11 +44,15 @@ def layout_script() -> str:
 
 
 class Library:
-    """An open library. Reads and writes are serialised: one statement at a time, like one writer would."""
+    """An open library. Reads and writes are serialised: one statement at a time, like one writer would.
+
+    `writer` is held by a transaction, and while the library is copied; whoever takes both locks takes it first.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.lock = threading.RLock()
+        self.writer = threading.RLock()
 
     @classmethod
     def create(cls, path: Path | None = None) -> "Library":
@@ -119,7 +124,7 @@ class Library:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; nested use joins the outer transaction."""
-        with self.lock:
+        with self.writer, self.lock:
             if self.connection.in_transaction:
                 yield
                 return
@@ -130,3 +135,10 @@ class Library:
                 self.connection.execute("ROLLBACK")
                 raise
             self.connection.execute("COMMIT")
+
+    def copy_into(self, path: Path, seconds: float = 0.0) -> None:
+        """Write everything into a new file, as it is now; transactions wait until `seconds` are over as well."""
+        with self.writer:
+            with self.lock:
+                self.connection.execute("VACUUM INTO ?", (str(path),))
+            time.sleep(seconds)

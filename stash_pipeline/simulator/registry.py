@@ -4,6 +4,7 @@ from functools import cache
 
 from stash_pipeline.simulator import duplicates, finding, system
 from stash_pipeline.simulator.context import Loader
+from stash_pipeline.simulator.mutations import backup as change_backup
 from stash_pipeline.simulator.mutations import catalogue as change_catalogue
 from stash_pipeline.simulator.mutations import files as change_files
 from stash_pipeline.simulator.mutations import galleries as change_galleries
@@ -48,6 +49,7 @@ def all_loaders() -> dict[tuple[str, str], Loader]:
     ):
         loaders.update(module.LOADERS)
     for changing in (
+        change_backup,
         change_catalogue,
         change_files,
         change_galleries,

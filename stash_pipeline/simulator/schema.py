@@ -179,9 +179,11 @@ def _row_type(value: Any, *_: Any) -> str:
 
 
 @lru_cache(maxsize=8)
-def build_schema(release: Release) -> GraphQLSchema:
-    """The executable schema of one release."""
+def build_schema(release: Release, without: tuple[str, ...] = ()) -> GraphQLSchema:
+    """The executable schema of one release, without some of its mutations."""
     builder = _SchemaBuilder(release.version)
+    for name in without:
+        builder.fields["Mutation"].pop(name, None)
     query, mutation = builder.named("Query"), builder.named("Mutation")
     assert isinstance(query, GraphQLObjectType)
     assert isinstance(mutation, GraphQLObjectType)

@@ -19,6 +19,8 @@ from starlette.applications import Starlette
 
 from stash_pipeline.simulator import releases
 from stash_pipeline.simulator.context import RequestContext
+from stash_pipeline.simulator.copies import Backups
+from stash_pipeline.simulator.downloads import Downloads
 from stash_pipeline.simulator.engine import Engine
 from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.http import build_app
@@ -54,8 +56,8 @@ class SimulatedStash:
     """A Stash server of a release, over a library.
 
     `clock` gives the present moment (with a zone) and may be driven by a test; `latency` is waited
-    before every answer, in seconds; `faults` says what goes wrong with requests that come by HTTP. The
-    attributes may be changed while the server runs.
+    before every answer, in seconds; `faults` says what goes wrong with requests that come by HTTP; `backups`
+    says how copies of the database are made. The attributes may be changed while the server runs.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class SimulatedStash:
         clock: Callable[[], datetime] | None = None,
         latency: float = 0.0,
         faults: Faults | None = None,
+        backups: Backups | None = None,
     ) -> None:
         self.library = library
         self.release = releases.find_release(release)
@@ -76,12 +79,14 @@ class SimulatedStash:
         self.clock: Callable[[], datetime] = clock or _real_clock
         self.latency = latency
         self.faults = faults
-        self.engine = Engine(self.release)
+        self.backups = backups or Backups()
+        self.downloads = Downloads(self)
+        self.engine = Engine(self.release, without=() if self.backups.offered else ("backupDatabase",))
         self._app: Starlette | None = None
 
     def context(self, base_url: str = "http://localhost:9999") -> RequestContext:
         """The context of one request to this server."""
-        return RequestContext(self.library, self.release, self.zone, self.clock, base_url, self.api_key)
+        return RequestContext(self.library, self.release, self.zone, self.clock, base_url, self.downloads, self.api_key)
 
     def execute(
         self,

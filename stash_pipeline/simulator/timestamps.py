@@ -1,20 +1,24 @@
 """Timestamps as stored and as answered.
 
-Here: turning what a database holds into RFC 3339. Not here: the clock (context).
+Here: turning what a database holds into RFC 3339, and moments into headers. Not here: the clock (context).
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timezone
+from email.utils import format_datetime
 from functools import lru_cache
 
+_FINAL_ZEROS = re.compile(r"\.?0+(?=Z|[+-]\d\d:\d\d$)")
 _RFC3339 = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?$")
 
 
 @lru_cache(maxsize=200_000)
 def rfc3339(stored: str) -> str:
-    """A stored timestamp as it is answered: its own offset is kept, a blank separator is not."""
+    """A stored timestamp as it is answered: its own offset is kept; a blank separator and final zeros are not."""
     if len(stored) > 10 and stored[10] == " ":
         stored = stored[:10] + "T" + stored[11:]
+    if "." in stored:
+        stored = _FINAL_ZEROS.sub("", stored)
     return stored[:-6] + "Z" if stored.endswith("+00:00") else stored
 
 
@@ -35,3 +39,9 @@ def parse_moment(text: str) -> datetime:
 def unix_seconds(stored: str) -> int:
     """Seconds since 1970 of a stored timestamp; image addresses carry them."""
     return int(parse_moment(stored).replace(microsecond=0).timestamp())
+
+
+def http_date(moment: datetime) -> str:
+    """A moment as the header Date has it: GMT, whole seconds."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return format_datetime(aware.astimezone(timezone.utc), usegmt=True)

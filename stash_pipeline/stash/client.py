@@ -12,7 +12,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -293,6 +294,36 @@ class StashClient:
         if not isinstance(data, dict):
             raise StashBadAnswer(f"{self.url} answered {name} without data.")
         return Answer(data, len(body), seconds, digest)
+
+    @contextmanager
+    def download(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """Asks for a file of the server's; its body is read by the caller, as it comes.
+
+        Args:
+            path: below the server's own URL, with a slash before it.
+
+        Raises:
+            StashError: if the answer does not begin, or ends too early, or is a redirect or a refusal.
+        """
+        url = self.url.removesuffix("/graphql") + path
+        try:
+            with self._http.stream("GET", url, headers={"Accept": "*/*", **headers}) as response:
+                with self._lock:
+                    self.requests += 1
+                if response.is_redirect or response.status_code in (401, 403):
+                    raise StashHTTPError(response.status_code, f"{self.url} refused to send a file ({path}).")
+                yield response
+        except httpx.TimeoutException as error:
+            raise StashUnreachable(f"{self.url} stopped sending ({type(error).__name__}).", "timeout") from None
+        except httpx.TransportError as error:
+            raise _unreachable(self.url, error) from None
+        except httpx.HTTPError as error:
+            raise StashBadAnswer(f"{self.url} sent a file that cannot be decoded ({error}).") from None
+
+    def received(self, size: int) -> None:
+        """Counts bytes of a file that came."""
+        with self._lock:
+            self.bytes += size
 
     def now(self) -> datetime:
         """The server's clock, as its last answer told it; ours where it told none. In whole seconds, never too late."""

@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from stash_pipeline.warehouse.history import FieldChanges
+
 
 @dataclass
 class EntityChange:
@@ -16,6 +18,8 @@ class EntityChange:
         first: the kind had never been read to its end before.
         known: pages that were equal to one of the reading before, and not decoded again.
         fields: in how many of the updated documents each field changed.
+        unstamped: updated documents whose ``updated_at`` did not tell so. causes: in how many of those each field
+            changed.
         listed: objects of which only so much was read as shows whether they changed.
         merged: removed objects whose successor is known.
         failed: objects that the server has and cannot send. failures: what it said of the first of them.
@@ -39,8 +43,16 @@ class EntityChange:
     listed: int = 0
     merged: int = 0
     fields: Counter[str] = field(default_factory=Counter)
+    unstamped: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     failures: list[str] = field(default_factory=list)
+
+    def note(self, found: FieldChanges) -> None:
+        """Adds what differs of some more documents."""
+        self.fields.update(found.fields)
+        self.unstamped += found.unstamped
+        self.causes.update(found.causes)
 
     @property
     def changed(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -34,17 +35,40 @@ def keep(
     )
 
 
-def count_fields(connection: Connection, instance_id: int, entity: str, changed: Iterable[Document]) -> Counter[str]:
-    """In how many of these documents each field differs from what is there; to be called before they are written."""
+@dataclass
+class FieldChanges:
+    """What differs between some documents and those that are there.
+
+    Attributes:
+        fields: in how many documents each field differs.
+        unstamped: documents that differ, though their ``updated_at`` is the same. causes: in how many of those each
+            field differs.
+    """
+
+    fields: Counter[str] = field(default_factory=Counter)
+    unstamped: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, before: Json, names: list[str]) -> None:
+        """Counts one document, of which these fields differ."""
+        self.fields.update(names)
+        if names and "updated_at" in before and "updated_at" not in names:
+            self.unstamped += 1
+            self.causes.update(names)
+
+
+def count_fields(connection: Connection, instance_id: int, entity: str, changed: Iterable[Document]) -> FieldChanges:
+    """What differs between these documents and those that are there; to be called before they are written."""
     new = {document.id: document.json for document in changed}
-    fields: Counter[str] = Counter()
+    found = FieldChanges()
     for identifier, text in connection.execute(
         f"SELECT id, document::text FROM {partition('raw.' + entity, instance_id)}\n"
         "WHERE instance_id = %s AND id = ANY(%s)",
         [instance_id, list(new)],
     ):
-        fields.update(name for name, _, _ in differences(orjson.loads(text), orjson.loads(new[identifier])))
-    return fields
+        before = orjson.loads(text)
+        found.add(before, [name for name, _, _ in differences(before, orjson.loads(new[identifier]))])
+    return found
 
 
 def differences(before: Json, after: Json) -> list[tuple[str, Any, Any]]:

@@ -5,7 +5,7 @@ in the transaction that writes them. The row of ``ops.instances`` is locked from
 until the commit: the order of revisions is the order of commits.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import orjson
@@ -42,12 +42,15 @@ class RawLoader:
     at the very end: they are what tells a next run, should this one be killed, which objects refer to what is gone.
 
     Attributes:
+        writes: what is loaded is written.
         changes: per kind, what happened so far.
         todo: ids by kind whose documents are not, or may not be, as the server has them.
         settled: per kind, the moment before which a stamp that did not change tells that nothing did.
         now: the server's clock. newest_stamp: of the documents that were written.
         gone: ids by kind that a complete reading no longer had.
     """
+
+    writes = True
 
     def __init__(
         self,
@@ -87,11 +90,25 @@ class RawLoader:
         note_server(self.connection, self.instance_id, info.version, info.database_schema)
         ensure_partitions(self.connection, self.instance_id)
 
+    def forget(self) -> None:
+        """What was loaded was rolled back."""
+        self.changes = {entity.name: EntityChange() for entity in ENTITIES}
+        self.todo, self.gone, self.failed, self.newest_stamp = {}, {}, {}, None
+        self._held.clear()
+        for entity in ENTITIES:
+            self._all_new[entity.name] = self._is_empty(entity.name)
+            self.connection.execute(f"TRUNCATE seen_{entity.name}")
+
+    def is_new(self, entity: str) -> bool:
+        """Whether there was nothing of a kind when this run began."""
+        return self._all_new[entity]
+
     def _is_empty(self, entity: str) -> bool:
-        row = self.connection.execute(f"SELECT FROM {self._leaf(entity)} LIMIT 1").fetchone()
+        row = self.connection.execute(f"SELECT FROM {self.leaf(entity)} LIMIT 1").fetchone()
         return row is None
 
-    def _leaf(self, entity: str) -> str:
+    def leaf(self, entity: str) -> str:
+        """The table with this instance's documents of a kind."""
         return partition("raw." + entity, self.instance_id)
 
     def load(self, pages: Sequence[Page]) -> None:
@@ -128,7 +145,7 @@ class RawLoader:
     def _with_what_is_known(self, folders: list[Document]) -> list[Document]:
         """Folders of some files, before v0.29: by id and path only, which says nothing against their other fields."""
         there = self.connection.execute(
-            f"SELECT id, document::text FROM {self._leaf('folders')}\n"
+            f"SELECT id, document::text FROM {self.leaf('folders')}\n"
             "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
             [self.instance_id, [folder.id for folder in folders]],
         )
@@ -157,7 +174,7 @@ class RawLoader:
         # one by one by the key: a page is a small part of the table
         rows = self.connection.execute(
             "SELECT l.id FROM listed AS l\n"
-            f"LEFT JOIN LATERAL (SELECT * FROM {self._leaf(entity)}\n"
+            f"LEFT JOIN LATERAL (SELECT * FROM {self.leaf(entity)}\n"
             "    WHERE instance_id = %(instance)s AND id = l.id LIMIT 1) AS r ON true\n"
             f"WHERE r.id IS NULL OR r.deleted_at IS NOT NULL OR ROW({ours}) IS DISTINCT FROM ROW({theirs})\n"
             "   OR r.server_updated_at BETWEEN %(settled)s AND %(now)s",
@@ -193,7 +210,7 @@ class RawLoader:
         """What stands in the ranges of known pages was seen."""
         # range by range: a join with the list of ranges is planned as a scan of the whole table
         self.connection.cursor().executemany(
-            f"INSERT INTO seen_{entity} SELECT id FROM {self._leaf(entity)}\n"
+            f"INSERT INTO seen_{entity} SELECT id FROM {self.leaf(entity)}\n"
             "WHERE instance_id = %s AND id BETWEEN %s AND %s AND deleted_at IS NULL",
             [(self.instance_id, page.first, page.last) for page in ranges],
         )
@@ -202,7 +219,7 @@ class RawLoader:
         """From now on, what comes is compared with what is there."""
         if self._all_new[entity]:
             self._all_new[entity] = False
-            self.connection.execute(f"INSERT INTO seen_{entity} SELECT id FROM {self._leaf(entity)}")
+            self.connection.execute(f"INSERT INTO seen_{entity} SELECT id FROM {self.leaf(entity)}")
 
     def _load_documents(self, entity: str, documents: dict[int, Document], alone: set[int]) -> None:
         """Writes what is new or other than here.
@@ -212,14 +229,22 @@ class RawLoader:
                 one that vanishes before it must be missed by it, and its pages not be taken to hold it.
         """
         self.gone.get(entity, set()).difference_update(alone)
-        change = self.changes[entity]
         known: dict[int, tuple[bytes, bool]] = {}
         if not self._all_new[entity]:
             self.keep(entity, documents.keys() - alone)
             known = self._hashes(entity, list(documents))
+        self.take(entity, documents.values(), known)
+
+    def take(self, entity: str, documents: Collection[Document], known: Mapping[int, tuple[bytes, bool]]) -> None:
+        """Writes those of some documents that are new, or other than here.
+
+        Args:
+            known: of the objects that are here: the hash of the document, and whether it has no tombstone.
+        """
+        change = self.changes[entity]
         new, changed = [], []
-        for identifier, document in documents.items():
-            before = known.get(identifier)
+        for document in documents:
+            before = known.get(document.id)
             if before is None:
                 new.append(document)
             elif before != (document.hash, True):
@@ -227,7 +252,7 @@ class RawLoader:
         change.inserted += len(new)
         change.updated += len(changed)
         change.unchanged += len(documents) - len(new) - len(changed)
-        change.unreadable += sum(1 for document in documents.values() if document.unreadable)
+        change.unreadable += sum(1 for document in documents if document.unreadable)
         change.fetched += len(documents)
         if not new and not changed:
             return
@@ -239,7 +264,7 @@ class RawLoader:
     def _hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
         """Of the objects that are here: the hash of the document, and whether it has no tombstone."""
         rows = self.connection.execute(
-            f"SELECT id, hash, deleted_at IS NULL FROM {self._leaf(entity)}\nWHERE instance_id = %s AND id = ANY(%s)",
+            f"SELECT id, hash, deleted_at IS NULL FROM {self.leaf(entity)}\nWHERE instance_id = %s AND id = ANY(%s)",
             [self.instance_id, ids],
         )
         return {identifier: (digest, live) for identifier, digest, live in rows}
@@ -258,7 +283,7 @@ class RawLoader:
     def live(self, entity: str, ids: Iterable[int]) -> set[int]:
         """Those of these ids that are here and have no tombstone."""
         rows = self.connection.execute(
-            f"SELECT id FROM {self._leaf(entity)} WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
+            f"SELECT id FROM {self.leaf(entity)} WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
             [self.instance_id, list(ids)],
         )
         return {row[0] for row in rows}
@@ -268,14 +293,14 @@ class RawLoader:
         revision = self._next_revision()
         self._add_rows(entity, len(new) + self._returning(entity, changed))
         if new:
-            self._copy(self._leaf(entity), new, revision)
+            self._copy(self.leaf(entity), new, revision)
         if changed:
-            change.fields.update(history.count_fields(self.connection, self.instance_id, entity, changed))
+            change.note(history.count_fields(self.connection, self.instance_id, entity, changed))
             self._keep(entity, [document.id for document in changed], revision)
             self.connection.execute(f"CREATE TEMP TABLE staged (LIKE raw.{entity} INCLUDING DEFAULTS) ON COMMIT DROP")
             self._copy("staged", changed, revision)
             self.connection.execute(
-                f"UPDATE {self._leaf(entity)} AS r SET document = s.document, hash = s.hash,\n"
+                f"UPDATE {self.leaf(entity)} AS r SET document = s.document, hash = s.hash,\n"
                 "    server_created_at = s.server_created_at, server_updated_at = s.server_updated_at,\n"
                 "    revision = s.revision, run_id = s.run_id, fetched_at = now(), deleted_at = NULL,\n"
                 "    merged_into = NULL\n"
@@ -334,7 +359,7 @@ class RawLoader:
 
     def _no_longer_holding(self, entity: str, field_name: str) -> None:
         rows = self.connection.execute(
-            f"SELECT id FROM {self._leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
+            f"SELECT id FROM {self.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
             "  AND document ? %s AND id <> ALL(%s)",
             [self.instance_id, field_name, list(self._held.get((entity, field_name), ()))],
         )
@@ -356,7 +381,7 @@ class RawLoader:
         revision = self._next_revision()
         self._keep(entity, gone, revision, removed=True)
         self.connection.execute(
-            f"UPDATE {self._leaf(entity)} SET deleted_at = now(), revision = %s, run_id = %s\n"
+            f"UPDATE {self.leaf(entity)} SET deleted_at = now(), revision = %s, run_id = %s\n"
             "WHERE instance_id = %s AND id = ANY(%s)",
             [revision, self.run_id, self.instance_id, gone],
         )
@@ -373,7 +398,7 @@ class RawLoader:
             self._count_rows(entity)
             if self.changes[entity].inserted > _WORTH_ANALYZING:
                 # not the documents: nobody searches in them, and they are most of the work
-                self.connection.execute(f"ANALYZE {self._leaf(entity)} (instance_id, id, revision, deleted_at)")
+                self.connection.execute(f"ANALYZE {self.leaf(entity)} (instance_id, id, revision, deleted_at)")
             for purpose, form in forms.items():
                 note_reading(self.connection, self.instance_id, self.run_id, entity, form, purpose)
             if read_at is not None:
@@ -395,8 +420,7 @@ class RawLoader:
         if not failed:
             return 0
         row = self.connection.execute(
-            f"SELECT count(*) FROM {self._leaf(entity)}\n"
-            "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
+            f"SELECT count(*) FROM {self.leaf(entity)}\nWHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
             [self.instance_id, list(failed)],
         ).fetchone()
         return len(failed) - (row[0] if row else 0)
@@ -404,7 +428,7 @@ class RawLoader:
     def _unseen(self, entity: str) -> list[int]:
         self.connection.execute(f"ANALYZE seen_{entity}")
         rows = self.connection.execute(
-            f"SELECT r.id FROM {self._leaf(entity)} AS r\n"
+            f"SELECT r.id FROM {self.leaf(entity)} AS r\n"
             f"WHERE r.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen_{entity} AS s WHERE s.id = r.id)"
         ).fetchall()
         return [row[0] for row in rows]
@@ -414,7 +438,7 @@ class RawLoader:
         if not changed:
             return 0
         row = self.connection.execute(
-            f"SELECT count(*) FROM {self._leaf(entity)}\n"
+            f"SELECT count(*) FROM {self.leaf(entity)}\n"
             "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NOT NULL",
             [self.instance_id, [document.id for document in changed]],
         ).fetchone()

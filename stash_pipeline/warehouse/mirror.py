@@ -13,7 +13,7 @@ from datetime import datetime
 
 import psycopg
 
-from stash_pipeline.instances import Instance, instance_revision, note_probe
+from stash_pipeline.instances import Instance, Lane, instance_revision, note_probe
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
@@ -51,6 +51,7 @@ class Mirrored:
         changes: per kind that was read.
         requests, bytes: sent to the server, and what came back.
         revision_before: of the instance, before anything was written. started_at: by the server's clock.
+        lane, lane_reason: that it took, and why.
         probe, probe_text: what the server counted before the first reading, and the question.
     """
 
@@ -66,12 +67,15 @@ class Mirrored:
     started_at: datetime | None = None
     probe: Probe = field(default_factory=Probe)
     probe_text: str = ""
+    lane: Lane = "graphql"
+    lane_reason: str = ""
 
     def take(self, refresh: Refresh) -> None:
         """Takes over what a refresh did."""
         self.release, self.lacking, self.unknown = refresh.release, refresh.lacking, refresh.unknown
         self.changes = refresh.changes
         self.started_at, self.probe, self.probe_text = refresh.started, refresh.probe, refresh.probe_text
+        self.lane, self.lane_reason = refresh.lane, refresh.lane_reason
         self.requests, self.bytes = refresh.client.requests, refresh.client.bytes
 
 
@@ -87,6 +91,7 @@ def mirror(
     client: StashClient | None = None,
     check: Callable[[], None] | None = None,
     accept_removals: bool = False,
+    lane: Lane | None = None,
 ) -> Mirrored:
     """Reads the kinds named, and brings ``raw`` to what the server answered.
 
@@ -97,6 +102,7 @@ def mirror(
         mode: how much is read, see ``refresh.py``. objects: ids by kind, of mode objects.
         accept_removals: follow the server also where it has lost objects, or is another one, see ``guard.py``.
         check: called before every write; raises when the lock is no longer held.
+        lane: that is wanted where everything is read; None leaves it to the instance.
 
     Raises:
         StashError: what the server or the network did. UserError: what the configuration lacks.
@@ -112,7 +118,7 @@ def mirror(
             with client or instance.client(settings) as open_client, _patient_garbage_collection():
                 guard = Guard(connection, instance.id, instance.name, accept=accept_removals)
                 loader = RawLoader(connection, instance.id, run_id, guard)
-                refresh = Refresh(loader, settings, instance, open_client, check or trust)
+                refresh = Refresh(loader, settings, instance, open_client, check or trust, lane or instance.lane)
                 try:
                     refresh.run(entities, mode, objects)
                 finally:
@@ -147,6 +153,8 @@ def _note_end(connection: Connection, result: Mirrored, error: str | None) -> No
             requests=result.requests,
             size=result.bytes,
             seconds=result.seconds,
+            lane=result.lane,
+            lane_reason=result.lane_reason,
         )
     except psycopg.Error as problem:
         # the reason for the end matters more than its note; the next run closes the row

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from stash_pipeline.instances import Instance
+from stash_pipeline.instances import Instance, Lane
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import ServerInfo, StashClient
 from stash_pipeline.stash.documents import Document
@@ -35,6 +35,8 @@ class PreviewLoader(RawLoader):
         lines: per kind, one text per object and field that would change.
         stamps: of the objects that would change, by kind and id.
     """
+
+    writes = False
 
     def __init__(self, connection: Connection, instance_id: int, guard: Guard) -> None:
         self.lines: dict[str, list[str]] = defaultdict(list)
@@ -79,13 +81,15 @@ class PreviewLoader(RawLoader):
             moment = moment_of(document.updated_at)
             if moment:
                 self.stamps[entity, document.id] = moment
+        found = history.FieldChanges()
         for document in changed:
             fields = history.differences(before[document.id], orjson.loads(document.json))
-            self.changes[entity].fields.update(name for name, _, _ in fields)
+            found.add(before[document.id], [name for name, _, _ in fields])
             for field in fields:
                 self._tell(entity, f"{document.id}: {history.described(*field)}")
             if not fields:
                 self._tell(entity, f"{document.id}: returned")
+        self.changes[entity].note(found)
 
     def _tombstone(self, entity: str, gone: list[int]) -> None:
         for identifier in gone:
@@ -111,6 +115,7 @@ def preview(
     objects: Mapping[str, Iterable[int]] | None = None,
     client: StashClient | None = None,
     accept_removals: bool = False,
+    lane: Lane | None = None,
 ) -> tuple[Mirrored, dict[str, list[str]]]:
     """Reads the kinds named and compares; writes nothing.
 
@@ -127,7 +132,7 @@ def preview(
         if not has_partitions(connection, instance.id):
             return _first(open_client, entities, result), {}
         loader = PreviewLoader(connection, instance.id, guard)
-        refresh = Refresh(loader, settings, instance, open_client, trust)
+        refresh = Refresh(loader, settings, instance, open_client, trust, lane or instance.lane)
         refresh.run(entities, mode, objects)
         result.take(refresh)
     return result, dict(loader.lines)

@@ -15,20 +15,24 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from stash_pipeline import progress
-from stash_pipeline.instances import Instance
+from stash_pipeline.instances import Instance, Lane, note_snapshot
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.stash.errors import StashError
+from stash_pipeline.stash.errors import StashError, StashQueryError
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.probing import Probe, probe, probe_document, read_probe
 from stash_pipeline.stash.reading import Complete, Expected, Gone, Page, Unreadable, read_library
+from stash_pipeline.stash.snapshot.copy import TooLarge
+from stash_pipeline.stash.snapshot.database import UnusableSnapshot
 from stash_pipeline.stash.wanted import LISTED, LISTING_OBJECTS, Wanted, hint_plan, holders, listing_plan
 from stash_pipeline.warehouse import clocks
 from stash_pipeline.warehouse.changes import EntityChange
+from stash_pipeline.warehouse.lanes import choose
 from stash_pipeline.warehouse.ledger import Known, form, known_pages, read_like_this
 from stash_pipeline.warehouse.load import RawLoader
 from stash_pipeline.warehouse.referrers import referrers
+from stash_pipeline.warehouse.snapshot_reading import read_snapshot
 
 Mode = Literal["changes", "reconcile", "sweep", "objects"]
 
@@ -43,8 +47,10 @@ class Refresh:
 
     Args:
         check: called before every write; raises when the lock is no longer held.
+        lane: that is wanted where everything is read.
 
     Attributes:
+        lane, lane_reason: that it took, and why.
         release, lacking, unknown: of the server, once it has answered.
         probe_text, probed: the query that tells whether anything changed, and its answer before the first reading.
     """
@@ -56,8 +62,11 @@ class Refresh:
         instance: Instance,
         client: StashClient,
         check: Callable[[], None],
+        lane: Lane = "graphql",
     ) -> None:
         self.loader = loader
+        self.lane = lane
+        self.lane_reason = ""
         self.settings = settings
         self.instance = instance
         self.client = client
@@ -107,6 +116,8 @@ class Refresh:
         if mode == "objects":
             self.loader.todo = {name: set(ids) for name, ids in (objects or {}).items()}
             self._read_todo()
+        elif self._by_snapshot(readable, mode):
+            return
         else:
             self._kinds(readable, mode)
         self._follow_what_is_gone()
@@ -132,7 +143,8 @@ class Refresh:
         self.started = self.client.now()
         self.release = info.version
         guard.schema(info.database_schema)
-        self.plans = plan_library(self.client.introspect())
+        self.info, self.schema = info, self.client.introspect()
+        self.plans = plan_library(self.schema)
         self.lacking = sorted({path for plan in self.plans.values() for path in plan.lacking})
         self.unknown = sorted({path for plan in self.plans.values() for path in plan.unknown})
         self.probe_text = probe_document(self.plans)
@@ -150,12 +162,54 @@ class Refresh:
         self._offset = clocks.utc_offset(connection, self.instance.id)
         self.loader.settled = {name: moment - clocks.SETTLING for name, (moment, _) in self._clocks.items()}
 
+    # --- the snapshot lane --------------------------------------------------------------------------------
+
+    def _by_snapshot(self, names: list[str], mode: Mode) -> bool:
+        """Reads a copy of the database, if that is the lane; False if GraphQL is."""
+        known = self._alike() & self._clocks.keys()
+        everything = mode in ("reconcile", "sweep") or not known.intersection(names)
+        if len(names) < len(ENTITIES) and self.lane == "auto":
+            everything = False
+        choice = choose(self.settings, self.instance, self.lane, self.info, self.schema, everything=everything)
+        self.lane, self.lane_reason = choice.lane, choice.reason
+        if choice.lane != "snapshot":
+            return False
+        try:
+            read_snapshot(self, names, limited=not choice.asked)
+        except (UnusableSnapshot, StashQueryError) as error:
+            if choice.asked:
+                raise
+            if isinstance(error, UnusableSnapshot) and not isinstance(error, TooLarge):
+                self.note_snapshot(None, None, str(error))
+            self.lane, self.lane_reason = "graphql", f"the snapshot failed: {error}"
+            self.loader.forget()
+            return False
+        return True
+
+    def note_snapshot(self, size: int | None, seconds: float | None, trouble: str | None = None) -> None:
+        """Notes what a copy cost, or why there is none; see :func:`stash_pipeline.instances.note_snapshot`."""
+        if self.loader.writes:
+            note_snapshot(self.loader.connection, self.instance.id, size, seconds, trouble)
+
+    def read_whole(self, names: list[str]) -> None:
+        """Reads all documents of some kinds by GraphQL."""
+        self._read(self._documents(names))
+
+    def conclude_snapshot(self, names: list[str]) -> None:
+        """Notes that these kinds are as the server had them."""
+        for name in names:
+            self._complete[name] = {"snapshot"}
+        self._conclude()
+
     # --- what is read, by mode ----------------------------------------------------------------------------
 
+    def _alike(self) -> set[str]:
+        """The kinds that were read completely before, in the form that they have now."""
+        forms = {name: forms["documents"] for name, forms in self._forms.items()}
+        return read_like_this(self.loader.connection, self.instance.id, forms)
+
     def _kinds(self, names: list[str], mode: Mode) -> None:
-        alike = read_like_this(
-            self.loader.connection, self.instance.id, {name: forms["documents"] for name, forms in self._forms.items()}
-        )
+        alike = self._alike()
         whole = [name for name in names if mode == "sweep" or name not in alike or name not in self._clocks]
         rest = [name for name in names if name not in whole]
         if mode == "changes" and any(
@@ -392,6 +446,9 @@ class Refresh:
     def _conclude_one(self, name: str) -> None:
         self._concluded.add(name)
         purposes = self._complete[name]
+        if "snapshot" in purposes:
+            # what GraphQL answered before is still known, where nothing else was written since
+            purposes = set() if name in self._alike() else {"documents"}
         if "listing" in purposes and self.loader.failed.get(name):
             # a listing that is known again would hide what has not been read
             purposes = purposes - {"listing"}

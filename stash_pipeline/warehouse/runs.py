@@ -37,15 +37,19 @@ def end_run(
     requests: int = 0,
     size: int = 0,
     seconds: float = 0.0,
+    lane: str = "graphql",
+    lane_reason: str | None = None,
 ) -> None:
     """Notes how a reading ended.
 
     Args:
+        lane, lane_reason: that it took at last, and why.
         requests: sent. size: bytes that came back, decompressed. seconds: it took.
     """
     connection.execute(
         "UPDATE ops.sync_runs SET status = %s, finished_at = now(), error = %s, release = %s, lacking = %s,\n"
-        "    unknown = %s, entities = %s::jsonb, requests = %s, bytes = %s, seconds = %s WHERE id = %s",
+        "    unknown = %s, entities = %s::jsonb, requests = %s, bytes = %s, seconds = %s,\n"
+        "    lane = %s, lane_reason = %s WHERE id = %s",
         [
             "failed" if error else "succeeded",
             error,
@@ -56,6 +60,8 @@ def end_run(
             requests,
             size,
             round(seconds, 3),
+            lane,
+            lane_reason,
             run_id,
         ],
     )

@@ -7,7 +7,6 @@ import gzip
 import json
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from graphql import (
@@ -26,10 +25,8 @@ from graphql import (
 )
 
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline_tests.conftest import REAL
 from stash_pipeline_tests.mirror.oracle import Answers, Json
-
-REAL = Path(__file__).resolve().parents[2].parent / "shared" / "real"
-"""Recordings of real servers; they are no part of the project."""
 
 RECORDED = ("v0.30.1", "v0.20.2")
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from stash_pipeline_tests.conftest import create_database, drop_database
-from stash_pipeline_tests.mirror.answers import REAL
 from stash_pipeline_tests.mirror.working import no_waiting
 
 
@@ -28,11 +27,3 @@ def home(tmp_path: Path) -> Path:
 def _no_waiting() -> Iterator[None]:
     with no_waiting():
         yield
-
-
-@pytest.fixture(scope="session")
-def real() -> Path:
-    """The folder of recordings of real servers."""
-    if not REAL.is_dir():
-        pytest.skip("The recordings of real servers (../shared/real) are not beside this checkout.")
-    return REAL

@@ -1,5 +1,6 @@
 """What the tests of the mirror work with: an instance, a server that answers in process, and the reading of it."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from stash_pipeline.instances import Instance, add_instance, get_instance
+from stash_pipeline.instances import Instance, Lane, add_instance, get_instance
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.http import encode, http_date
@@ -50,8 +51,10 @@ class SimulatorTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The answer of the hook, or of the server."""
-        payload = json.loads(request.read())
         self.requests += 1
+        if request.method == "GET":
+            return self._file(request)
+        payload = json.loads(request.read())
         if self.hook:
             answer = self.hook(self.requests, payload)
             if answer is not None:
@@ -62,6 +65,16 @@ class SimulatorTransport(httpx.BaseTransport):
             content=encode(found.body),
             headers={"Content-Type": "application/json", "Date": http_date(self.stash.clock())},
         )
+
+    def _file(self, request: httpx.Request) -> httpx.Response:
+        """A copy of the database, in parts as it would come."""
+
+        async def get() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app=self.stash.app), base_url=URL) as browser:
+                return await browser.get(request.url.path, headers=dict(request.headers))
+
+        found = asyncio.run(get())
+        return httpx.Response(found.status_code, headers=found.headers, stream=httpx.ByteStream(found.content))
 
 
 @dataclass
@@ -82,6 +95,7 @@ class Mirror:
         mode: Mode = "sweep",
         objects: Mapping[str, Iterable[int]] | None = None,
         accept_removals: bool = False,
+        lane: Lane | None = None,
         **settings: Any,
     ) -> Mirrored:
         """Reads the server into ``raw``."""
@@ -97,6 +111,7 @@ class Mirror:
             objects=objects,
             client=client,
             accept_removals=accept_removals,
+            lane=lane,
         )
 
     def transform(self) -> Transformation:
@@ -158,10 +173,10 @@ def settings_for(home: Path, database_url: str, **more: Any) -> Settings:
 
 
 def register(database_url: str, home: Path, url: str = URL, **more: Any) -> Instance:
-    """A new instance with a name of its own."""
+    """A new instance with a name of its own, read by GraphQL unless told otherwise."""
     with connect(database_url) as connection:
         name = f"server-{next(_numbers)}"
-        add_instance(connection, name, url, home=home, **more)
+        add_instance(connection, name, url, home=home, **{"lane": "graphql", **more})
         return get_instance(connection, name)
 
 

@@ -1,5 +1,6 @@
 """Shared here: small libraries, a clock to drive, and the recordings of real servers."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "real"
 RECORDED_RELEASES = ("v0.30.1", "v0.20.2")
+BACKUP = "mutation{backupDatabase(input:{download:true})}"
 
 
 class Clock:
@@ -113,3 +115,18 @@ def client_of(stash: SimulatedStash, **options: Any) -> Iterator[httpx.Client]:
     """An HTTP client of a served simulator."""
     with stash.running() as server, httpx.Client(base_url=server.url, **options) as client:
         yield client
+
+
+def address_of(stash: SimulatedStash) -> str:
+    """The address of a new copy of a server's database."""
+    return str(data(stash.execute(BACKUP, base_url="http://stash"))["backupDatabase"])
+
+
+def get_from(app: Any, address: str, **headers: str) -> httpx.Response:
+    """What an application answers without a socket."""
+
+    async def get() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://stash") as client:
+            return await client.get(address, headers=headers)
+
+    return asyncio.run(get())

@@ -80,7 +80,8 @@ def _cover(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Want
     chosen: dict[int, int] = {}
     for gallery, images in found.items():
         named = [image for _, image, _, name in images if COVER_NAMES.search(name or "")]
-        marked = [image for _, image, cover, _ in images if cover]
+        # covers could not be chosen before v0.27
+        marked = [image for _, image, cover, _ in images if cover and ctx.release.since(27)]
         chosen[gallery] = (marked or named or [images[0][1]])[0]
     covers = load_or_stub(ctx, "Image", chosen.values(), wanted)
     return [covers[chosen[row["id"]]] if row["id"] in chosen else None for row in rows]

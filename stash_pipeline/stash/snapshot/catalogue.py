@@ -1,6 +1,7 @@
 """Where the database has tags, files, studios, performers, groups and saved filters."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from stash_pipeline.stash.entities import legacy_urls
@@ -43,7 +44,7 @@ def image_path(snapshot: Snapshot, kind: str, alias: str, column: str = "image_b
 def urls(snapshot: Snapshot, table: str, owner: str, parent: str, *legacy: str) -> Several:
     """Addresses: in a table of their own, or in the columns that were before it."""
     if snapshot.has(table):
-        return texts(table, owner, "url", "position")
+        return replace(texts(table, owner, "url", "position"), canonical=True)
     columns = ", ".join(legacy)
     some = " OR ".join(f"{column} <> ''" for column in legacy)
     return Several(f'SELECT id, {columns} FROM "{parent}" WHERE {some} ORDER BY id', lambda rows: legacy_urls(*rows[0]))

@@ -26,6 +26,9 @@ _LONGEST_VALUE: Final = 64 * 1024 * 1024
 
 Row = tuple[Any, ...]
 
+ERRORS: Final = (sqlite3.Error, UnicodeDecodeError, OverflowError, MemoryError)
+"""What reading may raise: Python decodes SQLite's own messages, and a damaged name is none of UTF-8."""
+
 
 class UnusableSnapshot(StashError):
     """The copy cannot be read, or is none that we know how to read."""
@@ -69,6 +72,7 @@ class Snapshot:
             self.version = self._version()
             if check:
                 self._look_for_damage()
+            self._only_ordinary_tables()
         except BaseException:
             self.close()
             raise
@@ -99,14 +103,9 @@ class Snapshot:
         """The rows of a query, one by one.
 
         Raises:
-            UnusableSnapshot: if the copy is damaged. UnicodeError: if a text is not UTF-8, see :meth:`tolerate`.
+            ERRORS: now or at any row, see :meth:`unusable`.
         """
-        try:
-            yield from self.connection.execute(sql, parameters)
-        except sqlite3.Error as error:
-            if "decode to UTF-8" in str(error):
-                raise UnicodeError(str(error)) from None
-            raise self._unusable(error) from None
+        return self.connection.execute(sql, parameters)
 
     def tolerate(self) -> None:
         """From now on, what is not UTF-8 is replaced, as the server replaces it."""
@@ -147,13 +146,17 @@ class Snapshot:
     def _all(self, sql: str) -> list[Row]:
         try:
             return self.connection.execute(sql).fetchall()
-        except sqlite3.Error as error:
-            raise self._unusable(error) from None
+        except ERRORS as error:
+            raise self.unusable(error) from None
 
-    def _unusable(self, error: sqlite3.Error) -> UnusableSnapshot:
-        if "interrupted" in str(error):
+    def unusable(self, error: Exception) -> UnusableSnapshot:
+        """What an error of SQLite's means for a reader."""
+        told = str(error)
+        if "interrupted" in told:
             return UnusableSnapshot("Reading the copy of the database took too long.")
-        return UnusableSnapshot(f"The copy of the database cannot be read: {error}.")
+        if any(words in told for words in ("no such", "prohibited", "not authorized")):
+            return UnusableSnapshot(f"The copy of the database is not what its version says ({told}).")
+        return UnusableSnapshot(f"The copy of the database cannot be read: {told}.")
 
     def _ordinary_tables(self) -> dict[str, frozenset[str]]:
         """Tables with their columns; no views, virtual tables or computed columns, which would run what they say."""
@@ -165,6 +168,20 @@ class Snapshot:
             if not any(hidden for *_, hidden in columns):
                 found[name] = frozenset(str(column[1]) for column in columns)
         return found
+
+    def _only_ordinary_tables(self) -> None:
+        """From now on nothing else can be read: views and virtual tables would run what they say."""
+        others = {row[0] for row in self._all("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")}
+        forbidden = {str(name).lower() for name in others - self._tables.keys()}
+
+        def authorize(action: int, table: str | None, *_: str | None) -> int:
+            if action == sqlite3.SQLITE_READ:
+                return sqlite3.SQLITE_DENY if (table or "").lower() in forbidden else sqlite3.SQLITE_OK
+            return (
+                sqlite3.SQLITE_OK if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION) else sqlite3.SQLITE_DENY
+            )
+
+        self.connection.set_authorizer(authorize)
 
     def _version(self) -> int:
         if not self.has("schema_migrations", "dirty"):

@@ -10,7 +10,7 @@ from stash_pipeline.stash.documents import Document, Json, Partial, Unreadable, 
 from stash_pipeline.stash.fields import Joined
 from stash_pipeline.stash.planning import Plan
 from stash_pipeline.stash.snapshot import catalogue, media
-from stash_pipeline.stash.snapshot.database import Snapshot, UnusableSnapshot, spelled
+from stash_pipeline.stash.snapshot.database import ERRORS, Snapshot, spelled
 from stash_pipeline.stash.snapshot.spec import Kind, Several, grouped
 
 KINDS: Final = (
@@ -79,9 +79,9 @@ def documents(
                 last = document.id
                 yield document
             return
-        except UnicodeError:
-            if snapshot.tolerant:
-                raise UnusableSnapshot(f"The copy of the database holds {name} that cannot be decoded.") from None
+        except ERRORS as error:
+            if snapshot.tolerant or "decode to UTF-8" not in str(error):
+                raise snapshot.unusable(error) from None
             snapshot.tolerate()
 
 
@@ -101,9 +101,9 @@ class _KindReader:
         self.snapshot = snapshot
         self.after = after
         shown = {planned.field.name: planned.field for planned in plan.fields}
-        self.columns = {name: value for name, value in kind.columns.items() if name in shown}
-        self.names = [*self.columns]
-        self.readers = [value.read for value in self.columns.values()]
+        columns = {name: value for name, value in kind.columns.items() if name in shown}
+        self.names = ["id", *columns]
+        self.readers = [(name, value.read) for name, value in columns.items() if value.read]
         self.lists: list[_List] = []
         for name, several in kind.lists.items():
             if name not in shown:
@@ -112,7 +112,7 @@ class _KindReader:
             convert = joined_reader(form) if isinstance(form, Joined) and not several.canonical else _as_it_is
             self.lists.append(_List(name, several, convert, iter(()), _AFTER_ALL))
         where = f"({kind.where}) AND " if kind.where else ""
-        selected = spelled({"id": kind.id, **{name: value.sql for name, value in self.columns.items()}})
+        selected = spelled({"id": kind.id, **{name: value.sql for name, value in columns.items()}})
         self.sql = f"SELECT {selected}\nFROM {kind.source}\nWHERE {where}{kind.id} > ?\nORDER BY {kind.id}"
         self.shown = shown
 
@@ -128,17 +128,20 @@ class _KindReader:
                 # an object with two primary files, which no server writes
                 continue
             last = identifier
-            document: Json = {"id": identifier}
+            document: Json = {name: value for name, value in zip(names, row, strict=True) if value is not None}
             unreadable: Json = {}
-            for name, read, value in zip(names, readers, row[1:], strict=True):
-                if value is not None:
+            for name, read in readers:
+                if name in document:
+                    value = document[name]
                     try:
                         found = read(value)
                     except _REFUSED:
                         unreadable[name] = repr(value)[:_MOST_UNREADABLE]
+                        found = None
+                    if found is None or (not found and isinstance(found, list | dict)):
+                        del document[name]
                     else:
-                        if found is not None:
-                            document[name] = found
+                        document[name] = found
             for one in lists:
                 owner, members = one.head
                 while owner is None or owner < identifier:

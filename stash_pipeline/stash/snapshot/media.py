@@ -28,10 +28,8 @@ _UNDATED = "1970-01-01T00:00:00Z"
 """A play of which only the count is known."""
 
 
-def _files(owner: str) -> Several:
-    return ids(
-        f"{owner}s_files" if owner != "gallery" else "galleries_files", f"{owner}_id", "file_id", first='"primary"'
-    )
+def _files(table: str, owner: str) -> Several:
+    return ids(table, owner, "file_id", first='"primary"')
 
 
 def _own(*names: str) -> dict[str, Any]:
@@ -62,7 +60,7 @@ def images(snapshot: Snapshot) -> Kind:
             **stamps("t"),
         },
         {
-            "files": _files("image"),
+            "files": _files("images_files", "image_id"),
             "tags": ids("images_tags", "image_id", "tag_id"),
             "performers": ids("performers_images", "image_id", "performer_id"),
             "galleries": ids("galleries_images", "image_id", "gallery_id"),
@@ -86,7 +84,7 @@ ORDER BY j.gallery_id, j.image_id
 def galleries(snapshot: Snapshot, *, cover_names: str) -> Kind:
     """Galleries; ``cover_names``: the server's regular expression for the file names of covers."""
     lists = {
-        "files": _files("gallery"),
+        "files": _files("galleries_files", "gallery_id"),
         "tags": ids("galleries_tags", "gallery_id", "tag_id"),
         "performers": ids("performers_galleries", "gallery_id", "performer_id"),
         "urls": urls(snapshot, "gallery_urls", "gallery_id", "galleries", "url"),
@@ -182,7 +180,7 @@ def scenes(snapshot: Snapshot, *, hash_type: str) -> Kind:
         **stamps("t"),
     }
     lists = {
-        "files": _files("scene"),
+        "files": _files("scenes_files", "scene_id"),
         "tags": ids("scenes_tags", "scene_id", "tag_id"),
         "performers": ids("performers_scenes", "scene_id", "performer_id"),
         "galleries": ids("scenes_galleries", "scene_id", "gallery_id"),
@@ -224,7 +222,8 @@ def _in_groups(snapshot: Snapshot) -> Several:
 def _history(table: str, column: str, **also: Any) -> Several:
     return Several(
         f"SELECT scene_id, {column} FROM {table} ORDER BY scene_id, {column}",
-        lambda rows: [values.time_text(row[0]) for row in rows],
+        lambda rows: sorted([values.time_text(row[0]) for row in rows]),
+        canonical=True,
         also=also,
     )
 

@@ -26,11 +26,11 @@ class Value:
     """One column of the query.
 
     Attributes:
-        sql: the expression. read: makes the document's value of what is not null.
+        sql: the expression. read: makes the document's value of what is not null; None takes it as it is.
     """
 
     sql: str
-    read: Read
+    read: Read | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,9 @@ class Kind:
 
 def text(sql: str, *, empty: bool = False) -> Value:
     """A text; ``empty``: the server sends an empty one for null."""
-    return Value(f"coalesce({sql}, '')" if empty else sql, values.text)
+    # as text whatever is stored there: so it need not be looked at again
+    cast = f"CAST({sql} AS TEXT)"
+    return Value(f"coalesce({cast}, '')" if empty else cast)
 
 
 def integer(sql: str) -> Value:
@@ -114,7 +116,7 @@ def date(snapshot: Snapshot, table: str, column: str, alias: str) -> Value:
 
 
 def _read_date(stored: Any) -> Any:
-    precision, _, day = values.text(stored).partition(" ")
+    precision, _, day = stored.partition(" ")
     return values.date_text(day, int(precision))
 
 
@@ -137,10 +139,12 @@ def ids(table: str, owner: str, column: str, *, first: str = "") -> Several:
 
 def texts(table: str, owner: str, column: str, order: str = "rowid") -> Several:
     """Texts of a join table."""
-    return Several(f'SELECT {owner}, {column} FROM "{table}" ORDER BY {owner}, {order}', _firsts)
+    sql = f'SELECT {owner}, CAST({column} AS TEXT) FROM "{table}" WHERE {column} IS NOT NULL ORDER BY {owner}, {order}'
+    return Several(sql, firsts)
 
 
-def _firsts(rows: list[Row]) -> list[Any]:
+def firsts(rows: list[Row]) -> list[Any]:
+    """The first values of some rows."""
     return [row[0] for row in rows]
 
 

@@ -13,10 +13,11 @@ from typing import Any
 from stash_pipeline.stash.documents import Unreadable
 
 _USUAL = re.compile(
-    r"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
-    r"(?:Z|[+-](?:0[1-9]|1[0-4]):[0-5]\d)\Z",
+    r"(?!0000)\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{0,8}[1-9])?(?:Z|[+-](?:0[1-9]|1[0-4]):[0-5]\d)\Z",
     re.ASCII,
 )
+_DAY = re.compile(r"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])\Z", re.ASCII)
 _STORED = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?([+-]\d\d:\d\d)?)?)?Z?\Z",
     re.ASCII,
@@ -76,7 +77,7 @@ def date_text(stored: Any, precision: Any = None) -> str | None:
     """
     if stored == "":
         return None
-    text = time_text(stored)[:10]
+    text = stored if type(stored) is str and _DAY.match(stored) else time_text(stored)[:10]
     return text[:7] if precision == 1 else text[:4] if precision == 2 else text
 
 

@@ -1,0 +1,15 @@
+"""Copies of the whole database."""
+
+from typing import Any
+
+from stash_pipeline.simulator.context import RequestContext
+from stash_pipeline.simulator.mutations.common import Mutation
+
+
+def _backup_database(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    """A copy that is not to be downloaded stays on the server, where no client sees it: none is made."""
+    ctx.downloads.require_folder()
+    return ctx.downloads.offer(ctx) if args["input"].get("download") else None
+
+
+MUTATIONS: dict[str, Mutation] = {"backupDatabase": _backup_database}

@@ -1,0 +1,172 @@
+"""Gets a copy of a server's database: has it made, and fetches it into a private file.
+
+The server does not write while it makes the copy. It keeps it for half a minute from the first request on, and longer
+only as long as that request takes: a download that breaks off later cannot be gone on with.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+from urllib.parse import urlsplit
+
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.errors import StashError, StashHTTPError, StashQueryError, may_pass
+from stash_pipeline.stash.snapshot.database import UnusableSnapshot
+
+MUTATION: Final = "backupDatabase"
+
+_DOCUMENT: Final = "mutation Snapshot { backupDatabase(input: {download: true}) }"
+_DOWNLOADS: Final = "/downloads/"
+_BLOCK: Final = 1 << 20
+_ATTEMPTS: Final = 6
+_FIRST_PAUSE: Final = 0.3
+_ROOM_BESIDES: Final = 64 * 1024 * 1024
+"""Bytes that must stay free."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy that has arrived whole.
+
+    Attributes:
+        size: in bytes. making, fetching: seconds that it took the server, and the network.
+    """
+
+    path: Path
+    size: int
+    making: float
+    fetching: float
+
+
+@contextmanager
+def taken(client: StashClient, path: Path, *, largest: int | None = None) -> Iterator[Copy]:
+    """Has a copy made and fetches it; the file is gone at the end, however that comes.
+
+    Args:
+        path: of the file; its folder is made, for the owner only. What a killed process left there is removed.
+        largest: in bytes; a larger one is not fetched.
+
+    Raises:
+        UnusableSnapshot: if the server makes none, or it is too large for the limit or for the disk. StashError: what
+            the network did.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    try:
+        started = time.perf_counter()
+        link = _made(client)
+        made = time.perf_counter()
+        size = _fetched(client, link, path, largest)
+        yield Copy(path, size, made - started, time.perf_counter() - made)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _made(client: StashClient) -> str:
+    """The path of the link below the server's own URL."""
+    try:
+        data = client.execute(_DOCUMENT, name=MUTATION).data
+    except StashQueryError as error:
+        if error.locked:
+            raise
+        raise UnusableSnapshot(f"The server makes no copy of its database: {'; '.join(error.messages)[:300]}") from None
+    path = urlsplit(str(data.get(MUTATION) or "")).path
+    start = path.find(_DOWNLOADS)
+    if start < 0:
+        raise UnusableSnapshot("The server made a copy of its database and no link to it.")
+    # whatever host it names: the key goes to none but the one that we know
+    return path[start:]
+
+
+class _Interrupted(Exception):
+    """The connection ended before the file did."""
+
+
+def _fetched(client: StashClient, link: str, path: Path, largest: int | None) -> int:
+    """Fetches the file, going on where a connection ended; its size."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    failures = 0
+    with os.fdopen(handle, "wb") as file:
+        while True:
+            had = file.tell()
+            try:
+                return _fetch_rest(client, link, file, path.parent, largest)
+            except (StashError, _Interrupted) as error:
+                if isinstance(error, StashError) and not may_pass(error):
+                    raise
+                failures = 1 if file.tell() > had else failures + 1
+                if failures >= _ATTEMPTS:
+                    if isinstance(error, StashError):
+                        raise
+                    raise UnusableSnapshot("The copy of the database breaks off again and again.") from None
+                time.sleep(_FIRST_PAUSE * 2 ** (failures - 1))
+
+
+def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, largest: int | None) -> int:
+    offset = file.tell()
+    headers = {"Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+    with client.download(link, headers) as response:
+        status = response.status_code
+        if status == 200 and offset:
+            # it does not know how to go on
+            file.seek(0)
+            file.truncate()
+            offset = 0
+        elif status == 404:
+            raise UnusableSnapshot("The server has deleted the copy of its database before it was fetched.")
+        elif status >= 500:
+            raise StashHTTPError(status, f"The server answered {status} instead of sending the copy of its database.")
+        elif status not in (200, 206):
+            raise UnusableSnapshot(f"The server answered {status} instead of sending the copy of its database.")
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise UnusableSnapshot("The copy of the database comes compressed, and cannot be checked for its size.")
+        total = _total(response.headers.get("content-length"), response.headers.get("content-range"), status, offset)
+        if largest is not None and total > largest:
+            raise TooLarge(total)
+        free = shutil.disk_usage(folder).free
+        if total - offset + _ROOM_BESIDES > free:
+            raise UnusableSnapshot(
+                f"The copy of the database has {total / 1e6:,.0f} MB and {folder} has {free / 1e6:,.0f} MB of room: "
+                "free some, or read this instance by GraphQL."
+            )
+        for block in response.iter_raw(_BLOCK):
+            if file.tell() + len(block) > total:
+                raise UnusableSnapshot("The copy of the database is longer than the server said.")
+            file.write(block)
+            client.received(len(block))
+    file.flush()
+    if file.tell() < total:
+        raise _Interrupted
+    return total
+
+
+def _total(length: str | None, content_range: str | None, status: int, offset: int) -> int:
+    """The size of the whole file, by the headers of a part of it."""
+    try:
+        if status == 200:
+            return int(length or "")
+        span, _, whole = (content_range or "").removeprefix("bytes ").partition("/")
+        if int(span.partition("-")[0]) == offset:
+            return int(whole)
+    except ValueError:
+        pass
+    raise UnusableSnapshot("The server does not say how large the copy of its database is.")
+
+
+class TooLarge(UnusableSnapshot):
+    """The copy is larger than what is taken without having been asked for.
+
+    Attributes:
+        size: in bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The copy of the database has {size / 1e6:,.0f} MB, more than the limit.")
+        self.size = size

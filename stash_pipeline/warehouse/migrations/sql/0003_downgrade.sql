@@ -1,0 +1,7 @@
+ALTER TABLE ops.sync_runs DROP COLUMN lane_reason;
+
+ALTER TABLE ops.instances
+    DROP COLUMN lane,
+    DROP COLUMN snapshot_bytes,
+    DROP COLUMN snapshot_seconds,
+    DROP COLUMN snapshot_trouble;

@@ -1,0 +1,127 @@
+"""A copy of the database is fetched whole, over whatever connection, or not at all."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stash_pipeline.simulator.copies import Backups
+from stash_pipeline.simulator.faults import Faults
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.errors import StashError
+from stash_pipeline.stash.snapshot import copy
+from stash_pipeline.stash.snapshot.copy import TooLarge, taken
+from stash_pipeline.stash.snapshot.database import Snapshot, UnusableSnapshot
+
+KEY = "eyJhbGciOi.not-a-real-key"
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copy, "_FIRST_PAUSE", 0.001)
+
+
+@contextmanager
+def serving(backups: Backups | None = None, api_key: str | None = None) -> Iterator[tuple[SimulatedStash, StashClient]]:
+    library = Library.create()
+    generate_library(library, scenes=40, seed=2)
+    stash = SimulatedStash(library, backups=backups, api_key=api_key)
+    with stash.running() as server, StashClient(server.url, api_key, attempts=1) as client:
+        yield stash, client
+
+
+def scenes(path: Path) -> int:
+    with sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True) as database:
+        (count,) = database.execute("SELECT count(*) FROM scenes").fetchone()
+    return int(count)
+
+
+def test_a_copy_arrives_and_is_gone_afterwards(tmp_path: Path) -> None:
+    path = tmp_path / "private" / "one.sqlite"
+    with serving(api_key=KEY) as (_, client):
+        with taken(client, path) as found:
+            assert scenes(path) == 40
+            assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
+            assert found.size == path.stat().st_size == client.bytes - _answers(client, found.size)
+        assert not path.exists()
+        with pytest.raises(RuntimeError), taken(client, path):
+            raise RuntimeError
+        assert not path.exists()
+
+
+def _answers(client: StashClient, size: int) -> int:
+    """Bytes beside the file."""
+    assert client.bytes - size < 1000
+    return client.bytes - size
+
+
+def test_a_connection_that_breaks_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "one.sqlite"
+    with serving() as (stash, client):
+        with taken(client, path) as whole:
+            size = whole.size
+        before = client.bytes
+        # the request for the copy is the first
+        stash.faults = Faults.of("latency:next=1,seconds=0", "drop:every=2")
+        with taken(client, path) as found:
+            assert found.size == size and scenes(path) == 40
+        # what had come was not fetched again
+        assert client.bytes - before < size + 1000
+
+
+def broken_from_the_link_on(patch: pytest.MonkeyPatch, stash: SimulatedStash, fault: str) -> None:
+    """The copy is made; then something goes wrong."""
+    original = copy._made
+
+    def made(client: StashClient) -> str:
+        link = original(client)
+        stash.faults = Faults.of(fault)
+        return link
+
+    patch.setattr(copy, "_made", made)
+
+
+def test_a_server_that_fails_again_and_again_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "one.sqlite"
+    with serving() as (stash, client):
+        broken_from_the_link_on(monkeypatch, stash, "5xx:1.0")
+        with pytest.raises(StashError, match="503 instead of sending"), taken(client, path):
+            raise AssertionError
+        assert client.requests == 1 + copy._ATTEMPTS
+    assert not path.exists()
+
+
+def test_a_file_that_is_silently_short_is_not_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "one.sqlite"
+    with serving() as (stash, client):
+        broken_from_the_link_on(monkeypatch, stash, "truncated:next=1")
+        with taken(client, path), pytest.raises(UnusableSnapshot, match="cut off"):
+            Snapshot(path)
+
+
+def test_one_that_is_too_large_or_has_no_room_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "one.sqlite"
+    with serving() as (_, client):
+        with pytest.raises(TooLarge) as caught, taken(client, path, largest=1000):
+            raise AssertionError
+        assert caught.value.size > 100_000 and client.bytes < 1000
+        monkeypatch.setattr(copy, "_ROOM_BESIDES", 1 << 60)
+        with pytest.raises(UnusableSnapshot, match="MB of room: free some"), taken(client, path):
+            raise AssertionError
+    assert not path.exists()
+
+
+def test_a_server_that_makes_none_is_told_in_its_own_words(tmp_path: Path) -> None:
+    words = "The server makes no copy of its database: .*denied"
+    path = tmp_path / "one.sqlite"
+    with serving(Backups(forbidden=True)) as (_, client), pytest.raises(UnusableSnapshot, match=words):
+        taken(client, path).__enter__()
+    with serving(Backups(life=0)) as (stash, client):
+        stash.faults = Faults.of("latency:next=1,seconds=0", "drop:every=2")
+        with pytest.raises(UnusableSnapshot, match="has deleted the copy"), taken(client, path):
+            raise AssertionError

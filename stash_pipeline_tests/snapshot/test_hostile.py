@@ -1,0 +1,121 @@
+"""A file that comes over a network may be anything: reading it ends in documents or in a sentence."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from stash_pipeline.stash.snapshot.database import Snapshot, UnusableSnapshot
+from stash_pipeline_tests.snapshot.working import all_documents, change, library_file
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return library_file(tmp_path_factory.mktemp("snapshot") / "good.sqlite")
+
+
+@pytest.fixture
+def file(good: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "copy.sqlite"
+    copy.write_bytes(good.read_bytes())
+    return copy
+
+
+def refused(path: Path, **options: Any) -> str:
+    with pytest.raises(UnusableSnapshot) as caught:
+        all_documents(path, **options)
+    return str(caught.value)
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path, file: Path) -> None:
+    path = tmp_path / "page"
+    path.write_text("<!DOCTYPE html><title>Login</title>")
+    assert "not an SQLite database" in refused(path)
+    path.write_bytes(b"")
+    assert "not an SQLite database" in refused(path)
+    assert "cannot be read" in refused(tmp_path / "nothing")
+    assert "not Stash's" in refused(change(file, "ALTER TABLE schema_migrations RENAME TO other"))
+
+
+@pytest.mark.parametrize("kept", [100, 4096, 0.5, 0.99])
+def test_one_that_is_cut_off_is_refused(file: Path, kept: float) -> None:
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(kept * len(whole)) if kept < 1 else int(kept)])
+    assert "cut off" in refused(file)
+
+
+def test_a_migration_that_was_never_finished_and_an_unknown_version_are_refused(file: Path) -> None:
+    assert "never finished" in refused(change(file, "UPDATE schema_migrations SET dirty = 1"))
+    change(file, "UPDATE schema_migrations SET dirty = 0, version = 99")
+    assert "schema version 99; the snapshot lane reads 45 to 75" in refused(file)
+    change(file, "INSERT INTO schema_migrations VALUES (75, 0)")
+    assert "does not say its version" in refused(file)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damage_anywhere_ends_in_documents_or_in_a_sentence(file: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    content = bytearray(file.read_bytes())
+    for _ in range(rng.choice([1, 10, 300])):
+        # not the size that the header tells: that one is compared first
+        position = rng.randrange(100, len(content))
+        content[position] = rng.randrange(256)
+    file.write_bytes(bytes(content))
+    for check in (True, False):
+        try:
+            with Snapshot(file, check=check, seconds=20):
+                all_documents(file, check=check, seconds=20)
+        except UnusableSnapshot as error:
+            assert str(error)
+
+
+def test_a_view_or_a_computed_column_in_place_of_a_table_is_not_read(file: Path) -> None:
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT * FROM n JOIN old"
+    change(file, "ALTER TABLE tags RENAME TO old", f"CREATE VIEW tags AS {endless}")
+    assert "not what its version says" in refused(file)
+    change(file, "DROP VIEW tags", "CREATE TABLE tags AS SELECT * FROM old")
+    change(file, "ALTER TABLE tags ADD COLUMN more AS (hex(zeroblob(100000000)))")
+    assert "not what its version says" in refused(file)
+
+
+def test_reading_comes_to_an_end(tmp_path: Path) -> None:
+    assert "took too long" in refused(library_file(tmp_path / "large.sqlite", 1500), seconds=0)
+
+
+def test_a_column_that_its_version_should_have_is_missed_with_a_sentence(file: Path) -> None:
+    assert "not what its version says" in refused(change(file, "ALTER TABLE scenes DROP COLUMN code"))
+
+
+def test_odd_values_lose_neither_their_object_nor_others(file: Path) -> None:
+    change(
+        file,
+        "UPDATE scenes SET title = CAST(x'ff41fe' AS TEXT) WHERE id = 1",
+        "UPDATE scenes SET title = 'a' || char(0) || 'b' WHERE id = 2",
+        "UPDATE scenes SET rating = 'many' WHERE id = 3",
+        "UPDATE scenes SET title = x'4142' WHERE id = 4",
+        "UPDATE scenes SET created_at = 'yesterday' WHERE id = 5",
+        "UPDATE scenes SET created_at = 1700000000 WHERE id = 6",
+        "UPDATE scenes SET created_at = '2024-02-30 10:00:00' WHERE id = 7",
+        "UPDATE scenes SET created_at = '2024-02-29 10:00:00' WHERE id = 8",
+        "UPDATE scenes SET date = '' WHERE id = 9",
+        "UPDATE scenes SET resume_time = 1e300 WHERE id = 10",
+    )
+    found = {document.id: orjson.loads(document.json) for document in all_documents(file)["scenes"]}
+    assert len(found) == 30
+    assert found[1]["title"] == "\ufffdA\ufffd"
+    assert found[2]["title"] == "a\ufffdb"
+    assert "rating100" not in found[3] and "many" in found[3]["unreadable"]["rating100"]
+    assert found[4]["title"] == "AB"
+    assert found[5]["created_at"] == "0001-01-01T00:00:00Z"
+    assert found[6]["created_at"] == "2023-11-14T22:13:20Z"
+    assert found[7]["created_at"] == "0001-01-01T00:00:00Z"
+    assert found[8]["created_at"] == "2024-02-29T10:00:00Z"
+    assert "date" not in found[9]
+    assert found[10]["resume_time"] == 1e300
+
+
+def test_nothing_of_keys_sessions_or_accounts_is_read(file: Path) -> None:
+    change(file, "CREATE TABLE users (name TEXT, secret TEXT)", "INSERT INTO users VALUES ('someone', 'not-a-secret')")
+    assert all(b"not-a-secret" not in one.json for found in all_documents(file).values() for one in found)

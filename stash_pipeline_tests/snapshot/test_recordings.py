@@ -1,0 +1,46 @@
+"""The databases of real servers give the documents that their answers gave."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from stash_pipeline.stash.client import Answer
+from stash_pipeline.stash.paging import RawPage
+from stash_pipeline.stash.planning import plan_library
+from stash_pipeline.stash.reading import Readers
+from stash_pipeline.stash.schema import ServerSchema
+from stash_pipeline.stash.snapshot.database import Snapshot
+from stash_pipeline.stash.snapshot.documents import KINDS, documents
+from stash_pipeline_tests.mirror.answers import RECORDED, recorded_introspection, recorded_objects
+
+
+def _as_recorded(kind: str, json: bytes) -> bytes:
+    """Of chapters only the ids were asked for when the answers were recorded."""
+    document: dict[str, Any] = orjson.loads(json)
+    if kind == "galleries" and "chapters" in document:
+        document["chapters"] = [{"id": chapter["id"]} for chapter in document["chapters"]]
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    return json
+
+
+@pytest.mark.parametrize("release", RECORDED)
+def test_a_real_database_gives_byte_for_byte_what_the_real_server_answered(real: Path, release: str) -> None:
+    plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
+    readers = Readers(plans, "")
+    answered: dict[str, dict[int, bytes]] = {kind: {} for kind in KINDS}
+    for plan in plans.values():
+        if plan.query:
+            objects = recorded_objects(release, plan.query, plan.result)
+            page = readers.page(RawPage(plan, objects, {}, Answer({}, 1, 0.1, b"")))
+            for kind, found in page.documents.items():
+                answered.setdefault(kind, {}).update({document.id: document.json for document in found})
+    if readers.files_are_embedded:
+        answered["folders"] = {document.id: document.json for document in readers.collected_folders()}
+    with Snapshot(real / release / "backup.sqlite") as snapshot:
+        for kind in KINDS:
+            read = {document.id: _as_recorded(kind, document.json) for document in documents(snapshot, plans, kind)}
+            assert read == answered[kind], kind
+            assert list(read) == sorted(read)
+        assert sum(map(len, answered.values())) > 200
