@@ -118,14 +118,19 @@ def reading(path: Path, server: SimulatedStash) -> dict[str, float]:
     return {"check": round(checked - started, 2), "documents": round(time.perf_counter() - checked, 2)}
 
 
+def change(path: Path, *statements: str) -> None:
+    """Changes a file; what is undone again still makes another file."""
+    with sqlite3.connect(path) as database:
+        for statement in statements:
+            database.execute(statement)
+            database.commit()
+    database.close()
+
+
 def edit(path: Path, every: int) -> None:
     """Changes the titles of one scene in so many, as edits do."""
-    with sqlite3.connect(path) as database:
-        database.execute(
-            "UPDATE scenes SET title = title || ' edited', updated_at = '2026-11-21T10:00:00Z' WHERE id % ? = 0",
-            [every],
-        )
-    database.close()
+    stamp = "2026-11-21T10:00:00Z"
+    change(path, f"UPDATE scenes SET title = title || ' edited', updated_at = '{stamp}' WHERE id % {every} = 0")
 
 
 def measure(scenes: int) -> dict[str, Any]:
@@ -145,6 +150,8 @@ def measure(scenes: int) -> dict[str, Any]:
             result: dict[str, Any] = {"scenes": scenes, "file MB": round(path.stat().st_size / 1e6)}
             result["reading the file alone"] = reading(path, server)
             result["first"] = refresh(settings, instance, FileClient(running.url, path))
+            result["the same copy again"] = refresh(settings, instance, FileClient(running.url, path))
+            change(path, "UPDATE schema_migrations SET dirty = 1", "UPDATE schema_migrations SET dirty = 0")
             result["nothing changed"] = refresh(settings, instance, FileClient(running.url, path))
             edit(path, 100)
             result["1 % of the scenes changed"] = refresh(settings, instance, FileClient(running.url, path))

@@ -196,7 +196,8 @@ def list_(
     if as_json:
         print_json(found)
     elif found:
-        columns = ["name", "url", "api_key", "priority", "timezone", "lane", "enabled", "release"]
+        columns = ["name", "url", "api_key", "priority", "timezone", "enabled", "release"]
+        columns += ["lane"] if any(row["lane"] != "auto" for row in found) else []
         columns += ["removed_at"] if every else []
         table(None, columns, [[row[c] for c in columns] for row in found])
     else:

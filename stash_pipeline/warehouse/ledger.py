@@ -20,6 +20,9 @@ from stash_pipeline.stash.reading import Page
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.tables import partition
 
+COPY = "snapshot"
+"""The whole database, among the kinds; and the purpose of reading it."""
+
 Known = Mapping[str, Mapping[bytes, KnownPage]]
 """Per kind: pages by the hash of the answer."""
 
@@ -28,10 +31,10 @@ Known = Mapping[str, Mapping[bytes, KnownPage]]
 def _code() -> bytes:
     """A hash of the code that makes documents of answers: when it changes, so may they."""
     digest = hashlib.blake2b(digest_size=16)
-    package = files("stash_pipeline.stash")
-    for entry in sorted(package.iterdir(), key=lambda entry: entry.name):
-        if entry.name.endswith(".py"):
-            digest.update(entry.read_bytes())
+    for folder in (files("stash_pipeline.stash"), files("stash_pipeline.stash.snapshot")):
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+            if entry.name.endswith(".py"):
+                digest.update(entry.read_bytes())
     return digest.digest()
 
 
@@ -113,6 +116,28 @@ def read_like_this(connection: Connection, instance_id: int, forms: Mapping[str,
         "SELECT entity, form FROM ops.readings WHERE instance_id = %s AND purpose = 'documents'", [instance_id]
     )
     return {entity for entity, form_then in rows if forms.get(entity) == form_then}
+
+
+def copy_form(digest_of_copy: bytes, parts: Iterable[str]) -> bytes:
+    """16 bytes that are equal when a copy of the database means the same documents.
+
+    Args:
+        parts: whatever else the documents depend on.
+    """
+    digest = hashlib.blake2b(_code() + digest_of_copy, digest_size=16)
+    for part in parts:
+        digest.update(part.encode() + b"\0")
+    return digest.digest()
+
+
+def copy_is_known(connection: Connection, instance_id: int, form_of: bytes) -> bool:
+    """Whether the last copy that was read was this one, and nothing was written since."""
+    row = connection.execute(
+        "SELECT 1 FROM ops.readings AS r JOIN ops.instances AS i ON i.id = r.instance_id\n"
+        "WHERE r.instance_id = %s AND r.entity = %s AND r.purpose = %s AND r.form = %s AND r.revision = i.revision",
+        [instance_id, COPY, COPY, form_of],
+    ).fetchone()
+    return row is not None
 
 
 def note_reading(

@@ -195,7 +195,7 @@ class Refresh:
         """Reads all documents of some kinds by GraphQL."""
         self._read(self._documents(names))
 
-    def conclude_snapshot(self, names: list[str]) -> None:
+    def conclude_snapshot(self, names: Iterable[str]) -> None:
         """Notes that these kinds are as the server had them."""
         for name in names:
             self._complete[name] = {"snapshot"}

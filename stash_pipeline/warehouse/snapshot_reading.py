@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -12,10 +12,11 @@ from stash_pipeline import progress
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.schema import ServerSchema
-from stash_pipeline.stash.snapshot.copy import Copy, TooLarge, taken
+from stash_pipeline.stash.snapshot.copy import TooLarge, taken
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming, documents
 from stash_pipeline.warehouse.connect import share_partitions
+from stash_pipeline.warehouse.ledger import COPY, copy_form, copy_is_known, note_reading
 from stash_pipeline.warehouse.ranges import LAST_ID, load_range
 
 if TYPE_CHECKING:
@@ -67,15 +68,33 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
             refresh.note_snapshot(copy.size, copy.making)
             # what the database does not know, before the transaction: it asks the server
             refresh.read_whole([name for name in names if name not in KINDS])
+            kinds = [name for name in KINDS if name in names]
+            documents_asked = [refresh.plans[name].page_document() for name in kinds]
+            form = copy_form(copy.digest, [*documents_asked, refresh.release, str(naming)])
+            if copy_is_known(refresh.loader.connection, instance.id, form):
+                _pass_known(refresh, kinds)
+                return
             seconds = _SECONDS + copy.size / _MB * _SECONDS_PER_MB
             with Snapshot(copy.path, seconds=seconds) as snapshot:
-                _load(refresh, snapshot, copy, [name for name in KINDS if name in names], naming)
+                _load(refresh, snapshot, kinds, naming, form)
     except TooLarge as error:
         refresh.note_snapshot(error.size, None)
         raise
 
 
-def _load(refresh: "Refresh", snapshot: Snapshot, copy: Copy, names: list[str], naming: Naming) -> None:
+def _pass_known(refresh: "Refresh", names: Sequence[str]) -> None:
+    """The copy is byte for byte the last one, and nothing was written since: everything is as it was."""
+    counted = refresh.loader.counted()
+    for name in names:
+        change = refresh.loader.changes[name]
+        change.fetched = change.unchanged = counted.get(name, 0)
+        change.complete = True
+        progress.complete(refresh.instance.name, name)
+    refresh.check()
+    refresh.conclude_snapshot(names)
+
+
+def _load(refresh: "Refresh", snapshot: Snapshot, names: Sequence[str], naming: Naming, form: bytes) -> None:
     loader = refresh.loader
     with loader.connection.transaction():
         share_partitions(loader.connection)
@@ -95,6 +114,8 @@ def _load(refresh: "Refresh", snapshot: Snapshot, copy: Copy, names: list[str], 
         refresh.check()
         loader.remove_gone()
         refresh.conclude_snapshot(names)
+        if loader.writes:
+            note_reading(loader.connection, refresh.instance.id, loader.run_id, COPY, form, COPY)
 
 
 def _batches(found: Iterator[Document]) -> Iterator[list[Document]]:

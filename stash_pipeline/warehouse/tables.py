@@ -180,7 +180,9 @@ READINGS = Table(
     Column("revision", BigInteger, nullable=False, comment="of the instance, when the reading had ended"),
     Column("form", LargeBinary, nullable=False, comment="of the query, the release and the code that made documents"),
     _now("finished_at"),
-    Column("purpose", Text, nullable=False, server_default=text("'documents'"), comment="documents or listing"),
+    Column(
+        "purpose", Text, nullable=False, server_default=text("'documents'"), comment="documents, listing, or snapshot"
+    ),
     PrimaryKeyConstraint("instance_id", "entity", "purpose"),
     ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="readings_instance_fkey"),
     ForeignKeyConstraint(["run_id"], ["ops.sync_runs.id"], ondelete="CASCADE", name="readings_run_fkey"),

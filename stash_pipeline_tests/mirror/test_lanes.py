@@ -109,6 +109,29 @@ def test_a_mirror_by_copies_follows_whatever_happens(home: Path, warehouse: str,
     assert not server.differences()
 
 
+def test_a_copy_that_is_the_last_one_is_not_read_again_as_long_as_nothing_was_written(
+    home: Path, warehouse: str
+) -> None:
+    server = with_backups(warehouse, home, Backups(), "snapshot")
+    first, _ = server.refresh(mode="sweep")
+    spoil = (
+        "UPDATE raw.tags SET document = document || '{\"name\": \"wrong\"}', hash = 'wrong', revision = revision + %s\n"
+        "WHERE instance_id = %s AND id = 1"
+    )
+    with connect(warehouse) as connection:
+        connection.execute(spoil, [0, server.instance.id])
+    again, _ = server.refresh(mode="sweep")
+    assert not what_changed(again), "it was compared though the copy is known"
+    fetched = {kind: change.fetched for kind, change in first.changes.items()}
+    assert {kind: change.fetched for kind, change in again.changes.items()} == fetched
+    with connect(warehouse) as connection:
+        connection.execute("UPDATE ops.instances SET revision = revision + 1 WHERE id = %s", [server.instance.id])
+        connection.execute(spoil, [1, server.instance.id])
+    again, _ = server.refresh(mode="sweep")
+    assert what_changed(again) == {"tags": (0, 1, 0)}
+    assert not server.differences()
+
+
 # --- which lane -------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ The server does not write while it makes the copy. It keeps it for half a minute
 only as long as that request takes: a download that breaks off later cannot be gone on with.
 """
 
+import hashlib
 import os
 import shutil
 import time
@@ -34,11 +35,12 @@ class Copy:
     """A copy that has arrived whole.
 
     Attributes:
-        size: in bytes. making, fetching: seconds that it took the server, and the network.
+        size: in bytes. digest: of its content. making, fetching: seconds that it took the server, and the network.
     """
 
     path: Path
     size: int
+    digest: bytes
     making: float
     fetching: float
 
@@ -62,9 +64,18 @@ def taken(client: StashClient, path: Path, *, largest: int | None = None) -> Ite
         link = _made(client)
         made = time.perf_counter()
         size = _fetched(client, link, path, largest)
-        yield Copy(path, size, made - started, time.perf_counter() - made)
+        fetched = time.perf_counter()
+        yield Copy(path, size, _digest(path), made - started, fetched - made)
     finally:
         path.unlink(missing_ok=True)
+
+
+def _digest(path: Path) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.digest()
 
 
 def _made(client: StashClient) -> str:

@@ -5,7 +5,7 @@ read side by side and nothing is held in memory.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -17,8 +17,7 @@ from stash_pipeline.stash.snapshot.database import Row, Snapshot
 
 Read = Callable[[Any], Any]
 
-_INT4 = 2**31
-_INT8 = 2**63
+_SHORT = 400
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Several:
         sql: gives the owner's id and what belongs to it, in the order of the owners.
         read: makes the field's value, as GraphQL would send it, of the rows of one owner without that id; None
             for a list of ids, which needs nothing more done to it.
+        short: makes the document's value of rows that are as nearly all are, and None of others; ``read`` is for those.
         otherwise: where it is given, ``sql`` gives the document's JSON, and null where it cannot; this one, asked with
             the owner's id, then gives the rows for ``read``.
         canonical: the value is as the document wants it already.
@@ -51,6 +51,7 @@ class Several:
     read: Callable[[list[Row]], Any] | None = None
     otherwise: str = ""
     canonical: bool = False
+    short: Callable[[list[Row]], Any] | None = None
     also: dict[str, Callable[[list[Row]], Any]] = field(default_factory=dict)
 
 
@@ -83,12 +84,12 @@ def text(sql: str, *, empty: bool = False) -> Value:
 
 def integer(sql: str) -> Value:
     """A number of 32 bits."""
-    return Value(sql, values.whole(_INT4))
+    return Value(sql, values.whole)
 
 
 def big(sql: str) -> Value:
     """A number of 64 bits."""
-    return Value(sql, values.whole(_INT8))
+    return Value(sql, values.big)
 
 
 def real(sql: str) -> Value:
@@ -166,8 +167,21 @@ def stash_ids(snapshot: Snapshot, table: str, owner: str) -> Several:
     """Ids of other catalogues; from version 72 on with the time of their last change."""
     if snapshot.has(table, "updated_at"):
         sql = f"SELECT {owner}, endpoint, stash_id, updated_at FROM {table} ORDER BY {owner}, rowid"
-        return records(sql, "endpoint", "stash_id", "updated_at", times=("updated_at",))
+        several = records(sql, "endpoint", "stash_id", "updated_at", times=("updated_at",))
+        return replace(several, short=_one_stash_id)
     return records(f"SELECT {owner}, endpoint, stash_id FROM {table} ORDER BY {owner}, rowid", "endpoint", "stash_id")
+
+
+def _one_stash_id(rows: list[Row]) -> Any:
+    """The only one of an object, with texts that an index can hold."""
+    endpoint, stash_id, moment = rows[0]
+    usual = (
+        len(rows) == 1
+        and type(endpoint) is type(stash_id) is type(moment) is str
+        and len(endpoint) + len(stash_id) < _SHORT
+        and values.usual_time(moment)
+    )
+    return [{"endpoint": endpoint, "stash_id": stash_id, "updated_at": moment}] if usual else None
 
 
 def custom_fields(table: str, owner: str) -> Several:

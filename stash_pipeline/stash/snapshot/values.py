@@ -6,7 +6,6 @@ The rules are those of its SQLite driver and of Go's own formats, for values as 
 import base64
 import calendar
 import re
-from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -29,6 +28,10 @@ _WITHOUT_EXPONENT = 1e21
 
 _MILLISECONDS_FROM = 1e12
 """Whole numbers beyond this are milliseconds, others seconds since 1970."""
+
+
+usual_time = _USUAL.match
+"""Whether a text is a time as nearly all are: one that is sent as it is stored."""
 
 
 def time_text(stored: Any) -> str:
@@ -95,15 +98,22 @@ def boolean(stored: Any) -> bool:
     return bool(stored > 0)
 
 
-def whole(limit: int) -> Callable[[Any], int]:
-    """Makes the reader of integers of so many values on either side of zero."""
+INT4 = 2**31
+INT8 = 2**63
 
-    def read(stored: Any) -> int:
-        if type(stored) is not int or not -limit <= stored < limit:
-            raise Unreadable
-        return stored
 
-    return read
+def whole(stored: Any) -> int:
+    """A stored integer of 32 bits."""
+    if type(stored) is not int or not -INT4 <= stored < INT4:
+        raise Unreadable
+    return stored
+
+
+def big(stored: Any) -> int:
+    """A stored integer of 64 bits."""
+    if type(stored) is not int:
+        raise Unreadable
+    return stored
 
 
 def text(stored: Any) -> str:

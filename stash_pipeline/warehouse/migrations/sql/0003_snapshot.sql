@@ -13,3 +13,5 @@ COMMENT ON COLUMN ops.instances.snapshot_trouble IS 'why the last copy could not
 ALTER TABLE ops.sync_runs ADD COLUMN lane_reason TEXT;
 
 COMMENT ON COLUMN ops.sync_runs.lane_reason IS 'why it took that lane';
+
+COMMENT ON COLUMN ops.readings.purpose IS 'documents, listing, or snapshot';
