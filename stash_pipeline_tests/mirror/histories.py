@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from stash_pipeline.instances import Lane
 from stash_pipeline.simulator.http import encode, http_date
 from stash_pipeline.simulator.releases import parse_version
 from stash_pipeline.simulator.server import SimulatedStash, find_zone
@@ -120,6 +121,7 @@ class Life:
         kinds: Iterable[str] = (),
         objects: Mapping[str, Iterable[int]] | None = None,
         trouble: "Trouble | None" = None,
+        lane: Lane = "graphql",
     ) -> Mirrored:
         """One reading, request after request.
 
@@ -150,6 +152,7 @@ class Life:
             objects=objects,
             client=client,
             check=check,
+            lane=lane,
         )
 
 
@@ -275,6 +278,7 @@ class Read:
     mode: Mode
     transformed: bool = True
     trouble: Trouble | None = None
+    lane: Lane = "graphql"
 
     def live(self, life: Life) -> None:
         """Does it."""
@@ -282,7 +286,7 @@ class Read:
         if isinstance(self.trouble, Fails):
             expected = (Killed, StashError)
         with suppress(*expected):
-            life.read(self.mode, trouble=self.trouble)
+            life.read(self.mode, trouble=self.trouble, lane=self.lane)
         if self.transformed:
             life.server.transform()
 
@@ -357,4 +361,5 @@ def live(life: Life, history: History) -> None:
     followed = life.server.state()
     assert rebuilt(life.server) == followed
     assert not what_changed(life.read("sweep"))
+    assert not what_changed(life.read("sweep", lane="auto"))
     assert not what_changed(life.read("changes"))

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
+from stash_pipeline.instances import Lane
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse import refresh
 from stash_pipeline.warehouse.connect import connect
@@ -40,6 +41,7 @@ from stash_pipeline_tests.mirror.library_events import EVENTS
 RELEASES = ("v0.20.2", "v0.28.1", "v0.30.1", "v0.31.0")
 ZONES = ("UTC", "Europe/Paris", "Asia/Tokyo", "America/Los_Angeles")
 MODES: tuple[Mode, ...] = ("changes", "changes", "reconcile", "sweep")
+LANES: tuple[Lane, ...] = ("graphql", "auto")
 ASKED = ("tags", "studios", "performers", "groups", "images", "galleries", "scenes", "scene_markers")
 """Kinds of which single objects can be read everywhere."""
 
@@ -77,8 +79,9 @@ def a_while(rng: random.Random) -> Step:
 
 
 def a_reading(rng: random.Random) -> Step:
-    """With a trouble or without."""
-    return Read(rng.choice(MODES), rng.random() < 0.7, a_trouble(rng) if rng.random() < 0.5 else None)
+    """With a trouble or without, by answers or by a copy."""
+    trouble = a_trouble(rng) if rng.random() < 0.5 else None
+    return Read(rng.choice(MODES), rng.random() < 0.7, trouble, rng.choice(LANES))
 
 
 def a_hurry(rng: random.Random) -> Step:

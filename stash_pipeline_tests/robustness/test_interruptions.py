@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stash_pipeline.instances import Lane
 from stash_pipeline.warehouse.connect import LockLost, connect, instance_lock
 from stash_pipeline_tests.robustness.working import (
     assert_consistent,
@@ -43,9 +44,9 @@ def active(database_url: str) -> int:
         return int(row[0]) if row else 0
 
 
-def killed(command_line: CommandLine, seconds: float) -> bool:
+def killed(command_line: CommandLine, seconds: float, mode: str = "changes") -> bool:
     """Starts a sync and kills it at that time, counted from its first request; False if it ended before."""
-    process = command_line.start("sync", "home")
+    process = command_line.start("sync", "home", "--mode", mode)
     url = command_line.database_url or ""
 
     def running() -> bool:
@@ -63,12 +64,13 @@ def killed(command_line: CommandLine, seconds: float) -> bool:
     return False
 
 
-def kill_at(command_line: CommandLine, instants: list[float]) -> None:
+def kill_at(command_line: CommandLine, instants: list[float], lane: Lane) -> None:
     """Kills first loads and changed ones in turn, and judges what each leaves."""
     stash = simulated(60, latency=0.01)
     url = command_line.database_url or ""
+    mode = "reconcile" if lane == "snapshot" else "changes"
     with stash.running() as server:
-        instance = register(url, command_line.home, server.url)
+        instance = register(url, command_line.home, server.url, lane=lane)
         hits = 0
         for number, seconds in enumerate(instants):
             if number == len(instants) // 2:
@@ -76,25 +78,28 @@ def kill_at(command_line: CommandLine, instants: list[float]) -> None:
                 assert command_line.run("sync", "home").returncode == 0
             if number >= len(instants) // 2:
                 change(stash, number)
-            hits += killed(command_line, seconds)
+            hits += killed(command_line, seconds, mode)
             # the server notices the dead client at its next word, and takes back what it had not committed
             wait_for(lambda: not active(url), "the end of the killed run's statements")
             assert_consistent(url, instance.id)
         assert hits, "every run was over before it was killed"
-        done = command_line.run("sync", "home", "--no-wait")
+        done = command_line.run("sync", "home", "--no-wait", "--mode", mode)
         assert done.returncode == 0, done.stderr
         assert_converged(url, instance.id, stash)
+        assert not list(command_line.home.glob("snapshots/*"))
 
 
-def test_kill_9_at_some_instants(command_line: CommandLine) -> None:
-    kill_at(command_line, [0.4, 0.5])
+@pytest.mark.parametrize("lane", ["graphql", "snapshot"])
+def test_kill_9_at_some_instants(command_line: CommandLine, lane: Lane) -> None:
+    kill_at(command_line, [0.2, 0.4, 0.3, 0.5], lane)
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("lane", ["graphql", "snapshot"])
 @pytest.mark.parametrize("seed", range(3))
-def test_kill_9_at_many_instants(command_line: CommandLine, seed: int) -> None:
+def test_kill_9_at_many_instants(command_line: CommandLine, seed: int, lane: Lane) -> None:
     rng = random.Random(seed)
-    kill_at(command_line, [rng.uniform(0, 1.2) for _ in range(24)])
+    kill_at(command_line, [rng.uniform(0, 1.2) for _ in range(24)], lane)
 
 
 @pytest.mark.parametrize("table", [pytest.param("raw.scenes", marks=pytest.mark.soak), "stash.scenes"])
@@ -148,7 +153,8 @@ def test_a_run_that_lost_its_lock_writes_no_more(command_line: CommandLine) -> N
     stash = simulated(60, latency=0.1)
     url = command_line.database_url or ""
     with stash.running() as server:
-        instance = register(url, command_line.home, server.url)
+        # page by page: a copy of the database is written in one transaction
+        instance = register(url, command_line.home, server.url, lane="graphql")
         process = command_line.start("sync", "home")
         wait_for(lambda: documents(url), "the first documents")
         with connect(url) as connection:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stash_pipeline.instances import Instance, add_instance
+from stash_pipeline.instances import Instance, Lane, add_instance
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
@@ -27,10 +27,10 @@ def simulated(scenes: int, *, seed: int = 7, latency: float = 0.0) -> SimulatedS
     return SimulatedStash(library, latency=latency)
 
 
-def register(database_url: str, home: Path, url: str, name: str = "home") -> Instance:
+def register(database_url: str, home: Path, url: str, name: str = "home", *, lane: Lane = "auto") -> Instance:
     """Registers a server."""
     with connect(database_url) as connection:
-        return add_instance(connection, name, url, home=home)
+        return add_instance(connection, name, url, home=home, lane=lane)
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
