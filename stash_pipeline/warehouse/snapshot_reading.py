@@ -1,12 +1,9 @@
 """Brings ``raw`` to what a copy of the server's database holds: all of it, in one transaction."""
 
-import queue
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from stash_pipeline import progress
 from stash_pipeline.stash.client import StashClient
@@ -14,19 +11,15 @@ from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.snapshot.copy import TooLarge, taken
 from stash_pipeline.stash.snapshot.database import Snapshot
-from stash_pipeline.stash.snapshot.documents import KINDS, Naming, documents
+from stash_pipeline.stash.snapshot.documents import KINDS, Naming
+from stash_pipeline.stash.snapshot.ranges import Job, Range
+from stash_pipeline.stash.snapshot.workers import told
 from stash_pipeline.warehouse.connect import share_partitions
 from stash_pipeline.warehouse.ledger import COPY, copy_form, copy_is_known, note_reading
-from stash_pipeline.warehouse.ranges import LAST_ID, load_range
+from stash_pipeline.warehouse.ranges import digests, load_range, pass_range
 
 if TYPE_CHECKING:
     from stash_pipeline.warehouse.refresh import Refresh
-
-_BATCH: Final = 2000
-"""Objects that are compared by one digest."""
-
-_AHEAD: Final = 3
-"""Batches that wait to be compared."""
 
 _MB: Final = 1_000_000
 _SECONDS: Final = 60.0
@@ -74,9 +67,10 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
             if copy_is_known(refresh.loader.connection, instance.id, form):
                 _pass_known(refresh, kinds)
                 return
-            seconds = _SECONDS + copy.size / _MB * _SECONDS_PER_MB
-            with Snapshot(copy.path, seconds=seconds) as snapshot:
-                _load(refresh, snapshot, kinds, naming, form)
+            with Snapshot(copy.path, seconds=_SECONDS):
+                # it has been looked at; others read it
+                pass
+            _load(refresh, copy.path, copy.size, kinds, naming, form)
     except TooLarge as error:
         refresh.note_snapshot(error.size, None)
         raise
@@ -94,67 +88,35 @@ def _pass_known(refresh: "Refresh", names: Sequence[str]) -> None:
     refresh.conclude_snapshot(names)
 
 
-def _load(refresh: "Refresh", snapshot: Snapshot, names: Sequence[str], naming: Naming, form: bytes) -> None:
+def _load(refresh: "Refresh", path: Path, size: int, names: Sequence[str], naming: Naming, form: bytes) -> None:
     loader = refresh.loader
     with loader.connection.transaction():
         share_partitions(loader.connection)
-        for name in names:
-            refresh.check()
-            began = time.perf_counter()
-            after = -1
-            for batch in _in_thread(_batches(documents(snapshot, refresh.plans, name, naming))):
-                until = batch[-1].id
-                load_range(loader, name, batch, after, until)
-                after = until
-                progress.fetched(refresh.instance.name, name, len(batch))
-            load_range(loader, name, [], after, LAST_ID)
-            loader.changes[name].complete = True
-            loader.changes[name].seconds = time.perf_counter() - began
-            progress.complete(refresh.instance.name, name)
+        known = {name: digests(loader, name) for name in names if not loader.is_new(name)}
+        left = {name: set(found) for name, found in known.items()}
+        job = Job(path, _SECONDS + size / _MB * _SECONDS_PER_MB, refresh.plans, tuple(names), naming, known)
+        began: dict[str, float] = {}
+        refresh.check()
+        with told(job, refresh.probe.counts, size) as found:
+            for one in found:
+                began.setdefault(one.kind, time.perf_counter())
+                if isinstance(one, Range):
+                    left.get(one.kind, set()).discard(one.number)
+                    if one.rows is None:
+                        pass_range(loader, one.kind, one.count, one.unreadable)
+                    else:
+                        load_range(loader, one.kind, one.number, [Document(*row) for row in one.rows])
+                    progress.fetched(refresh.instance.name, one.kind, one.count)
+                    continue
+                refresh.check()
+                for number in sorted(left.get(one.kind, ())):
+                    load_range(loader, one.kind, number, [])
+                change = loader.changes[one.kind]
+                change.complete = True
+                change.seconds = time.perf_counter() - began[one.kind]
+                progress.complete(refresh.instance.name, one.kind)
         refresh.check()
         loader.remove_gone()
         refresh.conclude_snapshot(names)
         if loader.writes:
             note_reading(loader.connection, refresh.instance.id, loader.run_id, COPY, form, COPY)
-
-
-def _batches(found: Iterator[Document]) -> Iterator[list[Document]]:
-    while batch := list(islice(found, _BATCH)):
-        yield batch
-
-
-_END: Final = object()
-
-
-def _in_thread(items: Iterator[Any]) -> Iterator[Any]:
-    """The same items, made while the caller works on those before."""
-    ready: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
-    stop = threading.Event()
-
-    def put(item: Any) -> None:
-        while not stop.is_set():
-            with suppress(queue.Full):
-                ready.put(item, timeout=0.2)
-                return
-
-    def make() -> None:
-        try:
-            for item in items:
-                put(item)
-                if stop.is_set():
-                    return
-            put(_END)
-        except BaseException as error:
-            put(error)
-
-    maker = threading.Thread(target=make, name="snapshot-documents", daemon=True)
-    maker.start()
-    try:
-        while (item := ready.get()) is not _END:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        # the file must not be closed under it
-        maker.join()
