@@ -119,6 +119,28 @@ def test_a_dry_run_says_what_would_change(registered: CommandLine) -> None:
     assert "nothing would change" in done.stdout
 
 
+def test_the_lane_is_an_instance_s_and_can_be_another_for_one_run(registered: CommandLine) -> None:
+    whole = registered.json("sync", "home", "--mode", "sweep", "--lane", "snapshot")[0]
+    assert whole["success"] and whole["lane"] == "snapshot"
+    assert registered.run("instances", "edit", "home", "--lane", "graphql").returncode == 0
+    again = registered.json("sync", "home", "--mode", "reconcile")[0]
+    assert (again["lane"], again["lane_reason"]) == ("graphql", "as configured")
+    assert not any(change["inserted"] or change["updated"] for change in again["entities"].values())
+    assert "graphql" in registered.run("instances", "list").stdout
+    assert registered.run("instances", "edit", "home", "--lane", "auto").returncode == 0
+    assert registered.json("sync", "home", "--mode", "reconcile")[0]["lane"] == "snapshot"
+    refused = registered.run("sync", "home", "--lane", "fast")
+    assert refused.returncode != 0 and "Traceback" not in refused.stderr
+
+
+def test_both_lanes_are_compared(registered: CommandLine) -> None:
+    compared = registered.json("lanes", "compare", "home")
+    assert compared["instance"] == "home" and compared["differences"] == []
+    assert compared["documents"]["scenes"] == 30
+    assert "no difference" in registered.run("lanes", "compare", "home").stdout
+    assert registered.run("lanes", "compare", "nobody").returncode == 1
+
+
 def test_a_layer_is_rebuilt(registered: CommandLine) -> None:
     assert registered.json("sync", "home")[0]["success"]
     before = registered.json("status")[0]["rows"]

@@ -116,6 +116,13 @@ def test_odd_values_lose_neither_their_object_nor_others(file: Path) -> None:
     assert found[10]["resume_time"] == 1e300
 
 
+def test_an_image_in_the_database_can_be_had_by_its_checksum(file: Path) -> None:
+    change(file, "INSERT INTO blobs (checksum, blob) VALUES ('abc', x'0102'), ('elsewhere', NULL)")
+    with Snapshot(file) as snapshot:
+        assert snapshot.blob("abc") == b"\x01\x02"
+        assert snapshot.blob("elsewhere") is None and snapshot.blob("none") is None
+
+
 def test_nothing_of_keys_sessions_or_accounts_is_read(file: Path) -> None:
     change(file, "CREATE TABLE users (name TEXT, secret TEXT)", "INSERT INTO users VALUES ('someone', 'not-a-secret')")
     assert all(b"not-a-secret" not in one.json for found in all_documents(file).values() for one in found)

@@ -107,6 +107,20 @@ class Snapshot:
         """
         return self.connection.execute(sql, parameters)
 
+    def blob(self, checksum: str) -> bytes | None:
+        """An image that lies in the database, by its checksum; None where the server keeps images as files.
+
+        Raises:
+            UnusableSnapshot: if the copy is damaged.
+        """
+        if not self.has("blobs", "blob"):
+            return None
+        try:
+            row = self.connection.execute("SELECT blob FROM blobs WHERE checksum = ?", [checksum]).fetchone()
+        except ERRORS as error:
+            raise self.unusable(error) from None
+        return bytes(row[0]) if row and isinstance(row[0], bytes) else None
+
     def tolerate(self) -> None:
         """From now on, what is not UTF-8 is replaced, as the server replaces it."""
         self.tolerant = True
