@@ -302,6 +302,7 @@ def _raw_results(
                 "mode": config.mode,
                 md.LANE: mirrored.lane,
                 md.LANE_REASON: mirrored.lane_reason or "it reads no more than what has changed",
+                **_copied(mirrored),
                 md.UNSTAMPED: sum(change.unstamped for change in mirrored.changes.values()),
                 **_causes(mirrored),
                 "requests": mirrored.requests,
@@ -316,6 +317,18 @@ def _raw_results(
                 md.UNKNOWN: ", ".join(mirrored.unknown) or "none",
             },
         )
+
+
+def _copied(mirrored: Mirrored) -> dict[str, float]:
+    """What the copy of the database cost: the server, which writes nothing while it makes it, and the network."""
+    copy = mirrored.copy
+    if copy is None:
+        return {}
+    return {
+        "copy_bytes": copy.size,
+        "copy_seconds_of_the_server": round(copy.making, 3),
+        "copy_seconds_of_the_network": round(copy.fetching, 3),
+    }
 
 
 def _causes(mirrored: Mirrored) -> dict[str, int]:

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from stash_pipeline.stash.paging import KnownPage
 from stash_pipeline.stash.planning import Plan
 from stash_pipeline.stash.reading import Page
+from stash_pipeline.stash.snapshot.copy import MUTATION, Copy
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.tables import partition
 
@@ -108,6 +109,31 @@ def note_pages(connection: Connection, instance_id: int, run_id: int, lane: str,
                 page.unreadable,
             )
             copy.write_row(row)
+
+
+def note_copy(connection: Connection, instance_id: int, run_id: int, copy: Copy, objects: int, known: bool) -> None:
+    """Writes a copy of the database into the ledger: an answer like others, only larger.
+
+    Args:
+        known: it was the last one.
+    """
+    connection.execute(
+        "INSERT INTO raw.pages\n"
+        "    (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash, known, unreadable)\n"
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)",
+        [
+            instance_id,
+            COPY,
+            run_id,
+            COPY,
+            Jsonb({MUTATION: {"download": True}}),
+            objects,
+            copy.size,
+            round((copy.making + copy.fetching) * 1000),
+            copy.digest,
+            known,
+        ],
+    )
 
 
 def read_like_this(connection: Connection, instance_id: int, forms: Mapping[str, bytes]) -> set[str]:

@@ -18,6 +18,7 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.probing import Probe
+from stash_pipeline.stash.snapshot.copy import Copy
 from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.guard import Guard
@@ -51,7 +52,7 @@ class Mirrored:
         changes: per kind that was read.
         requests, bytes: sent to the server, and what came back.
         revision_before: of the instance, before anything was written. started_at: by the server's clock.
-        lane, lane_reason: that it took, and why.
+        lane, lane_reason: that it took, and why. copy: of the database, if it read one.
         probe, probe_text: what the server counted before the first reading, and the question.
     """
 
@@ -69,13 +70,14 @@ class Mirrored:
     probe_text: str = ""
     lane: Lane = "graphql"
     lane_reason: str = ""
+    copy: Copy | None = None
 
     def take(self, refresh: Refresh) -> None:
         """Takes over what a refresh did."""
         self.release, self.lacking, self.unknown = refresh.release, refresh.lacking, refresh.unknown
         self.changes = refresh.changes
         self.started_at, self.probe, self.probe_text = refresh.started, refresh.probe, refresh.probe_text
-        self.lane, self.lane_reason = refresh.lane, refresh.lane_reason
+        self.lane, self.lane_reason, self.copy = refresh.lane, refresh.lane_reason, refresh.copy
         self.requests, self.bytes = refresh.client.requests, refresh.client.bytes
 
 

@@ -23,7 +23,7 @@ from stash_pipeline.stash.errors import StashError, StashQueryError
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.probing import Probe, probe, probe_document, read_probe
 from stash_pipeline.stash.reading import Complete, Expected, Gone, Page, Unreadable, read_library
-from stash_pipeline.stash.snapshot.copy import TooLarge
+from stash_pipeline.stash.snapshot.copy import Copy, TooLarge
 from stash_pipeline.stash.snapshot.database import UnusableSnapshot
 from stash_pipeline.stash.wanted import LISTED, LISTING_OBJECTS, Wanted, hint_plan, holders, listing_plan
 from stash_pipeline.warehouse import clocks
@@ -50,7 +50,7 @@ class Refresh:
         lane: that is wanted where everything is read.
 
     Attributes:
-        lane, lane_reason: that it took, and why.
+        lane, lane_reason: that it took, and why. copy: of the database, if it read one.
         release, lacking, unknown: of the server, once it has answered.
         probe_text, probed: the query that tells whether anything changed, and its answer before the first reading.
     """
@@ -67,6 +67,7 @@ class Refresh:
         self.loader = loader
         self.lane = lane
         self.lane_reason = ""
+        self.copy: Copy | None = None
         self.settings = settings
         self.instance = instance
         self.client = client

@@ -9,13 +9,13 @@ from stash_pipeline import progress
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.schema import ServerSchema
-from stash_pipeline.stash.snapshot.copy import TooLarge, taken
+from stash_pipeline.stash.snapshot.copy import Copy, TooLarge, taken
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming
 from stash_pipeline.stash.snapshot.ranges import Job, Range
 from stash_pipeline.stash.snapshot.workers import told
 from stash_pipeline.warehouse.connect import share_partitions
-from stash_pipeline.warehouse.ledger import COPY, copy_form, copy_is_known, note_reading
+from stash_pipeline.warehouse.ledger import COPY, copy_form, copy_is_known, note_copy, note_reading
 from stash_pipeline.warehouse.ranges import digests, load_range, pass_range
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
     try:
         with taken(refresh.client, folder / f"{instance.uuid}.sqlite", largest=limit) as copy:
             refresh.note_snapshot(copy.size, copy.making)
+            refresh.copy = copy
             # what the database does not know, before the transaction: it asks the server
             refresh.read_whole([name for name in names if name not in KINDS])
             kinds = [name for name in KINDS if name in names]
@@ -66,14 +67,23 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
             form = copy_form(copy.digest, [*documents_asked, refresh.release, str(naming)])
             if copy_is_known(refresh.loader.connection, instance.id, form):
                 _pass_known(refresh, kinds)
+                _note(refresh, copy, known=True)
                 return
             with Snapshot(copy.path, seconds=_SECONDS):
                 # it has been looked at; others read it
                 pass
             _load(refresh, copy.path, copy.size, kinds, naming, form)
+            _note(refresh, copy, known=False)
     except TooLarge as error:
         refresh.note_snapshot(error.size, None)
         raise
+
+
+def _note(refresh: "Refresh", copy: Copy, *, known: bool) -> None:
+    loader = refresh.loader
+    if loader.writes:
+        objects = sum(loader.changes[name].fetched for name in KINDS)
+        note_copy(loader.connection, refresh.instance.id, loader.run_id, copy, objects, known)
 
 
 def _pass_known(refresh: "Refresh", names: Sequence[str]) -> None:
