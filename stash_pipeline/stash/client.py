@@ -207,17 +207,21 @@ class StashClient:
         *,
         name: str = "query",
         known: Container[bytes] = (),
+        timeout: float | None = None,
     ) -> Answer:
         """Sends a query, with retries.
 
         Args:
             document: GraphQL text. variables: its variables. name: how errors call it.
             known: hashes of good answers that need not be decoded again.
+            timeout: seconds for an answer that is work for the server, and asked for only once; None for the usual.
 
         Raises:
             StashError: one of its kinds; the message never holds the key.
         """
         payload = orjson.dumps({"query": document, "variables": variables or {}})
+        if timeout is not None:
+            return self._once(payload, name, known, timeout)
         for attempt in self._attempts():
             with attempt:
                 return self._once(payload, name, known)
@@ -228,9 +232,9 @@ class StashClient:
             stamina.retry_context(on=_soon, attempts=self.attempts, timeout=None, wait_initial=0.3, wait_max=15.0)
         )
 
-    def _once(self, payload: bytes, name: str, known: Container[bytes]) -> Answer:
+    def _once(self, payload: bytes, name: str, known: Container[bytes], timeout: float | None = None) -> Answer:
         try:
-            return self._ask(payload, name, known)
+            return self._ask(payload, name, known, timeout)
         except StashQueryError as error:
             error.messages = [masked(message, self._api_key) for message in error.messages]
             error.args = (masked(str(error), self._api_key),)
@@ -243,10 +247,11 @@ class StashClient:
         """Masked before it is cut: half a key would not be recognised."""
         return masked_bytes(body[:4096], self._api_key)[:200].decode("utf-8", "replace").strip()
 
-    def _ask(self, payload: bytes, name: str, known: Container[bytes]) -> Answer:
+    def _ask(self, payload: bytes, name: str, known: Container[bytes], timeout: float | None) -> Answer:
         started = time.perf_counter()
+        patience = self._http.timeout if timeout is None else httpx.Timeout(timeout, connect=self._http.timeout.connect)
         try:
-            response = self._http.post(self.url, content=payload)
+            response = self._http.post(self.url, content=payload, timeout=patience)
         except httpx.TimeoutException as error:
             raise StashUnreachable(f"{self.url} did not answer in time ({type(error).__name__}).", "timeout") from None
         except httpx.TransportError as error:

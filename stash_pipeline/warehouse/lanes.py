@@ -26,13 +26,21 @@ class Choice:
 
 
 def choose(
-    settings: Settings, instance: Instance, wanted: Lane, info: ServerInfo, schema: ServerSchema, *, everything: bool
+    settings: Settings,
+    instance: Instance,
+    wanted: Lane,
+    info: ServerInfo,
+    schema: ServerSchema,
+    *,
+    everything: bool,
+    again: bool,
 ) -> Choice:
     """The lane of one reading.
 
     Args:
         wanted: by the run, or else by the instance.
         everything: all of the library is read, or compared.
+        again: what went wrong with the last copy does not count: it may have been mended.
 
     Raises:
         UnusableSnapshot: if a snapshot is wanted, and cannot be had or read.
@@ -46,7 +54,7 @@ def choose(
         if trouble:
             raise UnusableSnapshot(f"{instance.name}: {trouble}")
         return Choice("snapshot", "as configured", asked=True)
-    trouble = trouble or _too_dear(settings, instance)
+    trouble = trouble or _too_dear(settings, instance) or (None if again else _spoilt(instance))
     if trouble:
         return Choice("graphql", trouble)
     return Choice("snapshot", "a copy of the database can be had")
@@ -71,10 +79,14 @@ def _impossible(info: ServerInfo, schema: ServerSchema) -> str | None:
 def _too_dear(settings: Settings, instance: Instance) -> str | None:
     """What speaks against another copy, by the last one."""
     size, seconds = instance.snapshot_bytes, instance.snapshot_seconds
-    if instance.snapshot_trouble:
-        return f"the last copy could not be used ({instance.snapshot_trouble.rstrip('.')})"
     if size is not None and size > settings.snapshot_max_mb * _MB:
         return f"the last copy had {size / _MB:,.0f} MB, more than STASH_PIPELINE_SNAPSHOT_MAX_MB"
     if seconds is not None and seconds > settings.snapshot_max_seconds:
         return f"the last copy took the server {seconds:,.0f} s, more than STASH_PIPELINE_SNAPSHOT_MAX_SECONDS"
     return None
+
+
+def _spoilt(instance: Instance) -> str | None:
+    if not instance.snapshot_trouble:
+        return None
+    return f"the last copy could not be used ({instance.snapshot_trouble.rstrip('.')}); a sweep tries again"

@@ -171,7 +171,15 @@ class Refresh:
         everything = mode in ("reconcile", "sweep") or not known.intersection(names)
         if len(names) < len(ENTITIES) and self.lane == "auto":
             everything = False
-        choice = choose(self.settings, self.instance, self.lane, self.info, self.schema, everything=everything)
+        choice = choose(
+            self.settings,
+            self.instance,
+            self.lane,
+            self.info,
+            self.schema,
+            everything=everything,
+            again=mode == "sweep",
+        )
         self.lane, self.lane_reason = choice.lane, choice.reason
         if choice.lane != "snapshot":
             return False

@@ -21,6 +21,10 @@ from stash_pipeline.warehouse.ranges import digests, load_range, pass_range
 if TYPE_CHECKING:
     from stash_pipeline.warehouse.refresh import Refresh
 
+_PATIENCE: Final = 2.0
+"""So many times as long as a server may need for a copy it is waited for, to know how long it does need."""
+
+_PATIENCE_WHERE_ASKED: Final = 3600.0
 _MB: Final = 1_000_000
 _SECONDS: Final = 60.0
 _SECONDS_PER_MB: Final = 1.0
@@ -57,7 +61,9 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
     limit = settings.snapshot_max_mb * _MB if limited else None
     naming = naming_of(refresh.client, refresh.schema)
     try:
-        with taken(refresh.client, folder / f"{instance.uuid}.sqlite", largest=limit) as copy:
+        path = folder / f"{instance.uuid}.sqlite"
+        patience = settings.snapshot_max_seconds * _PATIENCE if limited else _PATIENCE_WHERE_ASKED
+        with taken(refresh.client, path, largest=limit, patience=patience) as copy:
             refresh.note_snapshot(copy.size, copy.making)
             refresh.copy = copy
             # what the database does not know, before the transaction: it asks the server

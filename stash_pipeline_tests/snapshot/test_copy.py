@@ -78,8 +78,8 @@ def broken_from_the_link_on(patch: pytest.MonkeyPatch, stash: SimulatedStash, fa
     """The copy is made; then something goes wrong."""
     original = copy._made
 
-    def made(client: StashClient) -> str:
-        link = original(client)
+    def made(client: StashClient, patience: float) -> str:
+        link = original(client, patience)
         stash.faults = Faults.of(fault)
         return link
 
@@ -114,6 +114,13 @@ def test_one_that_is_too_large_or_has_no_room_is_not_fetched(tmp_path: Path, mon
         with pytest.raises(UnusableSnapshot, match="MB of room: free some"), taken(client, path):
             raise AssertionError
     assert not path.exists()
+
+
+def test_a_copy_that_takes_too_long_is_asked_for_once_and_given_up(tmp_path: Path) -> None:
+    with serving(Backups(seconds=2)) as (_, client):
+        words = "made no copy of its database within 0 s"
+        with pytest.raises(UnusableSnapshot, match=words), taken(client, tmp_path / "one.sqlite", patience=0.2):
+            raise AssertionError
 
 
 def test_a_server_that_makes_none_is_told_in_its_own_words(tmp_path: Path) -> None:

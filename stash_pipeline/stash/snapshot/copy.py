@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 from urllib.parse import urlsplit
 
 from stash_pipeline.stash.client import StashClient
-from stash_pipeline.stash.errors import StashError, StashHTTPError, StashQueryError, may_pass
+from stash_pipeline.stash.errors import StashError, StashHTTPError, StashQueryError, StashUnreachable, may_pass
 from stash_pipeline.stash.snapshot.database import UnusableSnapshot
 
 MUTATION: Final = "backupDatabase"
@@ -46,22 +46,22 @@ class Copy:
 
 
 @contextmanager
-def taken(client: StashClient, path: Path, *, largest: int | None = None) -> Iterator[Copy]:
+def taken(client: StashClient, path: Path, *, largest: int | None = None, patience: float = 600.0) -> Iterator[Copy]:
     """Has a copy made and fetches it; the file is gone at the end, however that comes.
 
     Args:
         path: of the file; its folder is made, for the owner only. What a killed process left there is removed.
-        largest: in bytes; a larger one is not fetched.
+        largest: in bytes; a larger one is not fetched. patience: seconds that the server may take to make it.
 
     Raises:
-        UnusableSnapshot: if the server makes none, or it is too large for the limit or for the disk. StashError: what
-            the network did.
+        UnusableSnapshot: if the server makes none in time, or it is too large for the limit or for the disk.
+        StashError: what the network did.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     try:
         started = time.perf_counter()
-        link = _made(client)
+        link = _made(client, patience)
         made = time.perf_counter()
         size = _fetched(client, link, path, largest)
         fetched = time.perf_counter()
@@ -78,10 +78,15 @@ def _digest(path: Path) -> bytes:
     return digest.digest()
 
 
-def _made(client: StashClient) -> str:
+def _made(client: StashClient, patience: float) -> str:
     """The path of the link below the server's own URL."""
     try:
-        data = client.execute(_DOCUMENT, name=MUTATION).data
+        # once: each asks for another copy, and the server writes nothing while it makes them
+        data = client.execute(_DOCUMENT, name=MUTATION, timeout=patience).data
+    except StashUnreachable as error:
+        if error.reason != "timeout":
+            raise
+        raise UnusableSnapshot(f"The server made no copy of its database within {patience:,.0f} s.") from None
     except StashQueryError as error:
         if error.locked:
             raise
