@@ -250,14 +250,8 @@ class StashClient:
     def _ask(self, payload: bytes, name: str, known: Container[bytes], timeout: float | None) -> Answer:
         started = time.perf_counter()
         patience = self._http.timeout if timeout is None else httpx.Timeout(timeout, connect=self._http.timeout.connect)
-        try:
+        with self._reaching("an answer"):
             response = self._http.post(self.url, content=payload, timeout=patience)
-        except httpx.TimeoutException as error:
-            raise StashUnreachable(f"{self.url} did not answer in time ({type(error).__name__}).", "timeout") from None
-        except httpx.TransportError as error:
-            raise _unreachable(self.url, error) from None
-        except httpx.HTTPError as error:
-            raise StashBadAnswer(f"{self.url} sent an answer that cannot be decoded ({error}).") from None
         seconds = time.perf_counter() - started
         body = response.content
         with self._lock:
@@ -311,19 +305,27 @@ class StashClient:
             StashError: if the answer does not begin, or ends too early, or is a redirect or a refusal.
         """
         url = self.url.removesuffix("/graphql") + path
+        with self._reaching("a file"), self._http.stream("GET", url, headers={"Accept": "*/*", **headers}) as response:
+            with self._lock:
+                self.requests += 1
+            if response.is_redirect or response.status_code in (401, 403):
+                raise StashHTTPError(response.status_code, f"{self.url} refused to send a file ({path}).")
+            yield response
+
+    @contextmanager
+    def _reaching(self, what: str) -> Iterator[None]:
+        """Errors of the connection as sentences."""
         try:
-            with self._http.stream("GET", url, headers={"Accept": "*/*", **headers}) as response:
-                with self._lock:
-                    self.requests += 1
-                if response.is_redirect or response.status_code in (401, 403):
-                    raise StashHTTPError(response.status_code, f"{self.url} refused to send a file ({path}).")
-                yield response
+            yield
         except httpx.TimeoutException as error:
-            raise StashUnreachable(f"{self.url} stopped sending ({type(error).__name__}).", "timeout") from None
+            raise StashUnreachable(f"{self.url} did not answer in time ({type(error).__name__}).", "timeout") from None
         except httpx.TransportError as error:
-            raise _unreachable(self.url, error) from None
+            unreachable = _unreachable(self.url, error)
+            unreachable.args = (masked(str(unreachable), self._api_key),)
+            raise unreachable from None
         except httpx.HTTPError as error:
-            raise StashBadAnswer(f"{self.url} sent a file that cannot be decoded ({error}).") from None
+            told = masked(str(error), self._api_key)
+            raise StashBadAnswer(f"{self.url} sent {what} that cannot be decoded ({told}).") from None
 
     def received(self, size: int) -> None:
         """Counts bytes of a file that came."""

@@ -164,7 +164,7 @@ def padded_phash(value: str) -> str:
     return value.lower().rjust(16, "0")
 
 
-COLUMN_READERS: dict[str, Callable[[Any], Any]] = {
+_COLUMN_READERS: dict[str, Callable[[Any], Any]] = {
     "text": _as_text,
     "partial_date": _as_text,
     "integer": _as_integer(_INT4),
@@ -210,12 +210,12 @@ def _descend(path: list[str]) -> Callable[[Json], Any]:
 def _record_reader(joined: Joined) -> Callable[[Any], Any]:
     if len(joined.columns) == 1 and joined.columns[0].key is None:
         column = joined.columns[0]
-        return as_id if column.name == joined.target_column else COLUMN_READERS[column.type]
+        return as_id if column.name == joined.target_column else _COLUMN_READERS[column.type]
     readers = []
     for column in joined.columns:
         path = (column.key or column.name).split(".")
         is_id = column.name == joined.target_column or column.key == "id"
-        readers.append((column.name, _descend(path), as_id if is_id else COLUMN_READERS[column.type]))
+        readers.append((column.name, _descend(path), as_id if is_id else _COLUMN_READERS[column.type]))
 
     def read(record: Json) -> Json:
         result = {}
@@ -337,7 +337,7 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
     elif form.type == "path":
         convert = _path_reader(prefix)
     else:
-        convert = COLUMN_READERS[form.type]
+        convert = _COLUMN_READERS[form.type]
     combine = planned.source.read
     if combine is not None:
         names = [next(iter(tree)) if tree else None for tree in planned.trees]

@@ -83,6 +83,7 @@ class Refresh:
         self._listing: dict[str, Plan] = {}
         self._mode: Mode = "changes"
         self._forms: dict[str, dict[str, bytes]] = {}
+        self._alike: set[str] = set()
         self._clocks: dict[str, tuple[datetime, int]] = {}
         self._complete: dict[str, set[str]] = {}
         self._concluded: set[str] = set()
@@ -159,6 +160,9 @@ class Refresh:
             if name in LISTED:
                 self._listing[name] = listing_plan(plan)
                 self._forms[name]["listing"] = form(self._listing[name], info.version, self.client.prefix)
+        # read completely before, and in the form that they have now
+        documents = {name: forms["documents"] for name, forms in self._forms.items()}
+        self._alike = read_like_this(connection, self.instance.id, documents)
         self._clocks = clocks.clocks(connection, self.instance.id)
         self._offset = clocks.utc_offset(connection, self.instance.id)
         self.loader.settled = {name: moment - clocks.SETTLING for name, (moment, _) in self._clocks.items()}
@@ -167,7 +171,7 @@ class Refresh:
 
     def _by_snapshot(self, names: list[str], mode: Mode) -> bool:
         """Reads a copy of the database, if that is the lane; False if GraphQL is."""
-        known = self._alike() & self._clocks.keys()
+        known = self._alike & self._clocks.keys()
         everything = mode in ("reconcile", "sweep") or not known.intersection(names)
         if len(names) < len(ENTITIES) and self.lane == "auto":
             everything = False
@@ -212,14 +216,8 @@ class Refresh:
 
     # --- what is read, by mode ----------------------------------------------------------------------------
 
-    def _alike(self) -> set[str]:
-        """The kinds that were read completely before, in the form that they have now."""
-        forms = {name: forms["documents"] for name, forms in self._forms.items()}
-        return read_like_this(self.loader.connection, self.instance.id, forms)
-
     def _kinds(self, names: list[str], mode: Mode) -> None:
-        alike = self._alike()
-        whole = [name for name in names if mode == "sweep" or name not in alike or name not in self._clocks]
+        whole = [name for name in names if mode == "sweep" or name not in self._alike or name not in self._clocks]
         rest = [name for name in names if name not in whole]
         if mode == "changes" and any(
             moment > self.started + _CLOCK_TOLERANCE for moment, _ in (self._clocks[name] for name in rest)
@@ -457,7 +455,7 @@ class Refresh:
         purposes = self._complete[name]
         if "snapshot" in purposes:
             # what GraphQL answered before is still known, where nothing else was written since
-            purposes = set() if name in self._alike() else {"documents"}
+            purposes = set() if name in self._alike else {"documents"}
         if "listing" in purposes and self.loader.failed.get(name):
             # a listing that is known again would hide what has not been read
             purposes = purposes - {"listing"}

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stash_pipeline import progress
@@ -75,10 +74,11 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
                 _pass_known(refresh, kinds)
                 _note(refresh, copy, known=True)
                 return
-            with Snapshot(copy.path, seconds=_SECONDS):
+            seconds = _SECONDS + copy.size / _MB * _SECONDS_PER_MB
+            with Snapshot(copy.path, seconds=seconds):
                 # it has been looked at; others read it
                 pass
-            _load(refresh, copy.path, copy.size, kinds, naming, form)
+            _load(refresh, copy, seconds, kinds, naming, form)
             _note(refresh, copy, known=False)
     except TooLarge as error:
         refresh.note_snapshot(error.size, None)
@@ -104,16 +104,16 @@ def _pass_known(refresh: "Refresh", names: Sequence[str]) -> None:
     refresh.conclude_snapshot(names)
 
 
-def _load(refresh: "Refresh", path: Path, size: int, names: Sequence[str], naming: Naming, form: bytes) -> None:
+def _load(refresh: "Refresh", copy: Copy, seconds: float, names: Sequence[str], naming: Naming, form: bytes) -> None:
     loader = refresh.loader
     with loader.connection.transaction():
         share_partitions(loader.connection)
         known = {name: digests(loader, name) for name in names if not loader.is_new(name)}
         left = {name: set(found) for name, found in known.items()}
-        job = Job(path, _SECONDS + size / _MB * _SECONDS_PER_MB, refresh.plans, tuple(names), naming, known)
+        job = Job(copy.path, seconds, refresh.plans, tuple(names), naming, known)
         began: dict[str, float] = {}
         refresh.check()
-        with told(job, refresh.probe.counts, size) as found:
+        with told(job, refresh.probe.counts, copy.size) as found:
             for one in found:
                 began.setdefault(one.kind, time.perf_counter())
                 if isinstance(one, Range):

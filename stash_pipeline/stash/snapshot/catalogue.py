@@ -25,7 +25,7 @@ from stash_pipeline.stash.snapshot.spec import (
     texts,
 )
 
-V21, V22, V24, V26, V27, V28, V30 = 46, 48, 54, 58, 67, 72, 75
+V21, V22, V24, V27 = 46, 48, 54, 67
 """Versions of the schema, by the release that brought them."""
 
 _IN_OBJECTS = (

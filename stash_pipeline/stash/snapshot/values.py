@@ -99,7 +99,6 @@ def boolean(stored: Any) -> bool:
 
 
 INT4 = 2**31
-INT8 = 2**63
 
 
 def whole(stored: Any) -> int:
