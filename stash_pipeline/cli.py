@@ -138,6 +138,19 @@ def history(
 
 
 @app.command()
+def unstamped(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
+    since: Annotated[float | None, typer.Option(min=0, metavar="DAYS", help="Found in so many last days.")] = None,
+    run: Annotated[int | None, typer.Option(metavar="ID", help="Found by this run.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
+) -> None:
+    """List the objects that changed while their updated_at stayed as it was."""
+    from stash_pipeline.commands.unstamped import unstamped as list_them
+
+    list_them(names or [], since, run, as_json)
+
+
+@app.command()
 def up(
     port: Annotated[int | None, typer.Option(help="Port of the UI on 127.0.0.1.")] = None,
 ) -> None:

@@ -27,6 +27,7 @@ _VIEWS = """
 |---|---|
 | `stash.tag_counts`, `performer_counts`, `studio_counts`, `group_counts`, `gallery_counts` | the counts that Stash shows, derived from the join tables |
 | `stash.stash_performers`, `stash_tags`, `stash_tag_parents`, `stash_scenes`, `stash_scene_performers`, `stash_scene_tags` | the tables of the local-sync plan, with its column names |
+| `raw.unstamped_changes` | the changes in `raw.history` that left `updated_at` as it was: instance_id, entity, id, noted_at, run_id, revision, and the names of the fields that changed |
 """  # noqa: E501
 
 

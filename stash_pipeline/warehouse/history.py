@@ -1,8 +1,9 @@
 """What every document was before: ``raw.history``, written in the transaction that changes the document."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -113,6 +114,30 @@ def timeline(connection: Connection, instance_id: int, entity: str, identifier: 
         }
     )
     return events
+
+
+def unstamped(
+    connection: Connection, instance_id: int, *, since: datetime | None = None, run_id: int | None = None
+) -> Iterator[Json]:
+    """The changes that ``updated_at`` did not tell of, newest first; one row after another, however many there are.
+
+    Args:
+        since: those found since then. run_id: those that this run found.
+
+    Returns:
+        per change ``entity``, ``id``, ``at``, ``run_id`` and ``fields``, the names of what differs.
+    """
+    with connection.transaction(), connection.cursor("unstamped") as cursor:
+        cursor.execute(
+            "SELECT entity, id, noted_at, run_id, fields FROM raw.unstamped_changes\n"
+            "WHERE instance_id = %(instance)s\n"
+            "    AND (%(since)s::timestamptz IS NULL OR noted_at >= %(since)s)\n"
+            "    AND (%(run)s::bigint IS NULL OR run_id = %(run)s)\n"
+            "ORDER BY noted_at DESC, entity, id, revision DESC",
+            {"instance": instance_id, "since": since, "run": run_id},
+        )
+        for entity, identifier, at, run, fields in cursor:
+            yield {"entity": entity, "id": identifier, "at": at, "run_id": run, "fields": fields}
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,99 @@
+"""The list of what ``updated_at`` did not tell of: just those objects and fields that the readings counted."""
+
+import json
+import random
+import sys
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from stash_pipeline import cli
+from stash_pipeline.instances import Lane
+from stash_pipeline.settings import use_settings
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.history import unstamped
+from stash_pipeline.warehouse.mirror import Mirrored
+from stash_pipeline_tests.mirror.histories import furnished
+from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDo, happen
+from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
+
+
+def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+    """How often each kind, and each field of a kind, is in the list of a run."""
+    kinds: Counter[str] = Counter()
+    fields: Counter[tuple[str, str]] = Counter()
+    with connect(server.database_url) as connection:
+        for change in unstamped(connection, server.instance.id, run_id=run_id):
+            kinds[change["entity"]] += 1
+            fields.update((change["entity"], name) for name in change["fields"])
+    return kinds, fields
+
+
+def counted(read: Mirrored) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+    """The same, as the reading says."""
+    kinds = Counter({name: change.unstamped for name, change in read.changes.items() if change.unstamped})
+    return kinds, Counter({(name, key): n for name, change in read.changes.items() for key, n in change.causes.items()})
+
+
+@pytest.mark.parametrize("lane", ["graphql", "snapshot"])
+@pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
+def test_the_list_is_what_was_counted(warehouse: str, home: Path, release: str, lane: Lane) -> None:
+    rng = random.Random(f"{release} {lane}")
+    server, clock = furnished(warehouse, home, release, scenes=20)
+    server.read(lane=lane)
+    able = sorted(name for name in EVENTS if EVENTS[name].possible(release))
+    told = []
+    for _ in range(3):
+        for name in rng.sample(able, 25):
+            clock.forward(minutes=rng.randint(0, 90))
+            with suppress(NothingToDo):
+                happen(server.stash, name, rng.randrange(100))
+        clock.forward(hours=3)
+        read = server.read(lane=lane)
+        told.append((read.run_id, *counted(read)))
+    assert sum(kinds.total() for _, kinds, _ in told) > 20
+    # later changes to the same objects leave the earlier entries as they were
+    assert [(run, *listed(server, run)) for run, _, _ in told] == told
+
+
+def run(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", server.database_url)
+    monkeypatch.setenv("STASH_PIPELINE_HOME", str(server.settings.home))
+    monkeypatch.setattr(sys, "argv", ["stash-pipeline", "unstamped", *arguments])
+    use_settings(None)
+    try:
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+    finally:
+        use_settings(None)
+    return int(end.value.code or 0)
+
+
+def test_the_command_lists_the_objects(
+    warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = new_mirror(warehouse, home, generated(12))
+    server.refresh()
+    name = server.instance.name
+    assert run(server, monkeypatch, name) == 0
+    assert "No object changed without its updated_at" in capsys.readouterr().out
+    library = server.stash.library
+    library.execute("UPDATE scenes SET title = 'Anew', updated_at = '2031-01-01T00:00:00Z' WHERE id = 3")
+    library.execute("UPDATE scenes SET title = 'Anew' WHERE id = 4")
+    library.execute("INSERT INTO scenes_o_dates VALUES (6, '2020-01-01T00:00:00Z')")
+    read, _ = server.refresh()
+    assert run(server, monkeypatch, name) == 0
+    out = capsys.readouterr().out
+    assert f"{name} scenes 4 (run {read.run_id}): title" in out and "scenes 3" not in out
+    assert "2 changes without updated_at: scenes.title 1, scenes." in out
+    assert run(server, monkeypatch, name, "--json", "--run", str(read.run_id), "--since", "1") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(line["instance"], line["entity"], line["id"]) for line in lines} == {(name, "scenes", n) for n in (4, 6)}
+    assert run(server, monkeypatch, name, "--since", "0") == 0
+    assert run(server, monkeypatch, name, "--run", "999999999") == 0
+    assert capsys.readouterr().out.count("No object changed") == 2
+    assert run(server, monkeypatch, "nowhere") == 1
+    said = capsys.readouterr().err
+    assert "There is no instance 'nowhere'" in said and len(said.strip().splitlines()) == 1
