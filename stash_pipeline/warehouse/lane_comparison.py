@@ -1,6 +1,8 @@
 """Reads one server both ways and compares document by document; knows nothing of Postgres."""
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import orjson
@@ -8,6 +10,7 @@ import orjson
 from stash_pipeline.instances import Instance
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.reading import Page, read_library
 from stash_pipeline.stash.snapshot.copy import taken
@@ -46,30 +49,46 @@ def compare_lanes(settings: Settings, instance: Instance, client: StashClient | 
         path = settings.home / "snapshots" / f"{instance.uuid}-compared.sqlite"
         with taken(open_client, path) as copy, Snapshot(copy.path) as snapshot:
             naming = naming_of(open_client, schema)
-            answered = _answered(open_client, plans, settings)
-            for kind in KINDS:
-                theirs = answered.get(kind, {})
-                for document in documents(snapshot, plans, kind, naming):
-                    found.documents[kind] += 1
-                    other = theirs.pop(document.id, None)
-                    if other is None:
-                        found.lines.append(f"{kind} {document.id}: {_SNAPSHOT}")
-                    elif other != document.json:
-                        changes = differences(orjson.loads(other), orjson.loads(document.json))
-                        found.lines += [f"{kind} {document.id}: {described(*change)}" for change in changes]
-                found.documents[kind] += len(theirs)
-                found.lines += [f"{kind} {identifier}: {_GRAPHQL}" for identifier in sorted(theirs)]
+            with closing(_answered(open_client, plans, settings)) as answers:
+                for kind in KINDS:
+                    for document in documents(snapshot, plans, kind, naming):
+                        found.documents[kind] += 1
+                        found.lines += _differences(answers, kind, document)
+                    only = [
+                        row[0] for row in answers.execute("SELECT id FROM answers WHERE kind = ? ORDER BY 1", [kind])
+                    ]
+                    found.documents[kind] += len(only)
+                    found.lines += [f"{kind} {identifier}: {_GRAPHQL}" for identifier in only]
     return found
 
 
-def _answered(client: StashClient, plans: dict[str, Plan], settings: Settings) -> dict[str, dict[int, bytes]]:
-    """The documents of all kinds, as GraphQL has them."""
+def _differences(answers: sqlite3.Connection, kind: str, document: Document) -> list[str]:
+    """Compares a document of the copy with the one that was answered, which is forgotten."""
+    row = answers.execute("SELECT document FROM answers WHERE kind = ? AND id = ?", [kind, document.id]).fetchone()
+    if row is None:
+        return [f"{kind} {document.id}: {_SNAPSHOT}"]
+    answers.execute("DELETE FROM answers WHERE kind = ? AND id = ?", [kind, document.id])
+    if row[0] == document.json:
+        return []
+    changes = differences(orjson.loads(row[0]), orjson.loads(document.json))
+    return [f"{kind} {document.id}: {described(*change)}" for change in changes]
+
+
+def _answered(client: StashClient, plans: dict[str, Plan], settings: Settings) -> sqlite3.Connection:
+    """The documents of all kinds, as GraphQL has them; on disk, where they are more than memory should hold."""
     wanted = [Wanted(plan) for name, plan in plans.items() if plan.query and name in KINDS]
-    found: dict[str, dict[int, bytes]] = {}
-    for event in read_library(
-        client, plans, wanted, page_size=settings.page_size, in_flight=settings.requests_in_flight
-    ):
-        if isinstance(event, Page):
-            for kind, made in event.documents.items():
-                found.setdefault(kind, {}).update({document.id: document.json for document in made})
-    return found
+    # without a name it is a file that vanishes with the connection, however that ends
+    answers = sqlite3.connect("", isolation_level=None)
+    answers.execute("CREATE TABLE answers (kind TEXT, id INTEGER, document BLOB, PRIMARY KEY (kind, id)) WITHOUT ROWID")
+    try:
+        for event in read_library(
+            client, plans, wanted, page_size=settings.page_size, in_flight=settings.requests_in_flight
+        ):
+            if isinstance(event, Page):
+                for kind, made in event.documents.items():
+                    rows = [(kind, document.id, document.json) for document in made]
+                    answers.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
+    except BaseException:
+        answers.close()
+        raise
+    return answers
