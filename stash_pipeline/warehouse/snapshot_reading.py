@@ -9,10 +9,9 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.snapshot.copy import Copy, TooLarge, taken
-from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming
 from stash_pipeline.stash.snapshot.ranges import Job, Range
-from stash_pipeline.stash.snapshot.workers import told
+from stash_pipeline.stash.snapshot.workers import readers
 from stash_pipeline.warehouse.connect import share_partitions
 from stash_pipeline.warehouse.ledger import COPY, copy_form, copy_is_known, note_copy, note_reading
 from stash_pipeline.warehouse.ranges import digests, load_range, pass_range
@@ -75,9 +74,6 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
                 _note(refresh, copy, known=True)
                 return
             seconds = _SECONDS + copy.size / _MB * _SECONDS_PER_MB
-            with Snapshot(copy.path, seconds=seconds):
-                # it has been looked at; others read it
-                pass
             _load(refresh, copy, seconds, kinds, naming, form)
             _note(refresh, copy, known=False)
     except TooLarge as error:
@@ -106,31 +102,30 @@ def _pass_known(refresh: "Refresh", names: Sequence[str]) -> None:
 
 def _load(refresh: "Refresh", copy: Copy, seconds: float, names: Sequence[str], naming: Naming, form: bytes) -> None:
     loader = refresh.loader
-    with loader.connection.transaction():
+    with readers(copy.size) as these, loader.connection.transaction():
         share_partitions(loader.connection)
         known = {name: digests(loader, name) for name in names if not loader.is_new(name)}
         left = {name: set(found) for name, found in known.items()}
         job = Job(copy.path, seconds, refresh.plans, tuple(names), naming, known)
         began: dict[str, float] = {}
         refresh.check()
-        with told(job, refresh.probe.counts, copy.size) as found:
-            for one in found:
-                began.setdefault(one.kind, time.perf_counter())
-                if isinstance(one, Range):
-                    left.get(one.kind, set()).discard(one.number)
-                    if one.rows is None:
-                        pass_range(loader, one.kind, one.count, one.unreadable)
-                    else:
-                        load_range(loader, one.kind, one.number, [Document(*row) for row in one.rows])
-                    progress.fetched(refresh.instance.name, one.kind, one.count)
-                    continue
-                refresh.check()
-                for number in sorted(left.get(one.kind, ())):
-                    load_range(loader, one.kind, number, [])
-                change = loader.changes[one.kind]
-                change.complete = True
-                change.seconds = time.perf_counter() - began[one.kind]
-                progress.complete(refresh.instance.name, one.kind)
+        for one in these.read(job):
+            began.setdefault(one.kind, time.perf_counter())
+            if isinstance(one, Range):
+                left.get(one.kind, set()).discard(one.number)
+                if one.rows is None:
+                    pass_range(loader, one.kind, one.count, one.unreadable)
+                else:
+                    load_range(loader, one.kind, one.number, [Document(*row) for row in one.rows])
+                progress.fetched(refresh.instance.name, one.kind, one.count)
+                continue
+            refresh.check()
+            for number in sorted(left.get(one.kind, ())):
+                load_range(loader, one.kind, number, [])
+            change = loader.changes[one.kind]
+            change.complete = True
+            change.seconds = time.perf_counter() - began[one.kind]
+            progress.complete(refresh.instance.name, one.kind)
         refresh.check()
         loader.remove_gone()
         refresh.conclude_snapshot(names)

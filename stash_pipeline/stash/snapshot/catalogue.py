@@ -11,6 +11,7 @@ from stash_pipeline.stash.snapshot.spec import (
     Kind,
     Several,
     Value,
+    between,
     big,
     boolean,
     custom_fields,
@@ -28,9 +29,11 @@ from stash_pipeline.stash.snapshot.spec import (
 V21, V22, V24, V27 = 46, 48, 54, 67
 """Versions of the schema, by the release that brought them."""
 
-_IN_OBJECTS = (
-    "SELECT file_id FROM scenes_files UNION SELECT file_id FROM images_files UNION SELECT file_id FROM galleries_files"
-)
+
+def _in_objects(file: str) -> str:
+    """The condition that a file belongs to something."""
+    tables = ("scenes_files", "images_files", "galleries_files")
+    return " OR ".join(f"EXISTS (SELECT 1 FROM {table} AS o WHERE o.file_id = {file})" for table in tables)
 
 
 def image_path(snapshot: Snapshot, kind: str, alias: str, column: str = "image_blob", name: str = "image") -> Value:
@@ -47,7 +50,10 @@ def urls(snapshot: Snapshot, table: str, owner: str, parent: str, *legacy: str) 
         return replace(texts(table, owner, "url", "position"), canonical=True)
     columns = ", ".join(legacy)
     some = " OR ".join(f"{column} <> ''" for column in legacy)
-    return Several(f'SELECT id, {columns} FROM "{parent}" WHERE {some} ORDER BY id', lambda rows: legacy_urls(*rows[0]))
+    return Several(
+        f'SELECT id, {columns} FROM "{parent}" WHERE {between("id")} AND ({some}) ORDER BY id',
+        lambda rows: legacy_urls(*rows[0]),
+    )
 
 
 def tags(snapshot: Snapshot) -> Kind:
@@ -157,7 +163,8 @@ def groups(snapshot: Snapshot) -> Kind:
             "tags": ids("groups_tags", "group_id", "tag_id"),
             "urls": urls(snapshot, "group_urls", "group_id", table, "url"),
             "sub_groups": Several(
-                "SELECT containing_id, sub_id, description FROM groups_relations ORDER BY containing_id, order_index",
+                "SELECT containing_id, sub_id, description FROM groups_relations\n"
+                f"WHERE {between('containing_id')} ORDER BY containing_id, order_index",
                 lambda rows: [{"group": {"id": sub}, "description": description} for sub, description in rows],
             ),
         },
@@ -176,7 +183,7 @@ FROM (
             WHEN typeof(fingerprint) <> 'integer' THEN CAST(fingerprint AS TEXT)
             WHEN type = 'phash' THEN printf('%016x', fingerprint)
             ELSE printf('%x', fingerprint) END AS value
-        FROM files_fingerprints
+        FROM files_fingerprints WHERE file_id > :after AND file_id <= :until
     )
     ORDER BY file_id, type, value
 )
@@ -225,7 +232,7 @@ def files(snapshot: Snapshot, *, embedded: bool) -> Kind:
                 otherwise="SELECT type, fingerprint FROM files_fingerprints WHERE file_id = ?",
             )
         },
-        where=f"t.id IN ({_IN_OBJECTS})" if embedded else "",
+        where=_in_objects("t.id") if embedded else "",
     )
 
 
@@ -245,7 +252,7 @@ def folders(snapshot: Snapshot, *, embedded: bool) -> Kind:
             "zip_file": big(told("zip_file_id")),
             **{name: moment(told(name)) for name in ("mod_time", "created_at", "updated_at")},
         },
-        where=f"({whole} OR t.id IN (SELECT parent_folder_id FROM files WHERE id IN ({_IN_OBJECTS})))"
+        where=f"{whole} OR t.id IN (SELECT f.parent_folder_id FROM files AS f WHERE {_in_objects('f.id')})"
         if embedded
         else "",
     )

@@ -99,7 +99,7 @@ class Snapshot:
         """Whether the schema is of this version or a later one."""
         return self.version >= version
 
-    def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Row]:
+    def rows(self, sql: str, parameters: tuple[Any, ...] | dict[str, Any] = ()) -> Iterator[Row]:
         """The rows of a query, one by one.
 
         Raises:

@@ -11,7 +11,7 @@ from stash_pipeline.stash.fields import Joined
 from stash_pipeline.stash.planning import Plan
 from stash_pipeline.stash.snapshot import catalogue, media, values
 from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot, spelled
-from stash_pipeline.stash.snapshot.spec import Kind, Several, grouped
+from stash_pipeline.stash.snapshot.spec import ALL, Kind, Several, Stretch, between, grouped
 
 KINDS: Final = (
     "tags", "folders", "files", "studios", "performers", "groups", "images", "galleries", "scenes", "scene_markers",
@@ -64,20 +64,36 @@ def kind_of(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Namin
     return makers[name](snapshot)
 
 
+def last_id(snapshot: Snapshot, kind: Kind) -> int:
+    """The greatest id of a kind, or a greater one; -1 if there is nothing of it.
+
+    Raises:
+        UnusableSnapshot: if the copy is damaged, or is not what its version says.
+    """
+    try:
+        found = list(snapshot.rows(f"SELECT {kind.id} FROM {kind.source} ORDER BY {kind.id} DESC LIMIT 1"))
+    except ERRORS as error:
+        raise snapshot.unusable(error) from None
+    return found[0][0] if found and type(found[0][0]) is int else -1
+
+
 def documents(
-    snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Naming | None = None
+    snapshot: Snapshot,
+    plans: dict[str, Plan],
+    name: str,
+    naming: Naming | None = None,
+    stretch: Stretch = ALL,
 ) -> Iterator[Document]:
-    """The documents of one kind, in the order of their ids.
+    """The documents of one kind, or of a stretch of it, in the order of their ids.
 
     Raises:
         UnusableSnapshot: if the copy is damaged, or is not what its version says.
     """
     kind = kind_of(snapshot, plans, name, naming or Naming())
-    last = -1
     while True:
         try:
-            for document in _KindReader(snapshot, plans[name], kind, last).read():
-                last = document.id
+            for document in _KindReader(snapshot, plans[name], kind, stretch).read():
+                stretch = stretch._replace(after=document.id)
                 yield document
             return
         except ERRORS as error:
@@ -98,9 +114,9 @@ class _List:
 
 
 class _KindReader:
-    def __init__(self, snapshot: Snapshot, plan: Plan, kind: Kind, after: int) -> None:
+    def __init__(self, snapshot: Snapshot, plan: Plan, kind: Kind, stretch: Stretch) -> None:
         self.snapshot = snapshot
-        self.after = after
+        self.stretch = stretch
         shown = {planned.field.name: planned.field for planned in plan.fields}
         columns = {name: value for name, value in kind.columns.items() if name in shown}
         self.names = ["id", *columns]
@@ -121,16 +137,16 @@ class _KindReader:
             self.lists.append(_List(name, several, convert, iter(()), _AFTER_ALL))
         where = f"({kind.where}) AND " if kind.where else ""
         selected = spelled({"id": kind.id, **{name: value.sql for name, value in columns.items()}})
-        self.sql = f"SELECT {selected}\nFROM {kind.source}\nWHERE {where}{kind.id} > ?\nORDER BY {kind.id}"
+        self.sql = f"SELECT {selected}\nFROM {kind.source}\nWHERE {where}{between(kind.id)}\nORDER BY {kind.id}"
         self.shown = shown
 
     def read(self) -> Iterator[Document]:
         for one in self.lists:
-            one.pairs = grouped(self.snapshot, one.several)
+            one.pairs = grouped(self.snapshot, one.several, self.stretch)
             one.head = next(one.pairs, _AFTER_ALL)
-        last = self.after
+        last = self.stretch.after
         names, lists = self.names, self.lists
-        for row in self.snapshot.rows(self.sql, (self.after,)):
+        for row in self.snapshot.rows(self.sql, self.stretch._asdict()):
             identifier = row[0]
             if identifier == last:
                 # an object with two primary files, which no server writes

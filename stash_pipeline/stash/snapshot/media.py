@@ -11,6 +11,7 @@ from stash_pipeline.stash.snapshot.database import Row, Snapshot
 from stash_pipeline.stash.snapshot.spec import (
     Kind,
     Several,
+    between,
     big,
     boolean,
     date,
@@ -77,6 +78,7 @@ FROM galleries_images AS j
 LEFT JOIN images_files AS p ON p.image_id = j.image_id
 LEFT JOIN files AS f ON f.id = p.file_id
 LEFT JOIN folders AS d ON d.id = f.parent_folder_id
+WHERE {between}
 ORDER BY j.gallery_id, j.image_id
 """
 
@@ -90,7 +92,7 @@ def galleries(snapshot: Snapshot, *, cover_names: str) -> Kind:
         "urls": urls(snapshot, "gallery_urls", "gallery_id", "galleries", "url"),
         "chapters": records(
             "SELECT gallery_id, id, title, image_index, created_at, updated_at FROM galleries_chapters\n"
-            "ORDER BY gallery_id, id",
+            f"WHERE {between('gallery_id')} ORDER BY gallery_id, id",
             "id",
             "title",
             "image_index",
@@ -101,7 +103,11 @@ def galleries(snapshot: Snapshot, *, cover_names: str) -> Kind:
     }
     chosen = "j.cover" if snapshot.has("galleries_images", "cover") else "0"
     order = _by_path if snapshot.since(V21) else _by_folder_and_name
-    lists["cover"] = Several(_COVERS.format(chosen=chosen), _cover_chooser(cover_names, order), canonical=True)
+    lists["cover"] = Several(
+        _COVERS.format(chosen=chosen, between=between("j.gallery_id")),
+        _cover_chooser(cover_names, order),
+        canonical=True,
+    )
     return Kind(
         "galleries AS t",
         "t.id",
@@ -189,7 +195,8 @@ def scenes(snapshot: Snapshot, *, hash_type: str) -> Kind:
         "stash_ids": stash_ids(snapshot, "scene_stash_ids", "scene_id"),
         "captions": records(
             "SELECT p.scene_id, c.language_code, c.caption_type FROM scenes_files AS p\n"
-            'JOIN video_captions AS c ON c.file_id = p.file_id WHERE p."primary" = 1 ORDER BY p.scene_id',
+            "JOIN video_captions AS c ON c.file_id = p.file_id\n"
+            f'WHERE {between("p.scene_id")} AND p."primary" = 1 ORDER BY p.scene_id',
             "language_code",
             "caption_type",
         ),
@@ -214,14 +221,14 @@ def scenes(snapshot: Snapshot, *, hash_type: str) -> Kind:
 def _in_groups(snapshot: Snapshot) -> Several:
     table, column = ("groups_scenes", "group_id") if snapshot.since(V27) else ("movies_scenes", "movie_id")
     return Several(
-        f"SELECT scene_id, {column}, scene_index FROM {table} ORDER BY scene_id, rowid",
+        f"SELECT scene_id, {column}, scene_index FROM {table} WHERE {between('scene_id')} ORDER BY scene_id, rowid",
         lambda rows: [{"group": {"id": group}, "scene_index": index} for group, index in rows],
     )
 
 
 def _history(table: str, column: str, **also: Any) -> Several:
     return Several(
-        f"SELECT scene_id, {column} FROM {table} ORDER BY scene_id, {column}",
+        f"SELECT scene_id, {column} FROM {table} WHERE {between('scene_id')} ORDER BY scene_id, {column}",
         lambda rows: sorted([values.time_text(row[0]) for row in rows]),
         canonical=True,
         also=also,

@@ -1,25 +1,36 @@
 """The documents of a copy in ranges of ids: those that the reader knows are told of by a digest only.
 
-A large copy is read by processes of their own, a few kinds each (``worker.py``):
-to make documents is work for one core, and a file that brings SQLite down brings down only them.
+A large copy is read by processes of their own (``worker.py``), stretch by stretch: to make documents is work for one
+core, and a file that brings SQLite down brings down only them.
 """
 
 import hashlib
 import pickle
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal
 
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.planning import Plan
 from stash_pipeline.stash.snapshot.database import Snapshot, UnusableSnapshot
-from stash_pipeline.stash.snapshot.documents import Naming, documents
+from stash_pipeline.stash.snapshot.documents import Naming, documents, kind_of, last_id
+from stash_pipeline.stash.snapshot.spec import ALL, Stretch
 
 RANGE_IDS: Final = 2000
 """Ids of one range: the first has those below this number."""
+
+_RANGES: Final = 5
+"""Of one part, at least."""
+
+_PARTS: Final = 64
+"""Of one kind, at most: where ids are far apart, a part is longer."""
+
+_WORK: Final = {"scenes": 3, "galleries": 3, "performers": 3, "studios": 3, "images": 2}
+"""Of an object, where that of the others is one."""
 
 Row = tuple[int, bytes, bytes, str | None, str | None, tuple[str, ...]]
 """A document, cheap to send."""
@@ -60,10 +71,30 @@ class Range:
 
 @dataclass(frozen=True)
 class End:
-    """All ranges of a kind were told; or reading failed, with a sentence."""
+    """All ranges of a kind were told."""
 
     kind: str
-    failed: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one reader reads at a time: a stretch of a kind, of whole ranges."""
+
+    kind: str
+    stretch: Stretch
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Reading failed, with a sentence."""
+
+    sentence: str
+
+
+LOOK_FOR_DAMAGE: Final = "look for damage"
+DIVIDE: Final = "divide"
+Order = Part | Literal["look for damage", "divide"]
+"""What a reader may be asked: to read a part; to look through the whole file for damage; or which parts there are."""
 
 
 def digest(found: Iterable[tuple[int, bytes]]) -> str:
@@ -77,22 +108,57 @@ def _range_of(document: Document) -> int:
     return document.id // RANGE_IDS
 
 
-def read_ranges(snapshot: Snapshot, job: Job) -> Iterator[Range | End]:
-    """The ranges of each kind, and its end.
+class Reader:
+    """Reads one copy, order by order."""
 
-    Raises:
-        UnusableSnapshot: if the copy is damaged, or is not what its version says.
-    """
-    for kind in job.kinds:
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._snapshot: Snapshot | None = None
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._snapshot:
+            self._snapshot.close()
+
+    def answers(self, order: Order) -> Iterator[Any]:
+        """What it is answered with: ranges, or one list of parts, or nothing.
+
+        Raises:
+            UnusableSnapshot: if the copy is damaged, or is not what its version says.
+        """
+        if order == LOOK_FOR_DAMAGE:
+            Snapshot(self.job.path, seconds=self.job.seconds).close()
+            return
+        if self._snapshot is None:
+            # that is for the order above
+            self._snapshot = Snapshot(self.job.path, seconds=self.job.seconds, check=False)
+        if isinstance(order, Part):
+            yield from self._ranges(self._snapshot, order)
+        else:
+            yield self._parts(self._snapshot)
+
+    def _parts(self, snapshot: Snapshot) -> list[Part]:
+        """All parts, those first that are most work: so at the end nobody waits long for the others."""
+        job = self.job
+        found = []
+        for kind in sorted(job.kinds, key=lambda kind: -_WORK.get(kind, 1)):
+            last = last_id(snapshot, kind_of(snapshot, job.plans, kind, job.naming))
+            ranges = max(_RANGES, -(-(last // RANGE_IDS + 1) // _PARTS))
+            bounds = [*range(-1, max(last, 0), ranges * RANGE_IDS), ALL.until]
+            found += [Part(kind, Stretch(after, until)) for after, until in pairwise(bounds)]
+        return found
+
+    def _ranges(self, snapshot: Snapshot, part: Part) -> Iterator[Range]:
+        job, kind = self.job, part.kind
         known = job.known.get(kind)
-        for number, group in groupby(documents(snapshot, job.plans, kind, job.naming), _range_of):
+        every = documents(snapshot, job.plans, kind, job.naming, part.stretch)
+        for number, group in groupby(every, _range_of):
             found = list(group)
             unreadable = sum(1 for document in found if document.unreadable)
             if known is not None and known.get(number) == digest([(d.id, d.hash) for d in found]):
                 yield Range(kind, number, len(found), unreadable, None)
             else:
                 yield Range(kind, number, len(found), unreadable, [_row(document) for document in found])
-        yield End(kind)
 
 
 def _row(document: Document) -> Row:
@@ -101,22 +167,24 @@ def _row(document: Document) -> Row:
 
 
 def work(given: IO[bytes], told: IO[bytes]) -> None:
-    """Reads what one job says, and tells it."""
-    job: Job = pickle.load(given)
+    """Reads a job and its orders, one after the other, and tells the answers; after each order None."""
 
     def tell(what: Any) -> None:
         pickle.dump(what, told, pickle.HIGHEST_PROTOCOL)
         told.flush()
 
-    try:
-        # who asks has looked for damage, or does so now
-        with Snapshot(job.path, seconds=job.seconds, check=False) as snapshot:
-            for found in read_ranges(snapshot, job):
-                tell(found)
-    except UnusableSnapshot as error:
-        tell(End("", str(error)))
-    except BrokenPipeError:
-        # nobody wants the rest
-        return
-    except Exception as error:
-        tell(End("", f"The copy of the database could not be read ({type(error).__name__}: {error})."))
+    # the end of the orders, or nobody wants the rest
+    with suppress(EOFError, BrokenPipeError):
+        reader = Reader(pickle.load(given))
+        while True:
+            order: Order = pickle.load(given)
+            try:
+                for found in reader.answers(order):
+                    tell(found)
+                tell(None)
+            except UnusableSnapshot as error:
+                tell(Failed(str(error)))
+            except BrokenPipeError:
+                raise
+            except Exception as error:
+                tell(Failed(f"The copy of the database could not be read ({type(error).__name__}: {error})."))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -18,6 +18,16 @@ from stash_pipeline.stash.snapshot.database import Row, Snapshot
 Read = Callable[[Any], Any]
 
 _SHORT = 400
+
+
+class Stretch(NamedTuple):
+    """The ids that are above ``after``, and not above ``until``."""
+
+    after: int = -1
+    until: int = 2**63 - 1
+
+
+ALL: Final = Stretch()
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,8 @@ class Several:
     """A list of each object.
 
     Attributes:
-        sql: gives the owner's id and what belongs to it, in the order of the owners.
+        sql: gives the owner's id and what belongs to it, in the order of the owners, of those after ``:after`` and up
+            to ``:until``.
         read: makes the field's value, as GraphQL would send it, of the rows of one owner without that id; None
             for a list of ids, which needs nothing more done to it.
         short: makes the document's value of rows that are as nearly all are, and None of others; ``read`` is for those.
@@ -129,19 +140,28 @@ def stamps(alias: str) -> dict[str, Value]:
 # --- lists ----------------------------------------------------------------------------------------------
 
 
+def between(owner: str) -> str:
+    """The condition that each list has: its owners are those of one stretch."""
+    return f"{owner} > :after AND {owner} <= :until"
+
+
 def ids(table: str, owner: str, column: str, *, first: str = "") -> Several:
     """Ids of a join table, sorted; ``first``: the expression that is greatest for the one that comes first."""
     order = f"{first} DESC, " if first else ""
     return Several(
         f'SELECT owner, group_concat(id) FROM (\n    SELECT {owner} AS owner, {column} AS id FROM "{table}"\n'
-        f"    WHERE typeof({column}) = 'integer' AND {column} >= 0 ORDER BY {owner}, {order}{column})\nGROUP BY owner"
+        f"    WHERE {between(owner)} AND typeof({column}) = 'integer' AND {column} >= 0\n"
+        f"    ORDER BY {owner}, {order}{column})\nGROUP BY owner"
     )
 
 
 def texts(table: str, owner: str, column: str, order: str = "rowid") -> Several:
     """Texts of a join table."""
-    sql = f'SELECT {owner}, CAST({column} AS TEXT) FROM "{table}" WHERE {column} IS NOT NULL ORDER BY {owner}, {order}'
-    return Several(sql, firsts)
+    return Several(
+        f'SELECT {owner}, CAST({column} AS TEXT) FROM "{table}"\n'
+        f"WHERE {between(owner)} AND {column} IS NOT NULL ORDER BY {owner}, {order}",
+        firsts,
+    )
 
 
 def firsts(rows: list[Row]) -> list[Any]:
@@ -165,11 +185,12 @@ def records(sql: str, *names: str, times: tuple[str, ...] = ()) -> Several:
 
 def stash_ids(snapshot: Snapshot, table: str, owner: str) -> Several:
     """Ids of other catalogues; from version 72 on with the time of their last change."""
+    end = f"FROM {table} WHERE {between(owner)} ORDER BY {owner}, rowid"
     if snapshot.has(table, "updated_at"):
-        sql = f"SELECT {owner}, endpoint, stash_id, updated_at FROM {table} ORDER BY {owner}, rowid"
+        sql = f"SELECT {owner}, endpoint, stash_id, updated_at {end}"
         several = records(sql, "endpoint", "stash_id", "updated_at", times=("updated_at",))
         return replace(several, short=_one_stash_id)
-    return records(f"SELECT {owner}, endpoint, stash_id FROM {table} ORDER BY {owner}, rowid", "endpoint", "stash_id")
+    return records(f"SELECT {owner}, endpoint, stash_id {end}", "endpoint", "stash_id")
 
 
 def _one_stash_id(rows: list[Row]) -> Any:
@@ -190,16 +211,16 @@ def custom_fields(table: str, owner: str) -> Several:
     def read(rows: list[Row]) -> dict[str, Any]:
         return {values.text(name): values.json_value(value) for name, value in rows}
 
-    sql = f"SELECT {owner}, field, value FROM {table} ORDER BY {owner}, field"
+    sql = f"SELECT {owner}, field, value FROM {table} WHERE {between(owner)} ORDER BY {owner}, field"
     return Several(sql, read, canonical=True)
 
 
 # --- side by side ---------------------------------------------------------------------------------------
 
 
-def grouped(snapshot: Snapshot, several: Several) -> Iterator[tuple[Any, Any]]:
+def grouped(snapshot: Snapshot, several: Several, stretch: Stretch) -> Iterator[tuple[Any, Any]]:
     """Pairs of an owner and what belongs to it, in the order of the owners: rows, or JSON that is ready."""
-    rows = snapshot.rows(several.sql)
+    rows = snapshot.rows(several.sql, stretch._asdict())
     if several.read is None:
         return ((owner, orjson.Fragment(f"[{found}]")) for owner, found in rows)
     if several.otherwise:

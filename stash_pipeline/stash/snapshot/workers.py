@@ -1,24 +1,32 @@
-"""Has a copy read: a small one by a thread, a large one by processes, each a few kinds."""
+"""Has a copy read: a small one by a thread, a large one by processes, part by part."""
 
 import pickle
 import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
-from stash_pipeline.stash.snapshot.database import Snapshot, UnusableSnapshot
-from stash_pipeline.stash.snapshot.ranges import End, Job, Range, read_ranges
+from stash_pipeline.stash.snapshot.database import UnusableSnapshot
+from stash_pipeline.stash.snapshot.ranges import (
+    DIVIDE,
+    LOOK_FOR_DAMAGE,
+    End,
+    Failed,
+    Job,
+    Order,
+    Part,
+    Range,
+    Reader,
+)
 
 PROCESSES: Final = 2
 PROCESSES_FROM: Final = 8_000_000
 """Bytes of a copy that is worth the start of processes, 0.3 s."""
-
-_WORK: Final = {"scenes": 3.0, "performers": 3.0, "studios": 3.0, "galleries": 4.0}
-"""Of an object, where that of a file is one."""
 
 _AHEAD: Final = 6
 """Ranges that wait to be compared."""
@@ -26,88 +34,112 @@ _AHEAD: Final = 6
 _END: Final = object()
 
 
-def shared_out(kinds: tuple[str, ...], counts: Mapping[str, int], among: int) -> list[tuple[str, ...]]:
-    """The kinds in groups of about as much work; groups without any are left out."""
-    groups: list[list[str]] = [[] for _ in range(among)]
-    loads = [0.0] * among
-    work = {kind: counts.get(kind, 0) * _WORK.get(kind, 1.0) for kind in kinds}
-    for kind in sorted(kinds, key=lambda kind: -work[kind]):
-        place = loads.index(min(loads))
-        groups[place].append(kind)
-        loads[place] += work[kind]
-    return [tuple(group) for group in groups if group]
+class Readers:
+    """Those who read one copy; to be had from :func:`readers`."""
+
+    def __init__(self, processes: list["subprocess.Popen[bytes]"]) -> None:
+        self._processes = processes
+        self._threads: list[threading.Thread] = []
+        self._ready: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
+        self._stop = threading.Event()
+
+    def read(self, job: Job) -> Iterator[Range | End]:
+        """What is read, as it comes, the ranges of a kind in any order. The whole is right only when it has ended.
+
+        Raises:
+            UnusableSnapshot: while it is told, if the copy is damaged, or is not what its version says.
+        """
+        asked: list[_Ask] = [partial(_there, process) for process in self._processes]
+        for process in self._processes:
+            _send(process, job)
+        here = Reader(job)
+        if not asked:
+            asked = [here.answers]
+        try:
+            (parts,) = asked[0](DIVIDE)
+            orders = _Orders(parts)
+            for ask in asked:
+                self._threads.append(threading.Thread(target=self._guarded, args=(ask, orders), daemon=True))
+                self._threads[-1].start()
+            left = len(self._threads)
+            while left:
+                item = self._ready.get()
+                if item is _END:
+                    left -= 1
+                elif isinstance(item, BaseException):
+                    raise item
+                else:
+                    yield item
+        finally:
+            self.close()
+            here.close()
+
+    def close(self) -> None:
+        """Nothing goes on reading after this."""
+        self._stop.set()
+        for process in self._processes:
+            process.kill()
+        for thread in self._threads:
+            # the file must not be closed, or removed, under it
+            thread.join()
+        for process in self._processes:
+            for stream in (process.stdin, process.stdout):
+                with suppress(OSError):
+                    stream and stream.close()
+            process.wait()
+
+    def _guarded(self, ask: "_Ask", orders: "_Orders") -> None:
+        try:
+            while (order := orders.take()) is not None:
+                for found in ask(order):
+                    self._put(found)
+                    if self._stop.is_set():
+                        return
+                if isinstance(order, Part) and orders.done(order.kind):
+                    self._put(End(order.kind))
+            self._put(_END)
+        except BaseException as error:
+            self._put(error)
+
+    def _put(self, item: Any) -> None:
+        while not self._stop.is_set():
+            with suppress(queue.Full):
+                self._ready.put(item, timeout=0.2)
+                return
+
+
+_Ask = Callable[[Order], Iterator[Any]]
+
+
+class _Orders:
+    """What is still to be done, for whoever has time."""
+
+    def __init__(self, parts: list[Part]) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Order] = deque([LOOK_FOR_DAMAGE, *parts])
+        self._left = Counter(part.kind for part in parts)
+
+    def take(self) -> Order | None:
+        """The next; None when there is no more."""
+        with self._lock:
+            return self._waiting.popleft() if self._waiting else None
+
+    def done(self, kind: str) -> bool:
+        """Notes that a part of a kind is done; whether it was the last."""
+        with self._lock:
+            self._left[kind] -= 1
+            return not self._left[kind]
 
 
 @contextmanager
-def told(job: Job, counts: Mapping[str, int], size: int) -> Iterator[Iterator[Range | End]]:
-    """What is read, as it comes; nothing goes on reading after the end.
-
-    Args:
-        counts: objects of each kind, by which the work is shared out. size: of the copy, in bytes.
-
-    Raises:
-        UnusableSnapshot: while it is told, if the copy is damaged, or is not what its version says.
-    """
-    ready: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
-    stop = threading.Event()
-
-    def put(item: Any) -> None:
-        while not stop.is_set():
-            with suppress(queue.Full):
-                ready.put(item, timeout=0.2)
-                return
-
-    processes: list[subprocess.Popen[bytes]] = []
-    if size < PROCESSES_FROM:
-        sources: list[Callable[[], None]] = [lambda: _read_here(job, put, stop)]
-    else:
-        shares = shared_out(job.kinds, counts, PROCESSES)
-        processes = [_started() for _ in shares]
-        sources = [
-            lambda process=process, share=share: _read_there(process, replace(job, kinds=share), put)  # type: ignore[misc]
-            for process, share in zip(processes, shares, strict=True)
-        ]
-    threads = [threading.Thread(target=_guarded, args=(source, put), daemon=True) for source in sources]
+def readers(size: int) -> Iterator[Readers]:
+    """Has a copy of so many bytes read: by a thread, or by processes, which have started when they are needed."""
+    processes = [_started() for _ in range(PROCESSES)] if size >= PROCESSES_FROM else []
+    found = Readers(processes)
     try:
-        for thread in threads:
-            thread.start()
-        yield _taken(ready, len(threads))
+        yield found
     finally:
-        stop.set()
-        for process in processes:
-            process.kill()
-        for thread in threads:
-            # the file must not be closed, or removed, under it
-            thread.join()
-        for process in processes:
-            process.wait()
-
-
-def _taken(ready: "queue.Queue[Any]", sources: int) -> Iterator[Range | End]:
-    while sources:
-        item = ready.get()
-        if item is _END:
-            sources -= 1
-        elif isinstance(item, BaseException):
-            raise item
-        else:
-            yield item
-
-
-def _guarded(source: Callable[[], None], put: Callable[[Any], None]) -> None:
-    try:
-        source()
-        put(_END)
-    except BaseException as error:
-        put(error)
-
-
-def _read_here(job: Job, put: Callable[[Any], None], stop: threading.Event) -> None:
-    with Snapshot(job.path, seconds=job.seconds, check=False) as snapshot:
-        for found in read_ranges(snapshot, job):
-            put(found)
-            if stop.is_set():
-                return
+        found.close()
 
 
 def _started() -> "subprocess.Popen[bytes]":
@@ -116,18 +148,21 @@ def _started() -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
 
 
-def _read_there(process: "subprocess.Popen[bytes]", job: Job, put: Callable[[Any], None]) -> None:
-    assert process.stdin is not None and process.stdout is not None
-    left = set(job.kinds)
-    with process.stdin, process.stdout, suppress(EOFError, OSError, pickle.UnpicklingError):
-        pickle.dump(job, process.stdin)
-        process.stdin.close()
-        while left:
-            found = pickle.load(process.stdout)
-            if isinstance(found, End):
-                if found.failed is not None:
-                    raise UnusableSnapshot(found.failed)
-                left.discard(found.kind)
-            put(found)
-    if left:
-        raise UnusableSnapshot("The process that read the copy of the database ended before it had read it.")
+def _send(process: "subprocess.Popen[bytes]", what: Job | Order) -> None:
+    assert process.stdin is not None
+    # that it is gone is noticed where its answer is waited for
+    with suppress(OSError):
+        pickle.dump(what, process.stdin)
+        process.stdin.flush()
+
+
+def _there(process: "subprocess.Popen[bytes]", order: Order) -> Iterator[Any]:
+    assert process.stdout is not None
+    _send(process, order)
+    try:
+        while (found := pickle.load(process.stdout)) is not None:
+            if isinstance(found, Failed):
+                raise UnusableSnapshot(found.sentence)
+            yield found
+    except (EOFError, OSError, pickle.UnpicklingError):
+        raise UnusableSnapshot("The process that read the copy of the database ended before it had read it.") from None
