@@ -90,10 +90,11 @@ def documents(
         UnusableSnapshot: if the copy is damaged, or is not what its version says.
     """
     kind = kind_of(snapshot, plans, name, naming or Naming())
+    last = stretch.after
     while True:
         try:
-            for document in _KindReader(snapshot, plans[name], kind, stretch).read():
-                stretch = stretch._replace(after=document.id)
+            for document in _KindReader(snapshot, plans[name], kind, Stretch(last, stretch.until)).read():
+                last = document.id
                 yield document
             return
         except ERRORS as error:
@@ -102,7 +103,7 @@ def documents(
             snapshot.tolerate()
 
 
-@dataclass
+@dataclass(slots=True)
 class _List:
     """One of the lists, walked beside the objects."""
 
@@ -110,7 +111,8 @@ class _List:
     several: Several
     convert: Callable[[Any], Any]
     pairs: Iterator[tuple[Any, Any]]
-    head: tuple[Any, Any]
+    owner: int
+    members: Any
 
 
 class _KindReader:
@@ -134,7 +136,7 @@ class _KindReader:
                 continue
             form = shown[name].form
             convert = joined_reader(form) if isinstance(form, Joined) and not several.canonical else _as_it_is
-            self.lists.append(_List(name, several, convert, iter(()), _AFTER_ALL))
+            self.lists.append(_List(name, several, convert, iter(()), *_AFTER_ALL))
         where = f"({kind.where}) AND " if kind.where else ""
         selected = spelled({"id": kind.id, **{name: value.sql for name, value in columns.items()}})
         self.sql = f"SELECT {selected}\nFROM {kind.source}\nWHERE {where}{between(kind.id)}\nORDER BY {kind.id}"
@@ -143,7 +145,7 @@ class _KindReader:
     def read(self) -> Iterator[Document]:
         for one in self.lists:
             one.pairs = grouped(self.snapshot, one.several, self.stretch)
-            one.head = next(one.pairs, _AFTER_ALL)
+            one.owner, one.members = next(one.pairs, _AFTER_ALL)
         last = self.stretch.after
         names, lists = self.names, self.lists
         for row in self.snapshot.rows(self.sql, self.stretch._asdict()):
@@ -158,12 +160,14 @@ class _KindReader:
                 document = {name: value for name, value in zip(names, row, strict=True) if value is not None}
                 self._carefully(document, unreadable)
             for one in lists:
-                owner, members = one.head
-                while owner is None or owner < identifier:
+                if one.owner > identifier:
+                    continue
+                while one.owner < identifier:
                     # of an object that is not there, or not shown
-                    owner, members = one.head = next(one.pairs, _AFTER_ALL)
-                if owner == identifier:
-                    one.head = next(one.pairs, _AFTER_ALL)
+                    one.owner, one.members = next(one.pairs, _AFTER_ALL)
+                if one.owner == identifier:
+                    members = one.members
+                    one.owner, one.members = next(one.pairs, _AFTER_ALL)
                     if type(members) is orjson.Fragment:
                         document[one.name] = members
                     else:
