@@ -39,7 +39,7 @@ from graphql.execution.values import get_argument_values
 from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.library import Row
-from stash_pipeline.simulator.timestamps import rfc3339
+from stash_pipeline.simulator.timestamps import answered
 
 # The server reads these once per request: after several mutations in one request they are stale.
 _REMEMBERED = {
@@ -77,11 +77,13 @@ def _same(value: Any) -> Any:
     return value
 
 
+_NULL = "the requested element is null which the schema does not allow"
+
 _SERIALIZERS: dict[str, Callable[[Any], Any]] = {
     "ID": str,
     "Boolean": bool,
     "Float": _go_float,
-    "Time": rfc3339,
+    "Time": answered,
     "Int": int,
     "Int64": int,
 }
@@ -210,11 +212,10 @@ class Execution:
             results = self._complete(kind.of_type, values, plan, paths)
             for index, result in enumerate(results):
                 if result is None:
-                    if values[index] is not None:  # an error below was already reported
-                        results[index] = _FAILED
-                        continue
-                    self._fail("must not be null", paths[index])
                     results[index] = _FAILED
+                    # of an object that is there an error below was already reported
+                    if values[index] is None or isinstance(kind.of_type, GraphQLScalarType):
+                        self._refuse(values[index], paths[index])
             return results
         if isinstance(kind, GraphQLList):
             return self._complete_list(kind.of_type, values, plan, paths)
@@ -233,7 +234,10 @@ class Execution:
             if value is not None:
                 flat.extend(value)
         if plan.leaf:
-            done = self._complete(item, flat, plan, [None] * len(flat))
+            leaf = item.of_type if isinstance(item, GraphQLNonNull) else item
+            done = self._complete(leaf, flat, plan, [None] * len(flat))
+            if leaf is not item and None in done:
+                done = self._without_nulls(done, flat, values, paths)
         else:
             flat_paths: list[Path] = []
             for value, path in zip(values, paths, strict=True):
@@ -255,6 +259,19 @@ class Execution:
             else:
                 results.append(part)
         return results
+
+    def _without_nulls(self, done: list[Any], flat: list[Any], values: list[Any], paths: list[Path]) -> list[Any]:
+        """Leaves of lists that may hold no null; of each that is one, its place is told."""
+        places = ((path, index) for value, path in zip(values, paths, strict=True) for index in range(len(value or ())))
+        for position, place in enumerate(places):
+            if done[position] is None:
+                self._refuse(flat[position], place)
+        return [_FAILED if one is None else one for one in done]
+
+    def _refuse(self, value: Any, path: Path) -> None:
+        """A null where the schema allows none: nothing was there, or a time that was never set."""
+        since_marshalled = value is not None and self.context.release.since(27)
+        self._fail(_NULL if since_marshalled else "must not be null", path)
 
     def _abstract(self, values: list[Any], plan: _PlannedField, paths: list[Path]) -> list[Any]:
         results: list[Any] = [None] * len(values)

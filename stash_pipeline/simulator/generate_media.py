@@ -41,6 +41,13 @@ class _Files:
             self.folder_rows.append((number, path, parent, created, created, updated, zip_file))
         return self.folders[path]
 
+    def archive(self, path: str, file: int) -> None:
+        """The folder that is the inside of a zip file: nobody knows when it was changed."""
+        number = self.folder(path, file)
+        kept = self.folder_rows[-1]
+        assert kept[0] == number
+        self.folder_rows[-1] = (*kept[:3], "0001-01-01T00:00:00Z", *kept[4:])
+
     def add(self, folder: int, basename: str, size: int, zip_file: int | None = None) -> int:
         """A new file; returns its id."""
         number = self.next_id
@@ -332,8 +339,10 @@ def write_galleries(plan: Plan) -> None:
             rng.choice((None, invented.person(rng))),
         )
         if kind == "zip":
-            one = files.add(files.folder("/media/albums"), f"album {number:04d}.zip", rng.randrange(10**6, 10**9))
+            name = f"album {number:04d}.zip"
+            one = files.add(files.folder("/media/albums"), name, rng.randrange(10**6, 10**9))
             put("galleries_files", number, one, 1)
+            files.archive(f"/media/albums/{name}", one)
             files.fingerprints.append((one, "md5", f"{rng.getrandbits(128):032x}"))
         if rng.random() < 0.4:
             put("gallery_urls", number, 0, f"https://albums.example/{rng.randrange(10**6)}")

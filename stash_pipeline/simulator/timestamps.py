@@ -13,6 +13,25 @@ _RFC3339 = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d
 
 
 @lru_cache(maxsize=200_000)
+def answered(stored: str) -> str | None:
+    """A stored timestamp as it is answered; a time that was never set is null, whatever the schema says."""
+    text = rfc3339(stored)
+    return None if text[:10] in ("0001-01-01", "0000-12-31") and _is_never(text) else text
+
+
+def _is_never(text: str) -> bool:
+    """Whether it is the first moment of the year 1 in UTC, which Go takes for no time at all."""
+    match = _RFC3339.match(text)
+    if match is None or match[2]:
+        return False
+    # a year that Python can count, and counts like the first of a Gregorian cycle
+    local = datetime.fromisoformat("2001" + match[1][4:] if match[1].startswith("0001") else "2000" + match[1][4:])
+    offset = datetime.strptime((match[3] or "Z"), "%z").utcoffset()
+    assert offset is not None
+    return local - offset == datetime(2001, 1, 1)
+
+
+@lru_cache(maxsize=200_000)
 def rfc3339(stored: str) -> str:
     """A stored timestamp as it is answered: its own offset is kept; a blank separator and final zeros are not."""
     if len(stored) > 10 and stored[10] == " ":

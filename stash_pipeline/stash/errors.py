@@ -29,6 +29,10 @@ class StashBadAnswer(StashError):
     """An answer that is not the JSON of a GraphQL server."""
 
 
+_NULLS = {"must not be null", "the requested element is null which the schema does not allow"}
+"""How gqlgen says it, the second since v0.27."""
+
+
 class StashQueryError(StashError):
     """The server answered with GraphQL ``errors``.
 
@@ -38,6 +42,7 @@ class StashQueryError(StashError):
         validation: True when the document itself was refused; asking again cannot help.
         locked: the database was busy; asking again may help.
         vanished: a nested row vanished between the rows of the page and what belongs to them.
+        nulls: it is about nothing but nulls where the schema allows none.
     """
 
     def __init__(self, query: str, errors: list[dict[str, Any]]) -> None:
@@ -48,6 +53,7 @@ class StashQueryError(StashError):
         codes = [extension.get("code") for extension in extensions if isinstance(extension, dict)]
         self.validation = "GRAPHQL_VALIDATION_FAILED" in codes or "GRAPHQL_PARSE_FAILED" in codes
         self.locked = not self.validation and any("locked" in message for message in self.messages)
+        self.nulls = bool(self.messages) and set(self.messages) <= _NULLS
         self.vanished = any(len(path) > 1 for path in self.paths) and any(
             "not found" in message for message in self.messages
         )

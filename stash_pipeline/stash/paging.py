@@ -10,13 +10,14 @@
 A criterion narrows any of them to what it finds.
 
 A page that fails is read again, then cut down to the object that cannot be read, which is kept in ``unreadable``.
+An object with a time that was never set is read without it: the server refuses to say that there is none.
 
 Every walk is a tree of tasks: a task may yield pages and return further tasks. No threads in here.
 """
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -26,13 +27,21 @@ import stamina
 from stash_pipeline.stash.circuit import Asks
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
+from stash_pipeline.stash.pages import (
+    KnownPage,
+    RawPage,
+    Task,
+    are_of,
+    denied,
+    may_be_one_object,
+    neighbourhoods,
+    unset_times,
+    worth_another_reading,
+)
 from stash_pipeline.stash.planning import Plan
 
 LISTING_SIZE = 5000
 """Ids per listing request: FindMany in the server grows with the square of the page."""
-
-_GAP = 8
-"""Ids that were not asked for and are read with their neighbours all the same; a request more would cost as much."""
 
 _PASSES = 5
 _RETRIES = 3
@@ -40,46 +49,6 @@ _RETRIES = 3
 _MOST_UNREADABLE = 50
 _MOST_AT_FIRST = 10
 """Objects of one kind, and before any of them was read; where more fail it is not the objects that are broken."""
-
-
-@dataclass(frozen=True)
-class KnownPage:
-    """A page of an earlier reading, whose objects still stand in ``raw`` as it brought them.
-
-    Attributes:
-        first, last: ids; of its kind it held all objects in this range.
-        objects: how many. unreadable: how many of them had a value that its column cannot hold.
-    """
-
-    first: int
-    last: int
-    objects: int
-    unreadable: int = 0
-
-
-@dataclass
-class RawPage:
-    """The objects of one answer, as the server sent them; of a page that is known, nothing but its range."""
-
-    plan: Plan
-    objects: list[dict[str, Any]]
-    variables: dict[str, Any]
-    answer: Answer
-    known: KnownPage | None = None
-
-    @property
-    def count(self) -> int:
-        """How many objects it holds."""
-        return self.known.objects if self.known else len(self.objects)
-
-    @property
-    def last(self) -> int:
-        """The id of the last one."""
-        return self.known.last if self.known else int(self.objects[-1]["id"])
-
-
-Task = Callable[[], Iterator["RawPage | Task"]]
-"""Yields pages, and tasks that may run beside it."""
 
 
 @dataclass
@@ -170,7 +139,7 @@ class Walk:
     ) -> RawPage:
         # an answer is not one snapshot: what vanished while it was made takes the whole page with it
         for attempt in stamina.retry_context(
-            on=_worth_another_reading, attempts=_RETRIES, timeout=None, wait_initial=0.2, wait_max=2.0
+            on=worth_another_reading, attempts=_RETRIES, timeout=None, wait_initial=0.2, wait_max=2.0
         ):
             with attempt:
                 answer = self.client.execute(document, variables, name=self.plan.query, known=known)
@@ -236,13 +205,14 @@ class Walk:
                         return
                     criterion = {"value": last + 1, "value2": end, "modifier": "BETWEEN"}
                 variables = self._by_id(criterion)
+                unset = False
                 try:
                     page = self._page(document, variables, self.known)
                     whole = True
                 except StashQueryError as error:
-                    if not _may_be_one_object(error):
+                    if not may_be_one_object(error):
                         raise
-                    whole = False
+                    whole, unset = False, bool(unset_times(self.plan, error))
                     page = self._page(self.plan.listing_document(filtered=True), variables)
                 if page.count:
                     newest = page.last
@@ -252,6 +222,8 @@ class Walk:
                     if whole:
                         self._note(page.count, newest)
                         yield self._read(page)
+                    elif unset and self.plan.ids_argument:
+                        yield from self._read_listed([int(entry["id"]) for entry in page.objects])
                     else:
                         yield from self._read_range([int(entry["id"]) for entry in page.objects])
                 else:
@@ -281,18 +253,29 @@ class Walk:
         try:
             page = self._page(self.plan.page_document(), self._by_id(criterion))
         except StashQueryError as error:
-            if not _may_be_one_object(error):
+            if not may_be_one_object(error):
                 raise
-            if len(ids) == 1:
+            if len(ids) > 1:
+                middle = len(ids) // 2
+                yield from self._read_range(ids[:middle])
+                yield from self._read_range(ids[middle:])
+                return
+            unset = unset_times(self.plan, error)
+            if not unset:
                 self._cannot_read(ids[0], error)
                 self._note(1, ids[0])
                 return
-            middle = len(ids) // 2
-            yield from self._read_range(ids[:middle])
-            yield from self._read_range(ids[middle:])
-            return
+            page = self._page(self.plan.page_document(without=unset[0]), self._by_id(criterion))
         self._note(len(page.objects), ids[-1])
         yield self._read(page)
+
+    def _read_listed(self, ids: list[int]) -> Iterator[RawPage | Task]:
+        """Reads a part of a keyset by its ids."""
+        for page in self._read_ids(ids):
+            assert isinstance(page, RawPage)
+            self._note(page.count, page.last)
+            yield page
+        self._note(len(self.unreadable.keys() & set(ids)), ids[-1])
 
     # --- listing, then by ids ---------------------------------------------------------------------------
 
@@ -342,38 +325,51 @@ class Walk:
 
         return run
 
-    def _read_ids(self, ids: list[int]) -> Iterator[RawPage | Task]:
+    def _read_ids(
+        self, ids: list[int], without: frozenset[str] = frozenset(), *, gaps: bool = False
+    ) -> Iterator[RawPage | Task]:
         variables = {
             "ids": [str(i) for i in ids],
             "filter": {"per_page": -1, "sort": "id", "direction": "ASC"},
         }
         try:
-            page = self._page(self.plan.ids_document(), variables, self.known)
-            if not _are_of(page, ids):
+            known = MappingProxyType({}) if gaps else self.known
+            page = self._page(self.plan.ids_document(without=without), variables, known)
+            page.gaps = gaps
+            if not are_of(page, ids):
                 raise IncompleteListing(
                     f"{self.plan.query} was asked for {len(ids)} objects by id and sent {page.count}; "
                     "nothing was removed."
                 )
             yield self._read(page)
         except StashQueryError as error:
-            if not _may_be_one_object(error):
+            if not may_be_one_object(error):
                 raise
+            unset = unset_times(self.plan, error)
+            if unset and max(unset) < len(ids):
+                # in the order of ids, as they were asked for
+                parts: dict[frozenset[str], list[int]] = {}
+                for place, identifier in enumerate(ids):
+                    parts.setdefault(unset.get(place, frozenset()), []).append(identifier)
+                for names, some in parts.items():
+                    yield from self._read_ids(some, without | names, gaps=gaps or len(parts) > 1)
+                return
             if len(ids) == 1:
-                if _denied(error):
+                if denied(error):
                     self.vanished.add(ids[0])
                 else:
                     self._cannot_read(ids[0], error)
                 return
             middle = len(ids) // 2
-            yield from self._read_ids(ids[:middle])
-            yield from self._read_ids(ids[middle:])
+            yield from self._read_ids(ids[:middle], without, gaps=gaps)
+            yield from self._read_ids(ids[middle:], without, gaps=gaps)
 
     # --- objects ----------------------------------------------------------------------------------------
 
     def _objects_tasks(self, ids: list[int]) -> list[Task]:
         if self.plan.ids_argument:
             return [self._by_ids(ids[start : start + self.page_size]) for start in range(0, len(ids), self.page_size)]
-        return [self._neighbours(group) for group in _neighbourhoods(ids, self.page_size)]
+        return [self._neighbours(group) for group in neighbourhoods(ids, self.page_size)]
 
     def _neighbours(self, ids: list[int]) -> Task:
         """Reads what lies between the first and the last of some ids that are close to each other."""
@@ -424,8 +420,11 @@ class Walk:
             yield self._page(self.plan.page_document(), variables)
             return
         except StashQueryError as error:
-            if not _may_be_one_object(error):
+            if not may_be_one_object(error):
                 raise
+            if size == 1 and (unset := unset_times(self.plan, error)):
+                yield self._page(self.plan.page_document(without=unset[0]), variables)
+                return
             if size == 1:
                 listing = self.plan.listing_document(filtered=bool(self.criterion))
                 for entry in self._page(listing, variables).objects:
@@ -437,36 +436,3 @@ class Walk:
         parts = next(n for n in range(2, size + 1) if size % n == 0)
         for part in range(parts):
             yield from self._offset_page(size // parts, (number - 1) * parts + part + 1)
-
-
-def _neighbourhoods(ids: list[int], width: int) -> list[list[int]]:
-    """Sorted ids in groups that span no more than ``width`` ids, without wide gaps."""
-    groups: list[list[int]] = []
-    for identifier in ids:
-        last = groups[-1] if groups else None
-        if last and identifier - last[0] < width and identifier - last[-1] <= _GAP:
-            last.append(identifier)
-        else:
-            groups.append([identifier])
-    return groups
-
-
-def _are_of(page: RawPage, ids: list[int]) -> bool:
-    """Whether the page holds just these objects; ``ids`` are sorted."""
-    if page.known:
-        return (page.known.first, page.known.last, page.known.objects) == (ids[0], ids[-1], len(ids))
-    return {int(entry["id"]) for entry in page.objects} == set(ids)
-
-
-def _may_be_one_object(error: StashQueryError) -> bool:
-    """Whether smaller pages may go well: not where the document is refused, or the whole database is busy."""
-    return not error.validation and not error.locked
-
-
-def _denied(error: StashQueryError) -> bool:
-    """Whether an object that was asked for by its id is gone, not something that belongs to it."""
-    return not error.vanished and any("not found" in message for message in error.messages)
-
-
-def _worth_another_reading(error: Exception) -> bool:
-    return isinstance(error, StashQueryError) and _may_be_one_object(error) and not _denied(error)

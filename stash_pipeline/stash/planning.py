@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES
 from stash_pipeline.stash.fields import Entity, Field, Source
 from stash_pipeline.stash.schema import ServerSchema
-from stash_pipeline.stash.selection import Tree, cut, merge, parse, render
+from stash_pipeline.stash.selection import Tree, cut, merge, parse, render, without_fields
 
 
 @dataclass(frozen=True)
@@ -83,20 +83,24 @@ class Plan:
         carried = self.carried if carry else {}
         return replace(self, fields=fields, tree=merge(tree, carried), carried=carried, lacking=[], unknown=[])
 
-    def page_document(self) -> str:
-        """The query for a page, by ``$filter`` and, where it exists, the kind's own ``$entity_filter``."""
+    def page_document(self, *, without: Collection[str] = ()) -> str:
+        """The query for a page, by ``$filter`` and, where it exists, the kind's own ``$entity_filter``.
+
+        Args:
+            without: fields of the server's that are left out.
+        """
         if self.entity.whole:
             return f"query Mirror {{\n  {self.query} {{\n{render(self.tree)}\n  }}\n}}\n"
         declared, passed = "$filter: FindFilterType", "filter: $filter"
         if self.filter_argument:
             declared += f", $entity_filter: {self.filter_type}"
             passed += f", {self.filter_argument}: $entity_filter"
-        return self._document(declared, passed, self.tree)
+        return self._document(declared, passed, without_fields(self.tree, without))
 
-    def ids_document(self) -> str:
-        """The query for objects by ``$ids``; asks for no count."""
+    def ids_document(self, *, without: Collection[str] = ()) -> str:
+        """The query for objects by ``$ids``; asks for no count. ``without`` as above."""
         declared = "$ids: [ID!], $filter: FindFilterType"
-        return self._document(declared, "ids: $ids, filter: $filter", self.tree)
+        return self._document(declared, "ids: $ids, filter: $filter", without_fields(self.tree, without))
 
     def listing_document(self, *, filtered: bool = False) -> str:
         """The query for a page of nothing but ids, with the server's count; ``filtered`` takes ``$entity_filter``."""

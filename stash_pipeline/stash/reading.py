@@ -21,7 +21,8 @@ from stash_pipeline.stash.documents import Document, DocumentReader, as_id, fini
 from stash_pipeline.stash.documents import Unreadable as UnreadableValue
 from stash_pipeline.stash.entities import EMBEDDED_FILE_TYPES
 from stash_pipeline.stash.errors import StashBadAnswer
-from stash_pipeline.stash.paging import KnownPage, RawPage, Task, Walk
+from stash_pipeline.stash.pages import KnownPage, RawPage, Task
+from stash_pipeline.stash.paging import Walk
 from stash_pipeline.stash.planning import Plan
 from stash_pipeline.stash.wanted import Purpose, Wanted
 
@@ -151,7 +152,7 @@ class Readers:
                 raise StashBadAnswer(f"{raw.plan.query} sent an object without a usable id.") from None
             if raw.plan.carries_files:
                 self._embedded(name, value, page.documents)
-        if wanted.everything and raw.plan.pages_are_ranges and page.documents[name]:
+        if wanted.everything and raw.plan.pages_are_ranges and not raw.gaps and page.documents[name]:
             ids = [document.id for document in page.documents[name]]
             page.range = min(ids), max(ids)
         return page

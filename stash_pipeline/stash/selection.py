@@ -1,5 +1,7 @@
 """Selection sets as trees: parsed from the specification's short spelling, cut to what a server has, printed."""
 
+from collections.abc import Collection
+
 from stash_pipeline.stash.schema import ServerSchema
 
 Tree = dict[str, "Tree"]
@@ -57,6 +59,15 @@ def cut(tree: Tree, schema: ServerSchema, type_name: str, where: str, lacking: l
         else:
             result[name] = {}
     return result
+
+
+def without_fields(tree: Tree, names: Collection[str]) -> Tree:
+    """The tree without these fields of the object itself, in its fragments too."""
+    return {
+        name: without_fields(inner, names) if name.startswith("...") else inner
+        for name, inner in tree.items()
+        if name not in names
+    }
 
 
 def linear_path(tree: Tree) -> list[str]:

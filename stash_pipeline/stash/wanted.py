@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from stash_pipeline.stash.paging import KnownPage
+from stash_pipeline.stash.pages import KnownPage
 from stash_pipeline.stash.planning import Plan
 
 Purpose = Literal["documents", "listing", "hint", "objects"]

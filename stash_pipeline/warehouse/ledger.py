@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from stash_pipeline.stash.paging import KnownPage
+from stash_pipeline.stash.pages import KnownPage
 from stash_pipeline.stash.planning import Plan
 from stash_pipeline.stash.reading import Page
 from stash_pipeline.stash.snapshot.copy import MUTATION, Copy

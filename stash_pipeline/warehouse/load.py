@@ -14,7 +14,7 @@ from stash_pipeline.instances import note_server
 from stash_pipeline.stash.client import ServerInfo
 from stash_pipeline.stash.documents import Document, finish
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.stash.paging import KnownPage
+from stash_pipeline.stash.pages import KnownPage
 from stash_pipeline.stash.reading import Complete, Page
 from stash_pipeline.warehouse import history, row_counts
 from stash_pipeline.warehouse.changes import EntityChange

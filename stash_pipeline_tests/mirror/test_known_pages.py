@@ -46,9 +46,12 @@ def test_an_unchanged_library_is_known_page_by_page(server: Mirror) -> None:
     for kind, change in read.changes.items():
         if BY_NAME[kind].whole:
             continue
-        # the page that ends a walk is empty, and there is nothing to know in it
+        # the page that ends a walk is empty, and there is nothing to know in it; nor is a page known that was
+        # taken apart, because of a folder whose time the server cannot send
         full = server.scalar(
-            "SELECT count(*) FROM raw.pages WHERE run_id = %s AND entity = %s AND objects > 0", [read.run_id, kind]
+            "SELECT count(*) FROM raw.pages WHERE run_id = %s AND entity = %s AND objects > 0\n"
+            "AND (entity <> 'folders' OR first_id IS NOT NULL)",
+            [read.run_id, kind],
         )
         assert change.known == full, kind
         assert change.unchanged == change.fetched == change.rows, kind

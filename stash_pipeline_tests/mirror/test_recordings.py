@@ -12,7 +12,7 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import Answer, ServerInfo
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.stash.paging import RawPage
+from stash_pipeline.stash.pages import RawPage
 from stash_pipeline.stash.planning import plan_library
 from stash_pipeline.stash.reading import Complete, Page, Readers
 from stash_pipeline.stash.schema import ServerSchema

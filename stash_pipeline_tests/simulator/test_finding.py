@@ -179,6 +179,35 @@ def test_a_null_that_must_not_be_null_removes_everything_above_it(make: Make) ->
     }
 
 
+@pytest.mark.parametrize(
+    ("release", "message"),
+    [("v0.26", "must not be null"), ("v0.27", "the requested element is null which the schema does not allow")],
+)
+def test_a_time_that_was_never_set_is_null_whatever_the_schema_says(make: Make, release: str, message: str) -> None:
+    stash = make(release=release)
+    never = (
+        "0001-01-01T00:00:00Z",
+        "0001-01-01 00:00:00+00:00",
+        "0001-01-01T02:00:00+02:00",
+        "0000-12-31T20:00:00-04:00",
+    )
+    for scene, time in enumerate((*never, "0001-01-01T00:00:00+02:00", "0001-01-01T00:00:00.5Z"), 1):
+        stash.library.execute("UPDATE scenes SET created_at = ? WHERE id = ?", (time, scene))
+    stash.library.execute("DELETE FROM scenes_view_dates WHERE scene_id = 6")
+    stash.library.execute("INSERT INTO scenes_view_dates VALUES (6, '2020-01-01T00:00:00Z'), (6, ?)", (never[0],))
+
+    def refused(fields: str) -> list[list[Any]]:
+        answer = stash.execute('{findScenes(filter:{sort:"id",per_page:6}){scenes{' + fields + "}}}")
+        assert answer["data"] is None and {error["message"] for error in answer["errors"]} == {message}
+        return [error["path"][2:] for error in answer["errors"]]
+
+    assert refused("created_at") == [[place, "created_at"] for place in range(4)]
+    assert refused("play_history") == [[5, "play_history", 1]]
+    stash.library.execute("DELETE FROM scenes_view_dates WHERE view_date LIKE '2020%'")
+    answer = stash.execute("{findScene(id:6){last_played_at}}")
+    assert answer["data"]["findScene"]["last_played_at"] is None
+
+
 def test_what_is_missing_can_be_asked_of_media(reader: SimulatedStash) -> None:
     for query, filter_type, table in (
         ("findScenes", "SceneFilterType", "scenes"),

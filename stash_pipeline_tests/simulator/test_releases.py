@@ -77,7 +77,9 @@ def test_every_field_of_a_release_can_be_selected(plain_library: Library, releas
         if ("Query", name) not in all_loaders() or needs_arguments or name in ("findFile", "findFolder"):
             continue
         answer = stash.execute("{" + name + _selection(schema, field.type, 2) + "}")
-        assert "errors" not in answer, (name, answer["errors"][:3])
+        # when the inside of a zip file was changed is not known, and cannot be sent
+        errors = [one for one in answer.get("errors", ()) if one["path"][0::3] != ["findFolders", "mod_time"]]
+        assert not errors, (name, errors[:3])
 
 
 @pytest.mark.parametrize("release", MINORS)
@@ -128,6 +130,14 @@ def test_deprecated_input_fields_are_introspected_as_each_release_does(plain_lib
     assert "movies" in names(old.execute(plain))
     assert "movies" not in names(new.execute(plain))
     assert "movies" in names(new.execute(asked))
+
+
+def test_who_changes_an_answer_does_not_change_the_next_one(plain_library: Library) -> None:
+    stash = SimulatedStash(plain_library)
+    first = data(stash.execute("{__schema{types{name}}}"))
+    kept = list(first["__schema"]["types"])
+    first["__schema"]["types"].clear()
+    assert data(stash.execute("{__schema{types{name}}}"))["__schema"]["types"] == kept
 
 
 def test_the_usual_introspection_query_is_answered(plain_library: Library) -> None:

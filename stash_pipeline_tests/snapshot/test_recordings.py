@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from stash_pipeline.stash.client import Answer
-from stash_pipeline.stash.paging import RawPage
+from stash_pipeline.stash.pages import RawPage
 from stash_pipeline.stash.planning import plan_library
 from stash_pipeline.stash.reading import Readers
 from stash_pipeline.stash.schema import ServerSchema

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,8 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash import paging
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import IncompleteListing, StashError, StashQueryError
-from stash_pipeline.stash.paging import RawPage, Walk
+from stash_pipeline.stash.pages import RawPage
+from stash_pipeline.stash.paging import Walk
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
@@ -350,3 +351,94 @@ def test_an_error_that_passes_costs_one_more_reading(strategy: str) -> None:
     read, walking = walk(fake)
     assert read == set(range(1, 9)) and not walking.unreadable
     assert fake.requests == usual.requests
+
+
+class Timeless(Fake):
+    """Of some objects there is no time of creation, which the schema does not allow to be said."""
+
+    timeless: frozenset[int] = frozenset()
+    failed: int = 0
+    field: str = "created_at"
+
+    def execute(
+        self, document: str, variables: dict[str, Any] | None = None, *, name: str = "", known: Container[bytes] = ()
+    ) -> Answer:
+        answer = super().execute(document, variables, name=name)
+        entries = answer.data[name][self.plan.result]
+        refused = [place for place, entry in enumerate(entries) if int(entry["id"]) in self.timeless]
+        if refused and "created_at" in document:
+            self.failed += 1
+            above = [name, self.plan.result]
+            # in any order, as a server that works on many at once
+            raise StashQueryError(
+                name, [{"message": "must not be null", "path": [*above, place, self.field]} for place in refused[::-1]]
+            )
+        for entry in entries:
+            entry["asked"] = "created_at" in document
+        return answer
+
+
+def timed(fake: Fake, page_size: int = 3) -> tuple[dict[int, bool], Walk]:
+    """Whether each object was read with its time."""
+    walking = Walk(fake, fake.plan, page_size)
+    todo = deque(walking.tasks())
+    read: dict[int, bool] = {}
+    while todo:
+        for found in todo.popleft()():
+            if isinstance(found, RawPage):
+                ids = [int(entry["id"]) for entry in found.objects]
+                assert found.gaps or not ids or ids == [one for one in sorted(fake.ids) if ids[0] <= one <= ids[-1]]
+                read.update({int(entry["id"]): entry["asked"] for entry in found.objects})
+            else:
+                todo.append(found)
+    walking.verify()
+    return read, walking
+
+
+# releases that can be asked for ranges of ids only
+RANGES = replace(KEYSET, ids_argument=False)
+
+
+@pytest.mark.parametrize("strategy", [*PLANS, "ranges"])
+@given(st.sets(st.integers(1, 40), min_size=1, max_size=25), st.integers(1, 9), st.data())
+@settings(max_examples=40, deadline=None)
+def test_objects_without_a_time_are_read_without_it_and_all_others_with_theirs(
+    strategy: str, ids: set[int], page_size: int, data: st.DataObject
+) -> None:
+    fake = Timeless(PLANS.get(strategy, RANGES), set(ids))
+    fake.timeless = frozenset(data.draw(st.sets(st.sampled_from(sorted(ids)))))
+    read, walking = timed(fake, page_size)
+    assert read == {one: one not in fake.timeless for one in ids}
+    assert not walking.unreadable and not walking.vanished
+
+
+@pytest.mark.parametrize(("strategy", "failures"), [("keyset", 2), ("ids", 1)])
+def test_objects_without_a_time_cost_few_requests_and_no_waiting(strategy: str, failures: int) -> None:
+    paging.LISTING_SIZE = 1000
+    try:
+        usual = Fake(PLANS[strategy], set(range(1, 101)))
+        walk(usual, page_size=100)
+        fake = Timeless(PLANS[strategy], set(range(1, 101)))
+        fake.timeless = frozenset(range(1, 101, 2))
+        timed(fake, page_size=100)
+    finally:
+        paging.LISTING_SIZE = 4
+    assert fake.failed == failures
+    assert fake.requests <= usual.requests + 4
+
+
+@pytest.mark.parametrize("plan", [KEYSET, RANGES])
+def test_what_is_asked_for_alone_is_read_without_its_time(plan: Plan) -> None:
+    fake = Timeless(plan, set(range(1, 10)))
+    fake.timeless = frozenset((4, 5))
+    walking = Walk(fake, plan, 3, ids=(3, 4), complete=False)
+    found = [page for task in walking.tasks() for page in task() if isinstance(page, RawPage)]
+    assert {int(one["id"]): one["asked"] for page in found for one in page.objects} == {3: True, 4: False}
+
+
+def test_a_null_that_is_no_time_spoils_its_object_only() -> None:
+    fake = Timeless(LISTED, set(range(1, 10)))
+    fake.timeless, fake.field = frozenset((4,)), "name"
+    read, walking = timed(fake)
+    assert read.keys() == fake.ids - {4}
+    assert walking.unreadable.keys() == {4} and "must not be null" in walking.unreadable[4]

@@ -1,0 +1,108 @@
+"""A page of one kind, and what may be wrong with it, as far as GraphQL's errors tell."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from stash_pipeline.stash.client import Answer
+from stash_pipeline.stash.errors import StashQueryError
+from stash_pipeline.stash.planning import Plan
+
+_GAP = 8
+"""Ids that were not asked for and are read with their neighbours all the same; a request more would cost as much."""
+
+_TIMES = frozenset(("created_at", "updated_at", "mod_time"))
+"""Fields whose schema says that they are never null, and that are where the server holds no time: the inside of a zip
+file has no time of its own (v0.30.1)."""
+
+
+@dataclass(frozen=True)
+class KnownPage:
+    """A page of an earlier reading, whose objects still stand in ``raw`` as it brought them.
+
+    Attributes:
+        first, last: ids; of its kind it held all objects in this range.
+        objects: how many. unreadable: how many of them had a value that its column cannot hold.
+    """
+
+    first: int
+    last: int
+    objects: int
+    unreadable: int = 0
+
+
+@dataclass
+class RawPage:
+    """The objects of one answer, as the server sent them; of a page that is known, nothing but its range."""
+
+    plan: Plan
+    objects: list[dict[str, Any]]
+    variables: dict[str, Any]
+    answer: Answer
+    known: KnownPage | None = None
+    gaps: bool = False
+    """There may be other objects of its kind between its first and its last."""
+
+    @property
+    def count(self) -> int:
+        """How many objects it holds."""
+        return self.known.objects if self.known else len(self.objects)
+
+    @property
+    def last(self) -> int:
+        """The id of the last one."""
+        return self.known.last if self.known else int(self.objects[-1]["id"])
+
+
+Task = Callable[[], Iterator["RawPage | Task"]]
+"""Yields pages, and tasks that may run beside it."""
+
+
+def neighbourhoods(ids: list[int], width: int) -> list[list[int]]:
+    """Sorted ids in groups that span no more than ``width`` ids, without wide gaps."""
+    groups: list[list[int]] = []
+    for identifier in ids:
+        last = groups[-1] if groups else None
+        if last and identifier - last[0] < width and identifier - last[-1] <= _GAP:
+            last.append(identifier)
+        else:
+            groups.append([identifier])
+    return groups
+
+
+def are_of(page: RawPage, ids: list[int]) -> bool:
+    """Whether the page holds just these objects; ``ids`` are sorted."""
+    if page.known:
+        return (page.known.first, page.known.last, page.known.objects) == (ids[0], ids[-1], len(ids))
+    return {int(entry["id"]) for entry in page.objects} == set(ids)
+
+
+def may_be_one_object(error: StashQueryError) -> bool:
+    """Whether smaller pages may go well: not where the document is refused, or the whole database is busy."""
+    return not error.validation and not error.locked
+
+
+def unset_times(plan: Plan, error: StashQueryError) -> dict[int, frozenset[str]]:
+    """The times that were never set, by the places of their objects in the page; empty if it is about others."""
+    found: dict[int, frozenset[str]] = {}
+    above = [plan.query, plan.result] if plan.result else [plan.query]
+    for path in error.paths if error.nulls else ():
+        match path[len(above) :]:
+            case [int(place), str(name)] if path[: len(above)] == above and name in _TIMES:
+                found[place] = found.get(place, frozenset()) | {name}
+            case _:
+                return {}
+    return found
+
+
+def denied(error: StashQueryError) -> bool:
+    """Whether an object that was asked for by its id is gone, not something that belongs to it."""
+    return not error.vanished and any("not found" in message for message in error.messages)
+
+
+def worth_another_reading(error: Exception) -> bool:
+    """Whether the same request may go well a moment later."""
+    if not isinstance(error, StashQueryError) or not may_be_one_object(error) or denied(error):
+        return False
+    # a time that is not there will not be there
+    return not (error.nulls and all(path and path[-1] in _TIMES for path in error.paths))
