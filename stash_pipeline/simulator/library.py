@@ -47,12 +47,14 @@ class Library:
     """An open library. Reads and writes are serialised: one statement at a time, like one writer would.
 
     `writer` is held by a transaction, and while the library is copied; whoever takes both locks takes it first.
+    `clip_previews` are the images whose preview lies beside the database, as a file.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.lock = threading.RLock()
         self.writer = threading.RLock()
+        self.clip_previews: set[int] = set()
 
     @classmethod
     def create(cls, path: Path | None = None) -> "Library":

@@ -18,6 +18,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from stash_pipeline.simulator import releases
+from stash_pipeline.simulator.backups import date_plays
 from stash_pipeline.simulator.context import RequestContext
 from stash_pipeline.simulator.copies import Backups
 from stash_pipeline.simulator.downloads import Downloads
@@ -83,6 +84,8 @@ class SimulatedStash:
         self.downloads = Downloads(self)
         self.engine = Engine(self.release, without=() if self.backups.offered else ("backupDatabase",))
         self._app: Starlette | None = None
+        if self.release.since(25):
+            date_plays(library)
 
     def context(self, base_url: str = "http://localhost:9999") -> RequestContext:
         """The context of one request to this server."""

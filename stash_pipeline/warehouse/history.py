@@ -1,5 +1,6 @@
 """What every document was before: ``raw.history``, written in the transaction that changes the document."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -149,7 +150,8 @@ def _shown(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    # integers of any length may be in free-form values
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def described(name: str, before: Any, after: Any) -> str:

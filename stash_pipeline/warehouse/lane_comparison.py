@@ -3,7 +3,7 @@
 import sqlite3
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -13,12 +13,15 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.reading import Page, read_library
+from stash_pipeline.stash.snapshot.asked import naming_of, previews_of
 from stash_pipeline.stash.snapshot.copy import taken
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, documents
 from stash_pipeline.stash.wanted import Wanted
 from stash_pipeline.warehouse.history import described, differences
-from stash_pipeline.warehouse.snapshot_reading import naming_of
+
+_SECONDS = 3600.0
+"""After which a copy is given up."""
 
 _GRAPHQL, _SNAPSHOT = "only GraphQL has it", "only the snapshot has it"
 
@@ -47,8 +50,9 @@ def compare_lanes(settings: Settings, instance: Instance, client: StashClient | 
         schema = open_client.introspect()
         plans = plan_library(schema)
         path = settings.home / "snapshots" / f"{instance.uuid}-compared.sqlite"
-        with taken(open_client, path) as copy, Snapshot(copy.path) as snapshot:
-            naming = naming_of(open_client, schema)
+        with taken(open_client, path) as copy, Snapshot(copy.path, seconds=_SECONDS) as snapshot:
+            previews = previews_of(open_client, plans, copy.path, _SECONDS)
+            naming = replace(naming_of(open_client, schema), previews=previews)
             with closing(_answered(open_client, plans, settings)) as answers:
                 for kind in KINDS:
                     for document in documents(snapshot, plans, kind, naming):
@@ -71,7 +75,16 @@ def _differences(answers: sqlite3.Connection, kind: str, document: Document) -> 
     if row[0] == document.json:
         return []
     changes = differences(orjson.loads(row[0]), orjson.loads(document.json))
-    return [f"{kind} {document.id}: {described(*change)}" for change in changes]
+    return [f"{kind} {document.id}: {described(*change)}" for change in changes] or [
+        f"{kind} {document.id}: {_spelled(row[0], document.json)}"
+    ]
+
+
+def _spelled(one: bytes, other: bytes) -> str:
+    """Where two texts differ that hold the same values."""
+    place = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    shown = [text[max(place - 20, 0) : place + 20].decode("utf-8", "replace") for text in (one, other)]
+    return f"the same values, spelled differently: …{shown[0]}… → …{shown[1]}…"
 
 
 def _answered(client: StashClient, plans: dict[str, Plan], settings: Settings) -> sqlite3.Connection:

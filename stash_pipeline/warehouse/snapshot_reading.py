@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from stash_pipeline import progress
-from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.documents import Document
-from stash_pipeline.stash.schema import ServerSchema
+from stash_pipeline.stash.snapshot.asked import naming_of, previews_of
 from stash_pipeline.stash.snapshot.copy import Copy, TooLarge, taken
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming
 from stash_pipeline.stash.snapshot.ranges import Job, Range
@@ -27,21 +27,6 @@ _MB: Final = 1_000_000
 _SECONDS: Final = 60.0
 _SECONDS_PER_MB: Final = 1.0
 """How long a copy may take to be read: far more than one needs, so that a crafted one comes to an end."""
-
-
-def naming_of(client: StashClient, schema: ServerSchema) -> Naming:
-    """What the server's configuration says about names, as far as the release says anything."""
-    known = schema.fields("ConfigGeneralResult")
-    names = [name for name in ("videoFileNamingAlgorithm", "galleryCoverRegex") if name in known]
-    if not names:
-        return Naming()
-    data = client.execute(f"{{configuration{{general{{{' '.join(names)}}}}}}}", name="configuration").data
-    general = data["configuration"]["general"]
-    usual = Naming()
-    return Naming(
-        "md5" if general.get("videoFileNamingAlgorithm") == "MD5" else usual.hash_type,
-        str(general.get("galleryCoverRegex") or usual.cover_names),
-    )
 
 
 def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> None:
@@ -67,13 +52,15 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
             # what the database does not know, before the transaction: it asks the server
             refresh.read_whole([name for name in names if name not in KINDS])
             kinds = [name for name in KINDS if name in names]
+            seconds = _SECONDS + copy.size / _MB * _SECONDS_PER_MB
+            if "images" in kinds:
+                naming = replace(naming, previews=previews_of(refresh.client, refresh.plans, copy.path, seconds))
             documents_asked = [refresh.plans[name].page_document() for name in kinds]
-            form = copy_form(copy.digest, [*documents_asked, refresh.release, str(naming)])
+            form = copy_form(copy.digest, [*documents_asked, refresh.release, naming.told()])
             if copy_is_known(refresh.loader.connection, instance.id, form):
                 _pass_known(refresh, kinds)
                 _note(refresh, copy, known=True)
                 return
-            seconds = _SECONDS + copy.size / _MB * _SECONDS_PER_MB
             _load(refresh, copy, seconds, kinds, naming, form)
             _note(refresh, copy, known=False)
     except TooLarge as error:

@@ -3,7 +3,6 @@
 Here: the loaders of Gallery and GalleryChapter. Not here: images.
 """
 
-import re
 from typing import Any
 
 from stash_pipeline.simulator.addresses import version_mark
@@ -36,21 +35,25 @@ _HASHES = (
     " JOIN files_fingerprints f ON f.file_id = g.file_id"
     ' WHERE g."primary" = 1 AND g.gallery_id IN (SELECT value FROM json_each(?))'
 )
-COVER_NAMES = re.compile(r"(poster|cover|folder|board)\.[^\.]+$", re.IGNORECASE)
+COVER_NAMES = r"(?i)(poster|cover|folder|board)\.[^\.]+$"
 # The images of a gallery by path; a chosen cover, or one with such a name, stands for the gallery.
+# An image with several files is sorted by the one with the least id, of those that were looked for.
 _IN_GALLERY = (
-    "SELECT gi.gallery_id, gi.image_id, gi.cover, files.basename FROM galleries_images gi"
-    ' LEFT JOIN images_files f ON f.image_id = gi.image_id AND f."primary" = 1'
+    "SELECT gallery_id, image_id, cover FROM ("
+    "SELECT gi.gallery_id, gi.image_id, gi.cover, folders.path, files.basename, images.title,"
+    " row_number() OVER (PARTITION BY gi.gallery_id, gi.image_id ORDER BY f.file_id) AS number"
+    " FROM galleries_images gi JOIN images ON images.id = gi.image_id"
+    " LEFT JOIN images_files f ON f.image_id = gi.image_id"
     " LEFT JOIN files ON files.id = f.file_id LEFT JOIN folders ON folders.id = files.parent_folder_id"
-    " WHERE gi.gallery_id IN (SELECT value FROM json_each(?))"
-    " ORDER BY gi.gallery_id, "
+    " WHERE gi.gallery_id IN (SELECT value FROM json_each(?)) AND {condition})"
+    " WHERE number = 1 ORDER BY gallery_id, "
 )
 
 
-def _in_gallery(ctx: RequestContext, rows: list[Row]) -> dict[int, list[tuple[Any, ...]]]:
-    natural = ctx.release.since(21)
-    order = "natural_key(folders.path || files.basename)" if natural else "folders.path, files.basename"
-    return grouped(ctx, rows, f"{_IN_GALLERY}{order}, gi.image_id")
+def _in_gallery(ctx: RequestContext, rows: list[Row], condition: str = "1") -> dict[int, list[tuple[Any, ...]]]:
+    natural = "natural_key(coalesce(path, '') || coalesce(basename, '')), title IS NOT NULL, natural_key(title)"
+    order = natural if ctx.release.since(21) else "path, basename"
+    return grouped(ctx, rows, f"{_IN_GALLERY.format(condition=condition)}{order}, image_id")
 
 
 def _images(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
@@ -77,12 +80,12 @@ register_kind("GalleryChapter", "SELECT * FROM galleries_chapters", "gallery cha
 
 def _cover(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
     found = _in_gallery(ctx, rows)
+    named = _in_gallery(ctx, rows, f"regexp('{COVER_NAMES}', files.basename)")
     chosen: dict[int, int] = {}
     for gallery, images in found.items():
-        named = [image for _, image, _, name in images if COVER_NAMES.search(name or "")]
         # covers could not be chosen before v0.27
-        marked = [image for _, image, cover, _ in images if cover and ctx.release.since(27)]
-        chosen[gallery] = (marked or named or [images[0][1]])[0]
+        marked = [image for _, image, cover in images if cover and ctx.release.since(27)]
+        chosen[gallery] = marked[0] if marked else named.get(gallery, images)[0][1]
     covers = load_or_stub(ctx, "Image", chosen.values(), wanted)
     return [covers[chosen[row["id"]]] if row["id"] in chosen else None for row in rows]
 

@@ -82,7 +82,8 @@ def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Want
     result = []
     for row, file in zip(rows, files, strict=True):
         base, mark = f"{ctx.base_url}/image/{row['id']}", version_mark(ctx, row)
-        clip = file is not None and file["__typename"] == "VideoFile"
+        # it is named only where its file has been generated
+        clip = file is not None and file["__typename"] == "VideoFile" and row["id"] in ctx.library.clip_previews
         result.append(
             {
                 "thumbnail": f"{base}/thumbnail{mark}",

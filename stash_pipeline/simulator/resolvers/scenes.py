@@ -161,7 +161,8 @@ def _counted(table: str) -> Loader:
 
 def _last_played(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
     found = first_value(_dates("scenes_view_dates", "view_date"))(ctx, rows, {}, wanted)
-    return [None if date == UNDATED else date for date in found]
+    # only a release that counts them has plays without a date
+    return [None if date == UNDATED and not ctx.release.since(25) else date for date in found]
 
 
 def _streams(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from stash_pipeline.stash.entities import legacy_urls
@@ -264,10 +265,22 @@ _FIND = ("q", "page", "per_page", "sort", "direction")
 
 
 def _read_json(stored: Any) -> Any:
+    # the server reads every number as one with a fraction
     try:
-        return json.loads(values.text(stored) or "null")
+        return json.loads(
+            values.text(stored) or "null", parse_int=_read_number, parse_float=_read_number, parse_constant=_refuse
+        )
     except ValueError:
         return None
+
+
+def _read_number(text: str) -> float | int:
+    number = float(text)
+    return values.json_number(number) if isfinite(number) else _refuse(text)
+
+
+def _refuse(text: str) -> float:
+    raise ValueError(f"{text} is not a number of JSON's")
 
 
 def _read_find(stored: Any) -> Any:

@@ -27,14 +27,20 @@ _REFUSED: Final = (Unreadable, TypeError, AttributeError, KeyError, ValueError, 
 
 @dataclass(frozen=True)
 class Naming:
-    """What the server's configuration says about names that documents have.
+    """What documents name and the database does not hold.
 
     Attributes:
         hash_type: of the fingerprint that generated files are named by. cover_names: a regular expression.
+        previews: ids of images that are video clips and have a generated preview.
     """
 
     hash_type: str = "oshash"
     cover_names: str = r"(poster|cover|folder|board)\.[^\.]+$"
+    previews: frozenset[int] = frozenset()
+
+    def told(self) -> str:
+        """The same text for the same names."""
+        return f"{self.hash_type} {self.cover_names} {sorted(self.previews)}"
 
 
 def kind_of(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Naming) -> Kind:
@@ -50,6 +56,8 @@ def kind_of(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Namin
         return catalogue.folders(snapshot, embedded=embedded)
     if name == "galleries":
         return media.galleries(snapshot, cover_names=naming.cover_names)
+    if name == "images":
+        return media.images(snapshot, previews=naming.previews)
     if name == "scenes":
         return media.scenes(snapshot, hash_type=naming.hash_type)
     makers: dict[str, Callable[[Snapshot], Kind]] = {
@@ -58,7 +66,6 @@ def kind_of(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Namin
         "performers": catalogue.performers,
         "groups": catalogue.groups,
         "saved_filters": catalogue.saved_filters,
-        "images": media.images,
         "scene_markers": media.scene_markers,
     }
     return makers[name](snapshot)
@@ -126,9 +133,9 @@ class _KindReader:
         places = {name: place for place, name in enumerate(self.names)}
         self.whole, self.big, self.times, self.reals, self.booleans = (
             [(name, places[name]) for name, read in self.readers if read is kind_of_value]
-            for kind_of_value in (values.whole, values.big, values.time_text, values.number, values.boolean)
+            for kind_of_value in (values.whole, values.big, values.set_time, values.number, values.boolean)
         )
-        usual = (values.whole, values.big, values.time_text, values.number, values.boolean)
+        usual = (values.whole, values.big, values.set_time, values.number, values.boolean)
         self.others = [(name, places[name], read) for name, read in self.readers if read not in usual]
         self.lists: list[_List] = []
         for name, several in kind.lists.items():

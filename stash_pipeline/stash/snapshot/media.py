@@ -1,16 +1,17 @@
 """Where the database has images, galleries, scenes and markers."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from stash_pipeline.stash.natural_order import natural_key
 from stash_pipeline.stash.snapshot import values
 from stash_pipeline.stash.snapshot.catalogue import V21, V24, V27, urls
-from stash_pipeline.stash.snapshot.database import Row, Snapshot
+from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot
 from stash_pipeline.stash.snapshot.spec import (
     Kind,
     Several,
+    Value,
     between,
     big,
     boolean,
@@ -25,9 +26,6 @@ from stash_pipeline.stash.snapshot.spec import (
     text,
 )
 
-_UNDATED = "1970-01-01T00:00:00Z"
-"""A play of which only the count is known."""
-
 
 def _files(table: str, owner: str) -> Several:
     return ids(table, owner, "file_id", first='"primary"')
@@ -38,13 +36,33 @@ def _own(*names: str) -> dict[str, Any]:
     return {name: text(f"t.{name}", empty=True) for name in names}
 
 
-def images(snapshot: Snapshot) -> Kind:
-    """Images."""
+def clips(snapshot: Snapshot) -> list[int]:
+    """Ids of the images that are video clips, in order.
+
+    Raises:
+        UnusableSnapshot: if the copy is damaged, or is not what its version says.
+    """
+    try:
+        rows = snapshot.rows(
+            "SELECT p.image_id FROM images_files AS p JOIN video_files AS v ON v.file_id = p.file_id\n"
+            "WHERE p.\"primary\" = 1 AND typeof(p.image_id) = 'integer' ORDER BY p.image_id"
+        )
+        return [row[0] for row in rows]
+    except ERRORS as error:
+        raise snapshot.unusable(error) from None
+
+
+def images(snapshot: Snapshot, *, previews: Container[int]) -> Kind:
+    """Images; ``previews``: ids of those whose preview has been generated, which only clips can have."""
+
+    def preview(identifier: int) -> str:
+        return f"/image/{identifier}/preview" if identifier in previews else ""
+
     # before v0.24 one without a title was sent under the name of its file
     named = "CASE WHEN coalesce(t.title, '') <> '' THEN t.title ELSE f.basename END"
     return Kind(
         'images AS t LEFT JOIN images_files AS p ON p.image_id = t.id AND p."primary" = 1\n'
-        "LEFT JOIN files AS f ON f.id = p.file_id LEFT JOIN video_files AS v ON v.file_id = p.file_id",
+        "LEFT JOIN files AS f ON f.id = p.file_id",
         "t.id",
         {
             **_own("code", "details", "photographer"),
@@ -56,8 +74,7 @@ def images(snapshot: Snapshot) -> Kind:
             "studio": big("t.studio_id"),
             "image_path": text("'/image/' || t.id || '/image'"),
             "thumbnail_path": text("'/image/' || t.id || '/thumbnail'"),
-            # only clips have one
-            "preview_path": text("CASE WHEN v.file_id IS NULL THEN '' ELSE '/image/' || t.id || '/preview' END"),
+            "preview_path": Value("t.id", preview),
             **stamps("t"),
         },
         {
@@ -73,13 +90,14 @@ def images(snapshot: Snapshot) -> Kind:
 # --- galleries ------------------------------------------------------------------------------------------
 
 _COVERS = """
-SELECT j.gallery_id, j.image_id, {chosen}, d.path, f.basename
+SELECT j.gallery_id, j.image_id, {chosen}, d.path, f.basename, i.title
 FROM galleries_images AS j
+LEFT JOIN images AS i ON i.id = j.image_id
 LEFT JOIN images_files AS p ON p.image_id = j.image_id
 LEFT JOIN files AS f ON f.id = p.file_id
 LEFT JOIN folders AS d ON d.id = f.parent_folder_id
 WHERE {between}
-ORDER BY j.gallery_id, j.image_id
+ORDER BY j.gallery_id, j.image_id, p.file_id
 """
 
 
@@ -127,34 +145,43 @@ def galleries(snapshot: Snapshot, *, cover_names: str) -> Kind:
 
 
 def _cover_chooser(names: str, order: Callable[[Row], Any]) -> Callable[[list[Row]], Any]:
-    """What chooses the cover: the one that was set, else the first by path with such a name, else the first by path."""
+    """What chooses the cover: the one that was set, else the first by path with such a name, else the first by path.
+
+    Of an image with several files the server sorts by the one with the least id, of those that have the name it looks
+    for: so its query comes by them.
+    """
     try:
         pattern = re.compile(names, re.IGNORECASE)
     except re.error:
         # the server's language has other regular expressions
         pattern = None
 
+    def first(rows: Iterable[Row]) -> Any:
+        by_image: dict[int, Row] = {}
+        for row in rows:
+            by_image.setdefault(row[0], row)
+        return min(by_image.values(), key=order)[0] if by_image else None
+
     def choose(rows: list[Row]) -> Any:
-        chosen = [image for image, cover, _, _ in rows if cover]
+        chosen = [row[0] for row in rows if row[1]]
         if chosen:
             return chosen[0]
-        ordered = sorted(rows, key=order)
-        if pattern:
-            for image, _, folder, basename in ordered:
-                if basename and pattern.search(f"{folder}/{basename}"):
-                    return image
-        return ordered[0][0]
+        named = (row for row in rows if pattern and row[3] and pattern.search(f"{row[2]}/{row[3]}"))
+        found = first(named)
+        return first(rows) if found is None else found
 
     return choose
 
 
 def _by_path(row: Row) -> Any:
-    image, _, folder, basename = row
-    return natural_key(f"{folder or ''}{basename or ''}"), image
+    image, _, folder, basename, title = row
+    # a number comes before any text
+    last = (0, image) if title is None else (1, natural_key(title))
+    return natural_key(f"{folder or ''}{basename or ''}"), last, image
 
 
 def _by_folder_and_name(row: Row) -> Any:
-    image, _, folder, basename = row
+    image, _, folder, basename, _ = row
     return folder or "", basename or "", image
 
 
@@ -236,8 +263,7 @@ def _history(table: str, column: str, **also: Any) -> Several:
 
 
 def _last(rows: list[Row]) -> Any:
-    last = values.time_text(rows[-1][0])
-    return None if last == _UNDATED else last
+    return values.set_time(rows[-1][0])
 
 
 def scene_markers(snapshot: Snapshot) -> Kind:

@@ -115,7 +115,7 @@ def boolean(sql: str) -> Value:
 
 def moment(sql: str) -> Value:
     """A timestamp."""
-    return Value(sql, values.time_text)
+    return Value(sql, values.set_time)
 
 
 def date(snapshot: Snapshot, table: str, column: str, alias: str) -> Value:

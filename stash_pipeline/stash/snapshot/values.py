@@ -7,12 +7,13 @@ import base64
 import calendar
 import re
 from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 from stash_pipeline.stash.documents import Unreadable
 
 _USUAL = re.compile(
-    r"(?!0000)\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    r"(?!0000|0001-01-01)\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
     r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{0,8}[1-9])?(?:Z|[+-](?:0[1-9]|1[0-4]):[0-5]\d)\Z",
     re.ASCII,
 )
@@ -24,7 +25,12 @@ _STORED = re.compile(
 _ZERO = "0001-01-01T00:00:00Z"
 """What the server's driver makes of a time that it cannot read."""
 
-_WITHOUT_EXPONENT = 1e21
+_NEVER = re.compile(r"(000[01])-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:Z|([+-])(\d\d):(\d\d))\Z", re.ASCII)
+_FIRST_DAY = 366
+"""Days from the first of the year 0 to the first of the year 1."""
+
+_UNSIGNED = 2**64
+"""From here on whole numbers are read from JSON as those with a fraction are."""
 
 _MILLISECONDS_FROM = 1e12
 """Whole numbers beyond this are milliseconds, others seconds since 1970."""
@@ -48,6 +54,25 @@ def time_text(stored: Any) -> str:
             raise Unreadable from None
         return _with_fraction(moment.strftime("%Y-%m-%dT%H:%M:%S"), f"{moment.microsecond:06}") + "Z"
     raise Unreadable
+
+
+def set_time(stored: Any) -> str | None:
+    """A stored timestamp, as above; None for one that was never set, which GraphQL sends as null."""
+    text = time_text(stored)
+    return None if text.startswith("000") and _is_never(text) else text
+
+
+def _is_never(text: str) -> bool:
+    """Whether it is the first second of the year 1 in UTC, which the server's language takes for no time."""
+    match = _NEVER.match(text)
+    if match is None:
+        return False
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    sign, hours, minutes = match.groups()[6:]
+    ahead = (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1) if sign else 0
+    # the year 0 is a leap year
+    days = (_FIRST_DAY if year else 0) + (datetime(2001 if year else 2000, month, day).timetuple().tm_yday - 1)
+    return ((days * 24 + hour) * 60 + minute - ahead) * 60 + second == _FIRST_DAY * 24 * 60 * 60
 
 
 def _unusual_time(stored: str) -> str:
@@ -79,7 +104,8 @@ def date_text(stored: Any, precision: Any = None) -> str | None:
         precision: None or 0 for days, 1 for months, 2 for years.
     """
     if stored == "":
-        return None
+        # no date, of which some should be shown, is the first of all
+        return None if not precision else "0001-01" if precision == 1 else "0001"
     text = stored if type(stored) is str and _DAY.match(stored) else time_text(stored)[:10]
     return text[:7] if precision == 1 else text[:4] if precision == 2 else text
 
@@ -133,6 +159,14 @@ def json_value(stored: Any) -> Any:
     """A value of any type as the server writes it into JSON: bytes in base 64."""
     if type(stored) is bytes:
         return base64.b64encode(stored).decode()
-    if type(stored) is float and stored.is_integer() and abs(stored) < _WITHOUT_EXPONENT:
-        return int(stored)
+    return json_number(stored) if type(stored) is float else stored
+
+
+def json_number(stored: float) -> float | int:
+    """A number with a fraction as it comes out of JSON again: whole ones without it, as far as integers go.
+
+    Those beyond 2**53 are spelled by their shortest digits, with zeros behind.
+    """
+    if stored.is_integer() and -(_UNSIGNED // 2) <= stored < _UNSIGNED:
+        return int(Decimal(repr(stored)))
     return stored

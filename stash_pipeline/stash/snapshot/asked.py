@@ -1,0 +1,59 @@
+"""What documents name and the database does not hold: it is asked of the server."""
+
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.reading import Page, read_library
+from stash_pipeline.stash.schema import ServerSchema
+from stash_pipeline.stash.snapshot.database import Snapshot
+from stash_pipeline.stash.snapshot.documents import Naming
+from stash_pipeline.stash.snapshot.media import clips
+from stash_pipeline.stash.wanted import Wanted
+
+_IMAGES: Final = 1000
+"""Per request: of each only whether a file is there."""
+
+
+def naming_of(client: StashClient, schema: ServerSchema) -> Naming:
+    """What the server's configuration says about names, as far as the release says anything."""
+    known = schema.fields("ConfigGeneralResult")
+    names = [name for name in ("videoFileNamingAlgorithm", "galleryCoverRegex") if name in known]
+    if not names:
+        return Naming()
+    data = client.execute(f"{{configuration{{general{{{' '.join(names)}}}}}}}", name="configuration").data
+    general = data["configuration"]["general"]
+    usual = Naming()
+    return Naming(
+        "md5" if general.get("videoFileNamingAlgorithm") == "MD5" else usual.hash_type,
+        str(general.get("galleryCoverRegex") or usual.cover_names),
+    )
+
+
+def previews_of(client: StashClient, plans: dict[str, Plan], copy: Path, seconds: float) -> frozenset[int]:
+    """Ids of the images whose preview has been generated: only whether its file is there makes the server name it.
+
+    Args:
+        plans: of the server. copy: of its database, which tells which images can have one.
+        seconds: after which reading the copy is given up.
+
+    Raises:
+        UnusableSnapshot: if the copy is damaged. StashError: what the network did.
+    """
+    plan = plans["images"].cut_to(("preview_path",), carry=False)
+    if not plan.fields or not plan.by_id:
+        return frozenset()
+    with Snapshot(copy, seconds=seconds, check=False) as snapshot:
+        ids = clips(snapshot)
+    if not ids:
+        return frozenset()
+    found = set()
+    for event in read_library(client, plans, [Wanted(plan, "objects", ids=tuple(ids))], page_size=_IMAGES):
+        if isinstance(event, Page):
+            for document in event.documents["images"]:
+                if orjson.loads(document.json).get("preview_path"):
+                    found.add(document.id)
+    return frozenset(found)
