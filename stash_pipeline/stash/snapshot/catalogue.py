@@ -265,29 +265,28 @@ _FIND = ("q", "page", "per_page", "sort", "direction")
 
 
 def _read_json(stored: Any) -> Any:
-    # the server reads every number as one with a fraction
+    """An object as the server reads it: every number as one with a fraction, one that is too large as none."""
     try:
-        return json.loads(
+        found = json.loads(
             values.text(stored) or "null", parse_int=_read_number, parse_float=_read_number, parse_constant=_refuse
         )
     except ValueError:
         return None
+    return found if isinstance(found, dict) else None
 
 
-def _read_number(text: str) -> float | int:
+def _read_number(text: str) -> float | int | None:
     number = float(text)
-    return values.json_number(number) if isfinite(number) else _refuse(text)
+    return values.json_number(number) if isfinite(number) else None
 
 
-def _refuse(text: str) -> float:
-    raise ValueError(f"{text} is not a number of JSON's")
+def _refuse(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _read_find(stored: Any) -> Any:
     found = _read_json(stored)
-    if not isinstance(found, dict):
-        return None
-    return {name: found.get(name) for name in _FIND}
+    return None if found is None else {name: found.get(name) for name in _FIND}
 
 
 def saved_filters(snapshot: Snapshot) -> Kind:
