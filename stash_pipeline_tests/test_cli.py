@@ -141,6 +141,25 @@ def test_both_lanes_are_compared(registered: CommandLine) -> None:
     assert registered.run("lanes", "compare", "nobody").returncode == 1
 
 
+def test_a_sweep_tells_what_was_written_on_its_way_and_what_could_not_be_read(command_line: CommandLine) -> None:
+    library = Library.create()
+    generate_library(library, scenes=8, seed=6)
+    # a time that no play can have, which the server cannot send
+    library.execute("INSERT INTO scenes_view_dates VALUES (7, '0001-01-01T00:00:00Z')")
+    with SimulatedStash(library).running() as server:
+        assert command_line.run("instances", "add", "odd", server.url, "--lane", "graphql").returncode == 0
+        done = command_line.run("sync", "odd")
+        assert done.returncode == 0, done.stderr
+        assert "could not be read, of scenes: 7: " in done.stderr and "play_history" in done.stderr
+        library.execute("UPDATE tags SET name = 'Another' WHERE id = 2")
+        done = command_line.run("sync", "odd", "--mode", "sweep")
+        # by the reconcile that a sweep begins with
+        assert [line.split()[1:6] for line in done.stdout.splitlines() if " tags " in line] == [
+            ["tags", "\N{BOX DRAWINGS LIGHT VERTICAL}", "6", "\N{BOX DRAWINGS LIGHT VERTICAL}", "0"]
+        ]
+    assert command_line.run("instances", "remove", "odd", "--yes").returncode == 0
+
+
 def test_a_layer_is_rebuilt(registered: CommandLine) -> None:
     assert registered.json("sync", "home")[0]["success"]
     before = registered.json("status")[0]["rows"]

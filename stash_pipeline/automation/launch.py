@@ -21,6 +21,7 @@ from dagster import (
     DagsterEventType,
     DagsterInstance,
     DagsterRun,
+    Failure,
     JobDefinition,
     JobExecutionResult,
 )
@@ -213,4 +214,4 @@ def _words(event: DagsterEvent) -> str:
     name, _, text = error.message.strip().partition(": ")
     # "package.module.KeyError: …"; a sentence of ours needs no name before it.
     name = name.rpartition(".")[2]
-    return text if name == UserError.__name__ else f"{name}: {text}" if text else name
+    return text if name in (UserError.__name__, Failure.__name__) else f"{name}: {text}" if text else name

@@ -14,6 +14,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
 
 SUMMED = ("fetched", "inserted", "updated", "unchanged", "removed")
+WRITTEN = ("inserted", "updated", "removed")
 
 
 class _Bars:
@@ -176,21 +177,34 @@ def _foreseen(dagster: Any, run_id: str) -> dict[str, Any]:
 
 
 def _outcome(settings: Settings, run_id: str) -> dict[str, Any]:
+    """What became of a run; a sweep is a reconcile before it, and both count."""
     from stash_pipeline.stash.entities import BY_NAME
     from stash_pipeline.warehouse.connect import connect
 
     with connect(settings.database() or "") as connection:
-        row = connection.execute(
+        rows = connection.execute(
             "SELECT release, entities, extract(epoch FROM finished_at - started_at)::float8, lane, lane_reason\n"
-            "FROM ops.sync_runs\n"
-            "WHERE dagster_run_id = %s ORDER BY id DESC LIMIT 1",
+            "FROM ops.sync_runs WHERE dagster_run_id = %s ORDER BY id",
             [run_id],
-        ).fetchone()
-    if row is None:
+        ).fetchall()
+    if not rows:
         return {"release": None, "entities": {}, "seconds": None}
+    release, _, _, lane, reason = rows[-1]
+    entities = {}
     # JSONB sorts keys by length
-    entities = {name: row[1][name] for name in BY_NAME if name in (row[1] or {})}
-    return {"release": row[0], "entities": entities, "seconds": row[2], "lane": row[3], "lane_reason": row[4]}
+    for name in BY_NAME:
+        readings = [row[1][name] for row in rows if name in (row[1] or {})]
+        if readings:
+            written = {key: sum(reading[key] for reading in readings) for key in WRITTEN}
+            entities[name] = {**readings[-1], **written}
+    seconds = [row[2] for row in rows if row[2] is not None]
+    return {
+        "release": release,
+        "entities": entities,
+        "seconds": sum(seconds) if seconds else None,
+        "lane": lane,
+        "lane_reason": reason,
+    }
 
 
 def sync(
@@ -237,7 +251,7 @@ def print_outcome(outcome: dict[str, Any]) -> None:
     rows = [
         [entity, *[change[key] for key in SUMMED]]
         for entity, change in outcome["entities"].items()
-        if change["inserted"] or change["updated"] or change["removed"]
+        if any(change[key] for key in WRITTEN)
     ]
     seconds = f" {outcome['seconds']:.1f} s" if outcome["seconds"] is not None else ""
     title = f"{outcome['instance']} ({outcome['release']}){seconds}"
@@ -245,6 +259,9 @@ def print_outcome(outcome: dict[str, Any]) -> None:
         table(title, ["entity", *SUMMED], rows, numbers=5)
     elif outcome["success"]:
         console.print(f"{title}: nothing changed.", highlight=False)
+    for entity, change in outcome["entities"].items():
+        for failure in change.get("failures", ()):
+            stderr.print(f"could not be read, of {entity}: {failure}", highlight=False, markup=False, soft_wrap=True)
     if not outcome["success"]:
         stderr.print(f"[red]{outcome['instance']}[/red]: {outcome['error']}", highlight=False)
 
