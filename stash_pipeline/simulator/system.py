@@ -8,6 +8,7 @@ from typing import Any
 
 from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
 from stash_pipeline.simulator.library import Row
+from stash_pipeline.simulator.numbers import decoded
 
 _HOME = "/config"
 _SORT_DIRECTIONS = ("ASC", "DESC")
@@ -154,23 +155,19 @@ def _configuration(ctx: RequestContext, rows: list[Row], _: dict[str, Any], want
     ]
 
 
-def _decoded(text: Any) -> Any:
-    return json.loads(text) if text else None
-
-
 def present_saved_filter(row: Row) -> Row:
     """A saved filter as answered, by newer releases in parts and by older ones as one text."""
-    find = _decoded(row["find_filter"])
+    find = decoded(row["find_filter"])
     if find is not None:
         find = {key: find.get(key) for key in ("q", "page", "per_page", "sort", "direction")}
         if find["direction"] not in _SORT_DIRECTIONS:
             find["direction"] = None
-    objects = _decoded(row["object_filter"])
+    objects = decoded(row["object_filter"])
     return {
         **row,
         "find_filter": find,
         "object_filter": objects,
-        "ui_options": _decoded(row["ui_options"]),
+        "ui_options": decoded(row["ui_options"]),
         "filter": json.dumps({**(find or {}), "c": objects or {}}, separators=(",", ":")),
     }
 

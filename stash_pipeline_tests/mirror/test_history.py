@@ -129,6 +129,11 @@ def test_changes_are_told_in_words() -> None:
     assert described("title", None, "x") == "title: nothing → x"
     assert described("tags", [1, 2], [2, 3]) == "tags: added [3], removed [1]"
     assert described("tags", None, [3]) == "tags: added [3]"
+    # integers of any length come back from JSONB
+    assert (
+        described("custom_fields", None, {"far": 15 * 10**19})
+        == 'custom_fields: nothing → {"far":150000000000000000000}'
+    )
     assert described("files", [1, 2], [2, 1]) == "files: another order"
     assert described("rating100", 20, None) == "rating100: 20 → nothing"
     assert described("details", "a" * 200, "b").startswith("details: aaa") and "…" in described("x", "a" * 200, "b")

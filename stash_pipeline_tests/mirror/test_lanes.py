@@ -12,6 +12,7 @@ from stash_pipeline.simulator.releases import find_release
 from stash_pipeline.simulator.server import SimulatedStash, known_releases
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
+from stash_pipeline.stash.snapshot import values
 from stash_pipeline.stash.snapshot.database import UnusableSnapshot
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.lane_comparison import compare_lanes
@@ -82,6 +83,94 @@ def test_a_copy_gives_the_documents_of_the_answers(home: Path, warehouse: str, r
     assert not found.lines
     assert found.documents["scenes"] and found.documents["files"] and found.documents["galleries"]
     assert not leftovers(server)
+
+
+# what servers were seen to have, and generated libraries have not: it makes no difference between the lanes
+SEEN = {
+    "times that were never set": (
+        "UPDATE folders SET mod_time = '0001-01-01T00:00:00Z' WHERE id IN (2, 4)",
+        "UPDATE scenes SET created_at = '0001-01-01T02:00:00+02:00' WHERE id = 3",
+    ),
+    "plays of the first day that a clock may show": (
+        "DELETE FROM scenes_view_dates WHERE scene_id = 5",
+        "INSERT INTO scenes_view_dates VALUES (5, '1970-01-01T00:00:00Z')",
+    ),
+    "images with several files, of which the first to come is not the first by path": (
+        "DELETE FROM galleries_images WHERE gallery_id = 2",
+        "INSERT INTO galleries_images (gallery_id, image_id) SELECT 2, id FROM images WHERE id < 9",
+        *(
+            f"INSERT INTO files (id, basename, parent_folder_id, size, mod_time, created_at, updated_at)\n"
+            f"SELECT {9000 + number}, '{name}', parent_folder_id, 1, mod_time, created_at, updated_at\n"
+            "FROM files WHERE id = (SELECT min(file_id) FROM images_files)"
+            for number, name in enumerate(("0 first.png", "cover.jpg", "a Poster.PNG", "00.png"))
+        ),
+        "INSERT INTO image_files (file_id, format, width, height) SELECT id, 'png', 8, 8 FROM files WHERE id >= 9000",
+        "INSERT INTO images_files VALUES (4, 9000, 0), (6, 9001, 0), (7, 9002, 0), (2, 9003, 0)",
+    ),
+    "and none that is called a cover": (
+        "DELETE FROM galleries_images WHERE gallery_id = 2 AND image_id IN (6, 7)",
+    ),
+    "numbers of every size": (
+        "UPDATE saved_filters SET object_filter = "
+        "'{\"a\": 2.0, \"b\": 9007199254740993, \"c\": [12345678901234567890, 1.5]}' WHERE id = 1",
+    ),
+    "images without files": (
+        "DELETE FROM images_files WHERE image_id IN (3, 4, 5)",
+        "UPDATE images SET title = 'Part 10' WHERE id = 3",
+        "UPDATE images SET title = 'part 9' WHERE id = 4",
+        "UPDATE images SET title = NULL WHERE id = 5",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("release", ["v0.20.2", "v0.24.3", "v0.30.1"])
+def test_what_servers_were_seen_to_have_makes_no_difference(home: Path, warehouse: str, release: str) -> None:
+    server, _ = furnished(warehouse, home, release, scenes=25)
+    library = server.stash.library
+    clips = library.tuples(
+        'SELECT image_id FROM images_files JOIN video_files USING (file_id) WHERE "primary" = 1 ORDER BY 1'
+    )
+    assert clips or release == "v0.20.2"
+    covers = set()
+    for seen, statements_of_it in SEEN.items():
+        server.sql(*statements_of_it)
+        if "plays" in seen:
+            library.clip_previews.update(image for (image,) in clips)
+        client = StashClient(URL, transport=SimulatorTransport(server.stash, server.hook))
+        found = compare_lanes(server.settings, server.instance, client)
+        assert not found.lines, seen
+        server.refresh(lane="snapshot")
+        covers.add(
+            server.scalar(
+                "SELECT document->>'cover' FROM raw.galleries WHERE instance_id = %s AND id = 2", [server.instance.id]
+            )
+        )
+        assert not what_changed(server.read(lane="graphql")), seen
+    assert len(covers) > 2
+
+
+def test_a_preview_that_was_generated_is_seen_in_a_copy_that_did_not_change(home: Path, warehouse: str) -> None:
+    server, _ = furnished(warehouse, home, "v0.30.1", scenes=25)
+    server.refresh(lane="snapshot")
+    library = server.stash.library
+    ((clip,),) = library.tuples(
+        'SELECT min(image_id) FROM images_files JOIN video_files USING (file_id) WHERE "primary" = 1'
+    )
+    library.clip_previews.add(clip)
+    read, _ = server.refresh(mode="reconcile", lane="snapshot")
+    assert what_changed(read) == {"images": (0, 1, 0)}
+    assert not server.differences()
+    assert not what_changed(server.read(lane="snapshot"))
+
+
+def test_a_difference_of_spelling_is_told(home: Path, warehouse: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, _ = furnished(warehouse, home, "v0.30.1", scenes=5)
+    server.sql("INSERT INTO performer_custom_fields VALUES (1, 'height', 2.0)")
+    # as it would be without the rules of the server's JSON
+    monkeypatch.setattr(values, "json_value", lambda stored: stored)
+    client = StashClient(URL, transport=SimulatorTransport(server.stash, server.hook))
+    (line,) = compare_lanes(server.settings, server.instance, client).lines
+    assert line.startswith("performers 1: the same values, spelled differently: ") and "2.0" in line
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.28.1", "v0.30.1"])

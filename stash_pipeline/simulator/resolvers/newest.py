@@ -5,6 +5,7 @@ from typing import Any
 from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.newest import CUSTOM_FIELDS
+from stash_pipeline.simulator.numbers import free_form
 from stash_pipeline.simulator.resolvers.rows import grouped
 
 
@@ -16,7 +17,7 @@ def _custom_fields(table: str, parent: str) -> Loader:
             f"SELECT {parent}, field, value FROM {table}"
             f" WHERE {parent} IN (SELECT value FROM json_each(?)) ORDER BY {parent}, field",
         )
-        return [{field: value for _, field, value in found.get(row["id"], ())} for row in rows]
+        return [{field: free_form(value) for _, field, value in found.get(row["id"], ())} for row in rows]
 
     return load
 

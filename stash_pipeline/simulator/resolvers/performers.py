@@ -7,6 +7,7 @@ from typing import Any
 from stash_pipeline.simulator.addresses import image_address
 from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
 from stash_pipeline.simulator.library import Row
+from stash_pipeline.simulator.numbers import free_form
 from stash_pipeline.simulator.resolvers.rows import (
     count_of,
     count_through,
@@ -99,7 +100,7 @@ def _custom_fields(ctx: RequestContext, rows: list[Row], _: dict[str, Any], want
         "SELECT performer_id, field, value FROM performer_custom_fields"
         " WHERE performer_id IN (SELECT value FROM json_each(?)) ORDER BY performer_id, field",
     )
-    return [{field: value for _, field, value in found.get(row["id"], ())} for row in rows]
+    return [{field: free_form(value) for _, field, value in found.get(row["id"], ())} for row in rows]
 
 
 def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:

@@ -167,6 +167,8 @@ def json_number(stored: float) -> float | int:
 
     Those beyond 2**53 are spelled by their shortest digits, with zeros behind.
     """
-    if stored.is_integer() and -(_UNSIGNED // 2) <= stored < _UNSIGNED:
-        return int(Decimal(repr(stored)))
+    if stored.is_integer():
+        whole = int(Decimal(repr(stored)))
+        if -(_UNSIGNED // 2) <= whole < _UNSIGNED:
+            return whole
     return stored
