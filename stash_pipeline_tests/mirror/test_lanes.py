@@ -91,6 +91,11 @@ SEEN = {
         "UPDATE folders SET mod_time = '0001-01-01T00:00:00Z' WHERE id IN (2, 4)",
         "UPDATE scenes SET created_at = '0001-01-01T02:00:00+02:00' WHERE id = 3",
     ),
+    "dates that mean none": (
+        "UPDATE scenes SET date = '' WHERE id = 1",
+        "UPDATE scenes SET date = '0001-01-01' WHERE id = 2",
+        "UPDATE performers SET birthdate = '', death_date = '0001-01-01' WHERE id = 1",
+    ),
     "plays of the first day that a clock may show": (
         "DELETE FROM scenes_view_dates WHERE scene_id = 5",
         "INSERT INTO scenes_view_dates VALUES (5, '1970-01-01T00:00:00Z')",

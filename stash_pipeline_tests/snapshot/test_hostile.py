@@ -99,7 +99,7 @@ def test_odd_values_lose_neither_their_object_nor_others(file: Path) -> None:
         "UPDATE scenes SET created_at = 1700000000 WHERE id = 6",
         "UPDATE scenes SET created_at = '2024-02-30 10:00:00' WHERE id = 7",
         "UPDATE scenes SET created_at = '2024-02-29 10:00:00' WHERE id = 8",
-        "UPDATE scenes SET date = '' WHERE id = 9",
+        "UPDATE scenes SET date = '', date_precision = NULL WHERE id = 9",
         "UPDATE scenes SET resume_time = 1e300 WHERE id = 10",
     )
     found = {document.id: orjson.loads(document.json) for document in all_documents(file)["scenes"]}
@@ -112,7 +112,7 @@ def test_odd_values_lose_neither_their_object_nor_others(file: Path) -> None:
     assert found[6]["created_at"] == "2023-11-14T22:13:20Z"
     assert "created_at" not in found[7]
     assert found[8]["created_at"] == "2024-02-29T10:00:00Z"
-    assert "date" not in found[9]
+    assert found[9]["date"] == "0001-01-01"
     assert found[10]["resume_time"] == 1e300
 
 

@@ -228,14 +228,22 @@ def texts(row: Row, *columns: str) -> None:
             row[column] = ""
 
 
+_FIRST_DATE = "0001-01-01"
+
+
 def partial_date(ctx: RequestContext, row: Row, column: str) -> None:
-    """A date in the precision that it was entered with: 2024-05-06, or since v0.30 2024-05 or 2024."""
+    """A date in the precision that it was entered with: 2024-05-06, or since v0.30 2024-05 or 2024.
+
+    A text that is none is the first of all dates, which was no date before v0.22.
+    """
     date = row[column]
+    if date is None:
+        return
+    date = date[:10] or _FIRST_DATE
     precision = row.get(f"{column}_precision") if ctx.release.since(30) else None
-    if date == "":
+    row[column] = date if not precision else date[:7] if precision == 1 else date[:4]
+    if date == _FIRST_DATE and not ctx.release.since(22):
         row[column] = None
-    elif date is not None:
-        row[column] = date[:10] if not precision else date[:7] if precision == 1 else date[:4]
 
 
 def five_stars(rating: int | None) -> int | None:

@@ -19,6 +19,9 @@ Read = Callable[[Any], Any]
 
 _SHORT = 400
 
+_CLEANED_UP = 48
+"""The version of the schema (v0.22) from which on a date that means none is null."""
+
 
 class Stretch(NamedTuple):
     """The ids that are above ``after``, and not above ``until``."""
@@ -120,6 +123,8 @@ def moment(sql: str) -> Value:
 
 def date(snapshot: Snapshot, table: str, column: str, alias: str) -> Value:
     """A date; from version 75 on in the precision that it was entered with."""
+    if not snapshot.since(_CLEANED_UP):
+        return Value(f"{alias}.{column}", values.old_date_text)
     if not snapshot.has(table, f"{column}_precision"):
         return Value(f"{alias}.{column}", values.date_text)
     precision = f"coalesce({alias}.{column}_precision, 0)"

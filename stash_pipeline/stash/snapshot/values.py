@@ -97,17 +97,20 @@ def _with_fraction(text: str, fraction: str) -> str:
     return f"{text}.{fraction}" if fraction else text
 
 
-def date_text(stored: Any, precision: Any = None) -> str | None:
-    """A stored date in the precision that it was entered with.
+def date_text(stored: Any, precision: Any = None) -> str:
+    """A stored date in the precision that it was entered with; what is none is the first of all.
 
     Args:
         precision: None or 0 for days, 1 for months, 2 for years.
     """
-    if stored == "":
-        # no date, of which some should be shown, is the first of all
-        return None if not precision else "0001-01" if precision == 1 else "0001"
     text = stored if type(stored) is str and _DAY.match(stored) else time_text(stored)[:10]
     return text[:7] if precision == 1 else text[:4] if precision == 2 else text
+
+
+def old_date_text(stored: Any) -> str | None:
+    """A stored date before v0.22, whose own migration then cleaned up those that mean none."""
+    text = date_text(stored)
+    return None if text == _ZERO[:10] else text
 
 
 def number(stored: Any) -> Any:
