@@ -196,7 +196,9 @@ def _outcome(settings: Settings, run_id: str) -> dict[str, Any]:
         readings = [row[1][name] for row in rows if name in (row[1] or {})]
         if readings:
             written = {key: sum(reading[key] for reading in readings) for key in WRITTEN}
-            entities[name] = {**readings[-1], **written}
+            before = sum(reading["inserted"] + reading["updated"] for reading in readings[:-1])
+            unchanged = max(readings[-1]["unchanged"] - before, 0)
+            entities[name] = {**readings[-1], **written, "unchanged": unchanged}
     seconds = [row[2] for row in rows if row[2] is not None]
     return {
         "release": release,
@@ -254,7 +256,8 @@ def print_outcome(outcome: dict[str, Any]) -> None:
         if any(change[key] for key in WRITTEN)
     ]
     seconds = f" {outcome['seconds']:.1f} s" if outcome["seconds"] is not None else ""
-    title = f"{outcome['instance']} ({outcome['release']}){seconds}"
+    release = f" ({outcome['release']})" if outcome["release"] else ""
+    title = f"{outcome['instance']}{release}{seconds}"
     if rows:
         table(title, ["entity", *SUMMED], rows, numbers=5)
     elif outcome["success"]:

@@ -8,14 +8,14 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from stash_pipeline.simulator.newest import newest_script
-from stash_pipeline.stash.natural_order import natural_key
+from stash_pipeline.stash.natural_order import natural_key, natural_key_of_v21
 
 LAYOUT_VERSION = 75
 Row = dict[str, Any]
@@ -29,10 +29,15 @@ def _matches(pattern: str, text: str | None) -> bool:
     return text is not None and re.search(pattern, str(text)) is not None
 
 
+def _of_texts(key: Callable[[str], str]) -> Callable[[Any], str | None]:
+    return lambda value: None if value is None else key(str(value))
+
+
 def _connect(location: str) -> sqlite3.Connection:
     connection = sqlite3.connect(location, check_same_thread=False, isolation_level=None)
     connection.row_factory = _row
-    connection.create_function("natural_key", 1, natural_key, deterministic=True)
+    connection.create_function("natural_key", 1, _of_texts(natural_key), deterministic=True)
+    connection.create_function("natural_key_of_v21", 1, _of_texts(natural_key_of_v21), deterministic=True)
     connection.create_function("regexp", 2, _matches, deterministic=True)
     connection.execute("PRAGMA foreign_keys = ON")
     return connection

@@ -51,6 +51,7 @@ _COUNTS = {
 }
 _WHO = "{version{version} systemStatus{status}}"
 _OLDEST_FEW = 'filter:{per_page:5,sort:"created_at",direction:ASC}'
+_FIRST_FEW = 'filter:{per_page:5,sort:"id",direction:ASC}'
 
 # the addresses that Stash itself takes for local
 _LOCAL = [
@@ -288,15 +289,25 @@ class _Check:
         numbers = release_numbers(release)
         groups = "movie_count" if numbers and numbers[:2] < (0, 27) else "group_count"
         names = " ".join(f"{kind}:{name}" for kind, name in {**_COUNTS, "groups": groups}.items())
-        data = client.execute(
-            f"{{stats{{{names}}} findTags({_OLDEST_FEW}){{tags{{id created_at}}}} "
-            f"findScenes({_OLDEST_FEW}){{scenes{{id created_at}}}}}}",
-            name="stats",
-        ).data
+
+        def ask(few: str, stamp: str) -> dict[str, Any]:
+            return client.execute(
+                f"{{stats{{{names}}} findTags({few}){{tags{{id {stamp}}}}} findScenes({few}){{scenes{{id {stamp}}}}}}}",
+                name="stats",
+            ).data
+
+        # one that was never made would come first, and cannot be sent; others are as good, or do without
+        for few, stamp in ((_OLDEST_FEW, "created_at"), (_FIRST_FEW, "created_at"), (_FIRST_FEW, "")):
+            try:
+                data = ask(few, stamp)
+                break
+            except StashQueryError as error:
+                if not error.nulls or not stamp:
+                    raise
         try:
             counts = {kind: int(data["stats"][kind]) for kind in _KINDS}
             oldest = {
-                kind: {int(row["id"]): str(row["created_at"]) for row in data[query][kind]}
+                kind: {int(row["id"]): str(row["created_at"]) for row in data[query][kind] if "created_at" in row}
                 for kind, query in (("tags", "findTags"), ("scenes", "findScenes"))
             }
         except (KeyError, TypeError, ValueError):

@@ -115,6 +115,19 @@ SEEN = {
     "and none that is called a cover": (
         "DELETE FROM galleries_images WHERE gallery_id = 2 AND image_id IN (6, 7)",
     ),
+    "names that are sorted in their own way": (
+        "DELETE FROM galleries_images WHERE gallery_id = 2",
+        "INSERT INTO galleries_images (gallery_id, image_id) VALUES (2, 1), (2, 8)",
+        "UPDATE files SET basename = 'a_1.png' WHERE id IN (SELECT file_id FROM images_files WHERE image_id = 1)",
+        "UPDATE files SET basename = 'ab.png' WHERE id IN (SELECT file_id FROM images_files WHERE image_id = 8)",
+        "UPDATE files SET parent_folder_id = 1 WHERE basename IN ('a_1.png', 'ab.png')",
+    ),
+    "names with numbers": (
+        "UPDATE files SET basename = 'a 1.png' WHERE basename = 'a_1.png'",
+        "UPDATE files SET basename = 'a1.png' WHERE basename = 'ab.png'",
+    ),
+    "images without a title": ("UPDATE images SET title = NULL WHERE id IN (1, 2)",
+        "UPDATE images SET title = '' WHERE id IN (6, 7)"),
     "numbers of every size": (
         "UPDATE saved_filters SET object_filter = "
         "'{\"a\": 2.0, \"b\": 9007199254740993, \"c\": [12345678901234567890, 1.5]}' WHERE id = 1",
@@ -128,7 +141,7 @@ SEEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("release", ["v0.20.2", "v0.24.3", "v0.30.1"])
+@pytest.mark.parametrize("release", ["v0.20.2", "v0.21.0", "v0.24.3", "v0.27.2", "v0.30.1"])
 def test_what_servers_were_seen_to_have_makes_no_difference(home: Path, warehouse: str, release: str) -> None:
     server, _ = furnished(warehouse, home, release, scenes=25)
     library = server.stash.library

@@ -101,6 +101,7 @@ def test_odd_values_lose_neither_their_object_nor_others(file: Path) -> None:
         "UPDATE scenes SET created_at = '2024-02-29 10:00:00' WHERE id = 8",
         "UPDATE scenes SET date = '', date_precision = NULL WHERE id = 9",
         "UPDATE scenes SET resume_time = 1e300 WHERE id = 10",
+        "UPDATE scenes SET date = 1990, date_precision = 2 WHERE id = 11",
     )
     found = {document.id: orjson.loads(document.json) for document in all_documents(file)["scenes"]}
     assert len(found) == 30
@@ -114,6 +115,8 @@ def test_odd_values_lose_neither_their_object_nor_others(file: Path) -> None:
     assert found[8]["created_at"] == "2024-02-29T10:00:00Z"
     assert found[9]["date"] == "0001-01-01"
     assert found[10]["resume_time"] == 1e300
+    # numbers are seconds
+    assert found[11]["date"] == "1970-01-01"
 
 
 def test_an_image_in_the_database_can_be_had_by_its_checksum(file: Path) -> None:

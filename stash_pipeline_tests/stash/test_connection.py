@@ -294,3 +294,15 @@ def test_spellings_of_one_address_have_one_key() -> None:
     assert len({server_key(url) for url in same}) == 1
     others = ("https://stash.example", "http://stash.example:81", "http://stash.example/a", "http://[::1]")
     assert len({server_key(url) for url in (*others, same[0])}) == 5
+
+
+@pytest.mark.parametrize("scenes", [(8,), (1, 2, 3, 4, 5, 6, 7, 8)])
+def test_objects_that_were_never_made_do_not_fail_the_test(scenes: tuple[int, ...]) -> None:
+    library = Library.create()
+    generate_library(library, scenes=8, seed=3)
+    library.execute_many("UPDATE scenes SET created_at = '0001-01-01T00:00:00Z' WHERE id = ?", [(n,) for n in scenes])
+    with SimulatedStash(library).running() as server:
+        report = check(server.url)
+    assert report.ok, report
+    assert report.counts["scenes"] == 8
+    assert len(report.oldest["tags"]) == (5 if len(scenes) == 1 else 0)

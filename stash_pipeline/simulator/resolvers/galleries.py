@@ -51,7 +51,8 @@ _IN_GALLERY = (
 
 
 def _in_gallery(ctx: RequestContext, rows: list[Row], condition: str = "1") -> dict[int, list[tuple[Any, ...]]]:
-    natural = "natural_key(coalesce(path, '') || coalesce(basename, '')), title IS NOT NULL, natural_key(title)"
+    key = "natural_key" if ctx.release.since(22) else "natural_key_of_v21"
+    natural = f"{key}(coalesce(path, '') || coalesce(basename, '')), title IS NOT NULL, {key}(title)"
     order = natural if ctx.release.since(21) else "path, basename"
     return grouped(ctx, rows, f"{_IN_GALLERY.format(condition=condition)}{order}, image_id")
 

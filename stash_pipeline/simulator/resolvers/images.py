@@ -34,7 +34,7 @@ _HASHES = (
 
 def _present(ctx: RequestContext, rows: list[Row]) -> None:
     names = []
-    if not ctx.release.since(24):
+    if not ctx.release.since(28):
         # An image without a title was answered under the name of its file.
         untitled = [row for row in rows if not row["title"]]
         names = list(zip(untitled, primary_files(ctx, untitled, _FILES), strict=True))

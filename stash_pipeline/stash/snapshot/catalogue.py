@@ -27,7 +27,7 @@ from stash_pipeline.stash.snapshot.spec import (
     texts,
 )
 
-V21, V22, V24, V27 = 46, 48, 54, 67
+V21, V22, V27, V28 = 46, 48, 67, 72
 """Versions of the schema, by the release that brought them."""
 
 

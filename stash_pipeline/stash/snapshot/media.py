@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Container, Iterable
 from typing import Any
 
-from stash_pipeline.stash.natural_order import natural_key
+from stash_pipeline.stash.natural_order import natural_key, natural_key_of_v21
 from stash_pipeline.stash.snapshot import values
-from stash_pipeline.stash.snapshot.catalogue import V21, V24, V27, urls
+from stash_pipeline.stash.snapshot.catalogue import V21, V22, V27, V28, urls
 from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot
 from stash_pipeline.stash.snapshot.spec import (
     Kind,
@@ -58,7 +58,7 @@ def images(snapshot: Snapshot, *, previews: Container[int]) -> Kind:
     def preview(identifier: int) -> str:
         return f"/image/{identifier}/preview" if identifier in previews else ""
 
-    # before v0.24 one without a title was sent under the name of its file
+    # before v0.28 one without a title was sent under the name of its file
     named = "CASE WHEN coalesce(t.title, '') <> '' THEN t.title ELSE f.basename END"
     return Kind(
         'images AS t LEFT JOIN images_files AS p ON p.image_id = t.id AND p."primary" = 1\n'
@@ -66,7 +66,7 @@ def images(snapshot: Snapshot, *, previews: Container[int]) -> Kind:
         "t.id",
         {
             **_own("code", "details", "photographer"),
-            "title": text("t.title" if snapshot.since(V24) else named, empty=True),
+            "title": text("t.title" if snapshot.since(V28) else named, empty=True),
             "date": date(snapshot, "images", "date", "t"),
             "rating100": integer("t.rating"),
             "o_counter": integer("t.o_counter"),
@@ -120,7 +120,7 @@ def galleries(snapshot: Snapshot, *, cover_names: str) -> Kind:
         ),
     }
     chosen = "j.cover" if snapshot.has("galleries_images", "cover") else "0"
-    order = _by_path if snapshot.since(V21) else _by_folder_and_name
+    order = _by_path if snapshot.since(V22) else _by_path_in_v21 if snapshot.since(V21) else _by_folder_and_name
     lists["cover"] = Several(
         _COVERS.format(chosen=chosen, between=between("j.gallery_id")),
         _cover_chooser(cover_names, order),
@@ -173,11 +173,15 @@ def _cover_chooser(names: str, order: Callable[[Row], Any]) -> Callable[[list[Ro
     return choose
 
 
-def _by_path(row: Row) -> Any:
+def _by_path(row: Row, key: Callable[[str], Any] = natural_key) -> Any:
     image, _, folder, basename, title = row
     # a number comes before any text
-    last = (0, image) if title is None else (1, natural_key(title))
-    return natural_key(f"{folder or ''}{basename or ''}"), last, image
+    last = (0, image) if title is None else (1, key(title))
+    return key(f"{folder or ''}{basename or ''}"), last, image
+
+
+def _by_path_in_v21(row: Row) -> Any:
+    return _by_path(row, natural_key_of_v21)
 
 
 def _by_folder_and_name(row: Row) -> Any:

@@ -128,11 +128,14 @@ def date(snapshot: Snapshot, table: str, column: str, alias: str) -> Value:
     if not snapshot.has(table, f"{column}_precision"):
         return Value(f"{alias}.{column}", values.date_text)
     precision = f"coalesce({alias}.{column}_precision, 0)"
-    # two values in one: the date, and how much of it is meant
-    return Value(f"{precision} || ' ' || {alias}.{column}", _read_date)
+    # two values in one: the date, and how much of it is meant; a number is none of the server's
+    both = f"{precision} || ' ' || {alias}.{column}"
+    return Value(f"CASE WHEN typeof({alias}.{column}) = 'text' THEN {both} ELSE {alias}.{column} END", _read_date)
 
 
 def _read_date(stored: Any) -> Any:
+    if type(stored) is not str:
+        return values.date_text(stored)
     precision, _, day = stored.partition(" ")
     return values.date_text(day, int(precision))
 
