@@ -39,6 +39,7 @@ from stash_pipeline.warehouse.transform import transform
 WITHOUT_IMAGES = (
     "DELETE FROM images",
     "DELETE FROM galleries",
+    "DELETE FROM folders WHERE zip_file_id IS NOT NULL",
     "DELETE FROM files WHERE id NOT IN (SELECT file_id FROM scenes_files)",
 )
 """What was asked for is a library of scenes."""
