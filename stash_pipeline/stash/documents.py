@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -48,9 +48,11 @@ class Partial:
     refused: str
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One object: its id, canonical JSON, 16-byte hash, and the server's timestamps as the server spells them."""
+class Document(NamedTuple):
+    """One object: its id, canonical JSON, 16-byte hash, and the server's timestamps as the server spells them.
+
+    A tuple, because a library is many of them: they are made, and sent between processes, at a third of the cost.
+    """
 
     id: int
     json: bytes

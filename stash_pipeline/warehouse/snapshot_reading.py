@@ -103,7 +103,7 @@ def _load(refresh: "Refresh", copy: Copy, seconds: float, names: Sequence[str], 
                 if one.rows is None:
                     pass_range(loader, one.kind, one.count, one.unreadable)
                 else:
-                    load_range(loader, one.kind, one.number, [Document(*row) for row in one.rows])
+                    load_range(loader, one.kind, one.number, [Document._make(row) for row in one.rows])
                 progress.fetched(refresh.instance.name, one.kind, one.count)
                 continue
             refresh.check()

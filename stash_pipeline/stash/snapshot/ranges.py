@@ -32,8 +32,8 @@ _PARTS: Final = 64
 _WORK: Final = {"scenes": 3, "galleries": 3, "performers": 3, "studios": 3, "images": 2}
 """Of an object, where that of the others is one."""
 
-Row = tuple[int, bytes, bytes, str | None, str | None, tuple[str, ...]]
-"""A document, cheap to send."""
+Row = tuple[Any, ...]
+"""The parts of a document, cheap to send."""
 
 
 @dataclass(frozen=True)
@@ -158,12 +158,7 @@ class Reader:
             if known is not None and known.get(number) == digest([(d.id, d.hash) for d in found]):
                 yield Range(kind, number, len(found), unreadable, None)
             else:
-                yield Range(kind, number, len(found), unreadable, [_row(document) for document in found])
-
-
-def _row(document: Document) -> Row:
-    d = document
-    return d.id, d.json, d.hash, d.created_at, d.updated_at, d.unreadable
+                yield Range(kind, number, len(found), unreadable, [tuple(document) for document in found])
 
 
 def work(given: IO[bytes], told: IO[bytes]) -> None:
