@@ -123,8 +123,8 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
 
 @event("the content of a file changes")
 def _(stash: SimulatedStash, rng: random.Random) -> None:
-    # the file moves; its scene, whose sprite is called by the hash, does not
-    file = one(stash, rng, VIDEOS)
+    # the file moves; its scene, whose sprite is called by the hash of its first file, does not
+    file = one(stash, rng, f'{VIDEOS} WHERE "primary" = 1')
     now = stash.context().local_now()
     stash.library.update("files", file, {"size": rng.randrange(10**9), "mod_time": now, "updated_at": now})
     stash.library.execute("UPDATE video_files SET duration = duration + 1 WHERE file_id = ?", [file])
