@@ -45,7 +45,7 @@ LANES: tuple[Lane, ...] = ("graphql", "auto")
 ASKED = ("tags", "studios", "performers", "groups", "images", "galleries", "scenes", "scene_markers")
 """Kinds of which single objects can be read everywhere."""
 
-FEW, SHORT = 16, 20
+FEW, SHORT = 10, 20
 MANY, LONG = 5_000, 60
 """Histories, and their steps at most: with the other tests, and when there is time."""
 
