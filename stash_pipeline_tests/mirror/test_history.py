@@ -1,18 +1,15 @@
 """``raw.history``: what every document was before it changed or vanished, and the command that shows it."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stash_pipeline import cli
-from stash_pipeline.settings import use_settings
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.history import described, differences, timeline
 from stash_pipeline.warehouse.removal import remove_instance
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, partitions
+from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, partitions, run_command
 
 
 @pytest.fixture
@@ -89,16 +86,7 @@ def test_history_goes_with_its_instance(server: Mirror) -> None:
 
 
 def run(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", server.database_url)
-    monkeypatch.setenv("STASH_PIPELINE_HOME", str(server.settings.home))
-    monkeypatch.setattr(sys, "argv", ["stash-pipeline", "history", *arguments])
-    use_settings(None)
-    try:
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-    finally:
-        use_settings(None)
-    return int(end.value.code or 0)
+    return run_command(server, monkeypatch, "history", *arguments)
 
 
 def test_the_command_shows_what_changed_field_by_field(

@@ -2,22 +2,19 @@
 
 import json
 import random
-import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from stash_pipeline import cli
 from stash_pipeline.instances import Lane
-from stash_pipeline.settings import use_settings
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.history import unstamped
 from stash_pipeline.warehouse.mirror import Mirrored
 from stash_pipeline_tests.mirror.histories import furnished
 from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDo, happen
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
+from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, run_command
 
 
 def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str, str]]]:
@@ -59,16 +56,7 @@ def test_the_list_is_what_was_counted(warehouse: str, home: Path, release: str, 
 
 
 def run(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", server.database_url)
-    monkeypatch.setenv("STASH_PIPELINE_HOME", str(server.settings.home))
-    monkeypatch.setattr(sys, "argv", ["stash-pipeline", "unstamped", *arguments])
-    use_settings(None)
-    try:
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-    finally:
-        use_settings(None)
-    return int(end.value.code or 0)
+    return run_command(server, monkeypatch, "unstamped", *arguments)
 
 
 def test_the_command_lists_the_objects(

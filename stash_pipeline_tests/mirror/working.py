@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,9 +12,11 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 
+from stash_pipeline import cli
 from stash_pipeline.instances import Instance, Lane, add_instance, get_instance
-from stash_pipeline.settings import Settings, load_settings
+from stash_pipeline.settings import Settings, load_settings, use_settings
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.http import encode, http_date
 from stash_pipeline.simulator.library import Library
@@ -235,3 +238,17 @@ def no_waiting() -> Iterator[None]:
         yield
     finally:
         stamina.set_testing(False)
+
+
+def run_command(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Runs ``stash-pipeline`` in this process, over the mirror's database; returns the exit code."""
+    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", server.database_url)
+    monkeypatch.setenv("STASH_PIPELINE_HOME", str(server.settings.home))
+    monkeypatch.setattr(sys, "argv", ["stash-pipeline", *arguments])
+    use_settings(None)
+    try:
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+    finally:
+        use_settings(None)
+    return int(end.value.code or 0)

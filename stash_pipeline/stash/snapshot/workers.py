@@ -26,7 +26,7 @@ from stash_pipeline.stash.snapshot.ranges import (
 
 PROCESSES: Final = 2
 PROCESSES_FROM: Final = 8_000_000
-"""Bytes of a copy that is worth the start of processes, 0.3 s."""
+"""Bytes of a copy that is worth the start of processes."""
 
 _AHEAD: Final = 6
 """Ranges that wait to be compared."""
