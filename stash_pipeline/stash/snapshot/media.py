@@ -176,7 +176,7 @@ def _cover_chooser(names: str, order: Callable[[Row], Any]) -> Callable[[list[Ro
 def _by_path(row: Row, key: Callable[[str], Any] = natural_key) -> Any:
     image, _, folder, basename, title = row
     # a number comes before any text
-    last = (0, image) if title is None else (1, key(title))
+    last = (0, image) if title is None else (1, key(str(title)))
     return key(f"{folder or ''}{basename or ''}"), last, image
 
 
