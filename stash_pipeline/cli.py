@@ -125,6 +125,23 @@ def rebuild(
 
 
 @app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Check N documents of each kind; default: all.")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Read damaged documents again, and rebuild tables that differ.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Prove that what is stored is what was read: hashes of documents, tables against a rebuild."""
+    from stash_pipeline.commands.verify import verify as run
+
+    raise typer.Exit(run(names or [], sample, repair, as_json))
+
+
+@app.command()
 def history(
     entity: Annotated[str, typer.Argument(help="A kind, for instance scenes.")],
     identifier: Annotated[int, typer.Argument(metavar="ID", help="The server's id of the object.")],

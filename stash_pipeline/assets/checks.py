@@ -18,7 +18,7 @@ from stash_pipeline.instances import Instance
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.warehouse import verify
+from stash_pipeline.warehouse import integrity, verify
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.mirror import Mirrored
 
@@ -57,11 +57,24 @@ WATERMARK = dg.AssetCheckSpec(
     blocking=True,
     description="Entities and joins hold the newest revision of the documents.",
 )
-CHECKS = [COUNTS, SAMPLE, SWEEP, FRESH, ORPHANS, WATERMARK]
+INTACT = dg.AssetCheckSpec(
+    "documents_match_hashes",
+    asset=PAGES_KEY,
+    description="Stored documents still have the hashes with which they were read: all of them after a sweep, else a "
+    "random sample. A document that does not was changed in the database; `stash-pipeline verify --repair` reads it "
+    "again.",
+)
+REBUILT = dg.AssetCheckSpec(
+    "tables_match_rebuild",
+    asset=stash_key("scenes"),
+    description="Entities and joins are what a rebuild from the documents makes, row by row. Evaluated after a sweep; "
+    "`stash-pipeline verify --repair` rebuilds tables that differ.",
+)
+CHECKS = [COUNTS, SAMPLE, SWEEP, FRESH, INTACT, ORPHANS, WATERMARK, REBUILT]
 
 _BY_MODE = {
     "changes": [COUNTS, WATERMARK],
-    "reconcile": [COUNTS, SAMPLE, FRESH, ORPHANS, WATERMARK],
+    "reconcile": [COUNTS, SAMPLE, FRESH, INTACT, ORPHANS, WATERMARK],
     "sweep": CHECKS,
     "objects": [WATERMARK],
     "rebuild": [ORPHANS, WATERMARK],
@@ -101,12 +114,14 @@ def raw_checks(
     mirrored: Mirrored,
     kinds: list[str],
     missed: Mapping[str, int] | None,
+    mode: str,
 ) -> Iterator[dg.AssetCheckResult]:
     """Of the documents.
 
     Args:
         selected: keys of the checks to evaluate. kinds: those that were to be read.
         missed: per kind, what a sweep found after a reconcile; None where there was no such pair.
+        mode: of the refresh.
     """
     counted = [kind for kind in kinds if kind in mirrored.probe.counts]
     with ExitStack() as stack:
@@ -125,6 +140,8 @@ def raw_checks(
             )
     if SWEEP.key in selected and missed is not None:
         yield _result(SWEEP, instance, not missed, warn=True, objects=sum(missed.values()), by_kind=_told(missed))
+    if INTACT.key in selected:
+        yield _intact(connection, settings, instance, everything=mode == "sweep")
     if FRESH.key in selected:
         stale = verify.stale_instances(connection, settings.fresh_hours)
         last = {one["instance"]: one["last"] or "never" for one in stale}
@@ -140,8 +157,29 @@ def _counts(
     return _result(COUNTS, instance, not differing, documents=documents, differing=_told(told))
 
 
-def stash_checks(selected: Any, connection: Connection, instance: Instance) -> Iterator[dg.AssetCheckResult]:
+def _intact(connection: Connection, settings: Settings, instance: Instance, *, everything: bool) -> dg.AssetCheckResult:
+    sample = None if everything else max(settings.sample_objects, 1)
+    report = integrity.check_documents(connection, instance.id, sample)
+    return _result(
+        INTACT,
+        instance,
+        report.intact,
+        documents=report.documents,
+        damaged=len(report.damaged),
+        what_differs="\n".join(report.lines()[:_LINES]) or "nothing",
+    )
+
+
+def stash_checks(selected: Any, connection: Connection, instance: Instance, mode: str) -> Iterator[dg.AssetCheckResult]:
     """Of entities and joins, once they have followed."""
+    if REBUILT.key in selected and mode == "sweep":
+        tables = integrity.compare_with_rebuild(connection, instance.id)
+        # None: another run has written since, and will be checked itself
+        if tables is not None:
+            lines = [line for table in tables for line in table.lines()]
+            rows = sum(table.missing + table.stale + table.different for table in tables)
+            differing = "\n".join(lines[:_LINES]) or "nothing"
+            yield _result(REBUILT, instance, not tables, rows=rows, what_differs=differing)
     if WATERMARK.key in selected:
         newest, held = verify.behind(connection, instance.id)
         yield _result(WATERMARK, instance, newest == held, newest_revision=newest, held_revision=held)

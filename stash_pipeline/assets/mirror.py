@@ -160,8 +160,10 @@ class _Step:
             yield from _raw_results(connection, instance, mirrored, selected, config)
         yield from _stash_results(connection, instance, transformed, selected, config)
         if mirrored and config.mode != "objects":
-            yield from raw_checks(checks, connection, self.settings, instance, mirrored, self.wanted, missed)
-        yield from stash_checks(checks, connection, instance)
+            yield from raw_checks(
+                checks, connection, self.settings, instance, mirrored, self.wanted, missed, config.mode
+            )
+        yield from stash_checks(checks, connection, instance, "rebuild" if config.rebuild else config.mode)
 
     def _mirror(self, lock: InstanceLock, mode: Mode, lane: Lane | None = None) -> Mirrored:
         return mirror(

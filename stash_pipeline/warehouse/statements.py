@@ -5,6 +5,7 @@ Three shapes, all set-based: *fill* (an empty partition from all live documents)
 is in ``transform.py``. ``{changed}`` is a table of (id, document, gone).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stash_pipeline.stash.entities import ENTITIES
@@ -130,21 +131,34 @@ for _entity in ENTITIES:
         TABLES[_joined.table] = _join_statements(_entity, _field.name, _joined)
 
 
-def fill(table: str, instance_id: int) -> str:
-    """Fills an empty, bare partition from all live documents of its kind."""
+Leaves = Callable[[str], str]
+"""The qualified name of the relation that holds the rows of a table of schema ``stash``."""
+
+
+def _leaves(instance_id: int) -> Leaves:
+    return lambda table: partition("stash." + table, instance_id)
+
+
+def fill(table: str, instance_id: int, leaf: str | None = None) -> str:
+    """Fills an empty, bare partition, or another relation like it, from all live documents of its kind."""
     s = TABLES[table]
+    leaf = leaf or partition("stash." + table, instance_id)
     live = f"(SELECT id, document FROM {partition('raw.' + s.entity.name, instance_id)} WHERE deleted_at IS NULL)"
-    return (
-        f"INSERT INTO {partition('stash.' + table, instance_id)} (instance_id, {', '.join(s.columns)})\n"
-        + s.select.format(instance_id=instance_id, documents=live)
+    return f"INSERT INTO {leaf} (instance_id, {', '.join(s.columns)})\n" + s.select.format(
+        instance_id=instance_id, documents=live
     )
 
 
-def fill_late(relation: Relation, instance_id: int) -> str:
-    """Sets a late reference of a freshly filled table."""
+def fill_late(relation: Relation, instance_id: int, leaves: Leaves | None = None) -> str:
+    """Sets a late reference of a freshly filled table.
+
+    Args:
+        leaves: where the rows are; None: in the instance's partitions.
+    """
+    leaves = leaves or _leaves(instance_id)
     key = relation.column.removesuffix("_id")
     return (
-        f"UPDATE {partition('stash.' + relation.table, instance_id)} AS t\n"
+        f"UPDATE {leaves(relation.table)} AS t\n"
         f"SET {relation.column} = (r.document->>'{key}')::bigint\n"
         f"FROM {partition('raw.' + relation.owner, instance_id)} AS r\n"
         f"WHERE r.instance_id = t.instance_id AND r.id = t.id AND r.deleted_at IS NULL AND r.document ? '{key}'"
@@ -190,14 +204,22 @@ def follow(table: str, instance_id: int, changed: str) -> str:
     )
 
 
-def sweep(relation: Relation, instance_id: int, condition: str | None) -> str:
+def sweep(
+    relation: Relation,
+    instance_id: int,
+    condition: str | None,
+    leaves: Leaves | None = None,
+    dangling: str = "ops.dangling_references",
+) -> str:
     """Moves references that have no target to ``ops.dangling_references``; returns one row: how many.
 
     Args:
         condition: SQL over ``t``, the referring row, that says which to look at; None: all of them.
+        leaves: where the rows are; None: in the instance's partitions. dangling: where the references go.
     """
-    leaf = partition("stash." + relation.table, instance_id)
-    target = partition("stash." + relation.target, instance_id)
+    leaves = leaves or _leaves(instance_id)
+    leaf = leaves(relation.table)
+    target = leaves(relation.target)
     if condition is None:
         touched = leaf
         head = ""
@@ -223,7 +245,7 @@ def sweep(relation: Relation, instance_id: int, condition: str | None) -> str:
         f"WITH {head}missing AS (\n    {missing}\n),\n"
         f"lost AS (\n    {change}\n    WHERE u.ctid = m.ctid RETURNING m.owner_id, m.target_id\n),\n"
         f"kept AS (\n"
-        f"    INSERT INTO ops.dangling_references (instance_id, relation, owner, owner_id, target, target_id)\n"
+        f"    INSERT INTO {dangling} (instance_id, relation, owner, owner_id, target, target_id)\n"
         f"    SELECT {instance_id}, '{relation.name}', '{relation.owner}', owner_id, '{relation.target}', target_id\n"
         f"    FROM lost ON CONFLICT DO NOTHING\n)\n"
         f"SELECT count(*) FROM lost"

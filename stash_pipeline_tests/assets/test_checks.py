@@ -19,6 +19,7 @@ from stash_pipeline_tests.assets.running import checks, library, refresh, regist
 ALL = {
     "counts_match_server",
     "sample_matches_server",
+    "documents_match_hashes",
     "instances_are_fresh",
     "no_orphans",
     "watermark_at_head",
@@ -30,7 +31,7 @@ def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
 ) -> None:
     with registered(dagster, graph_database, graph_home, "checked", SimulatedStash(library(20))):
         first = checks(dagster, refresh(dagster, "checked").run_id)
-        assert set(first) == ALL
+        assert set(first) == ALL | {"tables_match_rebuild"}
         assert all(passed for passed, _ in first.values()), first
         assert first["sample_matches_server"][1]["objects"] >= 40
         # launched in the page without a choice, all are planned
@@ -46,7 +47,7 @@ def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
         )
         assert set(checks(dagster, run.run_id)) == {"counts_match_server", "watermark_at_head"}
         sweep = checks(dagster, refresh(dagster, "checked", mode="sweep").run_id)
-        assert set(sweep) == ALL | {"sweep_found_nothing"}
+        assert set(sweep) == ALL | {"sweep_found_nothing", "tables_match_rebuild"}
         assert all(passed for passed, _ in sweep.values()), sweep
         objects = checks(dagster, refresh(dagster, "checked", mode="objects", entities=["scenes"], ids=[1]).run_id)
         assert set(objects) == {"watermark_at_head", "no_orphans"}
@@ -73,6 +74,27 @@ def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
         assert found["sample_matches_server"][0]
         passed, metadata = found["sweep_found_nothing"]
         assert not passed and metadata["by_kind"] == "scenes 20"
+
+
+def test_rows_changed_in_the_database_are_found_by_the_checks_of_a_sweep(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    with registered(dagster, graph_database, graph_home, "damaged", SimulatedStash(library(20))) as instance:
+        assert refresh(dagster, "damaged").success
+        with connect(graph_database) as connection:
+            connection.execute(
+                'UPDATE raw.tags SET document = document || \'{"name": "Ã¤"}\' WHERE instance_id = %s AND id = 2',
+                [instance.id],
+            )
+            connection.execute("UPDATE stash.scenes SET title = 'x' WHERE instance_id = %s AND id = 3", [instance.id])
+        # an hour's reconcile sees no difference with the server: hashes are those of what was read
+        found = checks(dagster, refresh(dagster, "damaged", mode="reconcile", lane="graphql").run_id)
+        assert "tables_match_rebuild" not in found
+        found = checks(dagster, refresh(dagster, "damaged", lane="graphql").run_id)
+        passed, metadata = found["documents_match_hashes"]
+        assert not passed and metadata["what_differs"] == "raw.tags 2: document is not what was stored"
+        passed, metadata = found["tables_match_rebuild"]
+        assert not passed and "scenes id 3: title differs" in metadata["what_differs"]
 
 
 def test_a_document_too_many_fails_the_run(
@@ -169,4 +191,4 @@ def test_the_sample_can_be_switched_off(dagster: dg.DagsterInstance, graph_datab
     with registered(dagster, graph_database, graph_home, "unsampled", SimulatedStash(library(12))):
         with settings_in_use(get_settings().model_copy(update={"sample_objects": 0})):
             found = checks(dagster, refresh(dagster, "unsampled").run_id)
-        assert set(found) == ALL - {"sample_matches_server"}
+        assert set(found) == (ALL | {"tables_match_rebuild"}) - {"sample_matches_server"}
