@@ -120,7 +120,7 @@ def _checked_rows(
         cursor.itersize = _ROWS_AT_ONCE
         cursor.execute(query)
         for identifier, text, digest, created_at, updated_at, deleted in cursor:
-            wrong = () if has_hash(text.encode(), digest) else ("document",)
+            wrong: tuple[str, ...] = () if has_hash(text.encode(), digest) else ("document",)
             if created_at or updated_at:
                 document = orjson.loads(text)
                 wrong += tuple(
