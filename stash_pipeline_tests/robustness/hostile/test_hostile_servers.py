@@ -1,0 +1,192 @@
+"""Whatever a server answers, a refresh ends in time and in memory, with a sentence, and applies nothing of it.
+
+Each case is one ``stash-pipeline sync --mode sweep`` of a library that is mirrored already and did not change, as a
+process of its own. Whatever the server says, the rows have to stand as they did.
+"""
+
+import base64
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.tables import partition
+from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.mirror.oracle import whole_state
+from stash_pipeline_tests.robustness.hostile.cases import CASES, SPELLINGS, Case
+from stash_pipeline_tests.robustness.hostile.server import HostileServer
+from stash_pipeline_tests.robustness.working import KINDS, register
+
+KEY = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0LW9mLXRoZS1zZXJ2ZXI.Zm9yLXRlc3RzLW9ubHk"
+VARIABLE = "TEST_OF_HOSTILE_SERVERS_KEY"
+MOST_MEMORY_MB = 600
+MOST_SECONDS = 240
+"""No case may hold its instance for longer: a hang, on any machine, not a measure of speed."""
+
+# a few of each family, for every change; all of them in `make soak`
+FEW = {
+    "scenes.tags is null everywhere", "images.tags is list of null everywhere", "scenes.tags is empty everywhere",
+    "the page is a gzip bomb", "the page trickles", "the introspection is nested 5,000 deep",
+    "a proxy asks for a password", "the key in error, base64 after one", "the key in title, clear",
+    "systemStatus is null", "one id twice", "auto: the copy is refused with 403", "snapshot: the copy trickles",
+}  # fmt: skip
+
+
+@dataclass
+class Outcome:
+    """How a refresh ended: exit code, all that was said, peak memory in MB of the largest process."""
+
+    code: int
+    said: str
+    memory: float
+    seconds: float
+
+
+@dataclass
+class Mirrored:
+    """A hostile server, and the mirror of it."""
+
+    server: HostileServer
+    database_url: str
+    home: Path
+    instance_id: int
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def sync(self, case: Case) -> Outcome:
+        """One refresh, as a process of its own."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("STASH_PIPELINE_", "DAGSTER_"))}
+        environment |= {
+            "STASH_PIPELINE_HOME": str(self.home),
+            "STASH_PIPELINE_DATABASE_URL": self.database_url,
+            "COLUMNS": "160",
+            VARIABLE: KEY,
+            **case.settings,
+        }
+        started = time.monotonic()
+        with (self.home / "said").open("w+b") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "stash_pipeline.cli", "sync", "home", "--mode", "sweep", "--lane", case.lane],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            code, memory = _wait(process, started + MOST_SECONDS)
+            output.seek(0)
+            said = output.read().decode()
+        self.outcomes.append(Outcome(code, said, memory, time.monotonic() - started))
+        return self.outcomes[-1]
+
+    def state(self) -> dict[str, Any]:
+        """Every row of the instance: documents, entities, joins."""
+        with connect(self.database_url) as connection:
+            state: dict[str, Any] = dict(whole_state(connection, self.instance_id))
+            for kind in KINDS:
+                leaf = partition(f"raw.{kind}", self.instance_id)
+                state[f"raw.{kind}"] = connection.execute(
+                    f"SELECT id, hash, document, deleted_at IS NULL FROM {leaf} ORDER BY id"
+                ).fetchall()
+        return state
+
+    def leaks(self) -> list[str]:
+        """Where the key is kept, in any spelling."""
+        needles = {name: spell(KEY).encode() for name, spell in SPELLINGS.items()}
+        # what of it does not depend on its neighbours
+        for offset in range(3):
+            encoded = base64.b64encode(b"\0" * offset + KEY.encode())
+            needles[f"base64 at {offset}"] = encoded[4 if offset else 0 : -4]
+        with connect(self.database_url) as connection:
+            tables = connection.execute(
+                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables\n"
+                "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            ).fetchall()
+            places = {}
+            for (table,) in tables:
+                row = connection.execute(f"SELECT string_agg(t::text, E'\\n') FROM {table} AS t").fetchone()
+                places[table] = ((row and row[0]) or "").encode()
+        places |= {str(file): file.read_bytes() for file in self.home.rglob("*") if file.is_file()}
+        return [
+            f"{name} in {place}" for place, text in places.items() for name, needle in needles.items() if needle in text
+        ]
+
+
+def _wait(process: "subprocess.Popen[bytes]", end: float) -> tuple[int, float]:
+    """(exit code, MB); a process that does not end in time is killed, and has the code -9."""
+    while True:
+        found, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if found:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, usage.ru_maxrss / 1024
+        if time.monotonic() > end:
+            process.kill()
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def mirrored(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirrored]:
+    """A mirrored library of more than a hundred objects of most kinds."""
+    url = create_database(postgres, "hostile", _template)
+    home = tmp_path_factory.mktemp("home")
+    library = Library.create()
+    generate_library(library, scenes=120, seed=7)
+    with HostileServer(SimulatedStash(library)).running() as server:
+        instance = register(url, home, server.url, lane="graphql")
+        with connect(url) as connection:
+            connection.execute("UPDATE ops.instances SET api_key_env = %s", [VARIABLE])
+        made = Mirrored(server, url, home, instance.id)
+        first = made.sync(Case("first", server.spoil, "survives"))
+        assert first.code == 0, first.said
+        yield made
+        worst = max(outcome.memory for outcome in made.outcomes)
+        tracebacks = sum("Traceback" in outcome.said for outcome in made.outcomes)
+        print(f"\n{len(made.outcomes)} refreshes, {tracebacks} tracebacks, {len(made.leaks())} leaks, {worst:.0f} MB")
+    drop_database(postgres, "hostile")
+
+
+PARAMETERS = [
+    pytest.param(case, id=case.name, marks=pytest.mark.faults if case.name in FEW else pytest.mark.soak)
+    for case in CASES
+]
+
+
+@pytest.mark.parametrize("case", PARAMETERS)
+def test_a_hostile_server_is_refused_with_a_sentence_and_changes_nothing(mirrored: Mirrored, case: Case) -> None:
+    before = mirrored.state()
+    honest, mirrored.server.spoil = mirrored.server.spoil, case.spoil
+    try:
+        outcome = mirrored.sync(case)
+    finally:
+        mirrored.server.spoil = honest
+    assert outcome.code != -9, f"killed after {MOST_SECONDS} s: {outcome.said}"
+    assert "Traceback" not in outcome.said, outcome.said
+    assert outcome.memory < MOST_MEMORY_MB, f"{outcome.memory:.0f} MB"
+    assert outcome.said.strip()
+    assert mirrored.leaks() == []
+    if case.outcome == "fails":
+        assert outcome.code == 1, outcome.said
+    elif case.outcome == "survives":
+        assert outcome.code == 0, outcome.said
+    for part in case.says:
+        assert part.lower() in " ".join(outcome.said.lower().split()), outcome.said
+    if case.outcome == "reports":
+        assert "could not be read" in outcome.said or "unreadable" in outcome.said, outcome.said
+    if case.writes:
+        # an honest answer mends it
+        assert mirrored.sync(Case("honest", honest, "survives")).code == 0
+    after = mirrored.state()
+    assert {name for name in before if before[name] != after[name]} == set()
+
+
+def test_the_cases_are_many_and_named_once() -> None:
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names) >= 150
+    assert set(names) >= FEW
