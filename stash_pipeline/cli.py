@@ -1,16 +1,14 @@
-"""The command ``stash-pipeline``: assembly of the commands, and how errors reach a person."""
+"""The commands of ``stash-pipeline``: their names and options. How errors reach a person is in ``__main__.py``."""
 
-import signal
-import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from stash_pipeline.__main__ import main
 from stash_pipeline.commands import instances, lanes
-from stash_pipeline.errors import UserError
-from stash_pipeline.logs import start_logging
+from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
 
 # the simulator's own command reads its options; it is imported only when it is asked for
 _PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
@@ -28,7 +26,7 @@ app.add_typer(database, name="db")
 
 
 class Mode(str, Enum):
-    """How much of a server is read."""
+    """How much of a server is read; without --id."""
 
     changes = "changes"
     reconcile = "reconcile"
@@ -40,19 +38,31 @@ def sync(
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all enabled.")] = None,
     entity: Annotated[list[str] | None, typer.Option(help="Only this kind; may be given several times.")] = None,
     mode: Annotated[
-        Mode,
+        Mode | None,
         typer.Option(
-            help="changes: what has a newer timestamp; reconcile: complete listings, and what they show to differ; "
-            "sweep: everything. What was never read is read whole."
+            help="changes (the default): what has a newer timestamp; reconcile: complete listings, and what they show "
+            "to differ; sweep: everything. What was never read is read whole.",
         ),
-    ] = Mode.changes,
+    ] = None,
     identifier: Annotated[
         list[int] | None,
-        typer.Option("--id", help="Read this object again, of the one --entity; may be given several times."),
+        typer.Option(
+            "--id",
+            min=1,
+            max=LARGEST_ID,
+            metavar="ID",
+            help="Read this object again, of the one --entity; may be given several times.",
+        ),
     ] = None,
     wait: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for another run of the same instance.")
-    ] = 60.0,
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            callback=finite,
+            help="How long to wait for another run of the same instance; default: 60.",
+        ),
+    ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Refuse at once when another run is going on.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would change.")] = False,
     accept_removals: Annotated[
@@ -65,16 +75,25 @@ def sync(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and no progress.")] = False,
 ) -> None:
     """Mirror Stash servers now; needs no running UI."""
+    from stash_pipeline.commands.sync import WAIT_SECONDS
     from stash_pipeline.commands.sync import sync as run
+
+    waits = {"--wait": wait is not None, "--no-wait": no_wait}
+    refuse_together(waits)
+    for option, given in waits.items():
+        refuse_together({"--dry-run": dry_run, option: given}, "a dry run waits for nobody")
+    single = bool(identifier)
+    refuse_together({"--id": single, "--mode": mode is not None}, "--id reads nothing but the objects it names")
+    refuse_together({"--id": single, "--lane": lane is not None}, "single objects are read by answers")
 
     raise typer.Exit(
         run(
             names or [],
             entity or [],
             as_json,
-            mode="objects" if identifier else mode.value,
+            mode="objects" if identifier else (mode or Mode.changes).value,
             ids=identifier,
-            wait_seconds=0.0 if no_wait else wait,
+            wait_seconds=0.0 if no_wait else WAIT_SECONDS if wait is None else wait,
             accept_removals=accept_removals,
             dry_run=dry_run,
             lane=lane.value if lane else None,
@@ -144,7 +163,9 @@ def verify(
 @app.command()
 def history(
     entity: Annotated[str, typer.Argument(help="A kind, for instance scenes.")],
-    identifier: Annotated[int, typer.Argument(metavar="ID", help="The server's id of the object.")],
+    identifier: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="The server's id of the object.")
+    ],
     instance: Annotated[str | None, typer.Argument(help="Of this instance; without it, of each that has it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -157,8 +178,12 @@ def history(
 @app.command()
 def unstamped(
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
-    since: Annotated[float | None, typer.Option(min=0, metavar="DAYS", help="Found in so many last days.")] = None,
-    run: Annotated[int | None, typer.Option(metavar="ID", help="Found by this run.")] = None,
+    since: Annotated[
+        float | None, typer.Option(min=0, max=100_000, metavar="DAYS", callback=finite, help="In so many last days.")
+    ] = None,
+    run: Annotated[
+        int | None, typer.Option(min=1, max=LARGEST_ID, metavar="ID", help="Found by this run.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
 ) -> None:
     """List the objects that changed while their updated_at stayed as it was."""
@@ -169,7 +194,7 @@ def unstamped(
 
 @app.command()
 def up(
-    port: Annotated[int | None, typer.Option(help="Port of the UI on 127.0.0.1.")] = None,
+    port: Port = None,
 ) -> None:
     """Start everything: Postgres if none is configured, Dagster's UI and daemon. Ctrl-C stops all."""
     from stash_pipeline.serve import up as run
@@ -181,13 +206,14 @@ def up(
 @app.command()
 def demo(
     ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Open Dagster's UI at the end, until Ctrl-C.")] = True,
-    port: Annotated[int | None, typer.Option(help="Port of the UI on 127.0.0.1.")] = None,
-    scenes: Annotated[int, typer.Option(help="Scenes per simulated server.")] = 2000,
+    port: Port = None,
+    scenes: Annotated[int, typer.Option(min=1, help="Scenes per simulated server.")] = 2000,
     home: Annotated[Path | None, typer.Option(help="Where the demo lives; default: a new temporary folder.")] = None,
 ) -> None:
     """Mirror two simulated Stash servers and look at the result in Dagster's UI."""
     from stash_pipeline.commands.demo import demo as run
 
+    refuse_together({"--no-ui": not ui, "--port": port is not None}, "without the UI there is no port")
     raise typer.Exit(run(ui=ui, port=port, scenes=scenes, home=home))
 
 
@@ -209,51 +235,7 @@ def _simulate(context: typer.Context) -> None:
 
     inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     inner.command()(simulate)
-    inner(args=context.args, prog_name="stash-pipeline simulate", standalone_mode=False)
-
-
-def _of_the_database(error: BaseException | None) -> BaseException | None:
-    """The driver's error behind an error, if the database has gone, or is full.
-
-    By name: of the three libraries that have an error of this name only those in use are loaded.
-    """
-    while error is not None:
-        if type(error).__module__.split(".")[0] in ("psycopg", "psycopg2") and any(
-            base.__name__ == "OperationalError" for base in type(error).__mro__
-        ):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def main() -> None:
-    """Runs the command; a person's mistakes become one sentence and exit code 1, Ctrl-C 130."""
-    from stash_pipeline.stash.errors import StashError
-
-    # what a service manager sends ends things as tidily as Ctrl-C
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        start_logging()
-        code = app(standalone_mode=False)
-    except (UserError, StashError) as error:
-        print(f"stash-pipeline: {error}", file=sys.stderr)
-        sys.exit(1)
-    except typer.Exit as end:
-        sys.exit(end.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
-    except Exception as error:
-        # click's own usage errors; their class is no part of typer's public names
-        if hasattr(error, "show") and hasattr(error, "exit_code"):
-            error.show()
-            sys.exit(error.exit_code)
-        if not (trouble := _of_the_database(error)):
-            raise
-        from stash_pipeline.warehouse.connect import database_sentence
-
-        print(f"stash-pipeline: {database_sentence(trouble)}", file=sys.stderr)
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
+    raise typer.Exit(inner(args=context.args, prog_name="stash-pipeline simulate", standalone_mode=False) or 0)
 
 
 if __name__ == "__main__":

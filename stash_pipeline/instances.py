@@ -4,12 +4,13 @@ Its rows are the keys of the Dagster partitions (``partitions.py`` keeps those i
 (``secrets.py``) or the name of an environment variable; they leave this module only as the argument of a client.
 """
 
+import difflib
 import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from psycopg.types.json import Jsonb
@@ -22,6 +23,7 @@ from stash_pipeline.stash.errors import StashError
 from stash_pipeline.warehouse.connect import Connection
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
+LONGEST_NAME: Final = 64
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _COLUMNS = (
     "id, uuid::text, name, url, api_key_encrypted, api_key_env, priority, enabled, release, revision, ca_file, "
@@ -135,28 +137,40 @@ def list_instances(connection: Connection, *, enabled_only: bool = False, with_r
 
 
 def find_instance(connection: Connection, name: str) -> Instance | None:
-    """The instance of that name, removed or not."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM ops.instances WHERE name = %s", [name]).fetchone()
-    return None if row is None else _instance(row)
+    """The instance of that name, removed or not; one whose name differs only in case, if none has exactly that.
+
+    Raises:
+        UserError: if several names differ from it only in case, as versions before this rule allowed.
+    """
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM ops.instances WHERE lower(name) = lower(%s)", [name]).fetchall()
+    found = [_instance(row) for row in rows]
+    exact = [instance for instance in found if instance.name == name]
+    if len(found) > 1 and not exact:
+        names = " and ".join(sorted(instance.name for instance in found))
+        raise UserError(f"{name!r} may be {names}; write the one that is meant as it is registered.")
+    return (exact or found or [None])[0]
 
 
 def get_instance(connection: Connection, name: str, *, with_removed: bool = False) -> Instance:
-    """The instance of that name.
+    """The instance of that name, whatever its case.
 
     Raises:
-        UserError: if there is none; the sentence lists those that there are.
+        UserError: if there is none; the sentence names the nearest, and all that there are.
     """
     found = find_instance(connection, name)
     if found is None:
-        names = ", ".join(i.name for i in list_instances(connection)) or "none yet"
+        registered = [instance.name for instance in list_instances(connection)]
+        nearest = difflib.get_close_matches(name.lower(), [one.lower() for one in registered], n=1)
+        meant = next((one for one in registered if nearest and one.lower() == nearest[0]), None)
         raise UserError(
-            f"There is no instance {name!r} (registered: {names}); add it with "
-            f"`stash-pipeline instances add {name} URL`."
+            f"There is no instance {name!r} (registered: {', '.join(registered) or 'none yet'}); "
+            + (f"did you mean {meant}? If not, add it" if meant else "add it")
+            + f" with `stash-pipeline instances add {name} URL`."
         )
     if found.removed_at is not None and not with_removed:
         raise UserError(
-            f"The instance {name} was removed and its rows were kept; bring it back with "
-            f"`stash-pipeline instances add {name} URL`."
+            f"The instance {found.name} was removed and its rows were kept; bring it back with "
+            f"`stash-pipeline instances add {found.name} URL`."
         )
     return found
 
@@ -172,6 +186,8 @@ def _checked(
             "--api-key-env takes the name of a variable (letters, digits, underscores), not the key itself; "
             "a key goes to standard input, with --api-key-stdin."
         )
+    if ca_file == "":
+        raise UserError("--ca-file names no file; give the path of a PEM file.")
     try:
         if ca_file:
             ca_file = str(Path(ca_file).expanduser().absolute())
@@ -181,11 +197,16 @@ def _checked(
         raise UserError(str(error)) from None
 
 
+def _same_name(name: str, other: str | None) -> bool:
+    """Names that differ only in case are one instance."""
+    return other is not None and name.lower() == other.lower()
+
+
 def same_address(connection: Connection, url: str, *, besides: str | None = None) -> Instance | None:
     """Another instance that is registered with this address, however it is spelt."""
     key = server_key(url)
     for instance in list_instances(connection):
-        if instance.name != besides and server_key(instance.url) == key:
+        if not _same_name(instance.name, besides) and server_key(instance.url) == key:
             return instance
     return None
 
@@ -213,7 +234,7 @@ def same_library(connection: Connection, oldest: dict[str, dict[int, str]], *, b
     """
     names = []
     for instance in list_instances(connection):
-        if instance.name == besides:
+        if _same_name(instance.name, besides):
             continue
         agreeing = differing = 0
         for kind, created in oldest.items():
@@ -245,29 +266,40 @@ def add_instance(
     """Registers a server; one that was removed and whose rows were kept goes on with them.
 
     Raises:
-        UserError: for a name that is taken or not of letters, digits and dashes; for a URL or a time zone that is
-            none.
+        UserError: for a name that is taken, in whatever case, too long or not of letters, digits and dashes; for a
+            URL or a time zone that is none.
     """
     if not _NAME.match(name):
-        raise UserError(f"{name!r} cannot be the name of an instance: use letters, digits and dashes.")
+        raise UserError(f"{_shortened(name)!r} cannot be the name of an instance: use letters, digits and dashes.")
+    if len(name) > LONGEST_NAME:
+        raise UserError(f"The name of an instance has at most {LONGEST_NAME} characters, and this one {len(name)}.")
     kept_url, ca_file = _checked(url, api_key, api_key_env, ca_file)
     if timezone is not None:
         find_zone(timezone)
     encrypted = secrets.encrypt(home, api_key) if api_key else None
-    row = connection.execute(
-        "INSERT INTO ops.instances AS i\n"
-        "    (name, url, api_key_encrypted, api_key_env, ca_file, priority, timezone, lane)\n"
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)\n"
-        "ON CONFLICT (name) DO UPDATE SET url = excluded.url, api_key_encrypted = excluded.api_key_encrypted,\n"
-        "    api_key_env = excluded.api_key_env, ca_file = excluded.ca_file, priority = excluded.priority,\n"
-        "    timezone = excluded.timezone, lane = excluded.lane, enabled = true, removed_at = NULL,\n"
-        "    updated_at = now()\n"
-        f"WHERE i.removed_at IS NOT NULL RETURNING {_COLUMNS}",
-        [name, kept_url, encrypted, api_key_env, ca_file, priority, timezone, lane],
-    ).fetchone()
+    with connection.transaction():
+        # no unique index: names that differ only in case may be there from before this rule
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('stash_pipeline names of instances'))")
+        found = find_instance(connection, name)
+        row = connection.execute(
+            "INSERT INTO ops.instances AS i\n"
+            "    (name, url, api_key_encrypted, api_key_env, ca_file, priority, timezone, lane)\n"
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)\n"
+            "ON CONFLICT (name) DO UPDATE SET url = excluded.url, api_key_encrypted = excluded.api_key_encrypted,\n"
+            "    api_key_env = excluded.api_key_env, ca_file = excluded.ca_file, priority = excluded.priority,\n"
+            "    timezone = excluded.timezone, lane = excluded.lane, enabled = true, removed_at = NULL,\n"
+            "    updated_at = now()\n"
+            f"WHERE i.removed_at IS NOT NULL RETURNING {_COLUMNS}",
+            [found.name if found else name, kept_url, encrypted, api_key_env, ca_file, priority, timezone, lane],
+        ).fetchone()
     if row is None:
-        raise UserError(f"There is an instance {name!r} already; choose another name, or edit that one.")
+        taken = found.name if found else name
+        raise UserError(f"There is an instance {taken!r} already; choose another name, or edit that one.")
     return _instance(row)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "…"
 
 
 def edit_instance(
@@ -313,7 +345,7 @@ def edit_instance(
             f"UPDATE ops.instances SET {assignments}, updated_at = now() WHERE id = %s",
             [*changes.values(), instance.id],
         )
-    return get_instance(connection, name)
+    return get_instance(connection, instance.name)
 
 
 def instance_revision(connection: Connection, instance_id: int) -> int:

@@ -4,6 +4,7 @@ Here: process-wide settings. Not here: what belongs to one Stash server (its add
 in the registry of instances.
 """
 
+import difflib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +27,15 @@ WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
 """As Python counts them."""
 
 
+_DAY_SECONDS: Final = 86_400
+_LONGEST_DAYS: Final = 36_500
+"""A hundred years: for ever, and still a date."""
+
+
 class Settings(BaseSettings):
     """What can be set from outside, by environment variables that start with STASH_PIPELINE_."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False)
 
     home: Path = Path("~/.stash-pipeline")
     """Holds the private Postgres, Dagster's home and the logs."""
@@ -39,8 +45,8 @@ class Settings(BaseSettings):
     """Objects asked for in one request."""
     requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
     """Requests that one Stash server is asked to answer at a time."""
-    request_timeout_seconds: Annotated[float, Field(gt=0)] = 60
-    connect_timeout_seconds: Annotated[float, Field(gt=0)] = 5
+    request_timeout_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 60
+    connect_timeout_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 5
     instances_in_parallel: Annotated[int, Field(ge=1, le=64)] = 2
     """Stash servers that are read at the same time by one command."""
     overlap_hours: Annotated[float, Field(ge=0, le=26)] = 2
@@ -49,24 +55,24 @@ class Settings(BaseSettings):
     """Objects that a reconcile and a sweep read again at random, to compare them field by field."""
     network_retries: Annotated[int, Field(ge=0, le=10)] = 3
     """How often a run that failed on the network is tried again, unless a person started it by a command."""
-    fresh_hours: Annotated[float, Field(gt=0)] = 6
+    fresh_hours: Annotated[float, Field(gt=0, le=24 * _LONGEST_DAYS)] = 6
     """Without a good refresh for so long, an instance is reported to be stale."""
-    changes_seconds: Annotated[int, Field(ge=5)] = 30
+    changes_seconds: Annotated[int, Field(ge=5, le=_DAY_SECONDS)] = 30
     """How often the sensor asks every server whether anything changed."""
-    reconcile_minutes: Annotated[int, Field(ge=5)] = 60
+    reconcile_minutes: Annotated[int, Field(ge=5, multiple_of=5, le=_LONGEST_DAYS * 24 * 60)] = 60
     """How often every server is read by listings, whether or not a change was seen."""
     sweep_weekday: Weekday = "sunday"
     """The day on which every server is read whole."""
     sweep_hour: Annotated[int, Field(ge=0, le=23)] = 4
     """The hour of that, in the instance's time zone."""
-    snapshot_max_mb: Annotated[int, Field(ge=1)] = 2048
+    snapshot_max_mb: Annotated[int, Field(ge=1, le=1 << 30)] = 2048
     """The largest copy of a server's database that is taken without having been asked for."""
     snapshot_max_seconds: Annotated[float, Field(gt=0)] = 60
     """The longest that a server may have needed for the last one: it writes nothing meanwhile."""
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
-    keep_runs_days: Annotated[int, Field(ge=1)] = 14
+    keep_runs_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""
-    keep_history_days: Annotated[int, Field(ge=1)] = 90
+    keep_history_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 90
     """Age at which the maintenance removes what documents were before they changed."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     """Of what this program and its libraries say on standard error."""
@@ -74,12 +80,20 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute_home(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("there is no home directory of that user; give a path from the root on") from None
 
     @field_validator("sweep_weekday", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level_in_any_case(cls, value: Any) -> Any:
+        return value.strip().upper() if isinstance(value, str) else value
 
     @field_validator("database_url")
     @classmethod
@@ -127,6 +141,27 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         # `from None`: the chained traceback would print the rejected value.
         raise UserError(f"Wrong setting. {_sentence(error)}.") from None
+
+
+def unknown_variables() -> list[str]:
+    """A sentence for each variable of the environment that looks like a setting and is none."""
+    known = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
+    sentences = []
+    for name in sorted(os.environ):
+        upper = name.upper()
+        ours = upper.startswith(ENV_PREFIX)
+        # any variable may hold the key of an instance
+        if upper in known or (ours and upper.endswith(_OF_INSTANCES)):
+            continue
+        nearest = difflib.get_close_matches(upper, known, n=1, cutoff=0.6 if ours else _MISSPELT_PREFIX)
+        if ours or nearest:
+            meant = f"; did you mean {nearest[0]}?" if nearest else "; README.md lists the settings."
+            sentences.append(f"The variable {name} is not a setting and was ignored{meant}")
+    return sentences
+
+
+_OF_INSTANCES: Final = ("KEY", "AUTH", "PASSWORD", "TOKEN")
+_MISSPELT_PREFIX: Final = 0.9
 
 
 _current: Settings | None = None

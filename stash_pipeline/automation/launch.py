@@ -30,6 +30,7 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.errors import DagsterUnknownPartitionError
 from dagster._core.events import DagsterEvent, JobFailureData, RunFailureReason
 from dagster._core.execution.api import execute_run
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteJobOrigin,
@@ -38,6 +39,7 @@ from dagster._core.remote_origin import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._utils.error import SerializableErrorInfo
 
+from stash_pipeline.automation.command_logs import CommandComputeLogManager
 from stash_pipeline.automation.orphans import end_orphaned_runs, process_tags
 from stash_pipeline.dagster_home import CODE_LOCATION, DEFINITIONS_MODULE, prepare_dagster_home
 from stash_pipeline.errors import UserError
@@ -65,7 +67,13 @@ def dagster_instance(home: Path, database_url: str | None = None) -> Iterator[Da
     settings = get_settings()
     with settings_in_use(settings if database_url is None else settings.with_database(database_url)):
         directory = prepare_dagster_home(home)
-        with DagsterInstance.from_config(str(directory)) as instance:
+        logs = {
+            "module": CommandComputeLogManager.__module__,
+            "class": CommandComputeLogManager.__name__,
+            # where the web server looks for them
+            "config": {"base_dir": str(directory / "storage")},
+        }
+        with DagsterInstance.from_ref(InstanceRef.from_dir(str(directory), overrides={"compute_logs": logs})) as instance:
             # At the start of every run Dagster configures logging anew for handlers of dagster.yaml (it has
             # none). That closes all others of the process and, with a run in another thread, locks up:
             # one waits in dictConfig for a handler, whose holder waits for logging's own lock.

@@ -39,7 +39,7 @@ SERVERS = (
 def _simulated(server: _Server, scenes: int, log: Path) -> Iterator["subprocess.Popen[str]"]:
     """A simulated server in a process of its own; it prints its URL when it is ready."""
     arguments = [
-        sys.executable, "-m", "stash_pipeline.cli", "simulate", "--port", "0", "--scenes", str(scenes),
+        sys.executable, "-m", "stash_pipeline", "simulate", "--port", "0", "--scenes", str(scenes),
         "--seed", str(server.seed), "--overlap-seed", str(_OVERLAP), "--release", server.release,
         "--timezone", server.timezone,
     ]  # fmt: skip
@@ -84,7 +84,10 @@ def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
         if home is None:
             home = Path(tempfile.mkdtemp(prefix="stash-pipeline-demo-"))
             stack.callback(shutil.rmtree, home, ignore_errors=True)
-        home.mkdir(parents=True, exist_ok=True)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"The demo cannot live in {home}: {error.strerror}; give another --home.") from None
         # the demo never touches a configured warehouse
         settings = load_settings(home=home).without_database()
         use_settings(settings)

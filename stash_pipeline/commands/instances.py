@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stash_pipeline.commands.options import LARGEST_INTEGER, SMALLEST_INTEGER, finite, refuse_together, require
 from stash_pipeline.commands.output import console, print_json, table
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
@@ -33,7 +34,9 @@ CaFile = Annotated[
 YesPublic = Annotated[
     bool, typer.Option("--yes-public", help="Ask a public address without a key, though that may lock Stash.")
 ]
-Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that the test waits for an answer.")]
+Timeout = Annotated[
+    float, typer.Option(min=0.1, max=3600, callback=finite, help="Seconds that the test waits for an answer.")
+]
 Timezone = Annotated[
     str | None,
     typer.Option("--timezone", metavar="ZONE", help="Of its schedules, like Europe/Paris; default: this machine's."),
@@ -56,7 +59,10 @@ LaneOption = Annotated[
         "copy), graphql (never; making a copy stops the server's writing for a moment).",
     ),
 ]
-Priority = Annotated[int | None, typer.Option(help="Smaller wins where instances disagree.")]
+Priority = Annotated[
+    int | None,
+    typer.Option(min=SMALLEST_INTEGER, max=LARGEST_INTEGER, help="Smaller wins where instances disagree; default: 0."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -73,9 +79,9 @@ def _key_from_stdin() -> str:
 
 def _key(api_key_env: str | None, api_key_stdin: bool, no_api_key: bool = False) -> str | None:
     """The key on standard input, if that is asked for; and for one way of giving keys only."""
-    if (api_key_env is not None) + api_key_stdin + no_api_key > 1:
-        names = "--api-key-env, --api-key-stdin" + (" and --no-api-key" if no_api_key else "")
-        raise UserError(f"{names} exclude each other; give one of them.")
+    refuse_together(
+        {"--api-key-env": api_key_env is not None, "--api-key-stdin": api_key_stdin, "--no-api-key": no_api_key}
+    )
     return _key_from_stdin() if api_key_stdin else None
 
 
@@ -119,7 +125,7 @@ def add(
     api_key_env: KeyEnv = None,
     api_key_stdin: KeyStdin = False,
     ca_file: CaFile = None,
-    priority: Priority = 0,
+    priority: Priority = None,
     timezone: Timezone = None,
     lane: LaneOption = None,
     test: Annotated[bool, typer.Option("--test", help="Test the connection first; register only if it works.")] = False,
@@ -132,6 +138,7 @@ def add(
     """
     from stash_pipeline.instances import add_instance, find_instance, refuse_same_address
 
+    require("--yes-public", "--test", yes_public, test)
     key = _key(api_key_env, api_key_stdin)
     with _registry() as (settings, connection):
         refuse_same_address(connection, url, besides=name)
@@ -162,7 +169,7 @@ def add(
     if test:
         _say(report.sentence)
     done = "Brought back" if before else "Registered"
-    _say(f"{done} {instance.name} at {instance.url}. Mirror it with: stash-pipeline sync {name}")
+    _say(f"{done} {instance.name} at {instance.url}. Mirror it with: stash-pipeline sync {instance.name}")
 
 
 def _public(instance: "Instance") -> dict[str, Any]:
@@ -295,14 +302,16 @@ def edit(
     as_json: AsJson = False,
 ) -> None:
     """Change a registered server; what is not given stays."""
-    if ca_file and no_ca_file:
-        raise UserError("--ca-file and --no-ca-file exclude each other; give one of them.")
-    if timezone is not None and no_timezone:
-        raise UserError("--timezone and --no-timezone exclude each other; give one of them.")
+    refuse_together({"--ca-file": ca_file is not None, "--no-ca-file": no_ca_file})
+    refuse_together({"--timezone": timezone is not None, "--no-timezone": no_timezone})
+    given = (url, api_key_env, ca_file, priority, timezone, lane)
+    flags = api_key_stdin or no_api_key or no_ca_file or no_timezone
+    if not flags and all(value is None for value in given):
+        raise UserError("Nothing to change was given; `stash-pipeline instances edit --help` lists what can be.")
     key = _key(api_key_env, api_key_stdin, no_api_key)
     _edit(
         name,
-        f"Changed {name}.",
+        "Changed",
         as_json,
         url=url,
         api_key=key,
@@ -320,13 +329,13 @@ def edit(
 @app.command()
 def enable(name: Name, as_json: AsJson = False) -> None:
     """Include a server in `sync` without names."""
-    _edit(name, f"Enabled {name}.", as_json, enabled=True)
+    _edit(name, "Enabled", as_json, enabled=True)
 
 
 @app.command()
 def disable(name: Name, as_json: AsJson = False) -> None:
     """Leave a server out of `sync` without names; its rows stay."""
-    _edit(name, f"Disabled {name}.", as_json, enabled=False)
+    _edit(name, "Disabled", as_json, enabled=False)
 
 
 def _edit(name: str, done: str, as_json: bool, *, url: str | None = None, **changes: Any) -> None:
@@ -339,7 +348,7 @@ def _edit(name: str, done: str, as_json: bool, *, url: str | None = None, **chan
     if as_json:
         print_json(_public(instance))
     else:
-        _say(done)
+        _say(f"{done} {instance.name}.")
 
 
 def _keep_or_remove(name: str) -> bool:
@@ -359,7 +368,7 @@ def remove(
     keep_rows: Annotated[
         bool, typer.Option("--keep-rows", help="Keep its rows; `add` with the same name brings it back.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; its rows go, unless --keep-rows is given.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove its rows, and do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove a server and its partition, with or without its rows. Its API key is forgotten."""
@@ -367,9 +376,11 @@ def remove(
     from stash_pipeline.warehouse.connect import instance_lock
     from stash_pipeline.warehouse.removal import archive_instance, remove_instance
 
+    refuse_together({"--keep-rows": keep_rows, "--yes": yes}, "one keeps the rows, the other removes them")
     with _registry() as (settings, connection):
         # the rows of one that was removed before can still be removed
         instance = get_instance(connection, name, with_removed=not keep_rows)
+        name = instance.name
         keep = keep_rows or (not yes and _keep_or_remove(name))
         with instance_lock(settings.database() or "", instance.id, name):
             (archive_instance if keep else remove_instance)(connection, instance.id)

@@ -32,6 +32,7 @@ def compare(
     with open_warehouse(get_settings()) as settings:
         with connect(settings.database() or "") as connection:
             instance = get_instance(connection, name)
+            name = instance.name
         found = compare_lanes(settings, instance)
     if as_json:
         print_json({"instance": name, "documents": found.documents, "differences": found.lines})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stash_pipeline.commands.options import each_once
 from stash_pipeline.commands.output import console, print_json
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import get_settings
@@ -27,7 +28,7 @@ def rebuild(layer: str, names: list[str], as_json: bool) -> int:
     outcomes: list[dict[str, Any]] = []
     with open_warehouse(get_settings()) as settings, connect(settings.database() or "") as connection:
         registered = [instance.name for instance in list_instances(connection)]
-        wanted = [get_instance(connection, name).name for name in names] or registered
+        wanted = each_once([get_instance(connection, name).name for name in names]) or registered
         if not wanted:
             raise UserError("No instance is registered; add one with `stash-pipeline instances add home URL`.")
         with dagster_instance(settings.home) as dagster:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from stash_pipeline import progress as progress_events
+from stash_pipeline.commands.options import each_once
 from stash_pipeline.commands.output import console, print_json, stderr, table
 from stash_pipeline.commands.worker import Workers
 from stash_pipeline.errors import UserError
@@ -99,13 +100,13 @@ def run_sync(
     for entity in entities:
         if entity not in BY_NAME:
             raise UserError(f"There is no entity {entity!r}; there are {', '.join(BY_NAME)}.")
-    if ids and len(entities) != 1:
+    if ids and len(set(entities)) != 1:
         raise UserError("--id names objects of one kind; say which with --entity, for instance --entity scenes.")
     url = settings.database()
     assert url is not None
     with connect(url) as connection:
         registered = list_instances(connection)
-        chosen = [get_instance(connection, name).name for name in names] or [
+        chosen = each_once([get_instance(connection, name).name for name in names]) or [
             instance.name for instance in registered if instance.enabled
         ]
     if not chosen:
@@ -114,8 +115,8 @@ def run_sync(
         keep_in_step(dagster, [instance.name for instance in registered])
         config = {
             "mode": mode,
-            "ids": ids or [],
-            "entities": entities,
+            "ids": sorted(set(ids or [])),
+            "entities": each_once(entities),
             "wait_seconds": wait_seconds,
             "accept_removals": accept_removals,
             "dry_run": dry_run,
@@ -135,6 +136,11 @@ def _run_all(dagster: Any, settings: Settings, names: list[str], config: dict[st
             return list(pool.map(workers.run, names))
         except BaseException:
             workers.interrupt()
+            try:
+                pool.shutdown()
+            except KeyboardInterrupt:
+                # the second time: whatever they are doing, the next run finds everything committed in order
+                workers.kill()
             raise
 
 

@@ -1,12 +1,13 @@
 """``stash-pipeline unstamped``: the objects that changed while their ``updated_at`` stayed as it was."""
 
+import json
 import sys
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 
-import orjson
-
+from stash_pipeline.commands.options import each_once
 from stash_pipeline.commands.output import console
+from stash_pipeline.errors import UserError
 from stash_pipeline.settings import get_settings
 
 
@@ -26,7 +27,11 @@ def unstamped(names: list[str], days: float | None, run_id: int | None, as_json:
     total = 0
     causes: Counter[str] = Counter()
     with open_warehouse(get_settings()) as settings, connect(settings.database() or "") as connection:
-        wanted = [get_instance(connection, name) for name in names] or list_instances(connection)
+        newest = connection.execute("SELECT coalesce(max(id), 0) FROM ops.sync_runs").fetchone()
+        # older ones may have been removed before what they found
+        if run_id is not None and newest and run_id > newest[0]:
+            raise UserError(f"There is no run {run_id} yet; the newest is {newest[0]}.")
+        wanted = each_once([get_instance(connection, name) for name in names]) or list_instances(connection)
         for instance in wanted:
             if not has_partitions(connection, instance.id):
                 continue
@@ -34,13 +39,18 @@ def unstamped(names: list[str], days: float | None, run_id: int | None, as_json:
                 total += 1
                 causes.update(f"{change['entity']}.{field}" for field in change["fields"])
                 if as_json:
-                    sys.stdout.write(orjson.dumps({"instance": instance.name, **change}).decode() + "\n")
+                    # of ASCII, for any terminal
+                    sys.stdout.write(json.dumps({"instance": instance.name, **change}, default=_json) + "\n")
                     continue
                 at = change["at"].astimezone().strftime("%Y-%m-%d %H:%M:%S")
                 told = f"{at}  {instance.name} {change['entity']} {change['id']} (run {change['run_id']})"
                 console.print(f"{told}: {', '.join(change['fields'])}", highlight=False, markup=False, soft_wrap=True)
     if not as_json:
         console.print(_summary(total, causes), highlight=False, markup=False, soft_wrap=True)
+
+
+def _json(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _summary(total: int, causes: Counter[str]) -> str:

@@ -39,6 +39,8 @@ class Workers:
                 stderr=subprocess.PIPE,
                 text=True,
                 env=self.environment,
+                # a terminal's Ctrl-C is for us; who gets it twice is interrupted while it tidies up
+                start_new_session=True,
             )
             self.processes.append(process)
         said: list[str] = []
@@ -61,12 +63,19 @@ class Workers:
         return outcome
 
     def interrupt(self) -> None:
-        """Ends all, as Ctrl-C does; a terminal has sent it to them already, a service manager has not."""
+        """Ends all, as Ctrl-C does."""
+        self._signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Ends all at once."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
         with self.lock:
             self.ending = True
             for process in self.processes:
                 if process.poll() is None:
-                    process.send_signal(signal.SIGINT)
+                    process.send_signal(number)
 
 
 class _Speaker:

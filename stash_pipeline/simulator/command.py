@@ -4,9 +4,10 @@ Here: options, and messages for a person. Not here: serving (server), inventing 
 """
 
 import os
+import sqlite3
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -48,9 +49,11 @@ def _prepare(
 
 
 def simulate(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 9999,
-    scenes: Annotated[int, typer.Option(help="Scenes to invent; everything else is in proportion.")] = 2000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same library.")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 9999,
+    scenes: Annotated[
+        int | None, typer.Option(help="Scenes to invent, 2000 by default; everything else is in proportion.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same library; default: 1.")] = None,
     release: Annotated[str, typer.Option(help="Release of Stash to be, for example v0.27 or v0.30.1.")] = "v0.30.1",
     timezone: Annotated[str, typer.Option(help="Time zone of the server.")] = "Europe/Paris",
     api_key_env: Annotated[
@@ -72,14 +75,32 @@ def simulate(
     ] = None,
 ) -> None:
     """Serve an invented Stash server on this machine until Ctrl-C."""
+    invented = {"--scenes": scenes is not None, "--seed": seed is not None, "--overlap-seed": overlap_seed is not None}
+    if database is not None and any(invented.values()):
+        names = " and ".join(option for option, given in invented.items() if given)
+        _end(f"--database serves a library that is there, and {names} is for an invented one; give one or the other.")
+    if scenes is None:
+        scenes = 2000
     try:
-        stash = _prepare(scenes, seed, release, timezone, api_key_env, database, overlap_seed, fault or [])
-        stash.serve(port=port, ready=lambda url: print(f"Simulated Stash {stash.release.name} at {url}", flush=True))
+        stash = _prepare(
+            scenes, 1 if seed is None else seed, release, timezone, api_key_env, database, overlap_seed, fault or []
+        )
     except ValueError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(1) from None
+        _end(str(error))
+    except sqlite3.DatabaseError as error:
+        _end(f"{database} is not a database of Stash that can be served: {error}.")
     except OSError as error:
-        print(f"Cannot listen on port {port}: {error.strerror or error}.", file=sys.stderr)
-        raise typer.Exit(1) from None
+        _end(f"Cannot read {error.filename or database}: {error.strerror or error}.")
     except KeyboardInterrupt:
         return
+    try:
+        stash.serve(port=port, ready=lambda url: print(f"Simulated Stash {stash.release.name} at {url}", flush=True))
+    except OSError as error:
+        _end(f"Cannot listen on port {port}: {error.strerror or error}.")
+    except KeyboardInterrupt:
+        return
+
+
+def _end(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    raise typer.Exit(1)

@@ -1,0 +1,24 @@
+"""Where the output of a run goes that a command runs in its own process: to the terminal, as that of any command.
+
+Dagster's own way, which runs of the daemon keep, redirects the process's output into a file and starts two programs
+per stream that copy it back. In a terminal each of them gets a Ctrl-C, and the Python one prints a traceback.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+
+from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType
+from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, LocalComputeLogManager
+from dagster._utils import ensure_file, touch_file
+
+
+class CommandComputeLogManager(LocalComputeLogManager):
+    """Captures nothing, and leaves what tells the run's page that there is nothing."""
+
+    @contextmanager
+    def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
+        """Leaves the streams of this process as they are."""
+        for stream in (ComputeIOType.STDOUT, ComputeIOType.STDERR):
+            ensure_file(self.get_captured_local_path(log_key, IO_TYPE_EXTENSION[stream]))
+        yield CapturedLogContext(log_key)
+        touch_file(self.complete_artifact_path(log_key))
