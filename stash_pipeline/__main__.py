@@ -102,8 +102,8 @@ def _sentence(error: Exception) -> str | None:
 
         return database_sentence(trouble)
     if isinstance(error, OSError) and error.errno in _ENVIRONMENTAL:
-        where = f" {error.filename}" if error.filename is not None else ""
-        return f"The system refused access{where}: {error.strerror}."
+        where = f" ({error.filename})" if error.filename is not None else ""
+        return f"The system refused: {error.strerror}{where}."
     return None
 
 

@@ -10,11 +10,14 @@ from typing import Protocol
 class Listener(Protocol):
     """Gets told what a mirror run does; called from several threads."""
 
+    def started(self, instance: str) -> None:
+        """A reading begins; a sweep consists of two, one after the other."""
+
     def expected(self, instance: str, entity: str, count: int) -> None:
         """The server says that there are ``count`` objects."""
 
     def fetched(self, instance: str, entity: str, count: int) -> None:
-        """``count`` more objects are in the mirror."""
+        """``count`` more objects are in the mirror; one that is read twice counts twice."""
 
     def complete(self, instance: str, entity: str) -> None:
         """The kind has been read to its end."""
@@ -34,6 +37,12 @@ def forget(listener: Listener) -> None:
     """Stops telling ``listener``."""
     with _lock:
         _listeners.remove(listener)
+
+
+def started(instance: str) -> None:
+    """To all listeners."""
+    for listener in list(_listeners):
+        listener.started(instance)
 
 
 def expected(instance: str, entity: str, count: int) -> None:

@@ -1,11 +1,15 @@
 """What the commands print: tables and numbers for people, JSON for programs."""
 
 import json
+import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+_UNLIMITED: Final = 1 << 16
 
 console = Console()
 stderr = Console(stderr=True)
@@ -17,10 +21,30 @@ def print_json(value: Any) -> None:
 
 
 def table(title: str | None, columns: list[str], rows: list[list[Any]], *, numbers: int = 0) -> None:
-    """A table whose last ``numbers`` columns are right-aligned."""
-    result = Table(title=title, title_justify="left", header_style="bold")
+    """A table whose last ``numbers`` columns are right-aligned; in a narrow terminal, a paragraph per row.
+
+    What does not go to a terminal is as wide as it needs to be: nothing in it is cut off or broken into lines.
+    """
+    result = Table(title=None if title is None else Text(title, style="table.title"), title_justify="left", header_style="bold")
     for position, column in enumerate(columns):
         result.add_column(column, justify="right" if position >= len(columns) - numbers else "left")
+    shown = [["–" if v is None else f"{v:,}" if type(v) is int else str(v) for v in row] for row in rows]
+    for row in shown:
+        result.add_row(*(Text(cell) for cell in row))
+    width = result.__rich_measure__(console, console.options.update(max_width=_UNLIMITED)).maximum
+    if width <= console.width:
+        console.print(result)
+    elif not console.is_terminal and "COLUMNS" not in os.environ:
+        Console(width=width).print(result)
+    else:
+        _paragraphs(title, columns, shown)
+
+
+def _paragraphs(title: str | None, columns: list[str], rows: list[list[str]]) -> None:
+    """A row after the other, its columns below each other."""
+    if title is not None:
+        console.print(Text(title, style="italic"), soft_wrap=True)
     for row in rows:
-        result.add_row(*["–" if value is None else f"{value:,}" if type(value) is int else str(value) for value in row])
-    console.print(result)
+        console.print(Text(row[0], style="bold"), soft_wrap=True)
+        for column, cell in zip(columns[1:], row[1:], strict=True):
+            console.print(Text(f"  {column}: {cell}"), soft_wrap=True)

@@ -31,19 +31,37 @@ ORDER BY i.priority, i.name
 """
 
 _REFRESHED = """
-SELECT i.name, r.mode, max(r.finished_at) FROM ops.sync_runs r JOIN ops.instances i ON i.id = r.instance_id
-WHERE r.status = 'succeeded' GROUP BY 1, 2
+SELECT i.name, r.mode, r.finished_at, NOT EXISTS (
+        SELECT FROM ops.row_counts c
+        WHERE c.instance_id = i.id AND c.table_name = ANY(%(tables)s)
+            AND NOT coalesce((r.entities->split_part(c.table_name, '.', 2)->>'first')::boolean, false)
+    ) AND jsonb_path_exists(r.entities, '$.*.first ? (@ == true)') AS first
+FROM ops.sync_runs r JOIN ops.instances i ON i.id = r.instance_id
+WHERE r.status = 'succeeded' AND r.mode <> 'objects' AND r.entities ?& %(kinds)s
+ORDER BY r.finished_at
 """
+"""The good runs that read all kinds; ``first`` are those that read every kind whole, because it never was."""
+
+_INCLUDED = {
+    "changes": ("changes",),
+    "reconcile": ("changes", "reconcile"),
+    "sweep": ("changes", "reconcile", "sweep"),
+}
+"""Per mode: whose work it does as well."""
 
 
 def collect(connection: Any) -> list[dict[str, Any]]:
     """The state of every instance, as it is in the database."""
+    from stash_pipeline.stash.entities import BY_NAME
+
     cursor = connection.execute(_STATUS)
     names = [column.name for column in cursor.description or []]
     found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     refreshed: dict[str, dict[str, datetime]] = {row["name"]: {} for row in found}
-    for name, mode, moment in connection.execute(_REFRESHED).fetchall():
-        refreshed.setdefault(name, {})[mode] = moment
+    parameters = {"kinds": list(BY_NAME), "tables": [f"raw.{kind}" for kind in BY_NAME]}
+    for name, mode, moment, first in connection.execute(_REFRESHED, parameters).fetchall():
+        for included in _INCLUDED["sweep" if first else mode]:
+            refreshed.setdefault(name, {})[included] = moment
     return [{**row, "refreshed": refreshed[row["name"]]} for row in found]
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
 
 from stash_pipeline import progress as progress_events
 from stash_pipeline.commands.options import each_once
@@ -18,31 +18,43 @@ SUMMED = ("fetched", "inserted", "updated", "unchanged", "removed")
 WRITTEN = ("inserted", "updated", "removed")
 
 
-class _Bars:
-    """A progress bar per instance and entity."""
+class Bars:
+    """A progress bar per instance and entity, which never shows more than there is."""
 
     def __init__(self, bars: Progress) -> None:
         self.bars = bars
         self.lock = threading.Lock()
         self.tasks: dict[tuple[str, str], TaskID] = {}
 
-    def _task(self, instance: str, entity: str) -> TaskID:
+    def _task(self, instance: str, entity: str) -> Task:
         with self.lock:
             key = (instance, entity)
             if key not in self.tasks:
                 self.tasks[key] = self.bars.add_task(f"{instance} {entity}", total=None)
-            return self.tasks[key]
+            identifier = self.tasks[key]
+            return next(task for task in self.bars.tasks if task.id == identifier)
+
+    def started(self, instance: str) -> None:
+        """Begins anew with the bars of an instance."""
+        with self.lock:
+            for key in [key for key in self.tasks if key[0] == instance]:
+                self.bars.remove_task(self.tasks.pop(key))
 
     def expected(self, instance: str, entity: str, count: int) -> None:
-        self.bars.update(self._task(instance, entity), total=count)
+        """Sets the length of a bar; what is listed again does not make it shorter than it is full."""
+        task = self._task(instance, entity)
+        self.bars.update(task.id, total=max(count, int(task.completed)))
 
     def fetched(self, instance: str, entity: str, count: int) -> None:
-        self.bars.advance(self._task(instance, entity), count)
+        """Fills a bar; objects that are read a second time do not count where the number of all is known."""
+        task = self._task(instance, entity)
+        completed = task.completed + count
+        self.bars.update(task.id, completed=completed if task.total is None else min(completed, task.total))
 
     def complete(self, instance: str, entity: str) -> None:
+        """Closes a bar at what was read."""
         task = self._task(instance, entity)
-        done = self.bars.tasks[task].completed
-        self.bars.update(task, total=done, completed=done)
+        self.bars.update(task.id, total=task.completed)
 
 
 @contextmanager
@@ -52,7 +64,7 @@ def _progress_bars(wanted: bool) -> Any:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr, transient=True) as bars:
-        listener = _Bars(bars)
+        listener = Bars(bars)
         progress_events.listen(listener)
         try:
             yield

@@ -85,6 +85,9 @@ class _Speaker:
         sys.stdout.write(json.dumps(words, default=str) + "\n")
         sys.stdout.flush()
 
+    def started(self, instance: str) -> None:
+        self._say("started", instance)
+
     def expected(self, instance: str, entity: str, count: int) -> None:
         self._say("expected", instance, entity, count)
 

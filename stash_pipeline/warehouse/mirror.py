@@ -13,6 +13,7 @@ from datetime import datetime
 
 import psycopg
 
+from stash_pipeline import progress
 from stash_pipeline.instances import Instance, Lane, instance_revision, note_probe
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
@@ -110,6 +111,7 @@ def mirror(
         StashError: what the server or the network did. UserError: what the configuration lacks.
     """
     started = time.perf_counter()
+    progress.started(instance.name)
     with connect(database_url) as connection:
         run_id = start_run(connection, instance.id, dagster_run_id=dagster_run_id, mode=mode, lane="graphql")
         result = Mirrored(run_id, revision_before=instance_revision(connection, instance.id))
