@@ -181,9 +181,7 @@ def unstamped(
     since: Annotated[
         float | None, typer.Option(min=0, max=100_000, metavar="DAYS", callback=finite, help="In so many last days.")
     ] = None,
-    run: Annotated[
-        int | None, typer.Option(min=1, max=LARGEST_ID, metavar="ID", help="Found by this run.")
-    ] = None,
+    run: Annotated[int | None, typer.Option(min=1, max=LARGEST_ID, metavar="ID", help="Found by this run.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
 ) -> None:
     """List the objects that changed while their updated_at stayed as it was."""

@@ -35,7 +35,9 @@ _LONGEST_DAYS: Final = 36_500
 class Settings(BaseSettings):
     """What can be set from outside, by environment variables that start with STASH_PIPELINE_."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False)
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     home: Path = Path("~/.stash-pipeline")
     """Holds the private Postgres, Dagster's home and the logs."""

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from stash_pipeline.simulator.generate import generate_library
@@ -38,7 +40,7 @@ class CommandLine:
 
     def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "stash_pipeline.cli", *arguments],
+            [sys.executable, "-m", "stash_pipeline", *arguments],
             env=self.environment,
             text=True,
             stdout=subprocess.PIPE,
@@ -234,28 +236,76 @@ def test_a_disabled_instance_is_left_out_unless_it_is_named(registered: CommandL
     registered.run("instances", "enable", "home")
 
 
-def test_ctrl_c_ends_a_run_with_130_and_frees_the_instance(registered: CommandLine) -> None:
-    library = Library.create()
-    generate_library(library, scenes=30, seed=6, timezone="Europe/Paris")
-    with SimulatedStash(library, latency=1.0).running() as server:
-        registered.run("instances", "add", "slow", server.url)
-        process = registered.start("sync", "slow")
-        deadline = time.monotonic() + 60
+def processes_of(home: Path) -> list[list[str]]:
+    """The command lines of whatever runs with this home."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            ours = process.environ().get("STASH_PIPELINE_HOME") == str(home)
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.cmdline())
+    return found
+
+
+def interrupt(process: "subprocess.Popen[str]") -> str:
+    """Sends what a terminal sends on Ctrl-C: the signal reaches all processes of the group; gives standard error."""
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize("names", [["slow"], ["slow", "slower"]], ids=["one", "two"])
+def test_ctrl_c_ends_a_run_with_130_and_frees_the_instances(registered: CommandLine, names: list[str]) -> None:
+    with ExitStack() as stack:
+        for seed, name in enumerate(names, start=6):
+            library = Library.create()
+            generate_library(library, scenes=30, seed=seed, timezone="Europe/Paris")
+            server = stack.enter_context(SimulatedStash(library, latency=1.0).running())
+            registered.run("instances", "add", name, server.url, "--lane", "graphql")
+        process = registered.start("sync", *names, start_new_session=True)
+        deadline = time.monotonic() + 120
         with connect(registered.database_url or "") as connection:
             while time.monotonic() < deadline:
                 row = connection.execute(
-                    "SELECT 1 FROM ops.sync_runs r JOIN ops.instances i ON i.id = r.instance_id\n"
-                    "WHERE i.name = 'slow' AND r.status = 'running'"
+                    "SELECT count(*) FROM ops.sync_runs r JOIN ops.instances i ON i.id = r.instance_id\n"
+                    "WHERE i.name = ANY(%s) AND r.status = 'running'",
+                    [names],
                 ).fetchone()
-                if row:
+                if row == (len(names),):
                     break
                 time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-        assert process.returncode == 130, err
-        assert "Traceback" not in err
-    removed = registered.run("instances", "remove", "slow", "--yes")
-    assert removed.returncode == 0, removed.stderr
+        interrupt(process)
+        assert processes_of(registered.home) == []
+    for name in names:
+        removed = registered.run("instances", "remove", name, "--yes")
+        assert removed.returncode == 0, removed.stderr
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.5, 3.0])
+def test_ctrl_c_at_any_moment_ends_a_command_with_130(registered: CommandLine, seconds: float) -> None:
+    library = Library.create()
+    generate_library(library, scenes=30, seed=6)
+    with SimulatedStash(library, latency=20.0).running() as server:
+        registered.run("instances", "add", "slow", server.url, "--lane", "graphql")
+        process = registered.start("sync", "slow", start_new_session=True)
+        time.sleep(seconds)
+        interrupt(process)
+    assert processes_of(registered.home) == []
+    assert registered.run("instances", "remove", "slow", "--yes").returncode == 0
+
+
+def test_each_instance_that_is_named_is_mirrored_once(registered: CommandLine) -> None:
+    assert [outcome["instance"] for outcome in registered.json("sync", "home", "HOME", "home")] == ["home"]
+    assert [outcome["instance"] for outcome in registered.json("rebuild", "entities", "home", "Home")] == ["home"]
+    once = registered.run("unstamped", "home", "--json")
+    assert registered.run("unstamped", "home", "Home", "--json").stdout == once.stdout
+
+
+def test_a_run_that_there_was_not_has_found_nothing(registered: CommandLine) -> None:
+    done = registered.run("unstamped", "--run", "999999")
+    assert done.returncode == 1 and "There is no run 999999 yet" in done.stderr
 
 
 def test_the_demo_mirrors_two_servers_in_different_zones_and_releases(tmp_path: Path) -> None:

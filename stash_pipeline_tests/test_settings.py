@@ -64,6 +64,14 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     ("variable", "value", "said"),
     [
         ("PAGE_SIZE", "0", "STASH_PIPELINE_PAGE_SIZE: input should be greater than or equal to 1"),
+        ("RECONCILE_MINUTES", "7", "STASH_PIPELINE_RECONCILE_MINUTES: input should be a multiple of 5"),
+        ("RECONCILE_MINUTES", "0", "STASH_PIPELINE_RECONCILE_MINUTES: input should be greater than or equal to 5"),
+        ("FRESH_HOURS", "inf", "STASH_PIPELINE_FRESH_HOURS: input should be"),
+        ("FRESH_HOURS", "nan", "STASH_PIPELINE_FRESH_HOURS: input should be"),
+        ("KEEP_RUNS_DAYS", "99999999999", "STASH_PIPELINE_KEEP_RUNS_DAYS: input should be less than"),
+        ("KEEP_HISTORY_DAYS", "99999999999", "STASH_PIPELINE_KEEP_HISTORY_DAYS: input should be less than"),
+        ("REQUEST_TIMEOUT_SECONDS", "1e300", "STASH_PIPELINE_REQUEST_TIMEOUT_SECONDS: input should be less than"),
+        ("HOME", "~nobody-of-this-name/x", "STASH_PIPELINE_HOME: there is no home directory of that user"),
         ("UI_PORT", "http", "STASH_PIPELINE_UI_PORT: input should be a valid integer"),
         ("DATABASE_URL", "mysql://u:pw@h/d", "STASH_PIPELINE_DATABASE_URL: a Postgres address looks like"),
     ],
@@ -76,6 +84,13 @@ def test_a_wrong_setting_is_named_in_a_sentence(
         load_settings()
     assert said in str(raised.value)
     assert "pw" not in str(raised.value)
+
+
+def test_words_may_be_written_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STASH_PIPELINE_LOG_LEVEL", "debug")
+    monkeypatch.setenv("STASH_PIPELINE_SWEEP_WEEKDAY", " Monday ")
+    settings = load_settings()
+    assert (settings.log_level, settings.sweep_weekday) == ("DEBUG", "monday")
 
 
 def test_the_password_is_not_shown() -> None:

@@ -73,7 +73,9 @@ def dagster_instance(home: Path, database_url: str | None = None) -> Iterator[Da
             # where the web server looks for them
             "config": {"base_dir": str(directory / "storage")},
         }
-        with DagsterInstance.from_ref(InstanceRef.from_dir(str(directory), overrides={"compute_logs": logs})) as instance:
+        with DagsterInstance.from_ref(
+            InstanceRef.from_dir(str(directory), overrides={"compute_logs": logs})
+        ) as instance:
             # At the start of every run Dagster configures logging anew for handlers of dagster.yaml (it has
             # none). That closes all others of the process and, with a run in another thread, locks up:
             # one waits in dictConfig for a handler, whose holder waits for logging's own lock.

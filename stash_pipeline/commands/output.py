@@ -25,7 +25,9 @@ def table(title: str | None, columns: list[str], rows: list[list[Any]], *, numbe
 
     What does not go to a terminal is as wide as it needs to be: nothing in it is cut off or broken into lines.
     """
-    result = Table(title=None if title is None else Text(title, style="table.title"), title_justify="left", header_style="bold")
+    result = Table(
+        title=None if title is None else Text(title, style="table.title"), title_justify="left", header_style="bold"
+    )
     for position, column in enumerate(columns):
         result.add_column(column, justify="right" if position >= len(columns) - numbers else "left")
     shown = [["–" if v is None else f"{v:,}" if type(v) is int else str(v) for v in row] for row in rows]

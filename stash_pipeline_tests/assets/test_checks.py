@@ -53,6 +53,20 @@ def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
         assert set(objects) == {"watermark_at_head", "no_orphans"}
 
 
+def test_the_log_of_a_run_ends_with_what_was_not_evaluated_in_words(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    def messages(**config: Any) -> list[str]:
+        run = refresh(dagster, "worded", **config)
+        return [entry.user_message for entry in dagster.all_logs(run.run_id) if not entry.is_dagster_event]
+
+    with registered(dagster, graph_database, graph_home, "worded", SimulatedStash(library(8))):
+        (first,) = messages()
+        assert "Not evaluated" in first and first.endswith(": sweep_found_nothing.")
+        assert messages() == []
+        assert messages(mode="changes", dry_run=True) == []
+
+
 def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:

@@ -253,6 +253,73 @@ def test_a_key_file_that_others_can_read_is_closed(run: Commands) -> None:
     assert (run.home / KEY_FILE).stat().st_mode & 0o777 == 0o600
 
 
+# --- names -----------------------------------------------------------------------------------------------
+
+
+def test_names_that_differ_only_in_case_are_one_instance(run: Commands) -> None:
+    assert run("add", "Home", OTHER).code == 0
+    assert "There is an instance 'Home' already" in run.refused("add", "hOME", "http://b.example")
+    assert run("edit", "home", "--priority", "2").out == "Changed Home.\n"
+    assert run("disable", "HOME", "--json").json["name"] == "Home"
+    # its own address is no other instance's
+    assert run("edit", "home", "--url", OTHER + "/").code == 0
+    run("remove", "home", "--keep-rows")
+    back = run("add", "home", OTHER, "--json").json
+    assert (back["name"], back["revived"]) == ("Home", True)
+    assert run("remove", "home", "--yes", "--json").json["name"] == "Home"
+    assert run.rows() == []
+
+
+def test_names_from_before_that_rule_are_told_apart_as_they_are_written(run: Commands) -> None:
+    run("add", "home", OTHER)
+    run("add", "other", "http://b.example")
+    with connect(run.database_url) as connection:
+        connection.execute("UPDATE ops.instances SET name = 'HOME' WHERE name = 'other'")
+    assert run("edit", "home", "--priority", "1", "--json").json["url"].startswith(OTHER)
+    assert run("edit", "HOME", "--priority", "1", "--json").json["url"].startswith("http://b.example")
+    assert "may be HOME and home" in run.refused("edit", "Home", "--priority", "1")
+
+
+def test_two_at_once_register_one_name_once(run: Commands) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from stash_pipeline.errors import UserError
+    from stash_pipeline.instances import add_instance
+
+    def add(name: str) -> bool:
+        try:
+            with connect(run.database_url) as connection:
+                add_instance(connection, name, f"http://{name}.example", home=run.home)
+        except UserError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        added = list(pool.map(add, ["home", "Home", "hOme", "hoMe", "homE", "HOme", "hOMe", "HOME"]))
+    assert added.count(True) == 1 and len(run.rows()) == 1
+
+
+@pytest.mark.parametrize(("length", "accepted"), [(64, True), (65, False), (300, False)])
+def test_the_name_of_an_instance_is_not_too_long(run: Commands, length: int, accepted: bool) -> None:
+    name = "a" * length
+    if accepted:
+        assert run("add", name, OTHER).code == 0
+    else:
+        assert "at most 64 characters" in run.refused("add", name, OTHER)
+
+
+def test_the_nearest_name_is_suggested(run: Commands) -> None:
+    run("add", "cellar", OTHER)
+    assert "did you mean cellar?" in run.refused("edit", "celar", "--priority", "1")
+    assert "did you mean" not in run.refused("edit", "roof", "--priority", "1")
+
+
+def test_an_empty_ca_file_is_refused(run: Commands) -> None:
+    assert "names no file" in run.refused("add", "home", OTHER, "--ca-file", "")
+    run("add", "home", OTHER)
+    assert "names no file" in run.refused("edit", "home", "--ca-file", "")
+
+
 # --- rows ------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from stash_pipeline.commands.output import console
 from stash_pipeline.commands.status import age
 from stash_pipeline.instances import add_instance, edit_instance
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, use_settings
+from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.runs import end_run, start_run
 from stash_pipeline_tests.automation.servers import registered
@@ -96,7 +97,7 @@ def test_the_last_refresh_of_each_mode_and_the_next_turns(status: Status, databa
             ("changes", 3, None),
         ):
             run_id = start_run(connection, instance.id, dagster_run_id=None, mode=mode, lane="graphql")
-            end_run(connection, run_id, error=error)
+            end_run(connection, run_id, error=error, entities={kind: {"first": False} for kind in BY_NAME})
             connection.execute(
                 "UPDATE ops.sync_runs SET finished_at = now() - make_interval(mins => %s) WHERE id = %s",
                 [minutes, run_id],
@@ -111,6 +112,38 @@ def test_the_last_refresh_of_each_mode_and_the_next_turns(status: Status, databa
     for words in ("3 min ago", "2 h ago", "3 days ago", f"{next_sweep.astimezone():%a %H:%M}"):
         assert words in printed, printed
     assert max(len(line) for line in printed.splitlines()) <= 100
+
+
+def test_a_first_whole_reading_counts_as_reconcile_and_sweep(status: Status, database_url: str, home: Path) -> None:
+    def run(mode: str, entities: dict[str, Any]) -> None:
+        with connect(database_url) as connection:
+            run_id = start_run(connection, instance.id, dagster_run_id=None, mode=mode, lane="graphql")
+            end_run(connection, run_id, error=None, entities=entities)
+
+    def refreshed() -> set[str]:
+        return set(by_name(status("--offline", "--json"))["home"]["refreshed"])
+
+    with connect(database_url) as connection:
+        instance = add_instance(connection, "home", "http://stash.test:9999", home=home)
+        for kind in BY_NAME:
+            connection.execute(
+                "INSERT INTO ops.row_counts (instance_id, table_name, rows) VALUES (%s, %s, 0)",
+                [instance.id, f"raw.{kind}"],
+            )
+    run("sweep", {"tags": {"first": False}})
+    assert refreshed() == set(), "some kinds are not all"
+    run("changes", {kind: {"first": kind == "tags"} for kind in BY_NAME})
+    assert refreshed() == {"changes"}, "a kind that is new here"
+    run("changes", {kind: {"first": True} for kind in BY_NAME})
+    assert refreshed() == {"changes", "reconcile", "sweep"}
+
+
+def test_a_mode_that_reads_more_counts_for_those_that_read_less(status: Status, database_url: str, home: Path) -> None:
+    with connect(database_url) as connection:
+        instance = add_instance(connection, "home", "http://stash.test:9999", home=home)
+        run_id = start_run(connection, instance.id, dagster_run_id=None, mode="reconcile", lane="graphql")
+        end_run(connection, run_id, error=None, entities={kind: {"first": False} for kind in BY_NAME})
+    assert set(by_name(status("--offline", "--json"))["home"]["refreshed"]) == {"changes", "reconcile"}
 
 
 def test_a_disabled_instance_and_one_of_an_unknown_zone_have_no_turn(
