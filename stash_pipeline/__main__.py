@@ -20,8 +20,8 @@ INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells say it."""
 
 _ENVIRONMENTAL: Final = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
-     errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.EIO}
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR,
+     errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.EIO}
 )  # fmt: skip
 """What the machine refuses for reasons of its own, whatever this program does."""
 
