@@ -60,7 +60,7 @@ def _write(text: str) -> Path:
     for path in old[: max(len(old) - _KEPT + 1, 0)]:
         with suppress(OSError):
             path.unlink()
-    path = directory / f"error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    path = directory / f"error-{datetime.now():%Y%m%d-%H%M%S-%f}-{os.getpid()}.log"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         command = " ".join(sys.argv[:1] + [argument for argument in sys.argv[1:] if not argument.startswith("-")][:2])

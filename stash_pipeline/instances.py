@@ -148,7 +148,7 @@ def find_instance(connection: Connection, name: str) -> Instance | None:
     if len(found) > 1 and not exact:
         names = " and ".join(sorted(instance.name for instance in found))
         raise UserError(f"{name!r} may be {names}; write the one that is meant as it is registered.")
-    return (exact or found or [None])[0]
+    return next(iter(exact or found), None)
 
 
 def get_instance(connection: Connection, name: str, *, with_removed: bool = False) -> Instance:

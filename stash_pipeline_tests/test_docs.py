@@ -43,3 +43,11 @@ def test_every_make_target_of_the_readme_exists() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for target in set(re.findall(r"`?make ([a-z-]+)", README)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_commands_of_the_readme_are_found_where_they_are_typed() -> None:
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL):
+        if re.search(r"^(stash-pipeline|dagster)", block, re.MULTILINE):
+            assert block.startswith(". .venv/bin/activate"), block
+        if "cp " in block:
+            assert block.index("mkdir -p") < block.index("cp "), block

@@ -1,16 +1,17 @@
 """Tables for people, in terminals of any width; progress that stays within what there is."""
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from stash_pipeline.commands import output
+from stash_pipeline.commands import output, sync
 from stash_pipeline.commands.sync import Bars
 
 COLUMNS = ["name", "url", "scenes"]
-ROWS = [["home [red]", "http://stash.test:9999/" + "x" * 40, 12345], ["attic", None, 3]]
+ROWS: list[list[Any]] = [["home [red]", "http://stash.test:9999/" + "x" * 40, 12345], ["attic", None, 3]]
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, *, width: int | None, terminal: bool) -> str:
@@ -96,3 +97,18 @@ def test_a_kind_that_lacks_some_objects_ends_with_those_it_has() -> None:
     listener.fetched("home", "images", 8)
     listener.complete("home", "images")
     assert counts(progress) == [(8, 8)]
+
+
+def test_an_error_is_shown_as_it_is_whatever_brackets_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sync, "stderr", Console(file=stream, width=40))
+    outcome = {"instance": "home", "success": False, "error": "Stash said [/red] [bold]" + "x" * 60,
+               "entities": {}, "seconds": None, "release": "[/v1]"}  # fmt: skip
+    sync.print_outcome(outcome)
+    assert stream.getvalue() == f"home: {outcome['error']}\n"
+
+
+def test_a_release_may_have_any_name(capsys: pytest.CaptureFixture[str]) -> None:
+    sync.print_outcome({"instance": "home", "success": True, "error": None, "entities": {}, "seconds": None,
+                        "release": "[/v1]"})  # fmt: skip
+    assert capsys.readouterr().out == "home ([/v1]): nothing changed.\n"

@@ -156,7 +156,7 @@ def test_a_defect_ends_with_70_and_leaves_its_traceback_in_a_file(
     for secret in ("hush-hush", "the-key-of-a-server", KEY):
         assert secret not in text + err
     code, out, err = run("query", "scenes", "--release", "--json")
-    assert (code, err) == (70, "") and "report" in json.loads(out)["error"]
+    assert (code, err) == (70, "") and "please report it, with the file" in json.loads(out)["error"]
 
 
 def test_only_the_newest_reports_are_kept(run: Run, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

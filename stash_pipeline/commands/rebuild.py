@@ -49,7 +49,7 @@ def rebuild(layer: str, names: list[str], as_json: bool) -> int:
     else:
         for outcome in outcomes:
             said = f"{outcome['rows']:,} rows" if outcome["success"] else str(outcome["error"])
-            console.print(f"{outcome['instance']}: {said}", highlight=False, soft_wrap=True)
+            console.print(f"{outcome['instance']}: {said}", highlight=False, markup=False, soft_wrap=True)
     return 0 if all(outcome["success"] for outcome in outcomes) else 1
 
 

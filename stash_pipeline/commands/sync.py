@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from stash_pipeline import progress as progress_events
 from stash_pipeline.commands.options import each_once
@@ -279,12 +280,13 @@ def print_outcome(outcome: dict[str, Any]) -> None:
     if rows:
         table(title, ["entity", *SUMMED], rows, numbers=5)
     elif outcome["success"]:
-        console.print(f"{title}: nothing changed.", highlight=False)
+        console.print(f"{title}: nothing changed.", highlight=False, markup=False, soft_wrap=True)
     for entity, change in outcome["entities"].items():
         for failure in change.get("failures", ()):
             stderr.print(f"could not be read, of {entity}: {failure}", highlight=False, markup=False, soft_wrap=True)
     if not outcome["success"]:
-        stderr.print(f"[red]{outcome['instance']}[/red]: {outcome['error']}", highlight=False)
+        # an error may hold what a server sent, brackets included
+        stderr.print(Text(outcome["instance"], style="red") + Text(f": {outcome['error']}"), soft_wrap=True)
 
 
 def print_foreseen(outcome: dict[str, Any]) -> None:
@@ -296,4 +298,4 @@ def print_foreseen(outcome: dict[str, Any]) -> None:
         for line in change["would_change"]:
             console.print(f"{entity} {line}", highlight=False, markup=False, soft_wrap=True)
     if not outcome["entities"]:
-        console.print(f"{outcome['instance']}: nothing would change.", highlight=False)
+        console.print(f"{outcome['instance']}: nothing would change.", highlight=False, markup=False)
