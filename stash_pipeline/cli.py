@@ -147,7 +147,8 @@ def rebuild(
 def verify(
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
     sample: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Check N documents of each kind; default: all.")
+        int | None,
+        typer.Option(min=1, max=LARGEST_ID, metavar="N", help="Check N documents of each kind; default: all."),
     ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Read damaged documents again, and rebuild tables that differ.")

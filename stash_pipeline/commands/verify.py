@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from stash_pipeline.commands.options import each_once
 from stash_pipeline.commands.output import console, print_json
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
@@ -33,7 +34,7 @@ def verify(names: list[str], sample: int | None, repair: bool, as_json: bool) ->
 
     outcomes: list[dict[str, Any]] = []
     with open_warehouse(get_settings()) as settings, connect(settings.database() or "") as connection:
-        chosen = [get_instance(connection, name, with_removed=True) for name in dict.fromkeys(names)]
+        chosen = each_once([get_instance(connection, name, with_removed=True) for name in names])
         for instance in chosen or list_instances(connection, with_removed=True):
             if not has_partitions(connection, instance.id):
                 outcomes.append({"instance": instance.name, "documents": 0, "intact": True, "differences": []})
