@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from stash_pipeline.commands import instances, lanes
+from stash_pipeline.commands.ahead import collect_rarely
 from stash_pipeline.errors import UserError
 from stash_pipeline.logs import start_logging
 
@@ -215,6 +216,7 @@ def main() -> None:
 
     # what a service manager sends ends things as tidily as Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    collect_rarely()
     try:
         start_logging()
         code = app(standalone_mode=False)

@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,17 +112,27 @@ def join_lineage(entity: Entity, joined: Joined, table: Table) -> dg.TableColumn
     return dg.TableColumnLineage(lineage)
 
 
+@cache
+def _lines() -> tuple[Path, dict[str, int]]:
+    """The file of the entity specification, and the line where each kind begins."""
+    file = Path(inspect.getsourcefile(entities) or "")
+    found = {}
+    for number, text in enumerate(file.read_text("utf-8").splitlines(), start=1):
+        name, begins, _ = text.partition(" = Entity(")
+        if begins:
+            found[name.lower()] = number
+    return file, found
+
+
 def code_reference(entity: str) -> dict[str, Any]:
     """Metadata that links an asset to the lines of the entity specification that define it."""
-    file = Path(inspect.getsourcefile(entities) or "")
-    line = 1
-    for number, text in enumerate(file.read_text("utf-8").splitlines(), start=1):
-        if text.startswith(f"{entity.upper()} = Entity("):
-            line = number
+    file, lines = _lines()
     with warnings.catch_warnings():
         # the classes are beta, their metadata has been shown by the UI since 1.7
         warnings.simplefilter("ignore", dg.BetaWarning)
-        reference = dg.LocalFileCodeReference(file_path=str(file), line_number=line, label="entity specification")
+        reference = dg.LocalFileCodeReference(
+            file_path=str(file), line_number=lines.get(entity, 1), label="entity specification"
+        )
         return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
 
