@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 from sqlalchemy import Table
+from tabulate import tabulate
 
 from stash_pipeline.stash import entities
 from stash_pipeline.stash.fields import Entity, Joined
@@ -143,8 +144,6 @@ def per_second(rows: int, seconds: float) -> float:
 
 def preview(connection: Connection, table: str, instance_id: int) -> dg.MarkdownMetadataValue:
     """The first rows of one instance's part of a table, as Markdown; long values are cut."""
-    import pandas  # 0.6 s, which a run that changes nothing need not pay
-
     # the registry's own names, and an integer; as text, because Python's dates end before Postgres's
     columns_as_text = ", ".join(f"{column.name}::text" for column in METADATA.tables[table].columns)
     order = ", ".join(column.name for column in METADATA.tables[table].primary_key.columns)
@@ -152,14 +151,19 @@ def preview(connection: Connection, table: str, instance_id: int) -> dg.Markdown
         f"SELECT {columns_as_text} FROM {table} WHERE instance_id = %s ORDER BY {order} LIMIT {_PREVIEW_ROWS}",
         [instance_id],
     )
-    columns = [column.name for column in cursor.description or []]
-    frame = pandas.DataFrame(cursor.fetchall(), columns=columns).drop(columns=["instance_id"], errors="ignore")
-    frame = frame.dropna(axis="columns", how="all")
+    names = [column.name for column in cursor.description or []]
+    columns = [
+        (name, values)
+        for name, values in zip(names, zip(*cursor.fetchall(), strict=True), strict=False)
+        if name != "instance_id" and any(value is not None for value in values)
+    ]
+    if not columns:
+        return dg.MetadataValue.md("*no rows*")
 
     def shortened(value: object) -> str:
         text = "" if value is None else str(value)
         text = text.replace("|", "\\|").replace("\n", " ")
         return text if len(text) <= _PREVIEW_WIDTH else text[: _PREVIEW_WIDTH - 1] + "…"
 
-    cells = frame.astype(object).map(shortened) if not frame.empty else frame
-    return dg.MetadataValue.md(str(cells.to_markdown(index=False)) if not cells.empty else "*no rows*")
+    cells = {name: [shortened(value) for value in values] for name, values in columns}
+    return dg.MetadataValue.md(tabulate(cells, headers="keys", tablefmt="pipe", disable_numparse=True))

@@ -50,6 +50,16 @@ class StorageError(DagsterError, UserError):
 class _EventLog(PostgresEventLogStorage):
     """The event log; it is the storage that an instance disposes of last, and so it closes the pool."""
 
+    def __init__(self, url: str, should_autocreate_tables: bool) -> None:
+        self._there: set[str] = set()
+        super().__init__(url, should_autocreate_tables)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is such a table; one that is there stays, and a run asks hundreds of times."""
+        if table_name not in self._there and super().has_table(table_name):
+            self._there.add(table_name)
+        return table_name in self._there
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Stores some events: those that a run plans by one statement for each table."""
         if not {event.dagster_event_type for event in events} <= _PLANNED:
