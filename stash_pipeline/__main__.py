@@ -45,8 +45,10 @@ def _run() -> int:
     """Runs the command, and returns the exit code."""
     # what a service manager sends ends things as tidily as Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from stash_pipeline.commands.ahead import collect_rarely
     from stash_pipeline.terminal import accept_any_text
 
+    collect_rarely()
     accept_any_text(sys.stdout, sys.stderr)
     try:
         return _command()

@@ -3,11 +3,13 @@
 import inspect
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Table
+from tabulate import tabulate
 
 from stash_pipeline.stash import entities
 from stash_pipeline.stash.fields import Entity, Joined
@@ -111,17 +113,27 @@ def join_lineage(entity: Entity, joined: Joined, table: Table) -> dg.TableColumn
     return dg.TableColumnLineage(lineage)
 
 
+@cache
+def _lines() -> tuple[Path, dict[str, int]]:
+    """The file of the entity specification, and the line where each kind begins."""
+    file = Path(inspect.getsourcefile(entities) or "")
+    found = {}
+    for number, text in enumerate(file.read_text("utf-8").splitlines(), start=1):
+        name, begins, _ = text.partition(" = Entity(")
+        if begins:
+            found[name.lower()] = number
+    return file, found
+
+
 def code_reference(entity: str) -> dict[str, Any]:
     """Metadata that links an asset to the lines of the entity specification that define it."""
-    file = Path(inspect.getsourcefile(entities) or "")
-    line = 1
-    for number, text in enumerate(file.read_text("utf-8").splitlines(), start=1):
-        if text.startswith(f"{entity.upper()} = Entity("):
-            line = number
+    file, lines = _lines()
     with warnings.catch_warnings():
         # the classes are beta, their metadata has been shown by the UI since 1.7
         warnings.simplefilter("ignore", dg.BetaWarning)
-        reference = dg.LocalFileCodeReference(file_path=str(file), line_number=line, label="entity specification")
+        reference = dg.LocalFileCodeReference(
+            file_path=str(file), line_number=lines.get(entity, 1), label="entity specification"
+        )
         return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
 
@@ -132,8 +144,6 @@ def per_second(rows: int, seconds: float) -> float:
 
 def preview(connection: Connection, table: str, instance_id: int) -> dg.MarkdownMetadataValue:
     """The first rows of one instance's part of a table, as Markdown; long values are cut."""
-    import pandas  # 0.6 s, which a run that changes nothing need not pay
-
     # the registry's own names, and an integer; as text, because Python's dates end before Postgres's
     columns_as_text = ", ".join(f"{column.name}::text" for column in METADATA.tables[table].columns)
     order = ", ".join(column.name for column in METADATA.tables[table].primary_key.columns)
@@ -141,14 +151,19 @@ def preview(connection: Connection, table: str, instance_id: int) -> dg.Markdown
         f"SELECT {columns_as_text} FROM {table} WHERE instance_id = %s ORDER BY {order} LIMIT {_PREVIEW_ROWS}",
         [instance_id],
     )
-    columns = [column.name for column in cursor.description or []]
-    frame = pandas.DataFrame(cursor.fetchall(), columns=columns).drop(columns=["instance_id"], errors="ignore")
-    frame = frame.dropna(axis="columns", how="all")
+    names = [column.name for column in cursor.description or []]
+    columns = [
+        (name, values)
+        for name, values in zip(names, zip(*cursor.fetchall(), strict=True), strict=False)
+        if name != "instance_id" and any(value is not None for value in values)
+    ]
+    if not columns:
+        return dg.MetadataValue.md("*no rows*")
 
     def shortened(value: object) -> str:
         text = "" if value is None else str(value)
         text = text.replace("|", "\\|").replace("\n", " ")
         return text if len(text) <= _PREVIEW_WIDTH else text[: _PREVIEW_WIDTH - 1] + "…"
 
-    cells = frame.astype(object).map(shortened) if not frame.empty else frame
-    return dg.MetadataValue.md(str(cells.to_markdown(index=False)) if not cells.empty else "*no rows*")
+    cells = {name: [shortened(value) for value in values] for name, values in columns}
+    return dg.MetadataValue.md(tabulate(cells, headers="keys", tablefmt="pipe", disable_numparse=True))

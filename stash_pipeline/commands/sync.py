@@ -10,8 +10,10 @@ from rich.text import Text
 
 from stash_pipeline import progress as progress_events
 from stash_pipeline.commands.options import each_once
+from stash_pipeline.commands.ahead import import_ahead
 from stash_pipeline.commands.output import console, print_json, stderr, table
 from stash_pipeline.commands.worker import Workers
+from stash_pipeline.dagster_home import DEFINITIONS_MODULE
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
 
@@ -241,9 +243,12 @@ def sync(
     lane: str | None = None,
 ) -> int:
     """The command; returns the exit code."""
+    settings = get_settings()
+    # while Postgres starts
+    import_ahead("stash_pipeline.automation.launch", "stash_pipeline.automation.storage", DEFINITIONS_MODULE)
     from stash_pipeline.warehouse.session import open_warehouse
 
-    with open_warehouse(get_settings()) as settings:
+    with open_warehouse(settings) as settings:
         outcomes = run_sync(
             settings,
             names,

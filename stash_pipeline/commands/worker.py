@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from stash_pipeline import progress
+from stash_pipeline.commands.ahead import collect_rarely
 from stash_pipeline.logs import start_logging
 from stash_pipeline.settings import Settings, get_settings
 
@@ -103,6 +104,7 @@ class _Speaker:
 
 def main(name: str, config: dict[str, Any]) -> None:
     """The worker."""
+    collect_rarely()
     from stash_pipeline.automation.launch import dagster_instance
     from stash_pipeline.commands.sync import run_one
     from stash_pipeline.errors import UserError

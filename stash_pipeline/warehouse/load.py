@@ -232,7 +232,7 @@ class RawLoader:
         known: dict[int, tuple[bytes, bool]] = {}
         if not self._all_new[entity]:
             self.keep(entity, documents.keys() - alone)
-            known = self._hashes(entity, list(documents))
+            known = self.hashes(entity, list(documents))
         self.take(entity, documents.values(), known)
 
     def take(self, entity: str, documents: Collection[Document], known: Mapping[int, tuple[bytes, bool]]) -> None:
@@ -261,7 +261,7 @@ class RawLoader:
         self._watch_clock([*new, *changed])
         self._write(entity, new, changed)
 
-    def _hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
+    def hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
         """Of the objects that are here: the hash of the document, and whether it has no tombstone."""
         rows = self.connection.execute(
             f"SELECT id, hash, deleted_at IS NULL FROM {self.leaf(entity)}\nWHERE instance_id = %s AND id = ANY(%s)",

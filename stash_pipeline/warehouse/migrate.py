@@ -1,24 +1,25 @@
 """Brings a database to the newest schema, once, whoever asks at the same time."""
 
 from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+import psycopg
 from psycopg.errors import DiskFull
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import sqlalchemy_url
-from stash_pipeline.warehouse.connect import database_sentence
-from stash_pipeline.warehouse.tables import SCHEMAS
+from stash_pipeline.warehouse.connect import connect, database_sentence
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _OLDEST = 150000
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(files("stash_pipeline.warehouse") / "migrations"))
     return config
@@ -30,6 +31,26 @@ def require_version(version: int) -> None:
         raise UserError("The database is older than Postgres 15; upgrade it, or leave the URL unset.")
 
 
+def newest_revision() -> str:
+    """The revision that the migrations end in: their files are named by it."""
+    versions = Path(str(files("stash_pipeline.warehouse") / "migrations" / "versions"))
+    return max(file.name for file in versions.glob("[0-9]*_*.py")).partition("_")[0]
+
+
+def _is_newest(database_url: str) -> bool:
+    with connect(database_url) as connection:
+        require_version(connection.info.server_version)
+        try:
+            there = connection.execute("SELECT to_regclass('ops.alembic_version') IS NOT NULL").fetchone()
+            if not there or not there[0]:
+                return False
+            found = connection.execute("SELECT version_num FROM ops.alembic_version").fetchall()
+        except psycopg.Error:
+            # that is said below
+            return False
+        return found == [(newest_revision(),)]
+
+
 def upgrade(database_url: str) -> None:
     """Applies what is missing; does nothing, in one round trip, when nothing is.
 
@@ -37,6 +58,17 @@ def upgrade(database_url: str) -> None:
         UserError: the database cannot be reached, is older than Postgres 15, does not let us create, or was
             migrated by a newer version of this program.
     """
+    if _is_newest(database_url):
+        return
+    # half a second, which a command need not pay where there is nothing to do
+    from alembic import command
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    from stash_pipeline.warehouse.tables import SCHEMAS
+
     engine = create_engine(sqlalchemy_url(database_url))
     config = _config()
     scripts = ScriptDirectory.from_config(config)

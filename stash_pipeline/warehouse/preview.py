@@ -55,10 +55,10 @@ class PreviewLoader(RawLoader):
         if len(self.lines[entity]) < OBJECTS_TOLD:
             self.lines[entity].append(line)
 
-    def _hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
+    def hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
         """As if everything had been written: one reading may meet an object twice."""
         written = self._written[entity]
-        return super()._hashes(entity, ids) | {i: (written[i], True) for i in ids if i in written}
+        return super().hashes(entity, ids) | {i: (written[i], True) for i in ids if i in written}
 
     def counted(self) -> dict[str, int]:
         """As if everything had been written."""

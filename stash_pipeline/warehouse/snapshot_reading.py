@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from stash_pipeline import progress
-from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.snapshot.asked import naming_of, previews_of
 from stash_pipeline.stash.snapshot.copy import Copy, TooLarge, taken
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming
@@ -14,7 +13,7 @@ from stash_pipeline.stash.snapshot.ranges import Job, Range
 from stash_pipeline.stash.snapshot.workers import readers
 from stash_pipeline.warehouse.connect import share_partitions
 from stash_pipeline.warehouse.ledger import COPY, copy_form, copy_is_known, note_copy, note_reading
-from stash_pipeline.warehouse.ranges import digests, load_range, pass_range
+from stash_pipeline.warehouse.ranges import Ranges, hashes
 
 if TYPE_CHECKING:
     from stash_pipeline.warehouse.refresh import Refresh
@@ -91,24 +90,19 @@ def _load(refresh: "Refresh", copy: Copy, seconds: float, names: Sequence[str], 
     loader = refresh.loader
     with readers(copy.size) as these, loader.connection.transaction():
         share_partitions(loader.connection)
-        known = {name: digests(loader, name) for name in names if not loader.is_new(name)}
-        left = {name: set(found) for name, found in known.items()}
-        job = Job(copy.path, seconds, refresh.plans, tuple(names), naming, known)
+        known = {name: hashes(loader, name) for name in names if not loader.is_new(name)}
+        job = Job(copy.path, seconds, refresh.plans, tuple(names), naming)
         began: dict[str, float] = {}
+        ranges = Ranges(loader)
         refresh.check()
-        for one in these.read(job):
+        for one in these.read(job, known):
             began.setdefault(one.kind, time.perf_counter())
             if isinstance(one, Range):
-                left.get(one.kind, set()).discard(one.number)
-                if one.rows is None:
-                    pass_range(loader, one.kind, one.count, one.unreadable)
-                else:
-                    load_range(loader, one.kind, one.number, [Document._make(row) for row in one.rows])
-                progress.fetched(refresh.instance.name, one.kind, one.count)
+                ranges.take(one)
+                progress.fetched(refresh.instance.name, one.kind, one.unchanged + len(one.rows))
                 continue
             refresh.check()
-            for number in sorted(left.get(one.kind, ())):
-                load_range(loader, one.kind, number, [])
+            ranges.end(one.kind)
             change = loader.changes[one.kind]
             change.complete = True
             change.seconds = time.perf_counter() - began[one.kind]

@@ -11,10 +11,10 @@ from typing import Any
 import psutil
 import pytest
 
-from stash_pipeline.stash.snapshot import workers
+from stash_pipeline.stash.snapshot import ranges, workers
 from stash_pipeline.stash.snapshot.database import UnusableSnapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming
-from stash_pipeline.stash.snapshot.ranges import DIVIDE, RANGE_IDS, End, Job, Part, Range, Reader, digest
+from stash_pipeline.stash.snapshot.ranges import DIVIDE, RANGE_IDS, End, Job, Part, Range, Reader, packed
 from stash_pipeline.stash.snapshot.workers import PROCESSES_FROM, readers
 from stash_pipeline_tests.snapshot.working import all_documents, change, library_file, plans
 
@@ -26,13 +26,13 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library_file(tmp_path_factory.mktemp("snapshot") / "library.sqlite", 300)
 
 
-def job(path: Path, **more: Any) -> Job:
-    return Job(path, 60.0, plans(), KINDS, Naming(), **more)
+def job(path: Path) -> Job:
+    return Job(path, 60.0, plans(), KINDS, Naming())
 
 
-def read(path: Path, size: int, **more: Any) -> list[Range | End]:
+def read(path: Path, size: int, known: dict[str, dict[int, bytes]] | None = None) -> list[Range | End]:
     with readers(size) as these:
-        return list(these.read(job(path, **more)))
+        return list(these.read(job(path), known or {}))
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -42,17 +42,61 @@ def test_all_documents_are_told_once_and_every_kind_ends(file: Path, size: int) 
     rows: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     for one in found:
         if isinstance(one, Range):
-            rows[one.kind] += one.rows or []
+            rows[one.kind] += one.rows
     expected = {kind: [(d.id, d.json, d.hash) for d in documents] for kind, documents in all_documents(file).items()}
     assert {kind: [row[:3] for row in told_of] for kind, told_of in rows.items()} == expected
 
 
-def test_a_range_that_is_known_is_told_of_without_its_documents(file: Path) -> None:
-    tags = all_documents(file)["tags"]
-    known = {"tags": {0: digest([(d.id, d.hash) for d in tags])}, "scenes": {0: "another"}}
-    found = {(one.kind, one.number): one for one in read(file, SMALL, known=known) if isinstance(one, Range)}
-    assert found["tags", 0].rows is None and found["tags", 0].count == len(tags)
-    assert found["scenes", 0].rows
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_of_what_is_known_only_what_differs_is_told(file: Path, size: int) -> None:
+    there = all_documents(file)
+    tags, scenes = there["tags"], there["scenes"]
+    pairs = [(scene.id, scene.hash) for scene in scenes]
+    new, other = pairs.pop(0), pairs.pop(100)
+    gone = scenes[-1].id + 1
+    known = {
+        "tags": {0: packed((tag.id, tag.hash) for tag in tags)},
+        "scenes": {0: packed([*pairs, (other[0], b"x" * 16), (gone, b"y" * 16)]), 7: packed([(14_001, b"z" * 16)])},
+    }
+    found = {(one.kind, one.number): one for one in read(file, size, known) if isinstance(one, Range)}
+    assert (found["tags", 0].unchanged, found["tags", 0].rows, found["tags", 0].gone) == (len(tags), [], [])
+    assert found["scenes", 0].unchanged == len(pairs) and found["scenes", 0].gone == [gone]
+    assert [row[0] for row in found["scenes", 0].rows] == [new[0], other[0]]
+    assert (found["scenes", 7].rows, found["scenes", 7].gone) == ([], [14_001])
+    # a kind of which nothing is here comes whole
+    assert len(found["performers", 0].rows) == len(there["performers"])
+
+
+def test_what_is_unreadable_and_unchanged_is_counted(file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "library.sqlite"
+    path.write_bytes(file.read_bytes())
+    change(path, "UPDATE scenes SET rating = 'many' WHERE id = (SELECT min(id) FROM scenes)")
+    scenes = all_documents(path)["scenes"]
+    known = {"scenes": {0: packed((scene.id, scene.hash) for scene in scenes)}}
+    (told,) = [one for one in read(path, SMALL, known) if isinstance(one, Range) and one.kind == "scenes"]
+    assert (told.unchanged, told.unreadable, told.rows) == (len(scenes), 1, [])
+
+
+def test_a_range_of_many_bytes_is_told_in_pieces(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes = all_documents(file)["scenes"]
+    monkeypatch.setattr(ranges, "_MOST_BYTES", sum(len(scene.json) for scene in scenes) // 4)
+    gone = scenes[-1].id + 1
+    known = {"scenes": {0: packed([(gone, b"x" * 16)])}}
+    told = [one for one in read(file, SMALL, known) if isinstance(one, Range) and one.kind == "scenes"]
+    assert len(told) == 4 and [row[0] for one in told for row in one.rows] == [scene.id for scene in scenes]
+    assert [identifier for one in told for identifier in one.gone] == [gone]
+
+
+@pytest.mark.parametrize("last", [0, 1999, 2000, 123_456])
+def test_every_known_range_goes_to_one_part(file: Path, tmp_path: Path, last: int) -> None:
+    path = tmp_path / "library.sqlite"
+    path.write_bytes(file.read_bytes())
+    change(path, "DELETE FROM tags WHERE id > 1", f"UPDATE tags SET id = {last}")
+    # also those beyond what the copy holds, and none that it could
+    known = dict.fromkeys((-1, 0, 1, 4, 5, 61, 62, 10**6, 2**62 // RANGE_IDS), b"")
+    numbers, rest = sorted(known), dict(known)
+    parts = [part.with_known(rest) for part in parts_of(path) if part.kind == "tags"]
+    assert sorted(number for part in parts for number in part.known) == numbers and not rest
 
 
 def parts_of(path: Path) -> list[Part]:
@@ -89,7 +133,7 @@ def test_ids_that_lie_far_apart_are_all_told(file: Path, tmp_path: Path, size: i
     )
     assert len([part for part in parts_of(path) if part.kind == "scenes"]) > 10
     found = [one for one in read(path, size) if isinstance(one, Range) and one.kind == "scenes"]
-    rows = sorted(row[:3] for one in found for row in one.rows or [])
+    rows = sorted(row[:3] for one in found for row in one.rows)
     assert rows == [(d.id, d.json, d.hash) for d in all_documents(path)["scenes"]]
     assert len(rows) == 300 and sum(b'"tags"' in row[1] for row in rows) > 100
     assert len({one.number for one in found}) == len(found)

@@ -1,15 +1,14 @@
-"""The documents of a copy in ranges of ids: those that the reader knows are told of by a digest only.
+"""The documents of a copy in ranges of ids: of what is here already the reader sends only what differs.
 
 A large copy is read by processes of their own (``worker.py``), stretch by stretch: to make documents is work for one
 core, and a file that brings SQLite down brings down only them.
 """
 
-import hashlib
 import pickle
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import IO, Any, Final, Literal
@@ -22,6 +21,9 @@ from stash_pipeline.stash.snapshot.spec import ALL, Stretch
 
 RANGE_IDS: Final = 2000
 """Ids of one range: the first has those below this number."""
+
+_MOST_BYTES: Final = 8_000_000
+"""Of documents that are told at once, but for the last of them."""
 
 _RANGES: Final = 5
 """Of one part, at least."""
@@ -42,7 +44,6 @@ class Job:
 
     Attributes:
         seconds: after which it is given up. plans: of the server.
-        known: per kind, the digests of the ranges that are here; a kind without is sent whole.
     """
 
     path: Path
@@ -50,23 +51,24 @@ class Job:
     plans: dict[str, Plan]
     kinds: tuple[str, ...]
     naming: Naming
-    known: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Range:
-    """All objects of a kind whose ids are in one range.
+    """The objects of a kind whose ids are in one range, or some of them: a range of many bytes is told in pieces.
 
     Attributes:
-        count, unreadable: objects, and those with a value that its column cannot hold.
-        rows: their documents; None where the digest is the known one.
+        unchanged, unreadable: objects that are as they are here, and those of them with a value that its column
+            cannot hold.
+        rows: the documents of the others. gone: ids that are here and not in the copy.
     """
 
     kind: str
     number: int
-    count: int
+    unchanged: int
     unreadable: int
-    rows: list[Row] | None
+    rows: list[Row]
+    gone: list[int]
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,22 @@ class End:
 
 @dataclass(frozen=True)
 class Part:
-    """What one reader reads at a time: a stretch of a kind, of whole ranges."""
+    """What one reader reads at a time: a stretch of a kind, of whole ranges.
+
+    Attributes:
+        known: ids and hashes of what is here of it, range by range, see :func:`packed`.
+    """
 
     kind: str
     stretch: Stretch
+    known: Mapping[int, bytes] = field(default_factory=dict)
+
+    def with_known(self, ranges: dict[int, bytes]) -> "Part":
+        """The part with its ranges of those; they are taken out."""
+        first = (self.stretch.after + 1) // RANGE_IDS if self.stretch.after >= 0 else -ALL.until
+        last = self.stretch.until // RANGE_IDS
+        mine = [number for number in ranges if first <= number <= last]
+        return replace(self, known={number: ranges.pop(number) for number in mine})
 
 
 @dataclass(frozen=True)
@@ -97,11 +111,12 @@ Order = Part | Literal["look for damage", "divide"]
 """What a reader may be asked: to read a part; to look through the whole file for damage; or which parts there are."""
 
 
-def digest(found: Iterable[tuple[int, bytes]]) -> str:
-    """Of ids and hashes, in the order of the ids; Postgres makes the same, see ``warehouse/ranges.py``."""
-    pack = struct.Struct(">q").pack
-    joined = b"".join([pack(identifier) + hashed for identifier, hashed in found])
-    return hashlib.md5(joined, usedforsecurity=False).hexdigest()
+_PAIR: Final = struct.Struct(">q16s")
+
+
+def packed(found: Iterable[tuple[int, bytes]]) -> bytes:
+    """Ids and hashes in as few bytes as it takes; Postgres makes the same, see ``warehouse/ranges.py``."""
+    return b"".join([_PAIR.pack(identifier, hashed) for identifier, hashed in found])
 
 
 def _range_of(document: Document) -> int:
@@ -150,15 +165,25 @@ class Reader:
 
     def _ranges(self, snapshot: Snapshot, part: Part) -> Iterator[Range]:
         job, kind = self.job, part.kind
-        known = job.known.get(kind)
-        every = documents(snapshot, job.plans, kind, job.naming, part.stretch)
-        for number, group in groupby(every, _range_of):
-            found = list(group)
-            unreadable = sum(1 for document in found if document.unreadable)
-            if known is not None and known.get(number) == digest([(d.id, d.hash) for d in found]):
-                yield Range(kind, number, len(found), unreadable, None)
-            else:
-                yield Range(kind, number, len(found), unreadable, [tuple(document) for document in found])
+        left = dict(part.known)
+        for number, group in groupby(documents(snapshot, job.plans, kind, job.naming, part.stretch), _range_of):
+            here = dict(_PAIR.iter_unpack(left.pop(number, b"")))
+            unchanged = unreadable = size = 0
+            rows: list[Row] = []
+            for document in group:
+                if here.pop(document.id, None) == document.hash:
+                    unchanged += 1
+                    unreadable += bool(document.unreadable)
+                    continue
+                rows.append(tuple(document))
+                size += len(document.json)
+                if size > _MOST_BYTES:
+                    yield Range(kind, number, unchanged, unreadable, rows, [])
+                    unchanged = unreadable = size = 0
+                    rows = []
+            yield Range(kind, number, unchanged, unreadable, rows, list(here))
+        for number, here_only in sorted(left.items()):
+            yield Range(kind, number, 0, 0, [], [identifier for identifier, _ in _PAIR.iter_unpack(here_only)])
 
 
 def work(given: IO[bytes], told: IO[bytes]) -> None:

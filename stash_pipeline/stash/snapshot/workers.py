@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 from stash_pipeline.stash.snapshot.database import UnusableSnapshot
@@ -43,8 +44,12 @@ class Readers:
         self._ready: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
         self._stop = threading.Event()
 
-    def read(self, job: Job) -> Iterator[Range | End]:
+    def read(self, job: Job, known: Mapping[str, dict[int, bytes]] = MappingProxyType({})) -> Iterator[Range | End]:
         """What is read, as it comes, the ranges of a kind in any order. The whole is right only when it has ended.
+
+        Args:
+            known: per kind, ids and hashes of what is here, range by range (``ranges.packed``); what is like that is
+                not told. They are used up: a reader gets those that it needs, and nobody holds them longer.
 
         Raises:
             UnusableSnapshot: while it is told, if the copy is damaged, or is not what its version says.
@@ -57,7 +62,7 @@ class Readers:
             asked = [here.answers]
         try:
             (parts,) = asked[0](DIVIDE)
-            orders = _Orders(parts)
+            orders = _Orders(parts, known)
             for ask in asked:
                 self._threads.append(threading.Thread(target=self._guarded, args=(ask, orders), daemon=True))
                 self._threads[-1].start()
@@ -114,15 +119,17 @@ _Ask = Callable[[Order], Iterator[Any]]
 class _Orders:
     """What is still to be done, for whoever has time."""
 
-    def __init__(self, parts: list[Part]) -> None:
+    def __init__(self, parts: list[Part], known: Mapping[str, dict[int, bytes]]) -> None:
         self._lock = threading.Lock()
+        self._known = known
         self._waiting: deque[Order] = deque([LOOK_FOR_DAMAGE, *parts])
         self._left = Counter(part.kind for part in parts)
 
     def take(self) -> Order | None:
         """The next; None when there is no more."""
         with self._lock:
-            return self._waiting.popleft() if self._waiting else None
+            order = self._waiting.popleft() if self._waiting else None
+            return order.with_known(self._known.get(order.kind, {})) if isinstance(order, Part) else order
 
     def done(self, kind: str) -> bool:
         """Notes that a part of a kind is done; whether it was the last."""
