@@ -14,7 +14,8 @@ import stamina
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stash_pipeline.stash.client import Answer, StashClient, graphql_url, release_numbers
+from stash_pipeline.stash.address import graphql_url
+from stash_pipeline.stash.client import Answer, StashClient, release_numbers
 from stash_pipeline.stash.errors import (
     StashBadAnswer,
     StashError,
