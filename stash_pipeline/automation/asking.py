@@ -62,7 +62,7 @@ class Found:
         reasons: why a refresh is due, a few words each; empty if nothing tells so.
         digest: equal when the server said the same.
         trouble: a sentence that says why it could not be asked. passing: it may be another time.
-        asked: it was; others took all the time.
+        asked: False if others took all the time.
     """
 
     reasons: tuple[str, ...] = ()
@@ -91,11 +91,13 @@ def ask(settings: Settings, asked: Sequence[Question]) -> dict[str, Found]:
         for gone in _clients.keys() - {question.instance.uuid for question in asked}:
             del _clients[gone]
     found: dict[str, Found] = {}
+    begun: set[str] = set()
     ended = threading.Semaphore(0)
 
     def one(question: Question) -> None:
         try:
             if time.monotonic() < deadline:
+                begun.add(question.instance.uuid)
                 found[question.instance.uuid] = _ask(settings, question, deadline)
         finally:
             ended.release()
@@ -105,10 +107,12 @@ def ask(settings: Settings, asked: Sequence[Question]) -> dict[str, Found]:
     for _ in asked:
         if not ended.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
             break
-    late = Found(trouble=f"It was not asked within {_ALL_SECONDS:.0f} s: others took that long.", asked=False)
-    # a copy: one that is late must not change it any more
-    known = dict(found)
-    return {question.instance.uuid: known.get(question.instance.uuid, late) for question in asked}
+    late = f"It did not answer within {_ALL_SECONDS:.0f} s."
+    result = {}
+    for question in asked:
+        uuid = question.instance.uuid
+        result[uuid] = found.get(uuid) or Found(trouble=late, asked=uuid in begun)
+    return result
 
 
 def _ask(settings: Settings, question: Question, deadline: float) -> Found:

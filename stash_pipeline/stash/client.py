@@ -25,7 +25,7 @@ import stamina
 
 from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.address import graphql_url
-from stash_pipeline.stash.answers import Part, loads
+from stash_pipeline.stash.decoding import Part, loads
 from stash_pipeline.stash.errors import (
     StashBadAnswer,
     StashError,
@@ -260,6 +260,10 @@ class StashClient:
         if isinstance(value, dict):
             return {name: self._without_secrets(one) for name, one in value.items()}
         return value
+
+    def masked(self, text: str) -> str:
+        """A text without the key and what else is secret, to be shown or kept."""
+        return self._mask.text(text)
 
     def _beginning(self, body: bytes) -> str:
         """Masked before it is cut: half a key would not be recognised."""

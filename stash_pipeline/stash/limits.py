@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from stash_pipeline.stash.errors import LimitExceeded, StashBadAnswer
+from stash_pipeline.stash.errors import IncompleteListing, LimitExceeded, StashBadAnswer
 
 MB: Final = 1_000_000
 
@@ -247,6 +247,39 @@ def bound(client: httpx.Client) -> None:
         pool = getattr(transport, "_pool", None)
         if pool is not None:
             pool._network_backend = _Backend(pool._network_backend)
+
+
+# --- objects ------------------------------------------------------------------------------------------------
+
+_NEW_OBJECTS: Final = 10_000
+"""Besides as many as there are already: a scan may go on while a library is read."""
+
+
+def check_listed(found: int, counted: int | None, query: str) -> None:
+    """Ends a listing that goes on and on.
+
+    Args:
+        found: objects so far. counted: by the server itself; None where it was not asked.
+
+    Raises:
+        IncompleteListing: if it is much longer than the server says.
+    """
+    if counted is not None and found > 2 * counted + _NEW_OBJECTS:
+        raise IncompleteListing(
+            f"{query} says there are {counted:,} objects and has sent {found:,}, one after the other; nothing was removed."
+        )
+
+
+def check_page(found: int, asked: int | None, query: str) -> None:
+    """Refuses a page that holds more objects than were asked for.
+
+    Raises:
+        IncompleteListing: if it does.
+    """
+    if asked is not None and asked > 0 and found > asked:
+        raise IncompleteListing(
+            f"{query} was asked for {asked:,} objects at most and sent {found:,}; nothing was removed."
+        )
 
 
 # --- what a text becomes ------------------------------------------------------------------------------------

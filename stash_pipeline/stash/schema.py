@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from stash_pipeline.stash.answers import Part
+from stash_pipeline.stash.decoding import Part
 
 INTROSPECTION = """
 query Introspection {
@@ -32,11 +32,17 @@ fragment TypeName on __Type { kind name ofType { kind name ofType { kind name of
 
 @dataclass(frozen=True)
 class FieldInfo:
-    """One field of an object type: the name of its (unwrapped) type and its arguments as ``name: spelling``."""
+    """One field of an object type.
+
+    Attributes:
+        type_name: of its type, unwrapped. arguments: as ``name: spelling``.
+        spelled: its type with lists and what is never null, ``[Tag!]!``.
+    """
 
     type_name: str
     arguments: dict[str, str]
     deprecated: bool
+    spelled: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,9 @@ class TypeInfo:
 
 _NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,126}")
 """Of types, fields and arguments: they become part of our own queries."""
+
+_CUT: Final = "?"
+"""A type inside more lists than the query follows."""
 
 _WRAPPED: Final = 8
 """Lists and non-nulls around a type, more than any schema has."""
@@ -89,14 +98,20 @@ class _Introspection:
         for _ in range(_WRAPPED):
             inner = self.object(reference, path).get("ofType")
             if not inner:
-                return self.name(reference, path)
+                return _CUT if self._is_cut(reference) else self.name(reference, path)
             reference = inner
         raise self._part(reference, path).wrong("a type inside fewer others")
+
+    @staticmethod
+    def _is_cut(reference: dict[str, Any]) -> bool:
+        return not reference.get("ofType") and reference.get("kind") in ("LIST", "NON_NULL")
 
     def spelled(self, reference: Any, path: str, depth: int = 0) -> str:
         kind = self.object(reference, path).get("kind")
         if depth == _WRAPPED:
             raise self._part(reference, path).wrong("a type inside fewer others")
+        if self._is_cut(reference):
+            return _CUT
         if kind == "NON_NULL":
             return self.spelled(reference.get("ofType"), path, depth + 1) + "!"
         if kind == "LIST":
@@ -108,8 +123,12 @@ class _Introspection:
             self.name(argument, path): self.spelled(argument.get("type"), f"{path}/args")
             for argument in self.list(value.get("args"), f"{path}/args")
         }
+        kind = value.get("type")
         return FieldInfo(
-            self.unwrapped(value.get("type"), f"{path}/type"), arguments, value.get("isDeprecated") is True
+            self.unwrapped(kind, f"{path}/type"),
+            arguments,
+            value.get("isDeprecated") is True,
+            self.spelled(kind, f"{path}/type"),
         )
 
     def type(self, value: Any, path: str) -> TypeInfo:
