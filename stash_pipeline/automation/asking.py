@@ -107,7 +107,7 @@ def ask(settings: Settings, asked: Sequence[Question]) -> dict[str, Found]:
     for _ in asked:
         if not ended.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
             break
-    late = f"It did not answer within {_ALL_SECONDS:.0f} s."
+    late = _late()
     result = {}
     for question in asked:
         uuid = question.instance.uuid
@@ -130,10 +130,15 @@ def _ask(settings: Settings, question: Question, deadline: float) -> Found:
             return Found((OTHER_RELEASE,), digest_of(str(error)))
         return Found(trouble=str(error))
     except StashError as error:
-        return Found(trouble=str(error))
+        # it was cut off: by all together, not by itself
+        return Found(trouble=_late() if time.monotonic() >= deadline else str(error))
     except Exception as error:
         # one server's oddity is no reason to ask none. Its text is not repeated
         return Found(trouble=f"Its answer was not understood ({type(error).__name__}).")
+
+
+def _late() -> str:
+    return f"It did not answer within {_ALL_SECONDS:.0f} s."
 
 
 class _Pool:

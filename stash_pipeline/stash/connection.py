@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.address import graphql_url
-from stash_pipeline.stash.decoding import Part
 from stash_pipeline.stash.client import OLDEST, StashClient, release_numbers, release_of
+from stash_pipeline.stash.decoding import Part
 from stash_pipeline.stash.errors import StashBadAnswer, StashError, StashHTTPError, StashQueryError, StashUnreachable
 from stash_pipeline.stash.limits import MB, Limits
 

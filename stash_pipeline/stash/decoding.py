@@ -47,7 +47,8 @@ def _paired(match: re.Match[bytes]) -> bytes:
 
 
 def _check_depth(error: orjson.JSONDecodeError, what: str) -> None:
-    if "ecursion" in error.msg:
+    # as it is said by one release and by another
+    if "depth" in error.msg or "ecursion" in error.msg:
         raise LimitExceeded(f"{what} with values nested more than {_DEPTH:,} deep; is that a Stash server?") from None
 
 

@@ -266,7 +266,7 @@ def check_listed(found: int, counted: int | None, query: str) -> None:
     """
     if counted is not None and found > 2 * counted + _NEW_OBJECTS:
         raise IncompleteListing(
-            f"{query} says there are {counted:,} objects and has sent {found:,}, one after the other; nothing was removed."
+            f"{query} says there are {counted:,} objects and has sent {found:,} of them; nothing was removed."
         )
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from stash_pipeline.stash.decoding import Part
 from stash_pipeline.stash.client import StashClient, release_of
+from stash_pipeline.stash.decoding import Part
 from stash_pipeline.stash.planning import Plan
 
 PLAYED = "played"
