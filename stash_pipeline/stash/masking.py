@@ -36,7 +36,9 @@ def _forms(secret: str) -> Iterable[bytes]:
         encoded = base64.b64encode(shifted[:whole])[4 if offset else 0 :]
         if len(encoded) >= _SHORTEST_BASE64:
             found += [encoded, encoded.translate(bytes.maketrans(b"+/", b"-_"))]
-    texts = (quote(secret, safe=""), quote(secret), quote_plus(secret), html.escape(secret), json.dumps(secret)[1:-1])
+    texts = [secret, quote(secret, safe=""), quote(secret), quote_plus(secret), html.escape(secret)]
+    # JSON escapes quotes and backslashes in any of them
+    texts += [json.dumps(text)[1:-1] for text in texts]
     found += [text.encode() for text in texts]
     found.append("".join(f"%{byte:02x}" for byte in plain).encode())
     return dict.fromkeys(form.lower() for form in found)

@@ -44,6 +44,7 @@ def ask(blocks: Blocks, limits: Limits = SMALL, **more: Any) -> Any:
         endless(gzip.compress(b"") * 1000, GZIP),
         lambda: [OK + b"Content-Length: 99999999999\r\n\r\n", *[b" " * 65536] * 60],
     ],
+    ids=["endless", "endless chunks", "long", "gzip bomb", "deflate bomb", "endless nothing", "a length that is a lie"],
 )
 def test_an_answer_is_cut_off_where_it_is_too_long(blocks: Blocks) -> None:
     with pytest.raises((LimitExceeded, StashBadAnswer)) as caught:
@@ -79,6 +80,7 @@ def test_a_deflated_answer_without_its_header_is_read() -> None:
         (GOOD, b"Content-Encoding: br"),
         (GOOD, b"Content-Encoding: gzip, gzip"),
     ],
+    ids=["it breaks off", "it is none", "it is empty", "another", "twice"],
 )
 def test_compression_that_is_damaged_or_was_not_asked_for_is_an_error(body: bytes, header: bytes) -> None:
     with pytest.raises(StashBadAnswer, match="findThings"):

@@ -55,7 +55,7 @@ def test_a_secret_is_masked_in_every_form(secret: str, before: str, behind: str)
     for text in written(secret, before, behind):
         assert b"***" in mask.bytes(text.encode()), text
         assert not holds(mask.text(text), secret), text
-        if secret.isalnum() or not text.startswith('"'):
+        if not text.startswith('"'):
             assert b"***" in mask.answer(json.dumps({"data": text}).encode()), text
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from stash_pipeline.automation.asking import NEVER_READ, Question, ask
 from stash_pipeline.instances import Instance
@@ -16,7 +17,7 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.connection import ConnectionReport, check_connection
 from stash_pipeline.stash.errors import StashError, StashHTTPError
 from stash_pipeline.stash.tls import shared_context
-from stash_pipeline_tests.instances.servers import HTML, JSON, Canned, answering, authority, stash_of
+from stash_pipeline_tests.instances.servers import HTML, JSON, Canned, answering, authority, graphql, stash_of
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.not-a-real-key"
 LOGIN = "anna:a-password-of-hers"
@@ -110,7 +111,7 @@ def test_files_are_fetched_through_the_proxy_too() -> None:
 
 def test_the_sensor_asks_through_the_proxy_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_PROXY_LOGIN", LOGIN)
-    with answering(stash_of(), gate=basic) as server:
+    with answering(graphql(version={"version": "v0.30.1"}), gate=basic) as server:
         plain = Instance(1, "one", "home", server.url, None, None, 0, True, None, 0)
         through = Instance(
             2, "two", "attic", server.url, None, None, 0, True, None, 0, basic_auth_env="TEST_PROXY_LOGIN"
@@ -149,8 +150,10 @@ def test_a_client_certificate_that_cannot_be_used_gets_a_sentence(
     tmp_path: Path, files: dict[str, str], words: str
 ) -> None:
     authority(tmp_path)
-    locked = (tmp_path / "server.key").read_text().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
-    (tmp_path / "locked.key").write_text(locked)
+    key = serialization.load_pem_private_key((tmp_path / "server.key").read_bytes(), None)
+    locked = serialization.BestAvailableEncryption(b"a passphrase")
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp_path / "locked.key").write_bytes(key.private_bytes(pem, form, locked))
     access = Access(**{name: str(tmp_path / file) for name, file in files.items()})
     report = check("https://127.0.0.1:1", access)
     assert report.outcome == "wrong_settings" and words in report.sentence, report
