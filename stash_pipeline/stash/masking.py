@@ -75,7 +75,8 @@ class Mask:
         """
         if not self._needles:
             return body
-        if b"\\u00" in body:
+        # the first of them is quick, and mostly says no
+        if b"\\" in body and b"\\u00" in body:
             body = _ESCAPED.sub(_unescaped, body)
         small = body.lower()
         return self.bytes(body) if any(needle in small for needle in self._needles) else body

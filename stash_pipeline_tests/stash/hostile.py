@@ -1,10 +1,10 @@
 """A server that writes to the socket whatever it is told to: what no HTTP server would send."""
 
-import gzip
 import re
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -81,9 +81,11 @@ def slowly(before: bytes, drop: bytes, seconds: float = 0.02) -> Blocks:
 
 
 def bomb(size: int) -> bytes:
-    """Gzip text that becomes so many bytes."""
+    """Gzip text that becomes so many bytes; they are never all there."""
+    packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
     zeros = b"0" * 1_000_000
-    return gzip.compress(b'{"data":{"x":"' + b"".join(zeros for _ in range(size // len(zeros))) + b'"}}', 9)
+    parts = [packer.compress(b'{"data":{"x":"'), *(packer.compress(zeros) for _ in range(size // len(zeros)))]
+    return b"".join([*parts, packer.compress(b'"}}'), packer.flush()])
 
 
 def hang() -> Iterable[bytes]:
