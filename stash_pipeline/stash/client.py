@@ -267,7 +267,7 @@ class StashClient:
 
     def _beginning(self, body: bytes) -> str:
         """Masked before it is cut: half a key would not be recognised."""
-        return shortened(self._mask.bytes(body[:8192]).decode("utf-8", "replace")[:4096], 4096)
+        return shortened(self._mask.raw(body[:8192]).decode("utf-8", "replace")[:4096], 4096)
 
     @contextmanager
     def download(self, path: str, headers: Mapping[str, str], end: float | None = None) -> Iterator[httpx.Response]:

@@ -58,7 +58,7 @@ class Mask:
         self._needles = tuple(form for form in kept if not any(other in form for other in kept if other != form))
         self._pattern = re.compile(b"|".join(map(re.escape, forms)), re.IGNORECASE) if forms else None
 
-    def bytes(self, data: bytes) -> bytes:
+    def raw(self, data: bytes) -> bytes:
         """``data`` without the secrets."""
         return self._pattern.sub(MASK, data) if self._pattern else data
 
@@ -66,7 +66,7 @@ class Mask:
         """``text`` without the secrets."""
         if self._pattern is None:
             return text
-        return self.bytes(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+        return self.raw(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
     def answer(self, body: bytes) -> bytes:
         """The JSON text of an answer without the secrets that are taken out of documents.
@@ -79,7 +79,7 @@ class Mask:
         if b"\\" in body and b"\\u00" in body:
             body = _ESCAPED.sub(_unescaped, body)
         small = body.lower()
-        return self.bytes(body) if any(needle in small for needle in self._needles) else body
+        return self.raw(body) if any(needle in small for needle in self._needles) else body
 
 
 def _unescaped(match: re.Match[bytes]) -> bytes:
@@ -96,7 +96,7 @@ def _mask(secret: str) -> Mask:
 
 def masked_bytes(data: bytes, key: str | None) -> bytes:
     """``data`` without the key."""
-    return _mask(key).bytes(data) if key else data
+    return _mask(key).raw(data) if key else data
 
 
 def masked(text: str, key: str | None) -> str:

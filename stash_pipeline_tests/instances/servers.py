@@ -89,7 +89,9 @@ def answering(
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             key = self.headers.get("ApiKey")
             requests.append((self.path, key))
-            canned = (gate and gate(self.headers)) or (without_key if without_key and key is None else with_key)
+            canned = (gate and gate(dict(self.headers.items()))) or (
+                without_key if without_key and key is None else with_key
+            )
             time.sleep(canned.seconds)
             body = canned.body.replace("{key}", key or "").encode()
             self.send_response(canned.status)

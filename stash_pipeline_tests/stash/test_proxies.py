@@ -126,11 +126,10 @@ def test_a_client_certificate_is_shown(tmp_path: Path, one_file: bool) -> None:
     ca_file, tls = authority(tmp_path)
     tls.verify_mode = ssl.CERT_REQUIRED
     tls.load_verify_locations(ca_file)
-    files = {"client_cert": str(tmp_path / "server.pem")}
-    if not one_file:
-        files = {"client_cert": str(tmp_path / "server.crt"), "client_key": str(tmp_path / "server.key")}
+    names = ("server.pem", None) if one_file else ("server.crt", "server.key")
+    cert, key = (str(tmp_path / name) if name else None for name in names)
     with answering(stash_of(), tls=tls) as server:
-        assert check(server.url, Access(KEY, ca_file=str(ca_file), **files)).ok
+        assert check(server.url, Access(KEY, ca_file=str(ca_file), client_cert=cert, client_key=key)).ok
         without = check(server.url, Access(KEY, ca_file=str(ca_file)))
         assert not without.ok and "certificate" in without.sentence, without
 
@@ -150,11 +149,14 @@ def test_a_client_certificate_that_cannot_be_used_gets_a_sentence(
     tmp_path: Path, files: dict[str, str], words: str
 ) -> None:
     authority(tmp_path)
-    key = serialization.load_pem_private_key((tmp_path / "server.key").read_bytes(), None)
+    key: Any = serialization.load_pem_private_key((tmp_path / "server.key").read_bytes(), None)
     locked = serialization.BestAvailableEncryption(b"a passphrase")
     pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     (tmp_path / "locked.key").write_bytes(key.private_bytes(pem, form, locked))
-    access = Access(**{name: str(tmp_path / file) for name, file in files.items()})
+    key_file = files.get("client_key")
+    access = Access(
+        client_cert=str(tmp_path / files["client_cert"]), client_key=str(tmp_path / key_file) if key_file else None
+    )
     report = check("https://127.0.0.1:1", access)
     assert report.outcome == "wrong_settings" and words in report.sentence, report
 
