@@ -5,6 +5,7 @@ measured against a simulated server over HTTP, as the code server evaluates it.
 """
 
 import resource
+import socket
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ from load import load as sweep
 from machine import by_size, write
 from prerendered import DiskClient, Prerendered, render
 
+from stash_pipeline.automation.asking import Question, ask
 from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.definitions import defs
 from stash_pipeline.instances import Instance, add_instance
@@ -27,6 +29,7 @@ from stash_pipeline.simulator.faults import Fault, Faults
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.mirror import mirror
@@ -37,6 +40,8 @@ from stash_pipeline.warehouse.transform import transform
 REPETITIONS = 3
 TICKS = 20
 TICK_SCENES = 2000
+HANGING_SERVERS = 150
+CLIENTS = 50
 
 
 def refresh(settings: Settings, instance: Instance, library: Prerendered, mode: Mode) -> dict[str, Any]:
@@ -111,6 +116,29 @@ def tick() -> dict[str, Any]:
     return {"first": seconds[0], "others": seconds[1:], "requests": max(requests[1:])}
 
 
+def tick_over_hanging_servers() -> dict[str, Any]:
+    """One look of the sensor at many servers that take a connection and never answer; and what a client costs."""
+    with tempfile.TemporaryDirectory() as directory, socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        asked = [
+            Question(Instance(n, str(n), f"hangs-{n}", url, None, None, 0, True, None, 0))
+            for n in range(HANGING_SERVERS)
+        ]
+        started, cpu = time.perf_counter(), time.process_time()
+        found = ask(load_settings(home=Path(directory)), asked)
+        result = {
+            "seconds": round(time.perf_counter() - started, 2),
+            "CPU seconds": round(time.process_time() - cpu, 2),
+            "asked": sum(1 for one in found.values() if one.asked),
+        }
+    for scheme in ("http", "https"):
+        cpu = time.process_time()
+        for _ in range(CLIENTS):
+            StashClient(f"{scheme}://127.0.0.1:1").close()
+        result[f"CPU ms of a client, {scheme}"] = round((time.process_time() - cpu) / CLIENTS * 1000, 2)
+    return result
+
+
 def measure(scenes: int) -> dict[str, Any]:
     """One size, in this process."""
     with tempfile.TemporaryDirectory() as directory:
@@ -154,6 +182,7 @@ def main() -> None:
         {
             "by scenes": results,
             "a tick of the sensor, nothing changed": ticks,
+            "a tick over 150 servers that hang (asked: 20 s)": tick_over_hanging_servers(),
             "the slowest tick but the first, seconds (asked: 0.1)": max(ticks["others"]),
             "requests of a tick (asked: 1)": ticks["requests"],
             "changes: 100,000 scenes to 10,000 (asked: 1.3)": round(edited[100_000] / edited[10_000], 2),

@@ -5,9 +5,8 @@ Its rows are the keys of the Dagster partitions (``partitions.py`` keeps those i
 """
 
 import difflib
-import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,17 +16,28 @@ from psycopg.types.json import Jsonb
 
 from stash_pipeline import secrets
 from stash_pipeline.errors import UserError
+from stash_pipeline.instance_access import (
+    access_of,
+    checked,
+    decrypted_headers,
+    encrypted_headers,
+    key_from_variable,
+    limits_of,
+    merged_headers,
+)
 from stash_pipeline.settings import Settings
-from stash_pipeline.stash.client import KEY_CHARACTERS, StashClient, graphql_url, server_key, trust
+from stash_pipeline.stash.access import Access, Headers
+from stash_pipeline.stash.address import server_key
+from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.warehouse.connect import Connection
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 LONGEST_NAME: Final = 64
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _COLUMNS = (
     "id, uuid::text, name, url, api_key_encrypted, api_key_env, priority, enabled, release, revision, ca_file, "
-    "removed_at, timezone, lane, snapshot_bytes, snapshot_seconds, snapshot_trouble"
+    "removed_at, timezone, lane, snapshot_bytes, snapshot_seconds, snapshot_trouble, header_names, "
+    "headers_encrypted, basic_auth_env, client_cert, client_key"
 )
 
 
@@ -58,6 +68,12 @@ class Instance:
     snapshot_seconds: float | None = None
     snapshot_trouble: str | None = None
     """Of the last copy of its database: size, the time that the server took, what went wrong."""
+    header_names: list[str] = field(default_factory=list)
+    headers_encrypted: bytes | None = None
+    basic_auth_env: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    """What is shown to a proxy before it."""
 
     def __repr__(self) -> str:
         return f"Instance({self.name!r}, {self.url!r})"
@@ -74,6 +90,30 @@ class Instance:
             return secrets.decrypt(home, self.api_key_encrypted)
         return None
 
+    def headers(self, home: Path) -> Headers:
+        """The headers for its proxy.
+
+        Raises:
+            UserError: if the key file cannot be used.
+        """
+        return decrypted_headers(home, self.headers_encrypted)
+
+    def access(self, home: Path) -> Access:
+        """All that the server, and a proxy before it, is shown.
+
+        Raises:
+            UserError: if a variable is not set, or the key file cannot be used.
+        """
+        return access_of(
+            api_key=self.api_key(home),
+            headers=self.headers(home),
+            basic_auth_env=self.basic_auth_env,
+            ca_file=self.ca_file,
+            client_cert=self.client_cert,
+            client_key=self.client_key,
+            whose=f"instance {self.name}",
+        )
+
     def zone(self) -> ZoneInfo | None:
         """The time zone of its schedules, or None for the machine's.
 
@@ -86,29 +126,12 @@ class Instance:
         """A client for this server."""
         return StashClient(
             self.url,
-            self.api_key(settings.home),
+            access=self.access(settings.home),
             timeout=settings.request_timeout_seconds,
             connect_timeout=settings.connect_timeout_seconds,
             connections=settings.requests_in_flight,
-            ca_file=self.ca_file,
+            limits=limits_of(settings),
         )
-
-
-def key_from_variable(variable: str, whose: str = "the server") -> str:
-    """The API key that an environment variable holds.
-
-    Raises:
-        UserError: if it is not set.
-    """
-    if not _VARIABLE.match(variable):
-        raise UserError(
-            "--api-key-env takes the name of a variable (letters, digits, underscores), not the key itself; "
-            "a key goes to standard input, with --api-key-stdin."
-        )
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        raise UserError(f"The API key of {whose} is to come from the variable {variable}, which is not set.")
-    return value
 
 
 def find_zone(name: str) -> ZoneInfo:
@@ -175,28 +198,6 @@ def get_instance(connection: Connection, name: str, *, with_removed: bool = Fals
     return found
 
 
-def _checked(
-    url: str | None, api_key: str | None, api_key_env: str | None, ca_file: str | None
-) -> tuple[str | None, str | None]:
-    """URL and CA file as they are kept; what cannot be used is refused, and not repeated if it may be a key."""
-    if api_key is not None and not KEY_CHARACTERS.match(api_key):
-        raise UserError("The API key holds spaces or characters that no API key has; copy it from Stash again.")
-    if api_key_env is not None and not _VARIABLE.match(api_key_env):
-        raise UserError(
-            "--api-key-env takes the name of a variable (letters, digits, underscores), not the key itself; "
-            "a key goes to standard input, with --api-key-stdin."
-        )
-    if ca_file == "":
-        raise UserError("--ca-file names no file; give the path of a PEM file.")
-    try:
-        if ca_file:
-            ca_file = str(Path(ca_file).expanduser().absolute())
-            trust(ca_file)
-        return graphql_url(url) if url is not None else None, ca_file
-    except StashError as error:
-        raise UserError(str(error)) from None
-
-
 def _same_name(name: str, other: str | None) -> bool:
     """Names that differ only in case are one instance."""
     return other is not None and name.lower() == other.lower()
@@ -258,7 +259,11 @@ def add_instance(
     home: Path,
     api_key: str | None = None,
     api_key_env: str | None = None,
+    headers: Headers = (),
+    basic_auth_env: str | None = None,
     ca_file: str | None = None,
+    client_cert: str | None = None,
+    client_key: str | None = None,
     priority: int = 0,
     timezone: str | None = None,
     lane: Lane = "auto",
@@ -273,7 +278,7 @@ def add_instance(
         raise UserError(f"{_shortened(name)!r} cannot be the name of an instance: use letters, digits and dashes.")
     if len(name) > LONGEST_NAME:
         raise UserError(f"The name of an instance has at most {LONGEST_NAME} characters, and this one {len(name)}.")
-    kept_url, ca_file = _checked(url, api_key, api_key_env, ca_file)
+    kept_url, access = checked(url, api_key, api_key_env, headers, basic_auth_env, ca_file, client_cert, client_key)
     if timezone is not None:
         find_zone(timezone)
     encrypted = secrets.encrypt(home, api_key) if api_key else None
@@ -283,14 +288,31 @@ def add_instance(
         found = find_instance(connection, name)
         row = connection.execute(
             "INSERT INTO ops.instances AS i\n"
-            "    (name, url, api_key_encrypted, api_key_env, ca_file, priority, timezone, lane)\n"
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)\n"
+            "    (name, url, api_key_encrypted, api_key_env, ca_file, priority, timezone, lane, header_names,\n"
+            "    headers_encrypted, basic_auth_env, client_cert, client_key)\n"
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)\n"
             "ON CONFLICT (name) DO UPDATE SET url = excluded.url, api_key_encrypted = excluded.api_key_encrypted,\n"
             "    api_key_env = excluded.api_key_env, ca_file = excluded.ca_file, priority = excluded.priority,\n"
-            "    timezone = excluded.timezone, lane = excluded.lane, enabled = true, removed_at = NULL,\n"
-            "    updated_at = now()\n"
+            "    timezone = excluded.timezone, lane = excluded.lane, header_names = excluded.header_names,\n"
+            "    headers_encrypted = excluded.headers_encrypted, basic_auth_env = excluded.basic_auth_env,\n"
+            "    client_cert = excluded.client_cert, client_key = excluded.client_key, enabled = true,\n"
+            "    removed_at = NULL, updated_at = now()\n"
             f"WHERE i.removed_at IS NOT NULL RETURNING {_COLUMNS}",
-            [found.name if found else name, kept_url, encrypted, api_key_env, ca_file, priority, timezone, lane],
+            [
+                found.name if found else name,
+                kept_url,
+                encrypted,
+                api_key_env,
+                access.ca_file,
+                priority,
+                timezone,
+                lane,
+                [header for header, _ in headers],
+                encrypted_headers(home, headers),
+                basic_auth_env,
+                access.client_cert,
+                access.client_key,
+            ],
         ).fetchone()
     if row is None:
         taken = found.name if found else name
@@ -311,17 +333,29 @@ def edit_instance(
     api_key: str | None = None,
     api_key_env: str | None = None,
     no_api_key: bool = False,
+    headers: Headers = (),
+    no_headers: bool = False,
+    basic_auth_env: str | None = None,
+    no_basic_auth: bool = False,
     ca_file: str | None = None,
     no_ca_file: bool = False,
+    client_cert: str | None = None,
+    client_key: str | None = None,
+    no_client_cert: bool = False,
     priority: int | None = None,
     enabled: bool | None = None,
     timezone: str | None = None,
     no_timezone: bool = False,
     lane: Lane | None = None,
 ) -> Instance:
-    """Changes what is given and leaves the rest."""
+    """Changes what is given and leaves the rest.
+
+    Args:
+        headers: are added to those that there are, or take the place of one of the same name; with ``no_headers``
+            they are all that there are.
+    """
     instance = get_instance(connection, name)
-    kept_url, ca_file = _checked(url, api_key, api_key_env, ca_file)
+    kept_url, access = checked(url, api_key, api_key_env, headers, basic_auth_env, ca_file, client_cert, client_key)
     changes: dict[str, Any] = {}
     if kept_url is not None:
         changes["url"] = kept_url
@@ -329,7 +363,15 @@ def edit_instance(
         changes["api_key_encrypted"] = secrets.encrypt(home, api_key) if api_key else None
         changes["api_key_env"] = api_key_env
     if ca_file is not None or no_ca_file:
-        changes["ca_file"] = ca_file
+        changes["ca_file"] = access.ca_file
+    if headers or no_headers:
+        every = headers if no_headers else merged_headers(instance.headers(home), headers)
+        changes["header_names"] = [header for header, _ in every]
+        changes["headers_encrypted"] = encrypted_headers(home, every)
+    if basic_auth_env is not None or no_basic_auth:
+        changes["basic_auth_env"] = basic_auth_env
+    if client_cert is not None or no_client_cert:
+        changes["client_cert"], changes["client_key"] = access.client_cert, access.client_key
     if priority is not None:
         changes["priority"] = priority
     if enabled is not None:

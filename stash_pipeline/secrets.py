@@ -1,4 +1,4 @@
-"""API keys at rest: encrypted with a key file that only its owner can read.
+"""API keys and headers at rest: encrypted with a key file that only its owner can read.
 
 Here: the key file and the two directions. Not here: where the ciphertext is kept (``instances.py``).
 """
@@ -13,7 +13,11 @@ from cryptography.fernet import Fernet, InvalidToken
 from stash_pipeline.errors import UserError
 
 KEY_FILE = "instances.key"
-_REPAIR = "give the key again with `stash-pipeline instances edit NAME --api-key-stdin`."
+_KEYS = "API keys"
+_REPAIR = {
+    _KEYS: "give the key again with `stash-pipeline instances edit NAME --api-key-stdin`.",
+    "headers": "give them again with `stash-pipeline instances edit NAME --no-headers --header 'Name: value'`.",
+}
 
 
 def _read(path: Path) -> bytes | None:
@@ -74,8 +78,11 @@ def encrypt(home: Path, secret: str) -> bytes:
     return cipher.encrypt(secret.encode())
 
 
-def decrypt(home: Path, token: bytes) -> str:
+def decrypt(home: Path, token: bytes, what: str = _KEYS) -> str:
     """The secret behind ``token``.
+
+    Args:
+        what: is stored so: ``API keys`` or ``headers``; for the sentence that says how to mend it.
 
     Raises:
         UserError: if the key file is gone or is another one.
@@ -83,11 +90,11 @@ def decrypt(home: Path, token: bytes) -> str:
     path = home / KEY_FILE
     content = _read(path)
     if content is None:
-        raise UserError(f"The key file {path} is gone, so stored API keys cannot be read; {_REPAIR}")
+        raise UserError(f"The key file {path} is gone, so stored {what} cannot be read; {_REPAIR[what]}")
     cipher = _cipher(content)
     try:
         if cipher is not None:
             return cipher.decrypt(token).decode()
     except (InvalidToken, ValueError):
         pass
-    raise UserError(f"The key file {path} is not the one that the stored API key was encrypted with; {_REPAIR}")
+    raise UserError(f"The key file {path} is not the one that stored {what} were encrypted with; {_REPAIR[what]}")

@@ -48,7 +48,16 @@ class Settings(BaseSettings):
     requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
     """Requests that one Stash server is asked to answer at a time."""
     request_timeout_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 60
+    """Of silence, after which an answer is given up."""
     connect_timeout_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 5
+    request_total_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 300
+    """Of one request, all its attempts together, however the answer trickles in."""
+    answer_max_mb: Annotated[int, Field(ge=1, le=2048)] = 32
+    """The largest answer that is read, decompressed."""
+    download_max_mb: Annotated[int, Field(ge=1, le=2**20)] = 65_536
+    """The largest copy of a server's database that is fetched at all."""
+    download_max_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 3600
+    """The longest that fetching it may take."""
     instances_in_parallel: Annotated[int, Field(ge=1, le=64)] = 2
     """Stash servers that are read at the same time by one command."""
     overlap_hours: Annotated[float, Field(ge=0, le=26)] = 2

@@ -5,11 +5,12 @@ sentence, not an error, and keeps nobody waiting for long.
 """
 
 import hashlib
+import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -17,9 +18,12 @@ import orjson
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, kept_probes, list_instances
 from stash_pipeline.settings import Settings
+from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError, StashQueryError
+from stash_pipeline.stash.limits import MB, Limits
 from stash_pipeline.stash.probing import probe, read_probe, what_changed
+from stash_pipeline.stash.tls import ages
 from stash_pipeline.warehouse.connect import Connection
 
 NEVER_READ: Final = "never read"
@@ -27,8 +31,11 @@ OTHER_RELEASE: Final = "another release"
 
 _CONNECT_SECONDS: Final = 2.0
 _ANSWER_SECONDS: Final = 5.0
-# of all together: a server that sends byte after byte is never late for the single ones
+# of all together: whoever was not asked by then is asked by the next tick
 _ALL_SECONDS: Final = 20.0
+_AT_ONCE: Final = 64
+# a few numbers per kind; so many servers at once must not fill the memory
+_ANSWER_BYTES: Final = MB
 
 # of a server of which nothing is known yet: whether it is there
 _FIRST: Final = "query Probe { version { version } }\n"
@@ -55,12 +62,14 @@ class Found:
         reasons: why a refresh is due, a few words each; empty if nothing tells so.
         digest: equal when the server said the same.
         trouble: a sentence that says why it could not be asked. passing: it may be another time.
+        asked: False if others took all the time.
     """
 
     reasons: tuple[str, ...] = ()
     digest: str = ""
     trouble: str | None = None
     passing: bool = True
+    asked: bool = True
 
 
 def questions(connection: Connection) -> list[Question]:
@@ -73,32 +82,45 @@ def questions(connection: Connection) -> list[Question]:
 
 
 def ask(settings: Settings, asked: Sequence[Question]) -> dict[str, Found]:
-    """Asks all servers at the same time; what was found, by the uuid of the instance."""
-    found: dict[str, Found] = {}
+    """Asks all servers, many at the same time; what was found, by the uuid of the instance.
+
+    Nobody is asked, and no answer goes on, when the time of all together is over.
+    """
+    deadline = time.monotonic() + _ALL_SECONDS
     with _lock:
         for gone in _clients.keys() - {question.instance.uuid for question in asked}:
             del _clients[gone]
+    found: dict[str, Found] = {}
+    begun: set[str] = set()
+    ended = threading.Semaphore(0)
 
     def one(question: Question) -> None:
-        found[question.instance.uuid] = _ask(settings, question)
+        try:
+            if time.monotonic() < deadline:
+                begun.add(question.instance.uuid)
+                found[question.instance.uuid] = _ask(settings, question, deadline)
+        finally:
+            ended.release()
 
-    # daemons: one that hangs must not keep the process from ending
-    threads = [threading.Thread(target=one, args=(question,), name="probe", daemon=True) for question in asked]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + _ALL_SECONDS
-    for thread in threads:
-        thread.join(max(deadline - time.monotonic(), 0.0))
-    late = Found(trouble=f"It did not answer within {_ALL_SECONDS:.0f} s.")
-    return {question.instance.uuid: found.get(question.instance.uuid, late) for question in asked}
+    for question in asked:
+        _pool.run(partial(one, question))
+    for _ in asked:
+        if not ended.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
+            break
+    late = _late()
+    result = {}
+    for question in asked:
+        uuid = question.instance.uuid
+        result[uuid] = found.get(uuid) or Found(trouble=late, asked=uuid in begun)
+    return result
 
 
-def _ask(settings: Settings, question: Question) -> Found:
+def _ask(settings: Settings, question: Question, deadline: float) -> Found:
     try:
         client = _client(settings, question.instance)
         if question.document is None:
-            return Found((NEVER_READ,), digest_of(probe(client, _FIRST)))
-        answer = probe(client, question.document)
+            return Found((NEVER_READ,), digest_of(probe(client, _FIRST, deadline)))
+        answer = probe(client, question.document, deadline)
         reasons = what_changed(read_probe(question.before or {}), read_probe(answer))
         return Found(tuple(reasons), digest_of(answer))
     except UserError as error:
@@ -108,10 +130,49 @@ def _ask(settings: Settings, question: Question) -> Found:
             return Found((OTHER_RELEASE,), digest_of(str(error)))
         return Found(trouble=str(error))
     except StashError as error:
-        return Found(trouble=str(error))
+        # it was cut off: by all together, not by itself
+        return Found(trouble=_late() if time.monotonic() >= deadline else str(error))
     except Exception as error:
-        # an answer of another shape; one server's oddity is no reason to ask none. Its text is not repeated
+        # one server's oddity is no reason to ask none. Its text is not repeated
         return Found(trouble=f"Its answer was not understood ({type(error).__name__}).")
+
+
+def _late() -> str:
+    return f"It did not answer within {_ALL_SECONDS:.0f} s."
+
+
+class _Pool:
+    """Threads that ask, made as they are needed and kept from tick to tick, never more than so many.
+
+    Daemons: one that hangs, in looking up a name, must not keep the process from ending.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._idle = 0
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Has it done, in its turn."""
+        with self._lock:
+            if self._idle <= self._work.qsize() and self._threads < self._size:
+                self._threads += 1
+                threading.Thread(target=self._serve, name="probe", daemon=True).start()
+            self._work.put(work)
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            work = self._work.get()
+            with self._lock:
+                self._idle -= 1
+            work()
+
+
+_pool: Final = _Pool(_AT_ONCE)
 
 
 def digest_of(answer: Any) -> str:
@@ -121,37 +182,31 @@ def digest_of(answer: Any) -> str:
 
 # -- clients -------------------------------------------------------------------------------------------------
 
-_Identity = tuple[str, str | None, str | None, int | None]
+_Identity = tuple[str, Access, tuple[int | None, ...]]
 
 _clients: dict[str, tuple[_Identity, StashClient]] = {}
 _lock: Final = threading.Lock()
 
 
 def _client(settings: Settings, instance: Instance) -> StashClient:
-    """The client of an instance: kept, because to set up TLS takes longer than to ask."""
-    key = instance.api_key(settings.home)
-    identity = (instance.url, key, instance.ca_file, _age_of(instance.ca_file))
+    """The client of an instance: kept, with its connection."""
+    access = instance.access(settings.home)
+    identity = (instance.url, access, ages(access.files()))
     with _lock:
         kept = _clients.get(instance.uuid)
         if kept and kept[0] == identity:
             return kept[1]
+    silence = min(_ANSWER_SECONDS, settings.request_timeout_seconds)
     made = StashClient(
         instance.url,
-        key,
-        timeout=min(_ANSWER_SECONDS, settings.request_timeout_seconds),
+        access=access,
+        timeout=silence,
         connect_timeout=min(_CONNECT_SECONDS, settings.connect_timeout_seconds),
         attempts=1,
         connections=1,
-        ca_file=instance.ca_file,
+        limits=Limits(answer_bytes=_ANSWER_BYTES, request_seconds=_CONNECT_SECONDS + silence, settings=False),
     )
     with _lock:
         # the one before is not closed: a request of it may still be going on
         _clients[instance.uuid] = (identity, made)
     return made
-
-
-def _age_of(ca_file: str | None) -> int | None:
-    try:
-        return Path(ca_file).stat().st_mtime_ns if ca_file else None
-    except OSError:
-        return None

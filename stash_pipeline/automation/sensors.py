@@ -134,6 +134,9 @@ class _Tick:
             if answer is None:
                 self._wait(name, kept)
                 continue
+            if not answer.asked:
+                self.others.append(f"{name} was not asked: other servers took all the time")
+                continue
             if answer.trouble is not None:
                 self._failed(name, kept, answer)
                 continue

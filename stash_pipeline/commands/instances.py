@@ -1,6 +1,5 @@
 """``stash-pipeline instances …``: the registry of Stash servers."""
 
-import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stash_pipeline.commands.access_options import (
+    BasicAuthEnv,
+    CaFile,
+    ClientCert,
+    ClientKey,
+    Given,
+    HeaderLines,
+    KeyEnv,
+    KeyStdin,
+    given,
+)
 from stash_pipeline.commands.options import LARGEST_INTEGER, SMALLEST_INTEGER, finite, refuse_together, require
 from stash_pipeline.commands.output import console, print_json, table
 from stash_pipeline.errors import UserError
@@ -16,21 +26,12 @@ from stash_pipeline.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from stash_pipeline.instances import Instance
+    from stash_pipeline.stash.access import Access
     from stash_pipeline.stash.connection import ConnectionReport
 
 app = typer.Typer(no_args_is_help=True, help="The Stash servers that are mirrored.")
 
 Name = Annotated[str, typer.Argument(help="Name of the instance: letters, digits, dashes.")]
-KeyEnv = Annotated[
-    str | None, typer.Option("--api-key-env", metavar="VAR", help="Take the API key from this variable at run time.")
-]
-KeyStdin = Annotated[
-    bool, typer.Option("--api-key-stdin", help="Read the API key from standard input; kept encrypted.")
-]
-CaFile = Annotated[
-    str | None,
-    typer.Option("--ca-file", metavar="PATH", help="PEM file of the private authority that signed its certificate."),
-]
 YesPublic = Annotated[
     bool, typer.Option("--yes-public", help="Ask a public address without a key, though that may lock Stash.")
 ]
@@ -64,25 +65,6 @@ Priority = Annotated[
     typer.Option(min=SMALLEST_INTEGER, max=LARGEST_INTEGER, help="Smaller wins where instances disagree; default: 0."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _key_from_stdin() -> str:
-    if sys.stdin.isatty():
-        key = getpass.getpass("API key (not shown): ").strip()
-    else:
-        # what is no text becomes a character that no key has
-        key = sys.stdin.buffer.readline().decode("utf-8", "replace").strip()
-    if not key:
-        raise UserError("--api-key-stdin was given, but standard input holds no key.")
-    return key
-
-
-def _key(api_key_env: str | None, api_key_stdin: bool, no_api_key: bool = False) -> str | None:
-    """The key on standard input, if that is asked for; and for one way of giving keys only."""
-    refuse_together(
-        {"--api-key-env": api_key_env is not None, "--api-key-stdin": api_key_stdin, "--no-api-key": no_api_key}
-    )
-    return _key_from_stdin() if api_key_stdin else None
 
 
 def follow_registry(settings: Settings) -> None:
@@ -125,6 +107,10 @@ def add(
     api_key_env: KeyEnv = None,
     api_key_stdin: KeyStdin = False,
     ca_file: CaFile = None,
+    header: HeaderLines = None,
+    basic_auth_env: BasicAuthEnv = None,
+    client_cert: ClientCert = None,
+    client_key: ClientKey = None,
     priority: Priority = None,
     timezone: Timezone = None,
     lane: LaneOption = None,
@@ -139,11 +125,11 @@ def add(
     from stash_pipeline.instances import add_instance, find_instance, refuse_same_address
 
     require("--yes-public", "--test", yes_public, test)
-    key = _key(api_key_env, api_key_stdin)
+    options = given(api_key_env, api_key_stdin, ca_file, header, basic_auth_env, client_cert, client_key)
     with _registry() as (settings, connection):
         refuse_same_address(connection, url, besides=name)
         if test:
-            report = _checked(url, key, api_key_env, ca_file, settings=settings, yes_public=yes_public)
+            report = _checked(url, options.access(), settings=settings, yes_public=yes_public)
             if not report.ok:
                 if as_json:
                     print_json({"instance": name, **report.as_json()})
@@ -155,9 +141,7 @@ def add(
             name,
             url,
             home=settings.home,
-            api_key=key,
-            api_key_env=api_key_env,
-            ca_file=ca_file,
+            **options.arguments(),
             priority=priority or 0,
             timezone=timezone,
             lane=lane.value if lane else "auto",
@@ -179,7 +163,11 @@ def _public(instance: "Instance") -> dict[str, Any]:
         "uuid": instance.uuid,
         "url": instance.url,
         "api_key": key,
+        "headers": instance.header_names,
+        "basic_auth": f"${instance.basic_auth_env}" if instance.basic_auth_env else None,
         "ca_file": instance.ca_file,
+        "client_cert": instance.client_cert,
+        "client_key": instance.client_key,
         "priority": instance.priority,
         "timezone": instance.timezone,
         "lane": instance.lane,
@@ -212,25 +200,33 @@ def list_(
 
 
 def _checked(
-    url: str,
-    api_key: str | None,
-    api_key_env: str | None,
-    ca_file: str | None,
-    *,
-    settings: Settings,
-    timeout: float = 10.0,
-    yes_public: bool = False,
+    url: str, access: "Access", *, settings: Settings, timeout: float = 10.0, yes_public: bool = False
 ) -> "ConnectionReport":
-    from stash_pipeline.instances import key_from_variable
     from stash_pipeline.stash.connection import check_connection
 
     return check_connection(
         url,
-        key_from_variable(api_key_env) if api_key_env else api_key,
-        ca_file=ca_file,
+        access=access,
         timeout=timeout,
         connect_timeout=min(settings.connect_timeout_seconds, timeout),
         ask_public=yes_public,
+    )
+
+
+def _in_place_of(instance: "Instance", options: Given, settings: Settings) -> "Access":
+    """The way to an instance, with what was given in place of its own."""
+    from stash_pipeline.instance_access import access_of, merged_headers
+
+    with_key = options.api_key is not None or options.api_key_env is not None
+    with_cert = options.client_cert is not None
+    return access_of(
+        api_key=options.api_key if with_key else instance.api_key(settings.home),
+        api_key_env=options.api_key_env,
+        headers=merged_headers(instance.headers(settings.home), options.headers),
+        basic_auth_env=options.basic_auth_env or instance.basic_auth_env,
+        ca_file=options.ca_file or instance.ca_file,
+        client_cert=options.client_cert if with_cert else instance.client_cert,
+        client_key=options.client_key if with_cert or options.client_key else instance.client_key,
     )
 
 
@@ -240,33 +236,37 @@ def test(
     api_key_env: KeyEnv = None,
     api_key_stdin: KeyStdin = False,
     ca_file: CaFile = None,
+    header: HeaderLines = None,
+    basic_auth_env: BasicAuthEnv = None,
+    client_cert: ClientCert = None,
+    client_key: ClientKey = None,
     timeout: Timeout = 10.0,
     yes_public: YesPublic = False,
     as_json: AsJson = False,
 ) -> None:
     """Test the connection to a server, and write nothing. Exit code 0 if it can be mirrored, 1 if not.
 
-    For a registered instance, a key or CA file given here is tried in place of its own.
+    For a registered instance, what is given here is tried in place of its own.
     """
     from stash_pipeline.instances import get_instance, same_address, same_library
     from stash_pipeline.stash.connection import ConnectionReport
 
-    key = _key(api_key_env, api_key_stdin)
+    options = given(api_key_env, api_key_stdin, ca_file, header, basic_auth_env, client_cert, client_key)
     with _registry() as (settings, connection):
         name, url = None, server
         try:
             if "://" not in server:
                 instance = get_instance(connection, server)
                 name, url = instance.name, instance.url
-                ca_file = ca_file or instance.ca_file
-                if key is None and api_key_env is None:
-                    key = instance.api_key(settings.home)
+                access = _in_place_of(instance, options, settings)
+            else:
+                access = options.access()
         except UserError as error:
             if name is None:
                 raise
             report = ConnectionReport("key_unreadable", str(error), url)
         else:
-            report = _checked(url, key, api_key_env, ca_file, settings=settings, timeout=timeout, yes_public=yes_public)
+            report = _checked(url, access, settings=settings, timeout=timeout, yes_public=yes_public)
         notes = []
         other = same_address(connection, url, besides=name) if report.outcome != "wrong_settings" else None
         if other:
@@ -293,8 +293,15 @@ def edit(
     api_key_env: KeyEnv = None,
     api_key_stdin: KeyStdin = False,
     no_api_key: Annotated[bool, typer.Option("--no-api-key", help="Forget the key.")] = False,
+    header: HeaderLines = None,
+    no_headers: Annotated[bool, typer.Option("--no-headers", help="Forget the headers, but for those given.")] = False,
+    basic_auth_env: BasicAuthEnv = None,
+    no_basic_auth: Annotated[bool, typer.Option("--no-basic-auth", help="Send a proxy no login any more.")] = False,
     ca_file: CaFile = None,
     no_ca_file: Annotated[bool, typer.Option("--no-ca-file", help="Trust the usual authorities again.")] = False,
+    client_cert: ClientCert = None,
+    client_key: ClientKey = None,
+    no_client_cert: Annotated[bool, typer.Option("--no-client-cert", help="Show no certificate any more.")] = False,
     priority: Priority = None,
     timezone: Timezone = None,
     no_timezone: Annotated[bool, typer.Option("--no-timezone", help="Take this machine's time zone again.")] = False,
@@ -302,23 +309,40 @@ def edit(
     as_json: AsJson = False,
 ) -> None:
     """Change a registered server; what is not given stays."""
-    refuse_together({"--ca-file": ca_file is not None, "--no-ca-file": no_ca_file})
-    refuse_together({"--timezone": timezone is not None, "--no-timezone": no_timezone})
-    given = (url, api_key_env, ca_file, priority, timezone, lane)
-    flags = api_key_stdin or no_api_key or no_ca_file or no_timezone
-    if not flags and all(value is None for value in given):
+    for value, no, option in (
+        (ca_file, no_ca_file, "ca-file"),
+        (basic_auth_env, no_basic_auth, "basic-auth-env"),
+        (client_cert, no_client_cert, "client-cert"),
+        (timezone, no_timezone, "timezone"),
+    ):
+        refuse_together({f"--{option}": value is not None, f"--no-{option.removesuffix('-env')}": no})
+    values = (
+        url, api_key_env, header, basic_auth_env, ca_file, client_cert, client_key, priority, timezone, lane
+    )  # fmt: skip
+    removed = no_api_key or no_headers or no_basic_auth or no_ca_file or no_client_cert or no_timezone
+    if not api_key_stdin and not removed and all(value is None for value in values):
         raise UserError("Nothing to change was given; `stash-pipeline instances edit --help` lists what can be.")
-    key = _key(api_key_env, api_key_stdin, no_api_key)
+    options = given(
+        api_key_env,
+        api_key_stdin,
+        ca_file,
+        header,
+        basic_auth_env,
+        client_cert,
+        client_key,
+        no_api_key=no_api_key,
+    )
     _edit(
         name,
         "Changed",
         as_json,
         url=url,
-        api_key=key,
-        api_key_env=api_key_env,
+        **options.arguments(),
         no_api_key=no_api_key,
-        ca_file=ca_file,
+        no_headers=no_headers,
+        no_basic_auth=no_basic_auth,
         no_ca_file=no_ca_file,
+        no_client_cert=no_client_cert,
         priority=priority,
         timezone=timezone,
         no_timezone=no_timezone,

@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID,
 from rich.text import Text
 
 from stash_pipeline import progress as progress_events
-from stash_pipeline.commands.options import each_once
 from stash_pipeline.commands.ahead import import_ahead
+from stash_pipeline.commands.options import each_once
 from stash_pipeline.commands.output import console, print_json, stderr, table
 from stash_pipeline.commands.worker import Workers
 from stash_pipeline.dagster_home import DEFINITIONS_MODULE

@@ -5,9 +5,7 @@ the server refuses (4xx, an invalid document) is raised at once.
 """
 
 import hashlib
-import json
 import logging
-import re
 import socket
 import ssl
 import threading
@@ -17,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +23,9 @@ import httpx
 import orjson
 import stamina
 
+from stash_pipeline.stash.access import Access
+from stash_pipeline.stash.address import graphql_url
+from stash_pipeline.stash.decoding import Part, loads
 from stash_pipeline.stash.errors import (
     StashBadAnswer,
     StashError,
@@ -34,12 +34,16 @@ from stash_pipeline.stash.errors import (
     StashQueryError,
     StashUnreachable,
     may_pass,
+    shortened,
 )
-from stash_pipeline.stash.masking import masked, masked_bytes
+from stash_pipeline.stash.limits import Limits, bound, check_growth, read_body, until
+from stash_pipeline.stash.refusals import refusal
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
 OLDEST = (0, 20)
-KEY_CHARACTERS = re.compile(r"[\x21-\x7e]+\Z")
+_RELEASE_SHOWN = 100
+_LONGEST = 32_767
+"""Characters of a path, as Windows allows them."""
 
 log = logging.getLogger(__name__)
 
@@ -52,57 +56,6 @@ def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
 stamina.instrumentation.set_on_retry_hooks([_log_retry])
 # its debugging lines hold the headers of answers, and a proxy may echo the key in those
 logging.getLogger("httpcore").setLevel(logging.INFO)
-
-
-def graphql_url(url: str) -> str:
-    """The GraphQL endpoint for what a person types: with or without ``/graphql`` and a trailing slash.
-
-    Raises:
-        StashError: if it is not an http or https URL with a host.
-    """
-    text = url.strip().rstrip("/")
-    # what was typed is not repeated: it may hold a key
-    wrong = StashError("That is not the URL of a Stash server; write it as http://localhost:9999.")
-    try:
-        parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises for a port that is no number
-    except ValueError:
-        raise wrong from None
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise StashError("The URL must not carry a user, a password or a key; give the API key on its own.")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise wrong
-    return text if text.endswith("/graphql") else text + "/graphql"
-
-
-def server_key(url: str) -> tuple[str, str, int, str]:
-    """What two spellings of one address have in common: scheme, host, port and path."""
-    parts = urlsplit(graphql_url(url))
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return parts.scheme, (parts.hostname or "").rstrip("."), port, parts.path
-
-
-def trust(ca_file: str | Path) -> ssl.SSLContext:
-    """A TLS context that trusts the authorities in a PEM file, and no others.
-
-    Raises:
-        StashError: if the file is not there, cannot be read or holds no certificate.
-    """
-    path = Path(ca_file)
-    try:
-        text = path.read_text("ascii", "replace")
-    except FileNotFoundError:
-        raise StashError(f"The CA file {path} does not exist.") from None
-    except OSError as error:
-        raise StashError(f"The CA file {path} cannot be read: {error.strerror}.") from None
-    wrong = StashError(f"The CA file {path} holds no certificate that can be used; it must be PEM text.")
-    # without any text, the context would trust the system's authorities instead
-    if "BEGIN CERTIFICATE" not in text:
-        raise wrong
-    try:
-        return ssl.create_default_context(cadata=text)
-    except (ssl.SSLError, ValueError):
-        raise wrong from None
 
 
 @dataclass(frozen=True)
@@ -142,10 +95,10 @@ class StashClient:
     Args:
         url: the server's URL.
         api_key: sent as header ``ApiKey``; without one no header is sent (a server without credentials
-            refuses any key).
-        timeout: seconds for an answer. connect_timeout: seconds for a connection.
+            refuses any key). access: in place of it, all that the server and proxies before it are shown.
+        timeout: seconds of silence. connect_timeout: seconds for a connection.
         attempts: how often a request is tried before it is given up.
-        ca_file: PEM file of the authority that signed the server's certificate; it alone is trusted then.
+        limits: of what is taken from the server.
         transport: for tests.
 
     Attributes:
@@ -157,36 +110,35 @@ class StashClient:
         url: str,
         api_key: str | None = None,
         *,
+        access: Access | None = None,
         timeout: float = 60.0,
         connect_timeout: float = 5.0,
         attempts: int = 5,
         connections: int = 2,
-        ca_file: str | Path | None = None,
+        limits: Limits | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = graphql_url(url)
         self.prefix = urlsplit(self.url).path.removesuffix("/graphql")
         self.attempts = attempts
-        if api_key and not KEY_CHARACTERS.match(api_key):
-            # the library's own error would print it
-            raise StashError("The API key holds spaces or characters that no API key has; copy it from Stash again.")
-        self._api_key = api_key
+        self.access = access or Access(api_key)
+        self.limits = limits or Limits()
+        self._mask = self.access.mask()
         self.requests = 0
         self.bytes = 0
         self._clock: tuple[str, float] | None = None
         self._lock = threading.Lock()
         # without this Accept, releases from v0.29 on send another content type and do not compress it
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if api_key:
-            headers["ApiKey"] = api_key
+        headers = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": "gzip"}
         self._http = httpx.Client(
-            headers=headers,
+            headers={**headers, **self.access.sent()},
             timeout=httpx.Timeout(timeout, connect=connect_timeout),
             limits=httpx.Limits(max_connections=max(connections, 1)),
             follow_redirects=False,
-            verify=trust(ca_file) if ca_file else True,
+            verify=self.access.context(self.url),
             transport=transport,
         )
+        bound(self._http)
 
     def __enter__(self) -> "StashClient":
         return self
@@ -208,6 +160,7 @@ class StashClient:
         name: str = "query",
         known: Container[bytes] = (),
         timeout: float | None = None,
+        deadline: float | None = None,
     ) -> Answer:
         """Sends a query, with retries.
 
@@ -215,116 +168,148 @@ class StashClient:
             document: GraphQL text. variables: its variables. name: how errors call it.
             known: hashes of good answers that need not be decoded again.
             timeout: seconds for an answer that is work for the server, and asked for only once; None for the usual.
+            deadline: of the monotonic clock, when nobody waits for the answer any more.
 
         Raises:
             StashError: one of its kinds; the message never holds the key.
         """
         payload = orjson.dumps({"query": document, "variables": variables or {}})
+        end = time.monotonic() + (self.limits.request_seconds if timeout is None else timeout)
+        end = end if deadline is None else min(end, deadline)
         if timeout is not None:
-            return self._once(payload, name, known, timeout)
-        for attempt in self._attempts():
+            return self._ask(payload, name, known, timeout, end)
+        for attempt in self._attempts(end):
             with attempt:
-                return self._once(payload, name, known)
+                return self._ask(payload, name, known, None, end)
         raise AssertionError("unreachable")
 
-    def _attempts(self) -> Iterator[Any]:
+    def _attempts(self, end: float) -> Iterator[Any]:
+        def again(error: Exception) -> bool:
+            return _soon(error) and time.monotonic() < end
+
         return iter(
-            stamina.retry_context(on=_soon, attempts=self.attempts, timeout=None, wait_initial=0.3, wait_max=15.0)
+            stamina.retry_context(on=again, attempts=self.attempts, timeout=None, wait_initial=0.3, wait_max=15.0)
         )
 
-    def _once(self, payload: bytes, name: str, known: Container[bytes], timeout: float | None = None) -> Answer:
-        try:
-            return self._ask(payload, name, known, timeout)
-        except StashQueryError as error:
-            error.messages = [masked(message, self._api_key) for message in error.messages]
-            error.args = (masked(str(error), self._api_key),)
-            raise
-        except StashError as error:
-            error.args = (masked(str(error), self._api_key),)
-            raise
-
-    def _beginning(self, body: bytes) -> str:
-        """Masked before it is cut: half a key would not be recognised."""
-        return masked_bytes(body[:4096], self._api_key)[:200].decode("utf-8", "replace").strip()
-
-    def _ask(self, payload: bytes, name: str, known: Container[bytes], timeout: float | None) -> Answer:
+    def _ask(self, payload: bytes, name: str, known: Container[bytes], timeout: float | None, end: float) -> Answer:
         started = time.perf_counter()
+        what = f"{self.url} answered {name}"
         patience = self._http.timeout if timeout is None else httpx.Timeout(timeout, connect=self._http.timeout.connect)
-        with self._reaching("an answer"):
-            response = self._http.post(self.url, content=payload, timeout=patience)
+        request = self._http.build_request("POST", self.url, content=payload, timeout=patience)
+        with self._reaching("an answer", self.limits.too_slow(f"{self.url} answers {name}, and that"), end), until(end):
+            response = self._http.send(request, stream=True)
+            try:
+                body = read_body(response, self.limits, what, end)
+            finally:
+                # what was not read to its end is not waited for: the connection is given up
+                response.close()
         seconds = time.perf_counter() - started
-        body = response.content
         with self._lock:
             self.requests += 1
             self.bytes += len(body)
             self._clock = response.headers.get("date", ""), time.monotonic()
-        status = response.status_code
-        if status in (401, 403):
-            raise StashHTTPError(
-                status,
-                f"{self.url} answered {status}: the API key is missing, wrong, or sent to a server "
-                "that has no credentials set.",
-            )
-        if response.is_redirect:
-            sentence = f"{self.url} redirects; give the URL that answers, or the API key."
-            raise StashHTTPError(status, sentence, masked(response.headers.get("location", ""), self._api_key))
-        if status >= 500:
-            raise StashHTTPError(status, f"{self.url} answered {status}: {self._beginning(body)}")
-        if status >= 400 and "json" not in response.headers.get("content-type", ""):
-            raise StashHTTPError(
-                status, f"{self.url} answered {status}: {self._beginning(body)}. Is it a Stash server?"
-            )
         digest = answer_hash(body)
-        if status == 200 and digest in known:
+        if response.status_code == 200 and digest in known:
             return Answer({}, len(body), seconds, digest, known=True)
-        answer = _parsed(body)
-        if answer is None:
-            raise StashBadAnswer(
-                f"{self.url} answered something that is not JSON: {self._beginning(body)[:80]!r}. Is it a Stash server?"
-            )
+        return Answer(self._data(response, body, name, what), len(body), seconds, digest)
+
+    def _data(self, response: httpx.Response, body: bytes, name: str, what: str) -> dict[str, Any]:
+        """The ``data`` of an answer. Errors are read before it."""
+        status, headers = response.status_code, response.headers
+        is_json = "json" in headers.get("content-type", "")
+        if status != 200 or not is_json:
+            beginning = self._beginning(body)
+            refused = refusal(self.url, status, headers, beginning, self.access)
+            if refused:
+                raise refused
+            if status >= 500:
+                raise StashHTTPError(status, _sentence(f"{self.url} answered {status}: {beginning[:200]}"))
+            if status >= 400 and not is_json:
+                told = _sentence(f"{self.url} answered {status}: {beginning[:200]}")
+                raise StashHTTPError(status, f"{told} Is it a Stash server?")
+        check_growth(body, self.limits, what)
+        answer = self._parsed(body, what)
         if not isinstance(answer, dict) or not ({"data", "errors"} & answer.keys()):
             raise StashBadAnswer(f"{self.url} answered JSON that is not GraphQL's. Is it a Stash server?")
         if answer.get("errors"):
-            safe = _parsed(masked_bytes(body, self._api_key)) or {"errors": "an error that cannot be shown"}
-            raise StashQueryError(name, _errors(safe["errors"]))
+            raise self._query_error(name, answer["errors"])
         if status >= 400:
             raise StashHTTPError(status, f"{self.url} answered {status}.")
         data = answer.get("data")
         if not isinstance(data, dict):
             raise StashBadAnswer(f"{self.url} answered {name} without data.")
-        return Answer(data, len(body), seconds, digest)
+        return data
+
+    def _parsed(self, body: bytes, what: str) -> Any:
+        try:
+            return loads(self._mask.answer(body), what)
+        except ValueError:
+            raise StashBadAnswer(
+                f"{self.url} answered something that is not JSON: {self._beginning(body)[:80]!r}. Is it a Stash server?"
+            ) from None
+
+    def _query_error(self, name: str, errors: Any) -> StashQueryError:
+        # decoded: what an answer escapes is in clear only here
+        return StashQueryError(name, _errors(self._without_secrets(errors)))
+
+    def _without_secrets(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._mask.text(value)
+        if isinstance(value, list):
+            return [self._without_secrets(one) for one in value]
+        if isinstance(value, dict):
+            return {name: self._without_secrets(one) for name, one in value.items()}
+        return value
+
+    def masked(self, text: str) -> str:
+        """A text without the key and what else is secret, to be shown or kept."""
+        return self._mask.text(text)
+
+    def _beginning(self, body: bytes) -> str:
+        """Masked before it is cut: half a key would not be recognised."""
+        return shortened(self._mask.raw(body[:8192]).decode("utf-8", "replace")[:4096], 4096)
 
     @contextmanager
-    def download(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+    def download(self, path: str, headers: Mapping[str, str], end: float | None = None) -> Iterator[httpx.Response]:
         """Asks for a file of the server's; its body is read by the caller, as it comes.
 
         Args:
             path: below the server's own URL, with a slash before it.
+            end: of the monotonic clock, when the file must be there.
 
         Raises:
             StashError: if the answer does not begin, or ends too early, or is a redirect or a refusal.
         """
         url = self.url.removesuffix("/graphql") + path
-        with self._reaching("a file"), self._http.stream("GET", url, headers={"Accept": "*/*", **headers}) as response:
+        end = time.monotonic() + self.limits.download_seconds if end is None else end
+        slow = self.limits.download_too_slow()
+        with (
+            self._reaching("a file", slow, end),
+            until(end),
+            self._http.stream("GET", url, headers={"Accept": "*/*", **headers}) as response,
+        ):
             with self._lock:
                 self.requests += 1
-            if response.is_redirect or response.status_code in (401, 403):
-                raise StashHTTPError(response.status_code, f"{self.url} refused to send a file ({path}).")
+            refused = refusal(self.url, response.status_code, response.headers, "", self.access)
+            if refused:
+                refused.args = (f"{self.url} refused to send a file ({path}): {refused}",)
+                raise refused
             yield response
 
     @contextmanager
-    def _reaching(self, what: str) -> Iterator[None]:
-        """Errors of the connection as sentences."""
+    def _reaching(self, what: str, slow: str, end: float) -> Iterator[None]:
+        """Errors of the connection as sentences; ``slow`` is that of the end of all patience."""
         try:
             yield
         except httpx.TimeoutException as error:
-            raise StashUnreachable(f"{self.url} did not answer in time ({type(error).__name__}).", "timeout") from None
+            told = slow if time.monotonic() >= end else f"{self.url} did not answer in time ({type(error).__name__})."
+            raise StashUnreachable(told, "timeout") from None
         except httpx.TransportError as error:
             unreachable = _unreachable(self.url, error)
-            unreachable.args = (masked(str(unreachable), self._api_key),)
+            unreachable.args = (shortened(self._mask.text(str(unreachable)), 500),)
             raise unreachable from None
         except httpx.HTTPError as error:
-            told = masked(str(error), self._api_key)
+            told = shortened(self._mask.text(str(error)), 300)
             raise StashBadAnswer(f"{self.url} sent {what} that cannot be decoded ({told}).") from None
 
     def received(self, size: int) -> None:
@@ -346,8 +331,17 @@ class StashClient:
         return datetime.now(timezone.utc).replace(microsecond=0)
 
     def introspect(self) -> ServerSchema:
-        """The server's schema, by its own introspection."""
-        return ServerSchema(self.execute(INTROSPECTION, name="introspection").data)
+        """The server's schema, by its own introspection.
+
+        Raises:
+            UnexpectedAnswer: if it is none.
+        """
+        answer = self.execute(INTROSPECTION, name="introspection")
+        return ServerSchema(answer.data, f"{self.url} answered introspection")
+
+    def part(self, data: dict[str, Any], name: str) -> Part:
+        """The answer to the query of that name, to be read value by value."""
+        return Part(data, f"{self.url} answered {name}")
 
     def server_info(self) -> ServerInfo:
         """Release and database of the server.
@@ -355,19 +349,32 @@ class StashClient:
         Raises:
             StashNotReady: if set-up or a migration is pending. StashError: if the release is too old.
         """
-        data = self.execute(
-            "{version{version} systemStatus{status databaseSchema appSchema databasePath}}", name="systemStatus"
-        ).data
-        status = data["systemStatus"]
-        if status["status"] == "SETUP":
+        name = "systemStatus"
+        query = "{version{version} systemStatus{status databaseSchema appSchema databasePath}}"
+        data = self.part(self.execute(query, name=name).data, name)
+        status = data.get("systemStatus")
+        state = status.get("status").text()
+        if state == "SETUP":
             raise StashNotReady(f"{self.url} is not set up yet; open it in a browser and finish its set-up.")
-        if status["status"] == "NEEDS_MIGRATION":
+        if state == "NEEDS_MIGRATION":
             raise StashNotReady(f"{self.url} waits for a database migration; open it in a browser and let it migrate.")
-        version = str((data.get("version") or {}).get("version") or "")
-        numbers = release_numbers(version)
+        version = data.get("version")
+        release = release_of(version)
+        numbers = release_numbers(release)
         if numbers and numbers[:2] < OLDEST:
-            raise StashError(f"{self.url} runs {version}; releases before v0.20 are not supported.")
-        return ServerInfo(version, status.get("databaseSchema"), status.get("databasePath"))
+            raise StashError(f"{self.url} runs {release}; releases before v0.20 are not supported.")
+        schema = status.get("databaseSchema")
+        return ServerInfo(
+            release,
+            None if schema.value is None else schema.number(),
+            status.get("databasePath").text_or_none(_LONGEST),
+        )
+
+
+def release_of(version: Part) -> str:
+    """The name of a release, from what the server says of its version; empty where it says none."""
+    told = None if version.value is None else version.get("version").text_or_none(_LONGEST)
+    return shortened(told or "", _RELEASE_SHOWN)
 
 
 def release_numbers(version: str) -> tuple[int, ...]:
@@ -383,21 +390,9 @@ def _errors(errors: Any) -> list[dict[str, Any]]:
     return [error if isinstance(error, dict) else {"message": str(error)} for error in listed]
 
 
-def _loads(body: bytes) -> Any:
-    """JSON, also where a server passed on a file name's bytes that are not UTF-8, or half a surrogate pair."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        value = json.loads(body.decode("utf-8", "replace"))
-        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-
-
-def _parsed(body: bytes) -> Any:
-    """What the text says, None if it is not JSON."""
-    try:
-        return _loads(body)
-    except ValueError:
-        return None
+def _sentence(text: str) -> str:
+    """With a full stop at its end, and no colon that nothing follows."""
+    return text.rstrip(" :.") + "."
 
 
 def _unreachable(url: str, error: httpx.TransportError) -> StashUnreachable:

@@ -9,13 +9,15 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from stash_pipeline.stash.client import OLDEST, StashClient, graphql_url, release_numbers, trust
+from stash_pipeline.stash.access import Access
+from stash_pipeline.stash.address import graphql_url
+from stash_pipeline.stash.client import OLDEST, StashClient, release_numbers, release_of
+from stash_pipeline.stash.decoding import Part
 from stash_pipeline.stash.errors import StashBadAnswer, StashError, StashHTTPError, StashQueryError, StashUnreachable
-from stash_pipeline.stash.masking import masked
+from stash_pipeline.stash.limits import MB, Limits
 
 Outcome = Literal[
     "ok",
@@ -30,6 +32,7 @@ Outcome = Literal[
     "not_stash",
     "server_error",
     "login_page",
+    "proxy_login",
     "redirect",
     "wrong_key",
     "key_needed",
@@ -49,6 +52,10 @@ _COUNTS = {
     "studios": "studio_count",
     "tags": "tag_count",
 }
+_MOST_BYTES = 4 * MB
+_PATIENCE = 3.0
+"""Times its timeout that a request may take in all."""
+
 _WHO = "{version{version} systemStatus{status}}"
 _OLDEST_FEW = 'filter:{per_page:5,sort:"created_at",direction:ASC}'
 _FIRST_FEW = 'filter:{per_page:5,sort:"id",direction:ASC}'
@@ -124,7 +131,7 @@ def check_connection(
     url: str,
     api_key: str | None = None,
     *,
-    ca_file: str | Path | None = None,
+    access: Access | None = None,
     timeout: float = 10.0,
     connect_timeout: float = 5.0,
     ask_public: bool = False,
@@ -134,7 +141,8 @@ def check_connection(
 
     Args:
         url: as typed. api_key: sent if given; if it is refused, the server is asked once more without it.
-        ca_file: PEM file of the authority to trust. timeout, connect_timeout: seconds.
+        access: in place of the key, all that the server and proxies before it are shown.
+        timeout, connect_timeout: seconds.
         ask_public: whether a request without a key may go to a public address. A Stash without credentials
             that gets one from there locks everybody out until its configuration is edited.
         resolver: gives the addresses of a host and port.
@@ -143,12 +151,20 @@ def check_connection(
         a report, also where everything fails; nothing is raised for what the server does.
     """
     started = time.perf_counter()
-    check = _Check(url, api_key, ca_file, timeout, connect_timeout, ask_public, resolver)
-    report = check.run()
+    try:
+        shown = access or Access(api_key)
+        address = graphql_url(url)
+        # a file that cannot be used is found before anything is sent
+        shown.context(address)
+    except StashError as error:
+        # what was typed may hold a key
+        return ConnectionReport("wrong_settings", str(error), "" if "://" not in url else _host(url))
+    report = _Check(address, shown, timeout, connect_timeout, ask_public, resolver).run()
+    mask = shown.mask()
     return replace(
         report,
-        sentence=masked(report.sentence, api_key),
-        release=masked(report.release, api_key) if report.release else report.release,
+        sentence=mask.text(report.sentence),
+        release=mask.text(report.release) if report.release else report.release,
         seconds=round(time.perf_counter() - started, 3),
     )
 
@@ -157,20 +173,20 @@ class _Check:
     def __init__(
         self,
         url: str,
-        api_key: str | None,
-        ca_file: str | Path | None,
+        access: Access,
         timeout: float,
         connect_timeout: float,
         ask_public: bool,
         resolver: Resolver,
     ) -> None:
         self.url = url
-        self.api_key = api_key
+        self.access = access
         self.options: dict[str, Any] = {
-            "ca_file": ca_file,
             "timeout": timeout,
             "connect_timeout": connect_timeout,
             "attempts": 1,
+            # no server needs longer for a few numbers, however it sends them
+            "limits": Limits(answer_bytes=_MOST_BYTES, request_seconds=_PATIENCE * timeout, settings=False),
         }
         self.ask_public = ask_public
         self.resolver = resolver
@@ -178,21 +194,12 @@ class _Check:
 
     def run(self) -> ConnectionReport:
         try:
-            self.url = graphql_url(self.url)
-            if self.options["ca_file"]:
-                trust(self.options["ca_file"])
-            # a key that cannot be sent is found before anything is sent
-            StashClient(self.url, self.api_key, **self.options).close()
-        except StashError as error:
-            # what was typed may hold a key
-            return ConnectionReport("wrong_settings", str(error), "" if "://" not in self.url else _shown(self.url))
-        try:
             self._look_up()
             self._guard()
         except _Stop as stop:
             return ConnectionReport(stop.outcome, stop.sentence, self.url)
-        report = self._ask(self.api_key)
-        if self.api_key and report.outcome == "wrong_key":
+        report = self._ask(self.access)
+        if self.access.api_key and report.outcome == "wrong_key":
             return self._without_key(report)
         return report
 
@@ -208,7 +215,7 @@ class _Check:
         self.public = next((address for address in addresses if is_public(address)), None)
 
     def _guard(self) -> None:
-        if self.public and not self.api_key and not self.ask_public:
+        if self.public and not self.access.api_key and not self.ask_public:
             raise _Stop(
                 "public_address",
                 f"{self.url} was not asked: {self.public} is a public address, and no API key is given. A Stash "
@@ -221,7 +228,7 @@ class _Check:
         if self.public and not self.ask_public:
             more = " It was not asked without the key, as its address is public (--yes-public does)."
             return replace(refused, sentence=refused.sentence + more)
-        second = self._ask(None)
+        second = self._ask(self.access.without_key())
         if second.outcome == "key_needed":
             return refused
         if second.ok:
@@ -233,16 +240,16 @@ class _Check:
         sentence = f"{second.sentence} (It refused the API key, and was asked again without.)"
         return replace(second, sentence=sentence, key_refused=True)
 
-    def _ask(self, api_key: str | None) -> ConnectionReport:
-        found = ConnectionReport("ok", "", self.url, key_used=bool(api_key))
+    def _ask(self, access: Access) -> ConnectionReport:
+        found = ConnectionReport("ok", "", self.url, key_used=bool(access.api_key))
         try:
-            with StashClient(self.url, api_key, **self.options) as client:
+            with StashClient(self.url, access=access, **self.options) as client:
                 release = self._identity(client)
                 counts, oldest = self._contents(client, release)
         except _Stop as stop:
             return replace(found, outcome=stop.outcome, sentence=stop.sentence, release=stop.release)
         except StashError as error:
-            outcome, sentence = self._explained(error, bool(api_key))
+            outcome, sentence = self._explained(error, bool(access.api_key))
             # a refused key is not used
             refused = outcome == "wrong_key"
             return replace(found, outcome=outcome, sentence=sentence, key_refused=refused)
@@ -253,7 +260,8 @@ class _Check:
         status = None
         try:
             data = client.execute(_WHO, name="systemStatus").data
-            status = (data.get("systemStatus") or {}).get("status")
+            told = client.part(data, "systemStatus").get("systemStatus")
+            status = None if told.value is None else told.get("status").text_or_none()
         except StashQueryError as error:
             if not error.validation:
                 raise
@@ -262,10 +270,10 @@ class _Check:
                 data = client.execute("{version{version}}", name="version").data
             except StashQueryError:
                 raise _Stop("not_stash", f"{self.url} answers GraphQL, but not Stash's; check the URL.") from None
-        version = data.get("version")
-        if not isinstance(version, dict):
+        version = client.part(data, "version").get("version")
+        if not isinstance(version.value, dict):
             raise _Stop("not_stash", f"{self.url} answers GraphQL, but not as Stash does; check the URL.")
-        release = str(version.get("version") or "")
+        release = release_of(version)
         numbers = release_numbers(release)
         if numbers and numbers[:2] < OLDEST:
             raise _Stop(
@@ -305,14 +313,9 @@ class _Check:
                 if not error.nulls or not stamp:
                     raise
         try:
-            counts = {kind: int(data["stats"][kind]) for kind in _KINDS}
-            oldest = {
-                kind: {int(row["id"]): str(row["created_at"]) for row in data[query][kind] if "created_at" in row}
-                for kind, query in (("tags", "findTags"), ("scenes", "findScenes"))
-            }
-        except (KeyError, TypeError, ValueError):
+            return _counted(client.part(data, "stats"))
+        except StashBadAnswer:
             raise StashBadAnswer(f"{self.url} does not count its objects as Stash does.") from None
-        return counts, oldest
 
     def _explained(self, error: StashError, with_key: bool) -> tuple[Outcome, str]:
         if isinstance(error, StashUnreachable):
@@ -337,6 +340,10 @@ class _Check:
 
     def _http(self, error: StashHTTPError, with_key: bool) -> tuple[Outcome, str]:
         status = error.status
+        if error.barrier == "proxy" and status != 403:
+            return "login_page" if 300 <= status < 400 or status == 200 else "proxy_login", str(error)
+        if error.barrier == "proxy login":
+            return "proxy_login", str(error)
         # releases before v0.21 say 500 to a key that they did not ask for
         if with_key and (status == 401 or (status == 500 and "unauthorized" in str(error))):
             return (
@@ -350,6 +357,8 @@ class _Check:
                 f"{self.url} has credentials set and needs its API key (Stash: Settings, Security); give it with "
                 "--api-key-stdin or --api-key-env.",
             )
+        if status == 403 and error.barrier == "proxy":
+            return "forbidden", str(error)
         if status == 403:
             return (
                 "forbidden",
@@ -357,21 +366,28 @@ class _Check:
                 "so to everybody until its config.yml is edited; or a proxy forbids it.",
             )
         if 300 <= status < 400:
-            # the query may hold a key
-            target = (error.location or "nowhere").split("?")[0].split("#")[0][:200]
-            if "login" in target or "auth" in target:
-                return (
-                    "login_page",
-                    f"{self.url} redirects to a login page ({target}): give the API key, or let the proxy before "
-                    "it pass /graphql.",
-                )
-            return "redirect", f"{self.url} redirects to {target}, which is not followed; give the URL that answers."
+            return "login_page" if error.barrier == "stash" else "redirect", str(error)
         if status < 500:
             return "not_stash", str(error)
         return "server_error", f"{error} It may be a proxy whose Stash is down."
 
 
-def _shown(url: str) -> str:
+def _counted(data: Part) -> tuple[dict[str, int], dict[str, dict[int, str]]]:
+    """Objects per kind, and when the first of some kinds were made, by id."""
+    stats = data.get("stats")
+    counts = {kind: stats.get(kind).number() for kind in _KINDS}
+    oldest = {
+        kind: {
+            row.get("id").id(): row.get("created_at").text()
+            for row in data.get(query).get(kind).items()
+            if "created_at" in row.object()
+        }
+        for kind, query in (("tags", "findTags"), ("scenes", "findScenes"))
+    }
+    return counts, oldest
+
+
+def _host(url: str) -> str:
     """The host of an address that is refused, for a report: the rest may hold a key."""
     try:
         return urlsplit(url).hostname or ""

@@ -1,6 +1,13 @@
 """What can go wrong between us and a Stash server; every message says what happened and what to do."""
 
-from typing import Any
+from typing import Any, Literal
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text of others as it may be shown and kept: not longer, on one line, without control characters."""
+    line = " ".join(text[: 2 * longest].split())
+    cut = line if len(line) <= longest and len(text) <= 2 * longest else line[: longest - 1] + "…"
+    return "".join(character if character.isprintable() else "\ufffd" for character in cut)
 
 
 class StashError(Exception):
@@ -15,19 +22,41 @@ class StashUnreachable(StashError):
         self.reason = reason
 
 
-class StashHTTPError(StashError):
-    """An answer with a status that is not a success."""
+Barrier = Literal["stash", "proxy", "proxy login"]
 
-    def __init__(self, status: int, message: str, location: str | None = None) -> None:
+
+class StashHTTPError(StashError):
+    """An answer with a status that is not a success, or a web page where an answer was due.
+
+    Attributes:
+        location: where a redirect leads; never followed.
+        barrier: who stands in the way, if that can be told: Stash itself (``stash``), or a proxy before it, which
+            wants a log-in (``proxy``) or refused the one that it was given (``proxy login``).
+    """
+
+    def __init__(self, status: int, message: str, location: str | None = None, barrier: Barrier | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.location = location
-        """Where a redirect leads; never followed."""
+        self.barrier = barrier
 
 
 class StashBadAnswer(StashError):
     """An answer that is not the JSON of a GraphQL server."""
 
+
+class UnexpectedAnswer(StashBadAnswer):
+    """A GraphQL answer whose values are not of the types that they are due to have; asking again cannot help."""
+
+
+class LimitExceeded(StashError):
+    """More than is taken from a server: bytes, objects, or depth of an answer."""
+
+
+_MESSAGE_LENGTH = 500
+_PATH_LENGTH = 200
+_LONGEST_KEPT = 2000
+"""Characters of a message."""
 
 _NULLS = {"must not be null", "the requested element is null which the schema does not allow"}
 """How gqlgen says it, the second since v0.27."""
@@ -46,7 +75,7 @@ class StashQueryError(StashError):
     """
 
     def __init__(self, query: str, errors: list[dict[str, Any]]) -> None:
-        self.messages = [str(error.get("message", "")) for error in errors]
+        self.messages = [str(error.get("message", ""))[:_LONGEST_KEPT] for error in errors]
         paths = [error.get("path") for error in errors]
         self.paths = [path if isinstance(path, list) else [] for path in paths]
         extensions = [error.get("extensions") for error in errors]
@@ -58,7 +87,8 @@ class StashQueryError(StashError):
             "not found" in message for message in self.messages
         )
         where = "/".join(str(part) for part in self.paths[0]) if self.paths and self.paths[0] else query
-        super().__init__(f"Stash refused {query} at {where}: {'; '.join(self.messages)[:500]}")
+        told = shortened("; ".join(self.messages), _MESSAGE_LENGTH)
+        super().__init__(f"Stash refused {query} at {shortened(where, _PATH_LENGTH)}: {told}")
 
 
 class StashNotReady(StashError):
@@ -76,4 +106,6 @@ def may_pass(error: BaseException) -> bool:
         return error.status >= 500 and "unauthorized" not in str(error)
     if isinstance(error, StashQueryError):
         return error.locked
+    if isinstance(error, UnexpectedAnswer):
+        return False
     return isinstance(error, StashUnreachable | StashBadAnswer)

@@ -27,6 +27,7 @@ import stamina
 from stash_pipeline.stash.circuit import Asks
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
+from stash_pipeline.stash.limits import check_listed, check_page
 from stash_pipeline.stash.pages import (
     KnownPage,
     RawPage,
@@ -145,7 +146,9 @@ class Walk:
                 answer = self.client.execute(document, variables, name=self.plan.query, known=known)
                 if answer.known:
                     return RawPage(self.plan, [], variables, answer, known[answer.hash])
-                return RawPage(self.plan, self._objects(answer), variables, answer)
+                objects = self._objects(answer)
+                check_page(len(objects), variables.get("filter", {}).get("per_page"), self.plan.query)
+                return RawPage(self.plan, objects, variables, answer)
         raise AssertionError("unreachable")
 
     def _read(self, page: RawPage) -> RawPage:
@@ -246,6 +249,7 @@ class Walk:
         with self._lock:
             self._count += objects
             self._newest = max(self._newest, newest)
+        check_listed(self._count, self.expected, self.plan.query)
 
     def _read_range(self, ids: list[int]) -> Iterator[RawPage | Task]:
         """Reads neighbours in the order of ids, a part of a page that failed, without those that cannot be read."""
@@ -311,6 +315,7 @@ class Walk:
             count = int(page.answer.data[self.plan.query]["count"])
             if len(page.objects) < LISTING_SIZE:
                 return ids, count, number
+            check_listed(len(ids), count, self.plan.query)
             number += 1
 
     def _listed(self) -> Iterator[RawPage | Task]:
@@ -404,6 +409,7 @@ class Walk:
                         ids = {page}
                     there += len(ids)
                     read |= ids
+                check_listed(len(read), self.expected, self.plan.query)
                 if there < self.page_size:
                     break
                 number += 1

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.client import StashClient, release_of
+from stash_pipeline.stash.decoding import Part
 from stash_pipeline.stash.planning import Plan
 
 PLAYED = "played"
 """Alias of the newest play: plays have a clock of their own."""
 
+_STAMP_LENGTH = 64
 _NEWEST = '(filter: {per_page: 1, sort: "%s", direction: DESC})'
 
 
@@ -42,31 +44,69 @@ def probe_document(plans: dict[str, Plan]) -> str:
     return "query Probe {\n" + "\n".join(lines) + "\n}\n"
 
 
-def read_probe(data: dict[str, Any]) -> Probe:
-    """The answer, understood; also one that was kept."""
+def read_probe(data: dict[str, Any], source: str = "The server answered probe") -> Probe:
+    """The answer, understood; also one that was kept.
+
+    Raises:
+        UnexpectedAnswer: if it is not what was asked for.
+    """
+    answer = Part(data, source)
+    status = answer.get("systemStatus")
+    schema = None if status.value is None else status.get("databaseSchema")
     result = Probe(
-        str((data.get("version") or {}).get("version") or ""), (data.get("systemStatus") or {}).get("databaseSchema")
+        release_of(answer.get("version")), None if schema is None or schema.value is None else schema.number()
     )
-    for name, found in data.items():
-        if name in ("version", "systemStatus") or not isinstance(found, dict):
+    for name in data:
+        if name in ("version", "systemStatus"):
             continue
-        listed = next((value for value in found.values() if isinstance(value, list)), [])
-        first = next(iter(listed[0].values()), None) if listed else None
+        found = answer.get(name)
+        newest = _newest(found)
         if name == PLAYED:
-            result.played = first
+            result.played = newest
         else:
-            result.counts[name] = int(found["count"])
-            result.newest[name] = first
+            result.counts[name] = found.get("count").number()
+            result.newest[name] = newest
     return result
 
 
-def probe(client: StashClient, document: str) -> dict[str, Any]:
-    """Asks, in one request; the answer as it came.
+def _newest(found: Part) -> str | None:
+    """The stamp of the object that comes first; None where there is none."""
+    listed = [name for name, value in found.object().items() if name != "count" and value is not None]
+    if len(listed) != 1:
+        raise found.wrong("a count and a list")
+    objects = found.get(listed[0]).items()
+    if not objects:
+        return None
+    stamp = objects[0].get(next(iter(objects[0].object()), ""))
+    text = stamp.text_or_none(_STAMP_LENGTH)
+    if text is not None and not (text.isascii() and text.isprintable()):
+        raise stamp.wrong("a time")
+    return text
+
+
+def probe(client: StashClient, document: str, deadline: float | None = None) -> dict[str, Any]:
+    """Asks, in one request; what of the answer :func:`read_probe` understands, to be kept.
+
+    Args:
+        deadline: of the monotonic clock, when nobody waits for it any more.
 
     Raises:
         StashError: as of any request; a StashQueryError with ``validation`` where the server is another release.
     """
-    return client.execute(document, name="probe").data
+    data = client.execute(document, name="probe", deadline=deadline).data
+    return _kept(read_probe(data, f"{client.url} answered probe"))
+
+
+def _kept(found: Probe) -> dict[str, Any]:
+    """An answer that says this and nothing else: it is kept."""
+    answer: dict[str, Any] = {
+        name: {"count": count, "objects": [{"stamp": found.newest[name]}]} for name, count in found.counts.items()
+    }
+    answer["version"] = {"version": found.version}
+    answer["systemStatus"] = {"databaseSchema": found.database_schema}
+    if found.played is not None:
+        answer[PLAYED] = {"objects": [{"stamp": found.played}]}
+    return answer
 
 
 def what_changed(before: Probe, now: Probe) -> list[str]:

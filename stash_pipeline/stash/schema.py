@@ -1,7 +1,11 @@
 """What a server's own introspection says: its types, fields, arguments. Nothing is assumed of a release."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+from stash_pipeline.stash.decoding import Part
 
 INTROSPECTION = """
 query Introspection {
@@ -28,11 +32,17 @@ fragment TypeName on __Type { kind name ofType { kind name ofType { kind name of
 
 @dataclass(frozen=True)
 class FieldInfo:
-    """One field of an object type: the name of its (unwrapped) type and its arguments as ``name: spelling``."""
+    """One field of an object type.
+
+    Attributes:
+        type_name: of its type, unwrapped. arguments: as ``name: spelling``.
+        spelled: its type with lists and what is never null, ``[Tag!]!``.
+    """
 
     type_name: str
     arguments: dict[str, str]
     deprecated: bool
+    spelled: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,45 +56,123 @@ class TypeInfo:
     members: tuple[str, ...] = ()
 
 
-def _unwrapped(reference: dict[str, Any]) -> str:
-    while reference.get("ofType"):
-        reference = reference["ofType"]
-    return str(reference["name"])
+_NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,126}")
+"""Of types, fields and arguments: they become part of our own queries."""
+
+_CUT: Final = "?"
+"""A type inside more lists than the query follows."""
+
+_WRAPPED: Final = 8
+"""Lists and non-nulls around a type, more than any schema has."""
 
 
-def _spelled(reference: dict[str, Any]) -> str:
-    kind = reference["kind"]
-    if kind == "NON_NULL":
-        return _spelled(reference["ofType"]) + "!"
-    if kind == "LIST":
-        return "[" + _spelled(reference["ofType"]) + "]"
-    return str(reference["name"])
+class _Introspection:
+    """Reads an introspection; whatever is not as the specification of GraphQL says is an error with its place."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def _part(self, value: Any, path: str) -> Part:
+        return Part(value, self.source, path)
+
+    def object(self, value: Any, path: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self._part(value, path).wrong("an object")
+        return value
+
+    def list(self, value: Any, path: str) -> Sequence[Any]:
+        """A list, or none where it is null."""
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise self._part(value, path).wrong("a list")
+        return value
+
+    def name(self, value: Any, path: str) -> str:
+        found = self.object(value, path).get("name")
+        if not isinstance(found, str) or not _NAME.fullmatch(found):
+            raise self._part(found, f"{path}/name").wrong("a name")
+        return found
+
+    def unwrapped(self, reference: Any, path: str) -> str:
+        for _ in range(_WRAPPED):
+            inner = self.object(reference, path).get("ofType")
+            if not inner:
+                return _CUT if self._is_cut(reference) else self.name(reference, path)
+            reference = inner
+        raise self._part(reference, path).wrong("a type inside fewer others")
+
+    @staticmethod
+    def _is_cut(reference: dict[str, Any]) -> bool:
+        return not reference.get("ofType") and reference.get("kind") in ("LIST", "NON_NULL")
+
+    def spelled(self, reference: Any, path: str, depth: int = 0) -> str:
+        kind = self.object(reference, path).get("kind")
+        if depth == _WRAPPED:
+            raise self._part(reference, path).wrong("a type inside fewer others")
+        if self._is_cut(reference):
+            return _CUT
+        if kind == "NON_NULL":
+            return self.spelled(reference.get("ofType"), path, depth + 1) + "!"
+        if kind == "LIST":
+            return "[" + self.spelled(reference.get("ofType"), path, depth + 1) + "]"
+        return self.name(reference, path)
+
+    def field(self, value: dict[str, Any], path: str) -> FieldInfo:
+        arguments = {
+            self.name(argument, path): self.spelled(argument.get("type"), f"{path}/args")
+            for argument in self.list(value.get("args"), f"{path}/args")
+        }
+        kind = value.get("type")
+        return FieldInfo(
+            self.unwrapped(kind, f"{path}/type"),
+            arguments,
+            value.get("isDeprecated") is True,
+            self.spelled(kind, f"{path}/type"),
+        )
+
+    def type(self, value: Any, path: str) -> TypeInfo:
+        name = self.name(value, path)
+        kind = value.get("kind")
+        if not isinstance(kind, str) or not _NAME.fullmatch(kind):
+            raise self._part(kind, f"{path}/kind").wrong("a kind")
+        return TypeInfo(
+            name,
+            kind,
+            {
+                self.name(one, f"{path}/fields"): self.field(one, f"{path}/fields/{one['name']}")
+                for one in self.list(value.get("fields"), f"{path}/fields")
+            },
+            frozenset(
+                self.name(one, f"{path}/inputFields")
+                for one in self.list(value.get("inputFields"), f"{path}/inputFields")
+            ),
+            tuple(
+                self.name(one, f"{path}/possibleTypes")
+                for one in self.list(value.get("possibleTypes"), f"{path}/possibleTypes")
+            ),
+        )
 
 
 class ServerSchema:
     """The types of one server, from the ``data`` of :data:`INTROSPECTION`."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
-        schema = data["__schema"]
-        self.query_type: str = schema["queryType"]["name"]
-        self.mutation_type: str = (schema.get("mutationType") or {}).get("name", "Mutation")
+    def __init__(self, data: dict[str, Any], source: str = "The server answered introspection") -> None:
+        """Reads it.
+
+        Raises:
+            UnexpectedAnswer: if it is not what an introspection is.
+        """
+        reader = _Introspection(source)
+        schema = reader.object(data.get("__schema"), "__schema")
+        self.query_type = reader.name(schema.get("queryType"), "__schema/queryType")
+        mutations = schema.get("mutationType")
+        self.mutation_type = reader.name(mutations, "__schema/mutationType") if mutations else "Mutation"
+        types = Part(schema.get("types"), source, "__schema/types").items()
         self.types: dict[str, TypeInfo] = {}
-        for entry in schema["types"]:
-            fields = {
-                f["name"]: FieldInfo(
-                    _unwrapped(f["type"]),
-                    {a["name"]: _spelled(a["type"]) for a in f["args"]},
-                    bool(f.get("isDeprecated")),
-                )
-                for f in entry.get("fields") or []
-            }
-            self.types[entry["name"]] = TypeInfo(
-                entry["name"],
-                entry["kind"],
-                fields,
-                frozenset(i["name"] for i in entry.get("inputFields") or []),
-                tuple(m["name"] for m in entry.get("possibleTypes") or []),
-            )
+        for entry in types:
+            info = reader.type(entry.value, entry.path)
+            self.types[info.name] = info
 
     def fields(self, type_name: str) -> dict[str, FieldInfo]:
         """The fields of a type; empty if the server does not know the type."""

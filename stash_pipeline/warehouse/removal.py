@@ -18,10 +18,11 @@ def remove_instance(connection: Connection, instance_id: int) -> None:
 def archive_instance(connection: Connection, instance_id: int) -> None:
     """Takes an instance out of the registry and keeps its rows: they refer to the registration, which stays too.
 
-    Its API key is forgotten. The caller holds its lock.
+    Its API key and what its proxy was shown are forgotten. The caller holds its lock.
     """
     connection.execute(
         "UPDATE ops.instances SET enabled = false, removed_at = coalesce(removed_at, now()), updated_at = now(),\n"
-        "    api_key_encrypted = NULL, api_key_env = NULL WHERE id = %s",
+        "    api_key_encrypted = NULL, api_key_env = NULL, header_names = '{}', headers_encrypted = NULL,\n"
+        "    basic_auth_env = NULL, client_cert = NULL, client_key = NULL WHERE id = %s",
         [instance_id],
     )

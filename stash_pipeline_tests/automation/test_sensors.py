@@ -1,6 +1,7 @@
 """The sensors: what changed on a server is refreshed, and nothing else is asked for."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from stash_pipeline.automation import asking
 from stash_pipeline.automation.orphans import HOST_TAG, PROCESS_TAG, process_tags
 from stash_pipeline.definitions import build_defs, defs
-from stash_pipeline.instances import add_instance, edit_instance
+from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.partitions import keep_in_step
 from stash_pipeline.serve import serving
 from stash_pipeline.settings import load_settings, settings_in_use
@@ -24,6 +25,7 @@ from stash_pipeline.warehouse.removal import archive_instance
 from stash_pipeline.warehouse.session import open_warehouse
 from stash_pipeline_tests.automation.servers import Counting, Server, registered, run_of
 from stash_pipeline_tests.ports import free_port
+from stash_pipeline_tests.stash.hostile import hang, hostile
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.not-a-real-key"
 
@@ -270,6 +272,33 @@ def test_a_server_that_hangs_keeps_the_tick_short(
     started = time.monotonic()
     assert "nothing changed on attic; home is asked again in 10 s: It did not answer" in changes.skipped()
     assert time.monotonic() - started < 1.5
+
+
+def test_many_servers_that_hang_take_no_more_than_the_time_of_a_tick(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_ALL_SECONDS", 1.0)
+    with hostile(hang) as url:
+        asked = [
+            asking.Question(Instance(n, f"hangs {n}", f"hangs-{n}", url, None, None, 0, True, None, 0))
+            for n in range(150)
+        ]
+        for _ in range(2):
+            found = asking.ask(load_settings(home=home), asked)
+            assert len(found) == 150 and all(one.trouble for one in found.values())
+            # those whose turn did not come are no worse off than before
+            assert {one.asked for one in found.values()} == {True, False}
+            assert sum(1 for thread in threading.enumerate() if thread.name == "probe") <= 64
+
+
+def test_an_instance_whose_turn_did_not_come_is_asked_by_the_next_tick(
+    changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_ALL_SECONDS", 0.0)
+    assert "home was not asked: other servers took all the time" in changes.skipped()
+    assert changes.kept(servers["home"])["failures"] == 0 and servers["home"].requests == 0
+    monkeypatch.undo()
+    assert changes.skipped() == "nothing changed on attic, home"
 
 
 def test_a_key_that_is_not_there_is_told_and_looked_for_again_at_once(

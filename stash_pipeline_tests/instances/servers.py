@@ -5,7 +5,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -31,6 +31,9 @@ class Canned:
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+Gate = Callable[[Mapping[str, str]], Canned | None]
 
 
 @dataclass
@@ -67,9 +70,18 @@ class _IPv6Server(ThreadingHTTPServer):
 
 @contextmanager
 def answering(
-    with_key: Canned, without_key: Canned | None = None, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    with_key: Canned,
+    without_key: Canned | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+    gate: Gate | None = None,
 ) -> Iterator[Running]:
-    """Serves an answer, and another one to requests without a key if it is given."""
+    """Serves an answer, and another one to requests without a key if it is given.
+
+    Args:
+        gate: a proxy before it: gives its own answer to headers that it does not let pass, None to others.
+    """
     requests: list[tuple[str, str | None]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,7 +89,9 @@ def answering(
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             key = self.headers.get("ApiKey")
             requests.append((self.path, key))
-            canned = without_key if without_key and key is None else with_key
+            canned = (gate and gate(dict(self.headers.items()))) or (
+                without_key if without_key and key is None else with_key
+            )
             time.sleep(canned.seconds)
             body = canned.body.replace("{key}", key or "").encode()
             self.send_response(canned.status)
@@ -160,6 +174,8 @@ def authority(directory: Path, address: str = "127.0.0.1") -> tuple[Path, ssl.SS
     ca_file.write_bytes(root.public_bytes(pem))
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     chain.write_bytes(private + leaf.public_bytes(pem))
+    (directory / "server.crt").write_bytes(leaf.public_bytes(pem))
+    (directory / "server.key").write_bytes(private)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     return ca_file, context

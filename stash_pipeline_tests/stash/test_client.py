@@ -14,7 +14,8 @@ import stamina
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stash_pipeline.stash.client import Answer, StashClient, graphql_url, release_numbers
+from stash_pipeline.stash.address import graphql_url
+from stash_pipeline.stash.client import Answer, StashClient, release_numbers
 from stash_pipeline.stash.errors import (
     StashBadAnswer,
     StashError,
@@ -269,6 +270,10 @@ def test_trying_again_writes_nothing_to_the_terminal(capfd: pytest.CaptureFixtur
         "//stash",
         "stash.example/graphql",
         "http://stash#x",
+        "http://stash/base?sortby=date",
+        "http://stash/graphql?query=1",
+        "http://stash/scenes?apikey=1",
+        "http://stash/scenes#api_key=1",
     ],
 )
 def test_what_is_no_address_is_refused_with_a_sentence(typed: str) -> None:
@@ -296,6 +301,19 @@ def test_a_key_inside_an_address_is_not_repeated(typed: str) -> None:
         ("https://home.example/media/stash", "https://home.example/media/stash/graphql"),
         ("http://[::1]:9999", "http://[::1]:9999/graphql"),
         ("HTTP://stash", "HTTP://stash/graphql"),
+        ("http://stash:9999/scenes?sortby=date&sortdir=desc", "http://stash:9999/graphql"),
+        ("http://stash:9999/scenes?c=(%22type%22:%22tags%22)&z=2#top", "http://stash:9999/graphql"),
+        ("http://stash:9999/#/scenes", "http://stash:9999/graphql"),
+        ("http://stash:9999/performers/12", "http://stash:9999/graphql"),
+        ("http://stash:9999/performers/12/scenes?sortby=date", "http://stash:9999/graphql"),
+        ("http://stash:9999/scenes/markers", "http://stash:9999/graphql"),
+        ("http://stash:9999/settings?tab=security", "http://stash:9999/graphql"),
+        ("http://stash:9999/stats/", "http://stash:9999/graphql"),
+        ("http://stash:9999/sceneDuplicateChecker", "http://stash:9999/graphql"),
+        ("http://stash:9999/login?returnURL=%2Fscenes", "http://stash:9999/graphql"),
+        ("https://host/apps/stash/scenes/12?qsp=1", "https://host/apps/stash/graphql"),
+        ("https://host/scenes/graphql", "https://host/scenes/graphql"),
+        ("https://host/apps/scenes-of-mine", "https://host/apps/scenes-of-mine/graphql"),
     ],
 )
 def test_an_address_is_completed(typed: str, url: str) -> None:

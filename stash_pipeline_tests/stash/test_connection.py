@@ -13,9 +13,12 @@ import pytest
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline.stash.client import StashClient, server_key, trust
+from stash_pipeline.stash.access import Access
+from stash_pipeline.stash.address import server_key
+from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.connection import ConnectionReport, check_connection, is_public
 from stash_pipeline.stash.errors import StashError
+from stash_pipeline.stash.tls import trust
 from stash_pipeline_tests.instances.servers import HTML, JSON, Canned, Running, answering, authority, graphql, stash_of
 from stash_pipeline_tests.ports import free_port
 
@@ -105,7 +108,8 @@ NOT_STASH = "not_stash"
         ),
         (Canned(200, '{"errors":[{"message":"broken {key}"}],"data":null}', JSON), "server_error", "broken"),
         (Canned(502, "bad gateway {key}", HTML), "server_error", "proxy"),
-        (Canned(403, "{key}", HTML), "forbidden", "config.yml"),
+        (Canned(403, "{key}", {"Content-Type": "text/plain"}), "forbidden", "config.yml"),
+        (Canned(403, "{key}", HTML), "forbidden", "a proxy before Stash refuses us"),
         (Canned(302, "", {"Location": "/login?returnURL={key}"}), "login_page", "login page"),
         (Canned(307, "", {"Location": "https://auth.example/?rd={key}"}), "login_page", "login page"),
         (Canned(301, "", {"Location": "https://stash.example/{key}"}), "redirect", "not followed"),
@@ -177,22 +181,22 @@ def test_a_private_authority_is_trusted_where_its_file_is_given(tmp_path: Path) 
         unknown = check(server.url, KEY)
         assert unknown.outcome == "tls_error" and "--ca-file" in unknown.sentence
         assert server.requests == [], "the key was sent before the certificate was checked"
-        known = check(server.url, KEY, ca_file=ca_file)
+        known = check(server.url, access=Access(KEY, ca_file=str(ca_file)))
         assert known.ok, known.sentence
-        plain = check(server.url.replace("https", "http"), KEY, ca_file=ca_file)
+        plain = check(server.url.replace("https", "http"), access=Access(KEY, ca_file=str(ca_file)))
         assert plain.outcome in ("unreachable", "timed_out") and not plain.ok
-        with StashClient(server.url, KEY, ca_file=ca_file) as client:
+        with StashClient(server.url, access=Access(KEY, ca_file=str(ca_file))) as client:
             assert client.server_info().version == "v0.30.1"
     (tmp_path / "other").mkdir()
     other, _ = authority(tmp_path / "other")
     with answering(stash_of(), tls=tls) as server:
-        assert check(server.url, KEY, ca_file=other).outcome == "tls_error"
+        assert check(server.url, access=Access(KEY, ca_file=str(other))).outcome == "tls_error"
 
 
 def test_a_certificate_for_another_host_is_not_taken(tmp_path: Path) -> None:
     ca_file, tls = authority(tmp_path, "127.0.0.2")
     with answering(stash_of(), tls=tls) as server:
-        report = check(server.url, KEY, ca_file=ca_file)
+        report = check(server.url, access=Access(KEY, ca_file=str(ca_file)))
     assert report.outcome == "tls_error" and "127.0.0.1" in report.sentence
 
 
@@ -207,7 +211,7 @@ def test_a_ca_file_that_cannot_be_used_gets_a_sentence(tmp_path: Path, content: 
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
-    report = check("https://127.0.0.1:1", KEY, ca_file=path)
+    report = check("https://127.0.0.1:1", access=Access(KEY, ca_file=str(path)))
     assert report.outcome == "wrong_settings" and str(path) in report.sentence
     with pytest.raises(StashError, match=r"cannot be read"):
         trust(tmp_path)

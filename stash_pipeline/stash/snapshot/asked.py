@@ -14,6 +14,7 @@ from stash_pipeline.stash.snapshot.documents import Naming
 from stash_pipeline.stash.snapshot.media import clips
 from stash_pipeline.stash.wanted import Wanted
 
+_LONGEST_PATTERN: Final = 10_000
 _IMAGES: Final = 1000
 """Per request: of each only whether a file is there."""
 
@@ -24,12 +25,13 @@ def naming_of(client: StashClient, schema: ServerSchema) -> Naming:
     names = [name for name in ("videoFileNamingAlgorithm", "galleryCoverRegex") if name in known]
     if not names:
         return Naming()
-    data = client.execute(f"{{configuration{{general{{{' '.join(names)}}}}}}}", name="configuration").data
-    general = data["configuration"]["general"]
+    name = "configuration"
+    data = client.execute(f"{{configuration{{general{{{' '.join(names)}}}}}}}", name=name).data
+    general = client.part(data, name).get(name).get("general")
     usual = Naming()
     return Naming(
-        "md5" if general.get("videoFileNamingAlgorithm") == "MD5" else usual.hash_type,
-        str(general.get("galleryCoverRegex") or usual.cover_names),
+        "md5" if general.get("videoFileNamingAlgorithm").text_or_none() == "MD5" else usual.hash_type,
+        general.get("galleryCoverRegex").text_or_none(_LONGEST_PATTERN) or usual.cover_names,
     )
 
 

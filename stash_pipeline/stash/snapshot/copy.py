@@ -16,7 +16,14 @@ from typing import BinaryIO, Final
 from urllib.parse import urlsplit
 
 from stash_pipeline.stash.client import StashClient
-from stash_pipeline.stash.errors import StashError, StashHTTPError, StashQueryError, StashUnreachable, may_pass
+from stash_pipeline.stash.errors import (
+    StashError,
+    StashHTTPError,
+    StashQueryError,
+    StashUnreachable,
+    may_pass,
+    shortened,
+)
 from stash_pipeline.stash.snapshot.database import UnusableSnapshot
 
 MUTATION: Final = "backupDatabase"
@@ -26,6 +33,7 @@ _DOWNLOADS: Final = "/downloads/"
 _BLOCK: Final = 1 << 20
 _ATTEMPTS: Final = 6
 _FIRST_PAUSE: Final = 0.3
+_LONGEST_LINK: Final = 4096
 _ROOM_BESIDES: Final = 64 * 1024 * 1024
 """Bytes that must stay free."""
 
@@ -90,8 +98,13 @@ def _made(client: StashClient, patience: float) -> str:
     except StashQueryError as error:
         if error.locked:
             raise
-        raise UnusableSnapshot(f"The server makes no copy of its database: {'; '.join(error.messages)[:300]}") from None
-    path = urlsplit(str(data.get(MUTATION) or "")).path
+        told = shortened("; ".join(error.messages), 300)
+        raise UnusableSnapshot(f"The server makes no copy of its database: {told}") from None
+    link = client.part(data, MUTATION).get(MUTATION).text_or_none(_LONGEST_LINK)
+    try:
+        path = urlsplit(link or "").path
+    except ValueError:
+        path = ""
     start = path.find(_DOWNLOADS)
     if start < 0:
         raise UnusableSnapshot("The server made a copy of its database and no link to it.")
@@ -107,12 +120,15 @@ def _fetched(client: StashClient, link: str, path: Path, largest: int | None) ->
     """Fetches the file, going on where a connection ended; its size."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     failures = 0
+    end = time.monotonic() + client.limits.download_seconds
     with os.fdopen(handle, "wb") as file:
         while True:
             had = file.tell()
             try:
-                return _fetch_rest(client, link, file, path.parent, largest)
+                return _fetch_rest(client, link, file, path.parent, largest, end)
             except (StashError, _Interrupted) as error:
+                if time.monotonic() >= end:
+                    raise UnusableSnapshot(client.limits.download_too_slow()) from None
                 if isinstance(error, StashError) and not may_pass(error):
                     raise
                 failures = 1 if file.tell() > had else failures + 1
@@ -123,12 +139,12 @@ def _fetched(client: StashClient, link: str, path: Path, largest: int | None) ->
                 time.sleep(_FIRST_PAUSE * 2 ** (failures - 1))
 
 
-def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, largest: int | None) -> int:
+def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, largest: int | None, end: float) -> int:
     offset = file.tell()
     headers = {"Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
-    with client.download(link, headers) as response:
+    with client.download(link, headers, end) as response:
         status = response.status_code
         if status == 200 and offset:
             # it does not know how to go on
@@ -146,6 +162,8 @@ def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, la
         total = _total(response.headers.get("content-length"), response.headers.get("content-range"), status, offset)
         if largest is not None and total > largest:
             raise TooLarge(total)
+        if total > client.limits.download_bytes:
+            raise UnusableSnapshot(client.limits.download_too_long(total))
         free = shutil.disk_usage(folder).free
         if total - offset + _ROOM_BESIDES > free:
             raise UnusableSnapshot(
@@ -155,6 +173,8 @@ def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, la
         for block in response.iter_raw(_BLOCK):
             if file.tell() + len(block) > total:
                 raise UnusableSnapshot("The copy of the database is longer than the server said.")
+            if time.monotonic() >= end:
+                raise UnusableSnapshot(client.limits.download_too_slow())
             file.write(block)
             client.received(len(block))
     file.flush()

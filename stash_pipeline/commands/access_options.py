@@ -1,0 +1,122 @@
+"""Options of several commands that say how a server, and a proxy before it, lets us in."""
+
+import getpass
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stash_pipeline.commands.options import refuse_together
+from stash_pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from stash_pipeline.stash.access import Access, Headers
+
+KeyEnv = Annotated[
+    str | None, typer.Option("--api-key-env", metavar="VAR", help="Take the API key from this variable at run time.")
+]
+KeyStdin = Annotated[
+    bool, typer.Option("--api-key-stdin", help="Read the API key from standard input; kept encrypted.")
+]
+CaFile = Annotated[
+    str | None,
+    typer.Option("--ca-file", metavar="PATH", help="PEM file of the private authority that signed its certificate."),
+]
+HeaderLines = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header",
+        metavar="'NAME: VALUE'",
+        help="A header that a proxy before Stash wants; kept encrypted. May be given several times.",
+    ),
+]
+BasicAuthEnv = Annotated[
+    str | None,
+    typer.Option(
+        "--basic-auth-env",
+        metavar="VAR",
+        help="Take user:password for a proxy before Stash from this variable at run time.",
+    ),
+]
+ClientCert = Annotated[
+    str | None,
+    typer.Option("--client-cert", metavar="PATH", help="PEM file of a certificate that a proxy wants to be shown."),
+]
+ClientKey = Annotated[
+    str | None,
+    typer.Option("--client-key", metavar="PATH", help="PEM file of its key, where the certificate's does not hold it."),
+]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was given on the command line."""
+
+    api_key: str | None
+    api_key_env: str | None
+    headers: "Headers"
+    basic_auth_env: str | None
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
+
+    def arguments(self) -> dict[str, Any]:
+        """For who registers or changes an instance."""
+        return dict(vars(self))
+
+    def access(self) -> "Access":
+        """For who asks the server now."""
+        from stash_pipeline.instance_access import access_of
+
+        return access_of(**self.arguments())
+
+
+def given(
+    api_key_env: str | None,
+    api_key_stdin: bool,
+    ca_file: str | None,
+    headers: list[str] | None,
+    basic_auth_env: str | None,
+    client_cert: str | None,
+    client_key: str | None,
+    *,
+    no_api_key: bool = False,
+) -> Given:
+    """What the options say; the key is read from standard input if that is asked for."""
+    return Given(
+        _key(api_key_env, api_key_stdin, no_api_key),
+        api_key_env,
+        tuple(_header(line) for line in headers or ()),
+        basic_auth_env,
+        ca_file,
+        client_cert,
+        client_key,
+    )
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon:
+        # it is not repeated: it may be the secret alone
+        raise UserError("--header takes 'Name: value', with a colon behind the name.")
+    return name.strip(), value.strip()
+
+
+def _key(api_key_env: str | None, api_key_stdin: bool, no_api_key: bool) -> str | None:
+    """The key on standard input, if that is asked for; and for one way of giving keys only."""
+    refuse_together(
+        {"--api-key-env": api_key_env is not None, "--api-key-stdin": api_key_stdin, "--no-api-key": no_api_key}
+    )
+    return _key_from_stdin() if api_key_stdin else None
+
+
+def _key_from_stdin() -> str:
+    if sys.stdin.isatty():
+        key = getpass.getpass("API key (not shown): ").strip()
+    else:
+        # what is no text becomes a character that no key has
+        key = sys.stdin.buffer.readline().decode("utf-8", "replace").strip()
+    if not key:
+        raise UserError("--api-key-stdin was given, but standard input holds no key.")
+    return key

@@ -1,0 +1,301 @@
+"""How much of what a server sends is taken: bytes, seconds, depth, length. What goes beyond is given up."""
+
+import threading
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+from stash_pipeline.stash.errors import IncompleteListing, LimitExceeded, StashBadAnswer
+
+MB: Final = 1_000_000
+
+_ANSWER_SETTING: Final = "STASH_PIPELINE_ANSWER_MAX_MB"
+_SECONDS_SETTING: Final = "STASH_PIPELINE_REQUEST_TOTAL_SECONDS"
+_DOWNLOAD_SETTING: Final = "STASH_PIPELINE_DOWNLOAD_MAX_MB"
+_DOWNLOAD_SECONDS_SETTING: Final = "STASH_PIPELINE_DOWNLOAD_MAX_SECONDS"
+
+_SMALL: Final = 4 * MB
+"""Bytes of an answer that is decoded without a look at what it would become."""
+
+_GROWTH: Final = 8
+"""Times as many bytes as its text may have an answer that was decoded."""
+
+_OBJECT, _LIST, _VALUE = 192, 72, 56
+"""Bytes that Python needs, at least, for what begins with ``{``, ``[`` and follows a comma."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one client.
+
+    Attributes:
+        answer_bytes: of an answer, decompressed. request_seconds: for an answer, all attempts together.
+        download_bytes, download_seconds: of a file.
+        settings: whether a setting can raise them, which an error then names.
+    """
+
+    answer_bytes: int = 32 * MB
+    request_seconds: float = 300.0
+    download_bytes: int = 65_536 * MB
+    download_seconds: float = 3600.0
+    settings: bool = True
+
+    def too_long(self, what: str) -> LimitExceeded:
+        """Of an answer."""
+        return LimitExceeded(
+            f"{what} with more than {self.answer_bytes / MB:,.0f} MB, and was cut off; "
+            + (
+                f"is that a Stash server? {_ANSWER_SETTING} allows more."
+                if self.settings
+                else "is that a Stash server?"
+            )
+        )
+
+    def too_slow(self, what: str) -> str:
+        """Of an answer."""
+        named = f" ({_SECONDS_SETTING})" if self.settings else ""
+        return f"{what} did not come to an end within {self.request_seconds:,.0f} s{named}."
+
+    def download_too_long(self, size: int) -> str:
+        """Of a file."""
+        return (
+            f"The copy of the database has {size / MB:,.0f} MB, more than the {self.download_bytes / MB:,.0f} MB of "
+            f"{_DOWNLOAD_SETTING}."
+        )
+
+    def download_too_slow(self) -> str:
+        """Of a file."""
+        return (
+            f"The copy of the database did not arrive within the {self.download_seconds:,.0f} s of "
+            f"{_DOWNLOAD_SECONDS_SETTING}."
+        )
+
+
+# --- bytes --------------------------------------------------------------------------------------------------
+
+
+def read_body(response: httpx.Response, limits: Limits, what: str, deadline: float) -> bytes:
+    """The body of an answer, decompressed; the connection is given up where it goes on for too long.
+
+    Raises:
+        LimitExceeded, httpx.ReadTimeout: it is too long, or the deadline has passed. StashBadAnswer: it is damaged.
+    """
+    if response.is_stream_consumed:
+        # a transport that had it all
+        return _within(response.content, limits, what)
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    raw = _timely(response.iter_raw(), deadline)
+    if encoding in ("identity", ""):
+        return _joined(raw, limits, what)
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise StashBadAnswer(f"{what} compressed in a way that was not asked for ({encoding[:20]!r}).")
+    try:
+        return _joined(_inflated(_counted(raw, limits, what), encoding, limits.answer_bytes), limits, what)
+    except zlib.error:
+        raise StashBadAnswer(f"{what} with something that cannot be decompressed.") from None
+
+
+def _within(body: bytes, limits: Limits, what: str) -> bytes:
+    if len(body) > limits.answer_bytes:
+        raise limits.too_long(what)
+    return body
+
+
+def _timely(blocks: Iterable[bytes], deadline: float) -> Iterator[bytes]:
+    for block in blocks:
+        if time.monotonic() > deadline:
+            raise httpx.ReadTimeout("it goes on and on")
+        yield block
+
+
+def _counted(blocks: Iterable[bytes], limits: Limits, what: str) -> Iterator[bytes]:
+    """As they are; what is compressed may also be endless, and become nothing."""
+    size = 0
+    for block in blocks:
+        size += len(block)
+        if size > limits.answer_bytes:
+            raise limits.too_long(what)
+        yield block
+
+
+def _joined(blocks: Iterable[bytes], limits: Limits, what: str) -> bytes:
+    size, found = 0, []
+    for block in blocks:
+        size += len(block)
+        if size > limits.answer_bytes:
+            raise limits.too_long(what)
+        found.append(block)
+    return b"".join(found)
+
+
+_STEP: Final = 1 << 20
+
+
+def _inflated(blocks: Iterable[bytes], encoding: str, limit: int) -> Iterator[bytes]:
+    """Never more than a step at a time: a few bytes may stand for a thousand times as many."""
+    decoder = zlib.decompressobj(zlib.MAX_WBITS | 16 if encoding != "deflate" else zlib.MAX_WBITS)
+    first = True
+    for block in blocks:
+        data = block
+        while data:
+            try:
+                yield decoder.decompress(data, _STEP)
+            except zlib.error:
+                if not first or encoding != "deflate":
+                    raise
+                # some servers mean the bare stream
+                decoder = zlib.decompressobj(-zlib.MAX_WBITS)
+                yield decoder.decompress(data, _STEP)
+            first = False
+            data = decoder.unconsumed_tail
+            if decoder.eof:
+                break
+    yield decoder.flush()
+    if not decoder.eof:
+        raise zlib.error("it breaks off")
+
+
+# --- seconds ------------------------------------------------------------------------------------------------
+
+_now: Final = threading.local()
+
+
+@contextmanager
+def until(deadline: float) -> Iterator[None]:
+    """Whatever this thread does on a bounded client ends at this moment of the monotonic clock."""
+    before = getattr(_now, "deadline", None)
+    _now.deadline = deadline
+    try:
+        yield
+    finally:
+        _now.deadline = before
+
+
+def _left(timeout: float | None) -> float | None:
+    deadline: float | None = getattr(_now, "deadline", None)
+    if deadline is None:
+        return timeout
+    left = max(deadline - time.monotonic(), 0.001)
+    return left if timeout is None else min(left, timeout)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection on which every wait ends at the deadline: a byte of a header each second is never late by itself."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        _check(httpcore.ReadTimeout)
+        return self._stream.read(max_bytes, _left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        _check(httpcore.WriteTimeout)
+        self._stream.write(buffer, _left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _left(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _check(error: type[Exception]) -> None:
+    deadline: float | None = getattr(_now, "deadline", None)
+    if deadline is not None and time.monotonic() >= deadline:
+        raise error("the time for all of it is over")
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+        self._backend = backend
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._backend.connect_tcp(host, port, _left(timeout), local_address, socket_options))
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Any = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._backend.connect_unix_socket(path, _left(timeout), socket_options))
+
+    def sleep(self, seconds: float) -> None:
+        self._backend.sleep(seconds)
+
+
+def bound(client: httpx.Client) -> None:
+    """Has the connections of a client keep to :func:`until`."""
+    # httpx names no way to give its transports a backend
+    for transport in (client._transport, *client._mounts.values()):
+        pool = getattr(transport, "_pool", None)
+        if pool is not None:
+            pool._network_backend = _Backend(pool._network_backend)
+
+
+# --- objects ------------------------------------------------------------------------------------------------
+
+_NEW_OBJECTS: Final = 10_000
+"""Besides as many as there are already: a scan may go on while a library is read."""
+
+
+def check_listed(found: int, counted: int | None, query: str) -> None:
+    """Ends a listing that goes on and on.
+
+    Args:
+        found: objects so far. counted: by the server itself; None where it was not asked.
+
+    Raises:
+        IncompleteListing: if it is much longer than the server says.
+    """
+    if counted is not None and found > 2 * counted + _NEW_OBJECTS:
+        raise IncompleteListing(
+            f"{query} says there are {counted:,} objects and has sent {found:,} of them; nothing was removed."
+        )
+
+
+def check_page(found: int, asked: int | None, query: str) -> None:
+    """Refuses a page that holds more objects than were asked for.
+
+    Raises:
+        IncompleteListing: if it does.
+    """
+    if asked is not None and asked > 0 and found > asked:
+        raise IncompleteListing(
+            f"{query} was asked for {asked:,} objects at most and sent {found:,}; nothing was removed."
+        )
+
+
+# --- what a text becomes ------------------------------------------------------------------------------------
+
+
+def check_growth(body: bytes, limits: Limits, what: str) -> None:
+    """Refuses a text that would take many times its size: millions of empty lists are three bytes each.
+
+    Raises:
+        LimitExceeded: if it would.
+    """
+    if len(body) <= _SMALL:
+        return
+    grown = len(body) + _OBJECT * body.count(b"{") + _LIST * body.count(b"[") + _VALUE * body.count(b",")
+    if grown > _GROWTH * limits.answer_bytes:
+        raise LimitExceeded(
+            f"{what} with {len(body) / MB:,.0f} MB of values that would fill the memory, and was not read; "
+            "is that a Stash server?"
+        )

@@ -1,0 +1,249 @@
+"""What is taken from a server has bounds: of bytes, seconds, depth and length; beyond them there is a sentence."""
+
+import gzip
+import json
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from typing import Any
+
+import httpx
+import pytest
+import stamina
+
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.errors import IncompleteListing, LimitExceeded, StashBadAnswer, StashError, StashUnreachable
+from stash_pipeline.stash.limits import MB, Limits, check_listed, check_page
+from stash_pipeline_tests.stash.hostile import OK, Blocks, bomb, endless, hostile, slowly, whole
+
+SMALL = Limits(answer_bytes=2 * MB, request_seconds=30, download_seconds=0.5)
+GZIP = b"Content-Encoding: gzip"
+GOOD = b'{"data":{"x":1}}'
+
+
+def ask(blocks: Blocks, limits: Limits = SMALL, **more: Any) -> Any:
+    """The data of an answer; whoever was asked is asked once."""
+    with (
+        hostile(blocks) as url,
+        StashClient(url, **{"limits": limits, "timeout": 5.0, "attempts": 1, **more}) as client,
+    ):
+        return client.execute("query { x }", name="findThings").data
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        endless(b" " * 65536),
+        endless(b"10000\r\n" + b" " * 65536 + b"\r\n", b"Transfer-Encoding: chunked"),
+        whole(b" " * (3 * MB)),
+        whole(bomb(50 * MB), GZIP),
+        whole(zlib.compress(b" " * (50 * MB)), b"Content-Encoding: deflate"),
+        # compressed, and endless although it becomes nothing
+        endless(gzip.compress(b"") * 1000, GZIP),
+        lambda: [OK + b"Content-Length: 99999999999\r\n\r\n", *[b" " * 65536] * 60],
+    ],
+    ids=["endless", "endless chunks", "long", "gzip bomb", "deflate bomb", "endless nothing", "a length that is a lie"],
+)
+def test_an_answer_is_cut_off_where_it_is_too_long(blocks: Blocks) -> None:
+    with pytest.raises((LimitExceeded, StashBadAnswer)) as caught:
+        ask(blocks)
+    if isinstance(caught.value, LimitExceeded):
+        assert "findThings with more than 2 MB" in str(caught.value)
+        assert "STASH_PIPELINE_ANSWER_MAX_MB" in str(caught.value)
+
+
+def test_an_answer_of_just_the_largest_size_is_read() -> None:
+    text = json.dumps({"data": {"x": "y" * (2 * MB - 19)}}).encode()
+    assert len(text) <= 2 * MB
+    for blocks in (
+        whole(text),
+        whole(gzip.compress(text), GZIP),
+        whole(zlib.compress(text), b"Content-Encoding: deflate"),
+    ):
+        assert len(ask(blocks)["x"]) == 2 * MB - 19
+
+
+def test_a_deflated_answer_without_its_header_is_read() -> None:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    body = packer.compress(GOOD) + packer.flush()
+    assert ask(whole(body, b"Content-Encoding: deflate")) == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "header"),
+    [
+        (gzip.compress(GOOD)[:-6], GZIP),
+        (GOOD, GZIP),
+        (b"", GZIP),
+        (GOOD, b"Content-Encoding: br"),
+        (GOOD, b"Content-Encoding: gzip, gzip"),
+    ],
+    ids=["it breaks off", "it is none", "it is empty", "another", "twice"],
+)
+def test_compression_that_is_damaged_or_was_not_asked_for_is_an_error(body: bytes, header: bytes) -> None:
+    with pytest.raises(StashBadAnswer, match="findThings"):
+        ask(whole(body, header))
+
+
+def test_too_long_an_answer_is_not_asked_for_again() -> None:
+    seen = []
+
+    def blocks() -> Any:
+        seen.append(1)
+        return whole(b" " * (3 * MB))()
+
+    with pytest.raises(LimitExceeded):
+        ask(blocks, attempts=5)
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        slowly(OK + b"X-Slow: ", b"x"),
+        slowly(OK + b"\r\n", b" "),
+        slowly(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+        slowly(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        slowly(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["header", "body", "size of a chunk", "chunks", "interim answers"],
+)
+def test_an_answer_that_trickles_in_ends_when_its_time_is_over(blocks: Blocks) -> None:
+    started = time.monotonic()
+    with pytest.raises(StashUnreachable, match="STASH_PIPELINE_REQUEST_TOTAL_SECONDS") as caught:
+        ask(blocks, Limits(request_seconds=0.5))
+    # without the bound this would never end
+    assert time.monotonic() - started < 20
+    assert caught.value.reason == "timeout"
+
+
+def test_the_time_is_that_of_all_attempts_together() -> None:
+    stamina.set_testing(False)
+    seen = []
+
+    def blocks() -> Any:
+        seen.append(1)
+        return slowly(OK + b"\r\n", b" ")()
+
+    with pytest.raises(StashUnreachable):
+        ask(blocks, Limits(request_seconds=0.3), attempts=50)
+    assert len(seen) == 1
+
+
+def test_nobody_waits_longer_than_the_caller() -> None:
+    with hostile(slowly(OK + b"\r\n", b" ")) as url, StashClient(url, attempts=1) as client:
+        with pytest.raises(StashUnreachable):
+            client.execute("query { x }", deadline=time.monotonic() + 0.3)
+        with pytest.raises(StashUnreachable):
+            client.execute("query { x }", timeout=0.3)
+
+
+def test_a_bound_is_of_one_request_and_not_of_the_next() -> None:
+    with hostile(whole(GOOD)) as url, StashClient(url, limits=Limits(request_seconds=5)) as client:
+        with pytest.raises(StashUnreachable):
+            client.execute("query { x }", deadline=time.monotonic() - 1)
+        assert client.execute("query { x }").data == {"x": 1}
+
+
+def test_what_was_given_up_closes_its_connection() -> None:
+    closed = threading.Event()
+
+    def blocks() -> Any:
+        try:
+            yield from endless(b" " * 65536)()
+        finally:
+            closed.set()
+
+    with pytest.raises(LimitExceeded):
+        ask(blocks)
+    assert closed.wait(10)
+
+
+@pytest.mark.parametrize("depth", [1025, 5000, 100_000])
+@pytest.mark.parametrize("spoilt", [b"", b"\xe9"], ids=["utf-8", "not utf-8"])
+def test_an_answer_that_is_nested_too_deep_is_refused(depth: int, spoilt: bytes) -> None:
+    body = b'{"data":{"n":"' + spoilt + b'","x":' + b"[" * depth + b"]" * depth + b"}}"
+    with pytest.raises(LimitExceeded, match="nested more than"):
+        ask(whole(body))
+    errors = b'{"errors":[{"message":"' + spoilt + b'","path":' + b"[" * depth + b"]" * depth + b"}]}"
+    with pytest.raises(LimitExceeded, match="nested more than"):
+        ask(whole(errors))
+
+
+def test_an_answer_of_many_tiny_values_does_not_fill_the_memory() -> None:
+    body = b'{"data":{"x":[' + b"[]," * (5 * MB // 3) + b"[]]}}"
+    with pytest.raises(LimitExceeded, match="fill the memory"):
+        ask(whole(body), Limits(answer_bytes=6 * MB))
+
+
+def test_a_listing_that_goes_on_is_ended_and_one_that_grows_is_not() -> None:
+    check_listed(10_000, 0, "findTags")
+    check_listed(1_000_000, None, "findTags")
+    with pytest.raises(IncompleteListing, match="findTags says there are 3 objects and has sent 10,007"):
+        check_listed(10_007, 3, "findTags")
+    check_page(100, 100, "findTags")
+    check_page(100, -1, "findTags")
+    with pytest.raises(IncompleteListing, match="100 objects at most and sent 101"):
+        check_page(101, 100, "findTags")
+
+
+def test_a_message_of_any_length_is_shown_shortened() -> None:
+    long = "no " * 200_000 + "\x1b[31m\x00"
+    for content in (
+        {"errors": [{"message": long, "path": [long]}]},
+        {"errors": long},
+        {"errors": [{"message": "x", "path": ["a"] * 100_000}] * 3},
+    ):
+        with pytest.raises(StashError) as caught:
+            ask(whole(json.dumps(content).encode()))
+        assert len(str(caught.value)) < 900 and "\x1b" not in str(caught.value)
+    told = httpx.Response(500, text=long).text
+    with pytest.raises(StashError) as caught:
+        ask(lambda: [b"HTTP/1.1 500 x\r\nContent-Length: %d\r\n\r\n" % len(told), told.encode()])
+    assert len(str(caught.value)) < 400 and "\x1b" not in str(caught.value)
+
+
+_HOSTILE = """
+import sys
+from pathlib import Path
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.errors import StashError
+for url in sys.argv[1:]:
+    with StashClient(url, "eyJhbGciOiJIUzI1NiJ9.not-a-real-key", attempts=2) as client:
+        try:
+            client.execute("query { x }", name="findThings")
+        except StashError as error:
+            print(str(error)[:300])
+        else:
+            print("understood")
+# not getrusage, which still counts what this was before exec
+(peak,) = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line]
+print(int(peak) // 1024)
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        endless(b"[" * 65536),
+        whole(bomb(3000 * MB), GZIP),
+        whole(b'{"data":{"x":[' + b"[]," * (31 * MB // 3) + b"[]]}}"),
+        whole(b'{"data":{"x":[' + b"{}," * (31 * MB // 3) + b"{}]}}"),
+        whole(b'{"data":{"x":[' + b'"ab",' * (31 * MB // 5) + b'""]}}'),
+        whole(b'{"data":{"x":"' + b"\xe9" * (31 * MB) + b'"}}'),
+        whole(b'{"data":{"x":"' + "😀".encode() * (31 * MB // 4) + b'"}}'),
+        whole(b'{"errors":[{"message":"' + b"x" * (31 * MB) + b'"}]}'),
+    ],
+    ids=["endless", "bomb of 3 GB", "lists", "objects", "texts", "not utf-8", "emoji", "a message"],
+)
+def test_no_answer_takes_600_mb(blocks: Blocks) -> None:
+    with hostile(blocks) as url:
+        done = subprocess.run([sys.executable, "-c", _HOSTILE, url], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    sentence, peak = done.stdout.splitlines()[0], int(done.stdout.splitlines()[-1])
+    assert "Traceback" not in done.stderr and sentence
+    assert peak < 600, (peak, sentence)
