@@ -6,13 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from psycopg.errors import DiskFull
-from sqlalchemy import create_engine, text
+from psycopg.errors import DiskFull, InsufficientPrivilege
+from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.settings import sqlalchemy_url
-from stash_pipeline.warehouse.connect import database_sentence
+from stash_pipeline.warehouse.connect import connect, database_sentence
 from stash_pipeline.warehouse.tables import SCHEMAS
 
 _OLDEST = 150000
@@ -34,10 +33,12 @@ def upgrade(database_url: str) -> None:
     """Applies what is missing; does nothing, in one round trip, when nothing is.
 
     Raises:
-        UserError: the database cannot be reached, is older than Postgres 15, does not let us create, or was
-            migrated by a newer version of this program.
+        UserError: the database cannot be reached, is older than Postgres 15, has another encoding than UTF-8, does
+            not let us create, or was migrated by a newer version of this program.
     """
-    engine = create_engine(sqlalchemy_url(database_url))
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(database_url, autocommit=False), poolclass=NullPool
+    )
     config = _config()
     scripts = ScriptDirectory.from_config(config)
     try:
@@ -65,7 +66,8 @@ def upgrade(database_url: str) -> None:
         reason = str(error.orig).strip().splitlines()[0]
         raise UserError(f"The database cannot be reached: {reason}") from None
     except ProgrammingError as error:
-        if "permission denied" not in str(error):
+        # by its class: the words are in the server's language
+        if not isinstance(error.orig, InsufficientPrivilege):
             raise
         reason = str(error.orig).strip().splitlines()[0]
         raise UserError(f"The database user lacks a right: {reason}. Let it create schemas.") from None
