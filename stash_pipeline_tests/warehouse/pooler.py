@@ -55,6 +55,7 @@ class _Session:
         connection.connect(path)
         self.stream = _Stream(connection)
         connection.sendall(struct.pack("!I", len(startup) + 4) + startup)
+        self.state = b"I"
         self.greeting: list[tuple[bytes, bytes]] = []
         while True:
             kind, content = self.stream.message()
@@ -99,12 +100,14 @@ class Pooler:
         return _Session(self.path, startup)
 
     def _give_back(self, session: _Session) -> None:
+        if session.state != b"I":
+            # in the middle of a transaction, or of nothing
+            return session.stream.socket.close()
         with self.lock:
             self.free.append(session)
 
     def _serve(self, client: socket.socket) -> None:
         stream = _Stream(client)
-        session: _Session | None = None
         with client, suppress(ConnectionError, OSError):
             startup = stream.startup()
             while struct.unpack("!I", startup[:4])[0] in (_SSL_REQUEST, _GSS_REQUEST):
@@ -121,37 +124,36 @@ class Pooler:
             for kind, content in session.greeting:
                 stream.send(kind, content)
             stream.send(b"Z", b"I")
-            try:
-                while True:
-                    session = self._one_exchange(stream, session, startup)
-            finally:
-                if session is not None:
-                    # as server_reset_query does between two clients, and only then
-                    if self.mode == "session":
-                        session.stream.socket.close()
-                    else:
-                        self._give_back(session)
-
-    def _one_exchange(self, client: _Stream, session: _Session | None, startup: bytes) -> _Session | None:
-        """From the client's words up to where Postgres is ready again; the session it then still has."""
-        if self.mode != "session" and session is not None:
+            if self.mode == "session":
+                # as server_reset_query does: nothing of a client's is left to the next one
+                with session.stream.socket:
+                    while True:
+                        self._one_exchange(stream, session, *stream.message())
             self._give_back(session)
-            session = None
+            while (message := stream.message())[0] != b"X":
+                session = self._get(startup)
+                try:
+                    self._one_exchange(stream, session, *message)
+                finally:
+                    self._give_back(session)
+
+    def _one_exchange(self, client: _Stream, session: _Session, kind: bytes, content: bytes) -> None:
+        """From a client's first message up to where its session is free again."""
         while True:
-            kind, content = client.message()
             if kind == b"X":
                 raise ConnectionError
-            session = session or self._get(startup)
+            session.state = b"?"
             session.stream.send(kind, content)
             if kind not in (b"Q", b"S"):
+                kind, content = client.message()
                 continue
-            state = self._answer(client, session)
+            state = session.state = self._answer(client, session)
             if state != b"I" and self.mode == "statement":
                 client.send(b"E", _STATEMENT_REFUSED)
-                session.stream.socket.close()
                 raise ConnectionError
             if state == b"I":
-                return session
+                return
+            kind, content = client.message()
 
     @staticmethod
     def _answer(client: _Stream, session: _Session) -> bytes:
