@@ -15,6 +15,7 @@ from stash_pipeline.settings import (
     sqlalchemy_url,
     use_settings,
 )
+from stash_pipeline.warehouse.connect import connect
 
 SOCKET_URL = "postgresql://postgres@/postgres?host=/tmp/a%20b"
 
@@ -76,6 +77,59 @@ def test_a_wrong_setting_is_named_in_a_sentence(
         load_settings()
     assert said in str(raised.value)
     assert "pw" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        # the host forgotten: the password stands where a port would
+        ("postgresql://usr:HUSH", "its port is no number"),
+        ("postgresql://usr:HUSH/stash", "its port is no number"),
+        ("postgresql://usr:7357735", "its port is no number"),
+        ("postgresql://usr:HUSH@host:abc/d", "its port is no number"),
+        ("postgresql://usr:HUSH@host:0/d", "its port is no number"),
+        ("postgresql://usr:HUSH@host:99999/d", "its port is no number"),
+        ("postgresql://usr:HUSH@host:५४३२/d", "its port is no number"),
+        ("postgresql://usr:HUSH@host/d?port=-1", "its port is no number"),
+        ("postgresql://usr:/HUSH@host/d", "special characters of the password"),
+        ("postgresql://usr:HU/SH@host/d", "special characters of the password"),
+        ("postgresql://usr:HU@SH@host/d", "its host is no name of a computer"),
+        ("postgresql://usr:HUSH%zz@host/d", "a part that Postgres does not know"),
+        ("postgresql://usr:HU SH@host/d", "a part that Postgres does not know"),
+        ("postgresql://usr:HUSH@host/d?schema=HUSH", "a part that Postgres does not know"),
+        ("postgresql://usr:HUSH@[::1/d", "a part that Postgres does not know"),
+        ("postgresql://usr:HUSH@one:1,two:2/d", "name one host"),
+        ("HUSH", "a Postgres address looks like"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_without_a_word_of_it(
+    monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", url)
+    with pytest.raises(UserError, match=said) as raised:
+        load_settings()
+    assert raised.value.__cause__ is None and raised.value.__suppress_context__
+    for word in ("HUSH", "HU", "SH@", "7357735", "usr"):
+        assert word not in str(raised.value)
+    # nor by what opens the connection, should it be given one that nobody has looked at
+    with pytest.raises((UserError, ValueError)) as opened:
+        connect(url)
+    for word in ("HUSH", "HU", "SH@", "7357735"):
+        assert word not in str(opened.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        SOCKET_URL,
+        "postgresql://u:p@/d",
+        "postgresql://u:p@[::1]:5432/d",
+        "postgresql://u%40x:p%2F%40%3A@db.ex-a_mple.test:6432/d?sslmode=require&options=-c%20work_mem%3D1MB",
+        "postgresql://u:p@127.0.0.1/d?connect_timeout=3",
+    ],
+)
+def test_an_address_that_can_be_is_taken(url: str) -> None:
+    assert load_settings(database_url=url).database() == url
 
 
 def test_the_password_is_not_shown() -> None:

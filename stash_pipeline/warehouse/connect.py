@@ -10,7 +10,7 @@ from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.settings import DATABASE_URL_VARIABLE, EXAMPLE_URL, psycopg_url
+from stash_pipeline.settings import DATABASE_URL_VARIABLE, check_database_url, psycopg_url
 from stash_pipeline.warehouse.database_session import (
     ENCODING,
     SharedSession,
@@ -69,12 +69,14 @@ def connect(database_url: str, *, autocommit: bool = True) -> Connection:
             connection.close()
             raise
         return connection
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        try:
+            # libpq repeats parts of an address that it takes for something else, and those may be the password
+            check_database_url(database_url)
+        except ValueError as problem:
+            raise UserError(f"{DATABASE_URL_VARIABLE}: {problem}.") from None
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"The database cannot be reached: {reason}") from None
-    except psycopg.ProgrammingError:
-        # what libpq says of an address repeats parts of it, and those may be the password
-        raise UserError(f"{DATABASE_URL_VARIABLE}: a Postgres address looks like {EXAMPLE_URL}.") from None
 
 
 def _connect(database_url: str) -> Connection:
