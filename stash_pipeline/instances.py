@@ -161,6 +161,19 @@ def get_instance(connection: Connection, name: str, *, with_removed: bool = Fals
     return found
 
 
+def read_again(connection: Connection, instance: Instance, *, with_removed: bool = False) -> Instance:
+    """The instance as it is now, for who has just got its lock.
+
+    Raises:
+        UserError: if it was removed meanwhile, be it that another one has its name by now.
+    """
+    row = connection.execute(f"SELECT {_COLUMNS} FROM ops.instances WHERE id = %s", [instance.id]).fetchone()
+    found = None if row is None else _instance(row)
+    if found is None or (found.removed_at is not None and not with_removed):
+        raise UserError(f"The instance {instance.name} was removed meanwhile; nothing was written.")
+    return found
+
+
 def _checked(
     url: str | None, api_key: str | None, api_key_env: str | None, ca_file: str | None
 ) -> tuple[str | None, str | None]:

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.private_directories import default_home
 
 ENV_PREFIX: Final = "STASH_PIPELINE_"
 DATABASE_URL_VARIABLE: Final = ENV_PREFIX + "DATABASE_URL"
@@ -35,7 +36,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
-    home: Path = Path("~/.stash-pipeline")
+    home: Path = Field(default_factory=default_home, validate_default=True)
     """Holds the private Postgres, Dagster's home and the logs."""
     database_url: SecretStr | None = None
     """A Postgres of one's own; without it a private one is started under `home`."""
@@ -91,6 +92,11 @@ class Settings(BaseSettings):
         if value is not None:
             check_database_url(value.get_secret_value())
         return value
+
+    @property
+    def snapshots(self) -> Path:
+        """Holds copies of servers' databases while they are read."""
+        return self.home / "snapshots"
 
     def with_database(self, url: str) -> "Settings":
         """The same settings with the address of a Postgres: of the private one, once it runs."""

@@ -1,12 +1,11 @@
 """Settings: one place, checked, and no secret in what is said about them."""
 
-from pathlib import Path
-
 import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.private_directories import default_home
 from stash_pipeline.settings import (
     get_settings,
     load_settings,
@@ -24,7 +23,7 @@ def test_defaults_need_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STASH_PIPELINE_HOME", raising=False)
     monkeypatch.delenv("STASH_PIPELINE_DATABASE_URL", raising=False)
     settings = load_settings()
-    assert settings.home == Path.home() / ".stash-pipeline"
+    assert settings.home == default_home().expanduser()
     assert settings.database() is None
     assert (settings.page_size, settings.requests_in_flight, settings.ui_port) == (100, 2, 3000)
 

@@ -14,6 +14,7 @@ What differs from `DagsterPostgresStorage`:
   less far than it did; run monitoring ends that run, and the next refresh finds nothing to change.
 """
 
+import logging
 import os
 import weakref
 from collections.abc import Iterator, Mapping
@@ -33,8 +34,24 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, EXAMPLE_URL, get_settings, sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.database_session import ENCODING, prepare_session
+from stash_pipeline.warehouse.embedded import is_private
 
 SCHEMA: Final = "dagster"
+
+_log = logging.getLogger(__name__)
+
+
+def _not_line_by_line(record: logging.LogRecord) -> bool:
+    """Keeps Dagster's attempts to reach the database, a dozen lines each, from standard error; their end is told."""
+    said = str(record.msg)
+    if not said.startswith("Retrying failed database"):
+        return True
+    _log.info("%s.", said.partition(":")[0])
+    return False
+
+
+# It speaks through the root logger.
+logging.getLogger().addFilter(_not_line_by_line)
 
 # One table of each storage: Dagster makes the tables of a storage together.
 _MAIN_TABLES: Final = ("runs", "event_logs", "jobs")
@@ -162,6 +179,8 @@ def _schema(engine: Engine) -> Iterator[bool]:
         raise StorageError(str(error)) from None
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0]
+        if is_private(get_settings().database(), get_settings().home):
+            raise StorageError(f"The private Postgres can't be reached ({reason}): start this again.") from error
         raise StorageError(
             f"The Postgres of {DATABASE_URL_VARIABLE} can't be reached ({reason}): start it, or correct the address."
         ) from error

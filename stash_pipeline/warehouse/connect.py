@@ -205,9 +205,7 @@ class InstanceLock:
             self._connection.execute("SELECT pg_advisory_unlock(%(class)s, %(id)s)", self._key)
 
     def _lost(self, how: str) -> LockLost:
-        return LockLost(
-            f"The lock of instance {self._name} was lost {how}; nothing more was written. Start again."
-        )
+        return LockLost(f"The lock of instance {self._name} was lost {how}; nothing more was written. Start again.")
 
 
 @contextmanager

@@ -84,9 +84,7 @@ def prepare_session(connection: DriverConnection, *, search_path: str = _SEARCH_
         settings.update(_SETTINGS_SINCE_17)
     calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT pg_backend_pid(), current_setting('server_encoding'), pg_is_in_recovery(), {calls}"
-        )
+        cursor.execute(f"SELECT pg_backend_pid(), current_setting('server_encoding'), pg_is_in_recovery(), {calls}")
         backend, encoding, standby = cursor.fetchone()[:3]
     require_utf8(encoding)
     if standby:

@@ -18,7 +18,7 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.probing import Probe
-from stash_pipeline.stash.snapshot.copy import Copy
+from stash_pipeline.stash.snapshot.copy import Copy, remove_orphaned_copies
 from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.guard import Guard
@@ -110,6 +110,8 @@ def mirror(
         StashError: what the server or the network did. UserError: what the configuration lacks.
     """
     started = time.perf_counter()
+    # whichever lane this run takes: also where nothing but Dagster's own daemon is ever started
+    remove_orphaned_copies(settings.snapshots)
     with connect(database_url) as connection:
         run_id = start_run(connection, instance.id, dagster_run_id=dagster_run_id, mode=mode, lane="graphql")
         result = Mirrored(run_id, revision_before=instance_revision(connection, instance.id))

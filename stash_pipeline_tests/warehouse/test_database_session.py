@@ -179,7 +179,8 @@ def stored_bytes(server: Mirror) -> dict[str, tuple[str, int]]:
 
 
 @pytest.mark.parametrize(
-    ("source", "lane"), [*((source, "graphql") for source in SOURCES), ("ROLE", "snapshot"), ("environment", "snapshot")]
+    ("source", "lane"),
+    [*((source, "graphql") for source in SOURCES), ("ROLE", "snapshot"), ("environment", "snapshot")],
 )
 def test_a_mirror_is_exact_whatever_is_set(
     hostile: Hostile, home: Path, source: str, lane: str, monkeypatch: pytest.MonkeyPatch
