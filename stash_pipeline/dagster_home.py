@@ -8,6 +8,7 @@ from typing import Final
 
 import stash_pipeline
 from stash_pipeline.errors import UserError
+from stash_pipeline.private_directories import make_home, make_private
 from stash_pipeline.settings import get_settings
 
 DEFINITIONS_MODULE: Final = "stash_pipeline.definitions"
@@ -43,7 +44,8 @@ def prepare_dagster_home(home: Path) -> Path:
     text = _NOTE + _with_parallel_runs(installed, get_settings().instances_in_parallel)
     file = directory / "dagster.yaml"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_home(home)
+        make_private(directory)
         if not file.is_file() or file.read_text() != text:
             # Never half a file: another process may be starting.
             fresh = file.with_suffix(".new")

@@ -203,6 +203,19 @@ def _same_name(name: str, other: str | None) -> bool:
     return other is not None and name.lower() == other.lower()
 
 
+def read_again(connection: Connection, instance: Instance, *, with_removed: bool = False) -> Instance:
+    """The instance as it is now, for who has just got its lock.
+
+    Raises:
+        UserError: if it was removed meanwhile, be it that another one has its name by now.
+    """
+    row = connection.execute(f"SELECT {_COLUMNS} FROM ops.instances WHERE id = %s", [instance.id]).fetchone()
+    found = None if row is None else _instance(row)
+    if found is None or (found.removed_at is not None and not with_removed):
+        raise UserError(f"The instance {instance.name} was removed meanwhile; nothing was written.")
+    return found
+
+
 def same_address(connection: Connection, url: str, *, besides: str | None = None) -> Instance | None:
     """Another instance that is registered with this address, however it is spelt."""
     key = server_key(url)

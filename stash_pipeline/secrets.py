@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.private_directories import make_home
 
 KEY_FILE = "instances.key"
 _KEYS = "API keys"
@@ -42,7 +43,7 @@ def _read(path: Path) -> bytes | None:
 def _make(path: Path) -> bytes:
     key = Fernet.generate_key()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_home(path.parent)
         # exclusive: two first uses at once must not each make one
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -33,6 +33,7 @@ import psutil
 
 from stash_pipeline.dagster_home import CODE_LOCATION, DEFINITIONS_MODULE, prepare_dagster_home, socket_name
 from stash_pipeline.errors import UserError
+from stash_pipeline.private_directories import make_home, make_private
 from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.embedded import running_server
 
@@ -113,9 +114,11 @@ def serving(
         settings = settings.with_database(database_url)
 
         # Imported here: what only asks for help, or finds the port taken, need not wait for it.
+        from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
         from stash_pipeline.warehouse.migrate import upgrade
 
         upgrade(database_url)
+        remove_orphaned_copies(settings.snapshots)
         dagster_home = prepare_dagster_home(settings.home)
         environment = settings.child_environment(DAGSTER_HOME=str(dagster_home), PYTHONUNBUFFERED="1")
         # In /tmp, because the path of a socket must be short.
@@ -166,7 +169,7 @@ def require_free(host: str, port: int) -> None:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Holds that nobody else serves this home: two daemons would start everything twice."""
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home)
     with (home / ".serving").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -186,7 +189,7 @@ def _write_workspace(dagster_home: Path, code_socket: Path) -> Path:
 
 
 def _log_file(directory: Path, name: str) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
+    make_private(directory)
     file = directory / f"{name.replace(' ', '-')}.log"
     if file.exists() and file.stat().st_size > _LOG_BYTES:
         file.replace(file.with_suffix(".old.log"))

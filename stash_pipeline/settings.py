@@ -6,6 +6,7 @@ in the registry of instances.
 
 import difflib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,16 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.private_directories import default_home
 
 ENV_PREFIX: Final = "STASH_PIPELINE_"
 DATABASE_URL_VARIABLE: Final = ENV_PREFIX + "DATABASE_URL"
 
 EXAMPLE_URL: Final = "postgresql://user:password@127.0.0.1:5432/stash"
 _SCHEMES: Final = ("postgres", "postgresql")
+_PORT: Final = re.compile(r"[0-9]{0,5}\Z")
+# A name, an address, a directory of sockets (also an abstract one), or nothing.
+_HOST: Final = re.compile(r"[\w.:%-]*\Z|[/@]")
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
@@ -39,7 +44,7 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
     )
 
-    home: Path = Path("~/.stash-pipeline")
+    home: Path = Field(default_factory=default_home, validate_default=True)
     """Holds the private Postgres, Dagster's home and the logs."""
     database_url: SecretStr | None = None
     """A Postgres of one's own; without it a private one is started under `home`."""
@@ -110,8 +115,13 @@ class Settings(BaseSettings):
     @classmethod
     def _known_database(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            _split_url(value.get_secret_value())
+            check_database_url(value.get_secret_value())
         return value
+
+    @property
+    def snapshots(self) -> Path:
+        """Holds copies of servers' databases while they are read."""
+        return self.home / "snapshots"
 
     def with_database(self, url: str) -> "Settings":
         """The same settings with the address of a Postgres: of the private one, once it runs."""
@@ -209,6 +219,43 @@ def _split_url(url: str) -> str:
     if not separator or scheme.partition("+")[0].lower() not in _SCHEMES or not rest:
         raise ValueError(f"a Postgres address looks like {EXAMPLE_URL}")
     return rest
+
+
+def check_database_url(url: str) -> None:
+    """Finds what is wrong with a Postgres address, without repeating any of it: every part may be the password.
+
+    The drivers would take a password for a port or a host where the address is not complete, and name it in their
+    errors.
+
+    Raises:
+        ValueError: in a sentence's words.
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    def refuse(what: str) -> ValueError:
+        return ValueError(f"{what}; a Postgres address looks like {EXAMPLE_URL}")
+
+    rest = _split_url(url)
+    encode = "write special characters of the password as %40 and the like"
+    try:
+        parts = conninfo_to_dict(psycopg_url(url))
+    except ProgrammingError:
+        raise refuse(f"it has a part that Postgres does not know: correct it, or {encode}") from None
+    if "@" in rest.partition("?")[0].partition("/")[2]:
+        raise refuse(f"its database is no name: {encode}")
+    hosts, ports = (str(parts.get(name) or "").split(",") for name in ("host", "port"))
+    if not all(_PORT.match(port) and int(port or 1) in range(1, 65536) for port in ports):
+        raise refuse(f"its port is no number from 1 to 65535: put the host before it, or {encode}")
+    if not all(_HOST.match(host) for host in hosts):
+        raise refuse(f"its host is no name of a computer: correct it, or {encode}")
+    try:
+        # Dagster's driver takes one host only, and less else than libpq does
+        make_url(sqlalchemy_url(url))
+    except (ArgumentError, ValueError):
+        raise refuse(f"name one host, or {encode}") from None
 
 
 def psycopg_url(url: str) -> str:

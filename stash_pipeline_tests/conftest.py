@@ -55,6 +55,8 @@ def home() -> Iterator[Path]:
     Postgres of tests that run at the same time.
     """
     with TemporaryDirectory(prefix="stash-pipeline-test-") as directory:
+        # as root: the private Postgres of a home below it has another user
+        Path(directory).chmod(0o711 if os.geteuid() == 0 else 0o700)
         yield Path(directory)
 
 

@@ -1,12 +1,11 @@
 """Settings: one place, checked, and no secret in what is said about them."""
 
-from pathlib import Path
-
 import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.private_directories import default_home
 from stash_pipeline.settings import (
     get_settings,
     load_settings,
@@ -15,6 +14,7 @@ from stash_pipeline.settings import (
     sqlalchemy_url,
     use_settings,
 )
+from stash_pipeline.warehouse.connect import connect
 
 SOCKET_URL = "postgresql://postgres@/postgres?host=/tmp/a%20b"
 
@@ -23,7 +23,7 @@ def test_defaults_need_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STASH_PIPELINE_HOME", raising=False)
     monkeypatch.delenv("STASH_PIPELINE_DATABASE_URL", raising=False)
     settings = load_settings()
-    assert settings.home == Path.home() / ".stash-pipeline"
+    assert settings.home == default_home().expanduser()
     assert settings.database() is None
     assert (settings.page_size, settings.requests_in_flight, settings.ui_port) == (100, 2, 3000)
 
@@ -91,6 +91,59 @@ def test_words_may_be_written_in_any_case(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("STASH_PIPELINE_SWEEP_WEEKDAY", " Monday ")
     settings = load_settings()
     assert (settings.log_level, settings.sweep_weekday) == ("DEBUG", "monday")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        # the host forgotten: the password stands where a port would
+        ("postgresql://usr:HUSH", "its port is no number"),
+        ("postgresql://usr:HUSH/stash", "its port is no number"),
+        ("postgresql://usr:7357735", "its port is no number"),
+        ("postgresql://usr:HUSH@host:abc/d", "its port is no number"),
+        ("postgresql://usr:HUSH@host:0/d", "its port is no number"),
+        ("postgresql://usr:HUSH@host:99999/d", "its port is no number"),
+        ("postgresql://usr:HUSH@host:५४३२/d", "its port is no number"),
+        ("postgresql://usr:HUSH@host/d?port=-1", "its port is no number"),
+        ("postgresql://usr:/HUSH@host/d", "special characters of the password"),
+        ("postgresql://usr:HU/SH@host/d", "special characters of the password"),
+        ("postgresql://usr:HU@SH@host/d", "its host is no name of a computer"),
+        ("postgresql://usr:HUSH%zz@host/d", "a part that Postgres does not know"),
+        ("postgresql://usr:HU SH@host/d", "a part that Postgres does not know"),
+        ("postgresql://usr:HUSH@host/d?schema=HUSH", "a part that Postgres does not know"),
+        ("postgresql://usr:HUSH@[::1/d", "a part that Postgres does not know"),
+        ("postgresql://usr:HUSH@one:1,two:2/d", "name one host"),
+        ("HUSH", "a Postgres address looks like"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_without_a_word_of_it(
+    monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", url)
+    with pytest.raises(UserError, match=said) as raised:
+        load_settings()
+    assert raised.value.__cause__ is None and raised.value.__suppress_context__
+    for word in ("HUSH", "HU", "SH@", "7357735", "usr"):
+        assert word not in str(raised.value)
+    # nor by what opens the connection, should it be given one that nobody has looked at
+    with pytest.raises((UserError, ValueError)) as opened:
+        connect(url)
+    for word in ("HUSH", "HU", "SH@", "7357735"):
+        assert word not in str(opened.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        SOCKET_URL,
+        "postgresql://u:p@/d",
+        "postgresql://u:p@[::1]:5432/d",
+        "postgresql://u%40x:p%2F%40%3A@db.ex-a_mple.test:6432/d?sslmode=require&options=-c%20work_mem%3D1MB",
+        "postgresql://u:p@127.0.0.1/d?connect_timeout=3",
+    ],
+)
+def test_an_address_that_can_be_is_taken(url: str) -> None:
+    assert load_settings(database_url=url).database() == url
 
 
 def test_the_password_is_not_shown() -> None:

@@ -21,7 +21,7 @@ from stash_pipeline.assets.checks import CHECKS, missed_by_reconcile, raw_checks
 from stash_pipeline.assets.raw import HISTORY_KEY, PAGES_KEY, raw_key, raw_specs
 from stash_pipeline.assets.stash import entity_specs, join_specs, stash_key
 from stash_pipeline.errors import UserError
-from stash_pipeline.instances import Instance, Lane, get_instance
+from stash_pipeline.instances import Instance, Lane, get_instance, read_again
 from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.settings import Settings, get_settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
@@ -158,6 +158,8 @@ class _Step:
         selected, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
         wait = config.wait_seconds
         with instance_lock(self.database_url, instance.id, instance.name, wait_seconds=wait) as lock:
+            # removed, or edited, while this run came to its turn
+            instance = self.instance = read_again(connection, instance)
             if self.wanted:
                 if config.mode == "sweep" and set(self.wanted) == set(BY_NAME) and was_read(connection, instance.id):
                     # what the sweep then still finds, a reconcile does not see: by listings, that is; a copy of the

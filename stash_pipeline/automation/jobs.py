@@ -52,6 +52,7 @@ def _remove_superseded(context: dg.OpExecutionContext) -> None:
                 connection,
                 keep_days=settings.keep_runs_days,
                 keep_history_days=settings.keep_history_days,
+                snapshots=settings.snapshots,
             )
         )
     context.log.info(

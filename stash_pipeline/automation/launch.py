@@ -194,7 +194,8 @@ def _note_end(instance: DagsterInstance, run: DagsterRun, error: BaseException) 
             _cancel(instance, run)
     except Exception as problem:
         # The database is gone; whoever runs a job next finds the run without a process, and ends it.
-        _log.warning("The end of run %s could not be noted: %s", run.run_id, type(problem).__name__)
+        # What ended it is told anyway.
+        _log.info("The end of run %s could not be noted: %s", run.run_id, type(problem).__name__)
 
 
 def _cancel(instance: DagsterInstance, run: DagsterRun) -> None:

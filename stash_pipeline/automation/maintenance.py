@@ -18,6 +18,7 @@ from dagster import DagsterInstance
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
 from stash_pipeline.automation.storage import SCHEMA
+from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
 from stash_pipeline.warehouse.connect import Connection
 
 DAY_SECONDS: Final = 86400
@@ -84,6 +85,7 @@ class Removed:
     sync_runs: int = 0
     pages: int = 0
     history: int = 0
+    copies: int = 0
 
 
 def maintain(
@@ -92,18 +94,22 @@ def maintain(
     *,
     keep_days: int,
     keep_history_days: int = 90,
+    snapshots: Path | None = None,
     now: Callable[[], float] = time.time,
 ) -> Removed:
     """Removes what is older than so many days and superseded. May be ended at any time, and run at any time.
 
     Args:
         connection: to the database that holds both the warehouse and Dagster's storage.
+        snapshots: where copies of servers' databases are; those of killed runs go.
     """
+    removed = Removed()
+    if snapshots is not None:
+        removed.copies = remove_orphaned_copies(snapshots)
     before = now() - keep_days * DAY_SECONDS
     day = datetime.fromtimestamp(before, timezone.utc)
     # Dagster's own columns hold UTC without saying so.
     naive = {"before": day.replace(tzinfo=None)}
-    removed = Removed()
     while superseded := [row[0] for row in connection.execute(_SUPERSEDED, naive).fetchall()]:
         for run_id in superseded:
             # Files first: what is left of a run when this is ended in between is then found by its row.

@@ -5,6 +5,8 @@ Named by dagster.yaml. Not here: anything of the warehouse itself, which never g
 What differs from `DagsterPostgresStorage`:
 
 * The address comes from our settings, so that one variable, STASH_PIPELINE_DATABASE_URL, serves both.
+* Its sessions are ours (`warehouse.database_session`), in the schema `dagster`, whichever engine opens them: Dagster
+  makes them from the address, and so the address names a plugin of SQLAlchemy's that prepares each connection.
 * The driver is named: with SQLAlchemy 2.1 a bare address means psycopg 3, which its statements fail on.
 * Connections are pooled. Dagster opens one for every statement: 265 for a run of 30 steps, 7 ms each.
 * What a run plans, one event per asset, is written at once: 70 events one by one are 200 statements.
@@ -13,6 +15,7 @@ What differs from `DagsterPostgresStorage`:
   less far than it did; run monitoring ends that run, and the next refresh finds nothing to change.
 """
 
+import logging
 import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,14 +29,33 @@ from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogSto
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import URL, CreateEnginePlugin, Engine, create_engine, event, make_url, text
+from sqlalchemy.dialects import plugins
 from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.exc import OperationalError
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, EXAMPLE_URL, get_settings, sqlalchemy_url
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.database_session import ENCODING, prepare_session
+from stash_pipeline.warehouse.embedded import is_private
 
 SCHEMA: Final = "dagster"
+
+_log = logging.getLogger(__name__)
+
+
+def _not_line_by_line(record: logging.LogRecord) -> bool:
+    """Keeps Dagster's attempts to reach the database, a dozen lines each, from standard error; their end is told."""
+    said = str(record.msg)
+    if not said.startswith("Retrying failed database"):
+        return True
+    _log.info("%s.", said.partition(":")[0])
+    return False
+
+
+# It speaks through the root logger.
+logging.getLogger().addFilter(_not_line_by_line)
 
 # One table of each storage: Dagster makes the tables of a storage together.
 _MAIN_TABLES: Final = ("runs", "event_logs", "jobs")
@@ -41,6 +63,36 @@ _EVENTS_AT_ONCE: Final = "1000"
 _PLANNED: Final = {DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 # Of no meaning but that nobody else uses it.
 _LOCK: Final = 0x5354_4153_4844
+
+
+_PLUGIN: Final = "stash_pipeline"
+
+
+class OurSession(CreateEnginePlugin):
+    """Prepares every connection of an engine whose address says `plugin=stash_pipeline`."""
+
+    def update_url(self, url: URL) -> URL:
+        """The address without what is the plugin's own: nothing."""
+        return url
+
+    def engine_created(self, engine: Engine) -> None:
+        """Before anything else looks at a connection, as SQLAlchemy does for the schema that names belong to."""
+        event.listen(engine, "connect", self._prepare, insert=True)
+
+    @staticmethod
+    def _prepare(connection: Any, _record: object) -> None:
+        # a pooler in statement mode lets nobody begin a transaction, and is to be told from a dead server
+        connection.autocommit = True
+        backend = prepare_session(connection, search_path=SCHEMA, synchronous_commit="off")
+        connection.autocommit = False
+        if backend is not None:
+            # a pooler: whether it can be worked with is found out, once, by a connection of the warehouse's
+            database = get_settings().database()
+            assert database is not None
+            connect(database).close()
+
+
+plugins.register(_PLUGIN, __name__, OurSession.__name__)
 
 
 class StorageError(DagsterError, UserError):
@@ -124,7 +176,7 @@ class WarehouseDagsterStorage(DagsterPostgresStorage):
 
 
 def _url() -> str:
-    """The address for Dagster's connections: the driver named, and our options in it.
+    """The address for Dagster's connections: the driver named, and the plugin that prepares them.
 
     In the address and not in the engine, because the web server makes its engines from the address.
     """
@@ -135,9 +187,8 @@ def _url() -> str:
             "`stash-pipeline up`, which brings a private Postgres."
         )
     url = make_url(sqlalchemy_url(database, "psycopg2"))
-    given = url.query.get("options", "")
-    options = f"{given} -csearch_path={SCHEMA} -csynchronous_commit=off".strip()
-    return url.update_query_dict({"options": options}).render_as_string(hide_password=False)
+    # before PGCLIENTENCODING; psycopg2 takes no notice of a later change
+    return url.update_query_dict({"plugin": _PLUGIN, "client_encoding": ENCODING}).render_as_string(hide_password=False)
 
 
 def _pooled_engine(url: str) -> Engine:
@@ -171,8 +222,12 @@ def _schema(engine: Engine) -> Iterator[bool]:
     """
     try:
         connection = engine.connect()
+    except UserError as error:
+        raise StorageError(str(error)) from None
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0]
+        if is_private(get_settings().database(), get_settings().home):
+            raise StorageError(f"The private Postgres can't be reached ({reason}): start this again.") from error
         raise StorageError(
             f"The Postgres of {DATABASE_URL_VARIABLE} can't be reached ({reason}): start it, or correct the address."
         ) from error

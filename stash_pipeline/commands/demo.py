@@ -13,6 +13,7 @@ from typing import IO, Any
 from stash_pipeline.commands.output import console, table
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import edit_instance
+from stash_pipeline.private_directories import make_home
 from stash_pipeline.serve import interruptible
 from stash_pipeline.settings import Settings, get_settings, load_settings, use_settings
 from stash_pipeline.warehouse.session import open_warehouse
@@ -85,7 +86,7 @@ def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
             home = Path(tempfile.mkdtemp(prefix="stash-pipeline-demo-"))
             stack.callback(shutil.rmtree, home, ignore_errors=True)
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            make_home(home)
         except OSError as error:
             raise UserError(f"The demo cannot live in {home}: {error.strerror}; give another --home.") from None
         # the demo never touches a configured warehouse

@@ -396,7 +396,7 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Remove a server and its partition, with or without its rows. Its API key is forgotten."""
-    from stash_pipeline.instances import get_instance
+    from stash_pipeline.instances import get_instance, read_again
     from stash_pipeline.warehouse.connect import instance_lock
     from stash_pipeline.warehouse.removal import archive_instance, remove_instance
 
@@ -407,6 +407,7 @@ def remove(
         name = instance.name
         keep = keep_rows or (not yes and _keep_or_remove(name))
         with instance_lock(settings.database() or "", instance.id, name):
+            read_again(connection, instance, with_removed=not keep)
             (archive_instance if keep else remove_instance)(connection, instance.id)
         follow_registry(settings)
     if as_json:

@@ -10,7 +10,13 @@ from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.settings import psycopg_url
+from stash_pipeline.settings import DATABASE_URL_VARIABLE, check_database_url, psycopg_url
+from stash_pipeline.warehouse.database_session import (
+    ENCODING,
+    SharedSession,
+    prepare_session,
+    refuse_shared,
+)
 
 Connection = psycopg.Connection[Any]
 
@@ -44,25 +50,79 @@ class _Connection(psycopg.Connection[Any]):
             raise
 
 
-def connect(database_url: str) -> Connection:
-    """A connection in autocommit mode: transactions are opened where they are meant.
+def connect(database_url: str, *, autocommit: bool = True) -> Connection:
+    """A connection whose session is as our SQL needs it.
+
+    In autocommit mode, unless told otherwise: transactions are opened where they are meant.
 
     Raises:
-        UserError: if the database cannot be reached.
+        UserError: if the database cannot be reached, or is not one that we can work with.
     """
     try:
-        return _Connection.connect(
-            psycopg_url(database_url),
-            autocommit=True,
-            application_name="stash_pipeline",
-            # of TCP: the connection that holds a lock is idle for hours, and a router in between forgets idle ones
-            keepalives_idle=60,
-            keepalives_interval=10,
-            keepalives_count=6,
-        )
-    except psycopg.OperationalError as error:
+        connection = _connect(database_url)
+        try:
+            backend = prepare_session(connection)
+            if backend is not None:
+                _require_own_session(database_url, connection, backend)
+            connection.autocommit = autocommit
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        try:
+            # libpq repeats parts of an address that it takes for something else, and those may be the password
+            check_database_url(database_url)
+        except ValueError as problem:
+            raise UserError(f"{DATABASE_URL_VARIABLE}: {problem}.") from None
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"The database cannot be reached: {reason}") from None
+
+
+def _connect(database_url: str) -> Connection:
+    return _Connection.connect(
+        psycopg_url(database_url),
+        autocommit=True,
+        application_name="stash_pipeline",
+        # before PGCLIENTENCODING, and whatever the address says
+        client_encoding=ENCODING,
+        # of TCP: the connection that holds a lock is idle for hours, and a router in between forgets idle ones
+        keepalives_idle=60,
+        keepalives_interval=10,
+        keepalives_count=6,
+    )
+
+
+_own_sessions: set[str] = set()
+"""Addresses through which connections were found to have sessions of their own."""
+
+_STATEMENTS_OF_A_TEST = 3
+
+
+def _require_own_session(database_url: str, connection: Connection, backend: int) -> None:
+    """For a connection through a pooler: sees, once per address, that it is not moved from session to session.
+
+    Raises:
+        SharedSession: if it is moved, or others are moved to its session.
+    """
+    if database_url in _own_sessions:
+        return
+    with _connect(database_url) as other:
+        try:
+            with other.transaction():
+                pids = (_backend(connection) for _ in range(_STATEMENTS_OF_A_TEST))
+                refuse_shared(backend, _backend(other), pids)
+        except psycopg.OperationalError:
+            # statement mode ends who begins a transaction; who does not is still served
+            _backend(connection)
+            raise SharedSession from None
+    _own_sessions.add(database_url)
+
+
+def _backend(connection: Connection) -> int:
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def database_sentence(error: BaseException) -> str:
@@ -95,26 +155,57 @@ class LockLost(UserError):
     """The connection that held the lock is gone, and with it the right to write."""
 
 
+# What pg_locks has of the lock, if this session holds it; a pooler may have given it to another one.
+_HELD = """EXISTS (
+    SELECT FROM pg_locks
+    WHERE locktype = 'advisory' AND classid = %(class)s::oid AND objid = %(id)s::oid AND objsubid = 2
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND pid = pg_backend_pid() AND granted
+)"""
+
+
 class InstanceLock:
     """The lock of one instance, as long as its connection lives."""
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, connection: Connection, instance_id: int, name: str) -> None:
         self._connection = connection
+        self._key = {"class": _LOCK_CLASS, "id": instance_id}
         self._name = name
+
+    def acquire(self) -> bool:
+        """Takes the lock if nobody holds it.
+
+        Raises:
+            SharedSession: if this session holds it already, which is new: it is somebody else's too.
+        """
+        row = self._connection.execute(
+            f"SELECT CASE WHEN {_HELD} THEN NULL ELSE pg_try_advisory_lock(%(class)s, %(id)s) END", self._key
+        ).fetchone()
+        if row is None or row[0] is None:
+            raise SharedSession
+        return bool(row[0])
 
     def check(self) -> None:
         """To be called before every write: costs one round trip.
 
         Raises:
-            LockLost: if the server has dropped the connection, so that another run may be writing by now.
+            LockLost: if the lock is not this session's any more, so that another run may be writing by now.
         """
         try:
-            self._connection.execute("SELECT 1")
+            row = self._connection.execute(f"SELECT {_HELD}", self._key).fetchone()
         except psycopg.Error as error:
-            raise LockLost(
-                f"The lock of instance {self._name} was lost with its connection ({str(error).splitlines()[0]}); "
-                "nothing more was written. Start again."
-            ) from None
+            raise self._lost(f"with its connection ({str(error).splitlines()[0]})") from None
+        if row is None or not row[0]:
+            raise self._lost("to another session of the database")
+
+    def release(self) -> None:
+        """Gives the lock back, where there is still a connection to say so."""
+        # said and not left to the end of the connection, which the server may notice only later
+        with suppress(psycopg.Error):
+            self._connection.execute("SELECT pg_advisory_unlock(%(class)s, %(id)s)", self._key)
+
+    def _lost(self, how: str) -> LockLost:
+        return LockLost(f"The lock of instance {self._name} was lost {how}; nothing more was written. Start again.")
 
 
 @contextmanager
@@ -130,18 +221,16 @@ def instance_lock(
         InstanceBusy: if another process, on whatever host, holds it.
     """
     with connect(database_url) as connection:
+        lock = InstanceLock(connection, instance_id, name)
         deadline = time.monotonic() + wait_seconds
-        while True:
-            row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, instance_id]).fetchone()
-            if row and row[0]:
-                break
+        while not lock.acquire():
             if time.monotonic() >= deadline:
                 raise InstanceBusy(f"Another run is writing to instance {name}; try again when it has ended.")
             time.sleep(0.2)
         try:
-            yield InstanceLock(connection, name)
+            # also at the very start: a pooler may have moved the connection in between
+            lock.check()
+            yield lock
         finally:
-            # said and not left to the end of the connection, which the server may notice only later
-            with suppress(psycopg.Error):
-                connection.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_CLASS, instance_id])
+            lock.release()
             connection.close()

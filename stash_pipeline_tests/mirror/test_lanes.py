@@ -382,6 +382,18 @@ def test_the_file_is_private_and_what_a_killed_run_left_is_removed(
     assert not leftovers(server)
 
 
+def test_what_a_killed_run_left_is_removed_by_a_run_of_the_other_lane_and_of_another_instance(
+    home: Path, warehouse: str
+) -> None:
+    server = with_backups(warehouse, home, Backups(), "graphql")
+    folder = server.settings.home / "snapshots"
+    folder.mkdir(parents=True)
+    for name in (server.instance.uuid, "00000000-0000-0000-0000-000000000000"):
+        (folder / f"{name}.sqlite").write_text("half of a copy")
+    server.read(mode="changes")
+    assert not leftovers(server)
+
+
 # --- what updated_at would have missed --------------------------------------------------------------------
 
 

@@ -1,6 +1,8 @@
 """A copy of the database is fetched whole, over whatever connection, or not at all."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.snapshot import copy
-from stash_pipeline.stash.snapshot.copy import TooLarge, taken
+from stash_pipeline.stash.snapshot.copy import TooLarge, remove_orphaned_copies, taken
 from stash_pipeline.stash.snapshot.database import Snapshot, UnusableSnapshot
 
 KEY = "eyJhbGciOi.not-a-real-key"
@@ -132,3 +134,63 @@ def test_a_server_that_makes_none_is_told_in_its_own_words(tmp_path: Path) -> No
         stash.faults = Faults.of("latency:next=1,seconds=0", "drop:every=2")
         with pytest.raises(UnusableSnapshot, match="has deleted the copy"), taken(client, path):
             raise AssertionError
+
+
+# --- what killed runs leave -------------------------------------------------------------------------------
+
+
+def test_copies_that_nobody_owns_are_removed_and_others_are_not(tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+    assert remove_orphaned_copies(folder) == 0
+    folder.mkdir()
+    with serving() as (_, client), taken(client, folder / "owned.sqlite"):
+        (folder / "half.sqlite").write_bytes(b"half of a copy")
+        (folder / "notes.txt").write_text("somebody's")
+        (folder / "link.sqlite").symlink_to(folder / "notes.txt")
+        assert remove_orphaned_copies(folder) == 1
+        assert scenes(folder / "owned.sqlite") == 40
+        assert sorted(path.name for path in folder.iterdir()) == ["link.sqlite", "notes.txt", "owned.sqlite"]
+    assert remove_orphaned_copies(folder) == 0
+    assert not (folder / "owned.sqlite").exists()
+
+
+@pytest.mark.faults
+def test_the_copy_of_a_killed_process_is_nobody_s(tmp_path: Path) -> None:
+    path = tmp_path / "snapshots" / "one.sqlite"
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom stash_pipeline.stash.client import StashClient\n"
+        "from stash_pipeline.stash.snapshot.copy import taken\n"
+        "with StashClient(sys.argv[1]) as client, taken(client, Path(sys.argv[2])):\n"
+        "    print('here', flush=True)\n    time.sleep(600)\n"
+    )
+    with serving() as (stash, client):
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, client.url, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None and process.stdout.readline() == "here\n"
+        assert remove_orphaned_copies(path.parent) == 0
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        assert path.exists()
+        assert remove_orphaned_copies(path.parent) == 1
+
+
+def test_a_file_that_is_taken_away_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another process that looks for what nobody owns at that very moment."""
+    path = tmp_path / "snapshots" / "one.sqlite"
+    looked: list[int] = []
+    judge = copy._is_at
+
+    def meanwhile(there: Path, handle: int) -> bool:
+        if not looked:
+            there.unlink()
+        looked.append(handle)
+        return judge(there, handle)
+
+    monkeypatch.setattr(copy, "_is_at", meanwhile)
+    with serving() as (_, client), taken(client, path):
+        assert scenes(path) == 40
+    assert len(looked) == 2

@@ -4,6 +4,7 @@ The server does not write while it makes the copy. It keeps it for half a minute
 only as long as that request takes: a download that breaks off later cannot be gone on with.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import urlsplit
 
+from stash_pipeline.private_directories import make_home, make_private
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import (
     StashError,
@@ -65,17 +67,62 @@ def taken(client: StashClient, path: Path, *, largest: int | None = None, patien
         UnusableSnapshot: if the server makes none in time, or it is too large for the limit or for the disk.
         StashError: what the network did.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_home(path.parent.parent)
+    make_private(path.parent)
     path.unlink(missing_ok=True)
     try:
         started = time.perf_counter()
         link = _made(client, patience)
         made = time.perf_counter()
-        size = _fetched(client, link, path, largest)
-        fetched = time.perf_counter()
-        yield Copy(path, size, _digest(path), made - started, fetched - made)
+        with _own_file(path) as file:
+            size = _fetched(client, link, file, path.parent, largest)
+            fetched = time.perf_counter()
+            yield Copy(path, size, _digest(path), made - started, fetched - made)
     finally:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _own_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file, locked for as long as it is in use: the lock ends with the process, and tells who was killed."""
+    while True:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        file = os.fdopen(handle, "wb")
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if _is_at(path, handle):
+            break
+        # taken, before it was locked, for one that nobody owns
+        file.close()
+    with file:
+        yield file
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def remove_orphaned_copies(folder: Path) -> int:
+    """Removes the copies that no living process of this machine owns, and says how many there were."""
+    removed = 0
+    for path in folder.glob("*.sqlite") if folder.is_dir() else ():
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(path, handle):
+                path.unlink()
+                removed += 1
+        except OSError:
+            # in use, or not ours to remove: no reason for anything else to fail
+            continue
+        finally:
+            os.close(handle)
+    return removed
 
 
 def _digest(path: Path) -> bytes:
@@ -116,27 +163,25 @@ class _Interrupted(Exception):
     """The connection ended before the file did."""
 
 
-def _fetched(client: StashClient, link: str, path: Path, largest: int | None) -> int:
+def _fetched(client: StashClient, link: str, file: BinaryIO, folder: Path, largest: int | None) -> int:
     """Fetches the file, going on where a connection ended; its size."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     failures = 0
     end = time.monotonic() + client.limits.download_seconds
-    with os.fdopen(handle, "wb") as file:
-        while True:
-            had = file.tell()
-            try:
-                return _fetch_rest(client, link, file, path.parent, largest, end)
-            except (StashError, _Interrupted) as error:
-                if time.monotonic() >= end:
-                    raise UnusableSnapshot(client.limits.download_too_slow()) from None
-                if isinstance(error, StashError) and not may_pass(error):
+    while True:
+        had = file.tell()
+        try:
+            return _fetch_rest(client, link, file, folder, largest, end)
+        except (StashError, _Interrupted) as error:
+            if time.monotonic() >= end:
+                raise UnusableSnapshot(client.limits.download_too_slow()) from None
+            if isinstance(error, StashError) and not may_pass(error):
+                raise
+            failures = 1 if file.tell() > had else failures + 1
+            if failures >= _ATTEMPTS:
+                if isinstance(error, StashError):
                     raise
-                failures = 1 if file.tell() > had else failures + 1
-                if failures >= _ATTEMPTS:
-                    if isinstance(error, StashError):
-                        raise
-                    raise UnusableSnapshot("The copy of the database breaks off again and again.") from None
-                time.sleep(_FIRST_PAUSE * 2 ** (failures - 1))
+                raise UnusableSnapshot("The copy of the database breaks off again and again.") from None
+            time.sleep(_FIRST_PAUSE * 2 ** (failures - 1))
 
 
 def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, largest: int | None, end: float) -> int:
