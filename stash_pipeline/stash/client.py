@@ -243,6 +243,10 @@ class StashClient:
             error.args = (masked(str(error), self._api_key),)
             raise
 
+    def masked(self, text: str) -> str:
+        """A text without the key, to be shown or kept."""
+        return masked(text, self._api_key)
+
     def _beginning(self, body: bytes) -> str:
         """Masked before it is cut: half a key would not be recognised."""
         return masked_bytes(body[:4096], self._api_key)[:200].decode("utf-8", "replace").strip()
@@ -309,7 +313,9 @@ class StashClient:
             with self._lock:
                 self.requests += 1
             if response.is_redirect or response.status_code in (401, 403):
-                raise StashHTTPError(response.status_code, f"{self.url} refused to send a file ({path}).")
+                raise StashHTTPError(
+                    response.status_code, f"{self.url} answers, and refuses to send files ({response.status_code})."
+                )
             yield response
 
     @contextmanager

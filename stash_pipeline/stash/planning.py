@@ -8,9 +8,24 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES
-from stash_pipeline.stash.fields import Entity, Field, Source
+from stash_pipeline.stash.errors import StashBadAnswer
+from stash_pipeline.stash.fields import Entity, Field, Joined, Source
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.selection import Tree, cut, merge, parse, render, without_fields
+
+
+@dataclass(frozen=True)
+class ListShape:
+    """What the server's schema promises of a list.
+
+    Attributes:
+        path: of the list in its object, as the server spells it.
+        required: it is never null. elements_required: no element is null.
+    """
+
+    path: str
+    required: bool
+    elements_required: bool
 
 
 @dataclass(frozen=True)
@@ -21,6 +36,8 @@ class PlannedField:
     source: Source
     trees: tuple[Tree | None, ...]
     """One cut tree per selection of the source; None for an optional part that the server lacks."""
+    shape: ListShape | None = None
+    """Of fields that the server has as a list."""
 
 
 @dataclass
@@ -171,10 +188,38 @@ def _choose_spellings(plan: Plan, schema: ServerSchema) -> None:
             for tree in trees:
                 if tree is not None:
                     merge(plan.tree, tree)
-            plan.fields.append(PlannedField(wanted, source, tuple(trees)))
+            shape = _list_shape(trees[0], schema, plan.type_name)
+            if shape is None and isinstance(wanted.form, Joined) and source.read is None:
+                # nothing of it could be read, and nothing is not what the server has
+                raise StashBadAnswer(
+                    f"The server's schema says that {plan.type_name}.{source.selections[0].partition('{')[0]} is not a "
+                    "list, which it is in every known release: is something between us and the server changing it?"
+                )
+            plan.fields.append(PlannedField(wanted, source, tuple(trees), shape))
             break
         else:
             plan.lacking.append(f"{plan.entity.name}.{wanted.name}")
+
+
+def _list_shape(tree: Tree, schema: ServerSchema, type_name: str) -> ListShape | None:
+    """The first list on the way down a tree; None where there is none."""
+    required, path = True, []
+    while tree:
+        name, inner = next(iter(tree.items()))
+        if name.startswith("..."):
+            # members that lack the field leave it out
+            required, type_name, tree = False, name[3:], inner
+            continue
+        info = schema.fields(type_name).get(name)
+        if info is None:
+            return None
+        path.append(name)
+        required = required and info.spelled.endswith("!")
+        bare = info.spelled.rstrip("!")
+        if bare.startswith("["):
+            return ListShape(".".join(path), required, bare[1:-1].endswith("!"))
+        type_name, tree = info.type_name, inner
+    return None
 
 
 def _cut_for(

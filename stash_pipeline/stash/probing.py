@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from stash_pipeline.stash.answers import as_count, wrong
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.planning import Plan
 
@@ -43,21 +44,38 @@ def probe_document(plans: dict[str, Plan]) -> str:
 
 
 def read_probe(data: dict[str, Any]) -> Probe:
-    """The answer, understood; also one that was kept."""
-    result = Probe(
-        str((data.get("version") or {}).get("version") or ""), (data.get("systemStatus") or {}).get("databaseSchema")
-    )
+    """The answer, understood; also one that was kept.
+
+    Raises:
+        StashBadAnswer: if it is not what was asked for.
+    """
+    result = Probe()
     for name, found in data.items():
-        if name in ("version", "systemStatus") or not isinstance(found, dict):
-            continue
-        listed = next((value for value in found.values() if isinstance(value, list)), [])
-        first = next(iter(listed[0].values()), None) if listed else None
-        if name == PLAYED:
-            result.played = first
+        if not isinstance(found, dict):
+            raise wrong(name, found, "an object")
+        if name == "version":
+            result.version = str(found.get("version") or "")
+        elif name == "systemStatus":
+            result.database_schema = found.get("databaseSchema")
+        elif name == PLAYED:
+            result.played = _newest(name, found)
         else:
-            result.counts[name] = int(found["count"])
-            result.newest[name] = first
+            result.counts[name] = as_count(found.get("count"), f"{name}.count")
+            result.newest[name] = _newest(name, found)
     return result
+
+
+def _newest(name: str, found: dict[str, Any]) -> str | None:
+    """The only value of the first object in the only list."""
+    listed = next((value for value in found.values() if isinstance(value, list)), [])
+    if not listed:
+        return None
+    if not isinstance(listed[0], dict):
+        raise wrong(f"{name}[0]", listed[0], "an object")
+    stamp = next(iter(listed[0].values()), None)
+    if stamp is not None and not isinstance(stamp, str):
+        raise wrong(f"{name}[0]", stamp, "a time")
+    return stamp
 
 
 def probe(client: StashClient, document: str) -> dict[str, Any]:

@@ -28,11 +28,17 @@ fragment TypeName on __Type { kind name ofType { kind name ofType { kind name of
 
 @dataclass(frozen=True)
 class FieldInfo:
-    """One field of an object type: the name of its (unwrapped) type and its arguments as ``name: spelling``."""
+    """One field of an object type.
+
+    Attributes:
+        type_name: of its type, unwrapped. arguments: as ``name: spelling``.
+        spelled: its type with lists and what is never null, ``[Tag!]!``.
+    """
 
     type_name: str
     arguments: dict[str, str]
     deprecated: bool
+    spelled: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,12 +58,15 @@ def _unwrapped(reference: dict[str, Any]) -> str:
     return str(reference["name"])
 
 
-def _spelled(reference: dict[str, Any]) -> str:
+def _spelled(reference: dict[str, Any] | None) -> str:
+    if reference is None:
+        # deeper than was asked
+        return "?"
     kind = reference["kind"]
     if kind == "NON_NULL":
-        return _spelled(reference["ofType"]) + "!"
+        return _spelled(reference.get("ofType")) + "!"
     if kind == "LIST":
-        return "[" + _spelled(reference["ofType"]) + "]"
+        return "[" + _spelled(reference.get("ofType")) + "]"
     return str(reference["name"])
 
 
@@ -75,6 +84,7 @@ class ServerSchema:
                     _unwrapped(f["type"]),
                     {a["name"]: _spelled(a["type"]) for a in f["args"]},
                     bool(f.get("isDeprecated")),
+                    _spelled(f["type"]),
                 )
                 for f in entry.get("fields") or []
             }

@@ -81,15 +81,12 @@ class PreviewLoader(RawLoader):
             moment = moment_of(document.updated_at)
             if moment:
                 self.stamps[entity, document.id] = moment
-        found = history.FieldChanges()
         for document in changed:
             fields = history.differences(before[document.id], orjson.loads(document.json))
-            found.add(before[document.id], [name for name, _, _ in fields])
             for field in fields:
                 self._tell(entity, f"{document.id}: {history.described(*field)}")
             if not fields:
                 self._tell(entity, f"{document.id}: returned")
-        self.changes[entity].note(found)
 
     def _tombstone(self, entity: str, gone: list[int]) -> None:
         for identifier in gone:
