@@ -1,5 +1,6 @@
 """Has a copy read: a small one by a thread, a large one by processes, part by part."""
 
+import os
 import pickle
 import queue
 import subprocess
@@ -29,6 +30,9 @@ PROCESSES: Final = 2
 PROCESSES_FROM: Final = 8_000_000
 """Bytes of a copy that is worth the start of processes."""
 
+MEMORY: Final = 256_000_000
+"""Bytes that a process may take beside what it needs to start."""
+
 _AHEAD: Final = 6
 """Ranges that wait to be compared."""
 
@@ -38,7 +42,7 @@ _END: Final = object()
 class Readers:
     """Those who read one copy; to be had from :func:`readers`."""
 
-    def __init__(self, processes: list["subprocess.Popen[bytes]"]) -> None:
+    def __init__(self, processes: "list[_Process]") -> None:
         self._processes = processes
         self._threads: list[threading.Thread] = []
         self._ready: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
@@ -88,10 +92,8 @@ class Readers:
             # the file must not be closed, or removed, under it
             thread.join()
         for process in self._processes:
-            for stream in (process.stdin, process.stdout):
-                with suppress(OSError):
-                    stream and stream.close()
             process.wait()
+            process.let_go()
 
     def _guarded(self, ask: "_Ask", orders: "_Orders") -> None:
         try:
@@ -149,10 +151,42 @@ def readers(size: int) -> Iterator[Readers]:
         found.close()
 
 
-def _started() -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "stash_pipeline.stash.snapshot.worker"]
-    # a Ctrl-C is not for them: they end with who started them, when they have nobody to tell
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+class _Process(subprocess.Popen[bytes]):
+    """A reader; it ends when this process is gone, however that came: nobody else holds the pipe that it looks at."""
+
+    def __init__(self) -> None:
+        ours, self._alive = os.pipe()
+        command = [
+            sys.executable,
+            "-m",
+            "stash_pipeline.stash.snapshot.worker",
+            f"{os.getpid()}",
+            f"{ours}",
+            f"{MEMORY}",
+        ]
+        try:
+            # a Ctrl-C is not for them
+            super().__init__(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, pass_fds=[ours]
+            )
+        except BaseException:
+            os.close(self._alive)
+            raise
+        finally:
+            os.close(ours)
+
+    def let_go(self) -> None:
+        """Closes what there is to it; to be called when it has ended."""
+        for stream in (self.stdin, self.stdout):
+            with suppress(OSError):
+                stream and stream.close()
+        with suppress(OSError):
+            os.close(self._alive)
+        self._alive = -1
+
+
+def _started() -> _Process:
+    return _Process()
 
 
 def _send(process: "subprocess.Popen[bytes]", what: Job | Order) -> None:
