@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from stash_pipeline import progress as progress_events
@@ -245,7 +246,9 @@ def sync(
                 print_foreseen(outcome)
             else:
                 print_outcome(outcome)
-    return 0 if all(outcome["success"] for outcome in outcomes) else 1
+    # who names an object wants that one
+    missed = bool(ids) and any(change.get("failures") for one in outcomes for change in one["entities"].values())
+    return 0 if all(outcome["success"] for outcome in outcomes) and not missed else 1
 
 
 def print_outcome(outcome: dict[str, Any]) -> None:
@@ -266,7 +269,9 @@ def print_outcome(outcome: dict[str, Any]) -> None:
         for failure in change.get("failures", ()):
             stderr.print(f"could not be read, of {entity}: {failure}", highlight=False, markup=False, soft_wrap=True)
     if not outcome["success"]:
-        stderr.print(f"[red]{outcome['instance']}[/red]: {outcome['error']}", highlight=False)
+        name = outcome["instance"]
+        told = str(outcome["error"]).removeprefix(f"{name}: ")
+        stderr.print(f"[red]{name}[/red]: {escape(told)}", highlight=False)
 
 
 def print_foreseen(outcome: dict[str, Any]) -> None:

@@ -35,6 +35,7 @@ from stash_pipeline.stash.errors import (
     StashUnreachable,
     may_pass,
 )
+from stash_pipeline.stash.json_values import without_surrogates
 from stash_pipeline.stash.masking import masked, masked_bytes
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
@@ -395,7 +396,7 @@ def _loads(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         value = json.loads(body.decode("utf-8", "replace"))
-        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        return json.loads(without_surrogates(json.dumps(value, ensure_ascii=False)))
 
 
 def _parsed(body: bytes) -> Any:

@@ -13,14 +13,23 @@ is read, and it stays as it was.
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
 
 from stash_pipeline.stash.fields import Joined, Reference
-from stash_pipeline.stash.json_values import COLUMN_READERS, Broken, Partial, Unreadable, as_id, as_text, kind_of, shown
+from stash_pipeline.stash.json_values import (
+    COLUMN_READERS,
+    Broken,
+    Partial,
+    Unreadable,
+    as_id,
+    as_text,
+    kind_of,
+    shown,
+    without_surrogates,
+)
 from stash_pipeline.stash.planning import Plan, PlannedField
 from stash_pipeline.stash.relations import descend, relation_reader
 from stash_pipeline.stash.selection import linear_path
@@ -32,8 +41,6 @@ LONGEST_VALUE = 1_000_000
 
 LONGEST_DOCUMENT = 8_000_000
 """Bytes."""
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Document(NamedTuple):
@@ -125,7 +132,7 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
 
         def get_combined(value: Json) -> Any:
             if shape is not None:
-                found = value.get(names[0])
+                found = value.get(names[0] or "")
                 if not isinstance(found, list) and (found is not None or shape.required):
                     raise Broken(f" is {kind_of(found)}, and no list.")
             return combine(*(value.get(name) if name else None for name in names))
@@ -263,11 +270,6 @@ def finish(document: Json, identifier: int, unreadable: tuple[str, ...] = ()) ->
         document.get("updated_at"),
         unreadable,
     )
-
-
-def without_surrogates(text: str) -> str:
-    """A text with U+FFFD for each half of a surrogate pair, as the server's own language has it."""
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _fragment(value: Any) -> Any:

@@ -19,6 +19,8 @@ _TIME = re.compile(
 _INT4 = 2**31
 INT8 = 2**63
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 _DEEPEST = 200
 """Levels of nesting in a value of free form: what reads and writes JSON here takes a few more."""
 
@@ -146,3 +148,8 @@ COLUMN_READERS: dict[str, Callable[[Any], Any]] = {
     "timestamptz": as_time,
     "jsonb": as_json,
 }
+
+
+def without_surrogates(text: str) -> str:
+    """A text with U+FFFD for each half of a surrogate pair, as the server's own language has it."""
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -303,16 +303,16 @@ class RawLoader:
         there = {identifier: document for identifier, document in before.items() if identifier in live}
         return self._held_back.keep(entity, changed, there, after, self.gone)
 
-    def _without_broken(self, entity: str, documents: Collection[Document]) -> Collection[Document]:
+    def _without_broken(self, entity: str, documents: Collection[Document]) -> list[Document]:
         """The documents of objects that could be read; of the others is noted that they are there.
 
         Raises:
             StashBadAnswer: if too many cannot be.
         """
-        if all(document.json for document in documents):
-            return documents
-        change = self.changes[entity]
         good = [document for document in documents if document.json]
+        if len(good) == len(documents):
+            return good
+        change = self.changes[entity]
         for document in documents:
             if not document.json and document.id not in self.failed.get(entity, ()):
                 self._broken[entity] += 1

@@ -60,6 +60,11 @@ class PreviewLoader(RawLoader):
         written = self._written[entity]
         return super().hashes(entity, ids) | {i: (written[i], True) for i in ids if i in written}
 
+    def live(self, entity: str, ids: Iterable[int]) -> set[int]:
+        """As if everything had been written."""
+        asked = set(ids)
+        return super().live(entity, asked) | (asked & self._written[entity].keys())
+
     def counted(self) -> dict[str, int]:
         """As if everything had been written."""
         return {entity: count + self._more[entity] for entity, count in super().counted().items()}

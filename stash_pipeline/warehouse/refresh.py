@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from stash_pipeline import progress
+from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, Lane, note_snapshot
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
@@ -79,7 +80,6 @@ class Refresh:
         self.probe = Probe()
         self.plans: dict[str, Plan] = {}
         self._listing: dict[str, Plan] = {}
-        self._mode: Mode = "changes"
         self._forms: dict[str, dict[str, bytes]] = {}
         self._alike: set[str] = set()
         self._clocks: dict[str, tuple[datetime, int]] = {}
@@ -109,14 +109,12 @@ class Refresh:
         Raises:
             StashError: what the server or the network did. UserError: where the guard stops.
         """
-        self._mode = mode
         self._meet(entities)
         readable = [name for name in entities if self.plans[name].query or self.plans[name].entity.embedded_in]
         if not readable:
             raise StashError(f"{self.instance.name} ({self.release}) has none of {', '.join(entities)}.")
         if mode == "objects":
-            self.loader.todo = {name: set(ids) for name, ids in (objects or {}).items()}
-            self._read_todo()
+            self._named({name: set(ids) for name, ids in (objects or {}).items()})
         elif self._by_snapshot(readable, mode):
             return
         else:
@@ -129,6 +127,18 @@ class Refresh:
         if self._trouble:
             # the server is well, and its copies are not: the next runs need not try
             self.note_snapshot(None, None, self._trouble)
+
+    def _named(self, objects: dict[str, set[int]]) -> None:
+        """Reads some objects, and notes which of them are neither there nor here."""
+        for name in objects:
+            if not self.plans[name].query:
+                raise UserError(f"This server ({self.release}) cannot be asked for {name}; sync without --id.")
+        self.loader.todo = {name: set(ids) for name, ids in objects.items()}
+        self._read_todo()
+        for name, ids in objects.items():
+            unknown = ids - self.loader.live(name, ids) - self.loader.failed.get(name, set())
+            for identifier in sorted(unknown):
+                self._tell(name, f"{identifier}: the server has no such object.")
 
     def _agree(self) -> None:
         """Compares what there will be with the server's own counts, before anything is removed.
@@ -451,10 +461,6 @@ class Refresh:
     def _denied(self, event: Gone) -> None:
         here = self.loader.live(event.entity, event.ids)
         self.loader.gone.setdefault(event.entity, set()).update(here)
-        if self._mode == "objects":
-            # somebody asked for it; elsewhere it was created and removed while we read
-            for identifier in sorted(set(event.ids) - here):
-                self._tell(event.entity, f"{identifier}: the server has no such object.")
 
     def _completed(self, event: Complete) -> None:
         self.check()

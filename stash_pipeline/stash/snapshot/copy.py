@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -57,17 +57,28 @@ def taken(client: StashClient, path: Path, *, largest: int | None = None, patien
         UnusableSnapshot: if the server makes none in time, or it is too large for the limit or for the disk.
         StashError: what the network did.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
     try:
-        started = time.perf_counter()
-        link = _made(client, patience)
-        made = time.perf_counter()
-        size = _fetched(client, link, path, largest)
-        fetched = time.perf_counter()
-        yield Copy(path, size, _digest(path), made - started, fetched - made)
+        with _file_errors(path.parent):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            started = time.perf_counter()
+            link = _made(client, patience)
+            made = time.perf_counter()
+            size = _fetched(client, link, path, largest)
+            fetched = time.perf_counter()
+            found = Copy(path, size, _digest(path), made - started, fetched - made)
+        yield found
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _file_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnusableSnapshot(f"The copy of the database cannot be kept in {folder}: {error.strerror}.") from None
 
 
 def _digest(path: Path) -> bytes:

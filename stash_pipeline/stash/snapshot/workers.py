@@ -33,6 +33,10 @@ PROCESSES_FROM: Final = 8_000_000
 MEMORY: Final = 256_000_000
 """Bytes that a process may take beside what it needs to start."""
 
+_TIMES: Final = 20
+_BYTES_BESIDES: Final = 200_000_000
+"""How much larger than a copy its documents may be; those of a library are a few times as large."""
+
 _AHEAD: Final = 6
 """Ranges that wait to be compared."""
 
@@ -42,8 +46,9 @@ _END: Final = object()
 class Readers:
     """Those who read one copy; to be had from :func:`readers`."""
 
-    def __init__(self, processes: "list[_Process]") -> None:
+    def __init__(self, processes: "list[_Process]", size: int) -> None:
         self._processes = processes
+        self._left = size * _TIMES + _BYTES_BESIDES
         self._threads: list[threading.Thread] = []
         self._ready: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
         self._stop = threading.Event()
@@ -78,10 +83,17 @@ class Readers:
                 elif isinstance(item, BaseException):
                     raise item
                 else:
+                    self._count(item)
                     yield item
         finally:
             self.close()
             here.close()
+
+    def _count(self, item: Range | End) -> None:
+        if isinstance(item, Range):
+            self._left -= sum(len(row[1]) for row in item.rows)
+            if self._left < 0:
+                raise UnusableSnapshot("The copy of the database makes far larger documents than it is itself.")
 
     def close(self) -> None:
         """Nothing goes on reading after this."""
@@ -144,7 +156,7 @@ class _Orders:
 def readers(size: int) -> Iterator[Readers]:
     """Has a copy of so many bytes read: by a thread, or by processes, which have started when they are needed."""
     processes = [_started() for _ in range(PROCESSES)] if size >= PROCESSES_FROM else []
-    found = Readers(processes)
+    found = Readers(processes, size)
     try:
         yield found
     finally:
