@@ -185,6 +185,10 @@ class DocumentReader:
         self._required = {
             planned.field.name for planned in plan.fields if planned.shape and planned.shape.required
         } & self._relations.keys()
+        self._lists = {planned.field.name for planned in plan.fields if planned.shape}
+        # an object that is there and has no id
+        self._required.update(name for outer, fields in self._groups if outer for name, *_ in fields)
+        self._required &= self._relations.keys()
 
     def read(self, value: Json, extra: Json | None = None) -> Document:
         """The document of one object; one that is broken where a relation is not what the server's schema says.
@@ -209,7 +213,7 @@ class DocumentReader:
                     found = where.get(key) if get is None else get(where)
                     if found is None:
                         if name in required:
-                            return broken_document(identifier, f"{self._relations[name]} is null, and no list.")
+                            return broken_document(identifier, self._breach(name, None, value))
                         continue
                     if convert is as_text and type(found) is str:
                         document[name] = found
@@ -233,17 +237,21 @@ class DocumentReader:
             document["unreadable"] = unreadable
         return finish(document, identifier, tuple(unreadable))
 
-    def _breach(self, name: str, error: Exception, value: Json) -> str:
+    def _breach(self, name: str, error: Exception | None, value: Json) -> str:
         """What is wrong with a relation, with its path in the object."""
         path = self._relations[name]
         if isinstance(error, Broken):
             return f"{path}{error}"
-        found = value.get(path)
+        found: Any = value
+        for step in path.split("."):
+            found = found.get(step) if isinstance(found, dict) else None
         if isinstance(found, list):
             place = next((n for n, element in enumerate(found) if not isinstance(element, dict)), None)
             if place is not None:
                 return f"{path}[{place}] is {kind_of(found[place])}, and no object."
-        return f"{path} is {kind_of(found)}, and not what the server's schema says."
+        if isinstance(found, dict):
+            return f"{path} has no usable id."
+        return f"{path} is {kind_of(found)}, and no {'list' if name in self._lists else 'object'}."
 
 
 def finish(document: Json, identifier: int, unreadable: tuple[str, ...] = ()) -> Document:

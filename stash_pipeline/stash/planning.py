@@ -189,7 +189,8 @@ def _choose_spellings(plan: Plan, schema: ServerSchema) -> None:
                 if tree is not None:
                     merge(plan.tree, tree)
             shape = _list_shape(trees[0], schema, plan.type_name)
-            if shape is None and isinstance(wanted.form, Joined) and source.read is None:
+            is_list = source.read is None or "{" in source.selections[0]
+            if shape is None and isinstance(wanted.form, Joined) and is_list:
                 # nothing of it could be read, and nothing is not what the server has
                 raise StashBadAnswer(
                     f"The server's schema says that {plan.type_name}.{source.selections[0].partition('{')[0]} is not a "

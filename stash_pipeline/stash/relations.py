@@ -214,7 +214,7 @@ def _id_list_reader(joined: Joined, shape: ListShape) -> Callable[[Any], Any]:
     careful = _list_reader(joined, shape)
 
     def convert(values: Any) -> Any:
-        if not values:
+        if type(values) is not list or not values:
             return careful(values)
         try:
             joint = "".join(values)

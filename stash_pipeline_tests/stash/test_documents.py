@@ -225,6 +225,8 @@ def test_what_jsonb_refuses_is_replaced_wherever_it_is(text: str) -> None:
         assert "\x00" not in found
         found.encode("utf-8")
     assert "\\ud8" not in plain.lower() and "\\udf" not in plain.lower()
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        assert parsed["name"] == "".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in text)
     assert (parsed["name"] == text) == (text == "\\u0000")
 
 
