@@ -179,6 +179,8 @@ def _choose_spellings(plan: Plan, schema: ServerSchema) -> None:
             if source.unless in schema.fields(plan.type_name):
                 # not lacking: the server has what came after it
                 break
+            if isinstance(wanted.form, Joined) and (source.read is None or "{" in source.selections[0]):
+                _check_list(parse(source.selections[0]), schema, plan.type_name)
             trees = [
                 _cut_for(parse(selection), schema, plan.type_name, members, plan.lacking, plan.entity.name)
                 for selection in source.selections
@@ -189,17 +191,33 @@ def _choose_spellings(plan: Plan, schema: ServerSchema) -> None:
                 if tree is not None:
                     merge(plan.tree, tree)
             shape = _list_shape(trees[0], schema, plan.type_name)
-            is_list = source.read is None or "{" in source.selections[0]
-            if shape is None and isinstance(wanted.form, Joined) and is_list:
-                # nothing of it could be read, and nothing is not what the server has
-                raise StashBadAnswer(
-                    f"The server's schema says that {plan.type_name}.{source.selections[0].partition('{')[0]} is not a "
-                    "list, which it is in every known release: is something between us and the server changing it?"
-                )
             plan.fields.append(PlannedField(wanted, source, tuple(trees), shape))
             break
         else:
             plan.lacking.append(f"{plan.entity.name}.{wanted.name}")
+
+
+def _check_list(tree: Tree, schema: ServerSchema, type_name: str) -> None:
+    """Looks for a list on the way down a tree, as far as the server has it.
+
+    Raises:
+        StashBadAnswer: if there is something else: nothing of it could be read, and nothing is not what is there.
+    """
+    where = type_name
+    while tree:
+        name, inner = next(iter(tree.items()))
+        info = schema.fields(type_name).get(name)
+        if info is None:
+            if schema.fields(type_name):
+                return
+            break
+        if "[" in info.spelled:
+            return
+        where, type_name, tree = f"{where}.{name}", info.type_name, inner
+    raise StashBadAnswer(
+        f"The server's schema says that {where} is no list, which it is in every known release: does something between "
+        "us and the server change its answers?"
+    )
 
 
 def _list_shape(tree: Tree, schema: ServerSchema, type_name: str) -> ListShape | None:

@@ -34,14 +34,29 @@ def _relations(entity: str) -> tuple[_Relation, ...]:
     return tuple(found)
 
 
-def _size(relation: _Relation, value: Any, gone: Collection[int]) -> int:
-    """How much a relation holds, but for what is gone itself."""
+def _elements(relation: _Relation, value: Any) -> list[Any]:
+    """What a relation refers to: ids, or what else its elements are."""
     if value is None:
-        return 0
+        return []
     elements = value if isinstance(value, list) else [value]
-    if not gone:
-        return len(elements)
-    return sum((one.get(relation.key) if isinstance(one, dict) else one) not in gone for one in elements)
+    return [one.get(relation.key) if isinstance(one, dict) else one for one in elements]
+
+
+class _Loss(NamedTuple):
+    """What a document takes away of one relation: the elements before that are none after, and how many came."""
+
+    relation: _Relation
+    removed: list[Any]
+    added: int
+
+    def number(self, gone: Mapping[str, Collection[int]]) -> int:
+        """How much less it is, but for what is gone itself."""
+        targets = gone.get(self.relation.target or "", ())
+        return max(len(self.removed) - sum(one in targets for one in self.removed) - self.added, 0)
+
+
+_MOST_BYTES = 100_000_000
+"""Of documents that wait; where there are more, the guard is asked before the end."""
 
 
 class HeldBack:
@@ -53,70 +68,82 @@ class HeldBack:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._documents: dict[str, dict[int, Document]] = {}
-        self._losses: dict[str, dict[int, Counter[str]]] = {}
-        self._lost: Counter[tuple[str, str]] = Counter()
+        self._waiting: dict[str, dict[int, tuple[Document, list[_Loss]]]] = {}
+        self._bytes = 0
 
     def any(self, entity: str) -> bool:
         """Whether documents of a kind wait."""
-        return bool(self._documents.get(entity))
+        return bool(self._waiting.get(entity))
 
     def forget(self, entity: str, ids: Iterable[int]) -> None:
-        """These objects were read again: what they were before does not count."""
-        waiting = self._documents.get(entity)
-        if not waiting:
-            return
-        for identifier in ids:
-            if waiting.pop(identifier, None) is not None:
-                for name, number in self._losses[entity].pop(identifier).items():
-                    self._lost[entity, name] -= number
+        """These objects were read again: what was read of them before does not count."""
+        waiting = self._waiting.get(entity)
+        if waiting:
+            for identifier in ids:
+                waiting.pop(identifier, None)
 
     def keep(
-        self,
-        entity: str,
-        changed: list[Document],
-        before: Mapping[int, Json],
-        after: Mapping[int, Json],
-        gone: Mapping[str, Collection[int]],
+        self, entity: str, changed: list[Document], before: Mapping[int, Json], after: Mapping[int, Json]
     ) -> list[Document]:
         """Keeps those documents that take something away; returns the others.
 
         Args:
-            before, after: what live documents are, and what they become, by id. gone: ids by kind; that an object is
-                gone explains what referred to it.
+            before, after: what live documents are, and what they become, by id.
 
         Raises:
-            SuspiciousServer: if that is more than edits would explain.
+            SuspiciousServer: if that is more than edits would explain, and more than can wait for the end.
         """
         others = []
         for document in changed:
-            losses = self._loss(entity, before.get(document.id, {}), after[document.id], gone)
-            if not losses:
+            losses = _losses(entity, before.get(document.id, {}), after[document.id])
+            if losses:
+                self._waiting.setdefault(entity, {})[document.id] = document, losses
+                self._bytes += len(document.json)
+            else:
                 others.append(document)
-                continue
-            self._documents.setdefault(entity, {})[document.id] = document
-            self._losses.setdefault(entity, {})[document.id] = losses
-            for name, number in losses.items():
-                self._lost[entity, name] += number
-        for (kind, name), number in self._lost.items():
-            if kind == entity:
-                self._guard.relation(entity, name, number)
+        if self._bytes > _MOST_BYTES:
+            self._check({})
         return others
 
-    def _loss(self, entity: str, before: Json, after: Json, gone: Mapping[str, Collection[int]]) -> Counter[str]:
-        found: Counter[str] = Counter()
-        for relation in _relations(entity):
-            was = before.get(relation.name)
-            if was is None or was == after.get(relation.name):
-                continue
-            targets = gone.get(relation.target or "", ())
-            less = _size(relation, was, targets) - _size(relation, after.get(relation.name), targets)
-            if less > 0:
-                found[relation.name] = less
+    def _check(self, gone: Mapping[str, Collection[int]]) -> None:
+        for entity, waiting in self._waiting.items():
+            lost: Counter[str] = Counter()
+            for _, losses in waiting.values():
+                for loss in losses:
+                    lost[loss.relation.name] += loss.number(gone)
+            for name, number in lost.items():
+                self._guard.relation(entity, name, number)
+
+    def release(self, gone: Mapping[str, Collection[int]]) -> dict[str, list[Document]]:
+        """All that waits, by kind; nothing waits any more.
+
+        Args:
+            gone: ids by kind; that an object is gone explains that nothing refers to it.
+
+        Raises:
+            SuspiciousServer: if more is taken away than edits would explain.
+        """
+        self._check(gone)
+        found = {entity: [one for one, _ in waiting.values()] for entity, waiting in self._waiting.items() if waiting}
+        self._waiting, self._bytes = {}, 0
         return found
 
-    def release(self) -> dict[str, list[Document]]:
-        """All that waits, by kind; nothing waits any more."""
-        found = {entity: list(waiting.values()) for entity, waiting in self._documents.items() if waiting}
-        self.__init__(self._guard)  # type: ignore[misc]
-        return found
+
+def _losses(entity: str, before: Json, after: Json) -> list[_Loss]:
+    found = []
+    for relation in _relations(entity):
+        was, becomes = before.get(relation.name), after.get(relation.name)
+        if was is None or was == becomes:
+            continue
+        there, then = (
+            Counter(map(_hashable, _elements(relation, was))),
+            Counter(map(_hashable, _elements(relation, becomes))),
+        )
+        removed, added = list((there - then).elements()), (then - there).total()
+        if len(removed) > added:
+            found.append(_Loss(relation, removed, added))
+    return found
+
+
+def _hashable(value: Any) -> Any:
+    return value if isinstance(value, int | str) or value is None else str(value)

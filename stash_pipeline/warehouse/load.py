@@ -105,12 +105,12 @@ class RawLoader:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction; what is counted in it is forgotten when it is rolled back."""
-        before = copy.deepcopy(self.changes)
+        before = copy.deepcopy((self.changes, self.failed, self._broken))
         try:
             with self.connection.transaction():
                 yield
         except BaseException:
-            self.changes = before
+            self.changes, self.failed, self._broken = before
             raise
 
     def forget(self) -> None:
@@ -301,7 +301,7 @@ class RawLoader:
         if self.guard.accept:
             return changed
         there = {identifier: document for identifier, document in before.items() if identifier in live}
-        return self._held_back.keep(entity, changed, there, after, self.gone)
+        return self._held_back.keep(entity, changed, there, after)
 
     def _without_broken(self, entity: str, documents: Collection[Document]) -> list[Document]:
         """The documents of objects that could be read; of the others is noted that they are there.
@@ -437,7 +437,7 @@ class RawLoader:
         gone = {entity: sorted(ids - self.failed.get(entity, set())) for entity, ids in self.gone.items()}
         with self.transaction():
             share_partitions(self.connection)
-            for entity, documents in self._held_back.release().items():
+            for entity, documents in self._held_back.release(self.gone).items():
                 self.changes[entity].updated += len(documents)
                 self._write(entity, [], documents)
             for entity, ids in gone.items():
