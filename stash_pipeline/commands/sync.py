@@ -269,7 +269,9 @@ def sync(
                 print_foreseen(outcome)
             else:
                 print_outcome(outcome)
-    return 0 if all(outcome["success"] for outcome in outcomes) else 1
+    # who names an object wants that one
+    missed = bool(ids) and any(change.get("failures") for one in outcomes for change in one["entities"].values())
+    return 0 if all(outcome["success"] for outcome in outcomes) and not missed else 1
 
 
 def print_outcome(outcome: dict[str, Any]) -> None:
@@ -291,7 +293,9 @@ def print_outcome(outcome: dict[str, Any]) -> None:
             stderr.print(f"could not be read, of {entity}: {failure}", highlight=False, markup=False, soft_wrap=True)
     if not outcome["success"]:
         # an error may hold what a server sent, brackets included
-        stderr.print(Text(outcome["instance"], style="red") + Text(f": {outcome['error']}"), soft_wrap=True)
+        name = outcome["instance"]
+        message = str(outcome["error"]).removeprefix(f"{name}: ")
+        stderr.print(Text(name, style="red") + Text(f": {message}"), soft_wrap=True)
 
 
 def print_foreseen(outcome: dict[str, Any]) -> None:

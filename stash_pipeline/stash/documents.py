@@ -6,46 +6,41 @@ are left out, so that a field that a newer release adds empty changes nothing. T
 are equal byte for byte; the hash is of these bytes.
 
 A value that cannot be what its column wants (a number beyond 64 bits, a time that is none) never loses the object:
-its text is kept under ``unreadable`` and the field is left out.
+its text is kept under ``unreadable`` and the field is left out. A relation that is not what the server's own schema
+says (null where a list is due, an element without an id) is no empty relation: the object is *broken*, nothing of it
+is read, and it stays as it was.
 """
 
-import calendar
 import hashlib
 import json
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
 
 from stash_pipeline.stash.fields import Joined, Reference
+from stash_pipeline.stash.json_values import (
+    COLUMN_READERS,
+    Broken,
+    Partial,
+    Unreadable,
+    as_id,
+    as_text,
+    kind_of,
+    shown,
+    without_surrogates,
+)
 from stash_pipeline.stash.planning import Plan, PlannedField
+from stash_pipeline.stash.relations import descend, relation_reader
 from stash_pipeline.stash.selection import linear_path
 
 Json = dict[str, Any]
 
-_TIME = re.compile(
-    r"(?!0000)(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?"
-    r"(Z|[+-](0\d|1[0-4]):[0-5]\d)\Z",
-    re.ASCII,
-)
-_INT4 = 2**31
-_INT8 = 2**63
-_LONGEST_KEY = 500
-"""Characters: a B-tree entry holds 2704 bytes, a character at most four, and keys have two texts."""
+LONGEST_VALUE = 1_000_000
+"""Bytes of one field in the document: what people write, and paths, are far shorter."""
 
-
-class Unreadable(ValueError):
-    """A value that its column cannot hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Partial:
-    """A list without the elements that its table cannot hold, and what those were."""
-
-    values: list[Any]
-    refused: str
+LONGEST_DOCUMENT = 8_000_000
+"""Bytes."""
 
 
 class Document(NamedTuple):
@@ -61,65 +56,15 @@ class Document(NamedTuple):
     updated_at: str | None
     unreadable: tuple[str, ...] = ()
 
-
-# --- values ---------------------------------------------------------------------------------------------
-
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float):
-        return orjson.dumps(value).decode()
-    raise Unreadable
+    @property
+    def broken(self) -> str | None:
+        """What is wrong with the object, of which nothing is known but its id."""
+        return None if self.json else self.unreadable[0]
 
 
-def _as_integer(limit: int) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if type(value) is not int or not -limit <= value < limit:
-            raise Unreadable
-        return value
-
-    return convert
-
-
-def _as_float(value: Any) -> Any:
-    if type(value) is int and -_INT8 <= value < _INT8:
-        return value
-    if type(value) is not float:
-        raise Unreadable
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
-
-
-def _as_boolean(value: Any) -> Any:
-    if type(value) is not bool:
-        raise Unreadable
-    return value
-
-
-def as_time(value: Any) -> Any:
-    """A timestamp, kept in the server's own spelling; refused if Postgres could not read it."""
-    match = _TIME.match(value) if isinstance(value, str) else None
-    if match is None:
-        raise Unreadable
-    day = match[3]
-    if day > "28" and int(day) > calendar.monthrange(int(match[1]), int(match[2]))[1]:
-        raise Unreadable
-    return value
-
-
-def as_id(value: Any) -> int:
-    """An id: Stash sends integers as strings."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        number = int(value)
-    elif type(value) is int:
-        number = value
-    else:
-        raise Unreadable
-    if not 0 <= number < _INT8:
-        raise Unreadable
-    return number
+def broken_document(identifier: int, why: str) -> Document:
+    """In place of the document of an object that is there and cannot be read."""
+    return Document(identifier, b"", b"", None, None, (why,))
 
 
 def relative_url(url: str, prefix: str = "") -> str:
@@ -145,7 +90,7 @@ def _path_reader(prefix: str) -> Callable[[Any], Any]:
     def convert(value: Any) -> str:
         nonlocal beginning
         if type(value) is not str:
-            value = _as_text(value)
+            value = as_text(value)
         if not (beginning and value.startswith(beginning)):
             relative = relative_url(value, prefix)
             found = value.find(prefix + relative)
@@ -159,165 +104,6 @@ def _path_reader(prefix: str) -> Callable[[Any], Any]:
         return path[:query] + "?default=true" if "default=true" in path[query:] else path[:query]
 
     return convert
-
-
-def padded_phash(value: str) -> str:
-    """A perceptual hash as 16 hex digits; Stash leaves leading zeros out."""
-    return value.lower().rjust(16, "0")
-
-
-_COLUMN_READERS: dict[str, Callable[[Any], Any]] = {
-    "text": _as_text,
-    "partial_date": _as_text,
-    "integer": _as_integer(_INT4),
-    "bigint": _as_integer(_INT8),
-    "double precision": _as_float,
-    "boolean": _as_boolean,
-    "timestamptz": as_time,
-    "jsonb": lambda value: value,
-}
-
-
-# --- fields ---------------------------------------------------------------------------------------------
-
-
-def _descend(path: list[str]) -> Callable[[Json], Any]:
-    """Follows ``path`` from an object; a list on the way is followed element by element."""
-    if len(path) == 1:
-        name = path[0]
-        return lambda value: value.get(name)
-
-    if len(path) == 2:
-        outer, inner = path
-
-        def step(value: Any) -> Any:
-            found = value.get(outer)
-            if isinstance(found, list):
-                return [None if element is None else element.get(inner) for element in found]
-            return None if found is None else found.get(inner)
-
-        return step
-
-    def follow(value: Any, depth: int = 0) -> Any:
-        while depth < len(path) and value is not None:
-            if isinstance(value, list):
-                return [follow(element, depth) for element in value]
-            value = value.get(path[depth])
-            depth += 1
-        return value
-
-    return follow
-
-
-def _record_reader(joined: Joined) -> Callable[[Any], Any]:
-    if len(joined.columns) == 1 and joined.columns[0].key is None:
-        column = joined.columns[0]
-        return as_id if column.name == joined.target_column else _COLUMN_READERS[column.type]
-    readers = []
-    for column in joined.columns:
-        path = (column.key or column.name).split(".")
-        is_id = column.name == joined.target_column or column.key == "id"
-        readers.append((column.name, _descend(path), as_id if is_id else _COLUMN_READERS[column.type]))
-
-    def read(record: Json) -> Json:
-        result = {}
-        for name, get, convert in readers:
-            value = get(record)
-            if value is not None:
-                result[name] = convert(value)
-        return result
-
-    return read
-
-
-def _key(value: Any, joined: Joined) -> Any:
-    """What identifies the element among its owner's.
-
-    Raises:
-        Unreadable: if a part of the key is missing or too long for an index.
-    """
-    parts = [value.get(name) for name in joined.primary_key] if isinstance(value, dict) else [value]
-    if any(part is None or (isinstance(part, str) and len(part) > _LONGEST_KEY) for part in parts):
-        raise Unreadable
-    return tuple(parts)
-
-
-def _sort_key(value: Any) -> Any:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if isinstance(value, dict) else value
-
-
-def _list_reader(joined: Joined, read: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
-    read = read or _record_reader(joined)
-    by_position = joined.ordinal is not None and joined.ordinal in joined.primary_key
-
-    def convert(values: Any) -> Any:
-        if not isinstance(values, list):
-            raise Unreadable
-        if not values:
-            return values
-        found: list[tuple[Any, Any]] = []
-        refused: list[Any] = []
-        for value in values:
-            if value is None:
-                continue
-            try:
-                element = read(value)
-                found.append((None if by_position else _key(element, joined), element))
-            except (Unreadable, TypeError, AttributeError, KeyError):
-                refused.append(value)
-        if joined.first:
-            found[1:] = sorted(found[1:], key=_element_key)
-        elif joined.sort:
-            found.sort(key=_element_key)
-        if by_position:
-            result = [element for _, element in found]
-        else:
-            # of two rows with one key the first in order stays, whichever came first
-            unique: dict[Any, Any] = {}
-            for key, element in found:
-                unique.setdefault(key, element)
-            result = list(unique.values())
-        return Partial(result, repr(refused)[:200]) if refused else result
-
-    return convert
-
-
-def _element_key(pair: tuple[Any, Any]) -> Any:
-    return _sort_key(pair[1])
-
-
-def _read_fingerprint(value: Any) -> Json:
-    kind, text = _as_text(value["type"]), _as_text(value["value"])
-    return {"type": kind, "value": padded_phash(text) if kind == "phash" else text}
-
-
-def _id_list_reader(joined: Joined) -> Callable[[Any], Any]:
-    """Lists of references are the bulk of a library: the usual case without a call per element."""
-    careful = _list_reader(joined)
-
-    def convert(values: Any) -> Any:
-        if not values:
-            return careful(values)
-        try:
-            joint = "".join(values)
-            if joint.isascii() and joint.isdigit():
-                ids = [int(text) for text in values]
-                if max(ids) < _INT8:
-                    return ids[:1] + sorted(set(ids[1:]) - {ids[0]}) if joined.first else sorted(set(ids))
-        except (TypeError, ValueError):
-            pass
-        return careful(values)
-
-    return convert
-
-
-def joined_reader(joined: Joined) -> Callable[[Any], Any]:
-    if joined.table == "file_fingerprints":
-        return _list_reader(joined, _read_fingerprint)
-    only = joined.columns[0] if len(joined.columns) == 1 else None
-    if only is not None and only.key is None and only.name == joined.target_column:
-        return _id_list_reader(joined)
-    return _list_reader(joined)
 
 
 FieldReader = tuple[str, str, Callable[[Json], Any] | None, Callable[[Any], Any]]
@@ -335,16 +121,20 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
     if isinstance(form, Reference):
         convert = as_id
     elif isinstance(form, Joined):
-        convert = joined_reader(form)
+        convert = relation_reader(form, planned.shape)
     elif form.type == "path":
         convert = _path_reader(prefix)
     else:
-        convert = _COLUMN_READERS[form.type]
-    combine = planned.source.read
+        convert = COLUMN_READERS[form.type]
+    combine, shape = planned.source.read, planned.shape
     if combine is not None:
         names = [next(iter(tree)) if tree else None for tree in planned.trees]
 
         def get_combined(value: Json) -> Any:
+            if shape is not None:
+                found = value.get(names[0] or "")
+                if not isinstance(found, list) and (found is not None or shape.required):
+                    raise Broken(f" is {kind_of(found)}, and no list.")
             return combine(*(value.get(name) if name else None for name in names))
 
         return "", (name, "", get_combined, convert)
@@ -359,7 +149,7 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
         return "", (name, path[0], None, convert)
     if len(path) == 2 and not isinstance(form, Joined):
         return path[0], (name, path[1], None, convert)
-    return "", (name, "", _descend(path), convert)
+    return "", (name, "", descend(path), convert)
 
 
 def _path_to_records(path: list[str], form: Joined) -> list[str]:
@@ -386,9 +176,22 @@ class DocumentReader:
             outer, reader = _field_reader(planned, prefix)
             groups.setdefault(outer, []).append(reader)
         self._groups = list(groups.items())
+        # how the server spells what is a relation, and which of these are never null
+        self._relations = {
+            planned.field.name: planned.shape.path if planned.shape else planned.field.name
+            for planned in plan.fields
+            if isinstance(planned.field.form, Reference) or (isinstance(planned.field.form, Joined) and planned.shape)
+        }
+        self._required = {
+            planned.field.name for planned in plan.fields if planned.shape and planned.shape.required
+        } & self._relations.keys()
+        self._lists = {planned.field.name for planned in plan.fields if planned.shape}
+        # an object that is there and has no id
+        self._required.update(name for outer, fields in self._groups if outer for name, *_ in fields)
+        self._required &= self._relations.keys()
 
     def read(self, value: Json, extra: Json | None = None) -> Document:
-        """The document of one object.
+        """The document of one object; one that is broken where a relation is not what the server's schema says.
 
         Args:
             value: the object as the server sent it.
@@ -398,7 +201,9 @@ class DocumentReader:
             Unreadable: if the object has no usable id.
         """
         document: Json = {} if self._single else {"id": as_id(value.get("id"))}
+        identifier = 1 if self._single else document["id"]
         unreadable: Json = {}
+        required = self._required
         for outer, fields in self._groups:
             where = value.get(outer) if outer else value
             if where is None:
@@ -407,13 +212,17 @@ class DocumentReader:
                 try:
                     found = where.get(key) if get is None else get(where)
                     if found is None:
+                        if name in required:
+                            return broken_document(identifier, self._breach(name, None, value))
                         continue
-                    if convert is _as_text and type(found) is str:
+                    if convert is as_text and type(found) is str:
                         document[name] = found
                         continue
                     found = convert(found)
-                except (Unreadable, TypeError, AttributeError, KeyError):
-                    unreadable[name] = repr(value.get(name))[:200]
+                except (Unreadable, TypeError, AttributeError, KeyError) as error:
+                    if name in self._relations:
+                        return broken_document(identifier, self._breach(name, error, value))
+                    unreadable[name] = shown(value.get(name))
                     continue
                 kind = type(found)
                 if kind is Partial:
@@ -426,17 +235,35 @@ class DocumentReader:
             document.update(extra)
         if unreadable:
             document["unreadable"] = unreadable
-        return finish(document, 1 if self._single else document["id"], tuple(unreadable))
+        return finish(document, identifier, tuple(unreadable))
+
+    def _breach(self, name: str, error: Exception | None, value: Json) -> str:
+        """What is wrong with a relation, with its path in the object."""
+        path = self._relations[name]
+        if isinstance(error, Broken):
+            return f"{path}{error}"
+        found: Any = value
+        for step in path.split("."):
+            found = found.get(step) if isinstance(found, dict) else None
+        if isinstance(found, list):
+            place = next((n for n, element in enumerate(found) if not isinstance(element, dict)), None)
+            if place is not None:
+                return f"{path}[{place}] is {kind_of(found[place])}, and no object."
+        if isinstance(found, dict):
+            return f"{path} has no usable id."
+        return f"{path} is {kind_of(found)}, and no {'list' if name in self._lists else 'object'}."
 
 
 def finish(document: Json, identifier: int, unreadable: tuple[str, ...] = ()) -> Document:
-    """Serializes and hashes a document; removes what JSONB cannot hold (NUL)."""
+    """Serializes and hashes a document; removes what JSONB cannot hold (NUL, halves of surrogate pairs)."""
     try:
         encoded = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         # integers beyond 64 bits and lone surrogates inside free-form values
-        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        encoded = text.encode("utf-8", "replace")
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_fragment)
+        encoded = without_surrogates(text).encode()
+    if len(encoded) > LONGEST_VALUE and (shortened := _shortened(encoded, identifier, unreadable)):
+        return shortened
     if b"\\u0000" in encoded:
         # or it is a text that spells a NUL, which may stay
         decoded = json.loads(encoded)
@@ -451,6 +278,32 @@ def finish(document: Json, identifier: int, unreadable: tuple[str, ...] = ()) ->
         document.get("updated_at"),
         unreadable,
     )
+
+
+def _fragment(value: Any) -> Any:
+    """JSON that is ready, inside a document that orjson does not take."""
+    return json.loads(orjson.dumps(value))
+
+
+def _shortened(encoded: bytes, identifier: int, unreadable: tuple[str, ...]) -> Document | None:
+    """The document without the values that are too long; None if none is, and the whole is not."""
+    document: Json = json.loads(encoded)
+    long = [
+        name
+        for name, value in document.items()
+        if name != "unreadable" and len(json.dumps(value, ensure_ascii=False).encode()) > LONGEST_VALUE
+    ]
+    if not long:
+        if len(encoded) <= LONGEST_DOCUMENT:
+            return None
+        return broken_document(identifier, f"It has more than {LONGEST_DOCUMENT:,} bytes.")
+    for name in long:
+        value = document.pop(name)
+        if isinstance(value, list):
+            # it would look as if it had lost its elements
+            return broken_document(identifier, f"{name} has more than {LONGEST_VALUE:,} bytes.")
+        document.setdefault("unreadable", {})[name] = shown(value)
+    return finish(document, identifier, tuple(dict.fromkeys([*unreadable, *long])))
 
 
 def _without_nul(value: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from stash_pipeline.stash.answers import ids_of
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import StashQueryError
 from stash_pipeline.stash.planning import Plan
@@ -48,10 +50,22 @@ class RawPage:
         """How many objects it holds."""
         return self.known.objects if self.known else len(self.objects)
 
+    @cached_property
+    def ids(self) -> list[int]:
+        """The ids of the objects, in their order.
+
+        Raises:
+            StashBadAnswer: if an object has none. IncompleteListing: if one is of two objects.
+        """
+        if self.plan.entity.single:
+            return [1] * len(self.objects)
+        path = f"{self.plan.query}.{self.plan.result}" if self.plan.result else self.plan.query
+        return ids_of(self.objects, path)
+
     @property
     def last(self) -> int:
         """The id of the last one."""
-        return self.known.last if self.known else int(self.objects[-1]["id"])
+        return self.known.last if self.known else self.ids[-1]
 
 
 Task = Callable[[], Iterator["RawPage | Task"]]
@@ -74,7 +88,20 @@ def are_of(page: RawPage, ids: list[int]) -> bool:
     """Whether the page holds just these objects; ``ids`` are sorted."""
     if page.known:
         return (page.known.first, page.known.last, page.known.objects) == (ids[0], ids[-1], len(ids))
-    return {int(entry["id"]) for entry in page.objects} == set(ids)
+    return set(page.ids) == set(ids)
+
+
+def instead_of(page: RawPage, ids: list[int]) -> str:
+    """What a page holds that does not hold just the objects that it was asked for."""
+    if page.known:
+        return f"an answer that was given for the ids {page.known.first} to {page.known.last}"
+    missing, others = sorted(set(ids) - set(page.ids)), sorted(set(page.ids) - set(ids))
+    told = [f"not {_listed(missing)}"] if missing else []
+    return " and ".join(told + ([f"{_listed(others)}, which nobody asked for"] if others else []))
+
+
+def _listed(ids: list[int]) -> str:
+    return ", ".join(map(str, ids[:5])) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
 
 
 def may_be_one_object(error: StashQueryError) -> bool:

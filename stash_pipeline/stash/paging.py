@@ -24,6 +24,7 @@ from typing import Any
 
 import stamina
 
+from stash_pipeline.stash.answers import count_of, objects_of
 from stash_pipeline.stash.circuit import Asks
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
@@ -34,6 +35,7 @@ from stash_pipeline.stash.pages import (
     Task,
     are_of,
     denied,
+    instead_of,
     may_be_one_object,
     neighbourhoods,
     unset_times,
@@ -131,7 +133,7 @@ class Walk:
     def _count_objects(self, criterion: dict[str, Any]) -> int:
         variables = {"filter": {"per_page": 0}, "entity_filter": {**self.criterion, **criterion}}
         page = self._page(self.plan.listing_document(filtered=True), variables)
-        return int(page.answer.data[self.plan.query]["count"])
+        return count_of(page.answer.data, self.plan.query)
 
     # --- requests ---------------------------------------------------------------------------------------
 
@@ -165,14 +167,11 @@ class Walk:
             raise error
 
     def _objects(self, answer: Answer) -> list[dict[str, Any]]:
-        found = answer.data[self.plan.query]
-        if self.plan.result:
-            found = found[self.plan.result]
-        return [found] if self.plan.entity.single else list(found)
+        return objects_of(answer.data, self.plan.query, self.plan.result, single=self.plan.entity.single)
 
     def _whole(self) -> Iterator[RawPage | Task]:
         page = self._page(self.plan.page_document(), {})
-        self.expected = len(page.objects)
+        self.expected = len(set(page.ids))
         yield page
 
     # --- keyset -----------------------------------------------------------------------------------------
@@ -182,8 +181,8 @@ class Walk:
             self.plan.listing_document(filtered=bool(self.criterion)),
             self._found({"filter": {"per_page": 1, "sort": "id", "direction": "DESC"}}),
         )
-        self.expected = int(listing.answer.data[self.plan.query]["count"])
-        newest = int(listing.objects[0]["id"]) if listing.objects else 0
+        self.expected = count_of(listing.answer.data, self.plan.query)
+        newest = listing.last if listing.objects else 0
         width = self._shard_width(newest)
         for start in range(0, max(newest, 1), width):
             yield self._keyset(start, start + width if start + width < newest else None)
@@ -218,17 +217,22 @@ class Walk:
                     whole, unset = False, bool(unset_times(self.plan, error))
                     page = self._page(self.plan.listing_document(filtered=True), variables)
                 if page.count:
-                    newest = page.last
-                    if newest <= last:
+                    if not page.known and page.ids != sorted(set(page.ids)):
                         raise IncompleteListing(f"{self.plan.query} does not sort by id; nothing was removed.")
-                    last = newest
+                    first = page.known.first if page.known else page.ids[0]
+                    if first <= last or (end is not None and page.last > end):
+                        raise IncompleteListing(
+                            f"{self.plan.query} was asked for ids from {last + 1} on and sent {first} to {page.last}; "
+                            "nothing was removed."
+                        )
+                    newest = last = page.last
                     if whole:
                         self._note(page.count, newest)
                         yield self._read(page)
                     elif unset and self.plan.ids_argument:
-                        yield from self._read_listed([int(entry["id"]) for entry in page.objects])
+                        yield from self._read_listed(page.ids)
                     else:
-                        yield from self._read_range([int(entry["id"]) for entry in page.objects])
+                        yield from self._read_range(page.ids)
                 else:
                     # only an empty page is the end: a short one may have been cut on its way
                     return
@@ -311,8 +315,8 @@ class Walk:
                 self.plan.listing_document(filtered=bool(self.criterion)),
                 self._found({"filter": {"per_page": LISTING_SIZE, "page": number, "sort": "id", "direction": "ASC"}}),
             )
-            ids.update(int(entry["id"]) for entry in page.objects)
-            count = int(page.answer.data[self.plan.query]["count"])
+            ids.update(page.ids)
+            count = count_of(page.answer.data, self.plan.query)
             if len(page.objects) < LISTING_SIZE:
                 return ids, count, number
             check_listed(len(ids), count, self.plan.query)
@@ -343,7 +347,7 @@ class Walk:
             page.gaps = gaps
             if not are_of(page, ids):
                 raise IncompleteListing(
-                    f"{self.plan.query} was asked for {len(ids)} objects by id and sent {page.count}; "
+                    f"{self.plan.query} was asked for {len(ids)} objects by id and sent {instead_of(page, ids)}; "
                     "nothing was removed."
                 )
             yield self._read(page)
@@ -383,7 +387,7 @@ class Walk:
             there: set[int] = set()
             for page in self._read_range(ids):
                 assert isinstance(page, RawPage)
-                there.update(int(entry["id"]) for entry in page.objects)
+                there.update(page.ids)
                 yield page
             with self._lock:
                 self.vanished.update(set(ids) - there - self.unreadable.keys())
@@ -403,7 +407,7 @@ class Walk:
                 there = 0
                 for page in self._offset_page(self.page_size, number):
                     if isinstance(page, RawPage):
-                        ids = {int(entry["id"]) for entry in page.objects}
+                        ids = set(page.ids)
                         yield self._read(page)
                     else:
                         ids = {page}
@@ -433,8 +437,7 @@ class Walk:
                 return
             if size == 1:
                 listing = self.plan.listing_document(filtered=bool(self.criterion))
-                for entry in self._page(listing, variables).objects:
-                    identifier = int(entry["id"])
+                for identifier in self._page(listing, variables).ids:
                     self._cannot_read(identifier, error)
                     yield identifier
                 return

@@ -8,9 +8,24 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES
-from stash_pipeline.stash.fields import Entity, Field, Source
+from stash_pipeline.stash.errors import StashBadAnswer
+from stash_pipeline.stash.fields import Entity, Field, Joined, Source
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.selection import Tree, cut, merge, parse, render, without_fields
+
+
+@dataclass(frozen=True)
+class ListShape:
+    """What the server's schema promises of a list.
+
+    Attributes:
+        path: of the list in its object, as the server spells it.
+        required: it is never null. elements_required: no element is null.
+    """
+
+    path: str
+    required: bool
+    elements_required: bool
 
 
 @dataclass(frozen=True)
@@ -21,6 +36,8 @@ class PlannedField:
     source: Source
     trees: tuple[Tree | None, ...]
     """One cut tree per selection of the source; None for an optional part that the server lacks."""
+    shape: ListShape | None = None
+    """Of fields that the server has as a list."""
 
 
 @dataclass
@@ -162,6 +179,8 @@ def _choose_spellings(plan: Plan, schema: ServerSchema) -> None:
             if source.unless in schema.fields(plan.type_name):
                 # not lacking: the server has what came after it
                 break
+            if isinstance(wanted.form, Joined) and (source.read is None or "{" in source.selections[0]):
+                _check_list(parse(source.selections[0]), schema, plan.type_name)
             trees = [
                 _cut_for(parse(selection), schema, plan.type_name, members, plan.lacking, plan.entity.name)
                 for selection in source.selections
@@ -171,10 +190,55 @@ def _choose_spellings(plan: Plan, schema: ServerSchema) -> None:
             for tree in trees:
                 if tree is not None:
                     merge(plan.tree, tree)
-            plan.fields.append(PlannedField(wanted, source, tuple(trees)))
+            shape = _list_shape(trees[0], schema, plan.type_name)
+            plan.fields.append(PlannedField(wanted, source, tuple(trees), shape))
             break
         else:
             plan.lacking.append(f"{plan.entity.name}.{wanted.name}")
+
+
+def _check_list(tree: Tree, schema: ServerSchema, type_name: str) -> None:
+    """Looks for a list on the way down a tree, as far as the server has it.
+
+    Raises:
+        StashBadAnswer: if there is something else: nothing of it could be read, and nothing is not what is there.
+    """
+    where = type_name
+    while tree:
+        name, inner = next(iter(tree.items()))
+        info = schema.fields(type_name).get(name)
+        if info is None:
+            if schema.fields(type_name):
+                return
+            break
+        if "[" in info.spelled:
+            return
+        where, type_name, tree = f"{where}.{name}", info.type_name, inner
+    raise StashBadAnswer(
+        f"The server's schema says that {where} is no list, which it is in every known release: does something between "
+        "us and the server change its answers?"
+    )
+
+
+def _list_shape(tree: Tree, schema: ServerSchema, type_name: str) -> ListShape | None:
+    """The first list on the way down a tree; None where there is none."""
+    required, path = True, []
+    while tree:
+        name, inner = next(iter(tree.items()))
+        if name.startswith("..."):
+            # members that lack the field leave it out
+            required, type_name, tree = False, name[3:], inner
+            continue
+        info = schema.fields(type_name).get(name)
+        if info is None:
+            return None
+        path.append(name)
+        required = required and info.spelled.endswith("!")
+        bare = info.spelled.rstrip("!")
+        if bare.startswith("["):
+            return ListShape(".".join(path), required, bare[1:-1].endswith("!"))
+        type_name, tree = info.type_name, inner
+    return None
 
 
 def _cut_for(

@@ -17,10 +17,9 @@ import orjson
 
 from stash_pipeline.stash.circuit import Circuit, GuardedClient
 from stash_pipeline.stash.client import StashClient, answer_hash
-from stash_pipeline.stash.documents import Document, DocumentReader, as_id, finish
-from stash_pipeline.stash.documents import Unreadable as UnreadableValue
+from stash_pipeline.stash.documents import Document, DocumentReader, finish
 from stash_pipeline.stash.entities import EMBEDDED_FILE_TYPES
-from stash_pipeline.stash.errors import StashBadAnswer
+from stash_pipeline.stash.json_values import as_id
 from stash_pipeline.stash.pages import KnownPage, RawPage, Task
 from stash_pipeline.stash.paging import Walk
 from stash_pipeline.stash.planning import Plan
@@ -117,6 +116,8 @@ class Readers:
     prefix: str
     folder_paths: dict[int, str] = field(default_factory=dict)
     folders: dict[int, Document] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+    """Objects that were sent and could not be read, by kind and id."""
 
     def __post_init__(self) -> None:
         self._readers: dict[int, DocumentReader] = {}
@@ -145,15 +146,18 @@ class Readers:
             page.known, page.range, page.documents = raw.known, (raw.known.first, raw.known.last), {}
             return page
         reader = self._reader(raw.plan)
+        ids = raw.ids
+        broken = False
         for value in raw.objects:
-            try:
-                page.documents[name].append(reader.read(value))
-            except UnreadableValue:
-                raise StashBadAnswer(f"{raw.plan.query} sent an object without a usable id.") from None
-            if raw.plan.carries_files:
+            document = reader.read(value)
+            page.documents[name].append(document)
+            if document.broken:
+                broken = True
+                self.broken.append(f"{name} {document.id}")
+            elif raw.plan.carries_files:
                 self._embedded(name, value, page.documents)
-        if wanted.everything and raw.plan.pages_are_ranges and not raw.gaps and page.documents[name]:
-            ids = [document.id for document in page.documents[name]]
+        # what is broken is to be read again, and a page that is known would hide it
+        if wanted.everything and raw.plan.pages_are_ranges and not raw.gaps and ids and not broken:
             page.range = min(ids), max(ids)
         return page
 
@@ -161,14 +165,15 @@ class Readers:
         """Files and folders that releases before v0.29 only show inside their owners."""
         reader = self._reader(self.plans["files"])
         for entry in value.get("visual_files") or value.get("files") or []:
-            kind = entry.get("__typename") or EMBEDDED_FILE_TYPES[owner]
-            document = reader.read(entry, {"type": kind})
+            kind = entry.get("__typename")
+            document = reader.read(entry, {"type": kind if isinstance(kind, str) else EMBEDDED_FILE_TYPES[owner]})
             documents.setdefault("files", []).append(document)
-            path, basename = entry.get("path") or "", entry.get("basename") or ""
-            if entry.get("parent_folder_id") and path.endswith(basename):
+            path, basename = entry.get("path"), entry.get("basename")
+            folder_id = None if document.broken else entry.get("parent_folder_id")
+            if folder_id and isinstance(path, str) and isinstance(basename, str) and path.endswith(basename):
                 # a file's path is its folder's path, a separator and its own name
                 with self._lock:
-                    self.folder_paths[as_id(entry["parent_folder_id"])] = path[: -len(basename)][:-1] or path[:1]
+                    self.folder_paths[as_id(folder_id)] = path[: -len(basename)][:-1] or path[:1]
         if value.get("folder"):
             folder = self._reader(self.plans["folders"]).read(value["folder"])
             with self._lock:
@@ -279,6 +284,8 @@ class _Reading:
             for progress in carriers
             for identifier in sorted(progress.walk.unreadable)
         ]
+        # whatever they were embedded in
+        lost += self.readers.broken
         for name in names:
             if lost:
                 where = ", ".join(lost[:10]) + (", …" if len(lost) > 10 else "")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from stash_pipeline.warehouse.history import FieldChanges
 
+FAILURES_TOLD = 10
+
 
 @dataclass
 class EntityChange:
@@ -47,6 +49,11 @@ class EntityChange:
     causes: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     failures: list[str] = field(default_factory=list)
+
+    def tell(self, failure: str) -> None:
+        """Adds what was wrong with one object; of many, the first."""
+        if len(self.failures) < FAILURES_TOLD:
+            self.failures.append(failure)
 
     def note(self, found: FieldChanges) -> None:
         """Adds what differs of some more documents."""

@@ -46,10 +46,11 @@ class Guard:
         self.name = name
         self.accept = accept
         self.live = documents_counted(connection, instance_id)
+        self._elements: dict[tuple[str, str], int] = {}
 
     def _stop(self, what: str) -> None:
         if not self.accept:
-            raise SuspiciousServer(f"{self.name}: {what} {ASK.format(name=self.name)}")
+            raise SuspiciousServer(f"{what} {ASK.format(name=self.name)}")
 
     def schema(self, now: int | None) -> None:
         """The version of the server's database: it only ever grows.
@@ -63,7 +64,7 @@ class Guard:
         before = row[0] if row else None
         if before is not None and now is not None and now < before:
             self._stop(
-                f"the server's database has schema version {now} and had {before}: an older database was restored, or "
+                f"The server's database has schema version {now} and had {before}: an older database was restored, or "
                 "another server answers at this address."
             )
 
@@ -89,6 +90,35 @@ class Guard:
                 "restored, or emptied?"
             )
 
+    def relation(self, entity: str, name: str, lost: int) -> None:
+        """How much of one relation of a kind is about to be removed, though both sides are still there.
+
+        Raises:
+            SuspiciousServer: if that is more than edits would explain.
+        """
+        if lost <= ALWAYS_ALLOWED or self.accept:
+            return
+        live = self._elements.get((entity, name))
+        if live is None:
+            live = self._elements[entity, name] = self._count_elements(entity, name)
+        if lost > allowed(live):
+            self._stop(
+                f"{lost:,} of {live:,} {name} of {entity} would be removed, more than {allowed(live):,}: does the "
+                "server send less than it has?"
+            )
+
+    def _count_elements(self, entity: str, name: str) -> int:
+        """What one relation holds; looks at all documents of the kind, and only where much of it is lost."""
+        row = self.connection.execute(
+            "SELECT coalesce(sum(\n"
+            "    CASE jsonb_typeof(d.value) WHEN 'array' THEN jsonb_array_length(d.value) ELSE 1 END), 0)\n"
+            f"FROM {partition('raw.' + entity, self.instance_id)} AS r,\n"
+            "    LATERAL (SELECT r.document->%s AS value) AS d\n"
+            "WHERE r.instance_id = %s AND r.deleted_at IS NULL AND d.value IS NOT NULL",
+            [name, self.instance_id],
+        ).fetchone()
+        return int(row[0]) if row else 0
+
     def created(self, entity: str, changed: list[Document]) -> None:
         """Documents that are about to replace others: an object keeps the time of its creation.
 
@@ -98,7 +128,8 @@ class Guard:
         if self.accept:
             return
         row = self.connection.execute(
-            "SELECT r.id, r.server_created_at, n.created_at\n"
+            # as texts: Postgres holds times that Python does not
+            "SELECT r.id, r.server_created_at::text, n.created_at::text\n"
             "FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS n(id, created_at)\n"
             f"JOIN {partition('raw.' + entity, self.instance_id)} AS r ON r.instance_id = %(i)s AND r.id = n.id\n"
             "WHERE r.server_created_at <> n.created_at ORDER BY r.id LIMIT 1",
@@ -111,7 +142,6 @@ class Guard:
         if row is not None:
             identifier, before, now = row
             self._stop(
-                f"{entity} {identifier} was created at {before:%Y-%m-%d %H:%M:%S%z} and now says "
-                f"{now:%Y-%m-%d %H:%M:%S%z}: ids mean other objects than before, as after a restored or re-imported "
-                "database."
+                f"{entity} {identifier} was created at {before} and now says {now}: ids mean other objects than "
+                "before, as after a restored or re-imported database."
             )

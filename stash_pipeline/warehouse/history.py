@@ -2,14 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from stash_pipeline.stash.documents import Document
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.tables import partition
 
@@ -59,17 +58,21 @@ class FieldChanges:
             self.causes.update(names)
 
 
-def count_fields(connection: Connection, instance_id: int, entity: str, changed: Iterable[Document]) -> FieldChanges:
-    """What differs between these documents and those that are there; to be called before they are written."""
-    new = {document.id: document.json for document in changed}
-    found = FieldChanges()
-    for identifier, text in connection.execute(
+def present(connection: Connection, instance_id: int, entity: str, ids: list[int]) -> dict[int, Json]:
+    """The documents of some objects as they are, with or without a tombstone."""
+    rows = connection.execute(
         f"SELECT id, document::text FROM {partition('raw.' + entity, instance_id)}\n"
         "WHERE instance_id = %s AND id = ANY(%s)",
-        [instance_id, list(new)],
-    ):
-        before = orjson.loads(text)
-        found.add(before, [name for name, _, _ in differences(before, orjson.loads(new[identifier]))])
+        [instance_id, ids],
+    )
+    return {identifier: orjson.loads(text) for identifier, text in rows}
+
+
+def count_fields(before: Mapping[int, Json], after: Mapping[int, Json]) -> FieldChanges:
+    """What differs between documents that are there and those that replace them, by id."""
+    found = FieldChanges()
+    for identifier, document in before.items():
+        found.add(document, [name for name, _, _ in differences(document, after[identifier])])
     return found
 
 

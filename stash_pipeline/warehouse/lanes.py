@@ -52,7 +52,7 @@ def choose(
     trouble = _impossible(info, schema)
     if wanted == "snapshot":
         if trouble:
-            raise UnusableSnapshot(f"{instance.name}: {trouble}")
+            raise UnusableSnapshot(f"{trouble[0].upper()}{trouble[1:]}; read this instance by GraphQL.")
         return Choice("snapshot", "as configured", asked=True)
     trouble = trouble or _too_dear(settings, instance) or (None if again else _spoilt(instance))
     if trouble:

@@ -5,7 +5,10 @@ in the transaction that writes them. The row of ``ops.instances`` is locked from
 until the commit: the order of revisions is the order of commits.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import copy
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import orjson
@@ -14,6 +17,7 @@ from stash_pipeline.instances import note_server
 from stash_pipeline.stash.client import ServerInfo
 from stash_pipeline.stash.documents import Document, finish
 from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.stash.errors import StashBadAnswer
 from stash_pipeline.stash.pages import KnownPage
 from stash_pipeline.stash.reading import Complete, Page
 from stash_pipeline.warehouse import history, row_counts
@@ -21,6 +25,7 @@ from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.clocks import WIDEST, advance_clock, moment_of, note_clock, note_offset
 from stash_pipeline.warehouse.connect import Connection, share_partitions
 from stash_pipeline.warehouse.guard import Guard
+from stash_pipeline.warehouse.held_back import HeldBack
 from stash_pipeline.warehouse.ledger import note_pages, note_reading
 from stash_pipeline.warehouse.partitions import ensure_partitions
 from stash_pipeline.warehouse.tables import partition
@@ -34,12 +39,17 @@ _MANY_STAMPS = 500
 _WORTH_ANALYZING = 100
 """Rows inserted at once that make the planner's idea of a table wrong."""
 
+MOST_BROKEN = 50
+_MOST_BROKEN_AT_FIRST = 10
+"""Objects of one kind that may be broken, and before any other was read; beyond, it is the server that is."""
+
 
 class RawLoader:
     """Writes one run's documents of one instance. The caller holds the instance's lock.
 
     What a listing shows is compared; what has to be read because of it is collected in ``todo``. Tombstones are set
     at the very end: they are what tells a next run, should this one be killed, which objects refer to what is gone.
+    With them come the documents that take something away from a relation, see ``held_back.py``.
 
     Attributes:
         writes: what is loaded is written.
@@ -74,6 +84,8 @@ class RawLoader:
         self.now: datetime | None = None
         self.settled: Mapping[str, datetime] = {}
         self._held: dict[tuple[str, str], set[int]] = {}
+        self._held_back = HeldBack(self.guard)
+        self._broken: Counter[str] = Counter()
         # of these kinds, everything there is comes from this run, each object once
         self._all_new = {entity.name: True for entity in ENTITIES}
 
@@ -90,8 +102,21 @@ class RawLoader:
         note_server(self.connection, self.instance_id, info.version, info.database_schema)
         ensure_partitions(self.connection, self.instance_id)
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction; what is counted in it is forgotten when it is rolled back."""
+        before = copy.deepcopy((self.changes, self.failed, self._broken))
+        try:
+            with self.connection.transaction():
+                yield
+        except BaseException:
+            self.changes, self.failed, self._broken = before
+            raise
+
     def forget(self) -> None:
         """What was loaded was rolled back."""
+        self._held_back = HeldBack(self.guard)
+        self._broken.clear()
         self.changes = {entity.name: EntityChange() for entity in ENTITIES}
         self.todo, self.gone, self.failed, self.newest_stamp = {}, {}, {}, None
         self._held.clear()
@@ -113,7 +138,7 @@ class RawLoader:
 
     def load(self, pages: Sequence[Page]) -> None:
         """Writes some pages in one transaction; of listings, compares them."""
-        with self.connection.transaction():
+        with self.transaction():
             share_partitions(self.connection)
             by_entity: dict[str, dict[int, Document]] = {}
             alone: dict[str, set[int]] = {}
@@ -151,13 +176,16 @@ class RawLoader:
         )
         known = {identifier: orjson.loads(text) for identifier, text in there.fetchall()}
         return [
-            finish({**known[folder.id], **orjson.loads(folder.json)}, folder.id) if folder.id in known else folder
+            finish({**known[folder.id], **orjson.loads(folder.json)}, folder.id)
+            if folder.id in known and folder.json
+            else folder
             for folder in folders
         ]
 
     def _compare(self, page: Page, documents: list[Document]) -> None:
         """Finds the objects of a listing that are not here, or not like that."""
         entity = page.entity
+        documents = self._without_broken(entity, documents)
         if page.purpose == "listing":
             self._look_for(entity)
             self.keep(entity, [document.id for document in documents])
@@ -241,6 +269,8 @@ class RawLoader:
         Args:
             known: of the objects that are here: the hash of the document, and whether it has no tombstone.
         """
+        documents = self._without_broken(entity, documents)
+        self._held_back.forget(entity, (document.id for document in documents))
         change = self.changes[entity]
         new, changed = [], []
         for document in documents:
@@ -250,16 +280,55 @@ class RawLoader:
             elif before != (document.hash, True):
                 changed.append(document)
         change.inserted += len(new)
-        change.updated += len(changed)
         change.unchanged += len(documents) - len(new) - len(changed)
         change.unreadable += sum(1 for document in documents if document.unreadable)
         change.fetched += len(documents)
         if not new and not changed:
             return
+        self._watch_clock([*new, *changed])
         if changed:
             self.guard.created(entity, changed)
-        self._watch_clock([*new, *changed])
-        self._write(entity, new, changed)
+            changed = self._compared(entity, changed, {identifier for identifier, (_, live) in known.items() if live})
+            change.updated += len(changed)
+        if new or changed:
+            self._write(entity, new, changed)
+
+    def _compared(self, entity: str, changed: list[Document], live: Collection[int]) -> list[Document]:
+        """Counts what differs; returns the documents that need not wait for the end of the reading."""
+        before = history.present(self.connection, self.instance_id, entity, [document.id for document in changed])
+        after = {document.id: orjson.loads(document.json) for document in changed}
+        self.changes[entity].note(history.count_fields(before, after))
+        if self.guard.accept:
+            return changed
+        there = {identifier: document for identifier, document in before.items() if identifier in live}
+        return self._held_back.keep(entity, changed, there, after)
+
+    def _without_broken(self, entity: str, documents: Collection[Document]) -> list[Document]:
+        """The documents of objects that could be read; of the others is noted that they are there.
+
+        Raises:
+            StashBadAnswer: if too many cannot be.
+        """
+        good = [document for document in documents if document.json]
+        if len(good) == len(documents):
+            return good
+        change = self.changes[entity]
+        for document in documents:
+            if not document.json and document.id not in self.failed.get(entity, ()):
+                self._broken[entity] += 1
+                self.could_not_read(entity, document.id)
+                change.tell(f"{document.id}: {document.broken}")
+        most = MOST_BROKEN if good or change.fetched or change.listed else _MOST_BROKEN_AT_FIRST
+        if self._broken[entity] > most:
+            raise StashBadAnswer(
+                f"{self._broken[entity]:,} {entity} are not what the server's own schema says, the first of them "
+                f"{change.failures[0].rstrip('.')}. They stay as they were."
+            )
+        return good
+
+    def holds_back(self, entity: str) -> bool:
+        """Whether documents of a kind wait for the end of the reading."""
+        return self._held_back.any(entity)
 
     def hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
         """Of the objects that are here: the hash of the document, and whether it has no tombstone."""
@@ -289,13 +358,11 @@ class RawLoader:
         return {row[0] for row in rows}
 
     def _write(self, entity: str, new: list[Document], changed: list[Document]) -> None:
-        change = self.changes[entity]
         revision = self._next_revision()
         self._add_rows(entity, len(new) + self._returning(entity, changed))
         if new:
             self._copy(self.leaf(entity), new, revision)
         if changed:
-            change.note(history.count_fields(self.connection, self.instance_id, entity, changed))
             self._keep(entity, [document.id for document in changed], revision)
             self.connection.execute(f"CREATE TEMP TABLE staged (LIKE raw.{entity} INCLUDING DEFAULTS) ON COMMIT DROP")
             self._copy("staged", changed, revision)
@@ -366,10 +433,13 @@ class RawLoader:
         self.todo.setdefault(entity, set()).update(row[0] for row in rows)
 
     def remove_gone(self) -> None:
-        """Tombstones what is gone, of all kinds in one transaction."""
+        """Tombstones what is gone, and writes what was held back, of all kinds in one transaction."""
         gone = {entity: sorted(ids - self.failed.get(entity, set())) for entity, ids in self.gone.items()}
-        with self.connection.transaction():
+        with self.transaction():
             share_partitions(self.connection)
+            for entity, documents in self._held_back.release(self.gone).items():
+                self.changes[entity].updated += len(documents)
+                self._write(entity, [], documents)
             for entity, ids in gone.items():
                 if ids:
                     self.guard.gone(entity, len(ids))
@@ -443,6 +513,17 @@ class RawLoader:
             [self.instance_id, [document.id for document in changed]],
         ).fetchone()
         return int(row[0]) if row else 0
+
+    def left(self, entity: str) -> int:
+        """How many objects of a kind there will be, and how many the server has and could not send, at the end."""
+        counted = self.counted().get(entity)
+        if counted is None:
+            row = self.connection.execute(
+                f"SELECT count(*) FROM {self.leaf(entity)} WHERE deleted_at IS NULL"
+            ).fetchone()
+            counted = int(row[0]) if row else 0
+        gone = self.gone.get(entity, set()) - self.failed.get(entity, set())
+        return counted - len(gone) + self._missing(entity)
 
     def counted(self) -> dict[str, int]:
         """Live documents by kind, of the kinds that were read completely once."""

@@ -60,6 +60,11 @@ class PreviewLoader(RawLoader):
         written = self._written[entity]
         return super().hashes(entity, ids) | {i: (written[i], True) for i in ids if i in written}
 
+    def live(self, entity: str, ids: Iterable[int]) -> set[int]:
+        """As if everything had been written."""
+        asked = set(ids)
+        return super().live(entity, asked) | (asked & self._written[entity].keys())
+
     def counted(self) -> dict[str, int]:
         """As if everything had been written."""
         return {entity: count + self._more[entity] for entity, count in super().counted().items()}
@@ -81,15 +86,12 @@ class PreviewLoader(RawLoader):
             moment = moment_of(document.updated_at)
             if moment:
                 self.stamps[entity, document.id] = moment
-        found = history.FieldChanges()
         for document in changed:
             fields = history.differences(before[document.id], orjson.loads(document.json))
-            found.add(before[document.id], [name for name, _, _ in fields])
             for field in fields:
                 self._tell(entity, f"{document.id}: {history.described(*field)}")
             if not fields:
                 self._tell(entity, f"{document.id}: returned")
-        self.changes[entity].note(found)
 
     def _tombstone(self, entity: str, gone: list[int]) -> None:
         for identifier in gone:

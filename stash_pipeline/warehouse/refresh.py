@@ -15,16 +15,16 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from stash_pipeline import progress
+from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, Lane, note_snapshot
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.stash.errors import StashError, StashQueryError
+from stash_pipeline.stash.errors import IncompleteListing, StashError
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.probing import Probe, probe, probe_document, read_probe
 from stash_pipeline.stash.reading import Complete, Expected, Gone, Page, Unreadable, read_library
 from stash_pipeline.stash.snapshot.copy import Copy, TooLarge
-from stash_pipeline.stash.snapshot.database import UnusableSnapshot
 from stash_pipeline.stash.wanted import LISTED, LISTING_OBJECTS, Wanted, hint_plan, holders, listing_plan
 from stash_pipeline.warehouse import clocks
 from stash_pipeline.warehouse.changes import EntityChange
@@ -38,7 +38,6 @@ Mode = Literal["changes", "reconcile", "sweep", "objects"]
 
 _BATCH_OBJECTS = 2500
 _BATCH_SECONDS = 1.0
-_FAILURES_TOLD = 10
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
@@ -81,7 +80,6 @@ class Refresh:
         self.probe = Probe()
         self.plans: dict[str, Plan] = {}
         self._listing: dict[str, Plan] = {}
-        self._mode: Mode = "changes"
         self._forms: dict[str, dict[str, bytes]] = {}
         self._alike: set[str] = set()
         self._clocks: dict[str, tuple[datetime, int]] = {}
@@ -91,6 +89,7 @@ class Refresh:
         self._asked: dict[str, set[int]] = {}
         self._asked_again: dict[str, set[int]] = {}
         self._begun: dict[str, float] = {}
+        self._trouble: str | None = None
 
     @property
     def changes(self) -> dict[str, EntityChange]:
@@ -110,22 +109,63 @@ class Refresh:
         Raises:
             StashError: what the server or the network did. UserError: where the guard stops.
         """
-        self._mode = mode
         self._meet(entities)
         readable = [name for name in entities if self.plans[name].query or self.plans[name].entity.embedded_in]
         if not readable:
             raise StashError(f"{self.instance.name} ({self.release}) has none of {', '.join(entities)}.")
         if mode == "objects":
-            self.loader.todo = {name: set(ids) for name, ids in (objects or {}).items()}
-            self._read_todo()
+            self._named({name: set(ids) for name, ids in (objects or {}).items()})
         elif self._by_snapshot(readable, mode):
             return
         else:
             self._kinds(readable, mode)
         self._follow_what_is_gone()
         self.check()
+        self._agree()
         self.loader.remove_gone()
         self._conclude()
+        if self._trouble:
+            # the server is well, and its copies are not: the next runs need not try
+            self.note_snapshot(None, None, self._trouble)
+
+    def _named(self, objects: dict[str, set[int]]) -> None:
+        """Reads some objects, and notes which of them are neither there nor here."""
+        for name in objects:
+            if not self.plans[name].query:
+                raise UserError(f"This server ({self.release}) cannot be asked for {name}; sync without --id.")
+        self.loader.todo = {name: set(ids) for name, ids in objects.items()}
+        self._read_todo()
+        for name, ids in objects.items():
+            unknown = ids - self.loader.live(name, ids) - self.loader.failed.get(name, set())
+            for identifier in sorted(unknown):
+                self._tell(name, f"{identifier}: the server has no such object.")
+
+    def _agree(self) -> None:
+        """Compares what there will be with the server's own counts, before anything is removed.
+
+        Raises:
+            IncompleteListing: if a kind of which everything was read will have another number of objects.
+        """
+        differing = self.count_differences(name for name in self._complete if self._complete[name] - {"snapshot"})
+        if differing:
+            raise IncompleteListing(
+                f"The server counts {_told(differing)}, and sent another number of them; nothing was removed."
+            )
+
+    def count_differences(self, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Kinds of which there will be another number of objects than the server counts: (here, there)."""
+
+        def wrong(counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+            return {name: (left[name], counts[name]) for name in left if counts.get(name, left[name]) != left[name]}
+
+        if not self.loader.writes:
+            return {}
+        left = {name: self.loader.left(name) for name in names if name in self.probe.counts}
+        if not wrong(self.probe.counts):
+            return {}
+        now = read_probe(probe(self.client, self.probe_text)).counts
+        # what was edited between the two may have been seen or not
+        return {name: numbers for name, numbers in wrong(now).items() if self.probe.counts[name] == now[name]}
 
     def compare(self, objects: Mapping[str, set[int]]) -> int:
         """Reads some objects and nothing that they lead to; returns how many the server can be asked for.
@@ -189,12 +229,16 @@ class Refresh:
             return False
         try:
             read_snapshot(self, names, limited=not choice.asked)
-        except (UnusableSnapshot, StashQueryError) as error:
+        except StashError as error:
+            # whatever it was: of the same server, GraphQL may well be had
             if choice.asked:
                 raise
-            if isinstance(error, UnusableSnapshot) and not isinstance(error, TooLarge):
-                self.note_snapshot(None, None, str(error))
-            self.lane, self.lane_reason = "graphql", f"the snapshot failed: {error}"
+            told = self.client.masked(str(error))
+            if not isinstance(error, TooLarge):
+                # that is told by its size
+                self._trouble = told
+            self.lane, self.lane_reason = "graphql", f"the snapshot failed: {told}"
+            self.copy = None
             self.loader.forget()
             return False
         return True
@@ -412,17 +456,11 @@ class Refresh:
         self._tell(event.entity, event.message if event.id is None else f"{event.id}: {event.message}")
 
     def _tell(self, entity: str, what: str) -> None:
-        failures = self.loader.changes[entity].failures
-        if len(failures) < _FAILURES_TOLD:
-            failures.append(what)
+        self.loader.changes[entity].tell(what)
 
     def _denied(self, event: Gone) -> None:
         here = self.loader.live(event.entity, event.ids)
         self.loader.gone.setdefault(event.entity, set()).update(here)
-        if self._mode == "objects":
-            # somebody asked for it; elsewhere it was created and removed while we read
-            for identifier in sorted(set(event.ids) - here):
-                self._tell(event.entity, f"{identifier}: the server has no such object.")
 
     def _completed(self, event: Complete) -> None:
         self.check()
@@ -432,7 +470,8 @@ class Refresh:
             change = self.loader.changes[event.entity]
             change.seconds = time.perf_counter() - self._begun.get(event.entity, time.perf_counter())
             progress.complete(self.instance.name, event.entity)
-            if event.purpose == "documents" and not self.loader.gone.get(event.entity):
+            removes = self.loader.gone.get(event.entity) or self.loader.holds_back(event.entity)
+            if event.purpose == "documents" and not removes:
                 # nothing refers to what is gone: whatever happens to the rest, this need not be read again
                 self._conclude_one(event.entity)
 
@@ -460,3 +499,7 @@ class Refresh:
             # a listing that is known again would hide what has not been read
             purposes = purposes - {"listing"}
         self.loader.conclude(name, {purpose: self._forms[name][purpose] for purpose in purposes}, self.started)
+
+
+def _told(differing: Mapping[str, tuple[int, int]]) -> str:
+    return ", ".join(f"{there:,} {name} where {here:,} were read" for name, (here, there) in differing.items())

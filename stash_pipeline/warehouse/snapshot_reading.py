@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from stash_pipeline import progress
 from stash_pipeline.stash.snapshot.asked import naming_of, previews_of
 from stash_pipeline.stash.snapshot.copy import Copy, TooLarge, taken
+from stash_pipeline.stash.snapshot.database import UnusableSnapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming
 from stash_pipeline.stash.snapshot.ranges import Job, Range
 from stash_pipeline.stash.snapshot.workers import readers
@@ -87,7 +88,7 @@ def _pass_known(refresh: "Refresh", names: Sequence[str]) -> None:
 
 def _load(refresh: "Refresh", copy: Copy, seconds: float, names: Sequence[str], naming: Naming, form: bytes) -> None:
     loader = refresh.loader
-    with readers(copy.size) as these, loader.connection.transaction():
+    with readers(copy.size) as these, loader.transaction():
         share_partitions(loader.connection)
         known = {name: hashes(loader, name) for name in names if not loader.is_new(name)}
         job = Job(copy.path, seconds, refresh.plans, tuple(names), naming)
@@ -107,6 +108,10 @@ def _load(refresh: "Refresh", copy: Copy, seconds: float, names: Sequence[str], 
             change.seconds = time.perf_counter() - began[one.kind]
             progress.complete(refresh.instance.name, one.kind)
         refresh.check()
+        differing = refresh.count_differences(names)
+        if differing:
+            told = ", ".join(f"{here:,} {name}, of {there:,}" for name, (here, there) in differing.items())
+            raise UnusableSnapshot(f"The copy of the database has not what the server counts: {told}.")
         loader.remove_gone()
         refresh.conclude_snapshot(names)
         if loader.writes:

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any
 
 from stash_pipeline.stash.entities import legacy_urls
+from stash_pipeline.stash.json_values import Unreadable, as_json
 from stash_pipeline.stash.snapshot import values
 from stash_pipeline.stash.snapshot.database import Row, Snapshot
 from stash_pipeline.stash.snapshot.spec import (
@@ -270,9 +271,11 @@ def _read_json(stored: Any) -> Any:
         found = json.loads(
             values.text(stored) or "null", parse_int=_read_number, parse_float=_read_number, parse_constant=_refuse
         )
+    except RecursionError:
+        raise Unreadable from None
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return as_json(found) if isinstance(found, dict) else None
 
 
 def _read_number(text: str) -> float | int | None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -67,19 +67,31 @@ def taken(client: StashClient, path: Path, *, largest: int | None = None, patien
         UnusableSnapshot: if the server makes none in time, or it is too large for the limit or for the disk.
         StashError: what the network did.
     """
-    make_home(path.parent.parent)
-    make_private(path.parent)
-    path.unlink(missing_ok=True)
     try:
-        started = time.perf_counter()
-        link = _made(client, patience)
-        made = time.perf_counter()
-        with _own_file(path) as file:
-            size = _fetched(client, link, file, path.parent, largest)
-            fetched = time.perf_counter()
-            yield Copy(path, size, _digest(path), made - started, fetched - made)
+        with ExitStack() as stack:
+            with _file_errors(path.parent):
+                make_home(path.parent.parent)
+                make_private(path.parent)
+                path.unlink(missing_ok=True)
+                started = time.perf_counter()
+                link = _made(client, patience)
+                made = time.perf_counter()
+                file = stack.enter_context(_own_file(path))
+                size = _fetched(client, link, file, path.parent, largest)
+                fetched = time.perf_counter()
+                copy = Copy(path, size, _digest(path), made - started, fetched - made)
+            yield copy
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _file_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnusableSnapshot(f"The copy of the database cannot be kept in {folder}: {error.strerror}.") from None
 
 
 @contextmanager

@@ -21,8 +21,11 @@ NEWEST: Final = 75
 _HEADER: Final = b"SQLite format 3\0"
 _OPERATIONS_BETWEEN_LOOKS: Final = 200_000
 _CACHE_KIB: Final = 65_536
-_LONGEST_VALUE: Final = 64 * 1024 * 1024
-"""Bytes: no text of a library comes near."""
+_LONGEST_VALUE: Final = 8_000_000
+"""Bytes of a value, beyond which the whole copy is refused: no text of a library comes near."""
+
+_LARGEST_IMAGE: Final = 64 * 1024 * 1024
+"""Bytes of an image that lies in the database."""
 
 Row = tuple[Any, ...]
 
@@ -61,6 +64,7 @@ class Snapshot:
     def __init__(self, path: Path, *, seconds: float | None = None, check: bool = True) -> None:
         self.path = path
         self.tolerant = False
+        self._keyed: set[str] = set()
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._check_header()
         self.connection = sqlite3.connect(
@@ -95,6 +99,10 @@ class Snapshot:
         """Whether there is such a table, and in it such a column."""
         return table in self._tables and (column is None or column in self._tables[table])
 
+    def is_keyed(self, table: str) -> bool:
+        """Whether every row of a table has an id, a whole number, and no other row has the same."""
+        return table in self._keyed
+
     def since(self, version: int) -> bool:
         """Whether the schema is of this version or a later one."""
         return self.version >= version
@@ -115,10 +123,13 @@ class Snapshot:
         """
         if not self.has("blobs", "blob"):
             return None
+        self._limit_values(_LARGEST_IMAGE)
         try:
             row = self.connection.execute("SELECT blob FROM blobs WHERE checksum = ?", [checksum]).fetchone()
         except ERRORS as error:
             raise self.unusable(error) from None
+        finally:
+            self._limit_values(_LONGEST_VALUE)
         return bytes(row[0]) if row and isinstance(row[0], bytes) else None
 
     def tolerate(self) -> None:
@@ -147,8 +158,7 @@ class Snapshot:
             return int(self._deadline is not None and time.monotonic() > self._deadline)
 
         self.connection.set_progress_handler(look, _OPERATIONS_BETWEEN_LOOKS)
-        if hasattr(self.connection, "setlimit"):  # Python 3.11
-            self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        self._limit_values(_LONGEST_VALUE)
         for pragma in (
             "trusted_schema = off",
             "query_only = on",
@@ -156,6 +166,10 @@ class Snapshot:
             f"cache_size = -{_CACHE_KIB}",
         ):
             self._all(f"PRAGMA {pragma}")
+
+    def _limit_values(self, size: int) -> None:
+        if hasattr(self.connection, "setlimit"):  # Python 3.11
+            self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size)
 
     def _all(self, sql: str) -> list[Row]:
         try:
@@ -166,6 +180,10 @@ class Snapshot:
     def unusable(self, error: Exception) -> UnusableSnapshot:
         """What an error of SQLite's means for a reader."""
         told = str(error)
+        if isinstance(error, MemoryError) or "out of memory" in told:
+            return UnusableSnapshot("Reading the copy of the database takes more memory than it is given.")
+        if "too big" in told:
+            return UnusableSnapshot(f"The copy of the database has a value of more than {_LONGEST_VALUE:,} bytes.")
         if "interrupted" in told:
             return UnusableSnapshot("Reading the copy of the database took too long.")
         if any(words in told for words in ("no such", "prohibited", "not authorized")):
@@ -181,6 +199,9 @@ class Snapshot:
             columns = self._all(f'PRAGMA table_xinfo("{name}")')
             if not any(hidden for *_, hidden in columns):
                 found[name] = frozenset(str(column[1]) for column in columns)
+                keys = [(str(column[1]).lower(), str(column[2]).upper()) for column in columns if column[5]]
+                if keys == [("id", "INTEGER")] and "WITHOUT ROWID" not in " ".join(str(sql).upper().split()):
+                    self._keyed.add(name)
         return found
 
     def _only_ordinary_tables(self) -> None:

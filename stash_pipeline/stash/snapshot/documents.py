@@ -6,11 +6,13 @@ from typing import Any, Final
 
 import orjson
 
-from stash_pipeline.stash.documents import Document, Json, Partial, Unreadable, finish, joined_reader
-from stash_pipeline.stash.fields import Joined
+from stash_pipeline.stash.documents import Document, Json, broken_document, finish
+from stash_pipeline.stash.fields import Joined, Reference
+from stash_pipeline.stash.json_values import Broken, Partial, Unreadable, shown
 from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.relations import relation_reader
 from stash_pipeline.stash.snapshot import catalogue, media, values
-from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot, spelled
+from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot, UnusableSnapshot, spelled
 from stash_pipeline.stash.snapshot.spec import ALL, Kind, Several, Stretch, between, grouped
 
 KINDS: Final = (
@@ -21,7 +23,6 @@ KINDS: Final = (
 
 _EXACT: Final = 2**53
 _AFTER_ALL: Final = (2**63, None)
-_MOST_UNREADABLE: Final = 200
 _REFUSED: Final = (Unreadable, TypeError, AttributeError, KeyError, ValueError, IndexError)
 
 
@@ -124,10 +125,14 @@ class _List:
 
 class _KindReader:
     def __init__(self, snapshot: Snapshot, plan: Plan, kind: Kind, stretch: Stretch) -> None:
+        table = kind.source.split()[0].strip('"')
+        if not snapshot.is_keyed(table):
+            # rows without a number would be no objects, and be taken to be gone
+            raise UnusableSnapshot(f"The copy of the database is not what its version says (the ids of {table}).")
         self.snapshot = snapshot
         self.stretch = stretch
-        shown = {planned.field.name: planned.field for planned in plan.fields}
-        columns = {name: value for name, value in kind.columns.items() if name in shown}
+        fields = {planned.field.name: planned.field for planned in plan.fields}
+        columns = {name: value for name, value in kind.columns.items() if name in fields}
         self.names = ["id", *columns]
         self.readers = [(name, value.read) for name, value in columns.items() if value.read]
         places = {name: place for place, name in enumerate(self.names)}
@@ -139,15 +144,15 @@ class _KindReader:
         self.others = [(name, places[name], read) for name, read in self.readers if read not in usual]
         self.lists: list[_List] = []
         for name, several in kind.lists.items():
-            if name not in shown:
+            if name not in fields:
                 continue
-            form = shown[name].form
-            convert = joined_reader(form) if isinstance(form, Joined) and not several.canonical else _as_it_is
+            form = fields[name].form
+            convert = relation_reader(form) if isinstance(form, Joined) and not several.canonical else _as_it_is
             self.lists.append(_List(name, several, convert, iter(()), *_AFTER_ALL))
         where = f"({kind.where}) AND " if kind.where else ""
         selected = spelled({"id": kind.id, **{name: value.sql for name, value in columns.items()}})
         self.sql = f"SELECT {selected}\nFROM {kind.source}\nWHERE {where}{between(kind.id)}\nORDER BY {kind.id}"
-        self.shown = shown
+        self.fields = fields
 
     def read(self) -> Iterator[Document]:
         for one in self.lists:
@@ -163,9 +168,10 @@ class _KindReader:
             last = identifier
             document: Json = {name: value for name, value in zip(names, row, strict=True) if value is not None}
             unreadable: Json = {}
+            broken = None
             if not self._usual(row, document):
                 document = {name: value for name, value in zip(names, row, strict=True) if value is not None}
-                self._carefully(document, unreadable)
+                broken = self._carefully(document, unreadable)
             for one in lists:
                 if one.owner > identifier:
                     continue
@@ -177,8 +183,16 @@ class _KindReader:
                     one.owner, one.members = next(one.pairs, _AFTER_ALL)
                     if type(members) is orjson.Fragment:
                         document[one.name] = members
+                    elif members is None:
+                        broken = f"{one.name} has an element without a usable id."
                     else:
-                        self._add(document, unreadable, one, members)
+                        try:
+                            self._add(document, unreadable, one, members)
+                        except Broken as error:
+                            broken = f"{one.name}{error}"
+            if broken:
+                yield broken_document(identifier, broken)
+                continue
             if unreadable:
                 document["unreadable"] = unreadable
             yield finish(document, identifier, tuple(unreadable))
@@ -222,33 +236,42 @@ class _KindReader:
                     return False
         return True
 
-    def _carefully(self, document: Json, unreadable: Json) -> None:
-        """Makes the values of any row; what cannot be read is kept as a text."""
+    def _carefully(self, document: Json, unreadable: Json) -> str | None:
+        """Makes the values of any row; what cannot be read is kept as a text. Returns what breaks the whole object."""
         for name, read in self.readers:
             if name in document:
                 value = document[name]
                 try:
                     _put(document, name, read(value))
                 except _REFUSED:
-                    unreadable[name] = repr(value)[:_MOST_UNREADABLE]
+                    if isinstance(self.fields[name].form, Reference):
+                        return f"{name} is no usable id."
+                    unreadable[name] = shown(value)
                     del document[name]
+        return None
 
     def _add(self, document: Json, unreadable: Json, one: _List, members: list[Any]) -> None:
-        """Makes the value of a list, and of what else it tells."""
+        """Makes the value of a list, and of what else it tells.
+
+        Raises:
+            Broken: if an element is none.
+        """
         several = one.several
         if several.short and (found := several.short(members)) is not None:
             document[one.name] = found
             return
         assert several.read is not None
         for name, tell in several.also.items():
-            if name in self.shown:
+            if name in self.fields:
                 told = tell(members)
                 if told is not None:
                     document[name] = told
         try:
             found = one.convert(several.read(members))
+        except Broken:
+            raise
         except _REFUSED:
-            unreadable[one.name] = repr(members)[:_MOST_UNREADABLE]
+            unreadable[one.name] = shown(members)
             return
         if type(found) is Partial:
             unreadable[one.name], found = found.refused, found.values

@@ -6,18 +6,21 @@ read side by side and nothing is held in memory.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from stash_pipeline.stash.snapshot import values
-from stash_pipeline.stash.snapshot.database import Row, Snapshot
+from stash_pipeline.stash.snapshot.database import Row, Snapshot, UnusableSnapshot
 
 Read = Callable[[Any], Any]
 
 _SHORT = 400
+
+_MOST_ROWS = 300_000
+"""Of one list of one object."""
 
 _CLEANED_UP = 48
 """The version of the schema (v0.22) from which on a date that means none is null."""
@@ -157,9 +160,9 @@ def ids(table: str, owner: str, column: str, *, first: str = "") -> Several:
     """Ids of a join table, sorted; ``first``: the expression that is greatest for the one that comes first."""
     order = f"{first} DESC, " if first else ""
     return Several(
-        f'SELECT owner, group_concat(id) FROM (\n    SELECT {owner} AS owner, {column} AS id FROM "{table}"\n'
-        f"    WHERE {between(owner)} AND typeof({column}) = 'integer' AND {column} >= 0\n"
-        f"    ORDER BY {owner}, {order}{column})\nGROUP BY owner"
+        "SELECT owner, group_concat(CASE WHEN typeof(id) = 'integer' AND id >= 0 THEN id ELSE '\"\"' END) FROM (\n"
+        f'    SELECT {owner} AS owner, {column} AS id FROM "{table}"\n'
+        f"    WHERE {between(owner)} ORDER BY {owner}, {order}{column})\nGROUP BY owner"
     )
 
 
@@ -227,13 +230,26 @@ def custom_fields(table: str, owner: str) -> Several:
 
 
 def grouped(snapshot: Snapshot, several: Several, stretch: Stretch) -> Iterator[tuple[Any, Any]]:
-    """Pairs of an owner and what belongs to it, in the order of the owners: rows, or JSON that is ready."""
+    """Pairs of an owner and what belongs to it, in the order of the owners: rows, or JSON that is ready.
+
+    None stands for ids of which one is none.
+
+    Raises:
+        UnusableSnapshot: at any owner, if more belongs to it than memory should hold.
+    """
     rows = snapshot.rows(several.sql, stretch._asdict())
     if several.read is None:
-        return ((owner, orjson.Fragment(f"[{found}]")) for owner, found in rows)
+        return ((owner, None if '"' in found else orjson.Fragment(f"[{found}]")) for owner, found in rows)
     if several.otherwise:
         return (
-            (owner, list(snapshot.rows(several.otherwise, (owner,))) if found is None else orjson.Fragment(found))
+            (owner, _bounded(snapshot.rows(several.otherwise, (owner,))) if found is None else orjson.Fragment(found))
             for owner, found in rows
         )
-    return ((owner, [row[1:] for row in found]) for owner, found in groupby(rows, itemgetter(0)))
+    return ((owner, [row[1:] for row in _bounded(found)]) for owner, found in groupby(rows, itemgetter(0)))
+
+
+def _bounded(rows: Iterator[Row]) -> list[Row]:
+    found = list(islice(rows, _MOST_ROWS))
+    if len(found) == _MOST_ROWS:
+        raise UnusableSnapshot(f"The copy of the database has an object with more than {_MOST_ROWS:,} rows of a list.")
+    return found

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
-from stash_pipeline.stash.documents import Unreadable
+from stash_pipeline.stash.json_values import Unreadable
 
 _USUAL = re.compile(
     r"(?!0000|0001-01-01)\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"

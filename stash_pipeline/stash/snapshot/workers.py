@@ -1,5 +1,6 @@
 """Has a copy read: a small one by a thread, a large one by processes, part by part."""
 
+import os
 import pickle
 import queue
 import subprocess
@@ -29,6 +30,13 @@ PROCESSES: Final = 2
 PROCESSES_FROM: Final = 8_000_000
 """Bytes of a copy that is worth the start of processes."""
 
+MEMORY: Final = 256_000_000
+"""Bytes that a process may take beside what it needs to start."""
+
+_TIMES: Final = 20
+_BYTES_BESIDES: Final = 200_000_000
+"""How much larger than a copy its documents may be; those of a library are a few times as large."""
+
 _AHEAD: Final = 6
 """Ranges that wait to be compared."""
 
@@ -38,8 +46,9 @@ _END: Final = object()
 class Readers:
     """Those who read one copy; to be had from :func:`readers`."""
 
-    def __init__(self, processes: list["subprocess.Popen[bytes]"]) -> None:
+    def __init__(self, processes: "list[_Process]", size: int) -> None:
         self._processes = processes
+        self._left = size * _TIMES + _BYTES_BESIDES
         self._threads: list[threading.Thread] = []
         self._ready: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
         self._stop = threading.Event()
@@ -74,10 +83,17 @@ class Readers:
                 elif isinstance(item, BaseException):
                     raise item
                 else:
+                    self._count(item)
                     yield item
         finally:
             self.close()
             here.close()
+
+    def _count(self, item: Range | End) -> None:
+        if isinstance(item, Range):
+            self._left -= sum(len(row[1]) for row in item.rows)
+            if self._left < 0:
+                raise UnusableSnapshot("The copy of the database makes far larger documents than it is itself.")
 
     def close(self) -> None:
         """Nothing goes on reading after this."""
@@ -88,10 +104,8 @@ class Readers:
             # the file must not be closed, or removed, under it
             thread.join()
         for process in self._processes:
-            for stream in (process.stdin, process.stdout):
-                with suppress(OSError):
-                    stream and stream.close()
             process.wait()
+            process.let_go()
 
     def _guarded(self, ask: "_Ask", orders: "_Orders") -> None:
         try:
@@ -142,17 +156,49 @@ class _Orders:
 def readers(size: int) -> Iterator[Readers]:
     """Has a copy of so many bytes read: by a thread, or by processes, which have started when they are needed."""
     processes = [_started() for _ in range(PROCESSES)] if size >= PROCESSES_FROM else []
-    found = Readers(processes)
+    found = Readers(processes, size)
     try:
         yield found
     finally:
         found.close()
 
 
-def _started() -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "stash_pipeline.stash.snapshot.worker"]
-    # a Ctrl-C is not for them: they end with who started them, when they have nobody to tell
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+class _Process(subprocess.Popen[bytes]):
+    """A reader; it ends when this process is gone, however that came: nobody else holds the pipe that it looks at."""
+
+    def __init__(self) -> None:
+        ours, self._alive = os.pipe()
+        command = [
+            sys.executable,
+            "-m",
+            "stash_pipeline.stash.snapshot.worker",
+            f"{os.getpid()}",
+            f"{ours}",
+            f"{MEMORY}",
+        ]
+        try:
+            # a Ctrl-C is not for them
+            super().__init__(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, pass_fds=[ours]
+            )
+        except BaseException:
+            os.close(self._alive)
+            raise
+        finally:
+            os.close(ours)
+
+    def let_go(self) -> None:
+        """Closes what there is to it; to be called when it has ended."""
+        for stream in (self.stdin, self.stdout):
+            with suppress(OSError):
+                stream and stream.close()
+        with suppress(OSError):
+            os.close(self._alive)
+        self._alive = -1
+
+
+def _started() -> _Process:
+    return _Process()
 
 
 def _send(process: "subprocess.Popen[bytes]", what: Job | Order) -> None:

@@ -1,0 +1,250 @@
+"""Lists as a server sends them, of ids, of texts or of records, in the form that documents have.
+
+A list that is not what the server's schema says is no empty list, and an element without its id no missing element.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from stash_pipeline.stash.fields import Joined
+from stash_pipeline.stash.json_values import (
+    COLUMN_READERS,
+    INT8,
+    Broken,
+    Partial,
+    Unreadable,
+    as_id,
+    as_text,
+    kind_of,
+    shown,
+)
+from stash_pipeline.stash.planning import ListShape
+
+Json = dict[str, Any]
+
+_LONGEST_KEY = 500
+"""Characters: a B-tree entry holds 2704 bytes, a character at most four, and keys have two texts."""
+
+
+def padded_phash(value: str) -> str:
+    """A perceptual hash as 16 hex digits; Stash leaves leading zeros out."""
+    return value.lower().rjust(16, "0")
+
+
+def descend(path: list[str]) -> Callable[[Json], Any]:
+    """Follows ``path`` from an object; a list on the way is followed element by element."""
+    if len(path) == 1:
+        name = path[0]
+        return lambda value: value.get(name)
+
+    if len(path) == 2:
+        outer, inner = path
+
+        def step(value: Any) -> Any:
+            found = value.get(outer)
+            if isinstance(found, list):
+                return [None if element is None else element.get(inner) for element in found]
+            return None if found is None else found.get(inner)
+
+        return step
+
+    def follow(value: Any, depth: int = 0) -> Any:
+        while depth < len(path) and value is not None:
+            if isinstance(value, list):
+                return [follow(element, depth) for element in value]
+            value = value.get(path[depth])
+            depth += 1
+        return value
+
+    return follow
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A column of a record: how it is called in the answer, how it is got, and whether the element is none without."""
+
+    name: str
+    key: str
+    get: Callable[[Any], Any]
+    convert: Callable[[Any], Any]
+    identifies: bool
+
+
+def _members(joined: Joined) -> list[_Member]:
+    found = []
+    for column in joined.columns:
+        key = column.key or column.name
+        is_id = column.name == joined.target_column or column.key == "id"
+        convert = as_id if is_id else COLUMN_READERS[column.type]
+        found.append(_Member(column.name, key, descend(key.split(".")), convert, column.name in joined.primary_key))
+    return found
+
+
+def _is_single(joined: Joined) -> bool:
+    """The elements are values, not records."""
+    return len(joined.columns) == 1 and joined.columns[0].key is None
+
+
+def _element_reader(joined: Joined) -> Callable[[Any], Any]:
+    if _is_single(joined):
+        column = joined.columns[0]
+        return as_id if column.name == joined.target_column else COLUMN_READERS[column.type]
+    members = [(member.name, member.get, member.convert) for member in _members(joined)]
+
+    def read(record: Json) -> Json:
+        result = {}
+        for name, get, convert in members:
+            value = get(record)
+            if value is not None:
+                result[name] = convert(value)
+        return result
+
+    return read
+
+
+def _breach(value: Any, joined: Joined, shape: ListShape) -> str | None:
+    """How an element that cannot be read breaks the server's schema; None where it is only odd."""
+    if _is_single(joined):
+        column = joined.columns[0]
+        if column.name == joined.target_column:
+            return None if value is None and not shape.elements_required else " has no usable id."
+        if value is None:
+            return " is null." if shape.elements_required else None
+        wrong = isinstance(value, dict | list) or (column.type == "timestamptz" and not isinstance(value, str))
+        return f" is {kind_of(value)}." if wrong else None
+    if value is None:
+        return " is null." if shape.elements_required else None
+    if not isinstance(value, dict):
+        return f" is {kind_of(value)}, and no object."
+    for member in _members(joined):
+        if not member.identifies:
+            continue
+        try:
+            part = member.get(value)
+            if part is not None:
+                member.convert(part)
+                continue
+        except (Unreadable, AttributeError, TypeError):
+            pass
+        return f" has no usable {member.key}."
+    return None
+
+
+def _key(value: Any, joined: Joined) -> Any:
+    """What identifies the element among its owner's.
+
+    Raises:
+        Unreadable: if a part of the key is missing or too long for an index.
+    """
+    parts = [value.get(name) for name in joined.primary_key] if isinstance(value, dict) else [value]
+    if any(part is None or (isinstance(part, str) and len(part) > _LONGEST_KEY) for part in parts):
+        raise Unreadable
+    return tuple(parts)
+
+
+def _sort_key(value: Any) -> Any:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if isinstance(value, dict) else value
+
+
+def _list_reader(joined: Joined, shape: ListShape, read: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
+    read = read or _element_reader(joined)
+    by_position = joined.ordinal is not None and joined.ordinal in joined.primary_key
+
+    def convert(values: Any) -> Any:
+        if not isinstance(values, list):
+            raise Broken(f" is {kind_of(values)}, and no list.")
+        if not values:
+            return values
+        found: list[tuple[Any, Any]] = []
+        refused: list[Any] = []
+        nulls = False
+        for value in values:
+            if value is None:
+                nulls = True
+                continue
+            try:
+                element = read(value)
+                found.append((None if by_position else _key(element, joined), element))
+            except (Unreadable, TypeError, AttributeError, KeyError):
+                refused.append(value)
+        if refused or nulls:
+            _look_for_breaches(values)
+        if joined.first:
+            found[1:] = sorted(found[1:], key=_element_key)
+        elif joined.sort:
+            found.sort(key=_element_key)
+        if by_position:
+            result = [element for _, element in found]
+        else:
+            # of two rows with one key the first in order stays, whichever came first
+            unique: dict[Any, Any] = {}
+            for key, element in found:
+                unique.setdefault(key, element)
+            result = list(unique.values())
+        return Partial(result, shown(refused)) if refused else result
+
+    def _look_for_breaches(values: list[Any]) -> None:
+        for place, value in enumerate(values):
+            try:
+                element = read(value)
+                if not by_position:
+                    _key(element, joined)
+            except (Unreadable, TypeError, AttributeError, KeyError):
+                wrong = _breach(value, joined, shape)
+                if wrong:
+                    raise Broken(f"[{place}]{wrong}") from None
+
+    return convert
+
+
+def _element_key(pair: tuple[Any, Any]) -> Any:
+    return _sort_key(pair[1])
+
+
+def _read_fingerprint(value: Any) -> Json:
+    kind, text = as_text(value["type"]), as_text(value["value"])
+    return {"type": kind, "value": padded_phash(text) if kind == "phash" else text}
+
+
+def _id_list_reader(joined: Joined, shape: ListShape) -> Callable[[Any], Any]:
+    """Lists of references are the bulk of a library: the usual case without a call per element."""
+    careful = _list_reader(joined, shape)
+
+    def convert(values: Any) -> Any:
+        if type(values) is not list or not values:
+            return careful(values)
+        try:
+            joint = "".join(values)
+            if joint.isascii() and joint.isdigit():
+                ids = [int(text) for text in values]
+                if max(ids) < INT8:
+                    return ids[:1] + sorted(set(ids[1:]) - {ids[0]}) if joined.first else sorted(set(ids))
+        except (TypeError, ValueError):
+            pass
+        return careful(values)
+
+    return convert
+
+
+_STRICT = ListShape("", required=True, elements_required=True)
+"""Of every list of every known release; what a server says of its own is in the plan."""
+
+
+def relation_reader(joined: Joined, shape: ListShape | None = None) -> Callable[[Any], Any]:
+    """What makes the document's list of the one that the server sent.
+
+    Args:
+        shape: what the server's schema says of it.
+
+    The function raises :class:`Broken` for what breaks that; elements that their table cannot hold cost no more than
+    themselves, see :class:`Partial`.
+    """
+    shape = shape or _STRICT
+    if joined.table == "file_fingerprints":
+        return _list_reader(joined, shape, _read_fingerprint)
+    if _is_single(joined) and joined.columns[0].name == joined.target_column:
+        return _id_list_reader(joined, shape)
+    return _list_reader(joined, shape)

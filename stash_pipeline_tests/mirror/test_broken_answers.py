@@ -1,0 +1,484 @@
+"""What a server sends in place of its relations takes nothing away: by answers, and by copies of its database."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from stash_pipeline.simulator.http import encode
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.stash.errors import IncompleteListing, StashBadAnswer, StashError
+from stash_pipeline.stash.schema import INTROSPECTION
+from stash_pipeline.stash.snapshot.database import UnusableSnapshot
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.guard import SuspiciousServer
+from stash_pipeline.warehouse.mirror import Mirrored
+from stash_pipeline.warehouse.mirror import mirror as mirror_server
+from stash_pipeline_tests.mirror.test_lanes import again, told
+from stash_pipeline_tests.mirror.working import (
+    URL,
+    Mirror,
+    SimulatorTransport,
+    generated,
+    new_mirror,
+    row_versions,
+    run_command,
+)
+
+KINDS = [
+    "tags",
+    "studios",
+    "performers",
+    "groups",
+    "images",
+    "galleries",
+    "scenes",
+    "scene_markers",
+    "files",
+    "folders",
+]
+
+
+@pytest.fixture
+def server(warehouse: str, home: Path) -> Mirror:
+    return new_mirror(warehouse, home, generated(60, seed=3))
+
+
+def answering(server: Mirror, change: Callable[[dict[str, Any]], None], kind: str = "scenes") -> None:
+    """Lets the objects of a kind pass through a function on their way."""
+
+    def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
+        answer = server.stash.engine.answer(server.stash.context(URL), payload["query"], payload["variables"], None)
+        for found in (answer.body.get("data") or {}).values():
+            for one in found.get(kind) or [] if isinstance(found, dict) else []:
+                change(one)
+        return httpx.Response(200, content=encode(answer.body), headers={"Content-Type": "application/json"})
+
+    server.hook = hook
+
+
+def last_run(server: Mirror) -> dict[str, Any]:
+    with connect(server.database_url) as connection:
+        row = connection.execute(
+            "SELECT status, error, entities FROM ops.sync_runs WHERE instance_id = %s ORDER BY id DESC LIMIT 1",
+            [server.instance.id],
+        ).fetchone()
+    assert row is not None
+    return {"status": row[0], "error": row[1], "entities": row[2]}
+
+
+# --- answers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [None, "none", 0, [None], [{}], [{"id": "abc"}]])
+@pytest.mark.parametrize("field", ["tags", "files"])
+def test_scenes_without_a_list_end_the_reading_and_lose_nothing(server: Mirror, field: str, value: Any) -> None:
+    server.refresh()
+    before = server.state()
+
+    def change(one: dict[str, Any]) -> None:
+        if field in one:
+            one[field] = value
+
+    answering(server, change)
+    for mode in ("sweep", "reconcile"):
+        if mode == "reconcile" and field == "tags":
+            # a listing does not show them
+            continue
+        with pytest.raises(StashBadAnswer, match=rf"scenes are not what the server's own schema says.*{field}"):
+            server.read(["scenes"], mode=mode)  # type: ignore[arg-type]
+        server.transform()
+        assert server.state() == before
+        assert last_run(server)["status"] == "failed"
+    server.hook = None
+    server.refresh()
+    assert not server.differences()
+
+
+@pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
+def test_an_object_that_is_broken_stays_as_it_was_and_is_told_of(warehouse: str, home: Path, release: str) -> None:
+    server = new_mirror(warehouse, home, generated(30, seed=3), release)
+    server.refresh()
+    before = server.state()
+
+    def change(one: dict[str, Any]) -> None:
+        if one.get("id") == "3" and "tags" in one:
+            one["tags"] = [{"id": None}]
+        one["details"] = "seen"
+
+    answering(server, change)
+    read, _ = server.refresh()
+    assert read.changes["scenes"].failures == ["3: tags[0] has no usable id."]
+    assert read.changes["scenes"].failed == 1
+    assert last_run(server)["entities"]["scenes"]["failures"] == ["3: tags[0] has no usable id."]
+    assert not any(change.removed for change in read.changes.values())
+    rows = {one["id"]: one["details"] for one in map(json.loads, server.state()["scenes"])}
+    assert rows.pop(3) != "seen" and set(rows.values()) == {"seen"}
+    for table, found in before.items():
+        if table != "scenes":
+            assert server.state()[table] == found, table
+    # an answer that is the same is not passed over
+    answering(server, lambda one: one.update(details="seen"))
+    server.refresh()
+    server.hook = None
+    server.refresh()
+    assert not server.differences()
+    assert server.state() == before
+
+
+def test_a_list_that_the_schema_calls_a_scalar_ends_the_reading(server: Mirror) -> None:
+    server.refresh()
+    before = row_versions(server.database_url, server.instance.id)
+
+    def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
+        if payload["query"] != INTROSPECTION:
+            return None
+        body = server.stash.execute(INTROSPECTION)
+        (scene,) = [one for one in body["data"]["__schema"]["types"] if one["name"] == "Scene"]
+        (tags,) = [one for one in scene["fields"] if one["name"] == "tags"]
+        tags["type"] = {"kind": "SCALAR", "name": "String", "ofType": None}
+        return httpx.Response(200, content=encode(body), headers={"Content-Type": "application/json"})
+
+    server.hook = hook
+    with pytest.raises(StashBadAnswer, match=r"Scene\.tags is no list"):
+        server.read()
+    assert row_versions(server.database_url, server.instance.id) == before
+
+
+@pytest.mark.parametrize("release", ["v0.20.2", "v0.22.1", "v0.30.1"])
+def test_one_id_under_two_names_ends_the_reading_before_it_removes(warehouse: str, home: Path, release: str) -> None:
+    server = new_mirror(warehouse, home, generated(20, seed=3), release)
+    server.refresh()
+
+    def change(one: dict[str, Any]) -> None:
+        if one.get("id") == "3":
+            one["id"] = "2"
+
+    answering(server, change, "tags")
+    with pytest.raises(IncompleteListing, match="nothing was removed"):
+        server.read(["tags"])
+    assert not server.dead_ids("tags")
+
+
+NO_ANSWERS: list[tuple[Any, str]] = [
+    (None, "findTags"),
+    ("text", "findTags"),
+    ({"count": 5, "tags": None}, "tags is null"),
+    ({"count": 5, "tags": [None]}, r"tags\[0\] is null"),
+    ({"count": 5, "tags": [{}]}, "no usable id"),
+    ({"count": None, "tags": []}, "count is null"),
+    ({"count": 2**31, "tags": []}, "count is out of range"),
+    ({"count": -1, "tags": []}, "count is out of range"),
+    ({"tags": []}, "count is null"),
+]
+
+
+@pytest.mark.parametrize(("found", "sentence"), NO_ANSWERS)
+def test_what_is_no_answer_is_told_with_its_path(server: Mirror, found: Any, sentence: str) -> None:
+    server.refresh()
+
+    def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
+        if "findTags" not in payload["query"] or "Probe" in payload["query"]:
+            return None
+        content = encode({"data": {"findTags": found}})
+        return httpx.Response(200, content=content, headers={"Content-Type": "application/json"})
+
+    server.hook = hook
+    with pytest.raises(StashError, match=sentence):
+        server.read(["tags"])
+    assert not server.dead_ids("tags")
+
+
+# --- relations that shrink --------------------------------------------------------------------------------
+
+
+SHRINKING = [
+    ("DELETE FROM scenes_tags", r"\d+ of \d+ tags of scenes would be removed"),
+    ("DELETE FROM files_fingerprints", "fingerprints of files would be removed"),
+    ("UPDATE scenes SET studio_id = NULL", r"of \d+ studio of scenes would be removed"),
+]
+
+
+@pytest.mark.parametrize("lane", ["graphql", "snapshot"])
+@pytest.mark.parametrize(("statement", "sentence"), SHRINKING)
+def test_a_relation_that_is_emptied_stops_the_run_before_it_writes(
+    warehouse: str, home: Path, lane: Any, statement: str, sentence: str
+) -> None:
+    server = new_mirror(warehouse, home, generated(150, seed=3))
+    server.refresh(lane=lane)
+    server.sql(statement)
+    state, before = server.state(), row_versions(warehouse, server.instance.id)
+    with pytest.raises(SuspiciousServer, match=sentence):
+        server.read(lane=lane)
+    server.transform()
+    assert server.state() == state and row_versions(warehouse, server.instance.id) == before
+    run = last_run(server)
+    assert run["status"] == "failed" and "--accept-removals" in run["error"]
+    assert not any(change["updated"] or change["removed"] for change in run["entities"].values())
+    server.refresh(lane=lane, accept_removals=True)
+    assert not server.differences()
+    server.refresh(lane=lane)
+    assert not server.differences()
+
+
+@pytest.mark.parametrize("lane", ["graphql", "snapshot"])
+def test_what_edits_explain_is_followed(warehouse: str, home: Path, lane: Any) -> None:
+    server = new_mirror(warehouse, home, generated(150, seed=3))
+    server.refresh(lane=lane)
+    # a tag that most scenes have is destroyed: that is one object, and explains what referred to it
+    server.sql("INSERT OR IGNORE INTO scenes_tags (scene_id, tag_id) SELECT id, 2 FROM scenes")
+    server.refresh(lane=lane)
+    assert not server.differences()
+    server.sql(
+        "DELETE FROM scenes_tags WHERE tag_id = 2",
+        "UPDATE scene_markers SET primary_tag_id = 1 WHERE primary_tag_id = 2",
+        "DELETE FROM tags WHERE id = 2",
+        # and a few elements here and there
+        "DELETE FROM scene_urls WHERE scene_id < 20",
+    )
+    read, _ = server.refresh(lane=lane)
+    assert read.changes["scenes"].updated >= 100 and read.changes["tags"].removed == 1
+    assert not server.differences()
+
+
+def test_what_is_held_back_and_read_again_counts_once(warehouse: str, home: Path) -> None:
+    from stash_pipeline.stash.documents import finish
+    from stash_pipeline.warehouse.guard import Guard
+    from stash_pipeline.warehouse.held_back import HeldBack
+
+    with connect(warehouse) as connection:
+        held = HeldBack(Guard(connection, 0, "none"))
+        before = {1: {"id": 1, "tags": list(range(40))}}
+        for _ in range(5):
+            after = {"id": 1, "tags": [1]}
+            held.forget("scenes", [1])
+            assert held.keep("scenes", [finish(after, 1)], before, {1: after}) == []
+        assert [one.id for one in held.release({})["scenes"]] == [1]
+        assert not held.any("scenes") and held.release({}) == {}
+
+
+# --- copies -----------------------------------------------------------------------------------------------
+
+
+class OtherFiles(SimulatorTransport):
+    """A server whose copies are changed on their way, or not to be had."""
+
+    def __init__(
+        self,
+        stash: SimulatedStash,
+        statements: tuple[str, ...] = (),
+        answer: Callable[[], httpx.Response] | None = None,
+        told: str = "",
+    ) -> None:
+        super().__init__(stash)
+        self.statements = statements
+        self.answer = answer
+        self.copies = 0
+        self.told = told
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if b"backupDatabase(" in request.read():
+            self.copies += 1
+            if self.told:
+                body = {"errors": [{"message": self.told}], "data": None}
+                return httpx.Response(200, content=encode(body), headers={"Content-Type": "application/json"})
+        return super().handle_request(request)
+
+    def _file(self, request: httpx.Request) -> httpx.Response:
+        if self.answer:
+            return self.answer()
+        found = super()._file(request)
+        database = sqlite3.connect(":memory:", isolation_level=None)
+        database.deserialize(found.read())  # type: ignore[attr-defined,unused-ignore]
+        for statement in self.statements:
+            database.executescript(statement)
+        content = database.serialize()  # type: ignore[attr-defined,unused-ignore]
+        database.close()
+        return httpx.Response(200, headers={"Content-Length": str(len(content))}, stream=httpx.ByteStream(content))
+
+
+def read_with(server: Mirror, transport: OtherFiles, lane: Any = "auto", mode: Any = "sweep", **more: Any) -> Mirrored:
+    client = StashClient(URL, transport=transport, **more)
+    instance = again(server)
+    found = mirror_server(
+        server.settings, server.database_url, instance, list(BY_NAME), mode=mode, client=client, lane=lane
+    )
+    server.transform()
+    return found
+
+
+WITHOUT_KEYS = """
+PRAGMA writable_schema = ON;
+CREATE TABLE others AS SELECT * FROM tags;
+PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON;
+DROP TABLE tags; ALTER TABLE others RENAME TO tags;
+UPDATE tags SET id = CASE id % 2 WHEN 0 THEN NULL ELSE 'x' || id END WHERE id < 9;
+"""
+
+SPOILED = [
+    (WITHOUT_KEYS, "the ids of tags"),
+    ("PRAGMA foreign_keys = OFF; DELETE FROM tags WHERE id = 2;", "has not what the server counts: "),
+    ("PRAGMA foreign_keys = OFF; UPDATE scenes SET id = -id WHERE id = 2;", "has not what the server counts: "),
+]
+
+
+@pytest.mark.skipif(not hasattr(sqlite3.Connection, "deserialize"), reason="Python 3.11 makes databases of bytes")
+@pytest.mark.parametrize(("statements", "sentence"), SPOILED)
+def test_nothing_of_a_copy_that_lost_objects_is_written(server: Mirror, statements: str, sentence: str) -> None:
+    server.refresh(lane="snapshot")
+    server.sql("UPDATE studios SET name = name || '!'")
+    before = row_versions(server.database_url, server.instance.id)
+    with pytest.raises(UnusableSnapshot, match=sentence):
+        read_with(server, OtherFiles(server.stash, (statements,)), "snapshot")
+    assert row_versions(server.database_url, server.instance.id) == before
+    # what was rolled back is not said to have been written
+    counts = last_run(server)["entities"]
+    assert not any(change["updated"] or change["removed"] for change in counts.values())
+    read = read_with(server, OtherFiles(server.stash, (statements,)))
+    assert read.lane == "graphql" and sentence in read.lane_reason
+    assert not server.differences()
+
+
+JOINS = [
+    ("scenes_tags", "scene_id", "tag_id", "scenes", "tags"),
+    ("performers_scenes", "scene_id", "performer_id", "scenes", "performers"),
+    ("scenes_files", "scene_id", "file_id", "scenes", "files"),
+    ("images_tags", "image_id", "tag_id", "images", "tags"),
+    ("galleries_tags", "gallery_id", "tag_id", "galleries", "tags"),
+    ("performers_tags", "performer_id", "tag_id", "performers", "tags"),
+    ("galleries_images", "image_id", "gallery_id", "images", "galleries"),
+]
+
+
+@pytest.mark.skipif(not hasattr(sqlite3.Connection, "deserialize"), reason="Python 3.11 makes databases of bytes")
+@pytest.mark.parametrize("value", ["NULL", "'abc'", "-5", "1.5", "x'00'"])
+def test_an_element_of_a_copy_without_a_usable_id_makes_its_object_broken(server: Mirror, value: str) -> None:
+    server.refresh(lane="snapshot")
+    before = server.state()
+    statements, owners = ["PRAGMA foreign_keys = OFF;"], []
+    for table, owner, column, kind, name in JOINS:
+        ((identifier,),) = server.stash.library.tuples(f"SELECT max({owner}) FROM {table}")
+        # the table's own columns may not hold it
+        statements.append(
+            f"CREATE TABLE spoiled AS SELECT * FROM {table}; DROP TABLE {table}; ALTER TABLE spoiled RENAME TO {table};"
+            f"UPDATE {table} SET {column} = {value} WHERE {owner} = {identifier};"
+        )
+        owners.append((kind, identifier, name))
+    read = read_with(server, OtherFiles(server.stash, tuple(statements)), "snapshot")
+    for kind, identifier, name in owners:
+        assert any(
+            line.startswith(f"{identifier}: ") and "a usable id" in line for line in read.changes[kind].failures
+        ), (kind, identifier, name)
+    assert server.state() == before
+
+
+@pytest.mark.skipif(not hasattr(sqlite3.Connection, "deserialize"), reason="Python 3.11 makes databases of bytes")
+def test_halves_of_surrogate_pairs_are_replaced_in_copies(server: Mirror) -> None:
+    statement = 'UPDATE saved_filters SET object_filter = \'{"odd": "a\\ud800b"}\' WHERE id = 1;'
+    read_with(server, OtherFiles(server.stash, (statement,)), "snapshot")
+    found = server.scalar(
+        "SELECT document->'object_filter'->>'odd' FROM raw.saved_filters WHERE instance_id = %s AND id = 1",
+        [server.instance.id],
+    )
+    assert found == "a\ufffdb"
+
+
+# --- copies that cannot be had ----------------------------------------------------------------------------
+
+
+def closed() -> httpx.Response:
+    raise httpx.ReadError("Connection reset by peer")
+
+
+def late() -> httpx.Response:
+    raise httpx.ReadTimeout("timed out")
+
+
+PAGE = "<!DOCTYPE html><title>Log in</title>"
+REFUSALS: dict[str, Callable[[], httpx.Response]] = {
+    "401": lambda: httpx.Response(401, text=PAGE),
+    "403": lambda: httpx.Response(403, text=PAGE),
+    "302": lambda: httpx.Response(302, headers={"Location": "https://auth.example/"}),
+    "404": lambda: httpx.Response(404),
+    "500": lambda: httpx.Response(500, text="failed"),
+    "a page": lambda: httpx.Response(
+        200, headers={"Content-Length": str(len(PAGE))}, stream=httpx.ByteStream(PAGE.encode())
+    ),
+    "a page of no length": lambda: httpx.Response(200, stream=httpx.ByteStream(PAGE.encode())),
+    "compressed": lambda: httpx.Response(
+        200, headers={"Content-Encoding": "br", "Content-Length": "4"}, content=b"aaaa"
+    ),
+    "closed": closed,
+    "late": late,
+}
+
+
+@pytest.mark.parametrize("how", REFUSALS)
+def test_without_a_copy_auto_reads_the_answers_in_the_same_run_and_remembers_it(server: Mirror, how: str) -> None:
+    refusing = OtherFiles(server.stash, answer=REFUSALS[how])
+    read = read_with(server, refusing, mode="changes")
+    lane, reason = told(server, read)
+    assert lane == "graphql" and "the snapshot failed" in reason and refusing.copies == 1
+    assert not server.differences()
+    # the next runs do not try, the sweep of the week does
+    assert again(server).snapshot_trouble
+    refusing = OtherFiles(server.stash, answer=REFUSALS[how])
+    read = read_with(server, refusing, mode="reconcile")
+    assert refusing.copies == 0 and "a sweep tries again" in read.lane_reason
+    read_with(server, refusing, mode="sweep")
+    assert refusing.copies == 1 and again(server).snapshot_trouble
+    with pytest.raises(StashError):
+        read_with(server, refusing, "snapshot")
+    assert read_with(server, OtherFiles(server.stash), mode="sweep").lane == "snapshot"
+    assert again(server).snapshot_trouble is None
+
+
+def test_no_key_is_kept_of_what_a_server_says_of_its_copies(server: Mirror) -> None:
+    key = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0LWtleQ.abcdef"
+    read = read_with(server, OtherFiles(server.stash, told=f"cannot back up for {key}"), api_key=key)
+    assert read.lane == "graphql" and key not in read.lane_reason and "***" in read.lane_reason
+    trouble = again(server).snapshot_trouble
+    assert trouble and key not in trouble
+
+
+def test_a_server_that_is_gone_is_no_trouble_of_its_copies(server: Mirror) -> None:
+    gone = OtherFiles(server.stash, answer=closed)
+
+    def down(number: int, payload: dict[str, Any]) -> httpx.Response | None:
+        return httpx.Response(503) if gone.copies and "Mirror" in payload["query"] else None
+
+    gone.hook = down
+    with pytest.raises(StashError):
+        read_with(server, gone)
+    assert again(server).snapshot_trouble is None
+
+
+# --- at the command line ----------------------------------------------------------------------------------
+
+
+def test_an_id_that_is_not_there_ends_with_an_exit_code(
+    server: Mirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.refresh()
+    arguments = ("sync", server.instance.name, "--entity", "scenes", "--id")
+    assert run_command(server, monkeypatch, *arguments, "1") == 0
+    capsys.readouterr()
+    assert run_command(server, monkeypatch, *arguments, "1", "--id", "99999") == 1
+    assert "99999: the server has no such object." in capsys.readouterr().err
+
+
+def test_the_name_of_the_instance_is_said_once(
+    server: Mirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.refresh()
+    server.stash.library = generated(60, seed=4)
+    capsys.readouterr()
+    assert run_command(server, monkeypatch, "sync", server.instance.name) == 1
+    told_of = capsys.readouterr().err
+    assert "--accept-removals" in told_of and f"{server.instance.name}: {server.instance.name}" not in told_of

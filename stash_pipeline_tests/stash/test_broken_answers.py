@@ -1,0 +1,251 @@
+"""An answer that breaks the server's own schema is no empty answer, and is told of with its path."""
+
+from typing import Any
+
+import pytest
+
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.answers import count_of, ids_of, objects_of
+from stash_pipeline.stash.client import _loads
+from stash_pipeline.stash.documents import LONGEST_DOCUMENT, LONGEST_VALUE, DocumentReader
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.stash.errors import IncompleteListing, StashBadAnswer
+from stash_pipeline.stash.fields import Joined, Reference
+from stash_pipeline.stash.planning import Plan, PlannedField, plan_library
+from stash_pipeline.stash.probing import read_probe
+from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
+
+
+def introspection(release: str) -> dict[str, Any]:
+    found: dict[str, Any] = SimulatedStash(Library.create(), release=release).execute(INTROSPECTION)["data"]
+    return found
+
+
+RELEASES = ("v0.20.2", "v0.23.1", "v0.30.1")
+PLANS: dict[str, dict[str, Plan]] = {
+    release: plan_library(ServerSchema(introspection(release))) for release in RELEASES
+}
+
+NO_LISTS: list[Any] = [None, "", "text", 0, 5, 1.5, True, {}, {"id": "1"}]
+ELEMENTS: list[Any] = [None, {}, [], "text", 5, {"id": None}, {"id": "abc"}, {"id": "-1"}, {"id": str(2**63)}]
+NO_REFERENCES: list[Any] = [{}, {"id": None}, {"id": "abc"}, {"id": "1" * 5000}, [], [{"id": "1"}], "x", 1.5, True]
+
+
+def put(value: dict[str, Any], path: str, found: Any) -> None:
+    *outer, last = path.split(".")
+    for name in outer:
+        value = value.setdefault(name, {})
+    value[last] = found
+
+
+def whole(plan: Plan) -> dict[str, Any]:
+    """An object with nothing but the lists that are never null."""
+    value: dict[str, Any] = {"id": "7"}
+    for one in plan.fields:
+        if one.shape and one.shape.required:
+            put(value, one.shape.path, [])
+    return value
+
+
+def relations(release: str) -> list[tuple[Plan, PlannedField]]:
+    return [
+        (plan, one)
+        for plan in PLANS[release].values()
+        for one in plan.fields
+        if isinstance(one.field.form, Reference) or one.shape
+    ]
+
+
+def is_text(one: PlannedField) -> bool:
+    form = one.field.form
+    return isinstance(form, Joined) and len(form.columns) == 1 and form.columns[0].type == "text"
+
+
+def is_time(one: PlannedField) -> bool:
+    form = one.field.form
+    return isinstance(form, Joined) and len(form.columns) == 1 and form.columns[0].type == "timestamptz"
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_list_that_is_none_makes_its_object_broken(release: str) -> None:
+    seen = 0
+    for plan, one in relations(release):
+        if not one.shape:
+            continue
+        reader = DocumentReader(plan)
+        for found in NO_LISTS:
+            value = whole(plan)
+            put(value, one.shape.path, found)
+            document = reader.read(value)
+            if found is None and not one.shape.required:
+                assert document.broken is None, (plan.entity.name, one.shape.path)
+                continue
+            assert document.broken and document.broken.startswith(one.shape.path), (plan.entity.name, one, found)
+            assert document.id == (1 if plan.entity.single else 7) and not document.json
+            seen += 1
+    assert seen > 150
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_element_that_is_none_makes_its_object_broken(release: str) -> None:
+    seen = 0
+    for plan, one in relations(release):
+        if not one.shape:
+            continue
+        reader = DocumentReader(plan)
+        for element in ELEMENTS:
+            if (is_text(one) and isinstance(element, str | int)) or (is_time(one) and isinstance(element, str)):
+                # a text, or one that is no time: that costs no more than the element
+                continue
+            value = whole(plan)
+            put(value, one.shape.path, [element])
+            document = reader.read(value)
+            assert document.broken and document.broken.startswith(one.shape.path), (plan.entity.name, one, element)
+            seen += 1
+    assert seen > 100
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_reference_that_is_none_makes_its_object_broken(release: str) -> None:
+    seen = 0
+    for plan, one in relations(release):
+        if one.shape:
+            continue
+        tree = one.trees[0] or {}
+        name = next(iter(tree))
+        reader = DocumentReader(plan)
+        assert reader.read({**whole(plan), name: None}).broken is None
+        for found in NO_REFERENCES:
+            document = reader.read({**whole(plan), name: found})
+            assert document.broken and document.broken.startswith(one.field.name), (plan.entity.name, name, found)
+            seen += 1
+    assert seen > 50
+
+
+def test_the_place_in_the_list_is_told() -> None:
+    reader = DocumentReader(PLANS["v0.30.1"]["scenes"])
+    value = {**whole(PLANS["v0.30.1"]["scenes"]), "tags": [{"id": "1"}, {"id": "2"}, {"id": "x"}]}
+    assert reader.read(value).broken == "tags[2] has no usable id."
+    value["tags"] = None
+    assert reader.read(value).broken == "tags is null, and no list."
+    value["tags"] = [{"id": "1"}, 5]
+    assert reader.read(value).broken == "tags[1] is a number, and no object."
+    value["tags"] = []
+    value["groups"] = [{"group": {"id": "1"}}, {"group": None}]
+    assert reader.read(value).broken == "groups[1] has no usable group.id."
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_introspection_that_makes_a_scalar_of_a_list_ends_the_reading(release: str) -> None:
+    wanted = {(plan.type_name, one.shape.path) for plan, one in relations(release) if one.shape}
+    tried = 0
+    for type_name, path in sorted(wanted):
+        if "." in path:
+            continue
+        data = introspection(release)
+        for entry in data["__schema"]["types"]:
+            for field in entry.get("fields") or []:
+                if entry["name"] == type_name and field["name"] == path:
+                    kind = field["type"]
+                    while kind["kind"] in ("NON_NULL", "LIST"):
+                        kind = kind["ofType"]
+                    field["type"] = kind
+                    tried += 1
+        with pytest.raises(StashBadAnswer, match=path):
+            plan_library(ServerSchema(data))
+    assert tried > 15
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({}, "findTags is null, not an object"),
+        ({"findTags": None}, "findTags is null, not an object"),
+        ({"findTags": []}, "findTags is a list, not an object"),
+        ({"findTags": {}}, "findTags.tags is null, not a list"),
+        ({"findTags": {"tags": "none"}}, "findTags.tags is a text, not a list"),
+        ({"findTags": {"tags": {"0": {}}}}, "findTags.tags is an object, not a list"),
+        ({"findTags": {"tags": [{"id": "1"}, None]}}, r"findTags.tags\[1\] is null, not an object"),
+        ({"findTags": {"tags": [["1"]]}}, r"findTags.tags\[0\] is a list, not an object"),
+    ],
+)
+def test_what_is_no_list_of_objects_is_told_with_its_path(data: Any, told: str) -> None:
+    with pytest.raises(StashBadAnswer, match=told):
+        objects_of(data, "findTags", "tags")
+
+
+@pytest.mark.parametrize("count", [None, "5", 1.5, True, [], {}, -1, 2**31, 10**400])
+def test_what_is_no_count_is_told_with_its_path(count: Any) -> None:
+    with pytest.raises(StashBadAnswer, match=r"findTags\.count is "):
+        count_of({"findTags": {"count": count}}, "findTags")
+    with pytest.raises(StashBadAnswer, match=r"tags\.count is "):
+        read_probe({"version": {"version": "v0.30.1"}, "tags": {"count": count, "tags": []}})
+    assert count_of({"findTags": {"count": 0}}, "findTags") == 0
+
+
+@pytest.mark.parametrize(
+    "found",
+    [None, [], 5, {"count": 1, "tags": [None]}, {"count": 1, "tags": ["x"]}, {"count": 1, "tags": [{"updated_at": 5}]}],
+)
+def test_a_probe_that_is_no_probe_is_told(found: Any) -> None:
+    with pytest.raises(StashBadAnswer, match="tags"):
+        read_probe({"tags": found})
+
+
+@pytest.mark.parametrize("value", [None, "", "x", "²", "-1", 1.5, [], {}, str(2**63), "9" * 5000])
+def test_an_object_without_a_usable_id_is_told_with_its_path(value: Any) -> None:
+    with pytest.raises(StashBadAnswer, match=r"findTags.tags\[1\] has no usable id"):
+        ids_of([{"id": "1"}, {"id": value}], "findTags.tags")
+
+
+def test_one_id_of_two_objects_is_no_listing() -> None:
+    with pytest.raises(IncompleteListing, match="has id 1 twice, as different objects"):
+        ids_of([{"id": "1", "name": "a"}, {"id": "1", "name": "b"}], "findTags.tags")
+    assert ids_of([{"id": "1", "name": "a"}, {"id": "1", "name": "a"}], "findTags.tags") == [1, 1]
+
+
+def test_a_value_that_is_too_long_is_unreadable_and_a_list_that_is_makes_its_object_broken() -> None:
+    plan = PLANS["v0.30.1"]["scenes"]
+    reader = DocumentReader(plan)
+    fits = reader.read({**whole(plan), "title": "x" * (LONGEST_VALUE - 2), "details": "d"})
+    assert not fits.unreadable and len(fits.json) > LONGEST_VALUE
+    document = reader.read({**whole(plan), "title": "x" * LONGEST_VALUE, "details": "d"})
+    assert document.unreadable == ("title",) and len(document.json) < 1000 and b'"details":"d"' in document.json
+    urls = ["u" * 1000] * (LONGEST_VALUE // 1000)
+    assert reader.read({**whole(plan), "urls": urls}).broken == f"urls has more than {LONGEST_VALUE:,} bytes."
+    assert not plan_fits(plan, LONGEST_VALUE - 2)
+
+
+def plan_fits(plan: Plan, size: int) -> bool:
+    """Whether an object may have texts of that size in all its fields."""
+    texts = [one.field.name for one in plan.fields if getattr(one.field.form, "type", "") == "text"]
+    custom = {f"k{n}": "x" * (size // 8) for n in range(7)}
+    value = {**whole(plan), **dict.fromkeys(texts, "x" * size), "custom_fields": custom, "date": "x" * size}
+    value["paths"] = dict.fromkeys(("screenshot", "preview", "webp", "vtt"), "/" + "x" * (size - 1))
+    document = DocumentReader(plan).read(value)
+    assert document.broken is None or f"{LONGEST_DOCUMENT:,} bytes" in document.broken
+    return document.broken is None
+
+
+def test_json_that_is_nested_too_deeply_is_unreadable() -> None:
+    plan = PLANS["v0.30.1"]["performers"]
+    for depth, kept in ((150, True), (250, False), (900, False)):
+        value: Any = 1
+        for _ in range(depth):
+            value = [value]
+        document = DocumentReader(plan).read({**whole(plan), "custom_fields": {"k": value}})
+        assert (document.unreadable == ()) is kept, depth
+
+
+def test_halves_of_surrogate_pairs_are_replaced_in_answers() -> None:
+    assert _loads(b'{"a": "x\\ud800y", "\\udc00": ["\\ud83d\\ude00"]}') == {
+        "a": "x\ufffdy",
+        "\ufffd": ["\U0001f600"],
+    }
+
+
+def test_every_kind_has_its_relations_checked() -> None:
+    checked = {(plan.entity.name, one.field.name) for plan, one in relations("v0.30.1")}
+    all_of_them = {(entity.name, field.name) for entity in ENTITIES for field, _ in [*entity.joins, *entity.references]}
+    assert checked == all_of_them
