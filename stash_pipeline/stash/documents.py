@@ -10,6 +10,7 @@ its text is kept under ``unreadable`` and the field is left out.
 """
 
 import calendar
+import datetime
 import hashlib
 import json
 import re
@@ -32,6 +33,8 @@ _TIME = re.compile(
 )
 _INT4 = 2**31
 _INT8 = 2**63
+_UTC_SECONDS = len("2026-01-01T00:00:00Z")
+_DAYS_OF_400_YEARS = 146_097
 _LONGEST_KEY = 500
 """Characters: a B-tree entry holds 2704 bytes, a character at most four, and keys have two texts."""
 
@@ -109,6 +112,26 @@ def as_time(value: Any) -> Any:
     return value
 
 
+def in_order_of_time(times: list[str]) -> list[str]:
+    """Timestamps as the server spells them, in the order of the moments that they mean."""
+    if all(len(time) == _UTC_SECONDS and time.endswith("Z") for time in times):
+        return sorted(times)
+    return sorted(times, key=_moment)
+
+
+def _moment(time: str) -> tuple[int, str, str]:
+    """Seconds, their fraction, and the spelling."""
+    date, clock, rest = time[:10], time[11:19], time[19:]
+    year, month, day = (int(part) for part in date.split("-"))
+    hours, minutes, seconds = (int(part) for part in clock.split(":"))
+    fraction = rest.rstrip("Z").partition("+")[0].partition("-")[0]
+    offset = rest[len(fraction) :]
+    ahead = 0 if offset in ("", "Z") else int(offset[0] + "1") * (int(offset[1:3]) * 60 + int(offset[4:6]))
+    # the year 0, which a text may have, is a leap year as 400 is
+    days = datetime.date(year or 400, month, day).toordinal() - (0 if year else _DAYS_OF_400_YEARS)
+    return ((days * 24 + hours) * 60 + minutes - ahead) * 60 + seconds, fraction.rstrip("0"), time
+
+
 def as_id(value: Any) -> int:
     """An id: Stash sends integers as strings."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
@@ -122,37 +145,55 @@ def as_id(value: Any) -> int:
     return number
 
 
-def relative_url(url: str, prefix: str = "") -> str:
-    """A URL without scheme, host, path prefix, key and cache buster; only ``default=true`` is kept.
+_ROUTE = re.compile(
+    r"/(?:scene/[0-9]+/scene_marker/[0-9]+/[^/]+|scene/[^/]*_(?:thumbs\.vtt|sprite\.jpg)"
+    r"|(?:scene|performer|studio|tag|group|movie|image|gallery)/[0-9]+/[^/]+)\Z"
+)
+"""The end of a URL: what the server answers there, whatever stands before it."""
 
+
+def relative_url(url: str, prefix: str = "") -> str:
+    """A URL from the server's own route on, without key and cache buster; only ``default=true`` is kept.
+
+    A server's URLs begin with the address that it was asked by or, whatever that was, with its setting
+    ``external_host``: with a path or without, with a slash at its end, or without a scheme.
     ``default=true`` says that the object has no image of its own (releases spell it ``?default=true`` after
     the cache buster, with ``?`` or ``&``).
+
+    Args:
+        prefix: path of the server's own URL, left out where the route is not known.
     """
+    path, _, query = url.partition("?")
+    route = _ROUTE.search(path)
+    path = route[0] if route else _without_host(path, prefix)
+    return path + "?default=true" if "default=true" in query else path
+
+
+def _without_host(url: str, prefix: str) -> str:
     start = url.find("://")
     if start >= 0:
         slash = url.find("/", start + 3)
         url = url[slash:] if slash >= 0 else "/"
-    path, _, query = url.partition("?")
-    if prefix and path.startswith(prefix + "/"):
-        path = path[len(prefix) :]
-    return path + "?default=true" if "default=true" in query else path
+    return url[len(prefix) :] if prefix and url.startswith(prefix + "/") else url
 
 
 def _path_reader(prefix: str) -> Callable[[Any], Any]:
-    """:func:`relative_url` for the many URLs of one server, which all begin alike."""
+    """:func:`relative_url` for the many URLs of one field, which begin alike and are as deep."""
     beginning = ""
+    depth = length = 0
 
     def convert(value: Any) -> str:
-        nonlocal beginning
+        nonlocal beginning, depth, length
         if type(value) is not str:
             value = _as_text(value)
-        if not (beginning and value.startswith(beginning)):
+        if not (beginning and value.startswith(beginning) and value.count("/") == depth):
             relative = relative_url(value, prefix)
-            found = value.find(prefix + relative)
-            if "://" in value[:found] and not value[:found].endswith("://"):
-                beginning = value[:found] + prefix + "/"
+            route = _ROUTE.search(value.partition("?")[0])
+            if route:
+                length = route.start()
+                beginning, depth = value[: length + 1], value.count("/")
             return relative
-        path = value[len(beginning) - 1 :]
+        path = value[length:]
         query = path.find("?")
         if query < 0:
             return path
@@ -249,6 +290,7 @@ def _sort_key(value: Any) -> Any:
 def _list_reader(joined: Joined, read: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
     read = read or _record_reader(joined)
     by_position = joined.ordinal is not None and joined.ordinal in joined.primary_key
+    are_times = [column.type for column in joined.columns] == ["timestamptz"]
 
     def convert(values: Any) -> Any:
         if not isinstance(values, list):
@@ -267,10 +309,12 @@ def _list_reader(joined: Joined, read: Callable[[Any], Any] | None = None) -> Ca
                 refused.append(value)
         if joined.first:
             found[1:] = sorted(found[1:], key=_element_key)
-        elif joined.sort:
+        elif joined.sort and not are_times:
             found.sort(key=_element_key)
         if by_position:
             result = [element for _, element in found]
+            if are_times:
+                result = in_order_of_time(result)
         else:
             # of two rows with one key the first in order stays, whichever came first
             unique: dict[Any, Any] = {}

@@ -247,11 +247,11 @@ class Walk:
             self._count += objects
             self._newest = max(self._newest, newest)
 
-    def _read_range(self, ids: list[int]) -> Iterator[RawPage | Task]:
+    def _read_range(self, ids: list[int], without: frozenset[str] = frozenset()) -> Iterator[RawPage | Task]:
         """Reads neighbours in the order of ids, a part of a page that failed, without those that cannot be read."""
         criterion = {"value": ids[0], "value2": ids[-1], "modifier": "BETWEEN"}
         try:
-            page = self._page(self.plan.page_document(), self._by_id(criterion))
+            page = self._page(self.plan.page_document(without=without), self._by_id(criterion))
         except StashQueryError as error:
             if not may_be_one_object(error):
                 raise
@@ -260,12 +260,13 @@ class Walk:
                 yield from self._read_range(ids[:middle])
                 yield from self._read_range(ids[middle:])
                 return
-            unset = unset_times(self.plan, error)
-            if not unset:
-                self._cannot_read(ids[0], error)
-                self._note(1, ids[0])
+            unset = unset_times(self.plan, error).get(0, frozenset()) - without
+            if unset:
+                yield from self._read_range(ids, without | unset)
                 return
-            page = self._page(self.plan.page_document(without=unset[0]), self._by_id(criterion))
+            self._cannot_read(ids[0], error)
+            self._note(1, ids[0])
+            return
         self._note(len(page.objects), ids[-1])
         yield self._read(page)
 
@@ -346,7 +347,7 @@ class Walk:
             if not may_be_one_object(error):
                 raise
             unset = unset_times(self.plan, error)
-            if unset and max(unset) < len(ids):
+            if unset and max(unset) < len(ids) and any(names - without for names in unset.values()):
                 # in the order of ids, as they were asked for
                 parts: dict[frozenset[str], list[int]] = {}
                 for place, identifier in enumerate(ids):
@@ -413,17 +414,19 @@ class Walk:
             f"{self.plan.query} changed while it was read, {_PASSES} times in a row; nothing was removed."
         )
 
-    def _offset_page(self, size: int, number: int) -> Iterator[RawPage | int]:
+    def _offset_page(
+        self, size: int, number: int, without: frozenset[str] = frozenset()
+    ) -> Iterator[RawPage | int]:
         """A page, or the parts of it that can be read, and the ids of what cannot."""
         variables = self._found({"filter": {"per_page": size, "page": number, "sort": "id", "direction": "ASC"}})
         try:
-            yield self._page(self.plan.page_document(), variables)
+            yield self._page(self.plan.page_document(without=without), variables)
             return
         except StashQueryError as error:
             if not may_be_one_object(error):
                 raise
-            if size == 1 and (unset := unset_times(self.plan, error)):
-                yield self._page(self.plan.page_document(without=unset[0]), variables)
+            if size == 1 and (unset := unset_times(self.plan, error).get(0, frozenset()) - without):
+                yield from self._offset_page(1, number, without | unset)
                 return
             if size == 1:
                 listing = self.plan.listing_document(filtered=bool(self.criterion))

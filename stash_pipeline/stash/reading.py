@@ -24,6 +24,7 @@ from stash_pipeline.stash.errors import StashBadAnswer
 from stash_pipeline.stash.pages import KnownPage, RawPage, Task
 from stash_pipeline.stash.paging import Walk
 from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.server_paths import folder_of
 from stash_pipeline.stash.wanted import Purpose, Wanted
 
 
@@ -164,15 +165,14 @@ class Readers:
             kind = entry.get("__typename") or EMBEDDED_FILE_TYPES[owner]
             document = reader.read(entry, {"type": kind})
             documents.setdefault("files", []).append(document)
-            path, basename = entry.get("path") or "", entry.get("basename") or ""
-            if entry.get("parent_folder_id") and path.endswith(basename):
-                # a file's path is its folder's path, a separator and its own name
+            folder = folder_of(entry.get("path") or "", entry.get("basename") or "")
+            if entry.get("parent_folder_id") and entry.get("basename") and folder is not None:
                 with self._lock:
-                    self.folder_paths[as_id(entry["parent_folder_id"])] = path[: -len(basename)][:-1] or path[:1]
+                    self.folder_paths[as_id(entry["parent_folder_id"])] = folder
         if value.get("folder"):
-            folder = self._reader(self.plans["folders"]).read(value["folder"])
+            whole = self._reader(self.plans["folders"]).read(value["folder"])
             with self._lock:
-                self.folders[folder.id] = folder
+                self.folders[whole.id] = whole
 
     def collected_folders(self) -> list[Document]:
         """The folders seen so far: those of galleries whole, the others by id and path."""
