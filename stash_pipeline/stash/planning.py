@@ -7,7 +7,7 @@ plan, and so is what the server has and no specification knows.
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES
+from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES, UNSTAMPED_BEFORE
 from stash_pipeline.stash.fields import Entity, Field, Source
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.selection import Tree, cut, merge, parse, render, without_fields
@@ -35,6 +35,7 @@ class Plan:
         ids_argument: the query takes ``ids: [ID!]``.
         filters: what the kind's own filter knows.
         carried: what is selected of files, where they have no query of their own.
+        unstamped: fields that may change without a stamp in this release, and not in newer ones.
         lacking: fields of the specification that the server does not have.
         unknown: fields of the server that no specification knows.
     """
@@ -53,6 +54,7 @@ class Plan:
     unknown: list[str] = field(default_factory=list)
     filters: frozenset[str] = frozenset()
     carried: Tree = field(default_factory=dict)
+    unstamped: frozenset[str] = frozenset()
 
     @property
     def carries_files(self) -> bool:
@@ -221,4 +223,9 @@ def _note_unknown(plan: Plan, schema: ServerSchema) -> None:
 def plan_library(schema: ServerSchema) -> dict[str, Plan]:
     """The plan of every kind, for one server."""
     embedded = schema.query("findFiles") is None
-    return {entity.name: plan_entity(entity, schema, embedded_files=embedded) for entity in ENTITIES}
+    plans = {entity.name: plan_entity(entity, schema, embedded_files=embedded) for entity in ENTITIES}
+    for type_name, field_name, kinds in UNSTAMPED_BEFORE:
+        if field_name not in schema.fields(type_name):
+            for name, fields in kinds.items():
+                plans[name].unstamped |= {*fields}
+    return plans

@@ -25,7 +25,7 @@ from stash_pipeline.stash.pages import KnownPage, RawPage, Task
 from stash_pipeline.stash.paging import Walk
 from stash_pipeline.stash.planning import Plan
 from stash_pipeline.stash.server_paths import folder_of
-from stash_pipeline.stash.wanted import Purpose, Wanted
+from stash_pipeline.stash.wanted import Holder, Purpose, Wanted
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Page:
         known: the answer is one that an earlier reading had; there are no documents then.
         range: first and last id, where the page holds all objects of its kind between them.
         purpose: of listings and hints, the documents of ``entity`` have only ``fields``; what is embedded is whole.
-        holds: the answer is of those objects that have a value of this field.
+        holds: the answer is of those objects that are like that.
     """
 
     entity: str
@@ -50,7 +50,7 @@ class Page:
     range: tuple[int, int] | None = None
     purpose: Purpose = "documents"
     fields: tuple[str, ...] = ()
-    holds: str = ""
+    holds: Holder | None = None
 
     @property
     def unreadable(self) -> int:
@@ -74,7 +74,7 @@ class Complete:
 
     entity: str
     purpose: Purpose = "documents"
-    holds: str = ""
+    holds: Holder | None = None
 
 
 @dataclass(frozen=True)
