@@ -365,6 +365,7 @@ FILES = Entity(
     "Files of scenes, images and galleries. Before v0.29 those that belong to one of them.",
     {"fingerprint": "one of fingerprints"},
     embedded_in=("scenes", "images", "galleries"),
+    ids_cost_objects=True,
 )  # fmt: skip
 
 SAVED_FILTERS = Entity(

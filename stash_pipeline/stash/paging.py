@@ -3,6 +3,7 @@
 * keyset: ``id > last``, sorted by id; nothing that is created or destroyed meanwhile shifts the pages.
 * ids: a complete listing of ids, then the objects by ``ids``; one vanished id fails a whole request, so that a
   failing batch is split down to the ids that are really gone.
+* numbered: the same, where a listing of ids would cost as much as the objects, see ``numbered.py``.
 * offset: releases that can do neither; pages by number, repeated until a listing afterwards agrees.
 * whole: the query has no paging.
 * objects: ids that the caller names, by ``ids`` or, where the server lacks that, by ranges of a keyset.
@@ -27,6 +28,7 @@ import stamina
 from stash_pipeline.stash.circuit import Asks
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
+from stash_pipeline.stash.numbered import NumberedPages
 from stash_pipeline.stash.pages import (
     KnownPage,
     RawPage,
@@ -91,7 +93,8 @@ class Walk:
         if self.plan.id_filter:
             return [self._keyset_start]
         if self.plan.ids_argument:
-            return [self._listed]
+            by_number = self.plan.entity.ids_cost_objects and self.complete and not self.criterion
+            return [NumberedPages(self).start if by_number else self._listed]
         return [self._offset_pass]
 
     def verify(self) -> None:

@@ -104,13 +104,13 @@ class Plan:
         declared = "$ids: [ID!], $filter: FindFilterType"
         return self._document(declared, "ids: $ids, filter: $filter", without_fields(self.tree, without))
 
-    def listing_document(self, *, filtered: bool = False) -> str:
+    def listing_document(self, *, filtered: bool = False, count: bool = True) -> str:
         """The query for a page of nothing but ids, with the server's count; ``filtered`` takes ``$entity_filter``."""
         declared, passed = "$filter: FindFilterType", "filter: $filter"
         if filtered:
             declared += f", $entity_filter: {self.filter_type}"
             passed += f", {self.filter_argument}: $entity_filter"
-        return self._document(declared, passed, {"id": {}}, count=True)
+        return self._document(declared, passed, {"id": {}}, count=count)
 
     def _document(self, declared: str, passed: str, tree: Tree, *, count: bool = False) -> str:
         body = ("    count\n" if count else "") + f"    {self.result} {{\n{render(tree, 3)}\n    }}"
