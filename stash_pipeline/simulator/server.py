@@ -59,7 +59,8 @@ class SimulatedStash:
     `clock` gives the present moment (with a zone) and may be driven by a test; `latency` is waited
     before every answer, in seconds; `faults` says what goes wrong with requests that come by HTTP; `backups`
     says how copies of the database are made; `windows` is whether it runs there, so that paths are joined as there;
-    `external_host` is the setting. The attributes may be changed while the server runs.
+    `external_host` is the setting, and so is `database_path` where it is not the usual one. The attributes may be
+    changed while the server runs.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class SimulatedStash:
         self.backups = backups or Backups()
         self.windows = windows
         self.external_host = external_host
+        self.database_path = ""
         self.downloads = Downloads(self)
         self.engine = Engine(self.release, without=() if self.backups.offered else ("backupDatabase",))
         self._app: Starlette | None = None
@@ -101,7 +103,15 @@ class SimulatedStash:
         """
         base_url = (self.external_host or base_url) + prefix
         return RequestContext(
-            self.library, self.release, self.zone, self.clock, base_url, self.downloads, self.api_key, self.windows
+            self.library,
+            self.release,
+            self.zone,
+            self.clock,
+            base_url,
+            self.downloads,
+            self.api_key,
+            self.windows,
+            self.database_path,
         )
 
     def execute(

@@ -42,7 +42,7 @@ def _status(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wan
             "appSchema": schema,
             "status": "OK",
             "os": "windows" if ctx.windows else "linux",
-            "databasePath": _in_home(ctx, "stash-go.sqlite"),
+            "databasePath": ctx.database_path or _in_home(ctx, "stash-go.sqlite"),
             "configPath": _in_home(ctx, "config.yml"),
             "workingDir": _HOME_ON_WINDOWS if ctx.windows else _HOME,
             "homeDir": "C:\\Users" if ctx.windows else "/home",

@@ -417,9 +417,7 @@ class Walk:
             f"{self.plan.query} changed while it was read, {_PASSES} times in a row; nothing was removed."
         )
 
-    def _offset_page(
-        self, size: int, number: int, without: frozenset[str] = frozenset()
-    ) -> Iterator[RawPage | int]:
+    def _offset_page(self, size: int, number: int, without: frozenset[str] = frozenset()) -> Iterator[RawPage | int]:
         """A page, or the parts of it that can be read, and the ids of what cannot."""
         variables = self._found({"filter": {"per_page": size, "page": number, "sort": "id", "direction": "ASC"}})
         try:

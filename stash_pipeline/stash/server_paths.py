@@ -164,9 +164,7 @@ def _begins(path: str, beginning: str) -> bool:
     """Whether these are the first elements, whatever their case."""
     head = path[: len(beginning)].replace("/", "\\")
     return (
-        head.isascii()
-        and head.upper() == beginning
-        and (len(path) == len(beginning) or path[len(beginning)] in "\\/")
+        head.isascii() and head.upper() == beginning and (len(path) == len(beginning) or path[len(beginning)] in "\\/")
     )
 
 

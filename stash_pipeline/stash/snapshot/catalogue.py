@@ -222,7 +222,6 @@ def _folder_paths(embedded: bool, windows: bool) -> Value:
     return Value(f"CASE WHEN {_OF_GALLERIES} THEN '1 ' ELSE '0 ' END || {path}", read)
 
 
-
 def _read_fingerprints(rows: list[Row]) -> list[dict[str, Any]]:
     return [{"type": kind, "value": values.fingerprint(value)} for kind, value in rows]
 
@@ -237,6 +236,7 @@ def files(snapshot: Snapshot, *, embedded: bool, windows: bool) -> Kind:
 
     def of_video(name: str) -> str:
         return f"CASE WHEN i.file_id IS NULL THEN v.{name} END"
+
     return Kind(
         "files AS t JOIN folders AS d ON d.id = t.parent_folder_id\n"
         "LEFT JOIN video_files AS v ON v.file_id = t.id LEFT JOIN image_files AS i ON i.file_id = t.id",
