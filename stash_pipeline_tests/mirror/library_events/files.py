@@ -139,7 +139,7 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
     stash.library.update("folders", folder, {"mod_time": stash.context().local_now()})
 
 
-@event("an image that was taken for a video is taken for an image")
+@event("an image that was taken for a video is taken for an image", since="v0.21.0", seen=COUNTED_FILES)
 def _(stash: SimulatedStash, rng: random.Random) -> None:
     # a GIF that an older release has scanned; what that knew of it stays where it was
     clip = one(
@@ -149,6 +149,7 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
         " WHERE file_id NOT IN (SELECT file_id FROM image_files)",
     )
     stash.library.insert("image_files", {"file_id": clip, "format": "gif", "width": 64, "height": 48})
+    stamp(stash, "files", clip)
 
 
 @event("the content of a file changes")
