@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from stash_pipeline.simulator.faults import KINDS, Faults
-from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.generate import generate_library, move_to_windows
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash, find_zone
 
@@ -28,6 +28,8 @@ def _prepare(
     database: Path | None,
     overlap_seed: int | None,
     faults: list[str],
+    windows: bool,
+    external_host: str,
 ) -> SimulatedStash:
     find_zone(timezone)
     planned = Faults.of(*faults, seed=seed) if faults else None
@@ -41,10 +43,20 @@ def _prepare(
     if database is not None and not database.is_file():
         raise ValueError(f"There is no database file {database}.")
     library = Library.create() if database is None else Library.open(database)
-    stash = SimulatedStash(library, release=release, timezone=timezone, api_key=api_key, faults=planned)
+    stash = SimulatedStash(
+        library,
+        release=release,
+        timezone=timezone,
+        api_key=api_key,
+        faults=planned,
+        windows=windows,
+        external_host=external_host,
+    )
     if database is None:
         clips = stash.release.since(21)
         generate_library(library, scenes=scenes, seed=seed, timezone=timezone, overlap_seed=overlap_seed, clips=clips)
+        if windows:
+            move_to_windows(library)
     return stash
 
 
@@ -73,6 +85,12 @@ def simulate(
             help=f"What goes wrong, and how often: 5xx:0.1, drop:every=7, locked:next=2. Repeatable. {_FAULTS}.",
         ),
     ] = None,
+    windows: Annotated[
+        bool, typer.Option("--windows", help="Be a server on Windows: folders of a drive, paths with backslashes.")
+    ] = False,
+    external_host: Annotated[
+        str, typer.Option(metavar="URL", help="The server's setting: what its URLs begin with, whatever was asked.")
+    ] = "",
 ) -> None:
     """Serve an invented Stash server on this machine until Ctrl-C."""
     invented = {"--scenes": scenes is not None, "--seed": seed is not None, "--overlap-seed": overlap_seed is not None}
@@ -83,7 +101,16 @@ def simulate(
         scenes = 2000
     try:
         stash = _prepare(
-            scenes, 1 if seed is None else seed, release, timezone, api_key_env, database, overlap_seed, fault or []
+            scenes,
+            1 if seed is None else seed,
+            release,
+            timezone,
+            api_key_env,
+            database,
+            overlap_seed,
+            fault or [],
+            windows,
+            external_host,
         )
     except ValueError as error:
         _end(str(error))

@@ -29,6 +29,8 @@ class RequestContext:
     base_url: str
     downloads: "Downloads"
     api_key: str | None = None
+    windows: bool = False
+    database_path: str = ""
     row_cache: dict[tuple[str, int], Row] = field(default_factory=dict)
     vanish: Vanish | None = None
 

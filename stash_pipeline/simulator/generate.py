@@ -83,3 +83,8 @@ def generate_library(
         plan.write("blobs", "checksum, blob", sorted(plan.blobs.items()))
     library.execute("PRAGMA foreign_keys = ON")
     library.execute("ANALYZE")
+
+
+def move_to_windows(library: Library, drive: str = "E:") -> None:
+    """Give all folders paths of a drive, as a server on Windows has them."""
+    library.execute("UPDATE folders SET path = ? || replace(path, '/', '\\')", (drive,))

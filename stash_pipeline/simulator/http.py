@@ -159,7 +159,7 @@ class Frontdoor:
             message = "GET requests only allow query operations"
             return self._json(request, _failure(message), 406, plain)
         base_url = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
-        context = self.stash.context(base_url)
+        context = self.stash.context(base_url, request.headers.get("x-forwarded-prefix", "").rstrip("/"))
         context.vanish = vanish
         answer = self.stash.engine.answer(context, query, variables, name)
         status = 200 if not answer.rejected else 422 if plain else 400

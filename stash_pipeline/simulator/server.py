@@ -58,7 +58,9 @@ class SimulatedStash:
 
     `clock` gives the present moment (with a zone) and may be driven by a test; `latency` is waited
     before every answer, in seconds; `faults` says what goes wrong with requests that come by HTTP; `backups`
-    says how copies of the database are made. The attributes may be changed while the server runs.
+    says how copies of the database are made; `windows` is whether it runs there, so that paths are joined as there;
+    `external_host` is the setting, and so is `database_path` where it is not the usual one. The attributes may be
+    changed while the server runs.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class SimulatedStash:
         latency: float = 0.0,
         faults: Faults | None = None,
         backups: Backups | None = None,
+        windows: bool = False,
+        external_host: str = "",
     ) -> None:
         self.library = library
         self.release = releases.find_release(release)
@@ -81,15 +85,34 @@ class SimulatedStash:
         self.latency = latency
         self.faults = faults
         self.backups = backups or Backups()
+        self.windows = windows
+        self.external_host = external_host
+        self.database_path = ""
         self.downloads = Downloads(self)
         self.engine = Engine(self.release, without=() if self.backups.offered else ("backupDatabase",))
         self._app: Starlette | None = None
         if self.release.since(25):
             date_plays(library)
 
-    def context(self, base_url: str = "http://localhost:9999") -> RequestContext:
-        """The context of one request to this server."""
-        return RequestContext(self.library, self.release, self.zone, self.clock, base_url, self.downloads, self.api_key)
+    def context(self, base_url: str = "http://localhost:9999", prefix: str = "") -> RequestContext:
+        """The context of one request to this server.
+
+        Args:
+            base_url: the address that was asked, which `external_host` stands for if there is one. prefix: of the
+                paths behind a proxy, as it says itself.
+        """
+        base_url = (self.external_host or base_url) + prefix
+        return RequestContext(
+            self.library,
+            self.release,
+            self.zone,
+            self.clock,
+            base_url,
+            self.downloads,
+            self.api_key,
+            self.windows,
+            self.database_path,
+        )
 
     def execute(
         self,

@@ -11,6 +11,7 @@ from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.numbers import decoded
 
 _HOME = "/config"
+_HOME_ON_WINDOWS = "C:\\ProgramData\\stash"
 _SORT_DIRECTIONS = ("ASC", "DESC")
 
 
@@ -29,6 +30,10 @@ def _latest(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wan
     ]
 
 
+def _in_home(ctx: RequestContext, name: str) -> str:
+    return f"{_HOME_ON_WINDOWS}\\{name}" if ctx.windows else f"{_HOME}/{name}"
+
+
 def _status(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
     schema = ctx.release.database_schema
     return [
@@ -36,11 +41,11 @@ def _status(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wan
             "databaseSchema": schema,
             "appSchema": schema,
             "status": "OK",
-            "os": "linux",
-            "databasePath": f"{_HOME}/stash-go.sqlite",
-            "configPath": f"{_HOME}/config.yml",
-            "workingDir": _HOME,
-            "homeDir": "/home",
+            "os": "windows" if ctx.windows else "linux",
+            "databasePath": ctx.database_path or _in_home(ctx, "stash-go.sqlite"),
+            "configPath": _in_home(ctx, "config.yml"),
+            "workingDir": _HOME_ON_WINDOWS if ctx.windows else _HOME,
+            "homeDir": "C:\\Users" if ctx.windows else "/home",
             "ffmpegPath": "",
             "ffprobePath": "",
         }
@@ -73,13 +78,13 @@ def _configuration(ctx: RequestContext, rows: list[Row], _: dict[str, Any], want
     general = {
         "stashes": [],
         "stashBoxes": [],
-        "databasePath": f"{_HOME}/stash-go.sqlite",
+        "databasePath": _in_home(ctx, "stash-go.sqlite"),
         "backupDirectoryPath": "",
-        "generatedPath": f"{_HOME}/generated",
-        "metadataPath": f"{_HOME}/metadata",
-        "configFilePath": f"{_HOME}/config.yml",
-        "scrapersPath": f"{_HOME}/scrapers",
-        "cachePath": f"{_HOME}/cache",
+        "generatedPath": _in_home(ctx, "generated"),
+        "metadataPath": _in_home(ctx, "metadata"),
+        "configFilePath": _in_home(ctx, "config.yml"),
+        "scrapersPath": _in_home(ctx, "scrapers"),
+        "cachePath": _in_home(ctx, "cache"),
         "blobsPath": "",
         "blobsStorage": "DATABASE",
         "calculateMD5": False,

@@ -13,6 +13,7 @@ is read, and it stays as it was.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -67,37 +68,55 @@ def broken_document(identifier: int, why: str) -> Document:
     return Document(identifier, b"", b"", None, None, (why,))
 
 
-def relative_url(url: str, prefix: str = "") -> str:
-    """A URL without scheme, host, path prefix, key and cache buster; only ``default=true`` is kept.
+_ROUTE = re.compile(
+    r"/(?:scene/[0-9]+/scene_marker/[0-9]+/[^/]+|scene/[^/]*_(?:thumbs\.vtt|sprite\.jpg)"
+    r"|(?:scene|performer|studio|tag|group|movie|image|gallery)/[0-9]+/[^/]+)\Z"
+)
+"""The end of a URL: what the server answers there, whatever stands before it."""
 
+
+def relative_url(url: str, prefix: str = "") -> str:
+    """A URL from the server's own route on, without key and cache buster; only ``default=true`` is kept.
+
+    A server's URLs begin with the address that it was asked by or, whatever that was, with its setting
+    ``external_host``: with a path or without, with a slash at its end, or without a scheme.
     ``default=true`` says that the object has no image of its own (releases spell it ``?default=true`` after
     the cache buster, with ``?`` or ``&``).
+
+    Args:
+        prefix: path of the server's own URL, left out where the route is not known.
     """
+    path, _, query = url.partition("?")
+    route = _ROUTE.search(path)
+    path = route[0] if route else _without_host(path, prefix)
+    return path + "?default=true" if "default=true" in query else path
+
+
+def _without_host(url: str, prefix: str) -> str:
     start = url.find("://")
     if start >= 0:
         slash = url.find("/", start + 3)
         url = url[slash:] if slash >= 0 else "/"
-    path, _, query = url.partition("?")
-    if prefix and path.startswith(prefix + "/"):
-        path = path[len(prefix) :]
-    return path + "?default=true" if "default=true" in query else path
+    return url[len(prefix) :] if prefix and url.startswith(prefix + "/") else url
 
 
 def _path_reader(prefix: str) -> Callable[[Any], Any]:
-    """:func:`relative_url` for the many URLs of one server, which all begin alike."""
+    """:func:`relative_url` for the many URLs of one field, which begin alike and are as deep."""
     beginning = ""
+    depth = length = 0
 
     def convert(value: Any) -> str:
-        nonlocal beginning
+        nonlocal beginning, depth, length
         if type(value) is not str:
             value = as_text(value)
-        if not (beginning and value.startswith(beginning)):
+        if not (beginning and value.startswith(beginning) and value.count("/") == depth):
             relative = relative_url(value, prefix)
-            found = value.find(prefix + relative)
-            if "://" in value[:found] and not value[:found].endswith("://"):
-                beginning = value[:found] + prefix + "/"
+            route = _ROUTE.search(value.partition("?")[0])
+            if route:
+                length = route.start()
+                beginning, depth = value[: length + 1], value.count("/")
             return relative
-        path = value[len(beginning) - 1 :]
+        path = value[length:]
         query = path.find("?")
         if query < 0:
             return path

@@ -130,6 +130,17 @@ EMBEDDED_SELECTIONS: dict[str, tuple[Source, ...]] = {
 
 EMBEDDED_FILE_TYPES = {"scenes": "VideoFile", "images": "ImageFile", "galleries": "BasicFile"}
 
+UNSTAMPED_BEFORE: tuple[tuple[str, str, dict[str, tuple[str, ...]]], ...] = (
+    # v0.23: auto tag stamped nothing before
+    (
+        "SavedFilter", "find_filter",
+        dict.fromkeys(("scenes", "images", "galleries"), ("tags", "performers", "studio")),
+    ),
+    # v0.28: an image without a title was sent under the name of its file before
+    ("SceneMarker", "end_seconds", {"images": ("title",)}),
+)  # fmt: skip
+"""What may change without a stamp in releases without a field of a type: per kind, its fields."""
+
 _COUNTED = "derived from the join tables, see the views stash.*_counts"
 _INVERSE = "the other side of a relation that is mirrored"
 _SUCCEEDED = "spelled differently in newer releases"
@@ -354,6 +365,7 @@ FILES = Entity(
     "Files of scenes, images and galleries. Before v0.29 those that belong to one of them.",
     {"fingerprint": "one of fingerprints"},
     embedded_in=("scenes", "images", "galleries"),
+    ids_cost_objects=True,
 )  # fmt: skip
 
 SAVED_FILTERS = Entity(

@@ -112,6 +112,7 @@ class Entity:
         ignored: fields that we know and leave out on purpose, with the reason.
         whole: the query has no paging: one request returns everything there is.
         single: there is exactly one object, whose id is 1.
+        ids_cost_objects: to list ids costs the server as much as the objects.
         embedded_in: where the objects are found when the server has no query for them:
             (kind, field) pairs.
     """
@@ -127,6 +128,7 @@ class Entity:
     whole: bool = False
     single: bool = False
     embedded_in: tuple[str, ...] = ()
+    ids_cost_objects: bool = False
 
     @property
     def joins(self) -> tuple[tuple[Field, Joined], ...]:

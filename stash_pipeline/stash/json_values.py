@@ -4,6 +4,7 @@ Here: single values. Not here: relations (``relations.py``), and whole objects (
 """
 
 import calendar
+import datetime
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ _TIME = re.compile(
     r"(Z|[+-](0\d|1[0-4]):[0-5]\d)\Z",
     re.ASCII,
 )
+_UTC_SECONDS = len("2026-01-01T00:00:00Z")
+_DAYS_OF_400_YEARS = 146_097
 _INT4 = 2**31
 INT8 = 2**63
 
@@ -105,6 +108,26 @@ def as_time(value: Any) -> Any:
     if day > "28" and int(day) > calendar.monthrange(int(match[1]), int(match[2]))[1]:
         raise Unreadable
     return value
+
+
+def in_order_of_time(times: list[str]) -> list[str]:
+    """Timestamps as the server spells them, in the order of the moments that they mean."""
+    if all(len(time) == _UTC_SECONDS and time.endswith("Z") for time in times):
+        return sorted(times)
+    return sorted(times, key=_moment)
+
+
+def _moment(time: str) -> tuple[int, str, str]:
+    """Seconds, their fraction, and the spelling."""
+    date, clock, rest = time[:10], time[11:19], time[19:]
+    year, month, day = (int(part) for part in date.split("-"))
+    hours, minutes, seconds = (int(part) for part in clock.split(":"))
+    fraction = rest.rstrip("Z").partition("+")[0].partition("-")[0]
+    offset = rest[len(fraction) :]
+    ahead = 0 if offset in ("", "Z") else int(offset[0] + "1") * (int(offset[1:3]) * 60 + int(offset[4:6]))
+    # the year 0, which a text may have, is a leap year as 400 is
+    days = datetime.date(year or 400, month, day).toordinal() - (0 if year else _DAYS_OF_400_YEARS)
+    return ((days * 24 + hours) * 60 + minutes - ahead) * 60 + seconds, fraction.rstrip("0"), time
 
 
 def as_json(value: Any) -> Any:

@@ -13,9 +13,9 @@ from stash_pipeline.stash.planning import Plan
 _GAP = 8
 """Ids that were not asked for and are read with their neighbours all the same; a request more would cost as much."""
 
-_TIMES = frozenset(("created_at", "updated_at", "mod_time"))
+_TIMES = frozenset(("created_at", "updated_at", "mod_time", "play_history", "o_history"))
 """Fields whose schema says that they are never null, and that are where the server holds no time: the inside of a zip
-file has no time of its own (v0.30.1)."""
+file has no time of its own (v0.30.1), and v0.20 and v0.21 forget when a chapter was created as soon as it is edited."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +110,26 @@ def may_be_one_object(error: StashQueryError) -> bool:
 
 
 def unset_times(plan: Plan, error: StashQueryError) -> dict[int, frozenset[str]]:
-    """The times that were never set, by the places of their objects in the page; empty if it is about others."""
+    """The times that were never set, by the places of their objects in the page; empty if it is about others.
+
+    Each is a path from the object on, without places in lists: what the server cannot send of one chapter of a gallery
+    is left out of all of that gallery's.
+    """
     found: dict[int, frozenset[str]] = {}
     above = [plan.query, plan.result] if plan.result else [plan.query]
     for path in error.paths if error.nulls else ():
         match path[len(above) :]:
-            case [int(place), str(name)] if path[: len(above)] == above and name in _TIMES:
-                found[place] = found.get(place, frozenset()) | {name}
+            case [int(place), *inside] if path[: len(above)] == above and _is_of_time(inside):
+                names = ".".join(step for step in inside if isinstance(step, str))
+                found[place] = found.get(place, frozenset()) | {names}
             case _:
                 return {}
     return found
+
+
+def _is_of_time(path: list[Any]) -> bool:
+    names = [step for step in path if isinstance(step, str)]
+    return bool(names) and names[-1] in _TIMES
 
 
 def denied(error: StashQueryError) -> bool:
@@ -132,4 +142,4 @@ def worth_another_reading(error: Exception) -> bool:
     if not isinstance(error, StashQueryError) or not may_be_one_object(error) or denied(error):
         return False
     # a time that is not there will not be there
-    return not (error.nulls and all(path and path[-1] in _TIMES for path in error.paths))
+    return not (error.nulls and all(_is_of_time(path) for path in error.paths))

@@ -3,6 +3,7 @@
 * keyset: ``id > last``, sorted by id; nothing that is created or destroyed meanwhile shifts the pages.
 * ids: a complete listing of ids, then the objects by ``ids``; one vanished id fails a whole request, so that a
   failing batch is split down to the ids that are really gone.
+* numbered: the same, where a listing of ids would cost as much as the objects, see ``numbered.py``.
 * offset: releases that can do neither; pages by number, repeated until a listing afterwards agrees.
 * whole: the query has no paging.
 * objects: ids that the caller names, by ``ids`` or, where the server lacks that, by ranges of a keyset.
@@ -29,6 +30,7 @@ from stash_pipeline.stash.circuit import Asks
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
 from stash_pipeline.stash.limits import check_listed, check_page
+from stash_pipeline.stash.numbered import NumberedPages
 from stash_pipeline.stash.pages import (
     KnownPage,
     RawPage,
@@ -94,7 +96,8 @@ class Walk:
         if self.plan.id_filter:
             return [self._keyset_start]
         if self.plan.ids_argument:
-            return [self._listed]
+            by_number = self.plan.entity.ids_cost_objects and self.complete and not self.criterion
+            return [NumberedPages(self).start if by_number else self._listed]
         return [self._offset_pass]
 
     def verify(self) -> None:
@@ -255,11 +258,11 @@ class Walk:
             self._newest = max(self._newest, newest)
         check_listed(self._count, self.expected, self.plan.query)
 
-    def _read_range(self, ids: list[int]) -> Iterator[RawPage | Task]:
+    def _read_range(self, ids: list[int], without: frozenset[str] = frozenset()) -> Iterator[RawPage | Task]:
         """Reads neighbours in the order of ids, a part of a page that failed, without those that cannot be read."""
         criterion = {"value": ids[0], "value2": ids[-1], "modifier": "BETWEEN"}
         try:
-            page = self._page(self.plan.page_document(), self._by_id(criterion))
+            page = self._page(self.plan.page_document(without=without), self._by_id(criterion))
         except StashQueryError as error:
             if not may_be_one_object(error):
                 raise
@@ -268,12 +271,13 @@ class Walk:
                 yield from self._read_range(ids[:middle])
                 yield from self._read_range(ids[middle:])
                 return
-            unset = unset_times(self.plan, error)
-            if not unset:
-                self._cannot_read(ids[0], error)
-                self._note(1, ids[0])
+            unset = unset_times(self.plan, error).get(0, frozenset()) - without
+            if unset:
+                yield from self._read_range(ids, without | unset)
                 return
-            page = self._page(self.plan.page_document(without=unset[0]), self._by_id(criterion))
+            self._cannot_read(ids[0], error)
+            self._note(1, ids[0])
+            return
         self._note(len(page.objects), ids[-1])
         yield self._read(page)
 
@@ -355,7 +359,7 @@ class Walk:
             if not may_be_one_object(error):
                 raise
             unset = unset_times(self.plan, error)
-            if unset and max(unset) < len(ids):
+            if unset and max(unset) < len(ids) and any(names - without for names in unset.values()):
                 # in the order of ids, as they were asked for
                 parts: dict[frozenset[str], list[int]] = {}
                 for place, identifier in enumerate(ids):
@@ -423,17 +427,17 @@ class Walk:
             f"{self.plan.query} changed while it was read, {_PASSES} times in a row; nothing was removed."
         )
 
-    def _offset_page(self, size: int, number: int) -> Iterator[RawPage | int]:
+    def _offset_page(self, size: int, number: int, without: frozenset[str] = frozenset()) -> Iterator[RawPage | int]:
         """A page, or the parts of it that can be read, and the ids of what cannot."""
         variables = self._found({"filter": {"per_page": size, "page": number, "sort": "id", "direction": "ASC"}})
         try:
-            yield self._page(self.plan.page_document(), variables)
+            yield self._page(self.plan.page_document(without=without), variables)
             return
         except StashQueryError as error:
             if not may_be_one_object(error):
                 raise
-            if size == 1 and (unset := unset_times(self.plan, error)):
-                yield self._page(self.plan.page_document(without=unset[0]), variables)
+            if size == 1 and (unset := unset_times(self.plan, error).get(0, frozenset()) - without):
+                yield from self._offset_page(1, number, without | unset)
                 return
             if size == 1:
                 listing = self.plan.listing_document(filtered=bool(self.criterion))

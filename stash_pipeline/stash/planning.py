@@ -7,7 +7,7 @@ plan, and so is what the server has and no specification knows.
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES
+from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES, UNSTAMPED_BEFORE
 from stash_pipeline.stash.errors import StashBadAnswer
 from stash_pipeline.stash.fields import Entity, Field, Joined, Source
 from stash_pipeline.stash.schema import ServerSchema
@@ -52,6 +52,7 @@ class Plan:
         ids_argument: the query takes ``ids: [ID!]``.
         filters: what the kind's own filter knows.
         carried: what is selected of files, where they have no query of their own.
+        unstamped: fields that may change without a stamp in this release, and not in newer ones.
         lacking: fields of the specification that the server does not have.
         unknown: fields of the server that no specification knows.
     """
@@ -70,6 +71,7 @@ class Plan:
     unknown: list[str] = field(default_factory=list)
     filters: frozenset[str] = frozenset()
     carried: Tree = field(default_factory=dict)
+    unstamped: frozenset[str] = frozenset()
 
     @property
     def carries_files(self) -> bool:
@@ -119,13 +121,13 @@ class Plan:
         declared = "$ids: [ID!], $filter: FindFilterType"
         return self._document(declared, "ids: $ids, filter: $filter", without_fields(self.tree, without))
 
-    def listing_document(self, *, filtered: bool = False) -> str:
+    def listing_document(self, *, filtered: bool = False, count: bool = True) -> str:
         """The query for a page of nothing but ids, with the server's count; ``filtered`` takes ``$entity_filter``."""
         declared, passed = "$filter: FindFilterType", "filter: $filter"
         if filtered:
             declared += f", $entity_filter: {self.filter_type}"
             passed += f", {self.filter_argument}: $entity_filter"
-        return self._document(declared, passed, {"id": {}}, count=True)
+        return self._document(declared, passed, {"id": {}}, count=count)
 
     def _document(self, declared: str, passed: str, tree: Tree, *, count: bool = False) -> str:
         body = ("    count\n" if count else "") + f"    {self.result} {{\n{render(tree, 3)}\n    }}"
@@ -285,4 +287,9 @@ def _note_unknown(plan: Plan, schema: ServerSchema) -> None:
 def plan_library(schema: ServerSchema) -> dict[str, Plan]:
     """The plan of every kind, for one server."""
     embedded = schema.query("findFiles") is None
-    return {entity.name: plan_entity(entity, schema, embedded_files=embedded) for entity in ENTITIES}
+    plans = {entity.name: plan_entity(entity, schema, embedded_files=embedded) for entity in ENTITIES}
+    for type_name, field_name, kinds in UNSTAMPED_BEFORE:
+        if field_name not in schema.fields(type_name):
+            for name, fields in kinds.items():
+                plans[name].unstamped |= {*fields}
+    return plans

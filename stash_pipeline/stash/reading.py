@@ -23,7 +23,8 @@ from stash_pipeline.stash.json_values import as_id
 from stash_pipeline.stash.pages import KnownPage, RawPage, Task
 from stash_pipeline.stash.paging import Walk
 from stash_pipeline.stash.planning import Plan
-from stash_pipeline.stash.wanted import Purpose, Wanted
+from stash_pipeline.stash.server_paths import folder_of
+from stash_pipeline.stash.wanted import Holder, Purpose, Wanted
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Page:
         known: the answer is one that an earlier reading had; there are no documents then.
         range: first and last id, where the page holds all objects of its kind between them.
         purpose: of listings and hints, the documents of ``entity`` have only ``fields``; what is embedded is whole.
-        holds: the answer is of those objects that have a value of this field.
+        holds: the answer is of those objects that are like that.
     """
 
     entity: str
@@ -48,7 +49,7 @@ class Page:
     range: tuple[int, int] | None = None
     purpose: Purpose = "documents"
     fields: tuple[str, ...] = ()
-    holds: str = ""
+    holds: Holder | None = None
 
     @property
     def unreadable(self) -> int:
@@ -72,7 +73,7 @@ class Complete:
 
     entity: str
     purpose: Purpose = "documents"
-    holds: str = ""
+    holds: Holder | None = None
 
 
 @dataclass(frozen=True)
@@ -170,14 +171,15 @@ class Readers:
             documents.setdefault("files", []).append(document)
             path, basename = entry.get("path"), entry.get("basename")
             folder_id = None if document.broken else entry.get("parent_folder_id")
-            if folder_id and isinstance(path, str) and isinstance(basename, str) and path.endswith(basename):
-                # a file's path is its folder's path, a separator and its own name
-                with self._lock:
-                    self.folder_paths[as_id(folder_id)] = path[: -len(basename)][:-1] or path[:1]
+            if folder_id and basename and isinstance(path, str) and isinstance(basename, str):
+                folder = folder_of(path, basename)
+                if folder is not None:
+                    with self._lock:
+                        self.folder_paths[as_id(folder_id)] = folder
         if value.get("folder"):
-            folder = self._reader(self.plans["folders"]).read(value["folder"])
+            whole = self._reader(self.plans["folders"]).read(value["folder"])
             with self._lock:
-                self.folders[folder.id] = folder
+                self.folders[whole.id] = whole
 
     def collected_folders(self) -> list[Document]:
         """The folders seen so far: those of galleries whole, the others by id and path."""

@@ -18,6 +18,7 @@ from stash_pipeline.stash.json_values import (
     Unreadable,
     as_id,
     as_text,
+    in_order_of_time,
     kind_of,
     shown,
 )
@@ -152,6 +153,7 @@ def _sort_key(value: Any) -> Any:
 def _list_reader(joined: Joined, shape: ListShape, read: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
     read = read or _element_reader(joined)
     by_position = joined.ordinal is not None and joined.ordinal in joined.primary_key
+    are_times = [column.type for column in joined.columns] == ["timestamptz"]
 
     def convert(values: Any) -> Any:
         if not isinstance(values, list):
@@ -174,10 +176,12 @@ def _list_reader(joined: Joined, shape: ListShape, read: Callable[[Any], Any] | 
             _look_for_breaches(values)
         if joined.first:
             found[1:] = sorted(found[1:], key=_element_key)
-        elif joined.sort:
+        elif joined.sort and not are_times:
             found.sort(key=_element_key)
         if by_position:
             result = [element for _, element in found]
+            if are_times:
+                result = in_order_of_time(result)
         else:
             # of two rows with one key the first in order stays, whichever came first
             unique: dict[Any, Any] = {}

@@ -61,13 +61,18 @@ def cut(tree: Tree, schema: ServerSchema, type_name: str, where: str, lacking: l
     return result
 
 
-def without_fields(tree: Tree, names: Collection[str]) -> Tree:
-    """The tree without these fields of the object itself, in its fragments too."""
-    return {
-        name: without_fields(inner, names) if name.startswith("...") else inner
-        for name, inner in tree.items()
-        if name not in names
-    }
+def without_fields(tree: Tree, paths: Collection[str]) -> Tree:
+    """The tree without the fields at these paths from the object on (``chapters.created_at``), in its fragments too."""
+    result: Tree = {}
+    for name, inner in tree.items():
+        if name.startswith("..."):
+            result[name] = without_fields(inner, paths)
+        elif name not in paths:
+            below = {path[len(name) + 1 :] for path in paths if path.startswith(f"{name}.")}
+            kept = without_fields(inner, below) if below else inner
+            if kept or not inner:
+                result[name] = kept
+    return result
 
 
 def linear_path(tree: Tree) -> list[str]:

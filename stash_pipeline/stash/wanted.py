@@ -36,8 +36,45 @@ reconcile reads them whole."""
 
 _TOLD_BY_HISTORIES = {"play_count", "o_counter", "last_played_at"}
 
-HOLDERS: dict[str, tuple[str, ...]] = {"scenes": ("captions",)}
-"""Fields that cost too much for a listing of everything, and few objects have: those that have them are listed."""
+
+@dataclass(frozen=True)
+class Holder:
+    """Fields that cost too much for a listing of everything, and in which few objects are other than most.
+
+    Attributes:
+        name: of the filter that finds those few. criterion: for it. fields: that are listed of them.
+        here: which documents are such, as a condition of SQL on ``document``.
+    """
+
+    name: str
+    criterion: Any
+    fields: tuple[str, ...]
+    here: str
+
+    def serves(self, plan: Plan) -> bool:
+        """Whether the server can be asked in this way, and it is worth it."""
+        # where files have no query of their own they are read with their owners, all of them
+        carried = "files" in self.fields and plan.carries_files
+        has = any(planned.field.name in self.fields for planned in plan.fields)
+        return self.name in plan.filters and has and not carried
+
+
+_SOME = {"value": 0, "modifier": "GREATER_THAN"}
+_CAPTIONS = Holder("captions", {"value": "", "modifier": "NOT_NULL"}, ("captions",), "document ? 'captions'")
+_PLAYS = Holder("play_count", _SOME, ("play_history",), "document ? 'play_history'")
+_OS = Holder("o_counter", _SOME, ("o_history",), "document ? 'o_history'")
+_INTERACTIVE = Holder("interactive", True, ("interactive", "interactive_speed"), "document->'interactive' = 'true'")
+_FILES = Holder(
+    # no mutation and no scan changes the only file of an object for another one
+    "file_count", {"value": 1, "modifier": "NOT_EQUALS"}, ("files",),
+    "coalesce(jsonb_array_length(document->'files'), 0) <> 1",
+)  # fmt: skip
+
+HOLDERS: dict[str, tuple[Holder, ...]] = {
+    "scenes": (_CAPTIONS, _PLAYS, _OS, _INTERACTIVE, _FILES),
+    "images": (_FILES,),
+    "galleries": (_FILES,),
+}
 
 LISTING_OBJECTS = 1000
 """Objects per request of a listing."""
@@ -50,7 +87,7 @@ class Wanted:
     Attributes:
         criterion: of the kind's own filter; what it does not find is not read.
         ids: of the objects to read, sorted. known: pages that need not be decoded again, by hash.
-        holds: the objects that have a value of this field are all read.
+        holds: the objects that the criterion finds are all that are like that.
         page_size: objects per request; None leaves it to the reader.
     """
 
@@ -59,7 +96,7 @@ class Wanted:
     criterion: Mapping[str, Any] = field(default_factory=dict)
     ids: tuple[int, ...] | None = None
     known: Mapping[bytes, KnownPage] = field(default_factory=dict)
-    holds: str = ""
+    holds: Holder | None = None
     page_size: int | None = None
 
     @property
@@ -75,30 +112,30 @@ class Wanted:
 
 def listing_plan(plan: Plan) -> Plan:
     """How a kind of :data:`LISTED` is listed."""
-    names = set(LISTED[plan.entity.name])
+    names = {*LISTED[plan.entity.name], *plan.unstamped}
     if {"play_history", "o_history"} <= {planned.field.name for planned in plan.fields}:
         names -= _TOLD_BY_HISTORIES
-    for held in HOLDERS.get(plan.entity.name, ()):
-        if held not in plan.filters:
-            names.add(held)
+    for holder in HOLDERS.get(plan.entity.name, ()):
+        # captions are nowhere else
+        names = names - {*holder.fields} if holder.serves(plan) else names | {*holder.fields}
     return plan.cut_to(names, carry=True)
 
 
 def hint_plan(plan: Plan) -> Plan:
     """How objects are listed that may have changed."""
-    return plan.cut_to(LISTED.get(plan.entity.name, STAMPS), carry=False)
+    return plan.cut_to({*LISTED.get(plan.entity.name, STAMPS), *plan.unstamped}, carry=False)
 
 
 def holders(plan: Plan) -> list[Wanted]:
-    """The listings of those objects that have a field which the kind's own listing leaves out."""
+    """The listings of those objects that differ from most in what the kind's own listing leaves out."""
     return [
         Wanted(
-            plan.cut_to((held,), carry=False),
+            plan.cut_to(holder.fields, carry=False),
             "hint",
-            {held: {"value": "", "modifier": "NOT_NULL"}},
-            holds=held,
+            {holder.name: holder.criterion},
+            holds=holder,
             page_size=LISTING_OBJECTS,
         )
-        for held in HOLDERS.get(plan.entity.name, ())
-        if held in plan.filters
+        for holder in HOLDERS.get(plan.entity.name, ())
+        if holder.serves(plan)
     ]

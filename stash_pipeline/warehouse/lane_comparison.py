@@ -46,13 +46,13 @@ def compare_lanes(settings: Settings, instance: Instance, client: StashClient | 
     """
     found = Comparison()
     with client or instance.client(settings) as open_client:
-        open_client.server_info()
+        info = open_client.server_info()
         schema = open_client.introspect()
         plans = plan_library(schema)
         path = settings.home / "snapshots" / f"{instance.uuid}-compared.sqlite"
         with taken(open_client, path) as copy, Snapshot(copy.path, seconds=_SECONDS) as snapshot:
             previews = previews_of(open_client, plans, copy.path, _SECONDS)
-            naming = replace(naming_of(open_client, schema), previews=previews)
+            naming = replace(naming_of(open_client, schema, info), previews=previews)
             with closing(_answered(open_client, plans, settings)) as answers:
                 for kind in KINDS:
                     for document in documents(snapshot, plans, kind, naming):

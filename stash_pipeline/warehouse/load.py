@@ -20,6 +20,7 @@ from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.errors import StashBadAnswer
 from stash_pipeline.stash.pages import KnownPage
 from stash_pipeline.stash.reading import Complete, Page
+from stash_pipeline.stash.wanted import Holder
 from stash_pipeline.warehouse import history, row_counts
 from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.clocks import WIDEST, advance_clock, moment_of, note_clock, note_offset
@@ -190,7 +191,8 @@ class RawLoader:
             self._look_for(entity)
             self.keep(entity, [document.id for document in documents])
         if page.holds:
-            self._held.setdefault((entity, page.holds), set()).update(document.id for document in documents)
+            held = self._held.setdefault((entity, page.holds.name), set())
+            held.update(document.id for document in documents)
         if not documents:
             return
         ours = ", ".join(f"r.document->'{name}'" for name in page.fields)
@@ -424,11 +426,11 @@ class RawLoader:
             self.gone.setdefault(entity, set()).update(gone)
             self.changes[entity].complete = True
 
-    def _no_longer_holding(self, entity: str, field_name: str) -> None:
+    def _no_longer_holding(self, entity: str, holder: Holder) -> None:
         rows = self.connection.execute(
             f"SELECT id FROM {self.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
-            "  AND document ? %s AND id <> ALL(%s)",
-            [self.instance_id, field_name, list(self._held.get((entity, field_name), ()))],
+            f"  AND ({holder.here}) AND id <> ALL(%s)",
+            [self.instance_id, list(self._held.get((entity, holder.name), ()))],
         )
         self.todo.setdefault(entity, set()).update(row[0] for row in rows)
 

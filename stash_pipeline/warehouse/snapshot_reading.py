@@ -41,7 +41,7 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
     """
     settings, instance = refresh.settings, refresh.instance
     limit = settings.snapshot_max_mb * _MB if limited else None
-    naming = naming_of(refresh.client, refresh.schema)
+    naming = naming_of(refresh.client, refresh.schema, refresh.info)
     try:
         path = settings.snapshots / f"{instance.uuid}.sqlite"
         patience = settings.snapshot_max_seconds * _PATIENCE if limited else _PATIENCE_WHERE_ASKED

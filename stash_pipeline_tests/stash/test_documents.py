@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash import documents
 from stash_pipeline.stash.documents import Document, DocumentReader, relative_url
-from stash_pipeline.stash.json_values import Unreadable, as_id, as_time
+from stash_pipeline.stash.json_values import Unreadable, as_id, as_time, in_order_of_time
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.relations import padded_phash
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
@@ -323,6 +324,19 @@ def test_what_postgres_could_not_read_is_no_time(bad: Any) -> None:
         as_time(bad)
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2023-01-02T19:46:40+05:45", "2023-01-02T14:02:36Z", "2023-01-02T14:02:36.5Z", "2023-01-02T09:02:37-05:00"],
+        ["0001-01-01T01:00:00+02:00", "0001-01-01T00:00:00Z", "0000-12-31T23:00:00-02:00", "9999-12-31T23:59:59Z"],
+        ["2024-02-29T23:30:00-01:00", "2024-03-01T00:31:00Z"],
+        ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"],
+    ],
+)
+def test_times_are_in_the_order_of_their_moments(times: list[str]) -> None:
+    assert in_order_of_time(sorted(times)) == in_order_of_time(times[::-1]) == times
+
+
 # --- urls -----------------------------------------------------------------------------------------------
 
 
@@ -351,6 +365,34 @@ def test_the_prefix_of_a_server_under_a_path_is_left_out() -> None:
     assert relative_url("http://h/media/stash/scene/1/x?t=1", "/media/stash") == "/scene/1/x"
     assert relative_url("http://h/media/stashed/scene/1", "/media/stash") == "/media/stashed/scene/1"
     assert relative_url("http://h/scene/1", "/media/stash") == "/scene/1"
+
+
+ROUTES = (
+    "/scene/1/screenshot", "/scene/12/scene_marker/3/preview", "/scene/0123456789abcdef_thumbs.vtt",
+    "/scene/_sprite.jpg", "/scene/7/interactive_heatmap", "/performer/1/image", "/studio/2/image", "/tag/3/image",
+    "/group/4/frontimage", "/movie/4/backimage", "/image/5/thumbnail", "/gallery/6/cover",
+)  # fmt: skip
+BASES = (
+    "http://127.0.0.1:9999", "https://media.example.org", "https://media.example.org/", "media.example.org",
+    "media.example.org:9999/stash", "https://media.example.org/apps/stash", "https://media.example.org/apps/stash/",
+    "https://media.example.org/scene", "https://media.example.org/scene/1", "https://media.example.org/image/7/",
+    "https://media.example.org/scene/1/scene_marker", "https://media.example.org/scene/1/scene_marker/2", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_url_is_kept_from_the_servers_own_route_on_whatever_stands_before_it(base: str, route: str) -> None:
+    assert relative_url(f"{base}{route}?t=1795203722") == route
+    assert relative_url(f"{base}{route}?t=1795203722&default=true") == f"{route}?default=true"
+    assert relative_url(f"{base}{route}?t=1", "/apps/stash") == route
+
+
+@given(st.sampled_from(ROUTES), st.lists(st.sampled_from(BASES), min_size=2, max_size=9))
+def test_the_urls_of_one_field_are_read_as_one_alone_is(route: str, bases: list[str]) -> None:
+    # the setting may be changed while a library is read
+    read = documents._path_reader("")
+    assert [read(f"{base}{route}?t=5") for base in bases] == [route] * len(bases)
 
 
 @given(

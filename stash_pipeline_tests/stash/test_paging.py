@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline.stash import paging
+from stash_pipeline.stash import numbered, paging
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import IncompleteListing, StashError, StashQueryError
 from stash_pipeline.stash.pages import RawPage
@@ -29,16 +29,17 @@ def plan_of(release: str, kind: str) -> Plan:
 KEYSET = plan_of("v0.30.1", "scenes")
 LISTED = plan_of("v0.30.1", "performers")
 OFFSET = plan_of("v0.20.2", "tags")
-PLANS = {"keyset": KEYSET, "ids": LISTED, "offset": OFFSET}
+NUMBERED = plan_of("v0.30.1", "files")
+PLANS = {"keyset": KEYSET, "ids": LISTED, "numbered": NUMBERED, "offset": OFFSET}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_listings() -> Iterator[None]:
-    before, sleep = paging.LISTING_SIZE, time.sleep
-    paging.LISTING_SIZE = 4
+    before, sleep = (paging.LISTING_SIZE, numbered.PAGE), time.sleep
+    paging.LISTING_SIZE, numbered.PAGE = 4, 1  # type: ignore[misc]
     time.sleep = lambda seconds: None  # the retries of a page wait
     yield
-    paging.LISTING_SIZE, time.sleep = before, sleep
+    (paging.LISTING_SIZE, numbered.PAGE), time.sleep = before, sleep  # type: ignore[misc]
 
 
 @dataclass

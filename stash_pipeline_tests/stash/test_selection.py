@@ -14,7 +14,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.entities import BY_NAME, EMBEDDED_SELECTIONS, ENTITIES
 from stash_pipeline.stash.planning import plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
-from stash_pipeline.stash.selection import Tree, cut, linear_path, merge, parse, render
+from stash_pipeline.stash.selection import Tree, cut, linear_path, merge, parse, render, without_fields
 
 NAMES = st.text(alphabet="abcdefghijklmnopqrstuvwxyz_0123456789", min_size=1, max_size=8).filter(
     lambda text: not text[0].isdigit()
@@ -190,3 +190,11 @@ def test_a_server_of_the_future_with_unknown_fields_is_read_and_they_are_reporte
     assert "custom_fields" in [one.field.name for one in plans["scenes"].fields]
     assert "tags.favorite" in plans["tags"].lacking
     assert "favorite" not in plans["tags"].tree
+
+
+def test_fields_are_left_out_by_their_paths() -> None:
+    selection = "id updated_at ...A{x updated_at} chapters{id created_at} folder{updated_at} files{updated_at}"
+    tree = parse(selection)
+    left = without_fields(tree, {"updated_at", "chapters.created_at", "folder.updated_at"})
+    assert left == parse("id ...A{x} chapters{id} files{updated_at}")
+    assert tree == parse(selection)

@@ -60,7 +60,7 @@ def _folder(ctx: RequestContext, path: str) -> int:
     found = ctx.library.scalar("SELECT id FROM folders WHERE path = ?", (path,))
     if found is not None:
         return int(found)
-    parent_path = path.rpartition("/")[0]
+    parent_path = path.rpartition("\\" if ctx.windows else "/")[0]
     now = ctx.local_now()
     return ctx.library.insert(
         "folders",
@@ -84,7 +84,7 @@ def _move_files(ctx: RequestContext, args: dict[str, Any]) -> Any:
         if not exists(ctx, "folders", folder):
             raise AnswerError(f"folder with id {folder} not found")
     elif given.get("destination_folder"):
-        folder = _folder(ctx, given["destination_folder"].rstrip("/"))
+        folder = _folder(ctx, given["destination_folder"].rstrip("\\" if ctx.windows else "/"))
     else:
         raise AnswerError("must specify destination folder or path")
     if basename and len(ids) != 1:

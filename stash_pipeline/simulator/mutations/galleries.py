@@ -126,6 +126,14 @@ def _check_chapter(ctx: RequestContext, row_id: int | None, given: dict[str, Any
             del given[name]
 
 
+def _update_chapter(ctx: RequestContext, args: dict[str, Any]) -> Any:
+    found = updates(CHAPTER, _check_chapter)(ctx, args)
+    if not ctx.release.since(22):
+        # these releases forget when it was created
+        ctx.library.update("galleries_chapters", number(args["input"]["id"]), {"created_at": "0001-01-01T00:00:00Z"})
+    return found
+
+
 def _destroy_chapter(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
     ctx.library.execute("DELETE FROM galleries_chapters WHERE id = ?", (row_id,))
 
@@ -145,7 +153,7 @@ MUTATIONS: dict[str, Mutation] = {
     "setGalleryCover": _set_cover,
     "resetGalleryCover": _reset_cover,
     "galleryChapterCreate": creates(CHAPTER, _chapter, _check_chapter),
-    "galleryChapterUpdate": updates(CHAPTER, _check_chapter),
+    "galleryChapterUpdate": _update_chapter,
     "galleryChapterDestroy": destroys(CHAPTER, _destroy_chapter),
     "imageUpdate": updates(IMAGE, _check_image),
     "imagesUpdate": updates_list(IMAGE, _check_image),

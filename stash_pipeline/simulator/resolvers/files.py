@@ -9,6 +9,7 @@ from typing import Any
 from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import grouped, reference, register_kind
+from stash_pipeline.stash.server_paths import join
 
 FILE_TYPES = ("VideoFile", "ImageFile", "GalleryFile", "BasicFile")
 
@@ -16,22 +17,23 @@ _SELECT = """SELECT files.id, files.basename, files.zip_file_id, files.parent_fo
  files.mod_time, files.created_at, files.updated_at, folders.path AS folder_path,
  v.file_id AS video_id, v.duration, v.video_codec, v.audio_codec, v.frame_rate, v.bit_rate,
  v.interactive, v.interactive_speed, i.file_id AS image_id,
- COALESCE(v.format, i.format) AS format, COALESCE(v.width, i.width) AS width,
- COALESCE(v.height, i.height) AS height
+ COALESCE(i.format, v.format) AS format, COALESCE(i.width, v.width) AS width,
+ COALESCE(i.height, v.height) AS height
  FROM files JOIN folders ON folders.id = files.parent_folder_id
  LEFT JOIN video_files v ON v.file_id = files.id LEFT JOIN image_files i ON i.file_id = files.id"""
 
 
 def file_type(row: Row) -> str:
     """The GraphQL type of a file where any kind of file may stand."""
-    if row["video_id"] is not None:
-        return "VideoFile"
-    return "BasicFile" if row["image_id"] is None else "ImageFile"
+    if row["image_id"] is not None:
+        # also of one that an older release took for a video
+        return "ImageFile"
+    return "BasicFile" if row["video_id"] is None else "VideoFile"
 
 
 def _present_files(ctx: RequestContext, rows: list[Row]) -> None:
     for row in rows:
-        row["path"] = f"{row['folder_path'].rstrip('/')}/{row['basename']}"
+        row["path"] = join(row["folder_path"], row["basename"], windows=ctx.windows)
         row["__typename"] = file_type(row)
 
 

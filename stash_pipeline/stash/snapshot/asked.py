@@ -5,10 +5,11 @@ from typing import Final
 
 import orjson
 
-from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.client import ServerInfo, StashClient
 from stash_pipeline.stash.planning import Plan
 from stash_pipeline.stash.reading import Page, read_library
 from stash_pipeline.stash.schema import ServerSchema
+from stash_pipeline.stash.server_paths import is_of_windows
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import Naming
 from stash_pipeline.stash.snapshot.media import clips
@@ -19,12 +20,13 @@ _IMAGES: Final = 1000
 """Per request: of each only whether a file is there."""
 
 
-def naming_of(client: StashClient, schema: ServerSchema) -> Naming:
+def naming_of(client: StashClient, schema: ServerSchema, info: ServerInfo) -> Naming:
     """What the server's configuration says about names, as far as the release says anything."""
+    windows = _runs_on_windows(client, schema, info)
     known = schema.fields("ConfigGeneralResult")
     names = [name for name in ("videoFileNamingAlgorithm", "galleryCoverRegex") if name in known]
     if not names:
-        return Naming()
+        return Naming(windows=windows)
     name = "configuration"
     data = client.execute(f"{{configuration{{general{{{' '.join(names)}}}}}}}", name=name).data
     general = client.part(data, name).get(name).get("general")
@@ -32,7 +34,21 @@ def naming_of(client: StashClient, schema: ServerSchema) -> Naming:
     return Naming(
         "md5" if general.get("videoFileNamingAlgorithm").text_or_none() == "MD5" else usual.hash_type,
         general.get("galleryCoverRegex").text_or_none(_LONGEST_PATTERN) or usual.cover_names,
+        windows=windows,
     )
+
+
+def _runs_on_windows(client: StashClient, schema: ServerSchema, info: ServerInfo) -> bool:
+    """By the path of its database; where that is none from the root on, by what else it says of itself."""
+    found = is_of_windows(info.database_path or "")
+    known = schema.fields("SystemStatus")
+    names = [name for name in ("os", "workingDir", "configPath") if name in known]
+    if found is None and names:
+        status = client.execute(f"{{systemStatus{{{' '.join(names)}}}}}", name="systemStatus").data["systemStatus"]
+        if status.get("os"):
+            return bool(status["os"] == "windows")
+        found = next((told for name in names if (told := is_of_windows(status.get(name) or "")) is not None), None)
+    return bool(found)
 
 
 def previews_of(client: StashClient, plans: dict[str, Plan], copy: Path, seconds: float) -> frozenset[int]:

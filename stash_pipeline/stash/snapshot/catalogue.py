@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from math import isfinite
 from typing import Any
 
 from stash_pipeline.stash.entities import legacy_urls
 from stash_pipeline.stash.json_values import Unreadable, as_json
+from stash_pipeline.stash.server_paths import clean, folder_of, join
 from stash_pipeline.stash.snapshot import values
 from stash_pipeline.stash.snapshot.database import Row, Snapshot
 from stash_pipeline.stash.snapshot.spec import (
@@ -192,38 +194,70 @@ FROM (
 GROUP BY file_id
 """
 
-_PATH = """CASE WHEN instr(d.path, '\\') AND NOT instr(d.path, '/') THEN rtrim(d.path, '\\') || '\\'
-        ELSE rtrim(d.path, '/') || '/' END || t.basename"""
-"""With the separator of the machine that the server runs on."""
+_JOINED = "CASE d.path WHEN '' THEN '' ELSE d.path || '/' END || t.basename"
+_JOINED_ON_WINDOWS = """CASE WHEN d.path = '' OR substr(d.path, -1) = ':' THEN d.path || t.basename
+        WHEN substr(d.path, -1) IN ('\\', '/') THEN d.path || ltrim(t.basename, '\\/')
+        ELSE d.path || '\\' || t.basename END"""
+"""As ``server_paths.join`` does it before it cleans the path."""
+
+
+_OF_GALLERIES = "(t.id IN (SELECT folder_id FROM galleries))"
+
+
+def _paths(windows: bool) -> Value:
+    """Paths of files: as the system of the server joins them."""
+    joined = _JOINED_ON_WINDOWS if windows else _JOINED
+    return Value(f"CAST({joined} AS TEXT)", partial(clean, windows=windows))
+
+
+def _folder_paths(embedded: bool, windows: bool) -> Value:
+    """Paths of folders; those that files alone tell of have no other than these tell."""
+    path = "CAST(t.path AS TEXT)"
+    if not embedded:
+        return Value(path)
+
+    def read(stored: str) -> str | None:
+        own, _, path = stored.partition(" ")
+        return path if own == "1" else folder_of(join(path, "x", windows=windows), "x")
+
+    return Value(f"CASE WHEN {_OF_GALLERIES} THEN '1 ' ELSE '0 ' END || {path}", read)
 
 
 def _read_fingerprints(rows: list[Row]) -> list[dict[str, Any]]:
     return [{"type": kind, "value": values.fingerprint(value)} for kind, value in rows]
 
 
-def files(snapshot: Snapshot, *, embedded: bool) -> Kind:
-    """Files; ``embedded``: only those that belong to something, as the server shows no others."""
-    kind = "CASE WHEN v.file_id IS NOT NULL THEN 'VideoFile' WHEN i.file_id IS NOT NULL THEN 'ImageFile'"
+def files(snapshot: Snapshot, *, embedded: bool, windows: bool) -> Kind:
+    """Files; ``embedded``: only those that belong to something, as the server shows no others.
+
+    An older release may have taken for a video what a newer one takes for an image: it is an image, and what is known
+    of the video is not shown.
+    """
+    kind = "CASE WHEN i.file_id IS NOT NULL THEN 'ImageFile' WHEN v.file_id IS NOT NULL THEN 'VideoFile'"
+
+    def of_video(name: str) -> str:
+        return f"CASE WHEN i.file_id IS NULL THEN v.{name} END"
+
     return Kind(
         "files AS t JOIN folders AS d ON d.id = t.parent_folder_id\n"
         "LEFT JOIN video_files AS v ON v.file_id = t.id LEFT JOIN image_files AS i ON i.file_id = t.id",
         "t.id",
         {
             "type": text(f"{kind} ELSE 'BasicFile' END"),
-            "path": text(_PATH),
+            "path": _paths(windows),
             "basename": text("t.basename"),
             "parent_folder": big("t.parent_folder_id"),
             "zip_file": big("t.zip_file_id"),
             "size": big("t.size"),
             # images had none to show before files could be asked for
-            "format": text("v.format" if embedded else "coalesce(v.format, i.format)"),
-            "width": integer("coalesce(v.width, i.width)"),
-            "height": integer("coalesce(v.height, i.height)"),
-            "duration": real("v.duration"),
-            "video_codec": text("v.video_codec"),
-            "audio_codec": text("v.audio_codec"),
-            "frame_rate": real("v.frame_rate"),
-            "bit_rate": big("v.bit_rate"),
+            "format": text(of_video("format") if embedded else "coalesce(i.format, v.format)"),
+            "width": integer("coalesce(i.width, v.width)"),
+            "height": integer("coalesce(i.height, v.height)"),
+            "duration": real(of_video("duration")),
+            "video_codec": text(of_video("video_codec")),
+            "audio_codec": text(of_video("audio_codec")),
+            "frame_rate": real(of_video("frame_rate")),
+            "bit_rate": big(of_video("bit_rate")),
             "mod_time": moment("t.mod_time"),
             **stamps("t"),
         },
@@ -238,9 +272,9 @@ def files(snapshot: Snapshot, *, embedded: bool) -> Kind:
     )
 
 
-def folders(snapshot: Snapshot, *, embedded: bool) -> Kind:
+def folders(snapshot: Snapshot, *, embedded: bool, windows: bool) -> Kind:
     """Folders; ``embedded``: those of galleries whole, those of files with their path, and no others."""
-    whole = "t.id IN (SELECT folder_id FROM galleries)" if embedded else "true"
+    whole = _OF_GALLERIES if embedded else "true"
 
     def told(name: str) -> str:
         return f"CASE WHEN {whole} THEN t.{name} END"
@@ -249,7 +283,7 @@ def folders(snapshot: Snapshot, *, embedded: bool) -> Kind:
         "folders AS t",
         "t.id",
         {
-            "path": text("t.path"),
+            "path": _folder_paths(embedded, windows),
             "parent_folder": big(told("parent_folder_id")),
             "zip_file": big(told("zip_file_id")),
             **{name: moment(told(name)) for name in ("mod_time", "created_at", "updated_at")},

@@ -33,15 +33,17 @@ class Naming:
     Attributes:
         hash_type: of the fingerprint that generated files are named by. cover_names: a regular expression.
         previews: ids of images that are video clips and have a generated preview.
+        windows: the server runs there, and joins paths as there.
     """
 
     hash_type: str = "oshash"
     cover_names: str = r"(poster|cover|folder|board)\.[^\.]+$"
     previews: frozenset[int] = frozenset()
+    windows: bool = False
 
     def told(self) -> str:
         """The same text for the same names."""
-        return f"{self.hash_type} {self.cover_names} {sorted(self.previews)}"
+        return f"{self.hash_type} {self.cover_names} {sorted(self.previews)} {self.windows}"
 
 
 def kind_of(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Naming) -> Kind:
@@ -52,11 +54,11 @@ def kind_of(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Namin
     """
     embedded = not plans["files"].query
     if name == "files":
-        return catalogue.files(snapshot, embedded=embedded)
+        return catalogue.files(snapshot, embedded=embedded, windows=naming.windows)
     if name == "folders":
-        return catalogue.folders(snapshot, embedded=embedded)
+        return catalogue.folders(snapshot, embedded=embedded, windows=naming.windows)
     if name == "galleries":
-        return media.galleries(snapshot, cover_names=naming.cover_names)
+        return media.galleries(snapshot, cover_names=naming.cover_names, windows=naming.windows)
     if name == "images":
         return media.images(snapshot, previews=naming.previews)
     if name == "scenes":

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Container, Iterable
 from typing import Any
 
+from stash_pipeline.stash.json_values import in_order_of_time
 from stash_pipeline.stash.natural_order import natural_key, natural_key_of_v21
 from stash_pipeline.stash.snapshot import values
 from stash_pipeline.stash.snapshot.catalogue import V21, V22, V27, V28, urls
@@ -45,7 +46,8 @@ def clips(snapshot: Snapshot) -> list[int]:
     try:
         rows = snapshot.rows(
             "SELECT p.image_id FROM images_files AS p JOIN video_files AS v ON v.file_id = p.file_id\n"
-            "WHERE p.\"primary\" = 1 AND typeof(p.image_id) = 'integer' ORDER BY p.image_id"
+            "WHERE p.\"primary\" = 1 AND typeof(p.image_id) = 'integer'\n"
+            "AND p.file_id NOT IN (SELECT file_id FROM image_files) ORDER BY p.image_id"
         )
         return [row[0] for row in rows]
     except ERRORS as error:
@@ -101,7 +103,7 @@ ORDER BY j.gallery_id, j.image_id, p.file_id
 """
 
 
-def galleries(snapshot: Snapshot, *, cover_names: str) -> Kind:
+def galleries(snapshot: Snapshot, *, cover_names: str, windows: bool) -> Kind:
     """Galleries; ``cover_names``: the server's regular expression for the file names of covers."""
     lists = {
         "files": _files("galleries_files", "gallery_id"),
@@ -123,7 +125,7 @@ def galleries(snapshot: Snapshot, *, cover_names: str) -> Kind:
     order = _by_path if snapshot.since(V22) else _by_path_in_v21 if snapshot.since(V21) else _by_folder_and_name
     lists["cover"] = Several(
         _COVERS.format(chosen=chosen, between=between("j.gallery_id")),
-        _cover_chooser(cover_names, order),
+        _cover_chooser(cover_names, order, "\\" if windows else "/"),
         canonical=True,
     )
     return Kind(
@@ -144,7 +146,7 @@ def galleries(snapshot: Snapshot, *, cover_names: str) -> Kind:
     )
 
 
-def _cover_chooser(names: str, order: Callable[[Row], Any]) -> Callable[[list[Row]], Any]:
+def _cover_chooser(names: str, order: Callable[[Row], Any], separator: str) -> Callable[[list[Row]], Any]:
     """What chooses the cover: the one that was set, else the first by path with such a name, else the first by path.
 
     Of an image with several files the server sorts by the one with the least id, of those that have the name it looks
@@ -166,7 +168,7 @@ def _cover_chooser(names: str, order: Callable[[Row], Any]) -> Callable[[list[Ro
         chosen = [row[0] for row in rows if row[1]]
         if chosen:
             return chosen[0]
-        named = (row for row in rows if pattern and row[3] and pattern.search(f"{row[2]}/{row[3]}"))
+        named = (row for row in rows if pattern and row[3] and pattern.search(f"{row[2]}{separator}{row[3]}"))
         found = first(named)
         return first(rows) if found is None else found
 
@@ -260,10 +262,17 @@ def _in_groups(snapshot: Snapshot) -> Several:
 def _history(table: str, column: str, **also: Any) -> Several:
     return Several(
         f"SELECT scene_id, {column} FROM {table} WHERE {between('scene_id')} ORDER BY scene_id, {column}",
-        lambda rows: sorted([values.time_text(row[0]) for row in rows]),
+        _read_times,
         canonical=True,
         also=also,
     )
+
+
+def _read_times(rows: list[Row]) -> list[str]:
+    times = [values.set_time(row[0]) for row in rows]
+    told = [time for time in times if time is not None]
+    # GraphQL cannot send a list with one that was never set
+    return in_order_of_time(told) if len(told) == len(times) else []
 
 
 def _last(rows: list[Row]) -> Any:

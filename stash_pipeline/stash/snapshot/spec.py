@@ -181,14 +181,18 @@ def firsts(rows: list[Row]) -> list[Any]:
 
 
 def records(sql: str, *names: str, times: tuple[str, ...] = ()) -> Several:
-    """Objects with these fields; ``times`` are timestamps."""
+    """Objects with these fields; ``times`` are timestamps.
+
+    GraphQL cannot send a list with one that was never set: it is left out of all of the owner's then.
+    """
 
     def read(rows: list[Row]) -> list[dict[str, Any]]:
         found = [dict(zip(names, row, strict=True)) for row in rows]
-        for one in found:
-            for name in times:
-                if one[name] is not None:
-                    one[name] = values.time_text(one[name])
+        for name in times:
+            told = [None if one[name] is None else values.set_time(one[name]) for one in found]
+            known = None not in told
+            for one, time in zip(found, told, strict=True):
+                one[name] = time if known else None
         return found
 
     return Several(sql, read)

@@ -10,6 +10,7 @@ from stash_pipeline_tests.mirror.library_events.writing import (
     COUNTED_FILES,
     SCENES,
     SECONDARY,
+    STAMPED_BY_AUTO_TAG,
     VIDEOS,
     NothingToDo,
     any_of,
@@ -119,6 +120,36 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
     file = one(stash, rng, VIDEOS)
     stash.library.update("files", file, {"basename": f"{fresh(stash, 'renamed')}.mp4"})
     stamp(stash, "files", file)
+
+
+@event("the file of an image without a title is renamed on disk", seen=COUNTED_FILES)
+def _(stash: SimulatedStash, rng: random.Random) -> None:
+    # before v0.28 it is the image's title
+    nameless = "SELECT image_id FROM images_files JOIN images ON id = image_id WHERE coalesce(title, '') = ''"
+    image = one(stash, rng, f'{nameless} AND "primary" = 1')
+    (file,) = numbers(stash, f'SELECT file_id FROM images_files WHERE image_id = {image} AND "primary" = 1')
+    stash.library.update("files", file, {"basename": f"{fresh(stash, 'renamed')}.jpg"})
+    stamp(stash, "files", file)
+
+
+@event("a file is put into a folder, whose own time moves")
+def _(stash: SimulatedStash, rng: random.Random) -> None:
+    # its stamp does not
+    folder = one(stash, rng, "SELECT folder_id FROM galleries WHERE folder_id IS NOT NULL")
+    stash.library.update("folders", folder, {"mod_time": stash.context().local_now()})
+
+
+@event("an image that was taken for a video is taken for an image", since="v0.21.0", seen=COUNTED_FILES)
+def _(stash: SimulatedStash, rng: random.Random) -> None:
+    # a GIF that an older release has scanned; what that knew of it stays where it was
+    clip = one(
+        stash,
+        rng,
+        "SELECT file_id FROM images_files JOIN video_files USING (file_id)"
+        " WHERE file_id NOT IN (SELECT file_id FROM image_files)",
+    )
+    stash.library.insert("image_files", {"file_id": clip, "format": "gif", "width": 64, "height": 48})
+    stamp(stash, "files", clip)
 
 
 @event("the content of a file changes")
@@ -242,13 +273,37 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
     stash.library.execute("DELETE FROM files WHERE id = ?", [file])
 
 
-@event("scenes are tagged automatically", seen=ALWAYS)
+def _tag_automatically(stash: SimulatedStash, rng: random.Random, table: str, owner: str) -> None:
+    """What lies in a folder called by a tag, a performer or a studio gets it."""
+    tag, performer = any_of(stash, rng, "tags"), any_of(stash, rng, "performers")
+    without = f"SELECT id FROM {table} WHERE id NOT IN (SELECT {owner} FROM {table}_tags WHERE tag_id = {tag})"
+    found = some(stash, rng, without)
+    for one_of_them in found:
+        stash.library.insert(f"{table}_tags", {owner: one_of_them, "tag_id": tag})
+        stash.library.execute(
+            f"INSERT OR IGNORE INTO performers_{table} ({owner}, performer_id) VALUES (?, ?)", [one_of_them, performer]
+        )
+        stash.library.execute(
+            f"UPDATE {table} SET studio_id = ? WHERE id = ? AND studio_id IS NULL",
+            [any_of(stash, rng, "studios"), one_of_them],
+        )
+    if stash.release.since(23):
+        stamp(stash, table, *found)
+
+
+@event("scenes are tagged automatically", seen=STAMPED_BY_AUTO_TAG)
 def _(stash: SimulatedStash, rng: random.Random) -> None:
-    tag = any_of(stash, rng, "tags")
-    without = f"{SCENES} WHERE id NOT IN (SELECT scene_id FROM scenes_tags WHERE tag_id = {tag})"
-    for scene in some(stash, rng, without):
-        stash.library.insert("scenes_tags", {"scene_id": scene, "tag_id": tag})
-        stamp(stash, "scenes", scene)
+    _tag_automatically(stash, rng, "scenes", "scene_id")
+
+
+@event("images are tagged automatically", seen=STAMPED_BY_AUTO_TAG)
+def _(stash: SimulatedStash, rng: random.Random) -> None:
+    _tag_automatically(stash, rng, "images", "image_id")
+
+
+@event("galleries are tagged automatically", seen=STAMPED_BY_AUTO_TAG)
+def _(stash: SimulatedStash, rng: random.Random) -> None:
+    _tag_automatically(stash, rng, "galleries", "gallery_id")
 
 
 @event("objects are imported with the timestamps that they had", seen=ALWAYS)

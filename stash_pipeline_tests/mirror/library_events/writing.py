@@ -52,6 +52,8 @@ EVENTS: dict[str, Event] = {}
 ALWAYS = "v0.20.0"
 COUNTED_PLAYS = "v0.26.0"
 """Scenes can be asked for by their last play."""
+STAMPED_BY_AUTO_TAG = "v0.23.0"
+"""Auto tag moves what it tags."""
 COUNTED_FILES = "v0.29.0"
 """Files and folders have queries of their own; before, one that nothing holds any more is missed by changes."""
 

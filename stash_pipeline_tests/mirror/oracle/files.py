@@ -58,9 +58,11 @@ class FileRows(Rows):
             for entry in self.answers.objects[owner]:
                 for one in entry["visual_files"] if "visual_files" in entry else entry["files"]:
                     self._file(one, one.get("__typename", kind))
-                    directory, separator, name = one["path"].rpartition("/")
-                    assert separator and name == one["basename"], f"an unexpected path {one['path']!r}"
-                    folders[int(one["parent_folder_id"])] = directory or "/"
+                    assert one["path"].endswith(one["basename"]), f"an unexpected path {one['path']!r}"
+                    directory = one["path"].removesuffix(one["basename"])
+                    # a root, or a drive without one, is its own path
+                    whole = directory == "/" or directory[1:] in (":\\", ":")
+                    folders[int(one["parent_folder_id"])] = directory if whole else directory[:-1]
                 if entry.get("folder"):
                     self._folder(entry["folder"])
         for number, path in folders.items():
