@@ -92,7 +92,7 @@ def test_scenes_without_a_list_end_the_reading_and_lose_nothing(server: Mirror, 
             # a listing does not show them
             continue
         with pytest.raises(StashBadAnswer, match=rf"scenes are not what the server's own schema says.*{field}"):
-            server.read(["scenes"], mode=mode)  # type: ignore[arg-type]
+            server.read(["scenes"], mode=mode)
         server.transform()
         assert server.state() == before
         assert last_run(server)["status"] == "failed"

@@ -321,8 +321,7 @@ def test_a_server_under_a_path_is_mirrored_to_the_same_rows(warehouse: str, home
     below = new_mirror(warehouse, home, server.stash.library)
     below.stash = server.stash
     transport = SimulatorTransport(server.stash)
-    context = server.stash.context
-    server.stash.context = lambda base_url="": context(f"{URL}/media/stash")  # type: ignore[method-assign]
+    server.stash.external_host = f"{URL}/media/stash"
     client = StashClient(f"{URL}/media/stash", transport=transport)
     mirror(below.settings, warehouse, below.instance, ["scenes", "performers", "tags"], client=client)
     below.transform()

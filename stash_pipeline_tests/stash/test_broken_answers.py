@@ -7,7 +7,7 @@ import pytest
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.answers import count_of, ids_of, objects_of
-from stash_pipeline.stash.client import _loads
+from stash_pipeline.stash.decoding import loads
 from stash_pipeline.stash.documents import LONGEST_DOCUMENT, LONGEST_VALUE, DocumentReader
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.errors import IncompleteListing, StashBadAnswer
@@ -239,7 +239,7 @@ def test_json_that_is_nested_too_deeply_is_unreadable() -> None:
 
 
 def test_halves_of_surrogate_pairs_are_replaced_in_answers() -> None:
-    assert _loads(b'{"a": "x\\ud800y", "\\udc00": ["\\ud83d\\ude00"]}') == {
+    assert loads(b'{"a": "x\\ud800y", "\\udc00": ["\\ud83d\\ude00"]}') == {
         "a": "x\ufffdy",
         "\ufffd": ["\U0001f600"],
     }

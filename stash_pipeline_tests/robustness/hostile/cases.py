@@ -296,20 +296,26 @@ def _doubled(data: Any) -> None:
         scenes[1]["id"] = scenes[0]["id"]
 
 
+NO_OBJECTS: dict[str, Any] = {"null": None, "a text": "x", "a list": [], "a number": 3}
+NO_SCHEMAS: dict[str, Any] = {"a text": "seventy", "a list": [75], "10^30": 10**30, "negative": -1}
+NO_COUNTS: dict[str, Any] = {"null": None, "a text": "many", "negative": -5, "10^12": 10**12, "a list": []}
+NO_IDS: dict[str, Any] = {"null": None, "a word": "abc", "negative": "-1", "10^30": str(10**30), "a list": []}
+
+
 def _values() -> Iterator[Case]:
-    for name, value in (("null", None), ("a text", "x"), ("a list", []), ("a number", 3)):
+    for name, value in NO_OBJECTS.items():
         yield Case(f"systemStatus is {name}", _changed("status", _set("systemStatus", value=value)), settings=_SHORT)
         scenes = _changed("page", _set("findScenes", value=value), "findScenes")
         yield Case(f"findScenes is {name}", scenes, settings=_SHORT)
         listed = _changed("page", _set("findScenes", "scenes", value=value), "findScenes")
         yield Case(f"findScenes.scenes is {name}", listed, settings=_SHORT)
-    for name, value in (("a text", "seventy"), ("a list", [75]), ("10^30", 10**30), ("negative", -1)):
+    for name, value in NO_SCHEMAS.items():
         schema = _changed("status", _set("systemStatus", "databaseSchema", value=value))
         yield Case(f"databaseSchema is {name}", schema, settings=_SHORT)
-    for name, value in (("null", None), ("a text", "many"), ("negative", -5), ("10^12", 10**12), ("a list", [])):
+    for name, value in NO_COUNTS.items():
         count = _changed("probe", _set("scenes", "count", value=value))
         yield Case(f"the count of scenes is {name}", count, settings=_SHORT)
-    for name, value in (("null", None), ("a word", "abc"), ("negative", "-1"), ("10^30", str(10**30)), ("a list", [])):
+    for name, value in NO_IDS.items():
         identifier = _changed("page", _each_scene("id", value), "findScenes")
         yield Case(f"ids are {name}", identifier, settings=_SHORT)
     yield Case("one id twice", _changed("page", _doubled, "findScenes"), settings=_SHORT)

@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def hostile(self) -> "HostileServer":
-        return self.server.hostile  # type: ignore[attr-defined, no-any-return]
+        return self.server.hostile  # type: ignore[attr-defined]
 
     def do_POST(self) -> None:
         payload = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
