@@ -133,7 +133,7 @@ def test_the_session_is_the_same_wherever_other_settings_come_from(
     statement = "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)"
     with psycopg.connect(url) as connection:
         # they are hostile indeed: not one value is ours
-        found = dict(connection.execute(statement, [[*WANTED, "search_path"]]).fetchall())
+        found: dict[str, str] = dict(connection.execute(statement, [[*WANTED, "search_path"]]).fetchall())
         assert {name for name, value in WANTED.items() if found[name] == value} <= {"lc_numeric"}
     with connect(url) as connection:
         assert dict(connection.execute(statement, [list(WANTED)]).fetchall()) == WANTED
