@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.private_directories import default_home
+from stash_pipeline.private_directories import USERS_HOME, default_home
 
 ENV_PREFIX: Final = "STASH_PIPELINE_"
 DATABASE_URL_VARIABLE: Final = ENV_PREFIX + "DATABASE_URL"
@@ -44,8 +44,8 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
     )
 
-    home: Path = Field(default_factory=default_home, validate_default=True)
-    """Holds the private Postgres, Dagster's home and the logs."""
+    home: Path = USERS_HOME
+    """Holds the private Postgres, Dagster's home and the logs. That of root is another one unless it is set."""
     database_url: SecretStr | None = None
     """A Postgres of one's own; without it a private one is started under `home`."""
     page_size: Annotated[int, Field(ge=1, le=5000)] = 100
@@ -92,6 +92,11 @@ class Settings(BaseSettings):
     """Age at which the maintenance removes what documents were before they changed."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     """Of what this program and its libraries say on standard error."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _home_of_this_user(cls, values: Any) -> Any:
+        return {"home": default_home(), **values} if isinstance(values, dict) else values
 
     @field_validator("home")
     @classmethod

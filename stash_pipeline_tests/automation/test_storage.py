@@ -148,7 +148,7 @@ def test_the_private_server_is_called_what_it_is(home: Path) -> None:
     settings = get_settings().with_database(EmbeddedPostgres(home).url)
     with (
         settings_in_use(settings),
-        pytest.raises(StorageError, match="The private Postgres can't be reached") as raised,
+        pytest.raises(StorageError, match="private Postgres can't be reached") as raised,
     ):
         WarehouseDagsterStorage()
     assert "STASH_PIPELINE_DATABASE_URL" not in str(raised.value)

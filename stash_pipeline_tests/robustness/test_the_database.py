@@ -152,7 +152,7 @@ def test_postgres_that_ends_for_good_is_told_of_once(home: Path, private: bool) 
         upgrade(database.url)
         register(database.url, command_line.home, server.url)
         process = command_line.start("sync", "home")
-        wait_for(lambda: documents(database.url), "the first documents")
+        wait_for(lambda: documents(database.url), "the first documents", 180)
         stop_at_once(home)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 1

@@ -169,7 +169,7 @@ def test_the_web_server_s_engines_have_the_same_session(
 
 def stored_bytes(server: Mirror) -> dict[str, tuple[str, int]]:
     """The title of scene 1 as the database holds it, by layer: bytes and characters."""
-    found = {}
+    found: dict[str, tuple[str, int]] = {}
     for layer, value in (("raw", "document ->> 'title'"), ("stash", "title")):
         found[layer] = (
             server.scalar(f"SELECT encode(convert_to({value}, 'UTF8'), 'hex') FROM {layer}.scenes WHERE id = 1"),
