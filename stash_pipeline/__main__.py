@@ -36,8 +36,8 @@ def main() -> None:
         code = _run()
     except KeyboardInterrupt:
         code = _report("Interrupted.", INTERRUPTED)
-    # nothing is left to be tidied up: another Ctrl-C may end the process at once
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # nothing is left to be tidied up: another Ctrl-C may end the process at once
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(_flushed(code))
 
 

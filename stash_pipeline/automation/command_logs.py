@@ -4,16 +4,25 @@ Dagster's own way, which runs of the daemon keep, redirects the process's output
 per stream that copy it back. In a terminal each of them gets a Ctrl-C, and the Python one prints a traceback.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType
 from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, LocalComputeLogManager
+from dagster._serdes import ConfigurableClassData
 from dagster._utils import ensure_file, touch_file
 
 
 class CommandComputeLogManager(LocalComputeLogManager):
     """Captures nothing, and leaves what tells the run's page that there is nothing."""
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "CommandComputeLogManager":
+        """Made by Dagster from the configuration; the one of the base class makes a base class."""
+        return cls(inst_data=inst_data, **config_value)
 
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
 
@@ -48,6 +49,17 @@ def test_the_run_belongs_to_its_job_and_code_location(instance: DagsterInstance)
     assert found.remote_job_origin.job_name == "refresh"
     assert found.job_code_origin is not None
     assert instance.get_materialized_partitions(AssetKey(["raw", "scenes"])) == {"home"}
+
+
+def test_no_program_is_started_to_copy_the_output_of_a_run(instance: DagsterInstance) -> None:
+    manager, key = instance.compute_log_manager, ["run", "compute_logs", "step"]
+    before = {child.pid for child in psutil.Process().children()}
+    with manager.capture_logs(key):
+        assert {child.pid for child in psutil.Process().children()} == before
+        assert not manager.is_capture_complete(key)
+    # the run's page waits for nothing
+    assert manager.is_capture_complete(key)
+    assert not manager.get_log_data(key).stdout
 
 
 def test_what_did_not_change_is_not_materialized(instance: DagsterInstance) -> None:

@@ -179,7 +179,7 @@ def test_what_is_no_list_of_objects_is_told_with_its_path(data: Any, told: str) 
 def test_what_is_no_count_is_told_with_its_path(count: Any) -> None:
     with pytest.raises(StashBadAnswer, match=r"findTags\.count is "):
         count_of({"findTags": {"count": count}}, "findTags")
-    with pytest.raises(StashBadAnswer, match="at tags/count, where a number"):
+    with pytest.raises(StashBadAnswer, match="at tags/count, where "):
         read_probe({"version": {"version": "v0.30.1"}, "tags": {"count": count, "tags": []}})
     assert count_of({"findTags": {"count": 0}}, "findTags") == 0
 
