@@ -225,14 +225,14 @@ def test_a_reader_notices_the_end_of_its_parent_by_the_pipe_alone(monkeypatch: p
 @pytest.mark.parametrize(
     ("statements", "outcome"),
     [
-        (["UPDATE folders SET path = '/' || hex(zeroblob(10000000))"], "a value of more than 8,000,000 bytes"),
+        (["UPDATE folders SET path = '/' || hex(zeroblob(10000000)) WHERE id = 1"], "a value of more than 8,000,000 bytes"),
         ([f"UPDATE scenes SET title = hex(zeroblob(31000000)) WHERE id = {n}" for n in (1, 2)], "more than 8,000,000"),
         ([f"UPDATE scenes SET title = hex(zeroblob(3500000)) WHERE id = {n}" for n in range(1, 20)], ""),
         (["UPDATE scenes SET title = hex(zeroblob(450000)), details = title, code = title, director = title"], ""),
         (["INSERT INTO scenes_view_dates SELECT 1, '2024-01-01T00:00:00Z' FROM many"], "more than 300,000 rows"),
         (
             [
-                "UPDATE folders SET path = '/' || hex(zeroblob(450000))",
+                "UPDATE folders SET path = '/' || hex(zeroblob(450000)) WHERE id = 1",
                 "INSERT INTO files (id, basename, parent_folder_id, size, mod_time, created_at, updated_at)\n"
                 "SELECT 10000 + x, 'f' || x, 1, 1, '2024-01-01T00:00:00Z', '2024-01-01T00:00:00Z',\n"
                 "    '2024-01-01T00:00:00Z' FROM many WHERE x < 1000",
