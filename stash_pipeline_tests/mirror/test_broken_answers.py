@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from stash_pipeline.instances import edit_instance
 from stash_pipeline.simulator.http import encode
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
@@ -200,7 +201,7 @@ def test_what_is_no_answer_is_told_with_its_path(server: Mirror, found: Any, sen
 
 SHRINKING = [
     ("DELETE FROM scenes_tags", r"\d+ of \d+ tags of scenes would be removed"),
-    ("DELETE FROM files_fingerprints", "fingerprints of files would be removed"),
+    ("DELETE FROM performers_scenes", r"of \d+ performers of scenes would be removed"),
     ("UPDATE scenes SET studio_id = NULL", r"of \d+ studio of scenes would be removed"),
 ]
 
@@ -462,15 +463,22 @@ def test_a_server_that_is_gone_is_no_trouble_of_its_copies(server: Mirror) -> No
 # --- at the command line ----------------------------------------------------------------------------------
 
 
+def at(server: Mirror, url: str) -> None:
+    with connect(server.database_url) as connection:
+        server.instance = edit_instance(connection, server.instance.name, home=server.settings.home, url=url)
+
+
 def test_an_id_that_is_not_there_ends_with_an_exit_code(
     server: Mirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.refresh()
-    arguments = ("sync", server.instance.name, "--entity", "scenes", "--id")
-    assert run_command(server, monkeypatch, *arguments, "1") == 0
-    capsys.readouterr()
-    assert run_command(server, monkeypatch, *arguments, "1", "--id", "99999") == 1
-    assert "99999: the server has no such object." in capsys.readouterr().err
+    with server.stash.running() as running:
+        at(server, running.url)
+        arguments = ("sync", server.instance.name, "--entity", "tags", "--id")
+        assert run_command(server, monkeypatch, *arguments, "1") == 0
+        capsys.readouterr()
+        assert run_command(server, monkeypatch, *arguments, "2", "--id", "99999") == 1
+        assert "99999: the server has no such object." in capsys.readouterr().err
+    assert server.live_ids("tags") == {1, 2}
 
 
 def test_the_name_of_the_instance_is_said_once(
@@ -478,7 +486,9 @@ def test_the_name_of_the_instance_is_said_once(
 ) -> None:
     server.refresh()
     server.stash.library = generated(60, seed=4)
-    capsys.readouterr()
-    assert run_command(server, monkeypatch, "sync", server.instance.name) == 1
-    told_of = capsys.readouterr().err
-    assert "--accept-removals" in told_of and f"{server.instance.name}: {server.instance.name}" not in told_of
+    with server.stash.running() as running:
+        at(server, running.url)
+        capsys.readouterr()
+        assert run_command(server, monkeypatch, "sync", server.instance.name) == 1
+    said = capsys.readouterr().err
+    assert "--accept-removals" in said and said.count(f"{server.instance.name}: ") == 1

@@ -129,3 +129,28 @@ def test_an_image_in_the_database_can_be_had_by_its_checksum(file: Path) -> None
 def test_nothing_of_keys_sessions_or_accounts_is_read(file: Path) -> None:
     change(file, "CREATE TABLE users (name TEXT, secret TEXT)", "INSERT INTO users VALUES ('someone', 'not-a-secret')")
     assert all(b"not-a-secret" not in one.json for found in all_documents(file).values() for one in found)
+
+
+@pytest.mark.parametrize("depth", [150, 300, 1_000, 100_000])
+def test_json_that_is_nested_too_deeply_is_unreadable(file: Path, depth: int) -> None:
+    nested = f"replace(hex(zeroblob({depth})), '00', '[') || replace(hex(zeroblob({depth})), '00', ']')"
+    change(file, "UPDATE saved_filters SET object_filter = '{\"a\":' || " + nested + " || '}' WHERE id = 1")
+    (document, *_) = all_documents(file)["saved_filters"]
+    assert document.unreadable == (() if depth == 150 else ("object_filter",))
+
+
+def test_a_text_that_is_too_long_is_unreadable_and_costs_no_more_than_itself(file: Path) -> None:
+    change(file, "UPDATE scenes SET title = hex(zeroblob(600000)), details = 'here' WHERE id = 1")
+    scene = all_documents(file)["scenes"][0]
+    assert scene.unreadable == ("title",) and orjson.loads(scene.json)["details"] == "here" and len(scene.json) < 10_000
+
+
+def test_a_reference_that_is_no_id_makes_its_object_broken(file: Path) -> None:
+    change(file, "PRAGMA foreign_keys = OFF", "UPDATE scenes SET studio_id = 'abc' WHERE id = 1")
+    assert all_documents(file)["scenes"][0].broken == "studio is no usable id."
+
+
+def test_ids_that_are_no_keys_are_refused(file: Path) -> None:
+    change(file, "CREATE TABLE other AS SELECT * FROM tags", "PRAGMA legacy_alter_table = ON")
+    change(file, "PRAGMA foreign_keys = OFF", "DROP TABLE tags", "ALTER TABLE other RENAME TO tags")
+    assert "the ids of tags" in refused(file)

@@ -4,7 +4,9 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +187,89 @@ def test_who_does_not_listen_to_the_end_leaves_nobody_behind(file: Path, size: i
         raise RuntimeError
     assert threading.active_count() == before
     assert [child for child in psutil.Process().children() if "snapshot.worker" in " ".join(child.cmdline())] == []
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from stash_pipeline.stash.snapshot.workers import PROCESSES_FROM, readers
+with readers(PROCESSES_FROM) as these:
+    print(*[process.pid for process in these._processes], flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.faults
+def test_readers_end_with_a_run_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        assert len(children) == workers.PROCESSES and all(child.is_running() for child in children)
+        # nothing told them to read: they wait for orders, or have not even begun
+        parent.kill()
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive
+
+
+@pytest.mark.faults
+def test_a_reader_notices_the_end_of_its_parent_by_the_pipe_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    # as where a system tells nobody of the death of a parent
+    process = workers._started()
+    os.close(process._alive)
+    process._alive = -1
+    assert process.wait(timeout=60) == 1
+    process.let_go()
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("statements", "outcome"),
+    [
+        (["UPDATE folders SET path = '/' || hex(zeroblob(10000000)) WHERE id = 1"], "a value of more than 8,000,000 bytes"),
+        ([f"UPDATE scenes SET title = hex(zeroblob(31000000)) WHERE id = {n}" for n in (1, 2)], "more than 8,000,000"),
+        ([f"UPDATE scenes SET title = hex(zeroblob(3500000)) WHERE id = {n}" for n in range(1, 20)], ""),
+        (["UPDATE scenes SET title = hex(zeroblob(450000)), details = title, code = title, director = title"], ""),
+        (["INSERT INTO scenes_view_dates SELECT 1, '2024-01-01T00:00:00Z' FROM many"], "more than 300,000 rows"),
+        (
+            [
+                "UPDATE folders SET path = '/' || hex(zeroblob(450000)) WHERE id = 1",
+                "INSERT INTO files (id, basename, parent_folder_id, size, mod_time, created_at, updated_at)\n"
+                "SELECT 10000 + x, 'f' || x, 1, 1, '2024-01-01T00:00:00Z', '2024-01-01T00:00:00Z',\n"
+                "    '2024-01-01T00:00:00Z' FROM many WHERE x < 1000",
+            ],
+            "far larger documents than it is itself",
+        ),
+    ],
+)
+def test_a_crafted_copy_takes_no_more_memory_than_it_is_given(
+    file: Path, tmp_path: Path, statements: list[str], outcome: str
+) -> None:
+    if not hasattr(sqlite3.Connection, "setlimit") and "8,000,000" in outcome:
+        pytest.skip("Python 3.11 limits the length of values")
+    path = tmp_path / "library.sqlite"
+    path.write_bytes(file.read_bytes())
+    numbers = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 400000)"
+    many = f"CREATE TABLE many AS {numbers} SELECT x FROM n"
+    change(path, many, *statements)
+    largest, ended = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal largest
+        while not ended.wait(0.01):
+            for child in psutil.Process().children():
+                with suppress(psutil.Error):
+                    largest = max(largest, child.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with readers(LARGE) as these:
+            for _ in these.read(job(path)):
+                pass
+        assert not outcome
+    except UnusableSnapshot as error:
+        assert outcome and outcome in str(error)
+    finally:
+        ended.set()
+        watcher.join()
+    assert 0 < largest < 350_000_000
