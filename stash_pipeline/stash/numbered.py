@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from stash_pipeline.stash.answers import count_of
 from stash_pipeline.stash.errors import StashQueryError
 from stash_pipeline.stash.pages import RawPage, Task, may_be_one_object
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 PAGE: Final = 250
 """Objects per page, at least: each costs the server a walk to its beginning, twice."""
+
+_ROWS: Final = 8
+"""Pages that may be read side by side."""
 
 _MORE: Final = 5
 """How often what came meanwhile is read, before it is taken for something else."""
@@ -29,7 +33,7 @@ class NumberedPages:
 
     Attributes:
         ends: by the number of a page, how many objects came until its end, and the id of the last.
-        left: pages that are still to be read. disturbed: it cannot be told that nothing was missed.
+        left: rows of pages that are still to be read. disturbed: it cannot be told that nothing was missed.
     """
 
     walk: "Walk"
@@ -43,16 +47,21 @@ class NumberedPages:
         walk = self.walk
         self.size = max(walk.page_size, PAGE)
         counted = walk._page(walk.plan.listing_document(), {"filter": {"per_page": 0}})
-        walk.expected = int(counted.answer.data[walk.plan.query]["count"])
+        walk.expected = count_of(counted.answer.data, walk.plan.query)
         # one at least: nothing is gone because a server counts none
-        self.left = max(-(-walk.expected // self.size), 1)
-        for number in range(1, self.left + 1):
-            yield self._page(number)
+        pages = max(-(-walk.expected // self.size), 1)
+        self.left = min(pages, _ROWS)
+        for first in range(1, self.left + 1):
+            yield self._every(range(first, pages + 1, _ROWS))
 
-    def _page(self, number: int) -> Task:
+    def _every(self, numbers: range) -> Task:
+        """Reads pages one after the other, as long as there is something in them."""
+
         def run() -> Iterator[RawPage | Task]:
-            page = self._read(number)
-            if page is not None and page.count:
+            for number in numbers:
+                page = self._read(number)
+                if page is None or not page.count:
+                    break
                 yield self.walk._read(page)
             with self.walk._lock:
                 self.left -= 1
@@ -101,10 +110,8 @@ class NumberedPages:
         before, least = 0, -1
         for number in pages:
             end, last = self.ends[number]
-            # a page in the middle that is not full was cut on its way
-            if (end - before != self.size and number != pages[-1]) or last <= least:
-                return False
-            if self._ids(end, 1) != [last]:
+            # a page in the middle that is not full, or not there, was cut on its way
+            if (number - 1) * self.size != before or last <= least or self._ids(end, 1) != [last]:
                 return False
             before, least = end, last
         return True

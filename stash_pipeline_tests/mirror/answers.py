@@ -5,6 +5,7 @@ Here: the queries, and cutting them to what a release has. Not here: what the an
 
 import gzip
 import json
+import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -181,6 +182,8 @@ def _listed(stash: SimulatedStash, field: str, result: str, selection: str, base
     answer = asked(everything, selection)
     if errors := answer.get("errors"):
         refused = {error["path"][2] for error in errors}
+        if all(error["path"][3] == "chapters" and error["path"][5:] == ["created_at"] for error in errors):
+            return _galleries_with_what_is_known_of_chapters(stash, asked(everything, _without_creation(selection)))
         assert all(error["path"][3:] == ["mod_time"] for error in errors), errors
         answer = asked(everything, selection.replace("mod_time", ""))
         for index, one in enumerate(answer["data"][field][result]):
@@ -189,6 +192,26 @@ def _listed(stash: SimulatedStash, field: str, result: str, selection: str, base
                 told = asked(f"ids: [{one['id']}]", "mod_time")
                 one["mod_time"] = told["data"][field][result][0]["mod_time"]
     found: list[Json] = answer["data"][field][result]
+    return found
+
+
+_CHAPTERS = re.compile(r"(chapters \{[^}]*)created_at")
+
+
+def _without_creation(selection: str) -> str:
+    return _CHAPTERS.sub(r"\1", selection)
+
+
+def _galleries_with_what_is_known_of_chapters(stash: SimulatedStash, answer: Json) -> list[Json]:
+    """Of a gallery with a chapter of which nobody knows when it was created, nothing can be asked about that."""
+    found: list[Json] = answer["data"]["findGalleries"]["galleries"]
+    for gallery in found:
+        told = stash.execute(f"{{ findGallery(id: {gallery['id']}) {{ chapters {{ id created_at }} }} }}")
+        known = (
+            {} if told.get("errors") else {c["id"]: c["created_at"] for c in told["data"]["findGallery"]["chapters"]}
+        )
+        for chapter in gallery["chapters"]:
+            chapter["created_at"] = known.get(chapter["id"])
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from stash_pipeline.instances import Instance, edit_instance, get_instance
+from stash_pipeline.instances import Instance, Lane, edit_instance, get_instance
 from stash_pipeline.simulator.copies import Backups
 from stash_pipeline.simulator.releases import find_release
 from stash_pipeline.simulator.server import SimulatedStash, known_releases
@@ -132,6 +132,19 @@ SEEN = {
         "UPDATE saved_filters SET object_filter = "
         "'{\"a\": 2.0, \"b\": 9007199254740993, \"c\": [12345678901234567890, 1.5]}' WHERE id = 1",
     ),
+    "chapters of which nobody knows any more when they were created": (
+        "UPDATE galleries_chapters SET created_at = '0001-01-01T00:00:00Z' WHERE id = (SELECT min(id) FROM"
+        " galleries_chapters)",
+    ),
+    "images that an older release took for videos": (
+        "INSERT INTO image_files (file_id, format, width, height)\n"
+        "SELECT file_id, 'gif', 8, 9 FROM images_files JOIN video_files USING (file_id)",
+    ),
+    "plays in several zones, and one without a date": (
+        "DELETE FROM scenes_view_dates WHERE scene_id IN (6, 7)",
+        "INSERT INTO scenes_view_dates VALUES (6, '2023-01-02T14:02:36Z'), (6, '2023-01-02T19:46:40+05:45'),\n"
+        "(7, '2023-01-02T14:02:36Z'), (7, '0001-01-01T00:00:00Z')",
+    ),
     "images without files": (
         "DELETE FROM images_files WHERE image_id IN (3, 4, 5)",
         "UPDATE images SET title = 'Part 10' WHERE id = 3",
@@ -165,6 +178,21 @@ def test_what_servers_were_seen_to_have_makes_no_difference(home: Path, warehous
         )
         assert not what_changed(server.read(lane="graphql")), seen
     assert len(covers) > 2
+
+
+@pytest.mark.parametrize("lane", ["graphql", "snapshot"])
+def test_plays_are_in_the_order_of_their_moments(home: Path, warehouse: str, lane: Lane) -> None:
+    server, _ = furnished(warehouse, home, "v0.26.2", scenes=10)
+    server.sql(
+        "DELETE FROM scenes_view_dates WHERE scene_id = 6",
+        "INSERT INTO scenes_view_dates VALUES (6, '2023-01-02T14:02:36Z'), (6, '2023-01-02T19:46:40+05:45')",
+    )
+    server.refresh(lane=lane)
+    order = (
+        "SELECT array_agg(played_at ORDER BY position) = array_agg(played_at ORDER BY played_at)\n"
+        "FROM stash.scene_plays WHERE instance_id = %s AND scene_id = 6 HAVING count(*) = 2"
+    )
+    assert server.scalar(order, [server.instance.id]) is True
 
 
 def test_a_preview_that_was_generated_is_seen_in_a_copy_that_did_not_change(home: Path, warehouse: str) -> None:

@@ -443,3 +443,36 @@ def test_a_null_that_is_no_time_spoils_its_object_only() -> None:
     read, walking = timed(fake)
     assert read.keys() == fake.ids - {4}
     assert walking.unreadable.keys() == {4} and "must not be null" in walking.unreadable[4]
+
+
+def test_pages_by_number_miss_nothing_when_something_before_them_vanishes() -> None:
+    # what vanishes on the first page moves the rest up: one is missed where the page ended, and the count is right
+    for requests in range(1, 9):
+        fake = Fake(NUMBERED, set(range(1, 13)), {requests: [("destroy", 1), ("create", 0)]})
+        read, walking = walk(fake, page_size=4)
+        assert read >= set(range(2, 13)), requests
+        assert not walking.unreadable
+
+
+def test_pages_by_number_read_nothing_twice_as_long_as_nothing_vanishes() -> None:
+    fake = Fake(NUMBERED, set(range(1, 101)))
+    read, _ = walk(fake, page_size=10)
+    assert read == fake.ids
+    # the objects, the end of each page, and whether there is more
+    assert sum(fake.sizes) == 100 + 10
+    assert fake.requests == 1 + 10 + 10 + 1
+
+
+@pytest.mark.parametrize("count", [0, 3, 10**9])
+def test_pages_by_number_do_not_believe_a_count(count: int) -> None:
+    class Liar(Fake):
+        def execute(self, *arguments: Any, **more: Any) -> Answer:
+            answer = super().execute(*arguments, **more)
+            if not answer.data[self.plan.query][self.plan.result]:
+                answer.data[self.plan.query]["count"] = count
+            return answer
+
+    fake = Liar(NUMBERED, set(range(1, 30)))
+    read, _ = walk(fake, page_size=4)
+    assert read == fake.ids
+    assert fake.requests < 100

@@ -164,7 +164,7 @@ def _made(client: StashClient, patience: float) -> str:
         path = urlsplit(link or "").path
     except ValueError:
         path = ""
-    start = path.find(_DOWNLOADS)
+    start = path.rfind(_DOWNLOADS)
     if start < 0:
         raise UnusableSnapshot("The server made a copy of its database and no link to it.")
     # whatever host it names: the key goes to none but the one that we know

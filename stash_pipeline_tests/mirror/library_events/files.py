@@ -81,6 +81,11 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
     attach(stash, "images_files", stash.library.insert("images", born(stash)), file)
 
 
+@event("a scan finds a clip", seen=ALWAYS, since="v0.21.0")
+def _(stash: SimulatedStash, rng: random.Random) -> None:
+    attach(stash, "images_files", stash.library.insert("images", born(stash)), new_file(stash, rng, "video"))
+
+
 @event("a scan finds a zip with images", seen=ALWAYS)
 def _(stash: SimulatedStash, rng: random.Random) -> None:
     archive = new_file(stash, rng, "zip")

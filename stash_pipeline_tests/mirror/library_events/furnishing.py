@@ -22,6 +22,8 @@ def furnish(stash: SimulatedStash) -> None:
         "DELETE FROM scene_markers_tags WHERE (scene_marker_id, tag_id) IN"
         " (SELECT id, primary_tag_id FROM scene_markers)"
     )
+    if stash.release.since(21):
+        happen(stash, "a scan finds a clip", 1)
     for seed, name in enumerate(_FURNITURE):
         with suppress(NothingToDo):
             happen(stash, name, seed)
