@@ -86,9 +86,9 @@ def bare_copy(settings: Settings) -> float:
     with connect(settings.database() or "") as connection:
         with connection.cursor().copy("COPY (SELECT id, document FROM raw.scenes) TO STDOUT") as copy:
             rows = b"".join(bytes(block) for block in copy)
-        connection.execute("CREATE TABLE bare (id bigint, document jsonb)")
+        connection.execute("CREATE TABLE public.bare (id bigint, document jsonb)")
         started = time.perf_counter()
-        with connection.cursor().copy("COPY bare FROM STDIN") as copy:
+        with connection.cursor().copy("COPY public.bare FROM STDIN") as copy:
             copy.write(rows)
         return round(time.perf_counter() - started, 2)
 

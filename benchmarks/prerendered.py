@@ -280,6 +280,7 @@ class DiskClient(StashClient):
         *,
         name: str = "query",
         known: Container[bytes] = (),
+        **_: Any,
     ) -> Answer:
         """The answer, parsed as the real client does."""
         self.asked.append((document, variables or {}))
