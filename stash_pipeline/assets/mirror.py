@@ -33,6 +33,7 @@ from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline.warehouse.preview import preview
 from stash_pipeline.warehouse.refresh import Mode
 from stash_pipeline.warehouse.runs import note_merged, was_read
+from stash_pipeline.warehouse.session import join_warehouse
 from stash_pipeline.warehouse.statements import TABLES
 from stash_pipeline.warehouse.transform import Transformation, rebuild_layer, transform
 
@@ -86,9 +87,7 @@ def mirror_assets(
     settings = get_settings()
     context.log.addFilter(_is_not_about_omitted_outputs)
     try:
-        database_url = settings.database()
-        if database_url is None:
-            raise UserError("STASH_PIPELINE_DATABASE_URL is not set; start Dagster with `stash-pipeline up`.")
+        database_url = join_warehouse(settings)
         with connect(database_url) as connection:
             instance = get_instance(connection, context.partition_key)
             wanted = _wanted(config, context.selected_asset_keys)

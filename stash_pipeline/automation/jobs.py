@@ -6,7 +6,6 @@ import dagster as dg
 
 from stash_pipeline.assets.raw import GROUP as RAW_GROUP
 from stash_pipeline.assets.stash import ENTITIES_GROUP, JOINS_GROUP
-from stash_pipeline.errors import UserError
 from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.settings import get_settings
 
@@ -40,12 +39,10 @@ rebuild = dg.define_asset_job(
 def _remove_superseded(context: dg.OpExecutionContext) -> None:
     from stash_pipeline.automation.maintenance import maintain as remove
     from stash_pipeline.warehouse.connect import connect
+    from stash_pipeline.warehouse.session import join_warehouse
 
     settings = get_settings()
-    database_url = settings.database()
-    if database_url is None:
-        raise UserError("STASH_PIPELINE_DATABASE_URL is not set; start Dagster with `stash-pipeline up`.")
-    with connect(database_url) as connection:
+    with connect(join_warehouse(settings)) as connection:
         removed = asdict(
             remove(
                 context.instance,

@@ -16,6 +16,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.settings import get_settings
 from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
 from stash_pipeline.warehouse.refresh import Mode
+from stash_pipeline.warehouse.session import join_warehouse
 
 WHY_TAG: Final = "stash_pipeline/why"
 MODE_TAG: Final = "stash_pipeline/mode"
@@ -38,11 +39,8 @@ def warehouse() -> Iterator[Connection]:
     Raises:
         UserError: if the database cannot be reached, or fails meanwhile.
     """
-    url = get_settings().database()
-    if url is None:
-        raise UserError("STASH_PIPELINE_DATABASE_URL is not set; start Dagster with `stash-pipeline up`.")
     try:
-        with connect(url) as connection:
+        with connect(join_warehouse(get_settings())) as connection:
             yield connection
     except psycopg.OperationalError as error:
         raise UserError(database_sentence(error)) from None
