@@ -30,13 +30,11 @@ from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError, may_pass
 from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
-from stash_pipeline.warehouse.first_load import sqlalchemy_table
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline.warehouse.preview import preview
 from stash_pipeline.warehouse.refresh import Mode
 from stash_pipeline.warehouse.runs import note_merged, was_read
 from stash_pipeline.warehouse.session import join_warehouse
-from stash_pipeline.warehouse.statements import TABLES
 from stash_pipeline.warehouse.transform import Transformation, rebuild_layer, transform
 
 _FIRST_PAUSE = 10.0
@@ -397,9 +395,6 @@ def _stash_results(
     for name, change in transformed.tables.items():
         if stash_key(name) not in selected or not (change.changed or change.first or config.report_unchanged):
             continue
-        entity = TABLES[name].entity
-        joined = next((j for _, j in entity.joins if j.table == name), None)
-        lineage = md.join_lineage(entity, joined, sqlalchemy_table(name)) if joined else md.entity_lineage(entity)
         touched = change.inserted + change.updated + change.removed
         yield dg.MaterializeResult(
             asset_key=stash_key(name),
@@ -412,7 +407,6 @@ def _stash_results(
                 md.SECONDS: round(change.seconds, 3),
                 md.ROWS_PER_SECOND: md.per_second(touched, change.seconds),
                 md.DANGLING: change.dangling,
-                "dagster/column_lineage": lineage,
                 md.PREVIEW: md.preview(connection, f"stash.{name}", instance.id),
             },
         )

@@ -34,7 +34,7 @@ class _Known(BaseModel):
 
     Attributes:
         failures: in a row, to ask the server. trouble: of the last. not_before: it is not asked again until then.
-        reported: whether the page says that it does not answer.
+        reported: whether the page says that it does not answer. refreshed: digest of the answer at its last refresh.
         asked: digest of the answer for which a run was requested. asked_at: when.
         since: digest of the answer that the run was to get away from; it is another one after a good refresh.
     """
@@ -43,6 +43,7 @@ class _Known(BaseModel):
     trouble: str = ""
     not_before: float = 0.0
     reported: bool = False
+    refreshed: str = ""
     asked: str = ""
     asked_at: float = 0.0
     since: str = ""
@@ -131,15 +132,19 @@ class _Tick:
         )
 
     def _events(self) -> list[dg.AssetCheckEvaluation]:
-        """For the page: which servers do not answer, when that is not what it says already."""
+        """For the page: which servers do not answer, when that is not what it says already.
+
+        Dagster takes a check for not evaluated that is older than what it is of: every refresh writes raw/pages.
+        """
         silent = {}
-        news = self.context.cursor is None or self.forgotten
+        news = self.forgotten
         for question in self.questions:
             kept = self.known[question.instance.uuid]
             if kept.trouble:
                 silent[question.instance.name] = kept.trouble
-            news |= bool(kept.trouble) != kept.reported
-            kept.reported = bool(kept.trouble)
+            now = (bool(kept.trouble), digest_of(question.before))
+            news |= now != (kept.reported, kept.refreshed)
+            kept.reported, kept.refreshed = now
         return [evaluation(silent, len(self.questions) - len(silent))] if news else []
 
     def _changed(self) -> list[tuple[Question, Found]]:
