@@ -17,7 +17,6 @@ import psutil
 import pytest
 
 import stash_pipeline
-from stash_pipeline.instances import add_instance
 from stash_pipeline.settings import ENV_PREFIX, load_settings
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
@@ -58,14 +57,14 @@ def environment(home: Path, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def server(home: Path) -> Iterator[SimulatedStash]:
+def server(clone: Path, environment: dict[str, str]) -> Iterator[SimulatedStash]:
     """A server that is registered as `home` and was never read."""
     library = Library.create()
     generate_library(library, scenes=SCENES, seed=5)
     stash = SimulatedStash(library)
     with stash.running() as running:
-        with open_warehouse(load_settings(home=home)) as ready, connect(ready.database() or "") as connection:
-            add_instance(connection, "home", running.url, home=home)
+        done = run(clone, environment, "stash-pipeline", "instances", "add", "home", running.url)
+        assert done.returncode == 0, done.stderr
         yield stash
 
 

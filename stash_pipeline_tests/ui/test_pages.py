@@ -10,7 +10,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from stash_pipeline.commands.sync import run_sync
 from stash_pipeline.instances import add_instance
-from stash_pipeline.settings import get_settings
+from stash_pipeline.settings import load_settings, settings_in_use
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.ports import free_port
 from stash_pipeline_tests.ui.conftest import Interface
@@ -133,7 +133,7 @@ def test_the_checks_of_a_run_are_shown_with_what_they_found(interface: Interface
 
 def test_a_person_can_have_the_servers_asked(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/assets/raw/pages?view=checks&checkDetail=servers_answer")
-    page.get_by_role("button", name="Execute", exact=True).click()
+    page.get_by_text("Execute", exact=True).last.click()
     page.get_by_text("All servers answer (2).").first.wait_for(timeout=120_000)
     keep(page, "servers")
 
@@ -148,7 +148,9 @@ def test_the_page_of_a_failed_run_says_what_happened_and_what_to_do(interface: I
     with connect(interface.database_url) as connection:
         add_instance(connection, "gone", f"http://127.0.0.1:{free_port()}", home=interface.home)
     try:
-        (outcome,) = run_sync(get_settings(), ["gone"], [], show=False)
+        settings = load_settings(home=interface.home).with_database(interface.database_url)
+        with settings_in_use(settings):
+            (outcome,) = run_sync(settings, ["gone"], [], show=False)
         page.goto(f"{interface.url}/runs/{outcome['run_id']}")
         said = page.get_by_text("refuses connections: is Stash running there, on that port?").first
         said.wait_for()
