@@ -124,6 +124,11 @@ def _with_mode_of_job(config: MirrorConfig, job: str) -> MirrorConfig:
     return config.model_copy(update={"mode": job if job in ("reconcile", "sweep") else "changes"})
 
 
+def _mode(config: MirrorConfig) -> Mode:
+    """Of a configuration that has it from the job."""
+    return "changes" if config.mode == "job" else config.mode
+
+
 def _tag(context: dg.AssetExecutionContext, tags: dict[str, str]) -> None:
     """Says in the list of runs what this one is, as far as it was not said when it was launched."""
     news = {name: value for name, value in tags.items() if context.run.tags.get(name) != value}
@@ -190,7 +195,7 @@ class _Step:
                     mirrored = self._mirror(lock, "sweep")
                     missed = missed_by_reconcile(connection, instance, mirrored)
                 else:
-                    mirrored = self._mirror(lock, config.mode)
+                    mirrored = self._mirror(lock, _mode(config))
             lock.check()
             transformed = (
                 rebuild_layer(connection, instance.id)
@@ -240,7 +245,7 @@ def _observe(
         database_url,
         instance,
         wanted,
-        mode=config.mode,
+        mode=_mode(config),
         objects=_objects(config),
         accept_removals=config.accept_removals,
         lane=_lane(config),

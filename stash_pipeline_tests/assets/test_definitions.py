@@ -275,7 +275,8 @@ def test_a_job_does_what_it_is_named_for_and_its_run_says_so(
     name = f"named-{job}"
     with registered(dagster, graph_database, graph_home, name, SimulatedStash(library(6))):
         # without configuration, as a program launches it, and with the job's own, as the page does
-        for config in ({"ops": {}}, None):
+        configs: tuple[dict[str, Any] | None, ...] = ({"ops": {}}, None)
+        for config in configs:
             run = run_job(job, instance=dagster, partition_key=name, run_config=config)
             assert run.success, run.failure
             found = dagster.get_run_by_id(run.run_id)
