@@ -2,11 +2,12 @@
 
 import dagster as dg
 
-from stash_pipeline.stash.errors import StashBadAnswer, StashHTTPError, StashUnreachable
+from stash_pipeline.stash.errors import StashBadAnswer, StashHTTPError, StashUnreachable, UnexpectedAnswer
 
 _MOVED = "If it has moved: `stash-pipeline instances edit {name} --url URL`."
 _LEAVE = "To leave it alone: `stash-pipeline instances disable {name}`."
 _KEY = "To give another key: `stash-pipeline instances edit {name} --api-key-stdin`."
+_PROXY = "To log in to the proxy: `stash-pipeline instances edit {name} --basic-auth-env VAR`, or `--header`."
 _CERTIFICATE = "To trust its certificate: `stash-pipeline instances edit {name} --ca-file PATH`."
 
 
@@ -15,8 +16,9 @@ def way_out(error: Exception, name: str) -> str:
     if isinstance(error, StashUnreachable):
         ways = [_CERTIFICATE if error.reason == "tls" else _MOVED, _LEAVE]
     elif isinstance(error, StashHTTPError):
-        ways = [_KEY if error.status in (401, 403) else _MOVED, _LEAVE]
-    elif isinstance(error, StashBadAnswer):
+        by_proxy = error.barrier in ("proxy", "proxy login")
+        ways = [_PROXY if by_proxy else _KEY if error.status in (401, 403) else _MOVED, _LEAVE]
+    elif isinstance(error, StashBadAnswer) and not isinstance(error, UnexpectedAnswer):
         ways = [_MOVED, _LEAVE]
     else:
         ways = []

@@ -66,7 +66,7 @@ def servers_answer() -> dg.AssetCheckResult:
     silent = {
         question.instance.name: said.trouble
         for question in asked
-        if (said := found[question.instance.uuid]).trouble is not None
+        if (said := found[question.instance.uuid]).trouble is not None and said.asked
     }
     result = evaluation(silent, len(asked) - len(silent))
     return dg.AssetCheckResult(

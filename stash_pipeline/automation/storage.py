@@ -27,9 +27,9 @@ from typing import Any, Final
 
 from dagster import DagsterError, DagsterEventType, EventLogEntry
 from dagster._config.config_schema import UserConfigSchema
+from dagster._core.storage.defs_state.base import DEFS_STATE_INFO_CURSOR_KEY
 from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
 from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
-from dagster._core.storage.defs_state.base import DEFS_STATE_INFO_CURSOR_KEY
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
