@@ -31,6 +31,9 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
 """As Python counts them."""
 
+RECONCILE_MINUTES: Final = (5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)
+"""Parts of an hour, and of a day."""
+
 
 _DAY_SECONDS: Final = 86_400
 _LONGEST_DAYS: Final = 36_500
@@ -75,8 +78,8 @@ class Settings(BaseSettings):
     """Without a good refresh for so long, an instance is reported to be stale."""
     changes_seconds: Annotated[int, Field(ge=5, le=_DAY_SECONDS)] = 30
     """How often the sensor asks every server whether anything changed."""
-    reconcile_minutes: Annotated[int, Field(ge=5, multiple_of=5, le=_LONGEST_DAYS * 24 * 60)] = 60
-    """How often every server is read by listings, whether or not a change was seen."""
+    reconcile_minutes: int = 60
+    """How often every server is read by listings, whether or not a change was seen: what a cron schedule can say."""
     sweep_weekday: Weekday = "sunday"
     """The day on which every server is read whole."""
     sweep_hour: Annotated[int, Field(ge=0, le=23)] = 4
@@ -105,6 +108,14 @@ class Settings(BaseSettings):
             return value.expanduser().absolute()
         except RuntimeError:
             raise ValueError("there is no home directory of that user; give a path from the root on") from None
+
+    @field_validator("reconcile_minutes")
+    @classmethod
+    def _same_every_day(cls, value: int) -> int:
+        if value not in RECONCILE_MINUTES:
+            *most, last = RECONCILE_MINUTES
+            raise ValueError(f"must be {', '.join(map(str, most))} or {last}, so that every day is the same")
+        return value
 
     @field_validator("sweep_weekday", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Metadata of assets, derived from the table registry: columns, lineage of columns, where the code is, previews."""
+"""Metadata of assets, derived from the table registry: columns and their origins, where the code is, previews."""
 
 import inspect
 import warnings
@@ -44,6 +44,9 @@ FAILURES = "what_the_server_said_of_them"
 DANGLING = "references_without_target"
 ROW_COUNT = "dagster/partition_row_count"
 
+FROM = "from"
+REFERS_TO = "refers_to"
+
 _PREVIEW_ROWS = 5
 _PREVIEW_WIDTH = 60
 
@@ -54,7 +57,11 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for count, name in most) or "none"
 
 
-def column_schema(table: Table) -> dg.TableSchema:
+Origins = Mapping[str, Mapping[str, str]]
+"""By column, tags that say where its values come from. Dagster's own metadata for that has no page outside Dagster+."""
+
+
+def column_schema(table: Table, origins: Origins | None = None) -> dg.TableSchema:
     """The columns of a table as Dagster shows them."""
     keys = {column.name for column in table.primary_key.columns}
     return dg.TableSchema(
@@ -66,51 +73,34 @@ def column_schema(table: Table) -> dg.TableSchema:
                 constraints=dg.TableColumnConstraints(
                     nullable=bool(column.nullable), other=["primary key"] if column.name in keys else []
                 ),
+                tags=(origins or {}).get(column.name, {}),
             )
             for column in table.columns
         ]
     )
 
 
-def _document(entity: Entity) -> dg.TableColumnDep:
-    return dg.TableColumnDep(dg.AssetKey(["raw", entity.name]), "document")
-
-
-def _identifier(entity: str) -> dg.TableColumnDep:
-    return dg.TableColumnDep(dg.AssetKey(["stash", entity]), "id")
-
-
-def entity_lineage(entity: Entity) -> dg.TableColumnLineage:
-    """Which column of which asset each column of an entity comes from."""
-    raw = dg.AssetKey(["raw", entity.name])
-    lineage = {
-        "instance_id": [dg.TableColumnDep(raw, "instance_id")],
-        "id": [dg.TableColumnDep(raw, "id")],
-    }
+def entity_origins(entity: Entity) -> Origins:
+    """Where each column of an entity comes from, and whose id it is."""
+    raw = f"raw.{entity.name}"
+    origins = {"instance_id": {FROM: f"{raw}.instance_id"}, "id": {FROM: f"{raw}.id"}}
     for field, scalar in entity.scalars:
         names = partial_date_columns(field.name) if scalar.type == "partial_date" else (field.name,)
-        lineage |= {name: [_document(entity)] for name in names}
+        origins |= {name: {FROM: f"{raw}.document"} for name in names}
     for field, reference in entity.references:
-        column = [_document(entity)]
-        if reference.target != entity.name:
-            column.append(_identifier(reference.target))
-        lineage[f"{field.name}_id"] = column
-    return dg.TableColumnLineage(lineage)
+        origins[f"{field.name}_id"] = {FROM: f"{raw}.document", REFERS_TO: f"stash.{reference.target}.id"}
+    return origins
 
 
-def join_lineage(entity: Entity, joined: Joined, table: Table) -> dg.TableColumnLineage:
+def join_origins(entity: Entity, joined: Joined, table: Table) -> Origins:
     """The same for a join table: both ends are ids of entities."""
-    lineage = {}
-    for column in table.columns:
-        deps = [_document(entity)]
-        if column.name == entity.owner_column(joined):
-            deps = [_identifier(entity.name)]
-        elif column.name == joined.target_column and joined.target:
-            deps.append(_identifier(joined.target))
-        elif column.name == "instance_id":
-            deps = [dg.TableColumnDep(dg.AssetKey(["raw", entity.name]), "instance_id")]
-        lineage[column.name] = deps
-    return dg.TableColumnLineage(lineage)
+    raw = f"raw.{entity.name}"
+    origins = {column.name: {FROM: f"{raw}.document"} for column in table.columns}
+    origins["instance_id"] = {FROM: f"{raw}.instance_id"}
+    origins[entity.owner_column(joined)] = {FROM: f"{raw}.id", REFERS_TO: f"stash.{entity.name}.id"}
+    if joined.target and joined.target_column in origins:
+        origins[joined.target_column][REFERS_TO] = f"stash.{joined.target}.id"
+    return origins
 
 
 @cache

@@ -18,8 +18,10 @@ from pydantic import Field
 
 from stash_pipeline.assets import metadata as md
 from stash_pipeline.assets.checks import CHECKS, missed_by_reconcile, raw_checks, stash_checks
+from stash_pipeline.assets.failures import TriedAgain, failure, sentence
 from stash_pipeline.assets.raw import HISTORY_KEY, PAGES_KEY, raw_key, raw_specs
 from stash_pipeline.assets.stash import entity_specs, join_specs, stash_key
+from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, Lane, get_instance, read_again
 from stash_pipeline.partitions import INSTANCES
@@ -28,12 +30,11 @@ from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError, may_pass
 from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
-from stash_pipeline.warehouse.first_load import sqlalchemy_table
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline.warehouse.preview import preview
 from stash_pipeline.warehouse.refresh import Mode
 from stash_pipeline.warehouse.runs import note_merged, was_read
-from stash_pipeline.warehouse.statements import TABLES
+from stash_pipeline.warehouse.session import join_warehouse
 from stash_pipeline.warehouse.transform import Transformation, rebuild_layer, transform
 
 _FIRST_PAUSE = 10.0
@@ -43,11 +44,11 @@ _FIRST_PAUSE = 10.0
 class MirrorConfig(dg.Config):
     """What a run may be asked for, in the launchpad or by the command line."""
 
-    mode: Literal["changes", "reconcile", "sweep", "objects"] = Field(
-        default="changes",
-        description="how much is read. changes: what the server stamped since the last reading; reconcile: listings of "
-        "everything, and what they show to differ; sweep: everything; objects: the ids named. What was never read "
-        "is read whole in any mode",
+    mode: Literal["job", "changes", "reconcile", "sweep", "objects"] = Field(
+        default="job",
+        description="how much is read. job: as the job is named, and changes where it has another name; changes: what "
+        "the server stamped since the last reading; reconcile: listings of everything, and what they show to differ; "
+        "sweep: everything; objects: the ids named. What was never read is read whole in any mode",
     )
     entities: list[str] = Field(default=[], description="kinds to read; empty reads all of those selected")
     lane: Literal["instance", "auto", "graphql", "snapshot"] = Field(
@@ -85,12 +86,19 @@ def mirror_assets(
     """Reads one Stash server into ``raw``, then brings its entities and joins to the same revision."""
     settings = get_settings()
     context.log.addFilter(_is_not_about_omitted_outputs)
+    name = ""
     try:
-        database_url = settings.database()
-        if database_url is None:
-            raise UserError("STASH_PIPELINE_DATABASE_URL is not set; start Dagster with `stash-pipeline up`.")
+        if not context.has_partition_key:
+            raise UserError(
+                "No instance was chosen. Launch again with one as the partition: in the page by the button of the job "
+                "or asset, at the command line with `--partition NAME`."
+            )
+        name = context.partition_key
+        config = _with_mode_of_job(config, context.run.job_name)
+        _tag(context, {MODE_TAG: "rebuild" if config.rebuild else config.mode})
+        database_url = join_warehouse(settings)
         with connect(database_url) as connection:
-            instance = get_instance(connection, context.partition_key)
+            instance = get_instance(connection, name)
             wanted = _wanted(config, context.selected_asset_keys)
             if config.dry_run:
                 _observe(context, settings, database_url, instance, wanted, config)
@@ -98,15 +106,34 @@ def mirror_assets(
             step = _Step(context, config, settings, database_url, connection, instance, wanted)
             yield from _name_omitted_checks(context, config.mode, step.run())
     except (StashError, UserError) as error:
+        said = sentence(error, name)
         if may_pass(error) and _is_retried(context):
-            raise dg.RetryRequested(
-                max_retries=settings.network_retries, seconds_to_wait=_pause(context.retry_number)
-            ) from error
+            pause = _pause(context.retry_number)
+            raise TriedAgain(said, max_retries=settings.network_retries, seconds_to_wait=pause) from None
         # a sentence, not a traceback: the cause is outside of this program
-        raise dg.Failure(description=str(error), allow_retries=False) from None
+        raise failure(said) from None
     except psycopg.OperationalError as error:
         # restarted, or its disk is full: nothing half-written, and nothing that this program could mend
-        raise dg.Failure(description=database_sentence(error), allow_retries=False) from None
+        raise failure(database_sentence(error)) from None
+
+
+def _with_mode_of_job(config: MirrorConfig, job: str) -> MirrorConfig:
+    """The configuration with the mode that is meant."""
+    if config.mode != "job":
+        return config
+    return config.model_copy(update={"mode": job if job in ("reconcile", "sweep") else "changes"})
+
+
+def _mode(config: MirrorConfig) -> Mode:
+    """Of a configuration that has it from the job."""
+    return "changes" if config.mode == "job" else config.mode
+
+
+def _tag(context: dg.AssetExecutionContext, tags: dict[str, str]) -> None:
+    """Says in the list of runs what this one is, as far as it was not said when it was launched."""
+    news = {name: value for name, value in tags.items() if context.run.tags.get(name) != value}
+    if news:
+        context.instance.add_run_tags(context.run.run_id, news)
 
 
 def _is_not_about_omitted_outputs(record: logging.LogRecord) -> bool:
@@ -168,7 +195,7 @@ class _Step:
                     mirrored = self._mirror(lock, "sweep")
                     missed = missed_by_reconcile(connection, instance, mirrored)
                 else:
-                    mirrored = self._mirror(lock, config.mode)
+                    mirrored = self._mirror(lock, _mode(config))
             lock.check()
             transformed = (
                 rebuild_layer(connection, instance.id)
@@ -180,6 +207,7 @@ class _Step:
                 for name, count in transformed.merged.items():
                     mirrored.changes.setdefault(name, EntityChange()).merged = count
         if mirrored:
+            _tag(self.context, {LANE_TAG: mirrored.lane})
             yield from _raw_results(connection, instance, mirrored, selected, config)
         yield from _stash_results(connection, instance, transformed, selected, config)
         if mirrored and config.mode != "objects":
@@ -217,7 +245,7 @@ def _observe(
         database_url,
         instance,
         wanted,
-        mode=config.mode,
+        mode=_mode(config),
         objects=_objects(config),
         accept_removals=config.accept_removals,
         lane=_lane(config),
@@ -372,9 +400,6 @@ def _stash_results(
     for name, change in transformed.tables.items():
         if stash_key(name) not in selected or not (change.changed or change.first or config.report_unchanged):
             continue
-        entity = TABLES[name].entity
-        joined = next((j for _, j in entity.joins if j.table == name), None)
-        lineage = md.join_lineage(entity, joined, sqlalchemy_table(name)) if joined else md.entity_lineage(entity)
         touched = change.inserted + change.updated + change.removed
         yield dg.MaterializeResult(
             asset_key=stash_key(name),
@@ -387,7 +412,6 @@ def _stash_results(
                 md.SECONDS: round(change.seconds, 3),
                 md.ROWS_PER_SECOND: md.per_second(touched, change.seconds),
                 md.DANGLING: change.dangling,
-                "dagster/column_lineage": lineage,
                 md.PREVIEW: md.preview(connection, f"stash.{name}", instance.id),
             },
         )

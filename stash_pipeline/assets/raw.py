@@ -25,8 +25,9 @@ def raw_specs() -> list[dg.AssetSpec]:
     specs = [
         dg.AssetSpec(
             raw_key(entity.name),
-            description=f"Documents of {entity.name} as the server returned them, with tombstones. "
-            + entity.description,
+            description=f"The {entity.name.replace('_', ' ')} of every server as documents: one row per object, "
+            "with all that the server says of it as JSON, and its hash. One that is gone keeps its row, with the time "
+            f"that it was missed. The typed columns are in stash/{entity.name}.",
             group_name=GROUP,
             kinds={"graphql", "postgres"},
             owners=OWNERS,

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from stash_pipeline.assets.metadata import OWNERS, code_reference, column_schema
+from stash_pipeline.assets.metadata import OWNERS, code_reference, column_schema, entity_origins, join_origins
 from stash_pipeline.assets.raw import raw_key
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.tables import JOINS, STASH
@@ -33,7 +33,7 @@ def entity_specs() -> list[dg.AssetSpec]:
             skippable=True,
             metadata={
                 "dagster/table_name": f"stash.{entity.name}",
-                "dagster/column_schema": column_schema(STASH[entity.name]),
+                "dagster/column_schema": column_schema(STASH[entity.name], entity_origins(entity)),
                 **code_reference(entity.name),
             },
         )
@@ -62,7 +62,9 @@ def join_specs() -> list[dg.AssetSpec]:
             skippable=True,
             metadata={
                 "dagster/table_name": f"stash.{joined.table}",
-                "dagster/column_schema": column_schema(JOINS[joined.table]),
+                "dagster/column_schema": column_schema(
+                    JOINS[joined.table], join_origins(entity, joined, JOINS[joined.table])
+                ),
                 **code_reference(entity.name),
             },
         )

@@ -1,21 +1,19 @@
 """When something is due: pure functions of a moment and an instance. Knows neither Dagster nor the database.
 
-The schedules tick every five minutes and ask which instances are due in that tick. Instances are spread over the hour
-by their uuid, so that they do not all begin at once.
+A reconcile is due for all instances at the same moments, which are those of a cron schedule. A sweep is due by the
+clocks of the instance's own time zone.
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import Final
-from uuid import UUID
 
 from stash_pipeline.instances import Instance
 from stash_pipeline.settings import WEEKDAYS, Settings, Weekday
 
-TICK_MINUTES: Final = 5
-TICK: Final = timedelta(minutes=TICK_MINUTES)
-_HOUR_MINUTES: Final = 60
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_HOUR_MINUTES: Final = 60
+_DAY_MINUTES: Final = 24 * 60
 _WEEK_DAYS: Final = 7
 _MADE_GOOD_WITHIN: Final = timedelta(hours=20)
 _TRIED_AGAIN_AFTER: Final = timedelta(hours=1)
@@ -32,22 +30,10 @@ class Timetable:
         sweep_hour: by the clocks of that zone.
     """
 
-    uuid: str
     zone: tzinfo | None = None
     reconcile_minutes: int = 60
     sweep_weekday: Weekday = "sunday"
     sweep_hour: int = 4
-
-    @property
-    def offset(self) -> timedelta:
-        """How long after the full hour it is this instance's turn: a multiple of the tick below an hour."""
-        slots = _HOUR_MINUTES // TICK_MINUTES
-        return UUID(self.uuid).int % slots * TICK
-
-    @property
-    def period(self) -> timedelta:
-        """From one reconcile to the next, in whole ticks."""
-        return -(-self.reconcile_minutes // TICK_MINUTES) * TICK
 
 
 def timetable_of(instance: Instance, settings: Settings) -> Timetable:
@@ -56,59 +42,49 @@ def timetable_of(instance: Instance, settings: Settings) -> Timetable:
     Raises:
         UserError: if this machine does not know its time zone.
     """
-    return Timetable(
-        instance.uuid, instance.zone(), settings.reconcile_minutes, settings.sweep_weekday, settings.sweep_hour
-    )
+    return Timetable(instance.zone(), settings.reconcile_minutes, settings.sweep_weekday, settings.sweep_hour)
 
 
-def tick_of(moment: datetime) -> datetime:
-    """The tick that a moment belongs to: the one before it, or at it."""
-    moment = moment.astimezone(timezone.utc)
-    return moment - (moment - _EPOCH) % TICK
-
-
-def reconcile_due(timetable: Timetable, moment: datetime) -> bool:
-    """Whether a reconcile is due in the tick of this moment."""
-    return not (tick_of(moment) - _EPOCH - timetable.offset) % timetable.period
+def cron_of(minutes: int) -> str:
+    """The cron schedule, in UTC, of what is done every so many minutes; `settings` has those that there is one for."""
+    if minutes == _DAY_MINUTES:
+        return "0 0 * * *"
+    if minutes > _HOUR_MINUTES:
+        return f"0 */{minutes // _HOUR_MINUTES} * * *"
+    return "0 * * * *" if minutes == _HOUR_MINUTES else f"*/{minutes} * * * *"
 
 
 def next_reconcile(timetable: Timetable, after: datetime) -> datetime:
-    """The next tick, after that of this moment, in which a reconcile is due."""
-    tick = tick_of(after)
-    return tick + timetable.period - (tick - _EPOCH - timetable.offset) % timetable.period
+    """The first moment after this one in which a reconcile is due."""
+    period = timedelta(minutes=timetable.reconcile_minutes)
+    after = after.astimezone(timezone.utc)
+    return after + period - (after - _EPOCH) % period
 
 
-def sweep_due(timetable: Timetable, moment: datetime) -> bool:
-    """Whether the week's sweep is due in the tick of this moment."""
-    return last_sweep(timetable, moment) == tick_of(moment)
-
-
-def sweep_missed(
+def sweep_wanted(
     timetable: Timetable, moment: datetime, since: datetime, succeeded: datetime | None, tried: datetime | None
 ) -> bool:
-    """Whether the last sweep is to be made good: the machine was off at its hour, or the server did not answer.
+    """Whether the newest sweep that was due is still to be made: it is its turn, the machine was off, or it failed.
 
     Args:
         since: when the instance was registered. succeeded, tried: when its last good sweep, and its last one, began.
     """
     sweep = last_sweep(timetable, moment)
     return (
-        since < sweep < moment <= sweep + _MADE_GOOD_WITHIN
+        since < sweep <= moment <= sweep + _MADE_GOOD_WITHIN
         and (succeeded is None or succeeded < sweep)
-        and (tried is None or tried < moment - _TRIED_AGAIN_AFTER)
+        and (tried is None or tried < max(sweep, moment - _TRIED_AGAIN_AFTER))
     )
 
 
 def last_sweep(timetable: Timetable, moment: datetime) -> datetime:
-    """The newest tick, up to that of this moment, in which a sweep was due."""
-    tick = tick_of(moment)
-    return max(sweep for sweep in _sweeps(timetable, tick) if sweep <= tick)
+    """The newest moment, up to this one, in which a sweep was due."""
+    return max(sweep for sweep in _sweeps(timetable, moment) if sweep <= moment)
 
 
 def next_sweep(timetable: Timetable, after: datetime) -> datetime:
-    """The next tick, after that of this moment, in which a sweep is due."""
-    tick = tick_of(after)
-    return min(sweep for sweep in _sweeps(timetable, tick) if sweep > tick)
+    """The first moment after this one in which a sweep is due."""
+    return min(sweep for sweep in _sweeps(timetable, after) if sweep > after)
 
 
 def next_due(timetable: Timetable, after: datetime) -> tuple[datetime, datetime]:
@@ -126,12 +102,10 @@ def _sweeps(timetable: Timetable, around: datetime) -> list[datetime]:
 
 
 def _sweep_on(timetable: Timetable, day: date) -> datetime:
-    """The tick of the sweep on a day of the zone.
+    """The moment of the sweep on a day of the zone.
 
     An hour that exists twice counts the first time; of one that is left out comes the moment that is as far from
     the midnight before.
     """
-    at = datetime.combine(day, time(timetable.sweep_hour)) + timetable.offset
-    moment = at.replace(tzinfo=timetable.zone).astimezone(timezone.utc)
-    # zones of the past were off by odd minutes
-    return tick_of(moment)
+    at = datetime.combine(day, time(timetable.sweep_hour))
+    return at.replace(tzinfo=timetable.zone).astimezone(timezone.utc)

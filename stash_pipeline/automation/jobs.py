@@ -1,27 +1,59 @@
 """The jobs, named by what they do."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Final
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from stash_pipeline.assets.raw import GROUP as RAW_GROUP
 from stash_pipeline.assets.stash import ENTITIES_GROUP, JOINS_GROUP
-from stash_pipeline.errors import UserError
+from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.settings import get_settings
+from stash_pipeline.warehouse.refresh import Mode
 
 assert INSTANCES.name is not None
 
 REMOVED_TAG = "removed/"
 """Begins the names of the tags by which a run of `maintain` says in the list of runs what it removed."""
 
-refresh = dg.define_asset_job(
-    "refresh",
-    selection=dg.AssetSelection.groups(RAW_GROUP, ENTITIES_GROUP, JOINS_GROUP),
-    description="Carries one instance through every layer: reads its server into raw, then brings entities and joins "
-    "to the same state. Pick the instance as the partition.",
+# Of all servers, and not of the one that is read: that check is the sensor's, and a person's.
+_LAYERS: Final = dg.AssetSelection.groups(RAW_GROUP, ENTITIES_GROUP, JOINS_GROUP) - dg.AssetSelection.checks(
+    servers_answer
 )
 
+refresh = dg.define_asset_job(
+    "refresh",
+    selection=_LAYERS,
+    description="Carries the changes of one instance through every layer: reads what its server stamped since the last "
+    "reading into raw, then brings entities and joins to the same state. Choose the instance as the partition.",
+)
+
+reconcile = dg.define_asset_job(
+    "reconcile",
+    selection=_LAYERS,
+    config={"ops": {"mirror": {"config": {"mode": "reconcile"}}}},
+    description="Compares one instance with listings of everything on its server, and carries what differs through "
+    "every layer. Choose the instance as the partition.",
+)
+
+sweep = dg.define_asset_job(
+    "sweep",
+    selection=_LAYERS,
+    config={"ops": {"mirror": {"config": {"mode": "sweep"}}}},
+    description="Reads one instance whole, after a reconcile, and carries what differs through every layer. Choose the "
+    "instance as the partition.",
+)
+
+JOB_OF_MODE: Final[Mapping[Mode, UnresolvedAssetJobDefinition]] = {
+    "changes": refresh,
+    "reconcile": reconcile,
+    "sweep": sweep,
+    "objects": refresh,
+}
+"""All of them are the same step, with its configuration set."""
 
 rebuild = dg.define_asset_job(
     "rebuild",
@@ -40,12 +72,10 @@ rebuild = dg.define_asset_job(
 def _remove_superseded(context: dg.OpExecutionContext) -> None:
     from stash_pipeline.automation.maintenance import maintain as remove
     from stash_pipeline.warehouse.connect import connect
+    from stash_pipeline.warehouse.session import join_warehouse
 
     settings = get_settings()
-    database_url = settings.database()
-    if database_url is None:
-        raise UserError("STASH_PIPELINE_DATABASE_URL is not set; start Dagster with `stash-pipeline up`.")
-    with connect(database_url) as connection:
+    with connect(join_warehouse(settings)) as connection:
         removed = asdict(
             remove(
                 context.instance,

@@ -1,27 +1,26 @@
 """What the sensors and the schedules have in common: the runs that they ask for, and what stands in the way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import dagster as dg
 import psycopg
-from dagster._core.storage.tags import PARTITION_NAME_TAG
+from dagster._core.storage.tags import PARTITION_NAME_TAG, PRIORITY_TAG
 
 from stash_pipeline.assets.checks import checks_of
 from stash_pipeline.assets.mirror import mirror_assets
-from stash_pipeline.automation.jobs import refresh
+from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
 from stash_pipeline.automation.orphans import end_orphaned_runs
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import get_settings
 from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
 from stash_pipeline.warehouse.refresh import Mode
+from stash_pipeline.warehouse.session import join_warehouse
 
-WHY_TAG: Final = "stash_pipeline/why"
-MODE_TAG: Final = "stash_pipeline/mode"
-ASKED_BY_TAG: Final = "stash_pipeline/asked_by"
+# Of the queue: what was seen to have changed comes first, and what takes long last.
+_PRIORITIES: Final[Mapping[Mode, int]] = {"changes": 1, "objects": 1, "reconcile": 0, "sweep": -1}
 
-_WHY_LENGTH: Final = 200
 _UNFINISHED: Final = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -38,27 +37,23 @@ def warehouse() -> Iterator[Connection]:
     Raises:
         UserError: if the database cannot be reached, or fails meanwhile.
     """
-    url = get_settings().database()
-    if url is None:
-        raise UserError("STASH_PIPELINE_DATABASE_URL is not set; start Dagster with `stash-pipeline up`.")
     try:
-        with connect(url) as connection:
+        with connect(join_warehouse(get_settings())) as connection:
             yield connection
     except psycopg.OperationalError as error:
         raise UserError(database_sentence(error)) from None
 
 
 def unfinished(instance: dg.DagsterInstance) -> set[str]:
-    """The partitions that a run of `refresh` works at, or waits for."""
+    """The partitions that a run of whatever job works at, or waits for."""
     # one that was killed would count as going on for hours
     end_orphaned_runs(instance)
-    runs = instance.get_runs(dg.RunsFilter(job_name=refresh.name, statuses=_UNFINISHED))
+    runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
     return {run.tags[PARTITION_NAME_TAG] for run in runs if PARTITION_NAME_TAG in run.tags}
 
 
 def request(name: str, mode: Mode, reasons: Sequence[str], asked_by: str, run_key: str | None = None) -> dg.RunRequest:
-    """A run of `refresh` for one instance, that says why."""
-    why = ", ".join(reasons)
+    """A run of one instance, by the job of the sensor or schedule, that says why."""
     return dg.RunRequest(
         run_key=run_key,
         partition_key=name,
@@ -67,8 +62,9 @@ def request(name: str, mode: Mode, reasons: Sequence[str], asked_by: str, run_ke
         asset_selection=sorted(mirror_assets.keys),
         asset_check_keys=sorted(checks_of(mode)),
         tags={
-            WHY_TAG: why if len(why) <= _WHY_LENGTH else why[: _WHY_LENGTH - 1] + "…",
+            WHY_TAG: shortened(", ".join(reasons)),
             MODE_TAG: mode,
             ASKED_BY_TAG: asked_by,
+            PRIORITY_TAG: str(_PRIORITIES[mode]),
         },
     )

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from stash_pipeline.automation.asking import Found, Question, ask, digest_of, questions
 from stash_pipeline.automation.jobs import refresh
 from stash_pipeline.automation.requests import request, unfinished, warehouse
+from stash_pipeline.automation.servers import evaluation
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import list_instances
 from stash_pipeline.partitions import INSTANCES, out_of_step
@@ -33,6 +34,7 @@ class _Known(BaseModel):
 
     Attributes:
         failures: in a row, to ask the server. trouble: of the last. not_before: it is not asked again until then.
+        reported: whether the page says that it does not answer. refreshed: digest of the answer at its last refresh.
         asked: digest of the answer for which a run was requested. asked_at: when.
         since: digest of the answer that the run was to get away from; it is another one after a good refresh.
     """
@@ -40,6 +42,8 @@ class _Known(BaseModel):
     failures: int = 0
     trouble: str = ""
     not_before: float = 0.0
+    reported: bool = False
+    refreshed: str = ""
     asked: str = ""
     asked_at: float = 0.0
     since: str = ""
@@ -66,7 +70,8 @@ def changes_sensor(seconds: int) -> dg.SensorDefinition:
         minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks every enabled instance in one small request whether anything changed, and has those "
-        "refreshed on which something did. A server that does not answer is asked ever less often.",
+        "refreshed on which something did. A server that does not answer is asked ever less often, and named by the "
+        "asset check `servers_answer` of raw/pages.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
@@ -89,6 +94,7 @@ class _Tick:
         self.questions = asked
         # those that are gone are forgotten
         self.known = {question.instance.uuid: before.get(question.instance.uuid, _Known()) for question in asked}
+        self.forgotten = any(kept.reported for uuid, kept in before.items() if uuid not in self.known)
         self.unchanged: list[str] = []
         self.others: list[str] = []
 
@@ -110,9 +116,10 @@ class _Tick:
             kept.asked, kept.asked_at, kept.since = found.digest, self.now, digest_of(question.before)
             wanted.append(name)
             requests.append(request(name, "changes", found.reasons, _CHANGES))
+        events = self._events()
         cursor = _write(self.known)
         if not requests:
-            return dg.SensorResult(skip_reason=self._sentence(), cursor=cursor)
+            return dg.SensorResult(skip_reason=self._sentence(), cursor=cursor, asset_events=events)
         if self.others:
             self.context.log.info("; ".join(self.others))
         # an instance that was added a moment ago: a request for a partition that is not there would fail the tick
@@ -120,8 +127,25 @@ class _Tick:
         return dg.SensorResult(
             run_requests=requests,
             cursor=cursor,
+            asset_events=events,
             dynamic_partitions_requests=[INSTANCES.build_add_request(missing)] if missing else [],
         )
+
+    def _events(self) -> list[dg.AssetCheckEvaluation]:
+        """For the page: which servers do not answer, when that is not what it says already.
+
+        Dagster takes a check for not evaluated that is older than what it is of: every refresh writes raw/pages.
+        """
+        silent = {}
+        news = self.forgotten
+        for question in self.questions:
+            kept = self.known[question.instance.uuid]
+            if kept.trouble:
+                silent[question.instance.name] = kept.trouble
+            now = (bool(kept.trouble), digest_of(question.before))
+            news |= now != (kept.reported, kept.refreshed)
+            kept.reported, kept.refreshed = now
+        return [evaluation(silent, len(self.questions) - len(silent))] if news else []
 
     def _changed(self) -> list[tuple[Question, Found]]:
         """The instances on which something changed; of the others it is noted what there is to say."""

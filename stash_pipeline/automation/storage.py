@@ -4,7 +4,9 @@ Named by dagster.yaml. Not here: anything of the warehouse itself, which never g
 
 What differs from `DagsterPostgresStorage`:
 
-* The address comes from our settings, so that one variable, STASH_PIPELINE_DATABASE_URL, serves both.
+* The address comes from our settings, so that one variable, STASH_PIPELINE_DATABASE_URL, serves both; without it, it is
+  the private Postgres, which the first process to connect starts, as with `dagster dev`.
+* Nothing is connected to before it is needed: to load or validate definitions takes no database.
 * Its sessions are ours (`warehouse.database_session`), in the schema `dagster`, whichever engine opens them: Dagster
   makes them from the address, and so the address names a plugin of SQLAlchemy's that prepares each connection.
 * The driver is named: with SQLAlchemy 2.1 a bare address means psycopg 3, which its statements fail on.
@@ -17,6 +19,7 @@ What differs from `DagsterPostgresStorage`:
 
 import logging
 import os
+import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,21 +27,26 @@ from typing import Any, Final
 
 from dagster import DagsterError, DagsterEventType, EventLogEntry
 from dagster._config.config_schema import UserConfigSchema
+from dagster._core.storage.defs_state.base import DEFS_STATE_INFO_CURSOR_KEY
 from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
 from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
-from sqlalchemy import URL, CreateEnginePlugin, Engine, create_engine, event, make_url, text
+from dagster_postgres.run_storage import PostgresRunStorage
+from dagster_postgres.schedule_storage import PostgresScheduleStorage
+from sqlalchemy import URL, CreateEnginePlugin, Dialect, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import plugins
 from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.settings import DATABASE_URL_VARIABLE, EXAMPLE_URL, get_settings, sqlalchemy_url
+from stash_pipeline.settings import DATABASE_URL_VARIABLE, Settings, get_settings, sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.database_session import ENCODING, prepare_session
 from stash_pipeline.warehouse.embedded import is_private
+from stash_pipeline.warehouse.keeper import join_server
 
 SCHEMA: Final = "dagster"
 
@@ -66,6 +74,8 @@ _LOCK: Final = 0x5354_4153_4844
 
 
 _PLUGIN: Final = "stash_pipeline"
+# Names driver and plugin; where the database is comes with the first connection.
+_NOT_YET_KNOWN: Final = f"postgresql+psycopg2://?plugin={_PLUGIN}"
 
 
 class OurSession(CreateEnginePlugin):
@@ -88,7 +98,7 @@ class OurSession(CreateEnginePlugin):
         if backend is not None:
             # a pooler: whether it can be worked with is found out, once, by a connection of the warehouse's
             database = get_settings().database()
-            assert database is not None
+            assert database is not None, "the private Postgres has no pooler before it"
             connect(database).close()
 
 
@@ -99,12 +109,74 @@ class StorageError(DagsterError, UserError):
     """Dagster's storage can't be had, for a reason that a person can mend."""
 
 
-class _EventLog(PostgresEventLogStorage):
+class _Database:
+    """The database of some settings, which is there, with its tables, when the first connection is made.
+
+    Many processes of Dagster load definitions and look at nothing else: they need no database, nor may they start one.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._url: URL | None = None
+        self._lock = threading.Lock()
+
+    def connect(self, dialect: Dialect, *_default: Any) -> Any:
+        """A connection of the driver, as SQLAlchemy's event `do_connect` takes it."""
+        arguments, options = dialect.create_connect_args(self._ready_url().difference_update_query(["plugin"]))
+        return dialect.loaded_dbapi.connect(*arguments, **{"connect_timeout": 10, **options})
+
+    def _ready_url(self) -> URL:
+        with self._lock:
+            if self._url is None:
+                try:
+                    address = self._settings.database() or join_server(self._settings.home)
+                except UserError as error:
+                    raise StorageError(str(error)) from None
+                url = _url(address)
+                engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+                with _schema(engine, private=is_private(address, self._settings.home)) as complete:
+                    if not complete:
+                        DagsterPostgresStorage(url.render_as_string(hide_password=False))
+                self._url = url
+            return self._url
+
+
+class _OnDemand:
+    """What the three storages have in common: their connections are those of a `_Database`."""
+
+    _engine: Engine
+
+    def __init__(self, database: _Database, engine: Engine) -> None:
+        super().__init__(_NOT_YET_KNOWN, should_autocreate_tables=False)  # type: ignore[call-arg]
+        self._database = database
+        # Dagster made one without a pool.
+        self._engine = engine
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """Dagster makes a pool for each storage here."""
+        super().optimize_for_webserver(statement_timeout, pool_recycle, max_overflow)  # type: ignore[misc]
+        event.listen(self._engine, "do_connect", self._database.connect)
+
+
+class _Runs(_OnDemand, PostgresRunStorage):
+    """The runs."""
+
+    def get_cursor_values(self, keys: set[str]) -> Mapping[str, str]:
+        """Loading definitions asks for the state of components; ours have none, and take no database to load."""
+        stored = keys - {DEFS_STATE_INFO_CURSOR_KEY}
+        return super().get_cursor_values(stored) if stored else {}
+
+
+class _Schedules(_OnDemand, PostgresScheduleStorage):
+    """The state of sensors and schedules, and their ticks."""
+
+
+class _EventLog(_OnDemand, PostgresEventLogStorage):
     """The event log; it is the storage that an instance disposes of last, and so it closes the pool."""
 
-    def __init__(self, url: str, should_autocreate_tables: bool) -> None:
+    def __init__(self, database: _Database, engine: Engine) -> None:
         self._there: set[str] = set()
-        super().__init__(url, should_autocreate_tables)
+        super().__init__(database, engine)
 
     def has_table(self, table_name: str) -> bool:
         """Whether there is such a table; one that is there stays, and a run asks hundreds of times."""
@@ -152,15 +224,12 @@ class WarehouseDagsterStorage(DagsterPostgresStorage):
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         # Dagster's own switch: a run's planned events are handed over together.
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_AT_ONCE)
-        url = _url()
-        engine = _pooled_engine(url)
-        with _schema(engine) as complete:
-            super().__init__(url, should_autocreate_tables=not complete, inst_data=inst_data)
-        self._event_log_storage = _EventLog(url, should_autocreate_tables=False)
-        for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
-            # Made by Dagster with NullPool, and not yet connected. The web server replaces it with a pool of
-            # its own (optimize_for_webserver).
-            storage._engine = engine
+        super().__init__(_NOT_YET_KNOWN, should_autocreate_tables=False, inst_data=inst_data)
+        database = _Database(get_settings())
+        engine = _pooled_engine(database)
+        self._run_storage: _Runs = _Runs(database, engine)
+        self._event_log_storage: _EventLog = _EventLog(database, engine)
+        self._schedule_storage: _Schedules = _Schedules(database, engine)
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -175,34 +244,25 @@ class WarehouseDagsterStorage(DagsterPostgresStorage):
         return cls(inst_data)
 
 
-def _url() -> str:
-    """The address for Dagster's connections: the driver named, and the plugin that prepares them.
-
-    In the address and not in the engine, because the web server makes its engines from the address.
-    """
-    database = get_settings().database()
-    if database is None:
-        raise StorageError(
-            f"{DATABASE_URL_VARIABLE} is not set: set it to a Postgres address ({EXAMPLE_URL}), or use "
-            "`stash-pipeline up`, which brings a private Postgres."
-        )
-    url = make_url(sqlalchemy_url(database, "psycopg2"))
+def _url(address: str) -> URL:
+    """The address for Dagster's connections: the driver named, and the plugin that prepares them."""
+    url = make_url(sqlalchemy_url(address, "psycopg2"))
     # before PGCLIENTENCODING; psycopg2 takes no notice of a later change
-    return url.update_query_dict({"plugin": _PLUGIN, "client_encoding": ENCODING}).render_as_string(hide_password=False)
+    return url.update_query_dict({"plugin": _PLUGIN, "client_encoding": ENCODING})
 
 
-def _pooled_engine(url: str) -> Engine:
+def _pooled_engine(database: _Database) -> Engine:
     """One engine for all three storages of a process; any number of threads may use it."""
     engine = create_engine(
-        url,
+        _NOT_YET_KNOWN,
         isolation_level="AUTOCOMMIT",
         pool_size=2,
         max_overflow=-1,
         # A restart of the server is not noticed: a dead connection is replaced before it is used.
         pool_pre_ping=True,
         pool_recycle=600,
-        connect_args={"connect_timeout": 10},
     )
+    event.listen(engine, "do_connect", database.connect)
     # A forked child must not talk over its parent's connections, nor close them.
     reference = weakref.ref(engine)
 
@@ -215,7 +275,7 @@ def _pooled_engine(url: str) -> Engine:
 
 
 @contextmanager
-def _schema(engine: Engine) -> Iterator[bool]:
+def _schema(engine: Engine, private: bool) -> Iterator[bool]:
     """Makes the schema if it is missing, and says whether the tables are there.
 
     While they are not, a lock is held for them to be made under: a daemon and a web server start together.
@@ -226,7 +286,7 @@ def _schema(engine: Engine) -> Iterator[bool]:
         raise StorageError(str(error)) from None
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0]
-        if is_private(get_settings().database(), get_settings().home):
+        if private:
             raise StorageError(f"The private Postgres can't be reached ({reason}): start this again.") from error
         raise StorageError(
             f"The Postgres of {DATABASE_URL_VARIABLE} can't be reached ({reason}): start it, or correct the address."

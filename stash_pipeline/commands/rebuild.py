@@ -17,6 +17,7 @@ def rebuild(layer: str, names: list[str], as_json: bool) -> int:
     Raises:
         UserError: if there is no such layer or instance.
     """
+    from stash_pipeline.assets.tags import ASKED_BY_TAG, WHY_TAG
     from stash_pipeline.automation.launch import dagster_instance, run_job
     from stash_pipeline.instances import get_instance, list_instances
     from stash_pipeline.partitions import keep_in_step
@@ -34,7 +35,8 @@ def rebuild(layer: str, names: list[str], as_json: bool) -> int:
         with dagster_instance(settings.home) as dagster:
             keep_in_step(dagster, registered)
             for name in wanted:
-                result = run_job("rebuild", instance=dagster, partition_key=name)
+                tags = {WHY_TAG: f"stash-pipeline rebuild {layer} {name}", ASKED_BY_TAG: "command line"}
+                result = run_job("rebuild", instance=dagster, partition_key=name, tags=tags)
                 outcomes.append(
                     {
                         "instance": name,

@@ -1,4 +1,4 @@
-"""``stash-pipeline sync``: the job ``refresh``, run here, through the same Dagster instance as the UI's."""
+"""``stash-pipeline sync``: the jobs ``refresh``, ``reconcile``, ``sweep``, run here, through the UI's instance."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -92,7 +92,7 @@ def run_sync(
     dry_run: bool = False,
     lane: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Runs ``refresh`` for the instances named (all enabled ones if none is), some at a time.
+    """Runs the job of the mode for the instances named (all enabled ones if none is), some at a time.
 
     Args:
         settings: with the address of a database that is ready.
@@ -160,17 +160,25 @@ def _run_all(dagster: Any, settings: Settings, names: list[str], config: dict[st
 
 
 def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """One run of ``refresh`` in this process, and what came of it.
+    """One run of the job of the mode in this process, and what came of it.
 
     Args:
         config: of the step, see ``assets/mirror.py``.
     """
     from stash_pipeline.assets.checks import checks_of
+    from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
+    from stash_pipeline.automation.jobs import JOB_OF_MODE
     from stash_pipeline.automation.launch import run_job
 
     run_config = {"ops": {"mirror": {"config": config}}}
     checks = checks_of(config["mode"]) if not config["dry_run"] else frozenset()
-    result = run_job("refresh", instance=dagster, partition_key=name, run_config=run_config, checks=checks)
+    tags = {
+        MODE_TAG: config["mode"],
+        WHY_TAG: shortened(_command(name, config)),
+        ASKED_BY_TAG: "command line",
+    }
+    job = JOB_OF_MODE[config["mode"]].name
+    result = run_job(job, instance=dagster, partition_key=name, run_config=run_config, checks=checks, tags=tags)
     return {
         "instance": name,
         "success": result.success,
@@ -178,6 +186,22 @@ def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any])
         "run_id": result.run_id,
         **(_foreseen(dagster, result.run_id) if config["dry_run"] else _outcome(settings, result.run_id)),
     }
+
+
+def _command(name: str, config: dict[str, Any]) -> str:
+    """The command that reads one instance so."""
+    words = ["stash-pipeline sync", name]
+    if config["mode"] in ("reconcile", "sweep"):
+        words += ["--mode", config["mode"]]
+    for option, values in (("--entity", config["entities"]), ("--id", config["ids"])):
+        for value in values:
+            words += [option, str(value)]
+    if config.get("lane"):
+        words += ["--lane", config["lane"]]
+    words += [
+        option for option, key in (("--accept-removals", "accept_removals"), ("--dry-run", "dry_run")) if config[key]
+    ]
+    return " ".join(words)
 
 
 def _foreseen(dagster: Any, run_id: str) -> dict[str, Any]:

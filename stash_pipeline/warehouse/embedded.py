@@ -7,7 +7,8 @@ What is not here: the programs and the system user that runs them (`postgres_pro
 is laid out (`migrate`).
 
 Ctrl-C: the server is in a session of its own, so a terminal's signal reaches us and not it; we end it.
-After `kill -9` of its last user it keeps running; the next user takes it over, and stops it in the end.
+After `kill -9` of its last user it keeps running; the next user takes it over, and stops it in the end. Where nobody
+of ours ends the processes, as with `dagster dev`, there is a `keeper` for that.
 """
 
 import errno
@@ -18,7 +19,7 @@ import os
 import pwd
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -128,6 +129,18 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
             with self._alone():
                 self._leave()
 
+    def stop_if_unused(self, *, before_others: Callable[[], None]) -> bool:
+        """Stops the server unless somebody uses it, and says whether nobody did.
+
+        `before_others` is called then, before anybody can start it anew.
+        """
+        with self._alone():
+            self._use = os.open(self.home / ".postgres.users", os.O_RDWR)
+            unused = self._leave()
+            if unused:
+                before_others()
+            return unused
+
     def __enter__(self) -> "EmbeddedPostgres":
         self.start()
         return self
@@ -149,15 +162,17 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
         finally:
             os.close(lock)
 
-    def _leave(self) -> None:
+    def _leave(self) -> bool:
+        """Ends this use, and says whether it was the last one."""
         assert self._use is not None
         use, self._use = self._use, None
         try:
             # Our shared lock can be turned into an exclusive one only when nobody else holds one.
             fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._stop_server()
+            return True
         except BlockingIOError:
-            pass
+            return False
         finally:
             os.close(use)
 

@@ -1,12 +1,17 @@
 """A warehouse that is ready to use: the private Postgres if no URL is set, migrated."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from stash_pipeline.settings import Settings, settings_in_use
 from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
 from stash_pipeline.warehouse.embedded import running_server
+from stash_pipeline.warehouse.keeper import join_server
 from stash_pipeline.warehouse.migrate import upgrade
+
+_upgraded: set[str] = set()
+_lock = threading.Lock()
 
 
 @contextmanager
@@ -23,3 +28,19 @@ def open_warehouse(settings: Settings) -> Iterator[Settings]:
             url = stack.enter_context(running_server(settings.home))
         upgrade(url)
         yield stack.enter_context(settings_in_use(settings.with_database(url)))
+
+
+def join_warehouse(settings: Settings) -> str:
+    """The address of such a database, for the rest of this process.
+
+    For processes that Dagster starts, one by one and each when it first needs the database.
+
+    Raises:
+        UserError: as above.
+    """
+    url = settings.database() or join_server(settings.home)
+    with _lock:
+        if url not in _upgraded:
+            upgrade(url)
+            _upgraded.add(url)
+    return url

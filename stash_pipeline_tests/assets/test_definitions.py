@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, inspect
 
 from stash_pipeline.assets.mirror import mirror_assets
 from stash_pipeline.automation.launch import run_job
+from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.partitions import INSTANCES, keep_in_step
@@ -74,7 +75,7 @@ def described(specs: Assets) -> dict[str, Any]:
         },
         "checks": {
             f"{spec.asset_key.to_user_string()} {spec.name}": "blocking" if spec.blocking else "tells"
-            for spec in sorted(mirror_assets.check_specs, key=lambda spec: spec.name)
+            for spec in sorted([*mirror_assets.check_specs, *servers_answer.check_specs], key=lambda spec: spec.name)
         },
         "schedules": sorted(schedule.name for schedule in repository.schedule_defs),
         "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
@@ -160,8 +161,10 @@ def test_everything_in_the_database_has_a_comment_or_needs_none(graph_database: 
     assert rows == []
 
 
-def test_all_assets_are_in_the_job_that_refreshes() -> None:
-    job = defs.get_repository_def().get_job("refresh")
+@pytest.mark.parametrize("name", ["refresh", "reconcile", "sweep"])
+def test_all_assets_are_in_the_jobs_that_read(name: str) -> None:
+    job = defs.get_repository_def().get_job(name)
+    assert [node.name for node in job.nodes] == ["mirror"], "the check of all servers is none of one run"
     assert job.asset_layer.executable_asset_keys == {spec.key for spec in defs.resolve_all_asset_specs()}
     assert job.partitions_def == INSTANCES
 
@@ -233,24 +236,58 @@ def test_a_run_materializes_every_table_and_a_second_one_only_the_ledger(
         assert len(materializations(dagster, reported.run_id)) >= len(ENTITIES) + 1
 
 
-def test_lineage_and_columns_are_shown_for_each_table(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, specs: Assets
+def test_every_column_says_where_it_comes_from_and_whose_id_it_is(specs: Assets) -> None:
+    columns = {
+        ".".join(key.path): {column.name: column.tags for column in spec.metadata["dagster/column_schema"].columns}
+        for key, spec in specs.items()
+    }
+    for table, found in columns.items():
+        for column, tags in found.items():
+            assert set(tags) <= {"from", "refers_to"} and ("from" in tags) == table.startswith("stash."), (
+                table,
+                column,
+            )
+            for origin in tags.values():
+                source, _, name = origin.rpartition(".")
+                assert name in columns[source], (table, column, origin)
+    assert columns["stash.scenes"]["studio_id"] == {"from": "raw.scenes.document", "refers_to": "stash.studios.id"}
+    assert columns["stash.scene_tags"]["tag_id"] == {"from": "raw.scenes.document", "refers_to": "stash.tags.id"}
+    assert columns["stash.scene_tags"]["scene_id"] == {"from": "raw.scenes.id", "refers_to": "stash.scenes.id"}
+
+
+def test_documents_and_tables_are_not_described_alike(specs: Assets) -> None:
+    for entity in ENTITIES:
+        raw, table = specs[dg.AssetKey(["raw", entity.name])], specs[dg.AssetKey(["stash", entity.name])]
+        assert raw.description and table.description and table.description not in raw.description
+        assert "JSON" in raw.description and f"stash/{entity.name}" in raw.description
+
+
+def test_a_run_without_an_instance_says_that_one_is_to_be_chosen(dagster: dg.DagsterInstance) -> None:
+    run = run_job("refresh", instance=dagster)
+    assert not run.success and run.failure is not None
+    assert run.failure.startswith("No instance was chosen.") and "partition" in run.failure
+
+
+@pytest.mark.parametrize(("job", "mode"), [("refresh", "changes"), ("reconcile", "reconcile"), ("sweep", "sweep")])
+def test_a_job_does_what_it_is_named_for_and_its_run_says_so(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, job: str, mode: str
 ) -> None:
-    stash = SimulatedStash(library(12))
-    with registered(dagster, graph_database, graph_home, "lineage", stash):
-        run = refresh(dagster, "lineage")
-        columns = {
-            ".".join(key.path): {column.name for column in spec.metadata["dagster/column_schema"].columns}
-            for key, spec in specs.items()
-        }
-        for table, metadata in materializations(dagster, run.run_id).items():
-            if not table.startswith("stash."):
-                continue
-            lineage = metadata["dagster/column_lineage"].deps_by_column
-            assert set(lineage) <= columns[table], table
-            for deps in lineage.values():
-                for dep in deps:
-                    assert dep.column_name in columns[".".join(dep.asset_key.path)], (table, dep)
+    name = f"named-{job}"
+    with registered(dagster, graph_database, graph_home, name, SimulatedStash(library(6))):
+        # without configuration, as a program launches it, and with the job's own, as the page does
+        configs: tuple[dict[str, Any] | None, ...] = ({"ops": {}}, None)
+        for config in configs:
+            run = run_job(job, instance=dagster, partition_key=name, run_config=config)
+            assert run.success, run.failure
+            found = dagster.get_run_by_id(run.run_id)
+            assert found is not None
+            assert found.tags["stash_pipeline/mode"] == mode
+            assert found.tags["stash_pipeline/lane"] in ("graphql", "snapshot")
+            with connect(graph_database) as connection:
+                rows = connection.execute(
+                    "SELECT mode FROM ops.sync_runs WHERE dagster_run_id = %s ORDER BY id", [run.run_id]
+                ).fetchall()
+            assert rows[-1] == (mode,)
 
 
 def test_a_server_that_does_not_answer_is_a_failed_run_with_one_sentence(
@@ -263,7 +300,9 @@ def test_a_server_that_does_not_answer_is_a_failed_run_with_one_sentence(
     run = refresh(dagster, "gone")
     assert not run.success
     assert run.failure is not None
-    assert "127.0.0.1:9" in run.failure and run.failure.endswith("?")
+    assert "127.0.0.1:9" in run.failure
+    assert "`stash-pipeline instances edit gone --url URL`" in run.failure
+    assert "`stash-pipeline instances disable gone`" in run.failure
     assert "\n" not in run.failure and "Traceback" not in run.failure
     found = dagster.get_run_by_id(run.run_id)
     assert found is not None and found.status is dg.DagsterRunStatus.FAILURE

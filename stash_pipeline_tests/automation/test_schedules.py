@@ -1,35 +1,35 @@
 """The schedules: each instance has its turn, once, by its own clocks."""
 
-import time
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from itertools import islice
 from pathlib import Path
-from uuid import UUID, uuid4
+from time import tzset
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+from dagster._utils.schedules import cron_string_iterator
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stash_pipeline.automation import requests
 from stash_pipeline.automation.due import (
-    TICK,
     Timetable,
+    cron_of,
     last_sweep,
     next_due,
     next_reconcile,
     next_sweep,
-    reconcile_due,
-    sweep_due,
-    sweep_missed,
-    tick_of,
+    sweep_wanted,
 )
-from stash_pipeline.definitions import defs
+from stash_pipeline.automation.sweeps import sweeps_due
+from stash_pipeline.definitions import build_defs, defs
+from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.partitions import keep_in_step
-from stash_pipeline.settings import WEEKDAYS, load_settings, settings_in_use
+from stash_pipeline.settings import RECONCILE_MINUTES, WEEKDAYS, load_settings, settings_in_use
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.runs import end_run, start_run
@@ -37,7 +37,7 @@ from stash_pipeline_tests.automation.servers import run_of
 from stash_pipeline_tests.ports import free_port
 
 WEEK = timedelta(days=7)
-FIRST = str(UUID(int=0))
+HOUR = timedelta(hours=1)
 
 # half hours, changes of 30 and of 60 minutes, at midnight, on both halves of the earth, and none
 ZONES = [
@@ -49,55 +49,55 @@ ZONES = [
 moments = st.datetimes(datetime(2005, 1, 1), datetime(2035, 1, 1), timezones=st.just(timezone.utc))
 timetables = st.builds(
     Timetable,
-    st.uuids().map(str),
     st.sampled_from(ZONES).map(ZoneInfo),
-    st.integers(5, 3000),
+    st.sampled_from(RECONCILE_MINUTES),
     st.sampled_from(WEEKDAYS),
     st.integers(0, 23),
 )
 
 
-def ticks(since: datetime, length: timedelta) -> list[datetime]:
-    return [tick_of(since) + number * TICK for number in range(length // TICK)]
+def sweeps_between(timetable: Timetable, since: datetime, until: datetime) -> list[datetime]:
+    """Those at `since` or later, and before `until`."""
+    found = []
+    moment = since - timedelta(microseconds=1)
+    while (moment := next_sweep(timetable, moment)) < until:
+        found.append(moment)
+    return found
 
 
 # -- when something is due -----------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=40)
-@given(timetables, moments)
-def test_a_reconcile_is_due_exactly_so_often(timetable: Timetable, since: datetime) -> None:
-    due = [tick for tick in ticks(since, WEEK) if reconcile_due(timetable, tick)]
-    period = timetable.period
-    assert timedelta(0) <= period - timedelta(minutes=timetable.reconcile_minutes) < TICK
-    assert WEEK // period <= len(due) <= WEEK // period + 1
-    assert {later - earlier for earlier, later in zip(due, due[1:], strict=False)} <= {period}
-    # the seconds that a tick is late make no difference
-    assert all(reconcile_due(timetable, tick + timedelta(seconds=299)) for tick in due)
+@pytest.mark.parametrize("minutes", RECONCILE_MINUTES)
+def test_the_cron_of_the_reconciles_ticks_when_they_are_due(minutes: int) -> None:
+    since = datetime(2026, 5, 4, 0, 1, tzinfo=timezone.utc)
+    ticks = cron_string_iterator(since.timestamp(), cron_of(minutes), "UTC")
+    timetable, moment = Timetable(reconcile_minutes=minutes), since
+    for tick in islice(ticks, 300):
+        moment = next_reconcile(timetable, moment)
+        assert tick == moment
 
 
 @settings(deadline=None, max_examples=40)
 @given(timetables, moments)
-@example(Timetable(FIRST, ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 3, 26, tzinfo=timezone.utc))
-@example(Timetable(FIRST, ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 10, 22, tzinfo=timezone.utc))
+@example(Timetable(ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 3, 26, tzinfo=timezone.utc))
+@example(Timetable(ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 10, 22, tzinfo=timezone.utc))
 # a Friday that the zone left out
-@example(Timetable(FIRST, ZoneInfo("Pacific/Apia"), 60, "friday"), datetime(2011, 12, 28, tzinfo=timezone.utc))
+@example(Timetable(ZoneInfo("Pacific/Apia"), 60, "friday"), datetime(2011, 12, 28, tzinfo=timezone.utc))
 def test_a_sweep_is_due_exactly_once_in_a_week_of_its_zone(timetable: Timetable, moment: datetime) -> None:
     zone = timetable.zone
     assert zone is not None
     here = moment.astimezone(zone).date()
     monday = here - timedelta(days=here.weekday())
     begins, ends = (midnight(day, zone) for day in (monday, monday + WEEK))
-    due = [tick for tick in ticks(begins, ends - begins) if sweep_due(timetable, tick)]
-    assert len(due) == 1
-    local = due[0].astimezone(zone)
-    wanted = datetime.combine(local.date(), datetime.min.time()) + timedelta(hours=timetable.sweep_hour)
-    late = local.replace(tzinfo=None) - wanted - timetable.offset
-    if (timetable.sweep_weekday, f"{due[0]:%F}") == ("friday", "2011-12-30") and zone == ZoneInfo("Pacific/Apia"):
+    (due,) = sweeps_between(timetable, begins, ends)
+    local = due.astimezone(zone)
+    late = local.replace(tzinfo=None) - datetime.combine(local.date(), time(timetable.sweep_hour))
+    if (timetable.sweep_weekday, f"{due:%F}") == ("friday", "2011-12-30") and zone == ZoneInfo("Pacific/Apia"):
         return
     assert WEEKDAYS[local.weekday()] == timetable.sweep_weekday
     # of an hour that is left out comes the next one
-    assert timedelta(0) <= late <= timedelta(hours=1)
+    assert timedelta(0) <= late <= HOUR
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
@@ -116,37 +116,20 @@ def midnight(day: date, zone: tzinfo) -> datetime:
     ],
 )
 def test_the_sweep_when_the_clocks_are_changed(week: str, hour: int, utc: str) -> None:
-    timetable = Timetable(FIRST, ZoneInfo("Europe/Paris"), sweep_hour=hour)
+    timetable = Timetable(ZoneInfo("Europe/Paris"), sweep_hour=hour)
     since = datetime.fromisoformat(week).replace(tzinfo=timezone.utc)
-    due = [tick for tick in ticks(since, WEEK) if sweep_due(timetable, tick)]
-    assert [f"{tick:%Y-%m-%d %H:%M}" for tick in due] == [utc]
+    due = sweeps_between(timetable, since, since + WEEK)
+    assert [f"{moment:%Y-%m-%d %H:%M}" for moment in due] == [utc]
 
 
 @settings(deadline=None, max_examples=40)
 @given(timetables, moments)
 def test_what_is_said_to_be_next_is_next(timetable: Timetable, moment: datetime) -> None:
     reconcile, sweep = next_due(timetable, moment)
-    assert reconcile_due(timetable, reconcile) and sweep_due(timetable, sweep)
-    assert tick_of(moment) < reconcile <= tick_of(moment) + timetable.period
-    assert not any(reconcile_due(timetable, tick) for tick in ticks(moment + TICK, reconcile - tick_of(moment) - TICK))
+    assert moment < reconcile <= moment + timedelta(minutes=timetable.reconcile_minutes)
     assert last_sweep(timetable, moment) <= moment < sweep
     assert next_sweep(timetable, last_sweep(timetable, moment)) == sweep
-    assert next_reconcile(timetable, reconcile - TICK) == reconcile
-
-
-@given(st.uuids().map(str))
-def test_the_offset_is_fixed_and_a_multiple_of_the_tick_below_an_hour(uuid: str) -> None:
-    offset = Timetable(uuid).offset
-    assert offset == Timetable(uuid).offset and not offset % TICK and timedelta(0) <= offset < timedelta(hours=1)
-
-
-def test_instances_are_spread_over_the_hour() -> None:
-    some = [Timetable(str(uuid4())) for _ in range(400)]
-    assert len({timetable.offset for timetable in some}) == 12
-    one, other = (Timetable(str(UUID(int=number))) for number in (1, 2))
-    day = ticks(datetime(2026, 5, 4, tzinfo=timezone.utc), timedelta(days=1))
-    due = [{tick for tick in day if reconcile_due(timetable, tick)} for timetable in (one, other)]
-    assert [len(found) for found in due] == [24, 24] and not due[0] & due[1]
+    assert last_sweep(timetable, sweep) == sweep
 
 
 def test_without_a_zone_it_is_the_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,60 +137,86 @@ def test_without_a_zone_it_is_the_machine_s(monkeypatch: pytest.MonkeyPatch) -> 
     try:
         for zone in ("America/Denver", "Asia/Tokyo"):
             monkeypatch.setenv("TZ", zone)
-            time.tzset()
-            uuid = str(uuid4())
-            assert next_sweep(Timetable(uuid), after) == next_sweep(Timetable(uuid, ZoneInfo(zone)), after)
+            tzset()
+            assert next_sweep(Timetable(), after) == next_sweep(Timetable(ZoneInfo(zone)), after)
     finally:
         monkeypatch.undo()
-        time.tzset()
+        tzset()
 
 
-def test_a_missed_sweep_is_made_good_within_the_day_and_not_again_and_again() -> None:
-    timetable = Timetable(FIRST, ZoneInfo("UTC"))
+def test_a_sweep_is_wanted_at_its_turn_and_made_good_within_the_day_and_not_again_and_again() -> None:
+    timetable = Timetable(ZoneInfo("UTC"))
     sweep = datetime(2026, 5, 10, 4, tzinfo=timezone.utc)
-    long_ago, hour = sweep - 3 * WEEK, timedelta(hours=1)
-    assert not sweep_missed(timetable, sweep, long_ago, None, None), "it is due"
-    assert sweep_missed(timetable, sweep + TICK, long_ago, None, None)
-    assert sweep_missed(timetable, sweep + 20 * hour, long_ago, sweep - WEEK, sweep - WEEK)
-    assert not sweep_missed(timetable, sweep + 21 * hour, long_ago, sweep - WEEK, sweep - WEEK)
-    assert not sweep_missed(timetable, sweep + 2 * hour, long_ago, sweep + TICK, sweep + TICK), "it was made"
-    assert not sweep_missed(timetable, sweep + hour, long_ago, None, sweep + TICK), "it failed a moment ago"
-    assert sweep_missed(timetable, sweep + 2 * hour, long_ago, None, sweep + TICK)
-    assert not sweep_missed(timetable, sweep + hour, sweep + TICK, None, None), "it was registered later"
+    long_ago, minute = sweep - 3 * WEEK, timedelta(minutes=1)
+    assert not sweep_wanted(timetable, sweep - minute, long_ago, None, None), "that of the week before is forgotten"
+    assert sweep_wanted(timetable, sweep, long_ago, None, None)
+    assert sweep_wanted(timetable, sweep, long_ago, sweep - WEEK, sweep - minute), "what failed before it is no try"
+    assert sweep_wanted(timetable, sweep + 20 * HOUR, long_ago, sweep - WEEK, sweep - WEEK)
+    assert not sweep_wanted(timetable, sweep + 21 * HOUR, long_ago, sweep - WEEK, sweep - WEEK)
+    assert not sweep_wanted(timetable, sweep + 2 * HOUR, long_ago, sweep + minute, sweep + minute), "it was made"
+    assert not sweep_wanted(timetable, sweep + HOUR, long_ago, None, sweep + minute), "it failed a moment ago"
+    assert sweep_wanted(timetable, sweep + 2 * HOUR, long_ago, None, sweep + minute)
+    assert not sweep_wanted(timetable, sweep + HOUR, sweep + minute, None, None), "it was registered later"
+
+
+def test_what_no_cron_can_say_is_refused_with_what_can_be() -> None:
+    for minutes in (1, 7, 45, 90, 2880):
+        with pytest.raises(UserError, match="STASH_PIPELINE_RECONCILE_MINUTES: must be 5, 6, .* 720 or 1440"):
+            load_settings(reconcile_minutes=minutes)
 
 
 # -- what the schedules ask for ------------------------------------------------------------------------------
 
 
 class Instances:
-    """Registered instances that nobody asks, and ticks of the schedules."""
+    """Registered instances that nobody asks, and ticks of the schedule and of the sensor of sweeps."""
 
     def __init__(self, dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
         self.dagster = dagster
         self.warehouse = warehouse
         self.home = home
+        self.cursor: str | None = None
 
-    def add(self, name: str, offset: int = 0, zone: str | None = "UTC") -> Instance:
-        """With a uuid of this offset in ticks, registered long ago."""
+    def add(self, name: str, zone: str | None = "UTC") -> Instance:
+        """Registered long ago."""
         with connect(self.warehouse) as connection:
             added = add_instance(connection, name, f"http://127.0.0.1:{free_port()}", home=self.home, timezone=zone)
-            connection.execute(
-                "UPDATE ops.instances SET uuid = %s, created_at = '2020-01-01Z' WHERE id = %s",
-                [UUID(int=12 * added.id + offset), added.id],
-            )
+            connection.execute("UPDATE ops.instances SET created_at = '2020-01-01Z' WHERE id = %s", [added.id])
         return added
 
-    def tick(self, schedule: str, at: str) -> ScheduleExecutionData:
-        moment = datetime.fromisoformat(at).replace(tzinfo=timezone.utc)
+    def reconcile(self, at: str) -> ScheduleExecutionData:
+        """A tick of the schedule."""
         with dg.build_schedule_context(
-            instance=self.dagster, scheduled_execution_time=moment, repository_def=defs.get_repository_def()
+            instance=self.dagster, scheduled_execution_time=moment(at), repository_def=defs.get_repository_def()
         ) as context:
-            return defs.resolve_schedule_def(schedule).evaluate_tick(context)
+            return defs.resolve_schedule_def("reconcile_schedule").evaluate_tick(context)
 
-    def asked(self, schedule: str, at: str) -> list[str]:
-        return sorted(request.partition_key or "" for request in self.tick(schedule, at).run_requests or [])
+    def sweep(self, at: str) -> dg.SensorResult | dg.SkipReason:
+        """A tick of the sensor."""
+        context = dg.build_sensor_context(instance=self.dagster, cursor=self.cursor)
+        result = sweeps_due(context, moment(at))
+        if isinstance(result, dg.SensorResult):
+            self.cursor = result.cursor
+        return result
 
-    def swept(self, instance: Instance, at: str, error: str | None = None, kinds: Iterable[str] = BY_NAME) -> None:
+    def reconciled(self, at: str) -> list[str]:
+        return sorted(request.partition_key or "" for request in self.reconcile(at).run_requests or [])
+
+    def swept(self, at: str) -> dict[str, str]:
+        """What is asked for, and why."""
+        result = self.sweep(at)
+        requests = (result.run_requests or []) if isinstance(result, dg.SensorResult) else []
+        return {request.partition_key or "": request.tags["stash_pipeline/why"] for request in requests}
+
+    def skipped(self, at: str) -> str:
+        """Why a tick of the sensor asks for nothing."""
+        result = self.sweep(at)
+        assert not (isinstance(result, dg.SensorResult) and result.run_requests)
+        reason = result.skip_message if isinstance(result, dg.SkipReason) else result.skip_reason
+        assert reason
+        return reason if isinstance(reason, str) else reason.skip_message or ""
+
+    def made(self, instance: Instance, at: str, error: str | None = None, kinds: Iterable[str] = BY_NAME) -> None:
         """A sweep that began then."""
         with connect(self.warehouse) as connection:
             run_id = start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
@@ -215,134 +224,150 @@ class Instances:
             connection.execute("UPDATE ops.sync_runs SET started_at = %s WHERE id = %s", [at + "Z", run_id])
 
 
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+
+
 @pytest.fixture
 def instances(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> Iterator[Instances]:
-    """Two, whose turns differ by ten minutes."""
+    """Two, one of them at another hour of the day."""
     made = Instances(dagster, warehouse, home)
-    made.add("home", 1)
-    made.add("attic", 3)
+    made.add("home")
+    made.add("attic", "America/Denver")
     keep_in_step(dagster, ["home", "attic"])
     yield made
 
 
-def test_an_instance_is_reconciled_at_its_turn(instances: Instances) -> None:
+def test_every_tick_of_the_schedule_reconciles_every_instance(instances: Instances) -> None:
     # a Monday
-    assert instances.asked("reconcile_schedule", "2026-05-04 10:00") == []
-    (request,) = instances.tick("reconcile_schedule", "2026-05-04 10:05").run_requests or []
-    assert request.partition_key == "home" and request.tags["dagster/partition"] == "home"
+    found = instances.reconcile("2026-05-04 10:00").run_requests or []
+    assert [(request.partition_key, request.run_key) for request in found] == [("attic", "attic"), ("home", "home")]
+    (_, request) = found
+    assert request.tags["dagster/partition"] == "home"
     assert request.run_config == {"ops": {"mirror": {"config": {"mode": "reconcile"}}}}
     assert request.tags["stash_pipeline/mode"] == "reconcile"
     assert request.tags["stash_pipeline/asked_by"] == "reconcile_schedule"
     assert request.tags["stash_pipeline/why"] == "its turn"
-    assert instances.asked("reconcile_schedule", "2026-05-04 10:10") == []
-    assert instances.asked("reconcile_schedule", "2026-05-04 10:15") == ["attic"]
-    assert instances.asked("reconcile_schedule", "2026-05-04 11:05") == ["home"]
+    assert instances.reconciled("2026-05-04 11:00") == ["attic", "home"]
 
 
-def test_two_in_one_tick_are_two_requests_with_keys_of_their_own(instances: Instances) -> None:
-    instances.add("third", 1)
-    keep_in_step(instances.dagster, ["home", "attic", "third"])
-    found = instances.tick("reconcile_schedule", "2026-05-04 10:05").run_requests or []
-    assert {(request.partition_key, request.run_key) for request in found} == {("home", "home"), ("third", "third")}
+def test_what_was_seen_to_change_goes_first_in_the_queue_and_a_sweep_last(instances: Instances) -> None:
+    reconcile = (instances.reconcile("2026-05-04 10:00").run_requests or [])[0]
+    sweep = instances.sweep("2026-05-10 04:01")
+    assert isinstance(sweep, dg.SensorResult) and sweep.run_requests
+    change = requests.request("home", "changes", ["+1 tags"], "changes_sensor")
+    priorities = [int(request.tags["dagster/priority"]) for request in (change, reconcile, sweep.run_requests[0])]
+    assert priorities == sorted(priorities, reverse=True) and len(set(priorities)) == 3
 
 
-def test_a_tick_with_nothing_due_says_when_there_is(instances: Instances) -> None:
-    said = instances.tick("reconcile_schedule", "2026-05-04 10:00").skip_message or ""
-    moment = datetime(2026, 5, 4, 10, 5, tzinfo=timezone.utc).astimezone()
-    assert said == f"the next one is due on home at {moment:%Y-%m-%d %H:%M %Z}"
-    assert "the next one is due on home at 2026-05-10" in (
-        instances.tick("sweep_schedule", "2026-05-04 10:00").skip_message or ""
-    )
+def test_the_schedule_says_how_often_it_ticks(instances: Instances) -> None:
+    crons = {minutes: build_cron(minutes) for minutes in (15, 60, 120, 1440)}
+    assert crons == {15: "*/15 * * * *", 60: "0 * * * *", 120: "0 */2 * * *", 1440: "0 0 * * *"}
 
 
-def test_the_settings_say_how_often(instances: Instances) -> None:
-    with settings_in_use(
-        load_settings(database_url=instances.warehouse, reconcile_minutes=120, sweep_weekday="Wednesday", sweep_hour=22)
-    ):
-        hours = [f"2026-05-04 {hour:02}:05" for hour in range(10, 16)]
-        assert sum(instances.asked("reconcile_schedule", hour) == ["home"] for hour in hours) == 3
-        assert instances.asked("sweep_schedule", "2026-05-06 22:05") == ["home"]
+def build_cron(minutes: int) -> object:
+    """The cron of the definitions as a process with this setting loads them."""
+    with settings_in_use(load_settings(reconcile_minutes=minutes)):
+        return build_defs().resolve_schedule_def("reconcile_schedule").cron_schedule
 
 
-def test_the_sweep_is_weekly_by_the_clocks_of_the_instance(instances: Instances) -> None:
-    with connect(instances.warehouse) as connection:
-        edit_instance(connection, "attic", home=instances.home, timezone="America/Denver")
+def test_a_sweep_is_weekly_by_the_clocks_of_the_instance(instances: Instances) -> None:
     # a Sunday
-    (request,) = instances.tick("sweep_schedule", "2026-05-10 04:05").run_requests or []
-    assert request.partition_key == "home" and request.tags["stash_pipeline/asked_by"] == "sweep_schedule"
+    result = instances.sweep("2026-05-10 04:03")
+    assert isinstance(result, dg.SensorResult)
+    (request,) = result.run_requests or []
+    assert request.partition_key == "home" and request.tags["stash_pipeline/asked_by"] == "sweep_sensor"
     assert request.run_config == {"ops": {"mirror": {"config": {"mode": "sweep"}}}}
-    (request,) = [
-        found
-        for found in instances.tick("sweep_schedule", "2026-05-10 10:15").run_requests or []
-        if found.tags["stash_pipeline/why"] == "its turn"
-    ]
-    assert request.partition_key == "attic"
+    assert request.tags["stash_pipeline/why"] == "its turn"
+    instances.made(instances.add("unused"), "2026-05-10 04:03")
+    assert instances.swept("2026-05-10 10:02")["attic"] == "its turn"
 
 
-def test_where_a_sweep_is_due_no_reconcile_is(instances: Instances) -> None:
-    assert instances.asked("sweep_schedule", "2026-05-10 04:05") == ["home"]
-    assert instances.asked("reconcile_schedule", "2026-05-10 04:05") == []
-    assert instances.asked("reconcile_schedule", "2026-05-10 05:05") == ["home"]
+def test_the_settings_say_when_the_sweep_is(instances: Instances) -> None:
+    settings = load_settings(database_url=instances.warehouse, sweep_weekday="Wednesday", sweep_hour=22)
+    with settings_in_use(settings):
+        assert instances.swept("2026-05-06 22:04") == {"home": "its turn"}
+
+
+def test_a_tick_without_a_sweep_says_when_there_is_one(instances: Instances) -> None:
+    due = moment("2026-05-10 04:00").astimezone()
+    assert instances.skipped("2026-05-04 10:00") == f"the next one is due on home at {due:%Y-%m-%d %H:%M %Z}"
+
+
+def test_at_the_moment_of_a_sweep_there_is_no_reconcile(instances: Instances) -> None:
+    assert instances.reconciled("2026-05-10 04:00") == ["attic"]
+    assert instances.reconciled("2026-05-10 05:00") == ["attic", "home"]
 
 
 def test_a_missed_sweep_is_asked_for_until_there_was_one(instances: Instances, warehouse: str) -> None:
-    home, attic = instances.add("cabin", 1), instances.add("cellar", 1)
+    cabin, cellar = instances.add("cabin"), instances.add("cellar")
     keep_in_step(instances.dagster, ["cabin", "cellar"])
     with connect(warehouse) as connection:
         connection.execute("DELETE FROM ops.instances WHERE name IN ('home', 'attic')")
-    data = instances.tick("sweep_schedule", "2026-05-10 09:00")
-    assert [request.tags["stash_pipeline/why"] for request in data.run_requests or []] == ["missed at its turn"] * 2
-    instances.swept(home, "2026-05-10 07:00", kinds=["tags"])
-    data = instances.tick("sweep_schedule", "2026-05-10 09:00")
-    assert len(data.run_requests or []) == 2, "a sweep of some kinds is none"
-    instances.swept(home, "2026-05-10 09:00")
-    instances.swept(attic, "2026-05-10 09:00", error="it was off")
-    assert instances.asked("sweep_schedule", "2026-05-10 09:05") == []
-    assert instances.asked("sweep_schedule", "2026-05-10 10:05") == ["cellar"]
-    assert instances.asked("sweep_schedule", "2026-05-11 04:05") == []
+    instances.made(cabin, "2026-05-10 07:00", kinds=["tags"])
+    missed = "missed at its turn"
+    assert instances.swept("2026-05-10 09:00") == {"cabin": missed, "cellar": missed}, "a sweep of some kinds is none"
+    assert instances.swept("2026-05-10 09:05") == {}, "they were asked for a moment ago"
+    instances.made(cabin, "2026-05-10 09:00")
+    instances.made(cellar, "2026-05-10 09:00", error="it was off")
+    assert instances.swept("2026-05-10 09:10") == {}
+    assert instances.swept("2026-05-10 10:05") == {"cellar": missed}
+    assert instances.swept("2026-05-11 04:05") == {}
 
 
-@pytest.mark.parametrize("schedule", ["reconcile_schedule", "sweep_schedule"])
-def test_nothing_is_asked_for_where_a_run_is_unfinished(instances: Instances, schedule: str) -> None:
-    run = run_of(instances.dagster, "home", dg.DagsterRunStatus.QUEUED)
-    hour = "2026-05-10 04:05" if schedule == "sweep_schedule" else "2026-05-10 10:05"
-    data = instances.tick(schedule, hour)
-    assert not data.run_requests and "home is being refreshed" in (data.skip_message or "")
+def test_a_sweep_whose_run_left_nothing_is_asked_for_again_but_not_at_once(instances: Instances) -> None:
+    assert instances.swept("2026-05-10 04:00") == {"home": "its turn"}
+    assert instances.swept("2026-05-10 04:05") == {}
+    assert instances.swept("2026-05-10 05:05") == {"home": "missed at its turn"}
+    # a cursor of another version is no hindrance
+    instances.cursor = '{"x": 7}'
+    assert instances.swept("2026-05-10 05:10") == {"home": "missed at its turn"}
+
+
+@pytest.mark.parametrize("job", ["refresh", "reconcile", "sweep", "rebuild", "__ASSET_JOB"])
+def test_nothing_is_asked_for_where_a_run_is_unfinished(instances: Instances, job: str) -> None:
+    run = run_of(instances.dagster, "home", dg.DagsterRunStatus.QUEUED, job)
+    assert instances.reconciled("2026-05-04 10:00") == ["attic"]
+    assert "home is being refreshed" in instances.skipped("2026-05-10 04:00")
     instances.dagster.report_run_canceled(run)
-    assert instances.asked(schedule, hour) == ["home"]
+    assert instances.reconciled("2026-05-04 10:00") == ["attic", "home"]
+    assert instances.swept("2026-05-10 04:00") == {"home": "its turn"}
 
 
 def test_disabled_instances_and_those_without_partition_have_no_turn(instances: Instances, warehouse: str) -> None:
     keep_in_step(instances.dagster, ["attic"])
-    said = instances.tick("reconcile_schedule", "2026-05-04 10:05").skip_message or ""
-    assert "home has no partition yet" in said
+    assert instances.reconciled("2026-05-04 10:00") == ["attic"]
+    assert "home has no partition yet" in instances.skipped("2026-05-10 04:00")
     with connect(warehouse) as connection:
         edit_instance(connection, "attic", home=instances.home, enabled=False)
+    said = instances.reconcile("2026-05-04 10:00").skip_message or ""
+    assert said == "home has no partition yet"
+    with connect(warehouse) as connection:
         edit_instance(connection, "home", home=instances.home, enabled=False)
-    assert instances.tick("reconcile_schedule", "2026-05-04 10:15").skip_message == "There is no enabled instance."
+    assert instances.reconcile("2026-05-04 10:00").skip_message == "There is no instance whose turn it is."
+    assert instances.skipped("2026-05-10 04:00") == "There is no enabled instance."
 
 
 def test_a_zone_that_is_not_known_any_more_hides_no_other_instance(instances: Instances, warehouse: str) -> None:
     with connect(warehouse) as connection:
         connection.execute("UPDATE ops.instances SET timezone = 'Mars/Olympus' WHERE name = 'home'")
-    assert instances.asked("reconcile_schedule", "2026-05-04 10:15") == ["attic"]
-    said = instances.tick("reconcile_schedule", "2026-05-04 10:05").skip_message or ""
-    assert "home has no turn: There is no time zone 'Mars/Olympus'" in said
+    assert instances.swept("2026-05-10 10:02") == {"attic": "its turn"}
+    assert "home has no turn: There is no time zone 'Mars/Olympus'" in instances.skipped("2026-05-04 10:00")
 
 
-@pytest.mark.parametrize("schedule", ["reconcile_schedule", "sweep_schedule"])
 def test_without_the_database_a_tick_is_skipped_with_a_sentence(
-    instances: Instances, schedule: str, monkeypatch: pytest.MonkeyPatch
+    instances: Instances, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = load_settings(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/x")
     # for us only: Dagster's own storage is in the same database
     monkeypatch.setattr(requests, "get_settings", lambda: gone)
-    said = instances.tick(schedule, "2026-05-10 04:05").skip_message or ""
-    assert said.startswith("The database cannot be reached")
+    assert (instances.reconcile("2026-05-10 04:00").skip_message or "").startswith("The database cannot be reached")
+    assert instances.skipped("2026-05-10 04:00").startswith("The database cannot be reached")
 
 
-@pytest.mark.parametrize("schedule", ["reconcile_schedule", "sweep_schedule"])
-def test_the_schedules_are_on_from_the_start(schedule: str) -> None:
-    found = defs.resolve_schedule_def(schedule)
-    assert found.default_status is dg.DefaultScheduleStatus.RUNNING
-    assert found.job_name == "refresh" and found.description and found.cron_schedule == "*/5 * * * *"
+def test_what_runs_by_itself_is_on_from_the_start_and_launches_the_job_of_its_name() -> None:
+    schedule, sensor = defs.resolve_schedule_def("reconcile_schedule"), defs.resolve_sensor_def("sweep_sensor")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert (schedule.job_name, sensor.job_name) == ("reconcile", "sweep")
+    assert schedule.description and sensor.description

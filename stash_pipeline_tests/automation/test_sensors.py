@@ -14,6 +14,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from stash_pipeline.automation import asking
 from stash_pipeline.automation.orphans import HOST_TAG, PROCESS_TAG, process_tags
+from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.partitions import keep_in_step
@@ -334,12 +335,75 @@ def test_a_cursor_of_another_version_is_no_hindrance(changes: Sensor, servers: d
 
 @pytest.mark.parametrize("name", ["changes_sensor", "instances_sensor"])
 def test_without_the_database_a_tick_is_skipped_with_a_sentence(name: str, dagster: dg.DagsterInstance) -> None:
-    for url, sentence in (
-        (f"postgresql://nobody@127.0.0.1:{free_port()}/x", "The database cannot be reached"),
-        (None, "STASH_PIPELINE_DATABASE_URL is not set"),
-    ):
-        with settings_in_use(load_settings(database_url=url)):
-            assert sentence in Sensor(name, dagster).skipped()
+    with settings_in_use(load_settings(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/x")):
+        assert "The database cannot be reached" in Sensor(name, dagster).skipped()
+
+
+# -- what the page says of it --------------------------------------------------------------------------------
+
+
+def reported(data: SensorExecutionData) -> list[dg.AssetCheckEvaluation]:
+    """What a tick says of the servers."""
+    found = [event for event in data.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+    assert {(event.asset_key.to_user_string(), event.check_name) for event in found} <= {
+        ("raw/pages", "servers_answer")
+    }
+    return found
+
+
+def test_a_server_that_does_not_answer_fails_the_check_once_and_passes_it_when_it_is_back(
+    changes: Sensor, servers: dict[str, Server]
+) -> None:
+    (first,) = reported(changes.tick())
+    assert first.passed and first.description == "All servers answer (2)."
+    assert reported(changes.tick()) == []
+    servers["home"].counting.__dict__.update(Counting([Fault("5xx", next=2)]).__dict__)
+    (failed,) = reported(changes.tick())
+    assert not failed.passed and failed.severity is dg.AssetCheckSeverity.WARN
+    assert failed.description is not None and failed.description.startswith("No answer from home. http://127.0.0.1:")
+    assert failed.metadata["answering"].value == 1 and failed.metadata["silent"].value == 1
+    said = str(failed.metadata["instance home"].value)
+    assert "answered 5" in said and "`stash-pipeline instances edit home --url URL`" in said
+    assert "`stash-pipeline instances disable home`" in said
+    assert reported(changes.tick()) == [], "it is not asked yet"
+    changes.later(11)
+    assert reported(changes.tick()) == [], "the page says so already"
+    changes.later(21)
+    (back,) = reported(changes.tick())
+    assert back.passed
+
+
+def test_the_check_is_reported_again_after_a_refresh_which_would_leave_it_out_of_date(
+    changes: Sensor, servers: dict[str, Server]
+) -> None:
+    changes.tick()
+    servers["attic"].change()
+    servers["attic"].refreshed()
+    (again,) = reported(changes.tick())
+    assert again.passed
+
+
+def test_a_silent_server_that_is_disabled_is_no_longer_reported(
+    changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path
+) -> None:
+    unreachable(warehouse, home)
+    assert not reported(changes.tick())[0].passed
+    with connect(warehouse) as connection:
+        edit_instance(connection, "cabin", home=home, enabled=False)
+    (after,) = reported(changes.tick())
+    assert after.passed and after.description == "All servers answer (2)."
+
+
+def test_a_person_can_have_the_servers_asked_now(
+    servers: dict[str, Server], dagster: dg.DagsterInstance, warehouse: str, home: Path
+) -> None:
+    unreachable(warehouse, home)
+    result: Any = servers_answer()
+    assert not result.passed and "refuses connections" in str(result.metadata["instance cabin"].value)
+    with connect(warehouse) as connection:
+        edit_instance(connection, "cabin", home=home, enabled=False)
+    result = servers_answer()
+    assert result.passed
 
 
 # -- the partitions ------------------------------------------------------------------------------------------
@@ -359,10 +423,10 @@ def test_the_partitions_follow_the_registry(dagster: dg.DagsterInstance, warehou
     assert sensor.skipped() == "The partitions are those of the registry."
 
 
-def test_both_are_on_from_the_start_and_the_interval_is_a_setting() -> None:
+def test_all_are_on_from_the_start_and_the_interval_is_a_setting() -> None:
     with settings_in_use(load_settings(changes_seconds=7)):
         sensors = {sensor.name: sensor for sensor in build_defs().get_repository_def().sensor_defs}
-    assert set(sensors) == {"changes_sensor", "instances_sensor"}
+    assert set(sensors) == {"changes_sensor", "instances_sensor", "sweep_sensor"}
     for sensor in sensors.values():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING and sensor.description
     assert sensors["changes_sensor"].minimum_interval_seconds == 7

@@ -96,7 +96,7 @@ def test_several_processes_may_make_the_tables_at_once(home: Path, empty_databas
 
     def open_it() -> None:
         try:
-            WarehouseDagsterStorage()
+            WarehouseDagsterStorage().run_storage.get_runs_count()
         except BaseException as error:
             errors.append(error)
 
@@ -110,8 +110,8 @@ def test_several_processes_may_make_the_tables_at_once(home: Path, empty_databas
 
 
 def test_half_made_tables_are_made_anew(home: Path, empty_database_url: str) -> None:
-    with dagster_instance(home, empty_database_url):
-        pass
+    with dagster_instance(home, empty_database_url) as instance:
+        instance.get_runs_count()
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("drop table dagster.jobs, dagster.job_ticks, dagster.run_tags")
         with dagster_instance(home, empty_database_url) as instance:
@@ -130,27 +130,32 @@ def test_does_not_wait_for_the_disk(home: Path, empty_database_url: str) -> None
         assert connection.exec_driver_sql("show search_path").scalar() == "dagster"
 
 
-def test_says_which_variable_is_missing() -> None:
-    with pytest.raises(StorageError, match="STASH_PIPELINE_DATABASE_URL is not set"):
+def test_nothing_is_connected_to_before_it_is_needed(home: Path) -> None:
+    settings = get_settings().with_database("postgresql://me:hush@127.0.0.1:1/d")
+    with settings_in_use(settings):
         WarehouseDagsterStorage()
-    assert issubclass(StorageError, UserError)
-    assert issubclass(StorageError, DagsterError)
+    # and without an address no private server is started
+    WarehouseDagsterStorage()
+    assert not (home / "postgres").exists()
 
 
 def test_says_when_the_server_cannot_be_reached() -> None:
     settings = get_settings().with_database("postgresql://me:hush@127.0.0.1:1/d")
-    with settings_in_use(settings), pytest.raises(StorageError, match="can't be reached") as raised:
-        WarehouseDagsterStorage()
+    with settings_in_use(settings):
+        storage = WarehouseDagsterStorage()
+    with pytest.raises(StorageError, match="can't be reached") as raised:
+        storage.run_storage.get_runs_count()
     assert "hush" not in str(raised.value)
+    assert issubclass(StorageError, UserError)
+    assert issubclass(StorageError, DagsterError)
 
 
 def test_the_private_server_is_called_what_it_is(home: Path) -> None:
     settings = get_settings().with_database(EmbeddedPostgres(home).url)
-    with (
-        settings_in_use(settings),
-        pytest.raises(StorageError, match="private Postgres can't be reached") as raised,
-    ):
-        WarehouseDagsterStorage()
+    with settings_in_use(settings):
+        storage = WarehouseDagsterStorage()
+    with pytest.raises(StorageError, match="private Postgres can't be reached") as raised:
+        storage.run_storage.get_runs_count()
     assert "STASH_PIPELINE_DATABASE_URL" not in str(raised.value)
 
 
@@ -166,3 +171,13 @@ def test_dagster_s_attempts_are_not_told_one_by_one(
     said = [record for record in caplog.records if "Retrying" in record.getMessage()]
     assert {record.levelname for record in said} == {"INFO"}
     assert {record.getMessage() for record in said} == {"Retrying failed database connection."}
+
+
+def test_the_web_server_s_own_pools_lead_to_the_same_place(home: Path, empty_database_url: str) -> None:
+    with dagster_instance(home, empty_database_url) as instance:
+        instance.add_dynamic_partitions("instance", ["home"])
+        instance.optimize_for_webserver(statement_timeout=5000, pool_recycle=600, max_overflow=2)
+        assert instance.get_dynamic_partitions("instance") == ["home"]
+        with instance.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
+            assert connection.exec_driver_sql("show search_path").scalar() == "dagster"
+            assert connection.exec_driver_sql("show statement_timeout").scalar() == "5s"

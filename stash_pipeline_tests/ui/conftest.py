@@ -25,9 +25,10 @@ AUTOMATION = """{repositoriesOrError {... on RepositoryConnection {nodes {
 
 @dataclass
 class Interface:
-    """A running interface: its URL, the database behind it, the simulated server of instance ``first``."""
+    """A running interface: its URL, its home, the database behind it, the simulated server of instance ``first``."""
 
     url: str
+    home: Path
     database_url: str
     stash: SimulatedStash
 
@@ -53,7 +54,7 @@ def interface(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         settings_in_use(ready),
         serving(ready, free_port()) as running,
     ):
-        interface = Interface(running.url, running.database_url, stash)
+        interface = Interface(running.url, home, running.database_url, stash)
         switch_off(interface)
         with connect(ready.database() or "") as connection:
             for name in ("first", "second"):

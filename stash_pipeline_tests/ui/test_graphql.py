@@ -1,6 +1,5 @@
 """What the web interface's own API says of the assets, and that a run can be launched from it."""
 
-import time
 from typing import Any
 
 import pytest
@@ -9,15 +8,10 @@ from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.tables import JOINS
 from stash_pipeline_tests.ui.conftest import Interface
+from stash_pipeline_tests.ui.launching import launch
 
 pytestmark = pytest.mark.processes
 
-LAUNCH = """
-mutation Launch($params: ExecutionParams!) {
-  launchRun(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } }
-}
-"""
-RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status jobName } } }"
 MATERIALIZATIONS = """
 query Latest($key: AssetKeyInput!, $partitions: [String!]) {
   assetNodeOrError(assetKey: $key) {
@@ -39,31 +33,6 @@ def latest(interface: Interface, key: list[str], partition: str) -> dict[str, An
     found = node["assetMaterializations"]
     assert found, f"{key} was never materialized for {partition}"
     return {**found[0], "metadata": {entry["label"]: entry for entry in found[0]["metadataEntries"]}}
-
-
-def launch(interface: Interface, partition: str) -> str:
-    """Launches ``refresh`` as the launchpad does and waits for its end; the run's id."""
-    params = {
-        "selector": {
-            "repositoryLocationName": "stash_pipeline",
-            "repositoryName": "__repository__",
-            "pipelineName": "refresh",
-        },
-        "runConfigData": {},
-        "mode": "default",
-        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": partition}]},
-    }
-    started = interface.ask(LAUNCH, params=params)["launchRun"]
-    assert started["__typename"] == "LaunchRunSuccess", started
-    run_id = str(started["run"]["runId"])
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        run = interface.ask(RUN, id=run_id)["runOrError"]
-        if run["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
-            assert run == {"status": "SUCCESS", "jobName": "refresh"}
-            return run_id
-        time.sleep(0.2)
-    raise AssertionError(f"run {run_id} did not end")
 
 
 def test_every_table_is_an_asset_in_the_group_of_its_layer(interface: Interface) -> None:
@@ -93,6 +62,10 @@ def test_a_command_s_run_is_in_the_history_under_its_job(interface: Interface) -
     ]
     assert mine and mine[-1]["jobName"] == "refresh" and mine[-1]["status"] == "SUCCESS"
     assert mine[-1]["repositoryOrigin"]["repositoryLocationName"] == "stash_pipeline"
+    tags = {tag["key"]: tag["value"] for tag in mine[-1]["tags"]}
+    assert tags["stash_pipeline/mode"] == "changes" and tags["stash_pipeline/lane"] in ("graphql", "snapshot")
+    assert tags["stash_pipeline/why"] == "stash-pipeline sync first"
+    assert tags["stash_pipeline/asked_by"] == "command line"
 
 
 def test_a_run_launched_from_the_interface_mirrors_the_instance(interface: Interface) -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from stash_pipeline.commands.sync import run_sync
+from stash_pipeline.instances import add_instance
+from stash_pipeline.settings import load_settings, settings_in_use
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.ports import free_port
 from stash_pipeline_tests.ui.conftest import Interface
+from stash_pipeline_tests.ui.launching import launch
 
 pytestmark = pytest.mark.ui
 
@@ -62,7 +68,14 @@ def test_an_asset_page_shows_columns_owner_and_source(interface: Interface, page
     page.get_by_text("date_precision", exact=True).wait_for()
     page.get_by_text("stash.scenes", exact=True).first.wait_for()
     page.get_by_text("entity specification").first.wait_for()
+    page.get_by_text("refers_to: stash.studios.id").first.wait_for()
     keep(page, "asset")
+
+
+def test_the_page_of_the_documents_describes_documents(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/assets/raw/scenes?view=overview")
+    page.get_by_text("as documents: one row per object").first.wait_for()
+    keep(page, "documents")
 
 
 def test_the_partitions_page_lists_the_instances(interface: Interface, page: Page) -> None:
@@ -96,9 +109,18 @@ def test_the_history_shows_the_runs(interface: Interface, page: Page) -> None:
 
 def test_what_runs_by_itself_is_listed_with_its_switches(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/automation")
-    for name in ("changes_sensor", "instances_sensor", "reconcile_schedule", "sweep_schedule", "maintenance_schedule"):
+    for name in ("changes_sensor", "instances_sensor", "reconcile_schedule", "sweep_sensor", "maintenance_schedule"):
         page.get_by_text(name, exact=True).first.wait_for()
+    page.get_by_text("Every hour").first.wait_for()
+    assert "5 minutes" not in page.inner_text("body")
     keep(page, "automation")
+
+
+def test_the_jobs_are_named_for_what_they_do(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/jobs")
+    for name in ("refresh", "reconcile", "sweep", "rebuild", "maintain"):
+        page.get_by_text(name, exact=True).first.wait_for()
+    keep(page, "jobs")
 
 
 def test_the_checks_of_a_run_are_shown_with_what_they_found(interface: Interface, page: Page) -> None:
@@ -107,3 +129,40 @@ def test_the_checks_of_a_run_are_shown_with_what_they_found(interface: Interface
         page.get_by_text(name, exact=True).first.wait_for()
     page.get_by_text("Passed").first.wait_for()
     keep(page, "checks")
+
+
+def test_a_person_can_have_the_servers_asked(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/assets/raw/pages?view=checks&checkDetail=servers_answer")
+    page.get_by_text("Execute", exact=True).last.click()
+    page.get_by_text("All servers answer (2).").first.wait_for(timeout=120_000)
+    keep(page, "servers")
+
+
+def test_the_runs_of_commands_say_what_they_were(interface: Interface, page: Page) -> None:
+    page.goto(f"{interface.url}/runs")
+    page.get_by_text("stash_pipeline/why: stash-pipeline sync first").first.wait_for()
+    page.get_by_text("stash_pipeline/asked_by: command line").first.wait_for()
+
+
+def test_the_page_of_a_failed_run_says_what_happened_and_what_to_do(interface: Interface, page: Page) -> None:
+    with connect(interface.database_url) as connection:
+        add_instance(connection, "gone", f"http://127.0.0.1:{free_port()}", home=interface.home)
+    try:
+        settings = load_settings(home=interface.home).with_database(interface.database_url)
+        with settings_in_use(settings):
+            (outcome,) = run_sync(settings, ["gone"], [], show=False)
+        page.goto(f"{interface.url}/runs/{outcome['run_id']}")
+        said = page.get_by_text("refuses connections: is Stash running there, on that port?").first
+        said.wait_for()
+        page.get_by_text("stash-pipeline instances edit gone --url URL").first.wait_for()
+        keep(page, "failed")
+    finally:
+        with connect(interface.database_url) as connection:
+            connection.execute("DELETE FROM ops.instances WHERE name = 'gone'")
+
+
+def test_the_page_of_a_run_without_an_instance_says_that_one_is_to_be_chosen(interface: Interface, page: Page) -> None:
+    run_id = launch(interface, None, status="FAILURE")
+    page.goto(f"{interface.url}/runs/{run_id}")
+    page.get_by_text("No instance was chosen.").first.wait_for()
+    keep(page, "no_instance")

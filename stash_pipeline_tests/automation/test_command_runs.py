@@ -1,0 +1,67 @@
+"""The runs of commands: they look in the page like those of sensors and schedules."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from stash_pipeline.commands.rebuild import rebuild
+from stash_pipeline.commands.sync import run_sync
+from stash_pipeline.settings import get_settings
+from stash_pipeline_tests.automation.servers import registered
+
+
+def tags_of(run: dg.DagsterRun) -> dict[str, str]:
+    """Ours, without those that say which process it was."""
+    ours = {name.partition("/")[2]: value for name, value in run.tags.items() if name.startswith("stash_pipeline/")}
+    return {name: value for name, value in ours.items() if name not in ("host", "process")}
+
+
+@pytest.mark.parametrize(
+    ("options", "job", "mode", "why"),
+    [
+        ({}, "refresh", "changes", "stash-pipeline sync home"),
+        ({"mode": "reconcile"}, "reconcile", "reconcile", "stash-pipeline sync home --mode reconcile"),
+        (
+            {"mode": "sweep", "lane": "graphql", "accept_removals": True},
+            "sweep",
+            "sweep",
+            "stash-pipeline sync home --mode sweep --lane graphql --accept-removals",
+        ),
+        (
+            {"mode": "objects", "entities": ["tags"], "ids": [1, 2]},
+            "refresh",
+            "objects",
+            "stash-pipeline sync home --entity tags --id 1 --id 2",
+        ),
+    ],
+)
+def test_a_command_runs_the_job_of_its_mode_and_says_what_and_why(
+    dagster: dg.DagsterInstance, warehouse: str, home: Path, options: dict[str, Any], job: str, mode: str, why: str
+) -> None:
+    entities = options.pop("entities", [])
+    with registered(warehouse, home, "home", refreshed=False):
+        (outcome,) = run_sync(get_settings(), ["home"], entities, show=False, **options)
+    assert outcome["success"], outcome
+    run = dagster.get_run_by_id(outcome["run_id"])
+    assert run is not None and run.job_name == job
+    assert tags_of(run) == {"mode": mode, "lane": outcome["lane"], "why": why, "asked_by": "command line"}
+
+
+def test_a_dry_run_says_that_it_was_one(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
+    with registered(warehouse, home, "home", refreshed=False):
+        (outcome,) = run_sync(get_settings(), ["home"], [], show=False, mode="reconcile", dry_run=True)
+    run = dagster.get_run_by_id(outcome["run_id"])
+    assert run is not None and run.job_name == "reconcile"
+    assert run.tags["stash_pipeline/why"] == "stash-pipeline sync home --mode reconcile --dry-run"
+
+
+def test_a_rebuild_says_so_too(
+    dagster: dg.DagsterInstance, warehouse: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with registered(warehouse, home, "home", refreshed=False):
+        assert rebuild("entities", ["home"], False) == 0
+    (run,) = dagster.get_runs()
+    why = "stash-pipeline rebuild entities home"
+    assert tags_of(run) == {"mode": "rebuild", "why": why, "asked_by": "command line"}
