@@ -43,7 +43,8 @@ def long_lived(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.mark.parametrize("event", list(EVENTS))
 def test_after_a_refresh_the_tables_equal_the_server_when(event: str, long_lived: Mirror) -> None:
     happen(long_lived, event)
-    read, _ = long_lived.refresh()
+    # in a small library an event may take a fifth of all tags away
+    read, _ = long_lived.refresh(accept_removals=True)
     assert any(change.changed for change in read.changes.values()), "nothing happened at all"
     assert not long_lived.differences()
 
@@ -53,12 +54,12 @@ def test_everything_at_once_is_followed_and_equals_a_rebuild(warehouse: str, hom
     server = new_mirror(warehouse, home, generated(60, seed=4), release)
     server.refresh()
     happen(server, *EVENTS)
-    server.refresh()
+    server.refresh(accept_removals=True)
     assert not server.differences()
     followed = server.state()
     assert rebuilt(server) == followed
     happen(server, *reversed(EVENTS))
-    server.refresh()
+    server.refresh(accept_removals=True)
     assert not server.differences()
 
 

@@ -216,8 +216,8 @@ def test_a_database_of_another_encoding_is_refused_before_anything_is_made(
         upgrade(hostile.url)
     with pytest.raises(UserError, match=sentence):
         connect(hostile.url)
-    with pytest.raises(StorageError, match=sentence), dagster_instance(home, hostile.url):
-        pass
+    with pytest.raises(StorageError, match=sentence), dagster_instance(home, hostile.url) as instance:
+        instance.get_runs_count()
     with psycopg.connect(hostile.url) as connection:
         found = connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname IN ('ops', 'raw', 'dagster')")
         assert found.fetchone() == (0,)

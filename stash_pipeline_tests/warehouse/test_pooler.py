@@ -93,8 +93,8 @@ def test_shared_sessions_are_refused_before_anything_is_made(  # type: ignore[no
             upgrade(url)
         with pytest.raises(UserError, match=REMEDY), instance_lock(url, 1, "home"):
             pass
-        with pytest.raises(StorageError, match=REMEDY), dagster_instance(home, url):
-            pass
+        with pytest.raises(StorageError, match=REMEDY), dagster_instance(home, url) as instance:
+            instance.get_runs_count()
     with psycopg.connect(empty_database_url) as connection:
         found = connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname IN ('ops', 'raw', 'dagster')")
         assert found.fetchone() == (0,)
