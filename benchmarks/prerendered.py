@@ -219,7 +219,10 @@ class Prerendered:
         if "systemStatus {status" in document or "systemStatus{status" in document:
             return b'{"data":{"version":{"version":"v0.30.1"},"systemStatus":{"status":"OK","databaseSchema":75}}}', 0.0
         if "configuration" in document:
-            return b'{"data":{"configuration":{"general":{"stashes":[]},"interface":{"language":"en-US"}}}}', 0.0
+            return (
+                b'{"data":{"configuration":{"general":{"stashes":[],"stashBoxes":[]},"interface":{"language":"en-US"}}}}',
+                0.0,
+            )
         if "findSavedFilters" in document:
             return b'{"data":{"findSavedFilters":[]}}', 0.0
         if document.startswith("query Probe"):
