@@ -27,6 +27,7 @@ from stash_pipeline.stash.selection import Tree
 from stash_pipeline.stash.wanted import LISTED, hint_plan, listing_plan
 
 STAMP = "2026-11-20T20:42:02+01:00"
+PLAYED = "2025-01-01T12:00:00Z"
 BOX = "https://box.example/graphql"
 
 QUERIES = {
@@ -57,12 +58,16 @@ def _objects(kind: str, scenes: int) -> Iterator[dict[str, Any]]:
     for n in range(1, sizes[kind] + 1):
         head = {"id": str(n), **stamps}
         if kind == "scenes":
+            # a tenth was ever played, and a twentieth has an o
+            played, o = n % 10 == 0, n % 20 == 0
             yield {
                 **head, "title": f"Scene {n} of the copper harbour", "code": f"SC-{n}", "details": "A walk. " * 20,
                 "director": "Marlow Tessling", "urls": [f"https://example.invalid/{n}"], "date": "2020-01-01",
-                "rating100": 50, "organized": True, "o_counter": 1, "interactive": False, "interactive_speed": None,
-                "captions": None, "last_played_at": None, "resume_time": 0, "play_duration": 0, "play_count": 1,
-                "play_history": ["2025-01-01T12:00:00Z"], "o_history": [], "files": [{"id": str(n)}],
+                "rating100": 50, "organized": True, "o_counter": int(o), "interactive": False,
+                "interactive_speed": None, "captions": None, "last_played_at": PLAYED if played else None,
+                "resume_time": 0, "play_duration": 0, "play_count": int(played),
+                "play_history": [PLAYED] if played else [], "o_history": [PLAYED] if o else [],
+                "files": [{"id": str(n)}],
                 "paths": {
                     name: f"http://127.0.0.1:9999/scene/{n}/{name}?t=1795203722"
                     for name in ("screenshot", "preview", "webp", "vtt", "sprite", "funscript",
@@ -214,7 +219,10 @@ class Prerendered:
         if "systemStatus {status" in document or "systemStatus{status" in document:
             return b'{"data":{"version":{"version":"v0.30.1"},"systemStatus":{"status":"OK","databaseSchema":75}}}', 0.0
         if "configuration" in document:
-            return b'{"data":{"configuration":{"general":{"stashes":[]},"interface":{"language":"en-US"}}}}', 0.0
+            return (
+                b'{"data":{"configuration":{"general":{"stashes":[],"stashBoxes":[]},"interface":{"language":"en-US"}}}}',
+                0.0,
+            )
         if "findSavedFilters" in document:
             return b'{"data":{"findSavedFilters":[]}}', 0.0
         if document.startswith("query Probe"):

@@ -3,8 +3,12 @@
 import multiprocessing
 import threading
 import time
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import psycopg
 import pytest
 from dagster import DagsterError, DagsterInstance
@@ -12,7 +16,7 @@ from dagster_postgres.utils import DagsterPostgresException, create_pg_connectio
 from sqlalchemy import create_engine
 
 from stash_pipeline.automation.launch import dagster_instance
-from stash_pipeline.automation.storage import StorageError, WarehouseDagsterStorage
+from stash_pipeline.automation.storage import StorageError, WarehouseDagsterStorage, _EventLog
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import get_settings, settings_in_use
 from stash_pipeline.warehouse.embedded import EmbeddedPostgres
@@ -40,6 +44,59 @@ def test_is_what_plain_dagster_finds_by_its_environment(
         assert instance.run_retries_enabled
         assert not instance.telemetry_enabled
         assert "hush" not in instance.info_str()
+
+
+def planned(home: Path, database_url: str) -> tuple[list[tuple[Any, ...]], ...]:
+    """What is stored of two runs that were planned: of events, of assets, of checks; ids of runs by their order."""
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec(name, skippable=True) for name in ("one", "two")],
+        check_specs=[dg.AssetCheckSpec("holds", asset="one"), dg.AssetCheckSpec("holds", asset="two")],
+    )
+    def both():  # type: ignore[no-untyped-def]  # Dagster reads the annotations
+        """Is only planned."""
+
+    job = dg.Definitions(assets=[both]).resolve_implicit_global_asset_job_def()
+    with dagster_instance(home, database_url) as instance:
+        runs = [instance.create_run_for_job(job, run_id=str(uuid.UUID(int=number))).run_id for number in (1, 2)]
+        assert len(instance.get_records_for_run(runs[1]).records) == 4
+    with psycopg.connect(database_url) as connection:
+        return (
+            connection.execute(
+                "select run_id, dagster_event_type, step_key, asset_key from dagster.event_logs\n"
+                "order by run_id, asset_key, dagster_event_type"
+            ).fetchall(),
+            connection.execute(
+                "select asset_key, last_run_id, last_materialization_timestamp is not null from dagster.asset_keys\n"
+                "order by asset_key"
+            ).fetchall(),
+            connection.execute(
+                "select c.asset_key, check_name, c.run_id, execution_status, e.run_id\n"
+                "from dagster.asset_check_executions as c\n"
+                "join dagster.event_logs as e on e.id = c.evaluation_event_storage_id order by c.run_id, c.asset_key"
+            ).fetchall(),
+        )
+
+
+def test_what_a_run_plans_is_stored_at_once_as_one_by_one(
+    home: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+    store = _EventLog.store_event_batch
+
+    def counted(log: _EventLog, events: Sequence[dg.EventLogEntry]) -> None:
+        batches.append(len(events))
+        store(log, events)
+
+    monkeypatch.setattr(_EventLog, "store_event_batch", counted)
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")
+    one_by_one = planned(home, empty_database_url)
+    assert not batches and [len(rows) for rows in one_by_one] == [8, 2, 4]
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("drop schema dagster cascade")
+    monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE")
+    assert planned(home, empty_database_url) == one_by_one
+    assert batches == [4, 4]
 
 
 def test_uses_few_connections_and_lets_go_of_them(home: Path, empty_database_url: str) -> None:

@@ -209,6 +209,24 @@ def test_compressed_answers_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://127.0.0.1:9999", "identity"),
+        ("http://[::1]:9999", "identity"),
+        ("http://localhost:9999/stash", "identity"),
+        ("http://stash.test:9999", "gzip"),
+        ("http://192.168.1.7:9999", "gzip"),
+        ("http://localhost.example:9999", "gzip"),
+    ],
+)
+def test_a_server_on_this_machine_is_not_asked_to_compress(url: str, asked: str) -> None:
+    server = Server(good())
+    with StashClient(url, transport=httpx.MockTransport(server)) as client:
+        client.execute("query { version }")
+    assert server.requests[0].headers["Accept-Encoding"].startswith(asked)
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         lambda request: httpx.Response(500, text=f"your headers: {dict(request.headers)}"),

@@ -1,11 +1,12 @@
 """A database of an earlier version of this program is brought up to date, with its rows."""
 
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.migrate import _config, upgrade
+from stash_pipeline.warehouse.migrate import _config, newest_revision, upgrade
 from stash_pipeline.warehouse.partitions import ensure_partitions
 from stash_pipeline.warehouse.tables import SCHEMAS
 
@@ -55,3 +56,7 @@ def test_a_migration_can_be_taken_back(empty_database_url: str) -> None:
     upgrade(empty_database_url)
     migrate(empty_database_url, "base", down=True)
     upgrade(empty_database_url)
+
+
+def test_the_newest_revision_is_where_the_migrations_end() -> None:
+    assert newest_revision() == ScriptDirectory.from_config(_config()).get_current_head()
