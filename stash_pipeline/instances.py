@@ -68,7 +68,7 @@ class Instance:
     snapshot_seconds: float | None = None
     snapshot_trouble: str | None = None
     """Of the last copy of its database: size, the time that the server took, what went wrong."""
-    header_names: list[str] = field(default_factory=list)
+    header_names: list[str] = field(default_factory=list, hash=False)
     headers_encrypted: bytes | None = None
     basic_auth_env: str | None = None
     client_cert: str | None = None

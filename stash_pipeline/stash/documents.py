@@ -209,12 +209,13 @@ class DocumentReader:
         self._required.update(name for outer, fields in self._groups if outer for name, *_ in fields)
         self._required &= self._relations.keys()
 
-    def read(self, value: Json, extra: Json | None = None) -> Document:
+    def read(self, value: Json, extra: Json | None = None, without: frozenset[str] = frozenset()) -> Document:
         """The document of one object; one that is broken where a relation is not what the server's schema says.
 
         Args:
             value: the object as the server sent it.
             extra: values that are known from where the object was found (a file's type).
+            without: fields of the server's that were not asked for.
 
         Raises:
             Unreadable: if the object has no usable id.
@@ -223,6 +224,8 @@ class DocumentReader:
         identifier = 1 if self._single else document["id"]
         unreadable: Json = {}
         required = self._required
+        if without:
+            required = {name for name in required if self._relations[name] not in without}
         for outer, fields in self._groups:
             where = value.get(outer) if outer else value
             if where is None:

@@ -44,6 +44,8 @@ class RawPage:
     known: KnownPage | None = None
     gaps: bool = False
     """There may be other objects of its kind between its first and its last."""
+    without: frozenset[str] = frozenset()
+    """Fields of the server's that were not asked for: times among them were never set."""
 
     @property
     def count(self) -> int:

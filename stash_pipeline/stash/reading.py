@@ -150,7 +150,7 @@ class Readers:
         ids = raw.ids
         broken = False
         for value in raw.objects:
-            document = reader.read(value)
+            document = reader.read(value, without=raw.without)
             page.documents[name].append(document)
             if document.broken:
                 broken = True

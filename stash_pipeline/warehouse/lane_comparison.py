@@ -74,6 +74,10 @@ def _differences(answers: sqlite3.Connection, kind: str, document: Document) -> 
     answers.execute("DELETE FROM answers WHERE kind = ? AND id = ?", [kind, document.id])
     if row[0] == document.json:
         return []
+    if not row[0] or document.broken:
+        # of one lane only, or neither would have a document
+        who = f"cannot be read in the copy: {document.broken}" if document.broken else "cannot be read from the answers"
+        return [f"{kind} {document.id}: {who}"]
     changes = differences(orjson.loads(row[0]), orjson.loads(document.json))
     return [f"{kind} {document.id}: {described(*change)}" for change in changes] or [
         f"{kind} {document.id}: {_spelled(row[0], document.json)}"

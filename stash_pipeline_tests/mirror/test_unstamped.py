@@ -80,7 +80,7 @@ def test_the_command_lists_the_objects(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {(line["instance"], line["entity"], line["id"]) for line in lines} == {(name, "scenes", n) for n in (4, 6)}
     assert run(server, monkeypatch, name, "--since", "0") == 0
-    assert run(server, monkeypatch, name, "--run", "999999999") == 0
+    assert run(server, monkeypatch, name, "--run", "999999999") == 1
     assert capsys.readouterr().out.count("No object changed") == 2
     assert run(server, monkeypatch, "nowhere") == 1
     said = capsys.readouterr().err

@@ -130,7 +130,11 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
 @event("the file of an image without a title is renamed on disk", seen=COUNTED_FILES)
 def _(stash: SimulatedStash, rng: random.Random) -> None:
     # before v0.28 it is the image's title
-    nameless = "SELECT image_id FROM images_files JOIN images ON id = image_id WHERE coalesce(title, '') = ''"
+    nameless = (
+        "SELECT image_id FROM images_files JOIN images ON id = image_id WHERE coalesce(title, '') = ''"
+        # the cover of a gallery may follow from the names of its files
+        " AND image_id NOT IN (SELECT image_id FROM galleries_images)"
+    )
     image = one(stash, rng, f'{nameless} AND "primary" = 1')
     (file,) = numbers(stash, f'SELECT file_id FROM images_files WHERE image_id = {image} AND "primary" = 1')
     stash.library.update("files", file, {"basename": f"{fresh(stash, 'renamed')}.jpg"})
