@@ -216,6 +216,7 @@ def test_the_private_server_is_called_what_it_is(home: Path) -> None:
     assert "STASH_PIPELINE_DATABASE_URL" not in str(raised.value)
 
 
+@pytest.mark.faults
 def test_dagster_s_attempts_are_not_told_one_by_one(
     home: Path, empty_database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -420,6 +420,13 @@ REFUSALS: dict[str, Callable[[], httpx.Response]] = {
 }
 
 
+@pytest.fixture
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download that breaks off goes on at once."""
+    monkeypatch.setattr("stash_pipeline.stash.snapshot.copy._FIRST_PAUSE", 0.001)
+
+
+@pytest.mark.usefixtures("_no_pauses")
 @pytest.mark.parametrize("how", REFUSALS)
 def test_without_a_copy_auto_reads_the_answers_in_the_same_run_and_remembers_it(server: Mirror, how: str) -> None:
     refusing = OtherFiles(server.stash, answer=REFUSALS[how])
