@@ -313,6 +313,12 @@ def print_outcome(outcome: dict[str, Any]) -> None:
     elif outcome["success"]:
         console.print(f"{title}: nothing changed.", highlight=False, markup=False, soft_wrap=True)
     for entity, change in outcome["entities"].items():
+        if change.get("unreadable"):
+            stderr.print(
+                f"{change['unreadable']:,} {entity} have values that their columns cannot hold, and are stored without "
+                "them; `unreadable` in their documents has the values.",
+                highlight=False, markup=False, soft_wrap=True,
+            )  # fmt: skip
         for failure in change.get("failures", ()):
             stderr.print(f"could not be read, of {entity}: {failure}", highlight=False, markup=False, soft_wrap=True)
     if not outcome["success"]:

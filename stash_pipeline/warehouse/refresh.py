@@ -163,9 +163,12 @@ class Refresh:
         left = {name: self.loader.left(name) for name in names if name in self.probe.counts}
         if not wrong(self.probe.counts):
             return {}
-        now = read_probe(probe(self.client, self.probe_text)).counts
-        # what was edited between the two may have been seen or not
-        return {name: numbers for name, numbers in wrong(now).items() if self.probe.counts[name] == now[name]}
+        before, now = self.probe, read_probe(probe(self.client, self.probe_text))
+        if before.newest != now.newest or before.played != now.played:
+            # the library is being edited: what is created and destroyed meanwhile may have been seen or not, and
+            # leave the numbers as they were
+            return {}
+        return {name: both for name, both in wrong(now.counts).items() if before.counts[name] == now.counts[name]}
 
     def compare(self, objects: Mapping[str, set[int]]) -> int:
         """Reads some objects and nothing that they lead to; returns how many the server can be asked for.

@@ -166,6 +166,9 @@ def test_a_hostile_server_is_refused_with_a_sentence_and_changes_nothing(mirrore
         outcome = mirrored.sync(case)
     finally:
         mirrored.server.spoil = honest
+    if case.writes:
+        # an honest answer mends it
+        assert mirrored.sync(Case("honest", honest, "survives")).code == 0
     assert outcome.code != -9, f"killed after {MOST_SECONDS} s: {outcome.said}"
     assert "Traceback" not in outcome.said, outcome.said
     assert outcome.memory < MOST_MEMORY_MB, f"{outcome.memory:.0f} MB"
@@ -178,10 +181,8 @@ def test_a_hostile_server_is_refused_with_a_sentence_and_changes_nothing(mirrore
     for part in case.says:
         assert part.lower() in " ".join(outcome.said.lower().split()), outcome.said
     if case.outcome == "reports":
-        assert "could not be read" in outcome.said or "unreadable" in outcome.said, outcome.said
-    if case.writes:
-        # an honest answer mends it
-        assert mirrored.sync(Case("honest", honest, "survives")).code == 0
+        words = " ".join(outcome.said.split())
+        assert any(part in words for part in ("could not be read", "the server's own schema", "cannot hold")), words
     after = mirrored.state()
     assert {name for name in before if before[name] != after[name]} == set()
 
