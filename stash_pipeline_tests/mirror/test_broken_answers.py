@@ -32,6 +32,8 @@ from stash_pipeline_tests.mirror.working import (
     run_command,
 )
 
+pytestmark = pytest.mark.faults
+
 KINDS = [
     "tags",
     "studios",

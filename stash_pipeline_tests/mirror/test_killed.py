@@ -25,6 +25,8 @@ from stash_pipeline_tests.mirror.histories import furnished, rebuilt
 from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDo, happen
 from stash_pipeline_tests.mirror.working import Mirror
 
+pytestmark = pytest.mark.faults
+
 MODES: tuple[Mode, ...] = ("changes", "reconcile", "sweep")
 
 

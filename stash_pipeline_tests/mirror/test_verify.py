@@ -17,6 +17,8 @@ from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.mirror.events import statements
 from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, run_command
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def server(warehouse: str, home: Path) -> Mirror:

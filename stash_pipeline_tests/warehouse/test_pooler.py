@@ -26,6 +26,8 @@ from stash_pipeline_tests.ports import free_port
 from stash_pipeline_tests.test_cli import CommandLine
 from stash_pipeline_tests.warehouse.pooler import Mode, pooled
 
+pytestmark = pytest.mark.faults
+
 REMEDY = "pool_mode = session"
 PGBOUNCER = shutil.which("pgbouncer", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
 
