@@ -118,6 +118,9 @@ def checked(
         _check_key_variable(api_key_env)
     if basic_auth_env is not None:
         _check_login_variable(basic_auth_env)
+    for option, path in (("--ca-file", ca_file), ("--client-cert", client_cert), ("--client-key", client_key)):
+        if path == "":
+            raise UserError(f"{option} names no file; give the path of a PEM file.")
     access = access_of(
         api_key=api_key, headers=headers, ca_file=ca_file, client_cert=client_cert, client_key=client_key
     )
