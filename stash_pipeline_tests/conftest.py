@@ -6,6 +6,7 @@ it outlives the tests. The database is a copy of one that was migrated once.
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,9 +48,9 @@ def drop_database(server: str, name: str) -> None:
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A home of the test's own.
+@contextmanager
+def temporary_home() -> Iterator[Path]:
+    """A home of one's own.
 
     Not in pytest's directory: every start of pytest closes that to others, and so, for root, to the private
     Postgres of tests that run at the same time.
@@ -58,6 +59,13 @@ def home() -> Iterator[Path]:
         # as root: the private Postgres of a home below it has another user
         Path(directory).chmod(0o711 if os.geteuid() == 0 else 0o700)
         yield Path(directory)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home of the test's own."""
+    with temporary_home() as directory:
+        yield directory
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.session import open_warehouse
+from stash_pipeline_tests.conftest import temporary_home
 from stash_pipeline_tests.ports import free_port
 
 AUTOMATION = """{repositoriesOrError {... on RepositoryConnection {nodes {
@@ -41,12 +42,16 @@ class Interface:
 
 
 @pytest.fixture(scope="package")
-def interface(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interface]:
+def interface() -> Iterator[Interface]:
     """Two instances registered; ``first`` has been mirrored, ``second`` has not, and nothing runs by itself."""
-    home: Path = tmp_path_factory.mktemp("home")
     library = Library.create()
     generate_library(library, scenes=40, seed=3, timezone="Europe/Paris")
     stash = SimulatedStash(library, timezone="Europe/Paris")
+    with temporary_home() as home:
+        yield from _interface(stash, home)
+
+
+def _interface(stash: SimulatedStash, home: Path) -> Iterator[Interface]:
     settings = load_settings(home=home)
     with (
         stash.running() as server,
