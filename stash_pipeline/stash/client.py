@@ -208,7 +208,10 @@ class StashClient:
         what = f"{self.url} answered {name}"
         patience = self._http.timeout if timeout is None else httpx.Timeout(timeout, connect=self._http.timeout.connect)
         request = self._http.build_request("POST", self.url, content=payload, timeout=patience)
-        with self._reaching("an answer", self.limits.too_slow(f"{self.url} answers {name}, and that"), end), until(end):
+        with (
+            self._reaching("an answer", self.limits.too_slow(f"{self.url} was asked for {name}, and its answer"), end),
+            until(end),
+        ):
             response = self._http.send(request, stream=True)
             try:
                 body = read_body(response, self.limits, what, end)

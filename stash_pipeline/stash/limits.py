@@ -60,7 +60,7 @@ class Limits:
     def too_slow(self, what: str) -> str:
         """Of an answer."""
         named = f" ({_SECONDS_SETTING})" if self.settings else ""
-        return f"{what} did not come to an end within {self.request_seconds:,.0f} s{named}."
+        return f"{what} was not complete within {self.request_seconds:,.0f} s{named}."
 
     def download_too_long(self, size: int) -> str:
         """Of a file."""

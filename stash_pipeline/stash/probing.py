@@ -1,5 +1,6 @@
 """One small request that tells whether anything changed: of every kind the number of objects and the newest stamp."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,9 @@ PLAYED = "played"
 """Alias of the newest play: plays have a clock of their own."""
 
 _STAMP_LENGTH = 64
+_ALIAS = re.compile(r"^  (\w+): ", re.MULTILINE)
+"""Of the kinds that a document of :func:`probe_document` asks for."""
+
 _NEWEST = '(filter: {per_page: 1, sort: "%s", direction: DESC})'
 
 
@@ -94,6 +98,10 @@ def probe(client: StashClient, document: str, deadline: float | None = None) -> 
         StashError: as of any request; a StashQueryError with ``validation`` where the server is another release.
     """
     data = client.execute(document, name="probe", deadline=deadline).data
+    answer = client.part(data, "probe")
+    for alias in _ALIAS.findall(document):
+        # what is left out is no kind without objects
+        answer.get(alias).object()
     return _kept(read_probe(data, f"{client.url} answered probe"))
 
 

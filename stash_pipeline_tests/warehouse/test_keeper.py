@@ -15,8 +15,10 @@ from stash_pipeline_tests.warehouse.test_embedded import postmaster_pid, runs, w
 pytestmark = pytest.mark.processes
 
 JOIN_AND_WAIT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+# whoever runs the tests may ignore it (nohup), and children do what their parents did
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from stash_pipeline.warehouse.keeper import join_server
 print(join_server(Path(sys.argv[1])), flush=True)
 assert join_server(Path(sys.argv[1]))
@@ -35,7 +37,7 @@ def joined(home: Path) -> "subprocess.Popen[str]":
 
 def ended(process: "subprocess.Popen[str]", number: signal.Signals) -> None:
     process.send_signal(number)
-    process.communicate()
+    process.communicate(timeout=60)
 
 
 def keepers(home: Path) -> list[int]:

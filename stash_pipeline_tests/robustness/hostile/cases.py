@@ -76,9 +76,10 @@ def _broken_relations() -> Iterator[Case]:
     for root, result, name in RELATIONS:
         # well-formed, and wrong: the guard of vanished objects watches over relations too
         if name != "galleries" and result == "scenes":
-            yield Case(
-                f"{result}.{name} is empty everywhere", _everywhere(root, result, name, []), "fails", ("removed",)
-            )
+            empty = _everywhere(root, result, name, [])
+            # the reconcile before a sweep lists the files of few scenes, and few may go
+            few = name == "files"
+            yield Case(f"{result}.{name} is empty everywhere", empty, "fails", ("removed",), writes=few)
 
 
 def _listed_as_scalar(type_name: str, field_name: str) -> Spoil:
