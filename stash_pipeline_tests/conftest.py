@@ -5,8 +5,9 @@ it outlives the tests. The database is a copy of one that was migrated once.
 """
 
 import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +27,13 @@ REAL = Path(__file__).resolve().parents[1].parent / "shared" / "real"
 TEMPLATE = "template_stash_pipeline"
 OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 _numbers = count()
+
+
+# A background job of a shell ignores Ctrl-C, nohup a closed terminal, and children do as their parents; the programs
+# that the tests start, and send these signals to, are to be as in a terminal.
+with suppress(ValueError):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def address_of(database: str, server: str) -> str:
