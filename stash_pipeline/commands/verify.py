@@ -79,7 +79,7 @@ def _verify_instance(
             left = check_instance(connection, instance.id, sample)
     if unread and errors:
         # the marks stay: whichever refresh succeeds next writes these documents anew
-        errors.append(f"{unread} documents are read again by the next refresh that succeeds")
+        errors.append(f"the next refresh that succeeds reads what is damaged again (documents: {unread})")
     outcome.update(repaired=left.intact, left=left.lines(), errors=errors)
     return outcome
 

@@ -1,6 +1,7 @@
 """One small request that tells whether anything changed: of every kind the number of objects and the newest stamp."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +104,27 @@ def probe(client: StashClient, document: str, deadline: float | None = None) -> 
         # what is left out is no kind without objects
         answer.get(alias).object()
     return _kept(read_probe(data, f"{client.url} answered probe"))
+
+
+def count_differences(here: Mapping[str, int], before: Probe, ask: Callable[[], Probe]) -> dict[str, tuple[int, int]]:
+    """Kinds of which a server that stands still has another number of objects: (here, there).
+
+    Args:
+        here: how many there are here, per kind. before: what the server said before it was read.
+        ask: asks the server again; called only where its first answer differs.
+    """
+
+    def differing(counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+        return {kind: (count, counts[kind]) for kind, count in here.items() if counts.get(kind, count) != count}
+
+    if not differing(before.counts):
+        return {}
+    now = ask()
+    # what was edited between the two answers may have been seen or not; one object created and one destroyed leave
+    # the number as it was
+    still = {kind for kind in here if (before.counts.get(kind), before.newest.get(kind)) == (
+        now.counts.get(kind), now.newest.get(kind))}  # fmt: skip
+    return {kind: both for kind, both in differing(now.counts).items() if kind in still}
 
 
 def _kept(found: Probe) -> dict[str, Any]:

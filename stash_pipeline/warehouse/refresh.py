@@ -22,7 +22,7 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.errors import IncompleteListing, StashError
 from stash_pipeline.stash.planning import Plan, plan_library
-from stash_pipeline.stash.probing import Probe, probe, probe_document, read_probe
+from stash_pipeline.stash.probing import Probe, count_differences, probe, probe_document, read_probe
 from stash_pipeline.stash.reading import Complete, Expected, Gone, Page, Unreadable, read_library
 from stash_pipeline.stash.snapshot.copy import Copy, TooLarge
 from stash_pipeline.stash.wanted import LISTED, LISTING_OBJECTS, Wanted, hint_plan, holders, listing_plan
@@ -154,21 +154,10 @@ class Refresh:
 
     def count_differences(self, names: Iterable[str]) -> dict[str, tuple[int, int]]:
         """Kinds of which there will be another number of objects than the server counts: (here, there)."""
-
-        def wrong(counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-            return {name: (left[name], counts[name]) for name in left if counts.get(name, left[name]) != left[name]}
-
         if not self.loader.writes:
             return {}
         left = {name: self.loader.left(name) for name in names if name in self.probe.counts}
-        if not wrong(self.probe.counts):
-            return {}
-        before, now = self.probe, read_probe(probe(self.client, self.probe_text))
-        if before.newest != now.newest or before.played != now.played:
-            # the library is being edited: what is created and destroyed meanwhile may have been seen or not, and
-            # leave the numbers as they were
-            return {}
-        return {name: both for name, both in wrong(now.counts).items() if before.counts[name] == now.counts[name]}
+        return count_differences(left, self.probe, lambda: read_probe(probe(self.client, self.probe_text)))
 
     def compare(self, objects: Mapping[str, set[int]]) -> int:
         """Reads some objects and nothing that they lead to; returns how many the server can be asked for.

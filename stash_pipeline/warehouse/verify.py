@@ -10,6 +10,7 @@ from typing import Any
 
 from stash_pipeline.instances import Instance
 from stash_pipeline.settings import Settings
+from stash_pipeline.stash import probing
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.probing import Probe, probe, read_probe
@@ -66,20 +67,10 @@ def count_differences(
     What the server was seen to have and could not send counts as here. While a library changes, its number before the
     refresh may be right, or the one after it; the server is asked for that only where the first is not.
     """
-
-    def wrong(counts: dict[str, int]) -> dict[str, tuple[int, int]]:
-        missing = {kind: number for kind, (_, number) in clocks(connection, instance_id).items()}
-        counted = documents_counted(connection, instance_id)
-        here = {kind: count + missing.get(kind, 0) for kind, count in counted.items()}
-        return {k: (here.get(k, 0), counts[k]) for k in kinds if k in counts and here.get(k, 0) != counts[k]}
-
-    differing = wrong(before.counts)
-    if not differing:
-        return {}
-    now = read_probe(probe(client(), document))
-    still = wrong(now.counts)
-    # what was edited between the two may have been seen or not
-    return {kind: numbers for kind, numbers in still.items() if before.counts.get(kind) == now.counts.get(kind)}
+    missing = {kind: number for kind, (_, number) in clocks(connection, instance_id).items()}
+    counted = documents_counted(connection, instance_id)
+    here = {kind: counted.get(kind, 0) + missing.get(kind, 0) for kind in kinds}
+    return probing.count_differences(here, before, lambda: read_probe(probe(client(), document)))
 
 
 @dataclass

@@ -249,7 +249,10 @@ def test_what_cannot_be_read_again_stays_marked_for_the_next_refresh(
     capsys.readouterr()
     assert run_command(running, monkeypatch, "verify", "--repair") == 1
     said = capsys.readouterr().out
-    assert "refuses connections" in said and "1 documents are read again by the next refresh that succeeds" in said
+    assert (
+        "refuses connections" in said
+        and "the next refresh that succeeds reads what is damaged again (documents: 1)" in said
+    )
     with connect(running.database_url) as connection:
         edit_instance(connection, running.instance.name, home=home, url=reachable)
     assert run_command(running, monkeypatch, "sync") == 0
