@@ -35,7 +35,7 @@ from stash_pipeline.warehouse.transform import transform
 
 KINDS = [entity.name for entity in ENTITIES]
 COMMANDS = 3
-DRAINS = 2
+DRAINS = 3
 EDIT = "mutation($ids: [ID!], $rating: Int) { bulkSceneUpdate(input: {ids: $ids, rating100: $rating}) { id } }"
 
 

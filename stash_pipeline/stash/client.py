@@ -37,7 +37,8 @@ from stash_pipeline.stash.errors import (
     may_pass,
     shortened,
 )
-from stash_pipeline.stash.limits import Limits, bound, check_growth, read_body, until
+from stash_pipeline.stash.limits import Limits, bound, check_growth, decoded_size, read_body, until
+from stash_pipeline.stash.memory import MemoryBudget, Reservation
 from stash_pipeline.stash.refusals import refusal
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
@@ -67,6 +68,7 @@ class Answer:
         size: bytes, decompressed. seconds: from the request to the last byte.
         hash: of the answer as it came, see :func:`answer_hash`.
         known: the caller knew this hash; ``data`` was not decoded and is empty.
+        reservation: of the memory that ``data`` takes, where the caller named a budget; released by who holds it.
     """
 
     data: dict[str, Any]
@@ -74,6 +76,12 @@ class Answer:
     seconds: float
     hash: bytes
     known: bool = False
+    reservation: Reservation | None = None
+
+    def release(self) -> None:
+        """Gives back the memory of ``data``, which nobody holds any longer."""
+        if self.reservation:
+            self.reservation.release()
 
 
 def answer_hash(body: bytes) -> bytes:
@@ -171,6 +179,7 @@ class StashClient:
         *,
         name: str = "query",
         known: Container[bytes] = (),
+        budget: MemoryBudget | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Answer:
@@ -179,6 +188,7 @@ class StashClient:
         Args:
             document: GraphQL text. variables: its variables. name: how errors call it.
             known: hashes of good answers that need not be decoded again.
+            budget: an answer is decoded when there is room for it, and holds its room until it is released.
             timeout: seconds for an answer that is work for the server, and asked for only once; None for the usual.
             deadline: of the monotonic clock, when nobody waits for the answer any more.
 
@@ -189,10 +199,10 @@ class StashClient:
         end = time.monotonic() + (self.limits.request_seconds if timeout is None else timeout)
         end = end if deadline is None else min(end, deadline)
         if timeout is not None:
-            return self._ask(payload, name, known, timeout, end)
+            return self._ask(payload, name, known, budget, timeout, end)
         for attempt in self._attempts(end):
             with attempt:
-                return self._ask(payload, name, known, None, end)
+                return self._ask(payload, name, known, budget, None, end)
         raise AssertionError("unreachable")
 
     def _attempts(self, end: float) -> Iterator[Any]:
@@ -203,7 +213,15 @@ class StashClient:
             stamina.retry_context(on=again, attempts=self.attempts, timeout=None, wait_initial=0.3, wait_max=15.0)
         )
 
-    def _ask(self, payload: bytes, name: str, known: Container[bytes], timeout: float | None, end: float) -> Answer:
+    def _ask(
+        self,
+        payload: bytes,
+        name: str,
+        known: Container[bytes],
+        budget: MemoryBudget | None,
+        timeout: float | None,
+        end: float,
+    ) -> Answer:
         started = time.perf_counter()
         what = f"{self.url} answered {name}"
         patience = self._http.timeout if timeout is None else httpx.Timeout(timeout, connect=self._http.timeout.connect)
@@ -226,7 +244,13 @@ class StashClient:
         digest = answer_hash(body)
         if response.status_code == 200 and digest in known:
             return Answer({}, len(body), seconds, digest, known=True)
-        return Answer(self._data(response, body, name, what), len(body), seconds, digest)
+        reservation = budget.reserve(decoded_size(body)) if budget else None
+        try:
+            return Answer(self._data(response, body, name, what), len(body), seconds, digest, reservation=reservation)
+        except BaseException:
+            if reservation:
+                reservation.release()
+            raise
 
     def _data(self, response: httpx.Response, body: bytes, name: str, what: str) -> dict[str, Any]:
         """The ``data`` of an answer. Errors are read before it."""

@@ -285,16 +285,18 @@ def check_page(found: int, asked: int | None, query: str) -> None:
 # --- what a text becomes ------------------------------------------------------------------------------------
 
 
+def decoded_size(body: bytes) -> int:
+    """About how many bytes a JSON text takes when it is decoded, its own included; at least so many."""
+    return len(body) + _OBJECT * body.count(b"{") + _LIST * body.count(b"[") + _VALUE * body.count(b",")
+
+
 def check_growth(body: bytes, limits: Limits, what: str) -> None:
     """Refuses a text that would take many times its size: millions of empty lists are three bytes each.
 
     Raises:
         LimitExceeded: if it would.
     """
-    if len(body) <= _SMALL:
-        return
-    grown = len(body) + _OBJECT * body.count(b"{") + _LIST * body.count(b"[") + _VALUE * body.count(b",")
-    if grown > _GROWTH * limits.answer_bytes:
+    if len(body) > _SMALL and decoded_size(body) > _GROWTH * limits.answer_bytes:
         raise LimitExceeded(
             f"{what} with {len(body) / MB:,.0f} MB of values that would fill the memory, and was not read; "
             "is that a Stash server?"

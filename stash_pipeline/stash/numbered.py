@@ -74,7 +74,7 @@ class NumberedPages:
     def _read(self, number: int) -> RawPage | None:
         walk = self.walk
         try:
-            page = walk._page(walk.plan.page_document(), self._numbered(number, self.size), walk.known)
+            page = walk._page(walk.plan.page_document(), self._numbered(number, self.size), walk.known, holds=True)
         except StashQueryError as error:
             if not may_be_one_object(error):
                 raise

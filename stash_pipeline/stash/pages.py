@@ -1,7 +1,7 @@
 """A page of one kind, and what may be wrong with it, as far as GraphQL's errors tell."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -51,6 +51,11 @@ class RawPage:
     def count(self) -> int:
         """How many objects it holds."""
         return self.known.objects if self.known else len(self.objects)
+
+    def forget(self) -> None:
+        """Drops the objects: they were read, and whoever walks may hold the page until the next answer comes."""
+        self.objects = []
+        self.answer = replace(self.answer, data={})
 
     @cached_property
     def ids(self) -> list[int]:

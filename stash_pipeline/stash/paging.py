@@ -145,8 +145,14 @@ class Walk:
     # --- requests ---------------------------------------------------------------------------------------
 
     def _page(
-        self, document: str, variables: dict[str, Any], known: Mapping[bytes, KnownPage] = MappingProxyType({})
+        self,
+        document: str,
+        variables: dict[str, Any],
+        known: Mapping[bytes, KnownPage] = MappingProxyType({}),
+        *,
+        holds: bool = False,
     ) -> RawPage:
+        """One answer; it ``holds`` the memory reserved for it where it is to be yielded."""
         # an answer is not one snapshot: what vanished while it was made takes the whole page with it
         for attempt in stamina.retry_context(
             on=worth_another_reading, attempts=_RETRIES, timeout=None, wait_initial=0.2, wait_max=2.0
@@ -155,8 +161,14 @@ class Walk:
                 answer = self.client.execute(document, variables, name=self.plan.query, known=known)
                 if answer.known:
                     return RawPage(self.plan, [], variables, answer, known[answer.hash])
-                objects = self._objects(answer)
-                check_page(len(objects), variables.get("filter", {}).get("per_page"), self.plan.query)
+                try:
+                    objects = self._objects(answer)
+                    check_page(len(objects), variables.get("filter", {}).get("per_page"), self.plan.query)
+                except BaseException:
+                    answer.release()
+                    raise
+                if not (holds and objects):
+                    answer.release()
                 return RawPage(self.plan, objects, variables, answer)
         raise AssertionError("unreachable")
 
@@ -177,7 +189,7 @@ class Walk:
         return objects_of(answer.data, self.plan.query, self.plan.result, single=self.plan.entity.single)
 
     def _whole(self) -> Iterator[RawPage | Task]:
-        page = self._page(self.plan.page_document(), {})
+        page = self._page(self.plan.page_document(), {}, holds=True)
         self.expected = len(set(page.ids))
         yield page
 
@@ -216,7 +228,7 @@ class Walk:
                 variables = self._by_id(criterion)
                 unset = False
                 try:
-                    page = self._page(document, variables, self.known)
+                    page = self._page(document, variables, self.known, holds=True)
                     whole = True
                 except StashQueryError as error:
                     if not may_be_one_object(error):
@@ -266,7 +278,7 @@ class Walk:
         """Reads neighbours in the order of ids, a part of a page that failed, without those that cannot be read."""
         criterion = {"value": ids[0], "value2": ids[-1], "modifier": "BETWEEN"}
         try:
-            page = self._page(self.plan.page_document(without=without), self._by_id(criterion))
+            page = self._page(self.plan.page_document(without=without), self._by_id(criterion), holds=True)
             page.without = without
         except StashQueryError as error:
             if not may_be_one_object(error):
@@ -352,7 +364,7 @@ class Walk:
         }
         try:
             known = MappingProxyType({}) if gaps else self.known
-            page = self._page(self.plan.ids_document(without=without), variables, known)
+            page = self._page(self.plan.ids_document(without=without), variables, known, holds=True)
             page.gaps, page.without = gaps, without
             if not are_of(page, ids):
                 raise IncompleteListing(
@@ -436,7 +448,7 @@ class Walk:
         """A page, or the parts of it that can be read, and the ids of what cannot."""
         variables = self._found({"filter": {"per_page": size, "page": number, "sort": "id", "direction": "ASC"}})
         try:
-            page = self._page(self.plan.page_document(without=without), variables)
+            page = self._page(self.plan.page_document(without=without), variables, holds=True)
             page.without = without
             yield page
             return

@@ -8,7 +8,7 @@ they got; the caller iterates. Which request comes next is said in ``paging.py``
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,10 +16,11 @@ from typing import Any
 import orjson
 
 from stash_pipeline.stash.circuit import Circuit, GuardedClient
-from stash_pipeline.stash.client import StashClient, answer_hash
+from stash_pipeline.stash.client import Answer, StashClient, answer_hash
 from stash_pipeline.stash.documents import Document, DocumentReader, finish
 from stash_pipeline.stash.entities import EMBEDDED_FILE_TYPES
 from stash_pipeline.stash.json_values import as_id
+from stash_pipeline.stash.memory import MemoryBudget
 from stash_pipeline.stash.pages import KnownPage, RawPage, Task
 from stash_pipeline.stash.paging import Walk
 from stash_pipeline.stash.planning import Plan
@@ -223,6 +224,24 @@ def read_library(
         yield from reading.run()
     finally:
         reading.stop.set()
+        reading.budget.close()
+
+
+class _Budgeted:
+    """A client that decodes no more than there is room for; see :class:`Asks`."""
+
+    def __init__(self, client: StashClient, budget: MemoryBudget) -> None:
+        self._client, self._budget = client, budget
+
+    def execute(
+        self,
+        document: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        name: str = "query",
+        known: Container[bytes] = (),
+    ) -> Answer:
+        return self._client.execute(document, variables, name=name, known=known, budget=self._budget)
 
 
 class _Reading:
@@ -239,7 +258,8 @@ class _Reading:
         self.changed = threading.Condition()
         self.todo: deque[tuple[_Progress, Task]] = deque()
         self.active = 0
-        guarded = GuardedClient(client, Circuit())
+        self.budget = MemoryBudget()
+        guarded = GuardedClient(_Budgeted(client, self.budget), Circuit())
         self.progress: list[_Progress] = []
         for one in wanted:
             walk = Walk(
@@ -268,6 +288,9 @@ class _Reading:
             if isinstance(event, BaseException):
                 self.stop.set()
                 raise event
+            if isinstance(event, tuple):
+                event, answer = event
+                answer.release()
             yield event
         carriers = [progress for progress in self.progress if progress.wanted.plan.carries_files]
         if carriers and not self.unfinished:
@@ -327,7 +350,11 @@ class _Reading:
             if isinstance(event, tuple):
                 wanted, page = event
                 try:
-                    event = self.readers.page(page, wanted)
+                    documents = self.readers.page(page, wanted)
+                    page.forget()
+                    if page.answer.reservation:
+                        page.answer.reservation.shrink(page.answer.size)
+                    event = documents, page.answer
                 except BaseException as error:
                     event = error
             self._put(self.out, event)

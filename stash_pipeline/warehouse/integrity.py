@@ -20,6 +20,7 @@ from stash_pipeline.warehouse.clocks import moment_of
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.document_hashes import has_hash, plain_hash
 from stash_pipeline.warehouse.row_counts import documents_counted
+from stash_pipeline.warehouse.sampling import random_ids
 from stash_pipeline.warehouse.statements import RELATIONS, TABLES
 from stash_pipeline.warehouse.tables import partition
 from stash_pipeline.warehouse.verify import behind
@@ -114,11 +115,13 @@ def _checked_rows(
         "SELECT id, document::text, hash, server_created_at, server_updated_at, deleted_at IS NOT NULL\n"
         f"FROM {partition('raw.' + entity, instance_id)}"
     )
+    ids = None
     if sample is not None:
-        query += f"\nORDER BY random() LIMIT {sample:d}"
+        ids = list(random_ids(connection, instance_id, entity, sample, live=False))
+        query += "\nWHERE instance_id = %(i)s AND id = ANY(%(ids)s)"
     with connection.cursor(name="stored_documents", binary=True) as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        cursor.execute(query)
+        cursor.execute(query, {"i": instance_id, "ids": ids} if ids is not None else None)
         for identifier, text, digest, created_at, updated_at, deleted in cursor:
             wrong: tuple[str, ...] = () if has_hash(text.encode(), digest) else ("document",)
             if created_at or updated_at:

@@ -37,6 +37,7 @@ from stash_pipeline.warehouse.snapshot_reading import read_snapshot
 Mode = Literal["changes", "reconcile", "sweep", "objects"]
 
 _BATCH_OBJECTS = 2500
+_BATCH_BYTES = 16_000_000
 _BATCH_SECONDS = 1.0
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -422,7 +423,10 @@ class Refresh:
                     for entity in event.documents or [event.entity]:
                         self._begun.setdefault(entity, time.perf_counter() - event.seconds)
                     waiting.append(event)
-                    full = sum(page.objects for page in waiting) >= _BATCH_OBJECTS
+                    full = (
+                        sum(page.objects for page in waiting) >= _BATCH_OBJECTS
+                        or sum(page.size for page in waiting) >= _BATCH_BYTES
+                    )
                     if full or time.perf_counter() - since > _BATCH_SECONDS:
                         flush()
                 elif isinstance(event, Expected):

@@ -21,6 +21,7 @@ from stash_pipeline.warehouse.preview import PreviewLoader
 from stash_pipeline.warehouse.referrers import LAYER
 from stash_pipeline.warehouse.refresh import Refresh
 from stash_pipeline.warehouse.row_counts import documents_counted
+from stash_pipeline.warehouse.sampling import random_ids
 from stash_pipeline.warehouse.statements import RELATIONS
 from stash_pipeline.warehouse.tables import partition
 
@@ -98,12 +99,8 @@ def compare_sample(
     chosen: dict[str, set[int]] = {}
     listed = list(kinds)
     for kind in listed:
-        rows = connection.execute(
-            f"SELECT id FROM {partition('raw.' + kind, instance.id)} WHERE deleted_at IS NULL\n"
-            "ORDER BY random() LIMIT %s",
-            [-(-settings.sample_objects // len(listed))],
-        ).fetchall()
-        chosen[kind] = {row[0] for row in rows}
+        size = -(-settings.sample_objects // len(listed))
+        chosen[kind] = random_ids(connection, instance.id, kind, size, live=True)
     guard = Guard(connection, instance.id, instance.name, accept=True)
     loader = PreviewLoader(connection, instance.id, guard)
     started = client.now()

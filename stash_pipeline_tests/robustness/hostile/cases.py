@@ -156,6 +156,21 @@ def _nested(depth: int) -> bytes:
     return b'{"data": {"findScenes": ' + b"[" * depth + b"]" * depth + b"}}"
 
 
+def _large_pages(value: Any) -> Spoil:
+    """Scenes with a large value each, in pages that are just not too large; forty-eight of them, then no more."""
+
+    def spoil(exchange: Exchange) -> bool:
+        if exchange.root != "findScenes":
+            return False
+        body = exchange.honest()
+        for entry in body["data"]["findScenes"]["scenes"]:
+            if "title" in entry and int(entry["id"]) <= 48:
+                entry["title"] = value
+        return exchange.send(body)
+
+    return spoil
+
+
 _SHORT = {"STASH_PIPELINE_REQUEST_TIMEOUT_SECONDS": "1", "STASH_PIPELINE_REQUEST_TOTAL_SECONDS": "2"}
 """Of silence, and of one request with all its attempts."""
 
@@ -185,6 +200,10 @@ def _floods() -> Iterator[Case]:
     yield Case("a page is broken gzip", _body(b"\x1f\x8b" + b"x" * 100, Content_Encoding="gzip"), settings=_SHORT)
     yield Case("a page is of an unknown encoding", _body(b"x" * 100, Content_Encoding="br"), settings=_SHORT)
     yield Case("a page has a number of 4,000 digits", _body(b'{"data": {"findScenes": ' + b"9" * 4000 + b"}}"))
+    four = {"STASH_PIPELINE_PAGE_SIZE": "4"}
+    texts, numbers = _large_pages("long " * 1_400_000), _large_pages([0.5] * 700_000)
+    yield Case("all pages are as long as they may be", texts, "survives", settings=four, writes=True)
+    yield Case("all pages are long lists", numbers, "reports", settings=four, writes=True)
     deflated = _body(_bomb(15), Content_Encoding="deflate")
     yield Case("a page is a deflate bomb", deflated, settings=_SHORT)
 
