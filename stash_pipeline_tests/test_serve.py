@@ -131,6 +131,8 @@ def settings() -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def running(settings: Settings) -> Iterator[Serving]:
+    settings.snapshots.mkdir()
+    (settings.snapshots / "half.sqlite").write_bytes(b"of a process that was killed")
     with serving(settings, free_port(), module=MODULE) as running:
         yield running
     assert processes_of(settings.home) == []
@@ -171,6 +173,10 @@ def test_a_run_launched_in_the_page_is_executed(running: Serving, settings: Sett
     again = ask(running.url, AGAIN, params=params)
     run_id = again["launchRunReexecution"]["run"]["runId"]
     wait_for_status(running.url, run_id, "SUCCESS")
+
+
+def test_copies_that_nobody_owns_are_removed_at_the_start(running: Serving, settings: Settings) -> None:
+    assert list(settings.snapshots.iterdir()) == []
 
 
 def test_each_process_has_a_log(running: Serving) -> None:

@@ -170,9 +170,12 @@ def test_pages_go_after_two_days_but_for_those_that_are_to_be_known_again(
     assert [row[0] for row in left] == [4, 1, 0]
 
 
-def test_the_job_says_what_it_removed_and_runs_by_itself_every_day(instance: DagsterInstance) -> None:
+def test_the_job_says_what_it_removed_and_runs_by_itself_every_day(instance: DagsterInstance, home: Path) -> None:
+    (home / "snapshots").mkdir()
+    (home / "snapshots" / "half.sqlite").write_bytes(b"of a process that was killed")
     result = run_job("maintain", instance=instance)
     assert result.success, result.failure
+    assert list((home / "snapshots").iterdir()) == []
     run = instance.get_run_by_id(result.run_id)
     assert run is not None and run.tags["removed/runs"] == "0"
     said = [entry.user_message for entry in instance.all_logs(result.run_id)]

@@ -52,8 +52,14 @@ OUTPUT = "query($key: [String!]!) {capturedLogs(logKey: $key) {stdout stderr}}"
 
 
 def forms(key: str) -> dict[str, bytes]:
-    """How a key may be written: in clear, as hex (a bytea), and base64 at each of the three alignments."""
-    found = {"clear": key.encode(), "hex": key.encode().hex().encode()}
+    """How a key may be written: base64 at each of the three alignments, hex (a bytea), URL-encoded, in other case."""
+    found = {
+        "clear": key.encode(),
+        "hex": key.encode().hex().encode(),
+        "upper hex": key.encode().hex().upper().encode(),
+        "URL-encoded": "".join(f"%{byte:02X}" for byte in key.encode()).encode(),
+        "other case": key.swapcase().encode(),
+    }
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + key.encode())
         # what does not depend on the neighbours: the groups that hold bytes of the key only
@@ -80,7 +86,13 @@ class Search:
 
 def test_the_search_finds_a_key_in_every_form() -> None:
     for before in ("", "a", "ab", "abc"):
-        for text in (before + KEY + "z", base64.b64encode(f"{before}{KEY}zz".encode()).decode(), KEY.encode().hex()):
+        encoded = KEY.encode().hex(), KEY.encode().hex().upper(), "".join(f"%{byte:02X}" for byte in KEY.encode())
+        for text in (
+            before + KEY + "z",
+            base64.b64encode(f"{before}{KEY}zz".encode()).decode(),
+            KEY.swapcase(),
+            *encoded,
+        ):
             search = Search()
             search.look("here", text)
             assert search.found, text

@@ -139,6 +139,15 @@ def test_a_server_that_makes_none_is_told_in_its_own_words(tmp_path: Path) -> No
 # --- what killed runs leave -------------------------------------------------------------------------------
 
 
+def test_a_base_path_may_look_like_a_link(tmp_path: Path) -> None:
+    with serving() as (stash, client):
+        usual = stash.context
+        stash.context = lambda base_url="", prefix="": usual(f"{base_url}/downloads/stash", prefix)  # type: ignore[method-assign]
+        path = tmp_path / "one.sqlite"
+        with taken(client, path):
+            assert scenes(path) == 40
+
+
 def test_copies_that_nobody_owns_are_removed_and_others_are_not(tmp_path: Path) -> None:
     folder = tmp_path / "snapshots"
     assert remove_orphaned_copies(folder) == 0

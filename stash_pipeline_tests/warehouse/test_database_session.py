@@ -48,6 +48,8 @@ HOSTILE = {
     "timezone": "Asia/Kathmandu",
     "extra_float_digits": "-15",
     "bytea_output": "escape",
+    # another name of the same: of others, not every machine has one
+    "lc_numeric": "POSIX",
     "standard_conforming_strings": "off",
     "array_nulls": "off",
     "transform_null_equals": "on",
@@ -134,7 +136,7 @@ def test_the_session_is_the_same_wherever_other_settings_come_from(
     with psycopg.connect(url) as connection:
         # they are hostile indeed: not one value is ours
         found: dict[str, str] = dict(connection.execute(statement, [[*WANTED, "search_path"]]).fetchall())
-        assert {name for name, value in WANTED.items() if found[name] == value} <= {"lc_numeric"}
+        assert not {name for name, value in WANTED.items() if found.get(name) == value}
     with connect(url) as connection:
         assert dict(connection.execute(statement, [list(WANTED)]).fetchall()) == WANTED
         assert connection.execute("SHOW search_path").fetchone() == ("pg_catalog",)
