@@ -5,7 +5,8 @@ Blocking ones are those whose error everything downstream would inherit. The que
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -19,7 +20,7 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse import integrity, verify
-from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.mirror import Mirrored
 
 COUNTS = dg.AssetCheckSpec(
@@ -170,8 +171,33 @@ def _intact(connection: Connection, settings: Settings, instance: Instance, *, e
     )
 
 
-def stash_checks(selected: Any, connection: Connection, instance: Instance, mode: str) -> Iterator[dg.AssetCheckResult]:
-    """Of entities and joins, once they have followed."""
+@contextmanager
+def looking_for_orphans(selected: Any, database_url: str, instance_id: int) -> Iterator[Callable[[], dict[str, int]]]:
+    """Looks for orphans on a connection of its own while the block goes on; gives what waits for the result."""
+
+    def look() -> dict[str, int]:
+        with connect(database_url) as connection:
+            return verify.orphans(connection, instance_id)
+
+    if ORPHANS.key not in selected:
+        yield dict
+        return
+    with ThreadPoolExecutor(1, "orphans") as pool:
+        yield pool.submit(look).result
+
+
+def stash_checks(
+    selected: Any,
+    connection: Connection,
+    instance: Instance,
+    mode: str,
+    orphans: Callable[[], dict[str, int]],
+) -> Iterator[dg.AssetCheckResult]:
+    """Of entities and joins, once they have followed.
+
+    Args:
+        orphans: gives the orphans by column.
+    """
     if REBUILT.key in selected and mode == "sweep":
         tables = integrity.compare_with_rebuild(connection, instance.id)
         # None: another run has written since, and will be checked itself
@@ -184,7 +210,7 @@ def stash_checks(selected: Any, connection: Connection, instance: Instance, mode
         newest, held = verify.behind(connection, instance.id)
         yield _result(WATERMARK, instance, newest == held, newest_revision=newest, held_revision=held)
     if ORPHANS.key in selected:
-        found = verify.orphans(connection, instance.id)
+        found = orphans()
         yield _result(ORPHANS, instance, not found, orphans=sum(found.values()), by_column=_told(found))
 
 

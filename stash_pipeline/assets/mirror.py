@@ -17,7 +17,13 @@ import psycopg
 from pydantic import Field
 
 from stash_pipeline.assets import metadata as md
-from stash_pipeline.assets.checks import CHECKS, missed_by_reconcile, raw_checks, stash_checks
+from stash_pipeline.assets.checks import (
+    CHECKS,
+    looking_for_orphans,
+    missed_by_reconcile,
+    raw_checks,
+    stash_checks,
+)
 from stash_pipeline.assets.failures import TriedAgain, failure, sentence
 from stash_pipeline.assets.raw import HISTORY_KEY, PAGES_KEY, raw_key, raw_specs
 from stash_pipeline.assets.stash import entity_specs, join_specs, stash_key
@@ -206,15 +212,17 @@ class _Step:
                 note_merged(connection, mirrored.run_id, transformed.merged)
                 for name, count in transformed.merged.items():
                     mirrored.changes.setdefault(name, EntityChange()).merged = count
-        if mirrored:
-            _tag(self.context, {LANE_TAG: mirrored.lane})
-            yield from _raw_results(connection, instance, mirrored, selected, config)
-        yield from _stash_results(connection, instance, transformed, selected, config)
-        if mirrored and config.mode != "objects":
-            yield from raw_checks(
-                checks, connection, self.settings, instance, mirrored, self.wanted, missed, config.mode
-            )
-        yield from stash_checks(checks, connection, instance, "rebuild" if config.rebuild else config.mode)
+        # a scan of all tables, which need not wait for the server's answers to the sample
+        with looking_for_orphans(checks, self.database_url, instance.id) as orphans:
+            if mirrored:
+                _tag(self.context, {LANE_TAG: mirrored.lane})
+                yield from _raw_results(connection, instance, mirrored, selected, config)
+            yield from _stash_results(connection, instance, transformed, selected, config)
+            if mirrored and config.mode != "objects":
+                yield from raw_checks(
+                    checks, connection, self.settings, instance, mirrored, self.wanted, missed, config.mode
+                )
+            yield from stash_checks(checks, connection, instance, "rebuild" if config.rebuild else config.mode, orphans)
 
     def _mirror(self, lock: InstanceLock, mode: Mode, lane: Lane | None = None) -> Mirrored:
         return mirror(
