@@ -26,7 +26,7 @@ from stash_pipeline.assets.checks import (
 )
 from stash_pipeline.assets.failures import TriedAgain, failure, sentence
 from stash_pipeline.assets.raw import HISTORY_KEY, PAGES_KEY, raw_key, raw_specs
-from stash_pipeline.assets.stash import entity_specs, join_specs, stash_key
+from stash_pipeline.assets.stash import MERGES_KEY, entity_specs, join_specs, merges_spec, stash_key
 from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, Lane, get_instance, read_again
@@ -81,7 +81,7 @@ class MirrorConfig(dg.Config):
 
 @dg.multi_asset(
     name="mirror",
-    specs=[*raw_specs(), *entity_specs(), *join_specs()],
+    specs=[*raw_specs(), *entity_specs(), *join_specs(), merges_spec()],
     check_specs=CHECKS,
     partitions_def=INSTANCES,
     can_subset=True,
@@ -208,6 +208,8 @@ class _Step:
                 if config.rebuild
                 else transform(connection, instance.id, partial(connect, self.database_url))
             )
+            if transformed.outdated:
+                self.context.log.info("Another version of this program made the rows of entities and joins: made anew.")
             if mirrored and transformed.merged:
                 note_merged(connection, mirrored.run_id, transformed.merged)
                 for name, count in transformed.merged.items():
@@ -421,5 +423,14 @@ def _stash_results(
                 md.ROWS_PER_SECOND: md.per_second(touched, change.seconds),
                 md.DANGLING: change.dangling,
                 md.PREVIEW: md.preview(connection, f"stash.{name}", instance.id),
+            },
+        )
+    if transformed.merged and MERGES_KEY in selected:
+        yield dg.MaterializeResult(
+            asset_key=MERGES_KEY,
+            metadata={
+                md.MERGED: sum(transformed.merged.values()),
+                "by_kind": md.counted(transformed.merged),
+                md.PREVIEW: md.preview(connection, "stash.merges", instance.id),
             },
         )

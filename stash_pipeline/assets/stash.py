@@ -5,7 +5,9 @@ import dagster as dg
 from stash_pipeline.assets.metadata import OWNERS, code_reference, column_schema, entity_origins, join_origins
 from stash_pipeline.assets.raw import raw_key
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.warehouse.tables import JOINS, STASH
+from stash_pipeline.warehouse.layer_versions import table_version
+from stash_pipeline.warehouse.merges import EVIDENCE_TABLES, MERGED_KINDS, merges_version
+from stash_pipeline.warehouse.tables import JOINS, MERGES, STASH
 
 ENTITIES_GROUP = "entities"
 JOINS_GROUP = "joins"
@@ -14,6 +16,24 @@ JOINS_GROUP = "joins"
 def stash_key(table: str) -> dg.AssetKey:
     """The asset of ``stash.<table>``."""
     return dg.AssetKey(["stash", table])
+
+
+MERGES_KEY = stash_key(MERGES.name)
+
+
+def merges_spec() -> dg.AssetSpec:
+    """What became of objects that are gone."""
+    return dg.AssetSpec(
+        MERGES_KEY,
+        deps=sorted({raw_key("files"), *(raw_key(kind) for kind in MERGED_KINDS), *map(stash_key, EVIDENCE_TABLES)}),
+        description=f"{MERGES.comment} Stash itself does not say what it merged.",
+        group_name=JOINS_GROUP,
+        kinds={"sql", "postgres"},
+        owners=OWNERS,
+        code_version=merges_version(),
+        skippable=True,
+        metadata={"dagster/table_name": f"stash.{MERGES.name}", "dagster/column_schema": column_schema(MERGES)},
+    )
 
 
 def entity_specs() -> list[dg.AssetSpec]:
@@ -30,6 +50,7 @@ def entity_specs() -> list[dg.AssetSpec]:
             group_name=ENTITIES_GROUP,
             kinds={"sql", "postgres"},
             owners=OWNERS,
+            code_version=table_version(entity.name),
             skippable=True,
             metadata={
                 "dagster/table_name": f"stash.{entity.name}",
@@ -59,6 +80,7 @@ def join_specs() -> list[dg.AssetSpec]:
             group_name=JOINS_GROUP,
             kinds={"sql", "postgres"},
             owners=OWNERS,
+            code_version=table_version(joined.table),
             skippable=True,
             metadata={
                 "dagster/table_name": f"stash.{joined.table}",

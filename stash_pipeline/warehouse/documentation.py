@@ -9,15 +9,15 @@ from pathlib import Path
 from sqlalchemy import ForeignKeyConstraint, Table
 
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.warehouse.tables import JOINS, METADATA, RAW, STASH, type_name
+from stash_pipeline.warehouse.tables import JOINS, MERGES, METADATA, RAW, STASH, type_name
 
 _HEADER = """# Tables
 
 Made from the table registry by `python -m stash_pipeline.warehouse.documentation docs`; do not edit.
 
-Every table of the schemas `raw` (but `raw.pages`) and `stash` is partitioned by instance; the partitions are in the
-schema `partitions`, and nobody needs to name them. `instance_id` is `ops.instances.id`; ids are the server's own,
-unique per instance only.
+Every table of the schemas `raw` (but `raw.pages`) and `stash` (but `stash.merges`) is partitioned by instance; the
+partitions are in the schema `partitions`, and nobody needs to name them. `instance_id` is `ops.instances.id`; ids are
+the server's own, unique per instance only.
 """
 
 _VIEWS = """
@@ -57,6 +57,7 @@ def tables_page() -> str:
     parts += [_section(STASH[entity.name]) for entity in ENTITIES]
     parts += ["\n## Joins\n"]
     parts += [_section(table) for table in JOINS.values()]
+    parts += [_section(MERGES)]
     parts += ["\n## Raw\n", f"`raw.<entity>` is the same for {', '.join(RAW)}.\n", _section(RAW["scenes"])]
     parts += [_section(METADATA.tables["raw.history"]), _section(METADATA.tables["raw.pages"]), "\n## Operations\n"]
     parts += [_section(table) for table in METADATA.tables.values() if table.schema == "ops"]

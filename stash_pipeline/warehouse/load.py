@@ -371,8 +371,7 @@ class RawLoader:
             self.connection.execute(
                 f"UPDATE {self.leaf(entity)} AS r SET document = s.document, hash = s.hash,\n"
                 "    server_created_at = s.server_created_at, server_updated_at = s.server_updated_at,\n"
-                "    revision = s.revision, run_id = s.run_id, fetched_at = now(), deleted_at = NULL,\n"
-                "    merged_into = NULL\n"
+                "    revision = s.revision, run_id = s.run_id, fetched_at = now(), deleted_at = NULL\n"
                 "FROM staged AS s WHERE r.instance_id = %s AND r.id = s.id",
                 [self.instance_id],
             )

@@ -7,7 +7,7 @@ from stash_pipeline.warehouse.transform import drop_layer
 
 def remove_instance(connection: Connection, instance_id: int) -> None:
     """Drops everything of one instance, and its registration. The caller holds its lock."""
-    drop_layer(connection, instance_id)
+    drop_layer(connection, instance_id, logged=False)
     with connection.transaction():
         rearrange_partitions(connection)
         for name in RAW_PARTITIONED:

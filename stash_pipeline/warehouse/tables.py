@@ -138,12 +138,47 @@ LAYER_WATERMARKS = Table(
     Column("layer", Text, nullable=False),
     Column("revision", BigInteger, nullable=False, comment="the newest revision of raw that the layer holds"),
     _now("updated_at"),
+    Column("version", Text, comment="of the code that made its rows; rows of another version are made anew"),
     PrimaryKeyConstraint("instance_id", "layer"),
     ForeignKeyConstraint(
         ["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="layer_watermarks_instance_fkey"
     ),
     schema="ops",
     comment="How far each layer has followed raw, written in the transaction that followed it.",
+)
+
+OBJECT_LOG_HEAD = Table(
+    "object_log_head",
+    METADATA,
+    Column("singleton", Boolean, nullable=False, server_default=text("true"), primary_key=True),
+    Column("revision", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("singleton", name="object_log_head_check"),
+    schema="ops",
+    comment="The newest revision of ops.object_log; its row is locked until a change is committed.",
+)
+
+OBJECT_LOG = Table(
+    "object_log",
+    METADATA,
+    Column(
+        "instance_id",
+        Integer,
+        nullable=False,
+        comment="ops.instances.id; of a removed instance, one row of kind instances remains",
+    ),
+    Column("kind", Text, nullable=False, comment="kind of the object, as its table in stash is named; or instances"),
+    Column("id", BigInteger, nullable=False, comment="the server's id; of kind instances, ops.instances.id"),
+    Column(
+        "revision",
+        BigInteger,
+        nullable=False,
+        comment="of the log, when its row or a join row of it last changed, or it vanished",
+    ),
+    PrimaryKeyConstraint("instance_id", "kind", "id"),
+    Index("object_log_revision_idx", "revision"),
+    schema="ops",
+    comment="Which objects of schema stash changed, in the order of commits: read what is newer than the revision "
+    "seen last.",
 )
 
 DANGLING_REFERENCES = Table(
@@ -294,7 +329,6 @@ def _raw_table(entity: Entity) -> Table:
         Column("run_id", BigInteger, nullable=False, comment="ops.sync_runs, when it last changed"),
         _now("fetched_at"),
         Column("deleted_at", DateTime(timezone=True), comment="set when a complete listing no longer had it"),
-        Column("merged_into", BigInteger, comment="id of the object that has what was this one's, if it is gone"),
         PrimaryKeyConstraint("instance_id", "id", name=f"raw_{entity.name}_pkey"),
         Index(f"raw_{entity.name}_revision_idx", "instance_id", "revision"),
         schema="raw",
@@ -429,6 +463,27 @@ def _join_table(entity: Entity, joined: Joined) -> Table:
         comment=f"{joined.table.replace('_', ' ').capitalize()}, one row per element of {entity.name}.",
     )
 
+
+MERGES = Table(
+    "merges",
+    METADATA,
+    _instance_id(),
+    Column("kind", Text, nullable=False, comment="of both objects"),
+    Column("id", BigInteger, nullable=False, comment="of the object that is gone"),
+    Column(
+        "successor_id",
+        BigInteger,
+        nullable=False,
+        comment="of the object that has what was its own; it may be gone by now, and have a successor itself",
+    ),
+    Column("revision", BigInteger, nullable=False, comment="of the instance, when the object was missed"),
+    PrimaryKeyConstraint("instance_id", "kind", "id"),
+    ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="merges_instance_fkey"),
+    Index("merges_successor_idx", "instance_id", "kind", "successor_id"),
+    schema="stash",
+    comment="Objects that are gone and whose files, stash ids or names another object has. Noted when they vanish; a "
+    "rebuild keeps them.",
+)
 
 RAW: dict[str, Table] = {entity.name: _raw_table(entity) for entity in ENTITIES}
 STASH: dict[str, Table] = {entity.name: _entity_table(entity) for entity in ENTITIES}

@@ -10,8 +10,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.warehouse import statements
+from stash_pipeline.stash.entities import BY_NAME, ENTITIES
+from stash_pipeline.warehouse import object_log, statements
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions, share_partitions
 from stash_pipeline.warehouse.first_load import (
     Connect,
@@ -22,10 +22,11 @@ from stash_pipeline.warehouse.first_load import (
     build_apart,
     worth_building_apart,
 )
+from stash_pipeline.warehouse.layer_versions import layer_version
+from stash_pipeline.warehouse.merges import follow_merges
 from stash_pipeline.warehouse.partitions import ensure_partitions
 from stash_pipeline.warehouse.row_counts import counted
 from stash_pipeline.warehouse.statements import RELATIONS, TABLES, Relation
-from stash_pipeline.warehouse.successors import note_successors
 from stash_pipeline.warehouse.tables import partition
 
 LAYER = "stash"
@@ -58,16 +59,22 @@ class Transformation:
 
     Attributes:
         merged: per kind, how many objects that are gone have a successor.
+        logged: revision of the object log that has what changed; None where nothing did.
+        outdated: the rows were of another version of this program, and were made anew.
     """
 
     revision: int
     tables: dict[str, TableChange] = field(default_factory=dict)
     dangling: int = 0
     merged: dict[str, int] = field(default_factory=dict)
+    logged: int | None = None
+    outdated: bool = False
 
 
 def transform(connection: Connection, instance_id: int, connect: Connect | None = None) -> Transformation:
     """Brings one instance's entities and joins to the state of its documents, in one transaction.
+
+    Rows that another version of this program made are dropped and made anew from ``raw``, as by :func:`rebuild_layer`.
 
     Args:
         connection: not in a transaction. The caller holds the instance's lock.
@@ -80,9 +87,23 @@ def transform(connection: Connection, instance_id: int, connect: Connect | None 
         if missing:
             built = build_apart(connect, missing, instance_id)
     with connection.transaction():
+        outdated = _is_outdated(connection, instance_id)
+        if outdated:
+            _drop(connection, instance_id)
+            connection.execute("SET CONSTRAINTS ALL DEFERRED")
         result = _Run(connection, instance_id, built).run()
+        result.outdated = outdated
     analyze(connection, instance_id, [n for n, change in result.tables.items() if change.inserted > _WORTH_ANALYZING])
     return result
+
+
+def _is_outdated(connection: Connection, instance_id: int) -> bool:
+    """Whether there are rows that another version of this program made."""
+    row = connection.execute(
+        "SELECT version IS DISTINCT FROM %s FROM ops.layer_watermarks WHERE instance_id = %s AND layer = %s",
+        [layer_version(), instance_id, LAYER],
+    ).fetchone()
+    return bool(row and row[0])
 
 
 class _Run:
@@ -114,6 +135,7 @@ class _Run:
         for table in missing:
             self.result.tables[table] = TableChange(first=True)
         self.fresh = set(missing)
+        object_log.begin(self.connection)
         if not missing:
             share_partitions(self.connection)
         elif len(missing) < len(TABLES):
@@ -124,14 +146,21 @@ class _Run:
         self._fill_missing(missing)
         self._sweep()
         self._attach(missing)
-        self.result.merged = note_successors(self.connection, self.instance_id, since, sorted(self.gone))
+        self.result.merged = follow_merges(self.connection, self.instance_id, head, object_log.TOUCHED)
         self._count_rows()
         self.connection.execute(
-            "INSERT INTO ops.layer_watermarks (instance_id, layer, revision) VALUES (%(i)s, %(l)s, %(r)s)\n"
-            "ON CONFLICT (instance_id, layer) DO UPDATE SET revision = excluded.revision, updated_at = now()",
-            {"i": self.instance_id, "l": LAYER, "r": head},
+            "INSERT INTO ops.layer_watermarks (instance_id, layer, revision, version)\n"
+            "VALUES (%(i)s, %(l)s, %(r)s, %(v)s) ON CONFLICT (instance_id, layer)\n"
+            "DO UPDATE SET revision = excluded.revision, version = excluded.version, updated_at = now()",
+            {"i": self.instance_id, "l": LAYER, "r": head, "v": layer_version()},
         )
+        object_log.touch_all(self.connection, self.instance_id, self._filled_kinds())
+        self.result.logged = object_log.publish(self.connection, self.instance_id)
         return self.result
+
+    def _filled_kinds(self) -> list[str]:
+        """Kinds of which a table was filled."""
+        return sorted({TABLES[name].entity.name for name in self.fresh})
 
     # --- what changed -----------------------------------------------------------------------------------
 
@@ -210,7 +239,7 @@ class _Run:
                 continue
             started = time.perf_counter()
             inserted, updated, removed = self._one(
-                statements.follow(name, self.instance_id, self.changed[table.entity.name])
+                statements.follow(name, self.instance_id, self.changed[table.entity.name], object_log.TOUCHED)
             )
             self.result.tables[name] = TableChange(
                 inserted=inserted, updated=updated, removed=removed, seconds=time.perf_counter() - started
@@ -246,7 +275,7 @@ class _Run:
                 self._sweep_one(relation, condition)
 
     def _sweep_one(self, relation: Relation, condition: str | None) -> None:
-        (lost,) = self._one(statements.sweep(relation, self.instance_id, condition))
+        (lost,) = self._one(statements.sweep(relation, self.instance_id, condition, touched=object_log.TOUCHED))
         if lost:
             self.result.dangling += lost
             change = self.result.tables.setdefault(relation.table, TableChange())
@@ -305,19 +334,34 @@ def rebuild_layer(connection: Connection, instance_id: int) -> Transformation:
     """
     ensure_partitions(connection, instance_id)
     with connection.transaction():
-        drop_layer(connection, instance_id)
+        _drop(connection, instance_id)
         connection.execute("SET CONSTRAINTS ALL DEFERRED")
         result = _Run(connection, instance_id, {}).run()
     analyze(connection, instance_id, [n for n, change in result.tables.items() if change.inserted > _WORTH_ANALYZING])
     return result
 
 
-def drop_layer(connection: Connection, instance_id: int) -> None:
-    """Drops one instance's entities and joins; the next :func:`transform` builds them anew from ``raw``."""
+def drop_layer(connection: Connection, instance_id: int, *, logged: bool = True) -> None:
+    """Drops one instance's entities and joins; the next :func:`transform` builds them anew from ``raw``.
+
+    Args:
+        logged: whether the object log gets what was in them; not where the instance is removed, which it gets too.
+    """
+    with connection.transaction():
+        _drop(connection, instance_id)
+        if logged:
+            object_log.publish(connection, instance_id)
+
+
+def _drop(connection: Connection, instance_id: int) -> None:
+    """Drops the partitions, and notes what was in them for the object log, which the caller publishes."""
     with connection.transaction():
         rearrange_partitions(connection)
+        object_log.begin(connection)
         leaves = {name: partition("stash." + name, instance_id) for name in TABLES}
-        present = {leaves[name] for name in attached_partitions(connection, instance_id)}
+        attached = attached_partitions(connection, instance_id)
+        object_log.touch_all(connection, instance_id, sorted(attached.intersection(BY_NAME)))
+        present = {leaves[name] for name in attached}
         for relation in RELATIONS:
             # a partition cannot leave while rows of its own table, or of one that leaves later, refer to it
             if (relation.late or relation.table == relation.target) and leaves[relation.table] in present:
@@ -330,8 +374,10 @@ def drop_layer(connection: Connection, instance_id: int) -> None:
             if leaf in present:
                 connection.execute(f"ALTER TABLE stash.{name} DETACH PARTITION {leaf}")
             connection.execute(f"DROP TABLE IF EXISTS {leaf} CASCADE")
-        for table in ("ops.dangling_references", "ops.layer_watermarks"):
-            connection.execute(f"DELETE FROM {table} WHERE instance_id = %s", [instance_id])
+        connection.execute("DELETE FROM ops.dangling_references WHERE instance_id = %s", [instance_id])
+        connection.execute(
+            "DELETE FROM ops.layer_watermarks WHERE instance_id = %s AND layer = %s", [instance_id, LAYER]
+        )
         connection.execute(
             "DELETE FROM ops.row_counts WHERE instance_id = %s AND table_name LIKE 'stash.%%'", [instance_id]
         )

@@ -23,6 +23,7 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline.warehouse.refresh import Mode
 from stash_pipeline.warehouse.transform import drop_layer
+from stash_pipeline_tests.mirror.consumer import Consumer, differences
 from stash_pipeline_tests.mirror.library_events import NothingToDo, furnish, happen
 from stash_pipeline_tests.mirror.working import URL, Hook, Mirror, SimulatorTransport, generated, new_mirror
 
@@ -352,12 +353,17 @@ def live(life: Life, history: History) -> None:
     Raises:
         AssertionError: if it is not.
     """
+    consumer = Consumer(life.server.database_url)
     Read("sweep").live(life)
     for step in history:
         step.live(life)
+        consumer.follow()
+        assert not differences(consumer)
     life.read("reconcile")
     life.server.transform()
     assert not life.server.differences()
+    consumer.follow()
+    assert not differences(consumer)
     followed = life.server.state()
     assert rebuilt(life.server) == followed
     assert not what_changed(life.read("sweep"))

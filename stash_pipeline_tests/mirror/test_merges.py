@@ -13,8 +13,8 @@ from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
 
 def successor(server: Mirror, kind: str, identifier: int) -> Any:
     return server.scalar(
-        f"SELECT merged_into FROM raw.{kind} WHERE instance_id = %s AND id = %s AND deleted_at IS NOT NULL",
-        [server.instance.id, identifier],
+        "SELECT successor_id FROM stash.merges WHERE instance_id = %s AND kind = %s AND id = %s",
+        [server.instance.id, kind, identifier],
     )
 
 
@@ -44,6 +44,21 @@ def test_a_tag_is_followed_by_its_name(server: Mirror) -> None:
     server.refresh(mode="changes")
     assert (successor(server, "tags", 4), successor(server, "tags", 5)) == (6, 6)
     assert not server.differences()
+
+
+def test_a_rebuild_keeps_what_was_merged_and_finds_no_more(server: Mirror) -> None:
+    done(server, 'tagsMerge(input:{source:["4"],destination:"6"}){id}')
+    done(server, 'tagDestroy(input:{id:"5"})')
+    server.refresh(mode="changes")
+    # evidence that comes later tells nothing of what was gone before
+    name = server.scalar(
+        "SELECT document->>'name' FROM raw.tags WHERE instance_id = %s AND id = 5", [server.instance.id]
+    )
+    server.stash.library.execute("INSERT INTO tag_aliases (tag_id, alias) VALUES (6, ?)", [name])
+    server.refresh(mode="sweep")
+    with connect(server.database_url) as connection:
+        rebuild_layer(connection, server.instance.id)
+    assert (successor(server, "tags", 4), successor(server, "tags", 5)) == (6, None)
 
 
 def test_a_performer_is_followed_by_its_stash_ids(server: Mirror) -> None:
@@ -79,9 +94,10 @@ def test_what_comes_back_was_not_merged(server: Mirror) -> None:
     assert successor(server, "scenes", 2) == 1
     server.stash.library.insert("scenes", row)
     server.refresh(mode="reconcile")
-    assert server.scalar(
-        "SELECT deleted_at IS NULL AND merged_into IS NULL FROM raw.scenes WHERE instance_id = %s AND id = 2",
-        [server.instance.id],
+    assert successor(server, "scenes", 2) is None
+    assert (
+        server.scalar("SELECT deleted_at FROM raw.scenes WHERE instance_id = %s AND id = 2", [server.instance.id])
+        is None
     )
     assert not server.differences()
 

@@ -1,0 +1,73 @@
+"""Rows that another version of this program made are made anew, without a person who knows of it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stash_pipeline.warehouse import layer_versions
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.integrity import compare_with_rebuild
+from stash_pipeline.warehouse.statements import TABLES
+from stash_pipeline.warehouse.tables import partition
+from stash_pipeline_tests.mirror.consumer import Consumer, differences
+from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
+
+
+@pytest.fixture
+def server(warehouse: str, home: Path) -> Mirror:
+    made = new_mirror(warehouse, home, generated(30, seed=3))
+    made.refresh()
+    return made
+
+
+def other_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a release had come that spells names of tags in another way."""
+    tags = TABLES["tags"]
+    monkeypatch.setitem(TABLES, "tags", replace(tags, select=tags.select.replace("d.name", "upper(d.name)", 1)))
+    layer_versions.layer_version.cache_clear()
+
+
+@pytest.mark.parametrize("mode", ["changes", "reconcile", "sweep"])
+def test_a_refresh_after_an_upgrade_leaves_no_old_row(
+    server: Mirror, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    consumer = Consumer(server.database_url)
+    consumer.follow()
+    with monkeypatch.context() as patch:
+        other_code(patch)
+        _, transformed = server.refresh(mode=mode)
+        assert transformed.outdated and transformed.tables["tags"].first and transformed.tables["scene_tags"].first
+        names = f"SELECT bool_and(name = upper(name)) FROM {partition('stash.tags', server.instance.id)}"
+        assert server.scalar(names)
+        with connect(server.database_url) as connection:
+            assert compare_with_rebuild(connection, server.instance.id) == []
+        consumer.follow()
+        assert not differences(consumer)
+        _, again = server.refresh(mode=mode)
+        assert not again.outdated and again.logged is None
+    layer_versions.layer_version.cache_clear()
+
+
+def test_rows_of_the_same_version_stay(server: Mirror) -> None:
+    _, transformed = server.refresh(mode="sweep")
+    assert not transformed.outdated and not any(change.changed for change in transformed.tables.values())
+
+
+def test_rows_from_before_there_were_versions_are_made_anew(server: Mirror) -> None:
+    with connect(server.database_url) as connection:
+        connection.execute(
+            "UPDATE ops.layer_watermarks SET version = NULL WHERE instance_id = %s", [server.instance.id]
+        )
+    assert server.transform().outdated
+    assert not server.transform().outdated
+
+
+def test_whatever_decides_about_the_rows_of_a_table_is_in_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {name: layer_versions.table_version(name) for name in TABLES}
+    assert len(set(before.values())) == len(before)
+    other_code(monkeypatch)
+    after = {name: layer_versions.table_version(name) for name in TABLES}
+    assert {name for name in TABLES if before[name] != after[name]} == {"tags"}
+    monkeypatch.undo()
+    layer_versions.layer_version.cache_clear()
