@@ -21,6 +21,25 @@ app = typer.Typer(
 )
 app.add_typer(instances.app, name="instances")
 app.add_typer(lanes.app, name="lanes")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"stash-pipeline {version('stash-pipeline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
 database = typer.Typer(no_args_is_help=True, help="The warehouse's schema.")
 app.add_typer(database, name="db")
 

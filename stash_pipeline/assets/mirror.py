@@ -36,6 +36,7 @@ from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError, may_pass
 from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
+from stash_pipeline.warehouse.merges import merges_counted
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline.warehouse.preview import preview
 from stash_pipeline.warehouse.refresh import Mode
@@ -425,10 +426,12 @@ def _stash_results(
                 md.PREVIEW: md.preview(connection, f"stash.{name}", instance.id),
             },
         )
-    if transformed.merged and MERGES_KEY in selected:
+    first = any(change.first for change in transformed.tables.values())
+    if MERGES_KEY in selected and (transformed.merged or first or config.report_unchanged):
         yield dg.MaterializeResult(
             asset_key=MERGES_KEY,
             metadata={
+                md.ROW_COUNT: merges_counted(connection, instance.id),
                 md.MERGED: sum(transformed.merged.values()),
                 "by_kind": md.counted(transformed.merged),
                 md.PREVIEW: md.preview(connection, "stash.merges", instance.id),

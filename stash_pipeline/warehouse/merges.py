@@ -146,6 +146,13 @@ def follow_merges(connection: Connection, instance_id: int, revision: int, touch
     return merged
 
 
+def merges_counted(connection: Connection, instance_id: int) -> int:
+    """How many objects of an instance have a successor."""
+    row = connection.execute("SELECT count(*) FROM stash.merges WHERE instance_id = %s", [instance_id]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def _vanished(connection: Connection, raw: str, parameters: dict[str, Any]) -> bool:
     """Whether any object vanished since: looking for evidence takes several statements."""
     row = connection.execute(
