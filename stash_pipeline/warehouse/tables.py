@@ -181,6 +181,21 @@ OBJECT_LOG = Table(
     "seen last.",
 )
 
+SHARED_LAYERS = Table(
+    "shared_layers",
+    METADATA,
+    Column("layer", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False, comment="of the object log, up to which the layer has followed it"),
+    Column(
+        "version", Text, nullable=False, comment="of the code that made its rows; rows of another version are made anew"
+    ),
+    _now("updated_at"),
+    Column("error", Text, comment="why its last attempt failed; null if it did not"),
+    Column("failed_at", DateTime(timezone=True)),
+    schema="ops",
+    comment="How far each layer that is made of all instances has followed the object log.",
+)
+
 DANGLING_REFERENCES = Table(
     "dangling_references",
     METADATA,

@@ -24,6 +24,7 @@ BEGIN
 END
 $$;
 DROP TABLE stash.merges;
+DROP TABLE ops.shared_layers;
 DROP TABLE ops.object_log;
 DROP TABLE ops.object_log_head;
 DELETE FROM ops.layer_watermarks WHERE layer = 'merges';

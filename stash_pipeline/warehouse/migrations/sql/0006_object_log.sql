@@ -21,6 +21,20 @@ COMMENT ON COLUMN ops.object_log.kind IS 'kind of the object, as its table in st
 COMMENT ON COLUMN ops.object_log.id IS 'the server''s id; of kind instances, ops.instances.id';
 COMMENT ON COLUMN ops.object_log.revision IS 'of the log, when its row or a join row of it last changed, or it vanished';
 
+CREATE TABLE ops.shared_layers (
+    layer TEXT NOT NULL,
+    revision BIGINT NOT NULL,
+    version TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    error TEXT,
+    failed_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT shared_layers_pkey PRIMARY KEY (layer)
+);
+COMMENT ON TABLE ops.shared_layers IS 'How far each layer that is made of all instances has followed the object log.';
+COMMENT ON COLUMN ops.shared_layers.revision IS 'of the object log, up to which the layer has followed it';
+COMMENT ON COLUMN ops.shared_layers.version IS 'of the code that made its rows; rows of another version are made anew';
+COMMENT ON COLUMN ops.shared_layers.error IS 'why its last attempt failed; null if it did not';
+
 CREATE TABLE stash.merges (
     instance_id INTEGER NOT NULL,
     kind TEXT NOT NULL,
