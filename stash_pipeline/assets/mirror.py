@@ -427,12 +427,14 @@ def _stash_results(
             },
         )
     first = any(change.first for change in transformed.tables.values())
-    if MERGES_KEY in selected and (transformed.merged or first or config.report_unchanged):
+    if MERGES_KEY in selected and (transformed.merged or transformed.returned or first or config.report_unchanged):
         yield dg.MaterializeResult(
             asset_key=MERGES_KEY,
             metadata={
                 md.ROW_COUNT: merges_counted(connection, instance.id),
-                md.MERGED: sum(transformed.merged.values()),
+                md.INSERTED: sum(transformed.merged.values()),
+                md.UPDATED: 0,
+                md.REMOVED: transformed.returned,
                 "by_kind": md.counted(transformed.merged),
                 md.PREVIEW: md.preview(connection, "stash.merges", instance.id),
             },

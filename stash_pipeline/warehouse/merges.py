@@ -114,24 +114,25 @@ def merges_version() -> str:
     return digest([_NOTE, _RETURNED, *(query for queries in _EVIDENCE.values() for query in queries)])
 
 
-def follow_merges(connection: Connection, instance_id: int, revision: int, touched: str) -> dict[str, int]:
+def follow_merges(connection: Connection, instance_id: int, revision: int, touched: str) -> tuple[dict[str, int], int]:
     """Brings ``stash.merges`` to a revision of ``raw``; entities and joins must hold it already.
 
     Args:
         touched: table of (kind, id), which gets the objects that have a successor, or have none any more.
 
     Returns:
-        per kind, how many objects got one.
+        per kind, how many objects got a successor; and how many came back, and have none any more.
     """
     row = connection.execute(
         "SELECT revision FROM ops.layer_watermarks WHERE instance_id = %s AND layer = %s", [instance_id, LAYER]
     ).fetchone()
     merged: dict[str, int] = {}
+    returned = 0
     # what vanished before the first look at an instance left no evidence
     for kind in _EVIDENCE if row else ():
         parameters = {"i": instance_id, "kind": kind, "since": row[0] if row else 0}
         names = _names(kind, instance_id, touched)
-        connection.execute(_RETURNED.format(**names), parameters)
+        returned += connection.execute(_RETURNED.format(**names), parameters).rowcount
         if not _vanished(connection, names["raw"], parameters):
             continue
         for evidence in _EVIDENCE[kind]:
@@ -143,7 +144,7 @@ def follow_merges(connection: Connection, instance_id: int, revision: int, touch
         "ON CONFLICT (instance_id, layer) DO UPDATE SET revision = excluded.revision, updated_at = now()",
         [instance_id, LAYER, revision],
     )
-    return merged
+    return merged, returned
 
 
 def merges_counted(connection: Connection, instance_id: int) -> int:

@@ -231,18 +231,18 @@ def sweep(
     leaf = leaves(relation.table)
     target = leaves(relation.target)
     if condition is None:
-        touched = leaf
+        rows = leaf
         head = ""
     else:
         # kept apart, or the planner may look for the targets of all rows first; keys begin with the instance
-        touched = "touched"
+        rows = "referring"
         head = (
-            f"touched AS MATERIALIZED (\n"
+            f"referring AS MATERIALIZED (\n"
             f"    SELECT t.ctid, t.{relation.owner_column}, t.{relation.column} FROM {leaf} AS t\n"
             f"    WHERE t.instance_id = {instance_id} AND t.{relation.column} IS NOT NULL AND {condition}\n),\n"
         )
     missing = (
-        f"SELECT t.ctid, t.{relation.owner_column} AS owner_id, t.{relation.column} AS target_id FROM {touched} AS t\n"
+        f"SELECT t.ctid, t.{relation.owner_column} AS owner_id, t.{relation.column} AS target_id FROM {rows} AS t\n"
         f"    WHERE t.{relation.column} IS NOT NULL\n"
         f"      AND NOT EXISTS (SELECT FROM {target} AS o WHERE o.id = t.{relation.column})"
     )

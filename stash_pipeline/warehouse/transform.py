@@ -58,7 +58,7 @@ class Transformation:
     """The outcome per table (only those that were looked at), the revision reached, references without target.
 
     Attributes:
-        merged: per kind, how many objects that are gone have a successor.
+        merged: per kind, how many objects that are gone got a successor. returned: how many lost one and came back.
         logged: revision of the object log that has what changed; None where nothing did.
         outdated: the rows were of another version of this program, and were made anew.
     """
@@ -67,6 +67,7 @@ class Transformation:
     tables: dict[str, TableChange] = field(default_factory=dict)
     dangling: int = 0
     merged: dict[str, int] = field(default_factory=dict)
+    returned: int = 0
     logged: int | None = None
     outdated: bool = False
 
@@ -146,7 +147,9 @@ class _Run:
         self._fill_missing(missing)
         self._sweep()
         self._attach(missing)
-        self.result.merged = follow_merges(self.connection, self.instance_id, head, object_log.TOUCHED)
+        self.result.merged, self.result.returned = follow_merges(
+            self.connection, self.instance_id, head, object_log.TOUCHED
+        )
         self._count_rows()
         self.connection.execute(
             "INSERT INTO ops.layer_watermarks (instance_id, layer, revision, version)\n"

@@ -7,6 +7,7 @@ from sqlalchemy import create_engine, text
 from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.migrate import _config, newest_revision, upgrade
+from stash_pipeline.warehouse.object_log import newest_revision as newest_revision_of_log
 from stash_pipeline.warehouse.partitions import ensure_partitions
 from stash_pipeline.warehouse.tables import SCHEMAS
 
@@ -38,13 +39,43 @@ def test_rows_of_the_first_schema_are_kept_and_get_the_new_columns(empty_databas
         )
     upgrade(empty_database_url)
     with connect(empty_database_url) as connection:
-        assert connection.execute("SELECT id, merged_into FROM raw.scenes").fetchall() == [(7, None)]
+        assert connection.execute("SELECT id, document FROM raw.scenes").fetchall() == [(7, {})]
         assert connection.execute("SELECT entity, purpose FROM ops.readings").fetchall() == [("scenes", "documents")]
         assert connection.execute("SELECT timezone, probe FROM ops.instances").fetchall() == [(None, None)]
         connection.execute(
             "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form, purpose)\n"
             "VALUES (1, 'scenes', 1, 1, '', 'listing')"
         )
+
+
+def test_merges_move_out_of_raw_and_what_is_there_is_logged(empty_database_url: str) -> None:
+    migrate(empty_database_url, "0005")
+    with connect(empty_database_url) as connection:
+        connection.execute("INSERT INTO ops.instances (name, url) VALUES ('home', 'http://127.0.0.1:9')")
+        ensure_partitions(connection, 1)
+        connection.execute(
+            "INSERT INTO raw.scenes (instance_id, id, document, hash, revision, run_id, deleted_at, merged_into)\n"
+            "VALUES (1, 7, '{}', '', 3, 1, now(), 8), (1, 8, '{}', '', 2, 1, NULL, NULL)"
+        )
+        connection.execute("INSERT INTO ops.layer_watermarks (instance_id, layer, revision) VALUES (1, 'stash', 3)")
+        connection.execute("CREATE TABLE partitions.stash_scenes_1 PARTITION OF stash.scenes FOR VALUES IN (1)")
+        connection.execute("INSERT INTO stash.scenes (instance_id, id) VALUES (1, 8)")
+    upgrade(empty_database_url)
+    with connect(empty_database_url) as connection:
+        rows = connection.execute("SELECT kind, id, successor_id, revision FROM stash.merges").fetchall()
+        assert rows == [("scenes", 7, 8, 3)]
+        logged = connection.execute("SELECT kind, id FROM ops.object_log ORDER BY kind, id").fetchall()
+        assert logged == [("instances", 1), ("scenes", 7), ("scenes", 8)]
+        assert newest_revision_of_log(connection) == 1
+        # rows of an unknown version are made anew; what vanished before is not looked at again
+        marks = connection.execute("SELECT layer, revision, version FROM ops.layer_watermarks ORDER BY 1").fetchall()
+        assert marks == [("merges", 3, None), ("stash", 3, None)]
+    migrate(empty_database_url, "0005", down=True)
+    with connect(empty_database_url) as connection:
+        assert connection.execute("SELECT id, merged_into FROM raw.scenes ORDER BY id").fetchall() == [
+            (7, 8),
+            (8, None),
+        ]
 
 
 def test_a_migration_can_be_taken_back(empty_database_url: str) -> None:

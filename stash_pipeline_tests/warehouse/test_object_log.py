@@ -1,7 +1,8 @@
 """The log of changed objects: complete up to its revision, whoever writes beside, and one row per object."""
 
 import random
-import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +43,17 @@ def write(url: str, instance_id: int, seed: int) -> None:
 
 
 def test_a_reader_misses_nothing_while_others_write(database_url: str) -> None:
-    with connect(database_url) as connection:
+    with connect(database_url) as connection, ExitStack() as stack:
         connection.execute(
             "CREATE TABLE public.things (instance_id integer, id bigint, content text, PRIMARY KEY (instance_id, id))"
         )
-        threads = [
-            threading.Thread(target=write, args=(database_url, 1 + number % 2, number)) for number in range(WRITERS)
-        ]
-        for thread in threads:
-            thread.start()
+        # one writer per instance: it holds the instance's lock
+        pool = stack.enter_context(ThreadPoolExecutor(WRITERS))
+        writers = [pool.submit(write, database_url, number, number) for number in range(1, WRITERS + 1)]
         copy: dict[tuple[int, int], Any] = {}
         revision, last = 0, False
         while not last:
-            last = not any(thread.is_alive() for thread in threads)
+            last = all(writer.done() for writer in writers)
             newest, changed = changed_since(connection, revision)
             assert newest >= revision
             for instance_id, kind, identifier in changed:
@@ -65,6 +64,8 @@ def test_a_reader_misses_nothing_while_others_write(database_url: str) -> None:
                 assert row is not None, "a change is visible no later than its row of the log"
                 copy[instance_id, identifier] = row[0]
             revision = newest
+        for writer in writers:
+            writer.result()
         rows = connection.execute("SELECT instance_id, id, content FROM public.things").fetchall()
         assert copy == {(instance_id, identifier): content for instance_id, identifier, content in rows}
         # one row per object, however often it changed
