@@ -37,7 +37,7 @@ def table_version(name: str) -> str:
     """Of one table of schema ``stash``."""
     table = STASH[name] if name in STASH else JOINS[name]
     parts = [f"{column.name} {type_name(column)}" for column in table.columns]
-    parts += [_functions(), statements.fill(name, 0), statements.follow(name, 0, "changed", "touched")]
+    parts += [_functions(), statements.fill(name, 0), statements.follow(name, 0, "changed")]
     for relation in RELATIONS:
         if relation.table == name:
             parts.append(statements.sweep(relation, 0, None))

@@ -6,11 +6,13 @@ survivor, a merged tag's name is an alias of it. Where exactly one live object h
 rebuild of ``stash`` keeps merges, and they have a watermark of their own.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layer_versions import digest
+from stash_pipeline.warehouse.object_log import Touched
 from stash_pipeline.warehouse.tables import partition
 
 LAYER = "merges"
@@ -72,23 +74,20 @@ ranked AS (
 ),
 best AS (
     SELECT id, min(successor) AS successor FROM ranked WHERE place = 1 GROUP BY id HAVING count(*) = 1
-),
-noted AS (
-    INSERT INTO stash.merges (instance_id, kind, id, successor_id, revision)
-    SELECT %(i)s, %(kind)s, b.id, b.successor, g.revision FROM best AS b JOIN gone AS g ON g.id = b.id
-    RETURNING id
 )
-INSERT INTO {touched} (kind, id) SELECT %(kind)s, id FROM noted
+INSERT INTO stash.merges (instance_id, kind, id, successor_id, revision)
+SELECT %(i)s, %(kind)s, b.id, b.successor, g.revision FROM best AS b JOIN gone AS g ON g.id = b.id
+RETURNING id
 """
 
 _RETURNED = """
-WITH returned AS (
-    DELETE FROM stash.merges AS m USING {raw} AS r
-    WHERE m.instance_id = %(i)s AND m.kind = %(kind)s AND r.instance_id = %(i)s AND r.id = m.id AND r.deleted_at IS NULL
-    RETURNING m.id
-)
-INSERT INTO {touched} (kind, id) SELECT %(kind)s, id FROM returned
+DELETE FROM stash.merges AS m USING {raw} AS r
+WHERE m.instance_id = %(i)s AND m.kind = %(kind)s AND r.instance_id = %(i)s AND r.id = m.id AND r.deleted_at IS NULL
+RETURNING m.id
 """
+
+
+_VANISHED = "SELECT FROM {raw} WHERE instance_id = %(i)s AND revision > %(since)s AND deleted_at IS NOT NULL"
 
 
 MERGED_KINDS = tuple(_EVIDENCE)
@@ -114,37 +113,62 @@ def merges_version() -> str:
     return digest([_NOTE, _RETURNED, *(query for queries in _EVIDENCE.values() for query in queries)])
 
 
-def follow_merges(connection: Connection, instance_id: int, revision: int, touched: str) -> tuple[dict[str, int], int]:
-    """Brings ``stash.merges`` to a revision of ``raw``; entities and joins must hold it already.
+def follow_merges(
+    connection: Connection,
+    instance_id: int,
+    touched: Touched,
+    *,
+    gone: Collection[str],
+    there: Collection[str],
+) -> tuple[dict[str, int], int]:
+    """Brings ``stash.merges`` to the present state of ``raw``; entities and joins must hold it already.
 
     Args:
-        touched: table of (kind, id), which gets the objects that have a successor, or have none any more.
+        touched: gets the objects that have a successor, or have none any more.
+        gone: kinds of which objects may have vanished since the last time. there: kinds of which any came.
 
     Returns:
         per kind, how many objects got a successor; and how many came back, and have none any more.
     """
+    returned = 0
+    parameters: dict[str, Any] = {"i": instance_id}
+    if there and _any(connection, "SELECT FROM stash.merges WHERE instance_id = %(i)s", parameters):
+        for kind in there:
+            if kind in _EVIDENCE:
+                returned += _touch(connection, _RETURNED.format(**_names(kind, instance_id)), kind, parameters, touched)
+    merged: dict[str, int] = {}
+    since = _watermark(connection, instance_id) if gone else None
+    # what vanished before the first look at an instance left no evidence
+    for kind in _EVIDENCE if since is not None else ():
+        names = _names(kind, instance_id)
+        parameters |= {"kind": kind, "since": since}
+        if kind not in gone or not _any(connection, _VANISHED.format(**names), parameters):
+            continue
+        for evidence in _EVIDENCE[kind]:
+            statement = _NOTE.format(evidence=evidence.format(**names), **names)
+            noted = _touch(connection, statement, kind, parameters, touched)
+            if noted:
+                merged[kind] = merged.get(kind, 0) + noted
+    return merged, returned
+
+
+def _touch(connection: Connection, statement: str, kind: str, parameters: dict[str, Any], touched: Touched) -> int:
+    """Executes a statement that returns ids, and notes and counts them."""
+    ids = [row[0] for row in connection.execute(statement, {**parameters, "kind": kind}).fetchall()]
+    touched.add(kind, ids)
+    return len(ids)
+
+
+def _watermark(connection: Connection, instance_id: int) -> int | None:
     row = connection.execute(
         "SELECT revision FROM ops.layer_watermarks WHERE instance_id = %s AND layer = %s", [instance_id, LAYER]
     ).fetchone()
-    merged: dict[str, int] = {}
-    returned = 0
-    # what vanished before the first look at an instance left no evidence
-    for kind in _EVIDENCE if row else ():
-        parameters = {"i": instance_id, "kind": kind, "since": row[0] if row else 0}
-        names = _names(kind, instance_id, touched)
-        returned += connection.execute(_RETURNED.format(**names), parameters).rowcount
-        if not _vanished(connection, names["raw"], parameters):
-            continue
-        for evidence in _EVIDENCE[kind]:
-            noted = connection.execute(_NOTE.format(evidence=evidence.format(**names), **names), parameters).rowcount
-            if noted:
-                merged[kind] = merged.get(kind, 0) + noted
-    connection.execute(
-        "INSERT INTO ops.layer_watermarks (instance_id, layer, revision) VALUES (%s, %s, %s)\n"
-        "ON CONFLICT (instance_id, layer) DO UPDATE SET revision = excluded.revision, updated_at = now()",
-        [instance_id, LAYER, revision],
-    )
-    return merged, returned
+    return row[0] if row else None
+
+
+def _any(connection: Connection, query: str, parameters: dict[str, Any]) -> bool:
+    row = connection.execute(f"SELECT EXISTS ({query})", parameters).fetchone()
+    return bool(row and row[0])
 
 
 def merges_counted(connection: Connection, instance_id: int) -> int:
@@ -154,17 +178,7 @@ def merges_counted(connection: Connection, instance_id: int) -> int:
     return int(row[0])
 
 
-def _vanished(connection: Connection, raw: str, parameters: dict[str, Any]) -> bool:
-    """Whether any object vanished since: looking for evidence takes several statements."""
-    row = connection.execute(
-        f"SELECT EXISTS (SELECT FROM {raw}\n"
-        "WHERE instance_id = %(i)s AND revision > %(since)s AND deleted_at IS NOT NULL)",
-        parameters,
-    ).fetchone()
-    return bool(row and row[0])
-
-
-def _names(kind: str, instance_id: int, touched: str) -> dict[str, str]:
+def _names(kind: str, instance_id: int) -> dict[str, str]:
     """What the statements call the tables that they read."""
     singular = BY_NAME[kind].singular
     names = {"raw": partition("raw." + kind, instance_id), "owner": f"{singular}_id", "gone": "gone"}
@@ -172,4 +186,4 @@ def _names(kind: str, instance_id: int, touched: str) -> dict[str, str]:
         names[name] = partition(f"stash.{singular}_{name}", instance_id)
     names["fingerprints"] = partition("stash.file_fingerprints", instance_id)
     names["raw_files"] = partition("raw.files", instance_id)
-    return {**names, "touched": touched}
+    return names

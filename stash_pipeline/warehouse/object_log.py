@@ -24,44 +24,72 @@ INSTANCES = "instances"
 CHANGED_OBJECTS = "pg_temp.changed_objects"
 """What :func:`collect_changes` makes: a table of (instance_id, kind, id)."""
 
-TOUCHED = "pg_temp.touched_objects"
-"""What one transaction has changed so far: a table of (kind, id), with repetitions."""
+_NEXT = "UPDATE ops.object_log_head SET revision = revision + 1 RETURNING revision"
+
+_CHANGED = """
+INSERT INTO ops.object_log AS l (instance_id, kind, id, revision)
+SELECT %(i)s, %(kind)s, id, %(r)s FROM unnest(%(ids)s::bigint[]) AS o(id)
+ON CONFLICT (instance_id, kind, id) DO UPDATE SET revision = excluded.revision
+"""
+
+_KIND = "UPDATE ops.object_log SET revision = %(r)s WHERE instance_id = %(i)s AND kind = %(kind)s"
+
+_NEW = """
+INSERT INTO ops.object_log (instance_id, kind, id, revision)
+SELECT %(i)s, %(kind)s, t.id, %(r)s FROM {leaf} AS t{missing} ORDER BY t.id
+"""
+
+_MISSING = """
+WHERE NOT EXISTS (SELECT FROM ops.object_log AS l WHERE l.instance_id = %(i)s AND l.kind = %(kind)s AND l.id = t.id)"""
 
 
-def begin(connection: Connection) -> None:
-    """Makes the table of what the transaction changes; does nothing if it is there."""
-    connection.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS touched_objects (kind text NOT NULL, id bigint NOT NULL) ON COMMIT DROP"
-    )
+class Touched:
+    """The objects that one transaction has changed so far, for :func:`publish`.
+
+    Attributes:
+        ids: per kind. kinds: of which every object counts as changed, those that have vanished from its tables too.
+    """
+
+    def __init__(self) -> None:
+        self.ids: dict[str, set[int]] = {}
+        self.kinds: set[str] = set()
+
+    def add(self, kind: str, ids: Iterable[int]) -> None:
+        """Some objects of a kind."""
+        self.ids.setdefault(kind, set()).update(ids)
+
+    def add_all(self, kinds: Iterable[str]) -> None:
+        """All objects of some kinds: their tables were dropped, or filled."""
+        self.kinds.update(kinds)
 
 
-def touch_all(connection: Connection, instance_id: int, kinds: Iterable[str]) -> None:
-    """Notes every object that there is, of kinds whose tables are about to be dropped, or were filled."""
-    for kind in kinds:
-        connection.execute(
-            f"INSERT INTO {TOUCHED} (kind, id) SELECT %s, id FROM {partition('stash.' + kind, instance_id)}", [kind]
-        )
-
-
-def publish(connection: Connection, instance_id: int) -> int | None:
-    """Logs what was noted since :func:`begin`. To be the last statement of its transaction.
+def publish(connection: Connection, instance_id: int, touched: Touched) -> int | None:
+    """Logs what changed. To be the last statements of their transaction.
 
     Returns:
-        the revision of the log; None where nothing was noted.
+        the revision of the log; None where nothing changed.
     """
-    row = connection.execute(
-        "UPDATE ops.object_log_head SET revision = revision + 1\n"
-        f"WHERE EXISTS (SELECT FROM {TOUCHED}) RETURNING revision"
-    ).fetchone()
-    if row is None:
+    some = {kind: ids for kind, ids in touched.ids.items() if ids and kind not in touched.kinds}
+    if not some and not touched.kinds:
         return None
-    connection.execute(
-        "INSERT INTO ops.object_log AS l (instance_id, kind, id, revision)\n"
-        f"SELECT %(i)s, kind, id, %(r)s FROM (SELECT DISTINCT kind, id FROM {TOUCHED}) AS t ORDER BY kind, id\n"
-        "ON CONFLICT (instance_id, kind, id) DO UPDATE SET revision = excluded.revision",
-        {"i": instance_id, "r": row[0]},
-    )
+    row = connection.execute(_NEXT).fetchone()
+    assert row is not None
+    for kind in sorted(touched.kinds):
+        parameters = {"i": instance_id, "kind": kind, "r": row[0]}
+        known = connection.execute(_KIND, parameters).rowcount
+        leaf = partition("stash." + kind, instance_id)
+        if _exists(connection, leaf):
+            # of an instance that is new, nothing is there to be compared with
+            connection.execute(_NEW.format(leaf=leaf, missing=_MISSING if known else ""), parameters)
+    for kind in sorted(some):
+        parameters = {"i": instance_id, "kind": kind, "r": row[0], "ids": sorted(some[kind])}
+        connection.execute(_CHANGED, parameters)
     return int(row[0])
+
+
+def _exists(connection: Connection, table: str) -> bool:
+    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone()
+    return bool(row and row[0])
 
 
 def newest_revision(connection: Connection) -> int:

@@ -165,11 +165,13 @@ def fill_late(relation: Relation, instance_id: int, leaves: Leaves | None = None
     )
 
 
-def follow(table: str, instance_id: int, changed: str, touched: str) -> str:
-    """Brings the rows of changed objects up to date; returns one row (inserted, updated, removed).
+def follow(table: str, instance_id: int, changed: str) -> str:
+    """Brings the rows of changed objects up to date.
+
+    Returns one row: rows inserted, updated, removed; ids of the objects that they belong to.
 
     Args:
-        changed: table of (id, document, gone). touched: table of (kind, id), which gets the objects whose rows changed.
+        changed: table of (id, document, gone).
     """
     s = TABLES[table]
     leaf = partition("stash." + table, instance_id)
@@ -202,13 +204,10 @@ def follow(table: str, instance_id: int, changed: str, touched: str) -> str:
         f"    INSERT INTO {leaf} AS t (instance_id, {columns})\n"
         f"    SELECT instance_id, {columns} FROM wanted\n"
         f"    {conflict}\n"
-        f"    RETURNING (xmax = 0) AS inserted, t.{s.owner_column} AS id\n),\n"
-        f"touched AS (\n"
-        f"    INSERT INTO {touched} (kind, id)\n"
-        f"    SELECT '{s.entity.name}', id FROM (SELECT id FROM removed UNION SELECT id FROM written) AS objects\n"
-        f")\n"
-        f"SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted),\n"
-        f"       (SELECT count(*) FROM removed)\nFROM written"
+        f"    RETURNING (xmax = 0) AS inserted, t.{s.owner_column} AS id\n)"
+        "\nSELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted),\n"
+        "       (SELECT count(*) FROM removed),\n"
+        "       ARRAY(SELECT id FROM removed UNION SELECT id FROM written)\nFROM written"
     )
 
 
@@ -218,14 +217,14 @@ def sweep(
     condition: str | None,
     leaves: Leaves | None = None,
     dangling: str = "ops.dangling_references",
-    touched: str | None = None,
 ) -> str:
-    """Moves references that have no target to ``ops.dangling_references``; returns one row: how many.
+    """Moves references that have no target to ``ops.dangling_references``.
+
+    Returns one row: how many; ids of the objects that had them.
 
     Args:
         condition: SQL over ``t``, the referring row, that says which to look at; None: all of them.
         leaves: where the rows are; None: in the instance's partitions. dangling: where the references go.
-        touched: table of (kind, id), which gets the owners of the references.
     """
     leaves = leaves or _leaves(instance_id)
     leaf = leaves(relation.table)
@@ -257,11 +256,6 @@ def sweep(
         f"kept AS (\n"
         f"    INSERT INTO {dangling} (instance_id, relation, owner, owner_id, target, target_id)\n"
         f"    SELECT {instance_id}, '{relation.name}', '{relation.owner}', owner_id, '{relation.target}', target_id\n"
-        f"    FROM lost ON CONFLICT DO NOTHING\n)"
-        + (
-            f",\ntouched AS (\n    INSERT INTO {touched} (kind, id) SELECT '{relation.owner}', owner_id FROM lost\n)"
-            if touched
-            else ""
-        )
-        + "\nSELECT count(*) FROM lost"
+        f"    FROM lost ON CONFLICT DO NOTHING\n)\n"
+        f"SELECT count(*), ARRAY(SELECT DISTINCT owner_id FROM lost) FROM lost"
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
-from stash_pipeline.warehouse import object_log, statements
+from stash_pipeline.warehouse import statements
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions, share_partitions
 from stash_pipeline.warehouse.first_load import (
     Connect,
@@ -23,7 +23,9 @@ from stash_pipeline.warehouse.first_load import (
     worth_building_apart,
 )
 from stash_pipeline.warehouse.layer_versions import layer_version
+from stash_pipeline.warehouse.merges import LAYER as MERGES_LAYER
 from stash_pipeline.warehouse.merges import follow_merges
+from stash_pipeline.warehouse.object_log import Touched, publish
 from stash_pipeline.warehouse.partitions import ensure_partitions
 from stash_pipeline.warehouse.row_counts import counted
 from stash_pipeline.warehouse.statements import RELATIONS, TABLES, Relation
@@ -115,6 +117,7 @@ class _Run:
         self.changed: dict[str, str] = {}
         self.gone: set[str] = set()
         self.fresh: set[str] = set()
+        self.touched = Touched()
         self.result = Transformation(0)
 
     def _one(self, sql: str, parameters: dict[str, Any] | None = None) -> tuple[Any, ...]:
@@ -136,7 +139,6 @@ class _Run:
         for table in missing:
             self.result.tables[table] = TableChange(first=True)
         self.fresh = set(missing)
-        object_log.begin(self.connection)
         if not missing:
             share_partitions(self.connection)
         elif len(missing) < len(TABLES):
@@ -148,17 +150,21 @@ class _Run:
         self._sweep()
         self._attach(missing)
         self.result.merged, self.result.returned = follow_merges(
-            self.connection, self.instance_id, head, object_log.TOUCHED
+            self.connection,
+            self.instance_id,
+            self.touched,
+            gone=self.gone.union(self._filled_kinds()),
+            there=self.changed.keys() | self._filled_kinds(),
         )
         self._count_rows()
         self.connection.execute(
             "INSERT INTO ops.layer_watermarks (instance_id, layer, revision, version)\n"
-            "VALUES (%(i)s, %(l)s, %(r)s, %(v)s) ON CONFLICT (instance_id, layer)\n"
+            "VALUES (%(i)s, %(l)s, %(r)s, %(v)s), (%(i)s, %(m)s, %(r)s, NULL) ON CONFLICT (instance_id, layer)\n"
             "DO UPDATE SET revision = excluded.revision, version = excluded.version, updated_at = now()",
-            {"i": self.instance_id, "l": LAYER, "r": head, "v": layer_version()},
+            {"i": self.instance_id, "l": LAYER, "m": MERGES_LAYER, "r": head, "v": layer_version()},
         )
-        object_log.touch_all(self.connection, self.instance_id, self._filled_kinds())
-        self.result.logged = object_log.publish(self.connection, self.instance_id)
+        self.touched.add_all(self._filled_kinds())
+        self.result.logged = publish(self.connection, self.instance_id, self.touched)
         return self.result
 
     def _filled_kinds(self) -> list[str]:
@@ -241,9 +247,10 @@ class _Run:
             if table.entity.name not in self.changed or name in self.fresh:
                 continue
             started = time.perf_counter()
-            inserted, updated, removed = self._one(
-                statements.follow(name, self.instance_id, self.changed[table.entity.name], object_log.TOUCHED)
+            inserted, updated, removed, ids = self._one(
+                statements.follow(name, self.instance_id, self.changed[table.entity.name])
             )
+            self.touched.add(table.entity.name, ids)
             self.result.tables[name] = TableChange(
                 inserted=inserted, updated=updated, removed=removed, seconds=time.perf_counter() - started
             )
@@ -278,8 +285,9 @@ class _Run:
                 self._sweep_one(relation, condition)
 
     def _sweep_one(self, relation: Relation, condition: str | None) -> None:
-        (lost,) = self._one(statements.sweep(relation, self.instance_id, condition, touched=object_log.TOUCHED))
+        lost, owners = self._one(statements.sweep(relation, self.instance_id, condition))
         if lost:
+            self.touched.add(relation.owner, owners)
             self.result.dangling += lost
             change = self.result.tables.setdefault(relation.table, TableChange())
             change.dangling += lost
@@ -353,18 +361,17 @@ def drop_layer(connection: Connection, instance_id: int, *, logged: bool = True)
     with connection.transaction():
         _drop(connection, instance_id)
         if logged:
-            object_log.publish(connection, instance_id)
+            touched = Touched()
+            touched.add_all(BY_NAME)
+            publish(connection, instance_id, touched)
 
 
 def _drop(connection: Connection, instance_id: int) -> None:
-    """Drops the partitions, and notes what was in them for the object log, which the caller publishes."""
+    """Drops the partitions; the caller logs it."""
     with connection.transaction():
         rearrange_partitions(connection)
-        object_log.begin(connection)
         leaves = {name: partition("stash." + name, instance_id) for name in TABLES}
-        attached = attached_partitions(connection, instance_id)
-        object_log.touch_all(connection, instance_id, sorted(attached.intersection(BY_NAME)))
-        present = {leaves[name] for name in attached}
+        present = {leaves[name] for name in attached_partitions(connection, instance_id)}
         for relation in RELATIONS:
             # a partition cannot leave while rows of its own table, or of one that leaves later, refer to it
             if (relation.late or relation.table == relation.target) and leaves[relation.table] in present:

@@ -9,9 +9,15 @@ from typing import Any
 import pytest
 
 from stash_pipeline.instances import add_instance, edit_instance
-from stash_pipeline.warehouse import object_log
 from stash_pipeline.warehouse.connect import Connection, connect
-from stash_pipeline.warehouse.object_log import CHANGED_OBJECTS, collect_changes, newest_revision
+from stash_pipeline.warehouse.object_log import (
+    CHANGED_OBJECTS,
+    INSTANCES,
+    Touched,
+    collect_changes,
+    newest_revision,
+    publish,
+)
 from stash_pipeline.warehouse.removal import archive_instance, remove_instance
 
 WRITERS, TRANSACTIONS, OBJECTS = 4, 60, 12
@@ -23,6 +29,12 @@ def changed_since(connection: Connection, revision: int) -> tuple[int, set[tuple
         return newest, set(connection.execute(f"SELECT instance_id, kind, id FROM {CHANGED_OBJECTS}").fetchall())
 
 
+def touched(kind: str, *ids: int) -> Touched:
+    objects = Touched()
+    objects.add(kind, ids)
+    return objects
+
+
 def write(url: str, instance_id: int, seed: int) -> None:
     """Transactions that change some objects; some of them are rolled back, and they take their time."""
     rng = random.Random(seed)
@@ -30,15 +42,13 @@ def write(url: str, instance_id: int, seed: int) -> None:
         for number in range(TRANSACTIONS):
             ids = rng.sample(range(OBJECTS), rng.randint(0, 4))
             with connection.transaction(force_rollback=rng.random() < 0.2):
-                object_log.begin(connection)
-                for identifier in ids:
+                for identifier in sorted(ids):
                     connection.execute(
                         "INSERT INTO public.things VALUES (%(i)s, %(id)s, %(n)s)\n"
                         "ON CONFLICT (instance_id, id) DO UPDATE SET content = excluded.content",
                         {"i": instance_id, "id": identifier, "n": f"{seed} {number}"},
                     )
-                    connection.execute(f"INSERT INTO {object_log.TOUCHED} VALUES ('things', %s)", [identifier])
-                object_log.publish(connection, instance_id)
+                publish(connection, instance_id, touched("things", *ids))
                 connection.execute("SELECT pg_sleep(%s)", [rng.choice((0, 0, 0.002))])
 
 
@@ -76,20 +86,17 @@ def test_who_changes_nothing_logs_nothing_and_waits_for_nobody(database_url: str
     with connect(database_url) as busy, connect(database_url) as idle:
         before = newest_revision(idle)
         with busy.transaction():
-            object_log.begin(busy)
-            busy.execute(f"INSERT INTO {object_log.TOUCHED} VALUES ('things', 1)")
-            assert object_log.publish(busy, 1) == before + 1
+            assert publish(busy, 1, touched("things", 1)) == before + 1
             idle.execute("SET lock_timeout = '5s'")
             with idle.transaction():
-                object_log.begin(idle)
-                assert object_log.publish(idle, 2) is None
+                assert publish(idle, 2, touched("things")) is None
             assert changed_since(idle, 0) == (before, set())
         assert changed_since(idle, before) == (before + 1, {(1, "things", 1)})
 
 
 def instances_changed(connection: Connection, since: int) -> tuple[int, set[int]]:
     newest, changed = changed_since(connection, since)
-    assert all(kind == object_log.INSTANCES and instance_id == identifier for instance_id, kind, identifier in changed)
+    assert all(kind == INSTANCES and instance_id == identifier for instance_id, kind, identifier in changed)
     return newest, {identifier for _, _, identifier in changed}
 
 
@@ -128,9 +135,7 @@ def test_of_a_removed_instance_one_row_remains(database_url: str, home: Path) ->
     with connect(database_url) as connection:
         instance = add_instance(connection, "one", "http://127.0.0.1:9", home=home)
         with connection.transaction():
-            object_log.begin(connection)
-            connection.execute(f"INSERT INTO {object_log.TOUCHED} SELECT 'scenes', generate_series(1, 100)")
-            object_log.publish(connection, instance.id)
+            publish(connection, instance.id, touched("scenes", *range(1, 101)))
         remove_instance(connection, instance.id)
         rows = connection.execute(
             "SELECT kind, id FROM ops.object_log WHERE instance_id = %s", [instance.id]
