@@ -165,20 +165,23 @@ def by_copy(phases: Phases, edit: bool) -> dict[str, Any]:
 
 
 def by_answers(phases: Phases) -> dict[str, Any]:
-    """A full mirror by GraphQL and a bare drain, in turn."""
-    mirrors, drains = [], []
+    """A full mirror by GraphQL, a reconcile of what did not change, and a bare drain of the mirror's pages, in turn."""
+    mirrors, reconciles, drains = [], [], []
     for _ in range(DRAINS):
         instance = phases.add()
         figures, client = phases.run(instance, mode="sweep", lane="graphql")
         mirrors.append(figures)
+        reconciles.append(phases.run(instance, mode="reconcile", lane="graphql")[0])
         phases.remove(instance)
         drains.append(phases.drain(client.asked))
     bare = median(one["raw"] for one in drains)
     return {
         "full mirror": mirrors,
+        "reconcile, nothing changed": reconciles,
         "bare drain of the same pages": drains,
         "raw to the drain (asked: 1.15)": round(median(one["raw"] for one in mirrors) / bare, 2),
         "all to the drain": round(median(one["total"] for one in mirrors) / bare, 2),
+        "reconcile to the drain (asked: 0.4)": round(median(one["raw"] for one in reconciles) / bare, 2),
     }
 
 

@@ -1,4 +1,4 @@
-"""A Stash server, seen from outside: client, introspection, entity specification, paging.
+"""A Stash server, seen from outside: client, introspection, entity specification, pagination.
 
 Nothing in here knows Dagster or Postgres.
 """

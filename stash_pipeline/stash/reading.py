@@ -1,7 +1,7 @@
 """Reads kinds, or parts of them, from one server, a few requests in flight, while the caller works on what has arrived.
 
 Threads wait for the server and decode, so that a request is always under way; one thread makes documents of what
-they got; the caller iterates. Which request comes next is said in ``paging.py``, what a document is in
+they got; the caller iterates. Which request comes next is said in ``pagination``, what a document is in
 ``documents.py``.
 """
 
@@ -22,7 +22,7 @@ from stash_pipeline.stash.entities import EMBEDDED_FILE_TYPES
 from stash_pipeline.stash.json_values import as_id
 from stash_pipeline.stash.memory import MemoryBudget
 from stash_pipeline.stash.pages import KnownPage, RawPage, Task
-from stash_pipeline.stash.paging import Walk
+from stash_pipeline.stash.pagination import Paginator, paginator
 from stash_pipeline.stash.planning import Plan
 from stash_pipeline.stash.server_paths import folder_of
 from stash_pipeline.stash.wanted import Holder, Purpose, Wanted
@@ -104,7 +104,7 @@ Event = Page | Expected | Unreadable | Complete | Gone
 @dataclass
 class _Progress:
     wanted: Wanted
-    walk: Walk
+    pages: Paginator
     open_tasks: int = 0
     announced: bool = False
     failed: bool = False
@@ -262,7 +262,7 @@ class _Reading:
         guarded = GuardedClient(_Budgeted(client, self.budget), Circuit())
         self.progress: list[_Progress] = []
         for one in wanted:
-            walk = Walk(
+            pages = paginator(
                 guarded,
                 one.plan,
                 one.page_size or page_size,
@@ -271,8 +271,8 @@ class _Reading:
                 ids=one.ids,
                 complete=one.everything,
             )
-            tasks = walk.tasks()
-            progress = _Progress(one, walk, open_tasks=len(tasks))
+            tasks = pages.tasks()
+            progress = _Progress(one, pages, open_tasks=len(tasks))
             self.progress.append(progress)
             self.todo.extend((progress, task) for task in tasks)
         self.unfinished = {id(progress) for progress in self.progress}
@@ -307,7 +307,7 @@ class _Reading:
         lost = [
             f"{progress.wanted.entity} {identifier}"
             for progress in carriers
-            for identifier in sorted(progress.walk.unreadable)
+            for identifier in sorted(progress.pages.reader.unreadable)
         ]
         # whatever they were embedded in
         lost += self.readers.broken
@@ -393,17 +393,17 @@ class _Reading:
                 last = progress.open_tasks == 0
                 self.changed.notify_all()
         if last and not progress.failed and not self.stop.is_set():
-            progress.walk.verify()
+            progress.pages.verify()
             self._finish(progress)
 
     def _finish(self, progress: _Progress) -> None:
         with self.changed:
             self.unfinished.discard(id(progress))
         wanted = progress.wanted
-        for identifier, message in sorted(progress.walk.unreadable.items()):
+        for identifier, message in sorted(progress.pages.reader.unreadable.items()):
             self._put(self.arrived, Unreadable(wanted.entity, identifier, message))
-        if wanted.ids is not None and progress.walk.vanished:
-            self._put(self.arrived, Gone(wanted.entity, tuple(sorted(progress.walk.vanished))))
+        if wanted.ids is not None and progress.pages.reader.vanished:
+            self._put(self.arrived, Gone(wanted.entity, tuple(sorted(progress.pages.reader.vanished))))
         self._put(self.arrived, Complete(wanted.entity, wanted.purpose, wanted.holds))
 
     def _insert(self, progress: _Progress, task: Task) -> None:
@@ -416,10 +416,10 @@ class _Reading:
 
     def _announce(self, progress: _Progress) -> None:
         with self.changed:
-            if progress.announced or progress.walk.expected is None or not progress.wanted.everything:
+            if progress.announced or progress.pages.reader.expected is None or not progress.wanted.everything:
                 return
             progress.announced = True
-        self._put(self.arrived, Expected(progress.wanted.entity, progress.walk.expected))
+        self._put(self.arrived, Expected(progress.wanted.entity, progress.pages.reader.expected))
 
     def _put(self, where: queue.Queue[Any], event: Any) -> None:
         # nobody takes the rest of a reading that was given up

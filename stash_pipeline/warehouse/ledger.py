@@ -32,9 +32,12 @@ Known = Mapping[str, Mapping[bytes, KnownPage]]
 def _code() -> bytes:
     """A hash of the code that makes documents of answers: when it changes, so may they."""
     digest = hashlib.blake2b(digest_size=16)
-    for folder in (files("stash_pipeline.stash"), files("stash_pipeline.stash.snapshot")):
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if entry.name.endswith(".py"):
+    folders = [files("stash_pipeline.stash")]
+    while folders:
+        for entry in sorted(folders.pop().iterdir(), key=lambda entry: entry.name):
+            if entry.is_dir():
+                folders.append(entry)
+            elif entry.name.endswith(".py"):
                 digest.update(entry.read_bytes())
     return digest.digest()
 

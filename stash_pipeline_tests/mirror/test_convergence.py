@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from stash_pipeline.stash import paging
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import IncompleteListing, StashError
+from stash_pipeline.stash.pagination import page_reader
 from stash_pipeline.warehouse import mirror as mirror_module
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.mirror.events import statements
@@ -83,7 +83,7 @@ def test_first_readings_in_pages_of_any_size_are_complete(
 
 
 def test_listings_in_small_parts_are_complete(warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "LISTING_SIZE", 3)
+    monkeypatch.setattr(page_reader, "LISTING_SIZE", 3)
     for release in ("v0.20.2", "v0.30.1"):
         server = new_mirror(warehouse, home, generated(40, seed=2), release)
         server.refresh(page_size=5)
@@ -265,7 +265,7 @@ def test_a_transformation_that_fails_changes_nothing(
 def test_what_changes_during_a_reading_is_neither_lost_nor_a_failure(
     warehouse: str, home: Path, release: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "LISTING_SIZE", 4)
+    monkeypatch.setattr(page_reader, "LISTING_SIZE", 4)
     rng = random.Random(seed)
     server = new_mirror(warehouse, home, generated(40, seed=2), release)
     server.refresh()
@@ -313,7 +313,7 @@ def test_a_listing_in_parts_that_shift_does_not_tombstone_what_slipped_through(
     warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One destroyed before the edge of a part and one created at the end: the count agrees, an id is missed."""
-    monkeypatch.setattr(paging, "LISTING_SIZE", 4)
+    monkeypatch.setattr(page_reader, "LISTING_SIZE", 4)
     server = new_mirror(warehouse, home, generated(100, seed=2))
     server.refresh()
     assert len(server.live_ids("performers")) == 10

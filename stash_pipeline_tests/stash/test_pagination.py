@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline.stash import numbered, paging
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import IncompleteListing, StashError, StashQueryError
 from stash_pipeline.stash.pages import RawPage
-from stash_pipeline.stash.paging import Walk
+from stash_pipeline.stash.pagination import Paginator, numbered, page_reader, paginator
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
@@ -35,11 +34,11 @@ PLANS = {"keyset": KEYSET, "ids": LISTED, "numbered": NUMBERED, "offset": OFFSET
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_listings() -> Iterator[None]:
-    before, sleep = (paging.LISTING_SIZE, numbered.PAGE), time.sleep
-    paging.LISTING_SIZE, numbered.PAGE = 4, 1  # type: ignore[misc]
+    before, sleep = (page_reader.LISTING_SIZE, numbered.PAGE), time.sleep
+    page_reader.LISTING_SIZE, numbered.PAGE = 4, 1  # type: ignore[misc]
     time.sleep = lambda seconds: None  # the retries of a page wait
     yield
-    (paging.LISTING_SIZE, numbered.PAGE), time.sleep = before, sleep  # type: ignore[misc]
+    (page_reader.LISTING_SIZE, numbered.PAGE), time.sleep = before, sleep  # type: ignore[misc]
 
 
 @dataclass
@@ -98,9 +97,9 @@ class Fake:
                 self.ids.discard(number)
 
 
-def walk(fake: Fake, page_size: int = 3, shard_pages: int = 8) -> tuple[set[int], Walk]:
+def walk(fake: Fake, page_size: int = 3, shard_pages: int = 8) -> tuple[set[int], Paginator]:
     """Walks to the end and verifies; the ids that were read."""
-    walking = Walk(fake, fake.plan, page_size, shard_pages=shard_pages)
+    walking = paginator(fake, fake.plan, page_size, shard_pages=shard_pages)
     todo = deque(walking.tasks())
     read: set[int] = set()
     while todo:
@@ -121,7 +120,7 @@ def test_what_stands_still_is_read_completely(strategy: str, ids: set[int], page
     fake = Fake(PLANS[strategy], set(ids))
     read, walking = walk(fake, page_size, shard_pages)
     assert read == ids
-    assert walking.expected == len(ids)
+    assert walking.reader.expected == len(ids)
 
 
 CHANGES = st.dictionaries(
@@ -175,15 +174,15 @@ def test_no_request_asks_for_more_than_a_page(strategy: str) -> None:
 
 def test_vanished_ids_cost_few_requests() -> None:
     fake = Fake(LISTED, set(range(1, 101)))
-    paging.LISTING_SIZE = 1000
+    page_reader.LISTING_SIZE = 1000
     try:
         before: dict[int, list[tuple[str, int]]] = {1: [("destroy", 37)]}
         fake.changes = before
         read, walking = walk(fake, page_size=50)
     finally:
-        paging.LISTING_SIZE = 4
+        page_reader.LISTING_SIZE = 4
     assert read == set(range(1, 101)) - {37}
-    assert walking.vanished == {37}
+    assert walking.reader.vanished == {37}
     assert fake.requests < 20
 
 
@@ -295,7 +294,7 @@ def test_a_nested_object_that_vanished_makes_the_page_be_asked_again(strategy: s
 
     read, walking = walk(Flickering(PLANS[strategy], set(range(1, 9))))
     assert read == set(range(1, 9))
-    assert not walking.vanished
+    assert not walking.reader.vanished
 
 
 class Poisoned(Fake):
@@ -324,8 +323,8 @@ def test_what_cannot_be_read_is_named_and_everything_else_arrives(
     fake.poison = frozenset(poison)
     read, walking = walk(fake, page_size, shard_pages)
     assert read == ids - poison
-    assert walking.unreadable.keys() == poison
-    assert all("Internal system error" in message for message in walking.unreadable.values())
+    assert walking.reader.unreadable.keys() == poison
+    assert all("Internal system error" in message for message in walking.reader.unreadable.values())
 
 
 @pytest.mark.parametrize("strategy", PLANS)
@@ -350,7 +349,7 @@ def test_an_error_that_passes_costs_one_more_reading(strategy: str) -> None:
     walk(usual)
     fake = Once(PLANS[strategy], set(range(1, 9)))
     read, walking = walk(fake)
-    assert read == set(range(1, 9)) and not walking.unreadable
+    assert read == set(range(1, 9)) and not walking.reader.unreadable
     assert fake.requests == usual.requests
 
 
@@ -379,9 +378,9 @@ class Timeless(Fake):
         return answer
 
 
-def timed(fake: Fake, page_size: int = 3) -> tuple[dict[int, bool], Walk]:
+def timed(fake: Fake, page_size: int = 3) -> tuple[dict[int, bool], Paginator]:
     """Whether each object was read with its time."""
-    walking = Walk(fake, fake.plan, page_size)
+    walking = paginator(fake, fake.plan, page_size)
     todo = deque(walking.tasks())
     read: dict[int, bool] = {}
     while todo:
@@ -410,12 +409,12 @@ def test_objects_without_a_time_are_read_without_it_and_all_others_with_theirs(
     fake.timeless = frozenset(data.draw(st.sets(st.sampled_from(sorted(ids)))))
     read, walking = timed(fake, page_size)
     assert read == {one: one not in fake.timeless for one in ids}
-    assert not walking.unreadable and not walking.vanished
+    assert not walking.reader.unreadable and not walking.reader.vanished
 
 
 @pytest.mark.parametrize(("strategy", "failures"), [("keyset", 2), ("ids", 1)])
 def test_objects_without_a_time_cost_few_requests_and_no_waiting(strategy: str, failures: int) -> None:
-    paging.LISTING_SIZE = 1000
+    page_reader.LISTING_SIZE = 1000
     try:
         usual = Fake(PLANS[strategy], set(range(1, 101)))
         walk(usual, page_size=100)
@@ -423,7 +422,7 @@ def test_objects_without_a_time_cost_few_requests_and_no_waiting(strategy: str, 
         fake.timeless = frozenset(range(1, 101, 2))
         timed(fake, page_size=100)
     finally:
-        paging.LISTING_SIZE = 4
+        page_reader.LISTING_SIZE = 4
     assert fake.failed == failures
     assert fake.requests <= usual.requests + 4
 
@@ -432,7 +431,7 @@ def test_objects_without_a_time_cost_few_requests_and_no_waiting(strategy: str, 
 def test_what_is_asked_for_alone_is_read_without_its_time(plan: Plan) -> None:
     fake = Timeless(plan, set(range(1, 10)))
     fake.timeless = frozenset((4, 5))
-    walking = Walk(fake, plan, 3, ids=(3, 4), complete=False)
+    walking = paginator(fake, plan, 3, ids=(3, 4), complete=False)
     found = [page for task in walking.tasks() for page in task() if isinstance(page, RawPage)]
     assert {int(one["id"]): one["asked"] for page in found for one in page.objects} == {3: True, 4: False}
 
@@ -442,7 +441,7 @@ def test_a_null_that_is_no_time_spoils_its_object_only() -> None:
     fake.timeless, fake.field = frozenset((4,)), "name"
     read, walking = timed(fake)
     assert read.keys() == fake.ids - {4}
-    assert walking.unreadable.keys() == {4} and "must not be null" in walking.unreadable[4]
+    assert walking.reader.unreadable.keys() == {4} and "must not be null" in walking.reader.unreadable[4]
 
 
 def test_pages_by_number_miss_nothing_when_something_before_them_vanishes() -> None:
@@ -451,7 +450,7 @@ def test_pages_by_number_miss_nothing_when_something_before_them_vanishes() -> N
         fake = Fake(NUMBERED, set(range(1, 13)), {requests: [("destroy", 1), ("create", 0)]})
         read, walking = walk(fake, page_size=4)
         assert read >= set(range(2, 13)), requests
-        assert not walking.unreadable
+        assert not walking.reader.unreadable
 
 
 def test_pages_by_number_read_nothing_twice_as_long_as_nothing_vanishes() -> None:

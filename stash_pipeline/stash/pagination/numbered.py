@@ -1,0 +1,120 @@
+"""Pages by number, checked afterwards, where a listing of ids would cost as much as the objects.
+
+The server reads files whole, one by one, to tell their ids. Pages by number are good only if nothing before them
+vanished while they were read: what vanishes moves the rest up, and one object is missed where a page ended. Ids only
+ever grow. So if, when all pages were read, the last object of each page is still as far from the first as it was,
+nothing before it vanished and nothing was missed. Otherwise the kind is read once more, by its ids.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from stash_pipeline.stash.answers import count_of
+from stash_pipeline.stash.errors import StashQueryError
+from stash_pipeline.stash.pages import RawPage, Task, may_be_one_object
+from stash_pipeline.stash.pagination.by_ids import ByIds, read_by_ids
+from stash_pipeline.stash.pagination.page_reader import PageReader
+
+PAGE: Final = 250
+"""Objects per page, at least: each costs the server a walk to its beginning, twice."""
+
+_ROWS: Final = 8
+"""Pages that may be read side by side."""
+
+_MORE: Final = 5
+"""How often what was created meanwhile is read, before it is taken for something else."""
+
+
+class Numbered(ByIds):
+    """All objects, by the numbers of pages; by a listing of ids where objects vanished meanwhile."""
+
+    def __init__(self, reader: PageReader) -> None:
+        super().__init__(reader)
+        self._size = max(reader.page_size, PAGE)
+        # by the number of a page: how many objects came until its end, and the id of the last
+        self._ends: dict[int, tuple[int, int]] = {}
+        self._rows_left = 0
+        # whether it cannot be said that nothing was missed
+        self._disturbed = False
+
+    def tasks(self) -> Sequence[Task]:
+        """The count, which says how many pages there are."""
+        return [self._start]
+
+    def _start(self) -> Iterator[RawPage | Task]:
+        reader = self.reader
+        reader.expected = count_of(
+            reader.listing({"filter": {"per_page": 0}}, filtered=False).answer.data, reader.plan.query
+        )
+        # one at least: nothing is gone because a server counts none
+        pages = max(-(-reader.expected // self._size), 1)
+        self._rows_left = min(pages, _ROWS)
+        for first in range(1, self._rows_left + 1):
+            yield self._row(range(first, pages + 1, _ROWS))
+
+    def _row(self, numbers: range) -> Task:
+        """Reads pages one after the other, as long as there is something in them."""
+
+        def run() -> Iterator[RawPage | Task]:
+            for number in numbers:
+                page = self._page(number)
+                if page is None or not page.count:
+                    break
+                yield self.reader.delivered(page)
+            with self.reader.lock:
+                self._rows_left -= 1
+                last = not self._rows_left
+            if last:
+                yield from self._end()
+
+        return run
+
+    def _page(self, number: int) -> RawPage | None:
+        reader = self.reader
+        try:
+            page = reader.page(
+                reader.plan.page_document(), reader.numbered(number, self._size), reader.known, holds=True
+            )
+        except StashQueryError as error:
+            if not may_be_one_object(error):
+                raise
+            self._disturbed = True
+            return None
+        if page.count:
+            self._ends[number] = (number - 1) * self._size + page.count, page.last
+        return page
+
+    def _end(self) -> Iterator[RawPage | Task]:
+        if not self._disturbed and self._nothing_vanished():
+            before, last = self._ends[max(self._ends)] if self._ends else (0, -1)
+            for _ in range(_MORE):
+                created = self._ids_after(before, last)
+                if not created:
+                    return
+                yield from read_by_ids(self.reader, created)
+                before, last = before + len(created), created[-1]
+        for task in self.list_and_read():
+            assert not isinstance(task, RawPage)
+            for page in task():
+                # it overlaps those that were read before
+                if isinstance(page, RawPage):
+                    page.gaps = True
+                yield page
+
+    def _nothing_vanished(self) -> bool:
+        before, least = 0, -1
+        for number in sorted(self._ends):
+            end, last = self._ends[number]
+            # a page in the middle that is not full, or is missing, was cut on its way
+            if (number - 1) * self._size != before or last <= least or self._ids(end, 1) != [last]:
+                return False
+            before, least = end, last
+        return True
+
+    def _ids_after(self, place: int, least: int) -> list[int]:
+        ids = self._ids(place // self._size + 1, self._size)
+        return [identifier for identifier in ids if identifier > least]
+
+    def _ids(self, number: int, size: int) -> list[int]:
+        page = self.reader.listing(self.reader.numbered(number, size), count=False)
+        return [int(entry["id"]) for entry in page.objects]

@@ -1,0 +1,72 @@
+"""Pages by number, for releases that can do nothing better: repeated until a listing afterwards agrees."""
+
+from collections.abc import Iterator, Sequence
+
+from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
+from stash_pipeline.stash.limits import check_listed
+from stash_pipeline.stash.pages import RawPage, Task, may_be_one_object, unset_times
+from stash_pipeline.stash.pagination.page_reader import PASSES
+from stash_pipeline.stash.pagination.paginator import Paginator
+
+
+class Offset(Paginator):
+    """All objects, by the numbers of pages."""
+
+    def tasks(self) -> Sequence[Task]:
+        """One: nothing may be read side by side."""
+        return [self._passes]
+
+    def verify(self) -> None:
+        """See :meth:`Paginator.verify`."""
+        super().verify()
+        self.reader.check_vanished()
+
+    def _passes(self) -> Iterator[RawPage | Task]:
+        reader = self.reader
+        for _ in range(PASSES):
+            before = reader.list_ids()
+            reader.expected = len(before)
+            reader.unreadable.clear()
+            read: set[int] = set()
+            number, full = 1, True
+            while full:
+                objects = 0
+                for item in self._page(reader.page_size, number):
+                    ids = set(item.ids) if isinstance(item, RawPage) else {item}
+                    if isinstance(item, RawPage):
+                        yield reader.delivered(item)
+                    objects += len(ids)
+                    read |= ids
+                check_listed(len(read), reader.expected, reader.plan.query)
+                full = objects >= reader.page_size
+                number += 1
+            if before == read and reader.list_ids() == read:
+                return
+        raise IncompleteListing(
+            f"{reader.plan.query} changed while it was read, {PASSES} times in a row; nothing was removed."
+        )
+
+    def _page(self, size: int, number: int, without: frozenset[str] = frozenset()) -> Iterator[RawPage | int]:
+        """A page, or the parts of it that can be read, and the ids of objects that cannot."""
+        reader = self.reader
+        variables = reader.numbered(number, size)
+        try:
+            page = reader.page(reader.plan.page_document(without=without), variables, holds=True)
+            page.without = without
+            yield page
+            return
+        except StashQueryError as error:
+            if not may_be_one_object(error):
+                raise
+            if size == 1 and (unset := unset_times(reader.plan, error).get(0, frozenset()) - without):
+                yield from self._page(1, number, without | unset)
+                return
+            if size == 1:
+                for identifier in reader.listing(variables).ids:
+                    reader.cannot_read(identifier, error)
+                    yield identifier
+                return
+        # pages can only be cut into equal parts
+        parts = next(n for n in range(2, size + 1) if size % n == 0)
+        for part in range(parts):
+            yield from self._page(size // parts, (number - 1) * parts + part + 1)

@@ -1,0 +1,31 @@
+"""What every way of pagination has in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from stash_pipeline.stash.pages import Task
+from stash_pipeline.stash.pagination.page_reader import PageReader
+
+
+class Paginator(ABC):
+    """One complete reading of one kind, as a tree of tasks: a task yields pages and further tasks.
+
+    Attributes:
+        reader: the requests, and what they brought so far.
+    """
+
+    def __init__(self, reader: PageReader) -> None:
+        self.reader = reader
+
+    @abstractmethod
+    def tasks(self) -> Sequence[Task]:
+        """The tasks to begin with."""
+
+    def verify(self) -> None:
+        """Called when all tasks are done.
+
+        Raises:
+            IncompleteListing: if the reading cannot be trusted to be complete.
+            StashQueryError: if there are objects and none of them could be read.
+        """
+        self.reader.check_readable()

@@ -1,0 +1,19 @@
+"""Kinds whose query has no paging: one request."""
+
+from collections.abc import Iterator, Sequence
+
+from stash_pipeline.stash.pages import RawPage, Task
+from stash_pipeline.stash.pagination.paginator import Paginator
+
+
+class Whole(Paginator):
+    """Everything in one page."""
+
+    def tasks(self) -> Sequence[Task]:
+        """One."""
+        return [self._read]
+
+    def _read(self) -> Iterator[RawPage | Task]:
+        page = self.reader.page(self.reader.plan.page_document(), {}, holds=True)
+        self.reader.expected = len(set(page.ids))
+        yield page
