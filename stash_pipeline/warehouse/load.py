@@ -1,19 +1,17 @@
-"""Documents → raw: set-based, page by page, and nothing written for what did not change.
+"""Documents → raw, page by page: what is compared, what differs, and what is gone.
 
-A batch compares hashes first, so that only new and changed documents travel; they get the instance's next revision
-in the transaction that writes them. The row of ``ops.instances`` is locked from the moment the revision is taken
-until the commit: the order of revisions is the order of commits.
+A batch compares hashes first, so that only new and changed documents go to the sink (``raw_writer.py``, or
+``preview.py`` where nothing is to be written).
 """
 
 import copy
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import orjson
 
-from stash_pipeline.instances import note_server
 from stash_pipeline.stash.client import ServerInfo
 from stash_pipeline.stash.documents import Document, finish
 from stash_pipeline.stash.entities import ENTITIES
@@ -21,24 +19,16 @@ from stash_pipeline.stash.errors import StashBadAnswer
 from stash_pipeline.stash.pages import KnownPage
 from stash_pipeline.stash.reading import Complete, Page
 from stash_pipeline.stash.wanted import Holder
-from stash_pipeline.warehouse import history, row_counts
+from stash_pipeline.warehouse import history
 from stash_pipeline.warehouse.changes import EntityChange
-from stash_pipeline.warehouse.clocks import WIDEST, advance_clock, moment_of, note_clock, note_offset
-from stash_pipeline.warehouse.connect import Connection, share_partitions
+from stash_pipeline.warehouse.clocks import WIDEST, moment_of
+from stash_pipeline.warehouse.connect import share_partitions
 from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.held_back import HeldBack
-from stash_pipeline.warehouse.ledger import note_pages, note_reading
-from stash_pipeline.warehouse.partitions import ensure_partitions
-from stash_pipeline.warehouse.tables import partition
-
-_NULL = "\\N"
-"""How COPY's text format spells NULL."""
+from stash_pipeline.warehouse.raw_writer import Sink
 
 _MANY_STAMPS = 500
 """Beyond so many at once, the newest by its text is as good."""
-
-_WORTH_ANALYZING = 100
-"""Rows inserted at once that make the planner's idea of a table wrong."""
 
 MOST_BROKEN = 50
 _MOST_BROKEN_AT_FIRST = 10
@@ -46,14 +36,14 @@ _MOST_BROKEN_AT_FIRST = 10
 
 
 class RawLoader:
-    """Writes one run's documents of one instance. The caller holds the instance's lock.
+    """Compares one run's documents of one instance with what is there, and gives its sink what differs.
 
     What a listing shows is compared; what has to be read because of it is collected in ``todo``. Tombstones are set
     at the very end: they are what tells a next run, should this one be killed, which objects refer to what is gone.
     With them come the documents that take something away from a relation, see ``held_back.py``.
 
     Attributes:
-        writes: what is loaded is written.
+        sink: where documents go.
         changes: per kind, what happened so far.
         todo: ids by kind whose documents are not, or may not be, as the server has them.
         settled: per kind, the moment before which a stamp that did not change tells that nothing did.
@@ -61,22 +51,11 @@ class RawLoader:
         gone: ids by kind that a complete reading no longer had.
     """
 
-    writes = True
-
-    def __init__(
-        self,
-        connection: Connection,
-        instance_id: int,
-        run_id: int,
-        guard: Guard | None = None,
-        *,
-        lane: str = "graphql",
-    ) -> None:
-        self.connection = connection
-        self.instance_id = instance_id
-        self.run_id = run_id
-        self.lane = lane
-        self.guard = guard or Guard(connection, instance_id, "the instance")
+    def __init__(self, sink: Sink, guard: Guard | None = None) -> None:
+        self.sink = sink
+        self.connection = sink.connection
+        self.instance_id = sink.instance_id
+        self.guard = guard or Guard(sink.connection, sink.instance_id, "the instance")
         self.changes: dict[str, EntityChange] = {entity.name: EntityChange() for entity in ENTITIES}
         self.todo: dict[str, set[int]] = {}
         self.gone: dict[str, set[int]] = {}
@@ -92,16 +71,12 @@ class RawLoader:
 
     def begin(self, info: ServerInfo) -> None:
         """To be called before the first page: the server has answered, and may be followed."""
-        self._prepare(info)
+        self.sink.start(info)
         self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (id bigint, document jsonb)")
         for entity in ENTITIES:
             self._all_new[entity.name] = self._is_empty(entity.name)
             self.connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS seen_{entity.name} (id bigint)")
             self.connection.execute(f"TRUNCATE seen_{entity.name}")
-
-    def _prepare(self, info: ServerInfo) -> None:
-        note_server(self.connection, self.instance_id, info.version, info.database_schema)
-        ensure_partitions(self.connection, self.instance_id)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -130,12 +105,8 @@ class RawLoader:
         return self._all_new[entity]
 
     def _is_empty(self, entity: str) -> bool:
-        row = self.connection.execute(f"SELECT FROM {self.leaf(entity)} LIMIT 1").fetchone()
+        row = self.connection.execute(f"SELECT FROM {self.sink.leaf(entity)} LIMIT 1").fetchone()
         return row is None
-
-    def leaf(self, entity: str) -> str:
-        """The table with this instance's documents of a kind."""
-        return partition("raw." + entity, self.instance_id)
 
     def load(self, pages: Sequence[Page]) -> None:
         """Writes some pages in one transaction; of listings, compares them."""
@@ -144,7 +115,7 @@ class RawLoader:
             by_entity: dict[str, dict[int, Document]] = {}
             alone: dict[str, set[int]] = {}
             known: dict[str, list[KnownPage]] = {}
-            self._note(pages)
+            self.sink.record_pages(pages)
             for page in pages:
                 self._count_page(page)
                 if page.known:
@@ -171,7 +142,7 @@ class RawLoader:
     def _with_what_is_known(self, folders: list[Document]) -> list[Document]:
         """Folders of some files, before v0.29: by id and path only, which says nothing against their other fields."""
         there = self.connection.execute(
-            f"SELECT id, document::text FROM {self.leaf('folders')}\n"
+            f"SELECT id, document::text FROM {self.sink.leaf('folders')}\n"
             "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
             [self.instance_id, [folder.id for folder in folders]],
         )
@@ -204,7 +175,7 @@ class RawLoader:
         # one by one by the key: a page is a small part of the table
         rows = self.connection.execute(
             "SELECT l.id FROM listed AS l\n"
-            f"LEFT JOIN LATERAL (SELECT * FROM {self.leaf(entity)}\n"
+            f"LEFT JOIN LATERAL (SELECT * FROM {self.sink.leaf(entity)}\n"
             "    WHERE instance_id = %(instance)s AND id = l.id LIMIT 1) AS r ON true\n"
             f"WHERE r.id IS NULL OR r.deleted_at IS NOT NULL OR ROW({ours}) IS DISTINCT FROM ROW({theirs})\n"
             "   OR r.server_updated_at BETWEEN %(settled)s AND %(now)s",
@@ -218,9 +189,6 @@ class RawLoader:
         if "created_at" in page.fields:
             self.guard.created(entity, [document for document in documents if document.id in other])
         self.todo.setdefault(entity, set()).update(other)
-
-    def _note(self, pages: Sequence[Page]) -> None:
-        note_pages(self.connection, self.instance_id, self.run_id, self.lane, pages)
 
     def _count_page(self, page: Page) -> None:
         change = self.changes[page.entity]
@@ -240,7 +208,7 @@ class RawLoader:
         """What stands in the ranges of known pages was seen."""
         # range by range: a join with the list of ranges is planned as a scan of the whole table
         self.connection.cursor().executemany(
-            f"INSERT INTO seen_{entity} SELECT id FROM {self.leaf(entity)}\n"
+            f"INSERT INTO seen_{entity} SELECT id FROM {self.sink.leaf(entity)}\n"
             "WHERE instance_id = %s AND id BETWEEN %s AND %s AND deleted_at IS NULL",
             [(self.instance_id, page.first, page.last) for page in ranges],
         )
@@ -249,7 +217,7 @@ class RawLoader:
         """From now on, what comes is compared with what is there."""
         if self._all_new[entity]:
             self._all_new[entity] = False
-            self.connection.execute(f"INSERT INTO seen_{entity} SELECT id FROM {self.leaf(entity)}")
+            self.connection.execute(f"INSERT INTO seen_{entity} SELECT id FROM {self.sink.leaf(entity)}")
 
     def _load_documents(self, entity: str, documents: dict[int, Document], alone: set[int]) -> None:
         """Writes what is new or other than here.
@@ -262,7 +230,7 @@ class RawLoader:
         known: dict[int, tuple[bytes, bool]] = {}
         if not self._all_new[entity]:
             self.keep(entity, documents.keys() - alone)
-            known = self.hashes(entity, list(documents))
+            known = self.sink.hashes(entity, list(documents))
         self.take(entity, documents.values(), known)
 
     def take(self, entity: str, documents: Collection[Document], known: Mapping[int, tuple[bytes, bool]]) -> None:
@@ -293,7 +261,7 @@ class RawLoader:
             changed = self._compared(entity, changed, {identifier for identifier, (_, live) in known.items() if live})
             change.updated += len(changed)
         if new or changed:
-            self._write(entity, new, changed)
+            self.sink.write(entity, new, changed)
 
     def _compared(self, entity: str, changed: list[Document], live: Collection[int]) -> list[Document]:
         """Counts what differs; returns the documents that need not wait for the end of the reading."""
@@ -332,14 +300,6 @@ class RawLoader:
         """Whether documents of a kind wait for the end of the reading."""
         return self._held_back.any(entity)
 
-    def hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
-        """Of the objects that are here: the hash of the document, and whether it has no tombstone."""
-        rows = self.connection.execute(
-            f"SELECT id, hash, deleted_at IS NULL FROM {self.leaf(entity)}\nWHERE instance_id = %s AND id = ANY(%s)",
-            [self.instance_id, ids],
-        )
-        return {identifier: (digest, live) for identifier, digest, live in rows}
-
     def _watch_clock(self, written: list[Document]) -> None:
         """Remembers the newest stamp: its offset is the one that the server's wall clock has."""
         stamps = [document.updated_at for document in written if document.updated_at]
@@ -350,59 +310,6 @@ class RawLoader:
             moment = moment_of(stamp)
             if moment and (latest is None or moment < latest):
                 self.newest_stamp = max(self.newest_stamp or moment, moment)
-
-    def live(self, entity: str, ids: Iterable[int]) -> set[int]:
-        """Those of these ids that are here and have no tombstone."""
-        rows = self.connection.execute(
-            f"SELECT id FROM {self.leaf(entity)} WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
-            [self.instance_id, list(ids)],
-        )
-        return {row[0] for row in rows}
-
-    def _write(self, entity: str, new: list[Document], changed: list[Document]) -> None:
-        revision = self._next_revision()
-        self._add_rows(entity, len(new) + self._returning(entity, changed))
-        if new:
-            self._copy(self.leaf(entity), new, revision)
-        if changed:
-            self._keep(entity, [document.id for document in changed], revision)
-            self.connection.execute(f"CREATE TEMP TABLE staged (LIKE raw.{entity} INCLUDING DEFAULTS) ON COMMIT DROP")
-            self._copy("staged", changed, revision)
-            self.connection.execute(
-                f"UPDATE {self.leaf(entity)} AS r SET document = s.document, hash = s.hash,\n"
-                "    server_created_at = s.server_created_at, server_updated_at = s.server_updated_at,\n"
-                "    revision = s.revision, run_id = s.run_id, fetched_at = now(), deleted_at = NULL\n"
-                "FROM staged AS s WHERE r.instance_id = %s AND r.id = s.id",
-                [self.instance_id],
-            )
-            self.connection.execute("DROP TABLE staged")
-
-    def _keep(self, entity: str, ids: list[int], revision: int, *, removed: bool = False) -> None:
-        history.keep(
-            self.connection, self.instance_id, entity, ids, revision=revision, run_id=self.run_id, removed=removed
-        )
-
-    def _next_revision(self) -> int:
-        row = self.connection.execute(
-            "UPDATE ops.instances SET revision = revision + 1 WHERE id = %s RETURNING revision", [self.instance_id]
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
-
-    def _copy(self, table: str, documents: list[Document], revision: int) -> None:
-        with self.connection.cursor().copy(
-            f"COPY {table} (instance_id, id, document, hash, server_created_at, server_updated_at, revision, run_id)\n"
-            "FROM STDIN"
-        ) as copy:
-            tail = f"\t{revision}\t{self.run_id}\n"
-            lines = []
-            for d in documents:
-                # in COPY's text format only the backslash of JSON's own escapes needs another one
-                body = d.json.replace(b"\\", b"\\\\")
-                head = f"{self.instance_id}\t{d.id}\t".encode()
-                rest = f"\t\\\\x{d.hash.hex()}\t{d.created_at or _NULL}\t{d.updated_at or _NULL}{tail}"
-                lines.append(head + body + rest.encode())
-            copy.write(b"".join(lines))
 
     def keep(self, entity: str, ids: Iterable[int]) -> None:
         """These objects exist, though they could not be read: they are not to be tombstoned."""
@@ -427,7 +334,7 @@ class RawLoader:
 
     def _no_longer_holding(self, entity: str, holder: Holder) -> None:
         rows = self.connection.execute(
-            f"SELECT id FROM {self.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
+            f"SELECT id FROM {self.sink.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
             f"  AND ({holder.here}) AND id <> ALL(%s)",
             [self.instance_id, list(self._held.get((entity, holder.name), ()))],
         )
@@ -440,50 +347,21 @@ class RawLoader:
             share_partitions(self.connection)
             for entity, documents in self._held_back.release(self.gone).items():
                 self.changes[entity].updated += len(documents)
-                self._write(entity, [], documents)
+                self.sink.write(entity, [], documents)
             for entity, ids in gone.items():
                 if ids:
                     self.guard.gone(entity, len(ids))
                     self.changes[entity].removed += len(ids)
-                    self._tombstone(entity, ids)
+                    self.sink.tombstone(entity, ids)
         self.gone = {}
 
-    def _tombstone(self, entity: str, gone: list[int]) -> None:
-        revision = self._next_revision()
-        self._keep(entity, gone, revision, removed=True)
-        self.connection.execute(
-            f"UPDATE {self.leaf(entity)} SET deleted_at = now(), revision = %s, run_id = %s\n"
-            "WHERE instance_id = %s AND id = ANY(%s)",
-            [revision, self.run_id, self.instance_id, gone],
-        )
-        self._add_rows(entity, -len(gone))
-
     def conclude(self, entity: str, forms: Mapping[str, bytes], read_at: datetime | None = None) -> None:
-        """Notes that the kind is now as the server had it.
-
-        Args:
-            forms: how the kind was read completely, by purpose; see ``ledger.py``.
-            read_at: the server's clock when the reading began.
-        """
-        with self.connection.transaction():
-            self._count_rows(entity)
-            if self.changes[entity].inserted > _WORTH_ANALYZING:
-                # not the documents: nobody searches in them, and they are most of the work
-                self.connection.execute(f"ANALYZE {self.leaf(entity)} (instance_id, id, revision, deleted_at)")
-            for purpose, form in forms.items():
-                note_reading(self.connection, self.instance_id, self.run_id, entity, form, purpose)
-            if read_at is not None:
-                note_clock(self.connection, self.instance_id, entity, read_at, self._missing(entity))
+        """Notes that the kind is now as the server had it; see :meth:`Sink.finish`."""
+        self.sink.finish(entity, self.changes[entity], forms, read_at, self._missing(entity))
 
     def conclude_hint(self, entity: str, read_at: datetime | None) -> None:
         """Notes that what was stamped before that moment is here; without one, that not all of it is."""
-        self._count_rows(entity)
-        if read_at is not None:
-            advance_clock(self.connection, self.instance_id, entity, read_at)
-
-    def note_offset(self, offset: timedelta) -> None:
-        """Notes the offset of the server's wall clock."""
-        note_offset(self.connection, self.instance_id, offset)
+        self.sink.finish_hint(entity, self.changes[entity], read_at)
 
     def _missing(self, entity: str) -> int:
         """How many objects could not be read and are not here from before."""
@@ -491,7 +369,8 @@ class RawLoader:
         if not failed:
             return 0
         row = self.connection.execute(
-            f"SELECT count(*) FROM {self.leaf(entity)}\nWHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
+            f"SELECT count(*) FROM {self.sink.leaf(entity)}\n"
+            "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
             [self.instance_id, list(failed)],
         ).fetchone()
         return len(failed) - (row[0] if row else 0)
@@ -499,43 +378,18 @@ class RawLoader:
     def _unseen(self, entity: str) -> list[int]:
         self.connection.execute(f"ANALYZE seen_{entity}")
         rows = self.connection.execute(
-            f"SELECT r.id FROM {self.leaf(entity)} AS r\n"
+            f"SELECT r.id FROM {self.sink.leaf(entity)} AS r\n"
             f"WHERE r.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen_{entity} AS s WHERE s.id = r.id)"
         ).fetchall()
         return [row[0] for row in rows]
 
-    def _returning(self, entity: str, changed: list[Document]) -> int:
-        """How many of these have a tombstone."""
-        if not changed:
-            return 0
-        row = self.connection.execute(
-            f"SELECT count(*) FROM {self.leaf(entity)}\n"
-            "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NOT NULL",
-            [self.instance_id, [document.id for document in changed]],
-        ).fetchone()
-        return int(row[0]) if row else 0
-
     def left(self, entity: str) -> int:
         """How many objects of a kind there will be, and how many the server has and could not send, at the end."""
-        counted = self.counted().get(entity)
+        counted = self.sink.counted().get(entity)
         if counted is None:
             row = self.connection.execute(
-                f"SELECT count(*) FROM {self.leaf(entity)} WHERE deleted_at IS NULL"
+                f"SELECT count(*) FROM {self.sink.leaf(entity)} WHERE deleted_at IS NULL"
             ).fetchone()
             counted = int(row[0]) if row else 0
         gone = self.gone.get(entity, set()) - self.failed.get(entity, set())
         return counted - len(gone) + self._missing(entity)
-
-    def counted(self) -> dict[str, int]:
-        """Live documents by kind, of the kinds that were read completely once."""
-        return row_counts.documents_counted(self.connection, self.instance_id)
-
-    def _add_rows(self, entity: str, more: int) -> None:
-        row_counts.add_documents(self.connection, self.instance_id, entity, more)
-
-    def _count_rows(self, entity: str) -> None:
-        """The live documents of a kind; counted when it is complete for the first time."""
-        change = self.changes[entity]
-        rows = row_counts.counted(self.connection, self.instance_id, f"raw.{entity}")
-        change.first = rows is None
-        change.rows = row_counts.count_documents(self.connection, self.instance_id, entity) if rows is None else rows

@@ -24,6 +24,7 @@ from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.load import RawLoader
+from stash_pipeline.warehouse.raw_writer import RawWriter
 from stash_pipeline.warehouse.refresh import Mode, Refresh
 from stash_pipeline.warehouse.runs import end_run, start_run
 
@@ -123,7 +124,7 @@ def mirror(
             connection.execute("SET synchronous_commit = off")
             with client or instance.client(settings) as open_client, _patient_garbage_collection():
                 guard = Guard(connection, instance.id, instance.name, accept=accept_removals)
-                loader = RawLoader(connection, instance.id, run_id, guard)
+                loader = RawLoader(RawWriter(connection, instance.id, run_id), guard)
                 refresh = Refresh(loader, settings, instance, open_client, check or trust, lane or instance.lane)
                 try:
                     refresh.run(entities, mode, objects)

@@ -21,15 +21,15 @@ from stash_pipeline.warehouse.guard import Guard
 from stash_pipeline.warehouse.load import RawLoader
 from stash_pipeline.warehouse.mirror import Mirrored, trust
 from stash_pipeline.warehouse.partitions import has_partitions
+from stash_pipeline.warehouse.raw_writer import RawWriter, tombstones
 from stash_pipeline.warehouse.refresh import Mode, Refresh
-from stash_pipeline.warehouse.tables import partition
 
 OBJECTS_TOLD = 100
 """Per kind; all are counted."""
 
 
-class PreviewLoader(RawLoader):
-    """Compares like the loader, and notes what that would write.
+class DryRun:
+    """The sink that writes nothing, and notes what would be written; see :class:`Sink`.
 
     Attributes:
         lines: per kind, one text per object and field that would change.
@@ -38,48 +38,52 @@ class PreviewLoader(RawLoader):
 
     writes = False
 
-    def __init__(self, connection: Connection, instance_id: int, guard: Guard) -> None:
+    def __init__(self, connection: Connection, instance_id: int) -> None:
+        self.connection = connection
+        self.instance_id = instance_id
+        self.run_id = 0
         self.lines: dict[str, list[str]] = defaultdict(list)
         self.stamps: dict[tuple[str, int], datetime] = {}
+        self._there = RawWriter(connection, instance_id, 0)
         self._more: Counter[str] = Counter()
         self._written: dict[str, dict[int, bytes]] = defaultdict(dict)
-        super().__init__(connection, instance_id, 0, guard)
 
-    def _prepare(self, info: ServerInfo) -> None:
-        pass
+    def leaf(self, entity: str) -> str:
+        """The table with this instance's documents of a kind."""
+        return self._there.leaf(entity)
 
-    def _note(self, pages: Sequence[Page]) -> None:
-        pass
+    def start(self, info: ServerInfo) -> None:
+        """Makes nothing."""
 
-    def _tell(self, entity: str, line: str) -> None:
-        if len(self.lines[entity]) < OBJECTS_TOLD:
-            self.lines[entity].append(line)
+    def record_pages(self, pages: Sequence[Page]) -> None:
+        """Notes nothing."""
 
     def hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
         """As if everything had been written: one reading may meet an object twice."""
         written = self._written[entity]
-        return super().hashes(entity, ids) | {i: (written[i], True) for i in ids if i in written}
+        return self._there.hashes(entity, ids) | {i: (written[i], True) for i in ids if i in written}
 
     def live(self, entity: str, ids: Iterable[int]) -> set[int]:
         """As if everything had been written."""
         asked = set(ids)
-        return super().live(entity, asked) | (asked & self._written[entity].keys())
+        return self._there.live(entity, asked) | (asked & self._written[entity].keys())
 
     def counted(self) -> dict[str, int]:
         """As if everything had been written."""
-        return {entity: count + self._more[entity] for entity, count in super().counted().items()}
+        return {entity: count + self._more[entity] for entity, count in self._there.counted().items()}
 
-    def _write(self, entity: str, new: list[Document], changed: list[Document]) -> None:
+    def write(self, entity: str, new: list[Document], changed: list[Document]) -> None:
+        """Notes what would be inserted, and what differs."""
         self._written[entity].update({document.id: document.hash for document in [*new, *changed]})
-        self._more[entity] += len(new) + self._returning(entity, changed)
+        ids = [document.id for document in changed]
+        self._more[entity] += len(new) + tombstones(self, entity, ids)
         for document in new:
-            self._tell(entity, f"{document.id}: inserted")
+            self._add_line(entity, f"{document.id}: inserted")
         before = {
             identifier: orjson.loads(text)
             for identifier, text in self.connection.execute(
-                f"SELECT id, document::text FROM {partition('raw.' + entity, self.instance_id)}\n"
-                "WHERE instance_id = %s AND id = ANY(%s)",
-                [self.instance_id, [document.id for document in changed]],
+                f"SELECT id, document::text FROM {self.leaf(entity)}\nWHERE instance_id = %s AND id = ANY(%s)",
+                [self.instance_id, ids],
             )
         }
         for document in [*new, *changed]:
@@ -89,22 +93,29 @@ class PreviewLoader(RawLoader):
         for document in changed:
             fields = history.differences(before[document.id], orjson.loads(document.json))
             for field in fields:
-                self._tell(entity, f"{document.id}: {history.described(*field)}")
+                self._add_line(entity, f"{document.id}: {history.described(*field)}")
             if not fields:
-                self._tell(entity, f"{document.id}: returned")
+                self._add_line(entity, f"{document.id}: returned")
 
-    def _tombstone(self, entity: str, gone: list[int]) -> None:
-        for identifier in gone:
-            self._tell(entity, f"{identifier}: removed")
+    def tombstone(self, entity: str, ids: list[int]) -> None:
+        """Notes what would be removed."""
+        for identifier in ids:
+            self._add_line(entity, f"{identifier}: removed")
 
-    def conclude(self, entity: str, forms: Mapping[str, bytes], read_at: datetime | None = None) -> None:
-        """Nothing is noted."""
+    def _add_line(self, entity: str, line: str) -> None:
+        if len(self.lines[entity]) < OBJECTS_TOLD:
+            self.lines[entity].append(line)
 
-    def conclude_hint(self, entity: str, read_at: datetime | None) -> None:
-        """Nothing is noted."""
+    def finish(
+        self, entity: str, change: EntityChange, forms: Mapping[str, bytes], read_at: datetime | None, missing: int
+    ) -> None:
+        """Notes nothing."""
 
-    def note_offset(self, offset: timedelta) -> None:
-        """Nothing is noted."""
+    def finish_hint(self, entity: str, change: EntityChange, read_at: datetime | None) -> None:
+        """Notes nothing."""
+
+    def record_offset(self, offset: timedelta) -> None:
+        """Notes nothing."""
 
 
 def preview(
@@ -133,11 +144,11 @@ def preview(
         guard = Guard(connection, instance.id, instance.name, accept=accept_removals)
         if not has_partitions(connection, instance.id):
             return _first(open_client, entities, result), {}
-        loader = PreviewLoader(connection, instance.id, guard)
-        refresh = Refresh(loader, settings, instance, open_client, trust, lane or instance.lane)
+        sink = DryRun(connection, instance.id)
+        refresh = Refresh(RawLoader(sink, guard), settings, instance, open_client, trust, lane or instance.lane)
         refresh.run(entities, mode, objects)
         result.take(refresh)
-    return result, dict(loader.lines)
+    return result, dict(sink.lines)
 
 
 def _first(client: StashClient, entities: list[str], result: Mirrored) -> Mirrored:

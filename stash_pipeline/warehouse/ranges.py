@@ -19,7 +19,7 @@ def hashes(loader: RawLoader, entity: str) -> dict[int, bytes]:
             # a hash of another length is none, and equals none
             f"SELECT id / {RANGE_IDS}, string_agg(int8send(id) ||\n"
             "    CASE WHEN length(hash) = 16 THEN hash ELSE decode(repeat('00', 16), 'hex') END, ''::bytea)\n"
-            f"FROM {loader.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL GROUP BY 1",
+            f"FROM {loader.sink.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL GROUP BY 1",
             [loader.instance_id],
         )
         return dict(cursor.fetchall())
@@ -56,5 +56,5 @@ class Ranges:
         self._bytes.pop(kind, None)
         if documents:
             # of what came back the tombstone is known
-            known = self._loader.hashes(kind, [document.id for document in documents])
+            known = self._loader.sink.hashes(kind, [document.id for document in documents])
             self._loader.take(kind, documents, known)

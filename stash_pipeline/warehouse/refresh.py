@@ -137,7 +137,7 @@ class Refresh:
         self.loader.todo = {name: set(ids) for name, ids in objects.items()}
         self._read_todo()
         for name, ids in objects.items():
-            unknown = ids - self.loader.live(name, ids) - self.loader.failed.get(name, set())
+            unknown = ids - self.loader.sink.live(name, ids) - self.loader.failed.get(name, set())
             for identifier in sorted(unknown):
                 self._tell(name, f"{identifier}: the server has no such object.")
 
@@ -155,7 +155,7 @@ class Refresh:
 
     def count_differences(self, names: Iterable[str]) -> dict[str, tuple[int, int]]:
         """Kinds of which there will be another number of objects than the server counts: (here, there)."""
-        if not self.loader.writes:
+        if not self.loader.sink.writes:
             return {}
         left = {name: self.loader.left(name) for name in names if name in self.probe.counts}
         return count_differences(left, self.probe, lambda: read_probe(probe(self.client, self.probe_text)))
@@ -238,7 +238,7 @@ class Refresh:
 
     def note_snapshot(self, size: int | None, seconds: float | None, trouble: str | None = None) -> None:
         """Notes what a copy cost, or why there is none; see :func:`stash_pipeline.instances.note_snapshot`."""
-        if self.loader.writes:
+        if self.loader.sink.writes:
             note_snapshot(self.loader.connection, self.instance.id, size, seconds, trouble)
 
     def read_whole(self, names: list[str]) -> None:
@@ -280,7 +280,7 @@ class Refresh:
             self._offset = offset
             self._read(self._hints(rest, clocks.WIDEST))
             self._read_todo()
-        counted = self.loader.counted()
+        counted = self.loader.sink.counted()
         self._read(self._listings([name for name in rest if self._number_differs(name, counted.get(name))]))
         self._read_todo()
 
@@ -455,7 +455,7 @@ class Refresh:
         self.loader.changes[entity].tell(what)
 
     def _denied(self, event: Gone) -> None:
-        here = self.loader.live(event.entity, event.ids)
+        here = self.loader.sink.live(event.entity, event.ids)
         self.loader.gone.setdefault(event.entity, set()).update(here)
 
     def _completed(self, event: Complete) -> None:
@@ -483,7 +483,7 @@ class Refresh:
         newest = self.loader.newest_stamp
         offset = newest.utcoffset() if newest else None
         if offset is not None:
-            self.loader.note_offset(offset)
+            self.loader.sink.record_offset(offset)
 
     def _conclude_one(self, name: str) -> None:
         self._concluded.add(name)

@@ -69,14 +69,14 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
 
 def _note(refresh: "Refresh", copy: Copy, *, known: bool) -> None:
     loader = refresh.loader
-    if loader.writes:
+    if loader.sink.writes:
         objects = sum(loader.changes[name].fetched for name in KINDS)
-        note_copy(loader.connection, refresh.instance.id, loader.run_id, copy, objects, known)
+        note_copy(loader.connection, refresh.instance.id, loader.sink.run_id, copy, objects, known)
 
 
 def _pass_known(refresh: "Refresh", names: Sequence[str]) -> None:
     """The copy is byte for byte the last one, and nothing was written since: everything is as it was."""
-    counted = refresh.loader.counted()
+    counted = refresh.loader.sink.counted()
     for name in names:
         change = refresh.loader.changes[name]
         change.fetched = change.unchanged = counted.get(name, 0)
@@ -114,5 +114,5 @@ def _load(refresh: "Refresh", copy: Copy, seconds: float, names: Sequence[str], 
             raise UnusableSnapshot(f"The copy of the database has not what the server counts: {told}.")
         loader.remove_gone()
         refresh.conclude_snapshot(names)
-        if loader.writes:
-            note_reading(loader.connection, refresh.instance.id, loader.run_id, COPY, form, COPY)
+        if loader.sink.writes:
+            note_reading(loader.connection, refresh.instance.id, loader.sink.run_id, COPY, form, COPY)

@@ -17,7 +17,8 @@ from stash_pipeline.stash.probing import Probe, probe, read_probe
 from stash_pipeline.warehouse.clocks import clocks
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.guard import Guard
-from stash_pipeline.warehouse.preview import PreviewLoader
+from stash_pipeline.warehouse.load import RawLoader
+from stash_pipeline.warehouse.preview import DryRun
 from stash_pipeline.warehouse.referrers import LAYER
 from stash_pipeline.warehouse.refresh import Refresh
 from stash_pipeline.warehouse.row_counts import documents_counted
@@ -102,15 +103,16 @@ def compare_sample(
         size = -(-settings.sample_objects // len(listed))
         chosen[kind] = random_ids(connection, instance.id, kind, size, live=True)
     guard = Guard(connection, instance.id, instance.name, accept=True)
-    loader = PreviewLoader(connection, instance.id, guard)
+    sink = DryRun(connection, instance.id)
+    loader = RawLoader(sink, guard)
     started = client.now()
     refresh = Refresh(loader, settings, instance, client, lambda: None)
     compared = refresh.compare(chosen)
     differences = [
         f"{kind} {line}"
-        for kind, lines in loader.lines.items()
+        for kind, lines in sink.lines.items()
         for line in lines
-        if not _edited_since(loader, kind, line, started - timedelta(minutes=1))
+        if not _edited_since(sink, kind, line, started - timedelta(minutes=1))
     ]
     differences += [
         f"{kind} {identifier}: the server does not have it any more"
@@ -120,10 +122,10 @@ def compare_sample(
     return Sample(compared, differences)
 
 
-def _edited_since(loader: PreviewLoader, kind: str, line: str, moment: datetime) -> bool:
+def _edited_since(sink: DryRun, kind: str, line: str, moment: datetime) -> bool:
     """Whether what a line is about was stamped after a moment."""
     identifier = int(line.split(":", 1)[0])
-    stamp = loader.stamps.get((kind, identifier))
+    stamp = sink.stamps.get((kind, identifier))
     return stamp is not None and stamp >= moment
 
 

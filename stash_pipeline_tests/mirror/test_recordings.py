@@ -19,6 +19,7 @@ from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.warehouse import load
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.mirror import mirror
+from stash_pipeline.warehouse.raw_writer import RawWriter
 from stash_pipeline.warehouse.runs import end_run, start_run
 from stash_pipeline.warehouse.transform import transform
 from stash_pipeline_tests.mirror.answers import (
@@ -77,7 +78,7 @@ def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False
     readers = Readers(plans, "")
     with connect(warehouse) as connection:
         run_id = start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
-        loader = load.RawLoader(connection, instance.id, run_id)
+        loader = load.RawLoader(RawWriter(connection, instance.id, run_id))
         loader.begin(ServerInfo(release, None, None))
         for plan in plans.values():
             if plan.query:
