@@ -1,111 +1,18 @@
 """The entity specification: what a Stash server has, and where each field lands.
 
-One declarative table. Selection sets, raw and typed tables, join tables, their SQL, the Dagster assets and the
-documentation are all derived from it: **adding a field is one line here** (and a migration, which Alembic
-writes). How to read the lines is said in ``fields.py``. Facts about releases: Stash's GraphQL schema, v0.20 to
-v0.31.
+One declarative table. Selection sets, raw and typed tables, join tables, their SQL, views of counts, the Dagster
+assets, the mapping of a copy of the server's database and the documentation are derived from it: **adding a field is
+one line here**, and a migration that ``make migration`` writes. ``docs/extending.md`` shows it; how to read the lines
+is said in ``fields.py`` and ``declarations.py``. Facts about releases: Stash's GraphQL schema, v0.20 to v0.31.
 """
 
 from typing import Any
 
-from stash_pipeline.stash.fields import (
-    Column,
-    Entity,
-    Field,
-    Joined,
-    Reference,
-    Scalar,
-    ScalarType,
-    Source,
-)
+from stash_pipeline.stash import declarations as field
+from stash_pipeline.stash.fields import Column, Derived, Entity, Field, Joined, Rare, Reference, Scalar, Source, Stored
+from stash_pipeline.stash.fingerprints import read_fingerprint
 
-# --- how a line of the table is written -----------------------------------------------------------------
-
-
-def _scalar(kind: ScalarType, name: str, *spellings: str, description: str = "") -> Field:
-    sources = tuple(Source((spelling,)) for spelling in (spellings or (name,)))
-    return Field(name, Scalar(kind), sources, description)
-
-
-def _text(name: str, *spellings: str) -> Field:
-    return _scalar("text", name, *spellings)
-
-
-def _int(name: str, *spellings: str) -> Field:
-    return _scalar("integer", name, *spellings)
-
-
-def _float(name: str) -> Field:
-    return _scalar("double precision", name)
-
-
-def _bool(name: str) -> Field:
-    return _scalar("boolean", name)
-
-
-def _time(name: str) -> Field:
-    return _scalar("timestamptz", name)
-
-
-def _date(name: str) -> Field:
-    return _scalar("partial_date", name, description='may be partial ("2024", "2024-05") from v0.30 on')
-
-
-def _path(name: str, selection: str) -> Field:
-    return _scalar("path", name, selection, description="URL without host, key and cache buster")
-
-
-def _json(name: str, *spellings: str) -> Field:
-    return _scalar("jsonb", name, *spellings)
-
-
-def _one(name: str, target: str, *spellings: str) -> Field:
-    return Field(name, Reference(target), tuple(Source((s,)) for s in (spellings or (f"{name}{{id}}",))))
-
-
-def _many(name: str, table: str, target: str, column: str, owner_column: str | None = None) -> Field:
-    joined = Joined(table, (Column(column, "bigint"),), (column,), target, column, owner_column=owner_column)
-    return Field(name, joined, (Source((f"{name}{{id}}",)),))
-
-
-def _files(owner: str, *spellings: Source) -> Field:
-    joined = Joined(
-        f"{owner}_files", (Column("file_id", "bigint"),), ("file_id",), "files", "file_id", first="is_primary"
-    )
-    return Field("files", joined, spellings)
-
-
-def _urls(owner: str, *legacy: str) -> Field:
-    joined = Joined(f"{owner}_urls", (Column("url", "text"),), ("position",), ordinal="position", sort=False)
-    sources = [Source(("urls",))]
-    if legacy:
-        sources.append(Source(legacy, legacy_urls, optional_parts=True))
-    return Field("urls", joined, tuple(sources))
-
-
-def _aliases(owner: str, *spellings: str) -> Field:
-    joined = Joined(f"{owner}_aliases", (Column("alias", "text"),), ("alias",))
-    return Field("aliases", joined, tuple(Source((s,)) for s in (spellings or ("aliases",))))
-
-
-def _stash_ids(owner: str) -> Field:
-    columns = (Column("endpoint", "text"), Column("stash_id", "text"), Column("updated_at", "timestamptz"))
-    joined = Joined(f"{owner}_stash_ids", columns, ("endpoint", "stash_id"))
-    return Field("stash_ids", joined, (Source(("stash_ids{endpoint stash_id updated_at}",)),))
-
-
-def _times(name: str, table: str, column: str) -> Field:
-    joined = Joined(table, (Column(column, "timestamptz"),), ("position",), ordinal="position")
-    return Field(name, joined, (Source((name,)),), "the same moment may occur twice")
-
-
-def legacy_urls(url: Any, twitter: Any = None, instagram: Any = None) -> list[str]:
-    """``urls`` of releases that have single columns, as Stash's own migration 62 (v0.27) makes them."""
-    urls = [url] if url else []
-    for prefix, value in (("https://www.twitter.com/", twitter), ("https://www.instagram.com/", instagram)):
-        if value:
-            urls.append(value if value.lower().startswith("http") and "://" in value else prefix + value)
-    return urls
+# --- what recurs ----------------------------------------------------------------------------------------
 
 
 def _scene_groups_of_movies(movies: Any) -> list[dict[str, Any]]:
@@ -146,15 +53,50 @@ _INVERSE = "the other side of a relation that is mirrored"
 _SUCCEEDED = "spelled differently in newer releases"
 _SUCCESSORS = dict.fromkeys(("checksum", "oshash", "phash", "path", "file", "rating"), _SUCCEEDED)
 
+_V22 = 48
+"""Version of the database's schema of v0.22, from which on most texts are empty where the database has null."""
+
+_MARKER = "'/scene/' || t.scene_id || '/scene_marker/' || t.id"
+
+
+def _of_video(name: str) -> str:
+    # an older release may have taken for a video what a newer one takes for an image
+    return f"CASE WHEN i.file_id IS NULL THEN v.{name} END"
+
+
+_PHASH = Derived(
+    "phash",
+    "bigint",
+    "CASE WHEN {type} = 'phash' AND {value} ~ '^[0-9a-f]{{16}}$'\n"
+    "            THEN ('x' || {value})::bit(64)::bigint END",
+    "a phash as a signed 64-bit integer",
+    index="values",
+)
+
+_SOME = {"value": 0, "modifier": "GREATER_THAN"}
+_CAPTIONS = Rare("captions", {"value": "", "modifier": "NOT_NULL"}, "document ? 'captions'")
+_PLAYS = Rare("play_count", _SOME, "document ? 'play_history'")
+_OS = Rare("o_counter", _SOME, "document ? 'o_history'")
+_INTERACTIVE = Rare("interactive", True, "document->'interactive' = 'true'")
+_FILES = Rare(
+    # no mutation and no scan changes the only file of an object for another one
+    "file_count",
+    {"value": 1, "modifier": "NOT_EQUALS"},
+    "coalesce(jsonb_array_length(document->'files'), 0) <> 1",
+)
+
 # --- the table ------------------------------------------------------------------------------------------
 
 TAGS = Entity(
     "tags", "tag", ("Tag",), (("findTags", "tags"),), ("tag_filter",),
     (
-        _text("name"), _text("sort_name"), _text("description"), _bool("favorite"), _bool("ignore_auto_tag"),
-        _path("image_path", "image_path"), _json("custom_fields"), _time("created_at"), _time("updated_at"),
-        _many("parents", "tag_parents", "tags", "parent_id"),
-        _aliases("tag"), _stash_ids("tag"),
+        field.text("name", index="hash of lower"),
+        field.text("sort_name", empty_since=0),
+        field.text("description", empty_since=_V22),
+        field.boolean("favorite"), field.boolean("ignore_auto_tag"), field.path("image_path", "image_path"),
+        field.json("custom_fields"), field.time("created_at"), field.time("updated_at"),
+        field.many("parents", "tag_parents", "tags", "parent_id", ("tags_relations", "child_id", "parent_id")),
+        field.aliases("tag"), field.stash_ids("tag"),
     ),
     "Tags, with their hierarchy in tag_parents.",
     {"children": _INVERSE},
@@ -163,46 +105,73 @@ TAGS = Entity(
 STUDIOS = Entity(
     "studios", "studio", ("Studio",), (("findStudios", "studios"),), ("studio_filter",),
     (
-        _text("name"), _text("details"), _int("rating100"), _bool("favorite"), _bool("organized"),
-        _bool("ignore_auto_tag"), _one("parent_studio", "studios"), _path("image_path", "image_path"),
-        _json("custom_fields"), _time("created_at"), _time("updated_at"),
-        _many("tags", "studio_tags", "tags", "tag_id"),
-        _aliases("studio"), _urls("studio", "url"), _stash_ids("studio"),
+        field.text("name", index="hash of lower"),
+        field.text("details", empty_since=_V22),
+        field.integer("rating100", stored="t.rating"),
+        field.boolean("favorite"), field.boolean("organized"), field.boolean("ignore_auto_tag"),
+        field.one("parent_studio", "studios", stored="t.parent_id"),
+        field.path("image_path", "image_path"), field.json("custom_fields"),
+        field.time("created_at"), field.time("updated_at"),
+        field.many("tags", "studio_tags", "tags", "tag_id", ("studios_tags", "studio_id", "tag_id")),
+        field.aliases("studio"), field.urls("studio", "url"), field.stash_ids("studio"),
     ),
     "Studios, with their parent.",
     {"child_studios": _INVERSE, "groups": _INVERSE, "movies": _INVERSE, "o_counter": _COUNTED, **_SUCCESSORS},
+    listed=True,
 )  # fmt: skip
 
 PERFORMERS = Entity(
     "performers", "performer", ("Performer",), (("findPerformers", "performers"),), ("performer_filter",),
     (
-        _text("name"), _text("disambiguation"), _text("gender"), _date("birthdate"), _date("death_date"),
-        _text("ethnicity"), _text("country"), _text("eye_color"), _text("hair_color"), _int("height_cm"),
-        _int("weight"), _text("measurements"), _text("fake_tits"), _float("penis_length"), _text("circumcised"),
-        _text("career_length"), _date("career_start"), _date("career_end"), _text("tattoos"), _text("piercings"),
-        _text("details"), _int("rating100"), _bool("favorite"), _bool("ignore_auto_tag"),
-        _path("image_path", "image_path"), _json("custom_fields"), _time("created_at"), _time("updated_at"),
-        _many("tags", "performer_tags", "tags", "tag_id"),
-        _aliases("performer", "alias_list"), _urls("performer", "url", "twitter", "instagram"),
-        _stash_ids("performer"),
+        field.text("name", index="hash of lower"),
+        field.text("disambiguation", empty_since=0),
+        field.text("gender", index="values"),
+        field.date("birthdate"), field.date("death_date"),
+        field.text("ethnicity", empty_since=0),
+        field.text("country", empty_since=0),
+        field.text("eye_color", empty_since=0),
+        field.text("hair_color", empty_since=0),
+        field.integer("height_cm", stored="t.height"),
+        field.integer("weight"),
+        field.text("measurements", empty_since=0),
+        field.text("fake_tits", empty_since=0),
+        field.number("penis_length"),
+        field.text("circumcised", stored="nullif(t.circumcised, '')"),
+        field.text("career_length", empty_since=0),
+        field.date("career_start"), field.date("career_end"),
+        field.text("tattoos", empty_since=0),
+        field.text("piercings", empty_since=0),
+        field.text("details", empty_since=0),
+        field.integer("rating100", stored="t.rating"),
+        field.boolean("favorite"), field.boolean("ignore_auto_tag"), field.path("image_path", "image_path"),
+        field.json("custom_fields"), field.time("created_at"), field.time("updated_at"),
+        field.many("tags", "performer_tags", "tags", "tag_id", ("performers_tags", "performer_id", "tag_id")),
+        field.aliases("performer", "alias_list"), field.urls("performer", "url", "twitter", "instagram"),
+        field.stash_ids("performer"),
     ),
     "Performers, with their aliases, urls and stash ids in the join tables.",
     {
         "scenes": _INVERSE, "groups": _INVERSE, "movies": _INVERSE, "o_counter": _COUNTED, "height": _SUCCEEDED,
         "aliases": _SUCCEEDED, **_SUCCESSORS,
     },
+    listed=True,
 )  # fmt: skip
 
 GROUPS = Entity(
     "groups", "group", ("Group", "Movie"), (("findGroups", "groups"), ("findMovies", "movies")),
     ("group_filter", "movie_filter"),
     (
-        _text("name"), _text("aliases"), _int("duration"), _date("date"), _int("rating100"), _text("director"),
-        _text("synopsis"), _one("studio", "studios"), _path("front_image_path", "front_image_path"),
-        _path("back_image_path", "back_image_path"), _json("custom_fields"), _time("created_at"),
-        _time("updated_at"),
-        _many("tags", "group_tags", "tags", "tag_id"),
-        _urls("group", "url"),
+        field.text("name", index="hash of lower"),
+        field.text("aliases", empty_since=_V22),
+        field.integer("duration"), field.date("date", index="values"),
+        field.integer("rating100", stored="t.rating"),
+        field.text("director", empty_since=_V22),
+        field.text("synopsis"),
+        field.one("studio", "studios"),
+        field.path("front_image_path", "front_image_path"), field.path("back_image_path", "back_image_path"),
+        field.json("custom_fields"), field.time("created_at"), field.time("updated_at"),
+        field.many("tags", "group_tags", "tags", "tag_id", ("groups_tags", "group_id", "tag_id")),
+        field.urls("group", "url"),
         Field(
             "sub_groups",
             Joined(
@@ -213,46 +182,70 @@ GROUPS = Entity(
             ),
             (Source(("sub_groups{group{id} description}",)),),
             "read from the containing group, which alone knows the order",
+            unstamped=True,
         ),
     ),
     "Groups (movies before v0.27), with the groups they contain in group_containing.",
     {"containing_groups": _INVERSE, "scenes": _INVERSE, "o_counter": _COUNTED, **_SUCCESSORS},
+    listed=True,
 )  # fmt: skip
 
 IMAGES = Entity(
     "images", "image", ("Image",), (("findImages", "images"),), ("image_filter",),
     (
-        _text("title"), _text("code"), _text("details"), _text("photographer"), _date("date"), _int("rating100"),
-        _int("o_counter"), _bool("organized"), _one("studio", "studios"),
-        _path("image_path", "paths{image}"), _path("thumbnail_path", "paths{thumbnail}"),
-        _path("preview_path", "paths{preview}"), _json("custom_fields"), _time("created_at"),
-        _time("updated_at"),
+        field.text("title"),
+        field.text("code", empty_since=0),
+        field.text("details", empty_since=0),
+        field.text("photographer", empty_since=0),
+        field.date("date", index="values"),
+        field.integer("rating100", stored="t.rating"),
+        field.integer("o_counter", unstamped=True),
+        field.boolean("organized"), field.one("studio", "studios"),
+        field.path("image_path", "paths{image}", stored="'/image/' || t.id || '/image'"),
+        field.path("thumbnail_path", "paths{thumbnail}", stored="'/image/' || t.id || '/thumbnail'"),
+        field.path("preview_path", "paths{preview}"),
+        field.json("custom_fields"), field.time("created_at"), field.time("updated_at"),
         # visual_files since v0.21; `files` fails on video clips from then on
-        _files(
-            "image",
-            Source(("visual_files{...VideoFile{id} ...ImageFile{id}}",)),
-            Source(("files{id}",)),
+        field.files(
+            "image", "images_files", "visual_files{...VideoFile{id} ...ImageFile{id}}", "files{id}", rare=_FILES
         ),
-        _many("tags", "image_tags", "tags", "tag_id"),
-        _many("performers", "image_performers", "performers", "performer_id"),
-        _many("galleries", "image_galleries", "galleries", "gallery_id"),
-        _urls("image", "url"),
+        field.many("tags", "image_tags", "tags", "tag_id", ("images_tags", "image_id", "tag_id")),
+        field.many(
+            "performers", "image_performers", "performers", "performer_id",
+            ("performers_images", "image_id", "performer_id"),
+        ),
+        field.many(
+            "galleries", "image_galleries", "galleries", "gallery_id", ("galleries_images", "image_id", "gallery_id"),
+            unstamped=True,
+        ),
+        field.urls("image", "url"),
     ),
     "Images, in and out of galleries.",
     {"file_mod_time": _SUCCEEDED, **_SUCCESSORS},
+    listed=True,
 )  # fmt: skip
 
 GALLERIES = Entity(
     "galleries", "gallery", ("Gallery",), (("findGalleries", "galleries"),), ("gallery_filter",),
     (
-        _text("title"), _text("code"), _text("details"), _text("photographer"), _date("date"), _int("rating100"),
-        _bool("organized"), _one("studio", "studios"), _one("folder", "folders"), _one("cover", "images"),
-        _path("cover_path", "paths{cover}"), _path("preview_path", "paths{preview}"), _json("custom_fields"),
-        _time("created_at"), _time("updated_at"),
-        _files("gallery", Source(("files{id}",))),
-        _many("tags", "gallery_tags", "tags", "tag_id"),
-        _many("performers", "gallery_performers", "performers", "performer_id"),
-        _urls("gallery", "url"),
+        field.text("title", index="hash", empty_since=0),
+        field.text("code", empty_since=0),
+        field.text("details", empty_since=0),
+        field.text("photographer", empty_since=0),
+        field.date("date", index="values"),
+        field.integer("rating100", stored="t.rating"),
+        field.boolean("organized"), field.one("studio", "studios"), field.one("folder", "folders"),
+        field.one("cover", "images", unstamped=True),
+        field.path("cover_path", "paths{cover}", stored="'/gallery/' || t.id || '/cover'"),
+        field.path("preview_path", "paths{preview}", stored="'/gallery/' || t.id || '/preview'"),
+        field.json("custom_fields"), field.time("created_at"), field.time("updated_at"),
+        field.files("gallery", "galleries_files", rare=_FILES),
+        field.many("tags", "gallery_tags", "tags", "tag_id", ("galleries_tags", "gallery_id", "tag_id")),
+        field.many(
+            "performers", "gallery_performers", "performers", "performer_id",
+            ("performers_galleries", "gallery_id", "performer_id"),
+        ),
+        field.urls("gallery", "url"),
         Field(
             "chapters",
             Joined(
@@ -264,6 +257,7 @@ GALLERIES = Entity(
                 ("id",),
             ),
             (Source(("chapters{id title image_index created_at updated_at}",)),),
+            unstamped=True,
         ),
     ),
     "Galleries: a zip file, a folder, or neither.",
@@ -271,23 +265,50 @@ GALLERIES = Entity(
         "scenes": _INVERSE, "images": _INVERSE, "image": "one image by its index", "file_mod_time": _SUCCEEDED,
         **_SUCCESSORS,
     },
+    listed=True,
 )  # fmt: skip
 
 SCENES = Entity(
     "scenes", "scene", ("Scene",), (("findScenes", "scenes"),), ("scene_filter",),
     (
-        _text("title"), _text("code"), _text("details"), _text("director"), _date("date"), _int("rating100"),
-        _bool("organized"), _int("o_counter"), _int("play_count"), _float("play_duration"), _float("resume_time"),
-        _time("last_played_at"), _bool("interactive"), _int("interactive_speed"), _one("studio", "studios"),
-        _path("screenshot_path", "paths{screenshot}"), _path("preview_path", "paths{preview}"),
-        _path("webp_path", "paths{webp}"), _path("vtt_path", "paths{vtt}"), _path("sprite_path", "paths{sprite}"),
-        _path("funscript_path", "paths{funscript}"),
-        _path("interactive_heatmap_path", "paths{interactive_heatmap}"), _path("caption_path", "paths{caption}"),
-        _json("custom_fields"), _time("created_at"), _time("updated_at"),
-        _files("scene", Source(("files{id}",))),
-        _many("tags", "scene_tags", "tags", "tag_id"),
-        _many("performers", "scene_performers", "performers", "performer_id"),
-        _many("galleries", "scene_galleries", "galleries", "gallery_id"),
+        field.text("title", index="hash", empty_since=0),
+        field.text("code", empty_since=0),
+        field.text("details", empty_since=0),
+        field.text("director", empty_since=0),
+        field.date("date", index="values"),
+        field.integer("rating100", index="values", stored="t.rating"),
+        field.boolean("organized"),
+        field.integer("o_counter", unstamped=True),
+        field.integer("play_count", unstamped=True),
+        field.number("play_duration", unstamped=True),
+        field.number("resume_time", unstamped=True),
+        field.time("last_played_at", unstamped=True),
+        field.boolean("interactive", unstamped=True, rare=_INTERACTIVE, stored="coalesce(v.interactive, 0)"),
+        field.integer("interactive_speed", unstamped=True, rare=_INTERACTIVE, stored="v.interactive_speed"),
+        field.one("studio", "studios"),
+        field.path("screenshot_path", "paths{screenshot}", stored="'/scene/' || t.id || '/screenshot'"),
+        field.path("preview_path", "paths{preview}", stored="'/scene/' || t.id || '/preview'"),
+        field.path("webp_path", "paths{webp}", stored="'/scene/' || t.id || '/webp'"),
+        field.path("vtt_path", "paths{vtt}"),
+        # holds the hash of the primary file, whose content may change
+        field.path("sprite_path", "paths{sprite}", unstamped=True),
+        field.path("funscript_path", "paths{funscript}", stored="'/scene/' || t.id || '/funscript'"),
+        field.path(
+            "interactive_heatmap_path", "paths{interactive_heatmap}",
+            stored="'/scene/' || t.id || '/interactive_heatmap'",
+        ),
+        field.path("caption_path", "paths{caption}", stored="'/scene/' || t.id || '/caption'"),
+        field.json("custom_fields"), field.time("created_at"), field.time("updated_at", index="values"),
+        field.files("scene", "scenes_files", rare=_FILES),
+        field.many("tags", "scene_tags", "tags", "tag_id", ("scenes_tags", "scene_id", "tag_id")),
+        field.many(
+            "performers", "scene_performers", "performers", "performer_id",
+            ("performers_scenes", "scene_id", "performer_id"),
+        ),
+        field.many(
+            "galleries", "scene_galleries", "galleries", "gallery_id", ("scenes_galleries", "scene_id", "gallery_id"),
+            unstamped=True,
+        ),
         Field(
             "groups",
             Joined(
@@ -300,8 +321,9 @@ SCENES = Entity(
                 Source(("movies{movie{id} scene_index}",), _scene_groups_of_movies),
             ),
         ),
-        _urls("scene", "url"), _stash_ids("scene"),
-        _times("play_history", "scene_plays", "played_at"), _times("o_history", "scene_os", "occurred_at"),
+        field.urls("scene", "url"), field.stash_ids("scene"),
+        field.times("play_history", "scene_plays", "played_at", index="values", rare=_PLAYS),
+        field.times("o_history", "scene_os", "occurred_at", rare=_OS),
         Field(
             "captions",
             Joined(
@@ -310,35 +332,41 @@ SCENES = Entity(
                 ("language_code", "caption_type"),
             ),
             (Source(("captions{language_code caption_type}",)),),
+            rare=_CAPTIONS,
         ),
     ),
     "Scenes, with their counters; files, tags, performers and the rest are in the join tables.",
     {
         "scene_markers": _INVERSE, "sceneStreams": "embeds the API key", "file_mod_time": _SUCCEEDED, **_SUCCESSORS,
     },
+    listed=True,
 )  # fmt: skip
 
 SCENE_MARKERS = Entity(
     "scene_markers", "marker", ("SceneMarker",), (("findSceneMarkers", "scene_markers"),), ("scene_marker_filter",),
     (
-        _text("title"), _float("seconds"), _float("end_seconds"), _one("scene", "scenes"),
-        _one("primary_tag", "tags"), _path("screenshot_path", "screenshot"), _path("preview_path", "preview"),
-        _time("created_at"), _time("updated_at"),
-        _many("tags", "marker_tags", "tags", "tag_id"),
+        field.text("title"), field.number("seconds"), field.number("end_seconds"),
+        field.one("scene", "scenes"), field.one("primary_tag", "tags"),
+        field.path("screenshot_path", "screenshot", stored=f"{_MARKER} || '/screenshot'"),
+        field.path("preview_path", "preview", stored=f"{_MARKER} || '/preview'"),
+        field.time("created_at"), field.time("updated_at"),
+        field.many("tags", "marker_tags", "tags", "tag_id", ("scene_markers_tags", "scene_marker_id", "tag_id")),
     ),
     "Markers on scenes; the primary tag is a column, the others are in marker_tags.",
     {"stream": "embeds the API key"},
+    listed=True,
 )  # fmt: skip
 
 FOLDERS = Entity(
     "folders", "folder", ("Folder",), (("findFolders", "folders"),), ("folder_filter",),
     (
-        _text("path"), _one("parent_folder", "folders", "parent_folder{id}", "parent_folder_id"),
+        field.text("path", index="hash"),
+        field.one("parent_folder", "folders", "parent_folder{id}", "parent_folder_id"),
         Field(
             "zip_file", Reference("files", late=True), (Source(("zip_file{id}",)), Source(("zip_file_id",))),
             "the archive that the folder lies in",
         ),
-        _time("mod_time"), _time("created_at"), _time("updated_at"),
+        field.time("mod_time"), field.time("created_at"), field.time("updated_at"),
     ),
     "Folders of files. Before v0.29 only id and path, except for the folders that are galleries.",
     {"basename": "the end of path", "parent_folders": _INVERSE, "sub_folders": _INVERSE},
@@ -349,15 +377,27 @@ FILES = Entity(
     "files", "file", ("VideoFile", "ImageFile", "BasicFile", "GalleryFile"), (("findFiles", "files"),),
     ("file_filter",),
     (
-        _text("type", "__typename"), _text("path"), _text("basename"),
-        _one("parent_folder", "folders", "parent_folder{id}", "parent_folder_id"),
-        _one("zip_file", "files", "zip_file{id}", "zip_file_id"),
-        _scalar("bigint", "size"), _text("format"), _int("width"), _int("height"), _float("duration"),
-        _text("video_codec"), _text("audio_codec"), _float("frame_rate"), _scalar("bigint", "bit_rate"),
-        _time("mod_time"), _time("created_at"), _time("updated_at"),
+        field.text("type", "__typename"),
+        field.text("path", index="hash"),
+        field.text("basename", index="hash"),
+        field.one("parent_folder", "folders", "parent_folder{id}", "parent_folder_id"),
+        field.one("zip_file", "files", "zip_file{id}", "zip_file_id"),
+        field.bigint("size", index="values"),
+        field.text("format"),
+        field.integer("width", stored="coalesce(i.width, v.width)"),
+        field.integer("height", stored="coalesce(i.height, v.height)"),
+        field.number("duration", index="values", stored=_of_video("duration")),
+        field.text("video_codec", stored=_of_video("video_codec")),
+        field.text("audio_codec", stored=_of_video("audio_codec")),
+        field.number("frame_rate", stored=_of_video("frame_rate")),
+        field.bigint("bit_rate", stored=_of_video("bit_rate")),
+        field.time("mod_time"), field.time("created_at"), field.time("updated_at"),
         Field(
             "fingerprints",
-            Joined("file_fingerprints", (Column("type", "text"), Column("value", "text")), ("type", "value")),
+            Joined(
+                "file_fingerprints", (Column("type", "text"), Column("value", "text")), ("type", "value"),
+                read=read_fingerprint, derived=(_PHASH,), indexes=(("type", "value"),),
+            ),
             (Source(("fingerprints{type value}",)),),
             "phash is padded to 16 hex digits; file_fingerprints.phash has it as a bigint",
         ),
@@ -366,18 +406,21 @@ FILES = Entity(
     {"fingerprint": "one of fingerprints"},
     embedded_in=("scenes", "images", "galleries"),
     ids_cost_objects=True,
+    indexes=(("height", "width"),),
 )  # fmt: skip
 
 SAVED_FILTERS = Entity(
     "saved_filters", "saved_filter", ("SavedFilter",), (("findSavedFilters", ""),), (),
     (
-        _text("mode"), _text("name"), _json("find_filter", "find_filter{q page per_page sort direction}"),
-        _json("object_filter"), _json("ui_options"),
+        field.text("mode"), field.text("name"),
+        field.json("find_filter", "find_filter{q page per_page sort direction}"),
+        field.json("object_filter"), field.json("ui_options"),
         Field(
             "legacy_filter",
             Scalar("text"),
             (Source(("filter",), unless="find_filter"),),
             "the whole filter as text, before v0.23",
+            stored=Stored("t.filter"),
         ),
     ),
     "Saved filters of the server's own user interface.",
@@ -388,8 +431,8 @@ SAVED_FILTERS = Entity(
 CONFIGURATION = Entity(
     "configuration", "configuration", ("ConfigResult",), (("configuration", ""),), (),
     (
-        _text("database_path", "general{databasePath}"), _text("generated_path", "general{generatedPath}"),
-        _text("language", "interface{language}"),
+        field.text("database_path", "general{databasePath}"), field.text("generated_path", "general{generatedPath}"),
+        field.text("language", "interface{language}"),
         Field(
             "stashes",
             Joined(

@@ -29,11 +29,16 @@ class Source:
     unless: str | None = None
 
 
+Index = Literal["", "values", "hash", "hash of lower"]
+"""How a column is indexed. B-tree entries hold at most 2704 bytes: free text has a hash index, which finds equals."""
+
+
 @dataclass(frozen=True)
 class Scalar:
     """A typed column. ``partial_date`` lands in three: the date, its text, its precision."""
 
     type: ScalarType
+    index: Index = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,22 @@ class Column:
     name: str
     type: str
     key: str | None = None
+    index: Index = ""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A column of a join table that the element itself does not have.
+
+    Attributes:
+        sql: its expression; ``{name}`` stands for the element's own column of that name, as text. Braces are doubled.
+    """
+
+    name: str
+    type: str
+    sql: str
+    comment: str
+    index: Index = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +92,9 @@ class Joined:
         first: name of a boolean column that is true for the first element, or None.
         owner_column: the owner's id column; default is the owner's singular name + ``_id``.
         sort: canonical order does not matter to the server, so the document sorts the list.
+        read: makes the document's element of the server's, instead of reading its columns by their keys.
+        derived: columns that are computed from the others.
+        indexes: of several columns; those of one are declared with the column.
     """
 
     table: str
@@ -82,19 +106,78 @@ class Joined:
     first: str | None = None
     owner_column: str | None = None
     sort: bool = True
+    read: Callable[[Any], Any] | None = None
+    derived: tuple[Derived, ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
 
 
 Form = Scalar | Reference | Joined
 
 
 @dataclass(frozen=True)
+class Stored:
+    """Where a single value lies in a copy of the server's database.
+
+    Attributes:
+        sql: an expression of SQLite over ``t``, the kind's own table, and what the kind's query joins to it; empty
+            for the column of the field's name (of a reference: with ``_id``).
+        empty_since: the version of the database's schema from which the server sends an empty text where the
+            database has null; 0 for all, None for none.
+    """
+
+    sql: str = ""
+    empty_since: int | None = None
+
+
+@dataclass(frozen=True)
+class StoredList:
+    """Where a list of ids or texts lies in a copy of the server's database.
+
+    Attributes:
+        table: that has a row per element. owner: its column for the id of the owner. column: for the element.
+        first: the expression that is greatest for the element that comes first, if the order tells which that is.
+    """
+
+    table: str
+    owner: str
+    column: str
+    first: str = ""
+
+
+@dataclass(frozen=True)
+class Rare:
+    """A filter of the server that finds the few objects in which a field differs from its usual value.
+
+    Attributes:
+        filter: its name in the kind's own filter. criterion: for it.
+        condition: which documents are such, as a condition of SQL on ``document``.
+    """
+
+    filter: str
+    criterion: Any
+    condition: str
+
+
+@dataclass(frozen=True)
 class Field:
-    """A field of a document: its name there, where it lands, and its spellings, newest first."""
+    """A field of a document.
+
+    Attributes:
+        name: in the document. form: where it lands. sources: its spellings, newest first.
+        unstamped: it may change without a new ``updated_at``, and is in the kind's listing for that.
+        rare: where the server can be asked so, only the objects that this finds are listed with the field.
+        stored: where it lies in a copy of the server's database. None: in the column of the same name, unless
+            ``stash/snapshot`` says otherwise; URLs, values of free form and lists have no such column. A field that
+            cannot be found in a copy is read by GraphQL, with its whole kind.
+    """
 
     name: str
     form: Form
     sources: tuple[Source, ...]
     description: str = ""
+    unstamped: bool = False
+    rare: Rare | None = None
+    stored: Stored | StoredList | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +196,9 @@ class Entity:
         whole: the query has no paging: one request returns everything there is.
         single: there is exactly one object, whose id is 1.
         ids_cost_objects: to list ids costs the server as much as the objects.
+        listed: a reconcile lists the kind, and reads what the listing shows to have changed. Other kinds are cheap, or
+            have no timestamp that tells: they are read whole.
+        indexes: of several columns; those of one are declared with the field.
         embedded_in: where the objects are found when the server has no query for them:
             (kind, field) pairs.
     """
@@ -129,6 +215,8 @@ class Entity:
     single: bool = False
     embedded_in: tuple[str, ...] = ()
     ids_cost_objects: bool = False
+    listed: bool = False
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def joins(self) -> tuple[tuple[Field, Joined], ...]:

@@ -17,7 +17,6 @@ from stash_pipeline.stash.json_values import (
     Partial,
     Unreadable,
     as_id,
-    as_text,
     in_order_of_time,
     kind_of,
     shown,
@@ -28,11 +27,6 @@ Json = dict[str, Any]
 
 _LONGEST_KEY = 500
 """Characters: a B-tree entry holds 2704 bytes, a character at most four, and keys have two texts."""
-
-
-def padded_phash(value: str) -> str:
-    """A perceptual hash as 16 hex digits; Stash leaves leading zeros out."""
-    return value.lower().rjust(16, "0")
 
 
 def descend(path: list[str]) -> Callable[[Json], Any]:
@@ -208,11 +202,6 @@ def _element_key(pair: tuple[Any, Any]) -> Any:
     return _sort_key(pair[1])
 
 
-def _read_fingerprint(value: Any) -> Json:
-    kind, text = as_text(value["type"]), as_text(value["value"])
-    return {"type": kind, "value": padded_phash(text) if kind == "phash" else text}
-
-
 def _id_list_reader(joined: Joined, shape: ListShape) -> Callable[[Any], Any]:
     """Lists of references are the bulk of a library: the usual case without a call per element."""
     careful = _list_reader(joined, shape)
@@ -247,8 +236,8 @@ def relation_reader(joined: Joined, shape: ListShape | None = None) -> Callable[
     themselves, see :class:`Partial`.
     """
     shape = shape or _STRICT
-    if joined.table == "file_fingerprints":
-        return _list_reader(joined, shape, _read_fingerprint)
+    if joined.read:
+        return _list_reader(joined, shape, joined.read)
     if _is_single(joined) and joined.columns[0].name == joined.target_column:
         return _id_list_reader(joined, shape)
     return _list_reader(joined, shape)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.stash.fields import Entity, Rare
 from stash_pipeline.stash.pages import KnownPage
 from stash_pipeline.stash.planning import Plan
 
@@ -18,19 +20,10 @@ fields. objects: some objects by id, whole."""
 STAMPS = ("created_at", "updated_at")
 
 LISTED: dict[str, tuple[str, ...]] = {
-    "studios": STAMPS,
-    "performers": STAMPS,
-    "groups": (*STAMPS, "sub_groups"),
-    "images": (*STAMPS, "o_counter", "files", "galleries"),
-    "galleries": (*STAMPS, "files", "cover", "chapters"),
-    "scenes": (
-        *STAMPS, "resume_time", "play_duration", "play_history", "o_history", "play_count", "o_counter",
-        "last_played_at", "interactive", "interactive_speed", "files", "galleries",
-        # holds the hash of the primary file, whose content may change
-        "sprite_path",
-    ),
-    "scene_markers": STAMPS,
-}  # fmt: skip
+    entity.name: (*STAMPS, *(field.name for field in entity.fields if field.unstamped))
+    for entity in ENTITIES
+    if entity.listed
+}
 """Per kind, what its complete listing shows. Kinds that are missing here are cheap, or have no stamp that tells: a
 reconcile reads them whole."""
 
@@ -39,17 +32,15 @@ _TOLD_BY_HISTORIES = {"play_count", "o_counter", "last_played_at"}
 
 @dataclass(frozen=True)
 class Holder:
-    """Fields that cost too much for a listing of everything, and in which few objects are other than most.
+    """The fields of a kind that one filter of the server finds, and that are listed of what it finds only."""
 
-    Attributes:
-        name: of the filter that finds those few. criterion: for it. fields: that are listed of them.
-        here: which documents are such, as a condition of SQL on ``document``.
-    """
-
-    name: str
-    criterion: Any
+    rare: Rare
     fields: tuple[str, ...]
-    here: str
+
+    @property
+    def name(self) -> str:
+        """Of the filter."""
+        return self.rare.filter
 
     def serves(self, plan: Plan) -> bool:
         """Whether the server can be asked in this way, and it is worth it."""
@@ -59,22 +50,15 @@ class Holder:
         return self.name in plan.filters and has and not carried
 
 
-_SOME = {"value": 0, "modifier": "GREATER_THAN"}
-_CAPTIONS = Holder("captions", {"value": "", "modifier": "NOT_NULL"}, ("captions",), "document ? 'captions'")
-_PLAYS = Holder("play_count", _SOME, ("play_history",), "document ? 'play_history'")
-_OS = Holder("o_counter", _SOME, ("o_history",), "document ? 'o_history'")
-_INTERACTIVE = Holder("interactive", True, ("interactive", "interactive_speed"), "document->'interactive' = 'true'")
-_FILES = Holder(
-    # no mutation and no scan changes the only file of an object for another one
-    "file_count", {"value": 1, "modifier": "NOT_EQUALS"}, ("files",),
-    "coalesce(jsonb_array_length(document->'files'), 0) <> 1",
-)  # fmt: skip
+def _holders(entity: Entity) -> tuple[Holder, ...]:
+    rare: list[Rare] = []
+    for field_ in entity.fields:
+        if field_.rare and field_.rare not in rare:
+            rare.append(field_.rare)
+    return tuple(Holder(one, tuple(f.name for f in entity.fields if f.rare == one)) for one in rare)
 
-HOLDERS: dict[str, tuple[Holder, ...]] = {
-    "scenes": (_CAPTIONS, _PLAYS, _OS, _INTERACTIVE, _FILES),
-    "images": (_FILES,),
-    "galleries": (_FILES,),
-}
+
+HOLDERS: dict[str, tuple[Holder, ...]] = {entity.name: found for entity in ENTITIES if (found := _holders(entity))}
 
 LISTING_OBJECTS = 1000
 """Objects per request of a listing."""
@@ -132,7 +116,7 @@ def holders(plan: Plan) -> list[Wanted]:
         Wanted(
             plan.cut_to(holder.fields, carry=False),
             "hint",
-            {holder.name: holder.criterion},
+            {holder.name: holder.rare.criterion},
             holds=holder,
             page_size=LISTING_OBJECTS,
         )

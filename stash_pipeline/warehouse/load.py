@@ -335,7 +335,7 @@ class RawLoader:
     def _no_longer_holding(self, entity: str, holder: Holder) -> None:
         rows = self.connection.execute(
             f"SELECT id FROM {self.sink.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
-            f"  AND ({holder.here}) AND id <> ALL(%s)",
+            f"  AND ({holder.rare.condition}) AND id <> ALL(%s)",
             [self.instance_id, list(self._held.get((entity, holder.name), ()))],
         )
         self.todo.setdefault(entity, set()).update(row[0] for row in rows)

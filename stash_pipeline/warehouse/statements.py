@@ -110,12 +110,11 @@ def _join_statements(entity: Entity, field_name: str, joined: Joined) -> TableSt
     if joined.first:
         columns.append(joined.first)
         expressions.append("e.n = 1")
-    if joined.table == "file_fingerprints":
-        columns.append("phash")
-        expressions.append(
-            "CASE WHEN e.value->>'type' = 'phash' AND e.value->>'value' ~ '^[0-9a-f]{{16}}$'\n"
-            "            THEN ('x' || (e.value->>'value'))::bit(64)::bigint END"
-        )
+    for derived in joined.derived:
+        columns.append(derived.name)
+        # the statement is formatted once more
+        own = {column.name: f"(e.value->>'{column.name}')" for column in joined.columns}
+        expressions.append(derived.sql.format_map(own).replace("{", "{{").replace("}", "}}"))
     select = (
         f"SELECT {{instance_id}}, {', '.join(expressions)}\n"
         f"FROM {{documents}} AS c\nCROSS JOIN LATERAL {elements} WITH ORDINALITY AS e(value, n)"

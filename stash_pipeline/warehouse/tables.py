@@ -37,6 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.fields import Entity, Joined
+from stash_pipeline.stash.fields import Index as IndexKind
 
 SCHEMAS = ("ops", "raw", "stash", "partitions")
 
@@ -354,28 +355,6 @@ def _raw_table(entity: Entity) -> Table:
 
 # --- stash: entities and joins --------------------------------------------------------------------------
 
-# the questions people ask, beyond keys and references
-_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "scenes": (("title",), ("date",), ("updated_at",), ("rating100",)),
-    "performers": (("lower(name)",), ("gender",)),
-    "tags": (("lower(name)",),),
-    "studios": (("lower(name)",),),
-    "groups": (("lower(name)",), ("date",)),
-    "galleries": (("title",), ("date",)),
-    "images": (("date",),),
-    "files": (("path",), ("basename",), ("size",), ("duration",), ("height", "width")),
-    "folders": (("path",),),
-    "scene_stash_ids": (("stash_id",),),
-    "performer_stash_ids": (("stash_id",),),
-    "studio_stash_ids": (("stash_id",),),
-    "tag_stash_ids": (("stash_id",),),
-    "file_fingerprints": (("type", "value"), ("phash",)),
-    "performer_aliases": (("lower(alias)",),),
-    "tag_aliases": (("lower(alias)",),),
-    "studio_aliases": (("lower(alias)",),),
-    "scene_plays": (("played_at",),),
-}
-
 
 def partial_date_columns(name: str) -> tuple[str, str, str]:
     """The three columns of a partial date: first day of the period, text as the server has it, precision."""
@@ -393,17 +372,18 @@ def _foreign_key(table: str, column: str, target: str) -> ForeignKeyConstraint:
     )
 
 
-# B-tree entries are limited to 2704 bytes and texts are not: equality on free text is served by hash indexes
-_FREE_TEXT = {"title", "path", "basename", "lower(name)", "lower(alias)"}
+def _index(table: str, column: str, kind: IndexKind) -> list[Index]:
+    if not kind:
+        return []
+    expression = f"lower({column})" if kind == "hash of lower" else column
+    using = "btree" if kind == "values" else "hash"
+    return [Index(f"{table}_{column}_idx", text(expression), postgresql_using=using)]
 
 
-def _indexes(name: str) -> list[Index]:
-    result = []
-    for columns in _INDEXES.get(name, ()):
-        label = "_".join(c.replace("lower(", "").replace(")", "") for c in columns)
-        using = "hash" if columns[0] in _FREE_TEXT else "btree"
-        result.append(Index(f"{name}_{label}_idx", *[text(c) for c in columns], postgresql_using=using))
-    return result
+def _indexes_of_several(table: str, indexes: tuple[tuple[str, ...], ...]) -> list[Index]:
+    return [
+        Index(f"{table}_{'_'.join(columns)}_idx", *map(text, columns), postgresql_using="btree") for columns in indexes
+    ]
 
 
 def _entity_table(entity: Entity) -> Table:
@@ -411,6 +391,7 @@ def _entity_table(entity: Entity) -> Table:
     constraints: list[SchemaItem] = [PrimaryKeyConstraint("instance_id", "id", name=f"{entity.name}_pkey")]
     for field, scalar in entity.scalars:
         comment = field.description or None
+        constraints += _index(entity.name, field.name, scalar.index)
         if scalar.type == "partial_date":
             value, spelled, precision = partial_date_columns(field.name)
             columns += [
@@ -432,7 +413,7 @@ def _entity_table(entity: Entity) -> Table:
         Column("id", BigInteger, nullable=False, comment="the server's id"),
         *columns,
         *constraints,
-        *_indexes(entity.name),
+        *_indexes_of_several(entity.name, entity.indexes),
         schema="stash",
         postgresql_partition_by="LIST (instance_id)",
         comment=entity.description,
@@ -454,8 +435,7 @@ def _join_table(entity: Entity, joined: Joined) -> Table:
         columns.append(Column(joined.ordinal, Integer, nullable=False, comment="from 0"))
     if joined.first:
         columns.append(Column(joined.first, Boolean, nullable=False, comment="the first of the server's list"))
-    if joined.table == "file_fingerprints":
-        columns.append(Column("phash", BigInteger, comment="a phash as a signed 64-bit integer"))
+    columns += [Column(derived.name, _type(derived.type), comment=derived.comment) for derived in joined.derived]
     constraints: list[SchemaItem] = [
         PrimaryKeyConstraint("instance_id", owner, *joined.primary_key, name=f"{joined.table}_pkey"),
         _foreign_key(joined.table, owner, entity.name),
@@ -465,6 +445,8 @@ def _join_table(entity: Entity, joined: Joined) -> Table:
         constraints.append(
             Index(f"{joined.table}_{joined.target_column}_idx", "instance_id", joined.target_column, owner)
         )
+    for column in (*joined.columns, *joined.derived):
+        constraints += _index(joined.table, column.name, column.index)
     return Table(
         joined.table,
         METADATA,
@@ -472,7 +454,7 @@ def _join_table(entity: Entity, joined: Joined) -> Table:
         Column(owner, BigInteger, nullable=False, comment=f"stash.{entity.name}.id"),
         *columns,
         *constraints,
-        *_indexes(joined.table),
+        *_indexes_of_several(joined.table, joined.indexes),
         schema="stash",
         postgresql_partition_by="LIST (instance_id)",
         comment=f"{joined.table.replace('_', ' ').capitalize()}, one row per element of {entity.name}.",

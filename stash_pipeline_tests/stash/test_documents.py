@@ -14,9 +14,9 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash import documents
 from stash_pipeline.stash.documents import Document, DocumentReader, relative_url
+from stash_pipeline.stash.fingerprints import padded_phash
 from stash_pipeline.stash.json_values import Unreadable, as_id, as_time, in_order_of_time
 from stash_pipeline.stash.planning import Plan, plan_library
-from stash_pipeline.stash.relations import padded_phash
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
 

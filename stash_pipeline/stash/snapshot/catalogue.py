@@ -1,4 +1,8 @@
-"""Where the database has tags, files, studios, performers, groups and saved filters."""
+"""Where the database has tags, files, studios, performers, groups and saved filters.
+
+Here: what a kind's query joins, and the fields that are no single expression or list. Not here: the others, whose place
+the entity specification says (``mapping.py``).
+"""
 
 import json
 from dataclasses import replace
@@ -6,7 +10,7 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
-from stash_pipeline.stash.entities import legacy_urls
+from stash_pipeline.stash.declarations import legacy_urls
 from stash_pipeline.stash.json_values import Unreadable, as_json
 from stash_pipeline.stash.server_paths import clean, folder_of, join
 from stash_pipeline.stash.snapshot import values
@@ -17,14 +21,8 @@ from stash_pipeline.stash.snapshot.spec import (
     Value,
     between,
     big,
-    boolean,
     custom_fields,
-    date,
-    ids,
-    integer,
     moment,
-    real,
-    stamps,
     stash_ids,
     text,
     texts,
@@ -65,20 +63,8 @@ def tags(snapshot: Snapshot) -> Kind:
     return Kind(
         "tags AS t",
         "t.id",
-        {
-            "name": text("t.name"),
-            "sort_name": text("t.sort_name", empty=True),
-            "description": text("t.description", empty=snapshot.since(V22)),
-            "favorite": boolean("t.favorite"),
-            "ignore_auto_tag": boolean("t.ignore_auto_tag"),
-            "image_path": image_path(snapshot, "tag", "t"),
-            **stamps("t"),
-        },
-        {
-            "parents": ids("tags_relations", "child_id", "parent_id"),
-            "aliases": texts("tag_aliases", "tag_id", "alias"),
-            "stash_ids": stash_ids(snapshot, "tag_stash_ids", "tag_id"),
-        },
+        {"image_path": image_path(snapshot, "tag", "t")},
+        {"stash_ids": stash_ids(snapshot, "tag_stash_ids", "tag_id")},
     )
 
 
@@ -87,19 +73,8 @@ def studios(snapshot: Snapshot) -> Kind:
     return Kind(
         "studios AS t",
         "t.id",
+        {"image_path": image_path(snapshot, "studio", "t")},
         {
-            "name": text("t.name"),
-            "details": text("t.details", empty=snapshot.since(V22)),
-            "rating100": integer("t.rating"),
-            "favorite": boolean("t.favorite"),
-            "ignore_auto_tag": boolean("t.ignore_auto_tag"),
-            "parent_studio": big("t.parent_id"),
-            "image_path": image_path(snapshot, "studio", "t"),
-            **stamps("t"),
-        },
-        {
-            "tags": ids("studios_tags", "studio_id", "tag_id"),
-            "aliases": texts("studio_aliases", "studio_id", "alias"),
             "urls": urls(snapshot, "studio_urls", "studio_id", "studios", "url"),
             "stash_ids": stash_ids(snapshot, "studio_stash_ids", "studio_id"),
         },
@@ -108,33 +83,15 @@ def studios(snapshot: Snapshot) -> Kind:
 
 def performers(snapshot: Snapshot) -> Kind:
     """Performers."""
-    never_null = (
-        "disambiguation", "ethnicity", "country", "eye_color", "hair_color", "measurements", "fake_tits",
-        "career_length", "tattoos", "piercings", "details",
-    )  # fmt: skip
     return Kind(
         "performers AS t",
         "t.id",
         {
-            "name": text("t.name"),
-            **{name: text(f"t.{name}", empty=True) for name in never_null},
             "gender": text("nullif(t.gender, '')" if snapshot.since(V21) else "coalesce(t.gender, '')"),
-            "birthdate": date(snapshot, "performers", "birthdate", "t"),
-            "death_date": date(snapshot, "performers", "death_date", "t"),
-            "height_cm": integer("t.height"),
-            "weight": integer("t.weight"),
-            "penis_length": real("t.penis_length"),
-            "circumcised": text("nullif(t.circumcised, '')"),
-            "rating100": integer("t.rating"),
-            "favorite": boolean("t.favorite"),
-            "ignore_auto_tag": boolean("t.ignore_auto_tag"),
             "image_path": image_path(snapshot, "performer", "t"),
-            **stamps("t"),
         },
         {
             "custom_fields": custom_fields("performer_custom_fields", "performer_id"),
-            "tags": ids("performers_tags", "performer_id", "tag_id"),
-            "aliases": texts("performer_aliases", "performer_id", "alias"),
             "urls": urls(snapshot, "performer_urls", "performer_id", "performers", "url", "twitter", "instagram"),
             "stash_ids": stash_ids(snapshot, "performer_stash_ids", "performer_id"),
         },
@@ -151,20 +108,11 @@ def groups(snapshot: Snapshot) -> Kind:
         f'"{table}" AS t',
         "t.id",
         {
-            "name": text("t.name"),
-            "aliases": text("t.aliases", empty=snapshot.since(V22)),
-            "duration": integer("t.duration"),
-            "date": date(snapshot, table, "date", "t"),
-            "rating100": integer("t.rating"),
-            "studio": big("t.studio_id"),
-            "director": text("t.director", empty=snapshot.since(V22)),
             "synopsis": text("t.description" if new else "t.synopsis", empty=snapshot.since(V22)),
             "front_image_path": image_path(snapshot, kind, "t", "front_image_blob", "frontimage"),
             "back_image_path": text(back),
-            **stamps("t"),
         },
         {
-            "tags": ids("groups_tags", "group_id", "tag_id"),
             "urls": urls(snapshot, "group_urls", "group_id", table, "url"),
             "sub_groups": Several(
                 "SELECT containing_id, sub_id, description FROM groups_relations\n"
@@ -234,10 +182,7 @@ def files(snapshot: Snapshot, *, embedded: bool, windows: bool) -> Kind:
     of the video is not shown.
     """
     kind = "CASE WHEN i.file_id IS NOT NULL THEN 'ImageFile' WHEN v.file_id IS NOT NULL THEN 'VideoFile'"
-
-    def of_video(name: str) -> str:
-        return f"CASE WHEN i.file_id IS NULL THEN v.{name} END"
-
+    of_video = "CASE WHEN i.file_id IS NULL THEN v.format END"
     return Kind(
         "files AS t JOIN folders AS d ON d.id = t.parent_folder_id\n"
         "LEFT JOIN video_files AS v ON v.file_id = t.id LEFT JOIN image_files AS i ON i.file_id = t.id",
@@ -245,21 +190,8 @@ def files(snapshot: Snapshot, *, embedded: bool, windows: bool) -> Kind:
         {
             "type": text(f"{kind} ELSE 'BasicFile' END"),
             "path": _paths(windows),
-            "basename": text("t.basename"),
-            "parent_folder": big("t.parent_folder_id"),
-            "zip_file": big("t.zip_file_id"),
-            "size": big("t.size"),
             # images had none to show before files could be asked for
-            "format": text(of_video("format") if embedded else "coalesce(i.format, v.format)"),
-            "width": integer("coalesce(i.width, v.width)"),
-            "height": integer("coalesce(i.height, v.height)"),
-            "duration": real(of_video("duration")),
-            "video_codec": text(of_video("video_codec")),
-            "audio_codec": text(of_video("audio_codec")),
-            "frame_rate": real(of_video("frame_rate")),
-            "bit_rate": big(of_video("bit_rate")),
-            "mod_time": moment("t.mod_time"),
-            **stamps("t"),
+            "format": text(of_video if embedded else "coalesce(i.format, v.format)"),
         },
         {
             "fingerprints": Several(
@@ -328,11 +260,9 @@ def _read_find(stored: Any) -> Any:
 
 def saved_filters(snapshot: Snapshot) -> Kind:
     """Saved filters: in parts since v0.23, before as one text."""
-    columns = {"mode": text("t.mode"), "name": text("t.name")}
+    columns = {}
     if snapshot.has("saved_filters", "find_filter"):
         columns["find_filter"] = Value("t.find_filter", _read_find)
         columns["object_filter"] = Value("t.object_filter", _read_json)
         columns["ui_options"] = Value("t.ui_options", _read_json)
-    else:
-        columns["legacy_filter"] = text("t.filter")
     return Kind("saved_filters AS t", "t.id", columns)

@@ -7,19 +7,18 @@ from typing import Any, Final
 import orjson
 
 from stash_pipeline.stash.documents import Document, Json, broken_document, finish
+from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.fields import Joined, Reference
 from stash_pipeline.stash.json_values import Broken, Partial, Unreadable, shown
 from stash_pipeline.stash.planning import Plan
 from stash_pipeline.stash.relations import relation_reader
 from stash_pipeline.stash.snapshot import catalogue, media, values
 from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot, UnusableSnapshot, spelled
+from stash_pipeline.stash.snapshot.mapping import completed, table_of, unmapped
 from stash_pipeline.stash.snapshot.spec import ALL, Kind, Several, Stretch, between, grouped
 
-KINDS: Final = (
-    "tags", "folders", "files", "studios", "performers", "groups", "images", "galleries", "scenes", "scene_markers",
-    "saved_filters",
-)  # fmt: skip
-"""What the database holds. How the server is set up is not in it."""
+KINDS: Final = tuple(entity.name for entity in ENTITIES if not entity.single)
+"""What a database may hold. How the server is set up is not in it."""
 
 _EXACT: Final = 2**53
 _AFTER_ALL: Final = (2**63, None)
@@ -52,6 +51,10 @@ def kind_of(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Namin
     Args:
         plans: of the same server: some releases show less than they have.
     """
+    return completed(snapshot, BY_NAME[name], _special(snapshot, plans, name, naming))
+
+
+def _special(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Naming) -> Kind:
     embedded = not plans["files"].query
     if name == "files":
         return catalogue.files(snapshot, embedded=embedded, windows=naming.windows)
@@ -69,9 +72,29 @@ def kind_of(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Namin
         "performers": catalogue.performers,
         "groups": catalogue.groups,
         "saved_filters": catalogue.saved_filters,
-        "scene_markers": media.scene_markers,
     }
-    return makers[name](snapshot)
+    return makers[name](snapshot) if name in makers else Kind(f'"{name}" AS t', "t.id", {})
+
+
+def unmapped_fields(snapshot: Snapshot, plans: dict[str, Plan], naming: Naming | None = None) -> dict[str, list[str]]:
+    """The kinds that cannot be read from this copy, each with its fields that the copy does not have.
+
+    Args:
+        plans: of the same server.
+    """
+    found: dict[str, list[str]] = {}
+    for name in KINDS:
+        plan = plans[name]
+        if not plan.fields:
+            continue
+        kind = kind_of(snapshot, plans, name, naming or Naming())
+        if missing := unmapped(plan, kind):
+            found[name] = missing
+    carried = ("files", "folders", *BY_NAME["files"].embedded_in)
+    if not plans["files"].query and not found.keys().isdisjoint(carried):
+        # files come with the objects that have them: all of these have to come from one source
+        found = {name: found.get(name, []) for name in KINDS if name in found or name in carried}
+    return found
 
 
 def last_id(snapshot: Snapshot, kind: Kind) -> int:
@@ -127,10 +150,14 @@ class _List:
 
 class _KindReader:
     def __init__(self, snapshot: Snapshot, plan: Plan, kind: Kind, stretch: Stretch) -> None:
-        table = kind.source.split()[0].strip('"')
+        table = table_of(kind)
         if not snapshot.is_keyed(table):
             # rows without a number would be no objects, and be taken to be gone
             raise UnusableSnapshot(f"The copy of the database is not what its version says (the ids of {table}).")
+        if missing := unmapped(plan, kind):
+            # left out they would look empty
+            lacking = ", ".join(f"{plan.entity.name}.{name}" for name in missing)
+            raise UnusableSnapshot(f"The copy of the database is not what its version says: it lacks {lacking}.")
         self.snapshot = snapshot
         self.stretch = stretch
         fields = {planned.field.name: planned.field for planned in plan.fields}

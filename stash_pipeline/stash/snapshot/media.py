@@ -1,4 +1,8 @@
-"""Where the database has images, galleries, scenes and markers."""
+"""Where the database has images, galleries and scenes.
+
+Here: what a kind's query joins, and the fields that are no single expression or list. Not here: the others, whose place
+the entity specification says (``mapping.py``).
+"""
 
 import re
 from collections.abc import Callable, Container, Iterable
@@ -14,27 +18,11 @@ from stash_pipeline.stash.snapshot.spec import (
     Several,
     Value,
     between,
-    big,
-    boolean,
-    date,
-    ids,
     integer,
-    moment,
-    real,
     records,
-    stamps,
     stash_ids,
     text,
 )
-
-
-def _files(table: str, owner: str) -> Several:
-    return ids(table, owner, "file_id", first='"primary"')
-
-
-def _own(*names: str) -> dict[str, Any]:
-    """Texts that are never null."""
-    return {name: text(f"t.{name}", empty=True) for name in names}
 
 
 def clips(snapshot: Snapshot) -> list[int]:
@@ -67,25 +55,10 @@ def images(snapshot: Snapshot, *, previews: Container[int]) -> Kind:
         "LEFT JOIN files AS f ON f.id = p.file_id",
         "t.id",
         {
-            **_own("code", "details", "photographer"),
             "title": text("t.title" if snapshot.since(V28) else named, empty=True),
-            "date": date(snapshot, "images", "date", "t"),
-            "rating100": integer("t.rating"),
-            "o_counter": integer("t.o_counter"),
-            "organized": boolean("t.organized"),
-            "studio": big("t.studio_id"),
-            "image_path": text("'/image/' || t.id || '/image'"),
-            "thumbnail_path": text("'/image/' || t.id || '/thumbnail'"),
             "preview_path": Value("t.id", preview),
-            **stamps("t"),
         },
-        {
-            "files": _files("images_files", "image_id"),
-            "tags": ids("images_tags", "image_id", "tag_id"),
-            "performers": ids("performers_images", "image_id", "performer_id"),
-            "galleries": ids("galleries_images", "image_id", "gallery_id"),
-            "urls": urls(snapshot, "image_urls", "image_id", "images", "url"),
-        },
+        {"urls": urls(snapshot, "image_urls", "image_id", "images", "url")},
     )
 
 
@@ -106,9 +79,6 @@ ORDER BY j.gallery_id, j.image_id, p.file_id
 def galleries(snapshot: Snapshot, *, cover_names: str, windows: bool) -> Kind:
     """Galleries; ``cover_names``: the server's regular expression for the file names of covers."""
     lists = {
-        "files": _files("galleries_files", "gallery_id"),
-        "tags": ids("galleries_tags", "gallery_id", "tag_id"),
-        "performers": ids("performers_galleries", "gallery_id", "performer_id"),
         "urls": urls(snapshot, "gallery_urls", "gallery_id", "galleries", "url"),
         "chapters": records(
             "SELECT gallery_id, id, title, image_index, created_at, updated_at FROM galleries_chapters\n"
@@ -128,22 +98,7 @@ def galleries(snapshot: Snapshot, *, cover_names: str, windows: bool) -> Kind:
         _cover_chooser(cover_names, order, "\\" if windows else "/"),
         canonical=True,
     )
-    return Kind(
-        "galleries AS t",
-        "t.id",
-        {
-            **_own("title", "code", "details", "photographer"),
-            "date": date(snapshot, "galleries", "date", "t"),
-            "rating100": integer("t.rating"),
-            "organized": boolean("t.organized"),
-            "studio": big("t.studio_id"),
-            "folder": big("t.folder_id"),
-            "cover_path": text("'/gallery/' || t.id || '/cover'"),
-            "preview_path": text("'/gallery/' || t.id || '/preview'"),
-            **stamps("t"),
-        },
-        lists,
-    )
+    return Kind("galleries AS t", "t.id", {}, lists)
 
 
 def _cover_chooser(names: str, order: Callable[[Row], Any], separator: str) -> Callable[[list[Row]], Any]:
@@ -197,32 +152,11 @@ def _by_folder_and_name(row: Row) -> Any:
 def scenes(snapshot: Snapshot, *, hash_type: str) -> Kind:
     """Scenes; ``hash_type``: of the fingerprint that generated files are named by."""
     named = f"(SELECT fingerprint FROM files_fingerprints WHERE file_id = p.file_id AND type = '{hash_type}' LIMIT 1)"
-    path = "'/scene/' || t.id || "
     columns = {
-        **_own("title", "code", "details", "director"),
-        "date": date(snapshot, "scenes", "date", "t"),
-        "rating100": integer("t.rating"),
-        "organized": boolean("t.organized"),
-        "play_duration": real("t.play_duration"),
-        "resume_time": real("t.resume_time"),
-        "interactive": boolean("coalesce(v.interactive, 0)"),
-        "interactive_speed": integer("v.interactive_speed"),
-        "studio": big("t.studio_id"),
-        "screenshot_path": text(path + "'/screenshot'"),
-        "preview_path": text(path + "'/preview'"),
-        "webp_path": text(path + "'/webp'"),
         "vtt_path": text(f"'/scene/' || coalesce({named}, '') || '_thumbs.vtt'"),
         "sprite_path": text(f"'/scene/' || coalesce({named}, '') || '_sprite.jpg'"),
-        "funscript_path": text(path + "'/funscript'"),
-        "interactive_heatmap_path": text(path + "'/interactive_heatmap'"),
-        "caption_path": text(path + "'/caption'"),
-        **stamps("t"),
     }
     lists = {
-        "files": _files("scenes_files", "scene_id"),
-        "tags": ids("scenes_tags", "scene_id", "tag_id"),
-        "performers": ids("performers_scenes", "scene_id", "performer_id"),
-        "galleries": ids("scenes_galleries", "scene_id", "gallery_id"),
         "groups": _in_groups(snapshot),
         "urls": urls(snapshot, "scene_urls", "scene_id", "scenes", "url"),
         "stash_ids": stash_ids(snapshot, "scene_stash_ids", "scene_id"),
@@ -238,10 +172,6 @@ def scenes(snapshot: Snapshot, *, hash_type: str) -> Kind:
         lists["play_history"] = _history("scenes_view_dates", "view_date", play_count=len, last_played_at=_last)
         lists["o_history"] = _history("scenes_o_dates", "o_date", o_counter=len)
         columns["play_count"] = columns["o_counter"] = integer("0")
-    else:
-        columns["play_count"] = integer("t.play_count")
-        columns["o_counter"] = integer("t.o_counter")
-        columns["last_played_at"] = moment("t.last_played_at")
     return Kind(
         'scenes AS t LEFT JOIN scenes_files AS p ON p.scene_id = t.id AND p."primary" = 1\n'
         "LEFT JOIN video_files AS v ON v.file_id = p.file_id",
@@ -277,23 +207,3 @@ def _read_times(rows: list[Row]) -> list[str]:
 
 def _last(rows: list[Row]) -> Any:
     return values.set_time(rows[-1][0])
-
-
-def scene_markers(snapshot: Snapshot) -> Kind:
-    """Markers."""
-    path = "'/scene/' || t.scene_id || '/scene_marker/' || t.id || "
-    return Kind(
-        "scene_markers AS t",
-        "t.id",
-        {
-            "title": text("t.title"),
-            "seconds": real("t.seconds"),
-            "end_seconds": real("t.end_seconds"),
-            "scene": big("t.scene_id"),
-            "primary_tag": big("t.primary_tag_id"),
-            "screenshot_path": text(path + "'/screenshot'"),
-            "preview_path": text(path + "'/preview'"),
-            **stamps("t"),
-        },
-        {"tags": ids("scene_markers_tags", "scene_marker_id", "tag_id")},
-    )

@@ -143,11 +143,6 @@ def _read_date(stored: Any) -> Any:
     return values.date_text(day, int(precision))
 
 
-def stamps(alias: str) -> dict[str, Value]:
-    """When the object was made and edited."""
-    return {name: moment(f"{alias}.{name}") for name in ("created_at", "updated_at")}
-
-
 # --- lists ----------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,165 @@
+"""How a line of the entity specification is written: one function per form that many fields have.
+
+The specification is in ``entities.py``, its vocabulary in ``fields.py``.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from stash_pipeline.stash.fields import (
+    Column,
+    Field,
+    Index,
+    Joined,
+    Rare,
+    Reference,
+    Scalar,
+    ScalarType,
+    Source,
+    Stored,
+    StoredList,
+)
+
+
+def scalar(
+    kind: ScalarType,
+    name: str,
+    *spellings: str,
+    description: str = "",
+    index: Index = "",
+    unstamped: bool = False,
+    rare: Rare | None = None,
+    stored: str = "",
+    empty_since: int | None = None,
+) -> Field:
+    """A typed column.
+
+    Args:
+        spellings: selections of the server's field, newest first; default is the name itself.
+        stored: where it lies in a copy of the server's database, see :class:`Stored`. empty_since: as there.
+    """
+    sources = _sources(spellings or (name,))
+    place = Stored(stored, empty_since) if stored or empty_since is not None else None
+    return Field(name, Scalar(kind, index), sources, description, unstamped, rare, place)
+
+
+def _sources(spellings: Iterable[str]) -> tuple[Source, ...]:
+    return tuple(Source((spelling,)) for spelling in spellings)
+
+
+def text(name: str, *spellings: str, **options: Any) -> Field:
+    """A text."""
+    return scalar("text", name, *spellings, **options)
+
+
+def integer(name: str, *spellings: str, **options: Any) -> Field:
+    """A number of 32 bits."""
+    return scalar("integer", name, *spellings, **options)
+
+
+def bigint(name: str, *spellings: str, **options: Any) -> Field:
+    """A number of 64 bits."""
+    return scalar("bigint", name, *spellings, **options)
+
+
+def number(name: str, *spellings: str, **options: Any) -> Field:
+    """A number with a fraction."""
+    return scalar("double precision", name, *spellings, **options)
+
+
+def boolean(name: str, *spellings: str, **options: Any) -> Field:
+    """True or false."""
+    return scalar("boolean", name, *spellings, **options)
+
+
+def time(name: str, *spellings: str, **options: Any) -> Field:
+    """A moment."""
+    return scalar("timestamptz", name, *spellings, **options)
+
+
+def date(name: str, *spellings: str, **options: Any) -> Field:
+    """A date that may be partial."""
+    description = 'may be partial ("2024", "2024-05") from v0.30 on'
+    return scalar("partial_date", name, *spellings, description=description, **options)
+
+
+def path(name: str, selection: str, **options: Any) -> Field:
+    """A URL of the server."""
+    return scalar("path", name, selection, description="URL without host, key and cache buster", **options)
+
+
+def json(name: str, *spellings: str, **options: Any) -> Field:
+    """A value of free form."""
+    return scalar("jsonb", name, *spellings, **options)
+
+
+def one(name: str, target: str, *spellings: str, stored: str = "", unstamped: bool = False) -> Field:
+    """A reference to one other object."""
+    place = Stored(stored) if stored else None
+    return Field(name, Reference(target), _sources(spellings or (f"{name}{{id}}",)), unstamped=unstamped, stored=place)
+
+
+def many(
+    name: str, table: str, target: str, column: str, stored: tuple[str, str, str] | None, *, unstamped: bool = False
+) -> Field:
+    """References to other objects, in a join table.
+
+    Args:
+        stored: the server's join table, and its columns for the owner and for the other object.
+    """
+    joined = Joined(table, (Column(column, "bigint"),), (column,), target, column)
+    place = StoredList(*stored) if stored else None
+    return Field(name, joined, _sources((f"{name}{{id}}",)), unstamped=unstamped, stored=place)
+
+
+def files(owner: str, stored: str, *spellings: str, rare: Rare | None = None) -> Field:
+    """Files of an object, the primary one first."""
+    joined = Joined(
+        f"{owner}_files", (Column("file_id", "bigint"),), ("file_id",), "files", "file_id", first="is_primary"
+    )
+    place = StoredList(stored, f"{owner}_id", "file_id", first='"primary"')
+    return Field("files", joined, _sources(spellings or ("files{id}",)), unstamped=True, rare=rare, stored=place)
+
+
+def urls(owner: str, *legacy: str) -> Field:
+    """Addresses; ``legacy``: single fields that were before there was a list."""
+    joined = Joined(f"{owner}_urls", (Column("url", "text"),), ("position",), ordinal="position", sort=False)
+    sources = [Source(("urls",))]
+    if legacy:
+        sources.append(Source(legacy, legacy_urls, optional_parts=True))
+    return Field("urls", joined, tuple(sources))
+
+
+def legacy_urls(url: Any, twitter: Any = None, instagram: Any = None) -> list[str]:
+    """``urls`` of releases that have single columns, as Stash's own migration 62 (v0.27) makes them."""
+    found = [url] if url else []
+    for prefix, value in (("https://www.twitter.com/", twitter), ("https://www.instagram.com/", instagram)):
+        if value:
+            found.append(value if value.lower().startswith("http") and "://" in value else prefix + value)
+    return found
+
+
+def aliases(owner: str, *spellings: str) -> Field:
+    """Other names."""
+    table = f"{owner}_aliases"
+    joined = Joined(table, (Column("alias", "text", index="hash of lower"),), ("alias",))
+    return Field(
+        "aliases", joined, _sources(spellings or ("aliases",)), stored=StoredList(table, f"{owner}_id", "alias")
+    )
+
+
+def stash_ids(owner: str) -> Field:
+    """Ids of other catalogues."""
+    columns = (
+        Column("endpoint", "text"),
+        Column("stash_id", "text", index="values"),
+        Column("updated_at", "timestamptz"),
+    )
+    joined = Joined(f"{owner}_stash_ids", columns, ("endpoint", "stash_id"))
+    return Field("stash_ids", joined, _sources(("stash_ids{endpoint stash_id updated_at}",)))
+
+
+def times(name: str, table: str, column: str, *, index: Index = "", rare: Rare | None = None) -> Field:
+    """Moments, in order."""
+    joined = Joined(table, (Column(column, "timestamptz", index=index),), ("position",), ordinal="position")
+    return Field(name, joined, _sources((name,)), "the same moment may occur twice", True, rare)

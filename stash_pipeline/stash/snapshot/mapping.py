@@ -1,0 +1,100 @@
+"""Where a copy has the fields of a kind, by the entity specification.
+
+``catalogue.py`` and ``media.py`` say what a kind's query joins, and how the fields are read that are no single
+expression or list; everything else follows from ``stash/entities.py``. A field that is found in neither place is
+*unmapped*: its kind cannot be read from the copy.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from stash_pipeline.stash.fields import Entity, Field, Joined, Reference, Scalar, Stored, StoredList
+from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.snapshot.database import Snapshot
+from stash_pipeline.stash.snapshot.spec import (
+    Kind,
+    Several,
+    Value,
+    big,
+    boolean,
+    date,
+    ids,
+    integer,
+    moment,
+    real,
+    text,
+    texts,
+)
+
+_OWN_COLUMN: Final = re.compile(r'\bt\."?(\w+)"?')
+
+_READERS: Final[dict[str, Callable[[str], Value]]] = {
+    "path": text,
+    "integer": integer,
+    "bigint": big,
+    "double precision": real,
+    "boolean": boolean,
+    "timestamptz": moment,
+}
+
+
+def table_of(kind: Kind) -> str:
+    """The server's own table of a kind."""
+    return kind.source.split()[0].strip('"')
+
+
+def completed(snapshot: Snapshot, entity: Entity, kind: Kind) -> Kind:
+    """A kind with the fields that the specification says, where this copy has them."""
+    columns, lists = dict(kind.columns), dict(kind.lists)
+    special = {*columns, *lists, *(name for several in lists.values() for name in several.also)}
+    for field in entity.fields:
+        if field.name in special:
+            continue
+        if isinstance(field.form, Joined):
+            if several := _list(snapshot, field, field.form):
+                lists[field.name] = several
+        elif value := _value(snapshot, table_of(kind), field):
+            columns[field.name] = value
+    return Kind(kind.source, kind.id, columns, lists, kind.where)
+
+
+def unmapped(plan: Plan, kind: Kind) -> list[str]:
+    """The fields that the server has and the copy cannot tell."""
+    known = {*kind.columns, *kind.lists, *(name for several in kind.lists.values() for name in several.also)}
+    return [planned.field.name for planned in plan.fields if planned.field.name not in known]
+
+
+def _value(snapshot: Snapshot, table: str, field: Field) -> Value | None:
+    form, stored = field.form, field.stored
+    sql = stored.sql if isinstance(stored, Stored) else ""
+    if any(not snapshot.has(table, column) for column in _OWN_COLUMN.findall(sql)):
+        return None
+    if not sql:
+        column = f"{field.name}_id" if isinstance(form, Reference) else field.name
+        if not snapshot.has(table, column):
+            return None
+        sql = f't."{column}"'
+        if isinstance(form, Scalar) and form.type == "partial_date":
+            return date(snapshot, table, column, "t")
+    if isinstance(form, Reference):
+        return big(sql)
+    assert isinstance(form, Scalar)
+    if form.type == "text":
+        empty_since = stored.empty_since if isinstance(stored, Stored) else None
+        return text(sql, empty=empty_since is not None and snapshot.since(empty_since))
+    reader: Any = _READERS.get(form.type)
+    # of a URL, or of a value of free form, no column has what the server sends
+    declared = isinstance(stored, Stored) and bool(stored.sql)
+    return reader(sql) if reader and (declared or form.type != "path") else None
+
+
+def _list(snapshot: Snapshot, field: Field, form: Joined) -> Several | None:
+    stored = field.stored
+    if not isinstance(stored, StoredList):
+        return None
+    if not all(snapshot.has(stored.table, column) for column in (stored.owner, stored.column)):
+        return None
+    if form.target:
+        return ids(stored.table, stored.owner, stored.column, first=stored.first)
+    return texts(stored.table, stored.owner, stored.column)
