@@ -383,7 +383,7 @@ def _raw_results(
         )
 
 
-def _copied(mirrored: Mirrored) -> dict[str, float]:
+def _copied(mirrored: Mirrored) -> dict[str, float | str]:
     """What the copy of the database cost: the server, which writes nothing while it makes it, and the network."""
     copy = mirrored.copy
     if copy is None:
@@ -392,6 +392,7 @@ def _copied(mirrored: Mirrored) -> dict[str, float]:
         "copy_bytes": copy.size,
         "copy_seconds_of_the_server": round(copy.making, 3),
         "copy_seconds_of_the_network": round(copy.fetching, 3),
+        md.NOT_IN_COPY: ", ".join(mirrored.not_in_copy) or "none",
     }
 
 

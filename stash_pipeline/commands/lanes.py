@@ -35,12 +35,22 @@ def compare(
             name = instance.name
         found = compare_lanes(settings, instance)
     if as_json:
-        print_json({"instance": name, "documents": found.documents, "differences": found.lines})
+        print_json(
+            {
+                "instance": name,
+                "documents": found.documents,
+                "differences": found.lines,
+                "not_in_copy": found.not_in_copy,
+            }
+        )
     else:
+        if found.not_in_copy:
+            lacking = ", ".join(found.not_in_copy)
+            console.print(f"Not compared, because the copy lacks them: {lacking}.", markup=False, soft_wrap=True)
         for line in found.lines:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         total = sum(found.documents.values())
-        told = f"{len(found.lines):,} differences" if found.lines else "no difference"
-        console.print(f"{name}: {total:,} documents read both ways, {told}.", highlight=False)
+        outcome = f"{len(found.lines):,} differences" if found.lines else "no difference"
+        console.print(f"{name}: {total:,} documents read both ways, {outcome}.", highlight=False)
     if found.lines:
         raise typer.Exit(1)

@@ -16,7 +16,7 @@ from stash_pipeline.stash.reading import Page, read_library
 from stash_pipeline.stash.snapshot.asked import naming_of, previews_of
 from stash_pipeline.stash.snapshot.copy import taken
 from stash_pipeline.stash.snapshot.database import Snapshot
-from stash_pipeline.stash.snapshot.documents import KINDS, documents
+from stash_pipeline.stash.snapshot.documents import KINDS, documents, unmapped_fields
 from stash_pipeline.stash.wanted import Wanted
 from stash_pipeline.warehouse.history import described, differences
 
@@ -32,10 +32,12 @@ class Comparison:
 
     Attributes:
         documents: how many there are of each kind, in either. lines: one per object and field that differs.
+        not_in_copy: fields that the copy lacks, and that are not compared; a refresh reads their kinds by GraphQL.
     """
 
     documents: Counter[str] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)
+    not_in_copy: list[str] = field(default_factory=list)
 
 
 def compare_lanes(settings: Settings, instance: Instance, client: StashClient | None = None) -> Comparison:
@@ -51,10 +53,11 @@ def compare_lanes(settings: Settings, instance: Instance, client: StashClient | 
         plans = plan_library(schema)
         path = settings.home / "snapshots" / f"{instance.uuid}-compared.sqlite"
         with taken(open_client, path) as copy, Snapshot(copy.path, seconds=_SECONDS) as snapshot:
+            plans, found.not_in_copy = _without_unmapped(snapshot, plans)
             previews = previews_of(open_client, plans, copy.path, _SECONDS)
             naming = replace(naming_of(open_client, schema, info), previews=previews)
             with closing(_answered(open_client, plans, settings)) as answers:
-                for kind in KINDS:
+                for kind in (kind for kind in KINDS if plans[kind].fields):
                     for document in documents(snapshot, plans, kind, naming):
                         found.documents[kind] += 1
                         found.lines += _differences(answers, kind, document)
@@ -64,6 +67,16 @@ def compare_lanes(settings: Settings, instance: Instance, client: StashClient | 
                     found.documents[kind] += len(only)
                     found.lines += [f"{kind} {identifier}: {_GRAPHQL}" for identifier in only]
     return found
+
+
+def _without_unmapped(snapshot: Snapshot, plans: dict[str, Plan]) -> tuple[dict[str, Plan], list[str]]:
+    """The plans without the fields that the copy lacks, and those fields."""
+    lacking = unmapped_fields(snapshot, plans)
+    left = dict(plans)
+    for kind, names in lacking.items():
+        kept = [planned.field.name for planned in plans[kind].fields if planned.field.name not in names]
+        left[kind] = plans[kind].cut_to(kept, carry=True)
+    return left, [f"{kind}.{name}" for kind, names in lacking.items() for name in names]
 
 
 def _differences(answers: sqlite3.Connection, kind: str, document: Document) -> list[str]:
@@ -93,7 +106,7 @@ def _spelled(one: bytes, other: bytes) -> str:
 
 def _answered(client: StashClient, plans: dict[str, Plan], settings: Settings) -> sqlite3.Connection:
     """The documents of all kinds, as GraphQL has them; on disk, where they are more than memory should hold."""
-    wanted = [Wanted(plan) for name, plan in plans.items() if plan.query and name in KINDS]
+    wanted = [Wanted(plan) for name, plan in plans.items() if plan.query and plan.fields and name in KINDS]
     # without a name it is a file that vanishes with the connection, however that ends
     answers = sqlite3.connect("", isolation_level=None)
     answers.execute("CREATE TABLE answers (kind TEXT, id INTEGER, document BLOB, PRIMARY KEY (kind, id)) WITHOUT ROWID")

@@ -55,6 +55,7 @@ class Mirrored:
         requests, bytes: sent to the server, and what came back.
         revision_before: of the instance, before anything was written. started_at: by the server's clock.
         lane, lane_reason: that it took, and why. copy: of the database, if it read one.
+        not_in_copy: fields that the copy lacks, with their kind, which was read by GraphQL.
         probe, probe_text: what the server counted before the first reading, and the question.
     """
 
@@ -73,6 +74,7 @@ class Mirrored:
     lane: Lane = "graphql"
     lane_reason: str = ""
     copy: Copy | None = None
+    not_in_copy: list[str] = field(default_factory=list)
 
     def take(self, refresh: Refresh) -> None:
         """Takes over what a refresh did."""
@@ -80,6 +82,7 @@ class Mirrored:
         self.changes = refresh.changes
         self.started_at, self.probe, self.probe_text = refresh.started, refresh.probe, refresh.probe_text
         self.lane, self.lane_reason, self.copy = refresh.lane, refresh.lane_reason, refresh.copy
+        self.not_in_copy = [f"{kind}.{name}" for kind, lacking in refresh.not_in_copy.items() for name in lacking]
         self.requests, self.bytes = refresh.client.requests, refresh.client.bytes
 
 

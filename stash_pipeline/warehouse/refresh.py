@@ -9,6 +9,7 @@ Whatever the mode: what is gone is known before anything is tombstoned, and what
 ``docs/convergence.md`` says what each mode sees and costs.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -34,6 +35,8 @@ from stash_pipeline.warehouse.load import RawLoader
 from stash_pipeline.warehouse.referrers import referrers
 from stash_pipeline.warehouse.snapshot_reading import read_snapshot
 
+log = logging.getLogger(__name__)
+
 Mode = Literal["changes", "reconcile", "sweep", "objects"]
 
 _BATCH_OBJECTS = 2500
@@ -51,6 +54,7 @@ class Refresh:
 
     Attributes:
         lane, lane_reason: that it took, and why. copy: of the database, if it read one.
+        not_in_copy: the kinds that it read by GraphQL although it read a copy, and the fields that the copy lacks.
         release, lacking, unknown: of the server, once it has answered.
         probe_text, probed: the query that tells whether anything changed, and its answer before the first reading.
     """
@@ -68,6 +72,7 @@ class Refresh:
         self.lane = lane
         self.lane_reason = ""
         self.copy: Copy | None = None
+        self.not_in_copy: dict[str, list[str]] = {}
         self.settings = settings
         self.instance = instance
         self.client = client
@@ -122,7 +127,7 @@ class Refresh:
             self._kinds(readable, mode)
         self._follow_what_is_gone()
         self.check()
-        self._agree()
+        self.agree()
         self.loader.remove_gone()
         self._conclude()
         if self._trouble:
@@ -141,7 +146,7 @@ class Refresh:
             for identifier in sorted(unknown):
                 self._tell(name, f"{identifier}: the server has no such object.")
 
-    def _agree(self) -> None:
+    def agree(self) -> None:
         """Compares what there will be with the server's own counts, before anything is removed.
 
         Raises:
@@ -232,6 +237,7 @@ class Refresh:
                 self._trouble = told
             self.lane, self.lane_reason = "graphql", f"the snapshot failed: {told}"
             self.copy = None
+            self.not_in_copy = {}
             self.loader.forget()
             return False
         return True
@@ -240,6 +246,20 @@ class Refresh:
         """Notes what a copy cost, or why there is none; see :func:`stash_pipeline.instances.note_snapshot`."""
         if self.loader.sink.writes:
             note_snapshot(self.loader.connection, self.instance.id, size, seconds, trouble)
+
+    def note_not_in_copy(self, kinds: dict[str, list[str]]) -> None:
+        """Notes which kinds are read by GraphQL because the copy lacks fields of them, and says so."""
+        self.not_in_copy = kinds
+        if not kinds:
+            return
+        fields = ", ".join(f"{kind}.{field}" for kind, lacking in kinds.items() for field in lacking)
+        self.lane_reason += f"; {', '.join(kinds)} by GraphQL, because the copy lacks {fields}"
+        log.warning(
+            "%s: the copy of the database lacks %s. %s read by GraphQL.",
+            self.instance.name,
+            fields,
+            f"{', '.join(kinds)} {'is' if len(kinds) == 1 else 'are'}",
+        )
 
     def read_whole(self, names: list[str]) -> None:
         """Reads all documents of some kinds by GraphQL."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from stash_pipeline import progress
 from stash_pipeline.stash.snapshot.asked import naming_of, previews_of
 from stash_pipeline.stash.snapshot.copy import Copy, TooLarge, taken
-from stash_pipeline.stash.snapshot.database import UnusableSnapshot
-from stash_pipeline.stash.snapshot.documents import KINDS, Naming
+from stash_pipeline.stash.snapshot.database import Snapshot, UnusableSnapshot
+from stash_pipeline.stash.snapshot.documents import KINDS, Naming, unmapped_fields
 from stash_pipeline.stash.snapshot.ranges import Job, Range
 from stash_pipeline.stash.snapshot.workers import readers
 from stash_pipeline.warehouse.connect import share_partitions
@@ -48,9 +48,10 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
         with taken(refresh.client, path, largest=limit, patience=patience) as copy:
             refresh.note_snapshot(copy.size, copy.making)
             refresh.copy = copy
+            refresh.note_not_in_copy(_not_in_copy(refresh, copy, names))
+            kinds = [name for name in KINDS if name in names and name not in refresh.not_in_copy]
             # what the database does not know, before the transaction: it asks the server
-            refresh.read_whole([name for name in names if name not in KINDS])
-            kinds = [name for name in KINDS if name in names]
+            refresh.read_whole([name for name in names if name not in kinds])
             seconds = _SECONDS + copy.size / _MB * _SECONDS_PER_MB
             if "images" in kinds:
                 naming = replace(naming, previews=previews_of(refresh.client, refresh.plans, copy.path, seconds))
@@ -58,19 +59,26 @@ def read_snapshot(refresh: "Refresh", names: list[str], *, limited: bool) -> Non
             form = copy_form(copy.digest, [*documents_asked, refresh.release, naming.told()])
             if copy_is_known(refresh.loader.connection, instance.id, form):
                 _pass_known(refresh, kinds)
-                _note(refresh, copy, known=True)
+                _note(refresh, copy, kinds, known=True)
                 return
             _load(refresh, copy, seconds, kinds, naming, form)
-            _note(refresh, copy, known=False)
+            _note(refresh, copy, kinds, known=False)
     except TooLarge as error:
         refresh.note_snapshot(error.size, None)
         raise
 
 
-def _note(refresh: "Refresh", copy: Copy, *, known: bool) -> None:
+def _not_in_copy(refresh: "Refresh", copy: Copy, names: Sequence[str]) -> dict[str, list[str]]:
+    """The kinds of these that the copy does not hold whole, each with the fields that it lacks."""
+    with Snapshot(copy.path, seconds=_SECONDS, check=False) as snapshot:
+        found = unmapped_fields(snapshot, refresh.plans)
+    return {name: fields for name, fields in found.items() if name in names}
+
+
+def _note(refresh: "Refresh", copy: Copy, kinds: Sequence[str], *, known: bool) -> None:
     loader = refresh.loader
     if loader.sink.writes:
-        objects = sum(loader.changes[name].fetched for name in KINDS)
+        objects = sum(loader.changes[name].fetched for name in kinds)
         note_copy(loader.connection, refresh.instance.id, loader.sink.run_id, copy, objects, known)
 
 
@@ -83,6 +91,8 @@ def _pass_known(refresh: "Refresh", names: Sequence[str]) -> None:
         change.complete = True
         progress.complete(refresh.instance.name, name)
     refresh.check()
+    refresh.agree()
+    refresh.loader.remove_gone()
     refresh.conclude_snapshot(names)
 
 
@@ -112,6 +122,7 @@ def _load(refresh: "Refresh", copy: Copy, seconds: float, names: Sequence[str], 
         if differing:
             told = ", ".join(f"{here:,} {name}, of {there:,}" for name, (here, there) in differing.items())
             raise UnusableSnapshot(f"The copy of the database has not what the server counts: {told}.")
+        refresh.agree()
         loader.remove_gone()
         refresh.conclude_snapshot(names)
         if loader.sink.writes:

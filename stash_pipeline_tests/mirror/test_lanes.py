@@ -1,5 +1,6 @@
 """Both lanes read the same library the same way, whatever the release; and each where it should."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from stash_pipeline.simulator.copies import Backups
 from stash_pipeline.simulator.releases import find_release
 from stash_pipeline.simulator.server import SimulatedStash, known_releases
 from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashError
+from stash_pipeline.stash.fields import Stored
 from stash_pipeline.stash.snapshot import values
 from stash_pipeline.stash.snapshot.database import UnusableSnapshot
 from stash_pipeline.warehouse.connect import connect
@@ -442,3 +445,83 @@ def test_changes_without_a_stamp_are_counted_by_their_cause(home: Path, warehous
     change = read.changes["scenes"]
     assert change.updated == 2 and change.unstamped == 1
     assert set(change.causes) == {"last_played_at", "play_count", "play_history"}
+
+
+# --- fields that a copy lacks -----------------------------------------------------------------------------
+
+
+def without_place(monkeypatch: pytest.MonkeyPatch, kind: str, name: str) -> None:
+    """As if the specification had just got this field, and named a column that no copy has."""
+    entity = BY_NAME[kind]
+    fields = tuple(replace(f, stored=Stored("t.nowhere")) if f.name == name else f for f in entity.fields)
+    monkeypatch.setitem(BY_NAME, kind, replace(entity, fields=fields))
+
+
+@pytest.mark.parametrize(
+    ("release", "by_graphql"),
+    [
+        # files come with scenes, images and galleries, or by a query of their own
+        ("v0.20.2", {"scenes", "images", "galleries", "folders", "configuration"}),
+        ("v0.30.1", {"scenes", "configuration"}),
+    ],
+)
+@pytest.mark.parametrize("lane", ["auto", "snapshot"])
+def test_a_kind_with_a_field_that_the_copy_lacks_is_read_by_graphql(
+    home: Path,
+    warehouse: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    release: str,
+    by_graphql: set[str],
+    lane: Lane,
+) -> None:
+    without_place(monkeypatch, "scenes", "director")
+    server, clock = furnished(warehouse, home, release, scenes=15)
+    server.sql("UPDATE scenes SET director = 'Somebody' WHERE id = 3")
+    first, _ = server.refresh(mode="sweep", lane=lane)
+    assert not server.differences()
+    assert first.lane == "snapshot" and first.not_in_copy == ["scenes.director"]
+    assert "scenes.director" in told(server, first)[1]
+    assert "the copy of the database lacks scenes.director" in caplog.text
+    asked = server.scalar(
+        "SELECT array_agg(DISTINCT entity) FROM raw.pages WHERE run_id = %s AND lane = 'graphql'", [first.run_id]
+    )
+    assert set(asked) == by_graphql
+    # an object of either source changes, is added, is removed
+    clock.forward(minutes=5)
+    for event in ("a scene is edited", "a tag is created", "a scene is destroyed", "a tag is destroyed"):
+        happen(server.stash, event, 1)
+    read, _ = server.refresh(mode="reconcile", lane=lane)
+    assert read.changes["scenes"].removed == read.changes["tags"].removed == read.changes["tags"].inserted == 1
+    assert not server.differences()
+    again, _ = server.refresh(mode="sweep", lane=lane)
+    assert not what_changed(again)
+    assert not what_changed(server.read(lane="graphql")), "the lanes differ"
+
+
+def test_a_scene_that_vanishes_while_the_copy_stays_the_same_is_removed(
+    home: Path, warehouse: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_place(monkeypatch, "scenes", "director")
+    server, _ = furnished(warehouse, home, "v0.30.1", scenes=5)
+    server.refresh(mode="sweep", lane="snapshot")
+    copied = server.stash.library.copy_into
+
+    def delayed(*arguments: Any) -> None:
+        copied(*arguments)
+        happen(server.stash, "a scene is destroyed", 1)
+
+    monkeypatch.setattr(server.stash.library, "copy_into", delayed)
+    read, _ = server.refresh(mode="reconcile", lane="snapshot")
+    assert read.changes["scenes"].removed == 1
+    monkeypatch.undo()
+    assert not server.differences()
+
+
+def test_fields_of_a_newer_server_are_not_compared_with_its_copy_and_named(home: Path, warehouse: str) -> None:
+    server, _ = furnished(warehouse, home, "v0.31.0", scenes=10)
+    server.stash.backups = Backups(version=75)
+    client = StashClient(URL, transport=SimulatorTransport(server.stash, server.hook))
+    found = compare_lanes(server.settings, server.instance, client)
+    assert "scenes.custom_fields" in found.not_in_copy and "performers.custom_fields" not in found.not_in_copy
+    assert not found.lines and found.documents["scenes"]
