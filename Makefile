@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Extra arguments for pytest, e.g. make test ARGS='-k settings -x'
 ARGS ?=
 
-.PHONY: demo test test-processes test-faults test-ui soak bench lint format lock clean
+.PHONY: demo test test-processes test-faults test-ui soak bench lint format migration lock clean
 
 demo: $(STAMP)
 	$(BIN)/stash-pipeline demo $(if $(filter 0,$(UI)),--no-ui)
@@ -44,6 +44,11 @@ lint: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Compares the migrations with the registry of tables and views: make migration NAME=what_it_does
+migration: $(STAMP)
+	$(BIN)/python -m stash_pipeline.warehouse.new_migration $(NAME)
+	$(BIN)/python -m stash_pipeline.warehouse.documentation docs
 
 # Chooses the versions anew within the ranges of setup.cfg; what constraints.txt has already is kept where it fits.
 lock: $(STAMP)

@@ -9,7 +9,20 @@ is said in ``fields.py`` and ``declarations.py``. Facts about releases: Stash's 
 from typing import Any
 
 from stash_pipeline.stash import declarations as field
-from stash_pipeline.stash.fields import Column, Derived, Entity, Field, Joined, Rare, Reference, Scalar, Source, Stored
+from stash_pipeline.stash.fields import (
+    Column,
+    Count,
+    Derived,
+    Entity,
+    Field,
+    Joined,
+    Rare,
+    Reference,
+    Scalar,
+    Source,
+    Stored,
+    Total,
+)
 from stash_pipeline.stash.fingerprints import read_fingerprint
 
 # --- what recurs ----------------------------------------------------------------------------------------
@@ -100,6 +113,10 @@ TAGS = Entity(
     ),
     "Tags, with their hierarchy in tag_parents.",
     {"children": _INVERSE},
+    counts=(
+        Count("scenes"), Count("scene_markers", "scene_marker_count"), Count("images"), Count("galleries"),
+        Count("performers"), Count("studios"), Count("groups"),
+    ),
 )  # fmt: skip
 
 STUDIOS = Entity(
@@ -118,6 +135,9 @@ STUDIOS = Entity(
     "Studios, with their parent.",
     {"child_studios": _INVERSE, "groups": _INVERSE, "movies": _INVERSE, "o_counter": _COUNTED, **_SUCCESSORS},
     listed=True,
+    counts=(
+        Count("scenes"), Count("images"), Count("galleries"), Count("groups"), Total("o_counter", ("scenes", "images")),
+    ),
 )  # fmt: skip
 
 PERFORMERS = Entity(
@@ -155,6 +175,10 @@ PERFORMERS = Entity(
         "aliases": _SUCCEEDED, **_SUCCESSORS,
     },
     listed=True,
+    counts=(
+        Count("scenes"), Count("images"), Count("galleries"), Count("groups", via="scenes"),
+        Total("o_counter", ("scenes", "images")),
+    ),
 )  # fmt: skip
 
 GROUPS = Entity(
@@ -188,6 +212,10 @@ GROUPS = Entity(
     "Groups (movies before v0.27), with the groups they contain in group_containing.",
     {"containing_groups": _INVERSE, "scenes": _INVERSE, "o_counter": _COUNTED, **_SUCCESSORS},
     listed=True,
+    counts=(
+        Count("scenes"), Count("performers", via="scenes"), Count(table="group_containing", name="sub_group_count"),
+        Total("o_counter", ("scenes",)),
+    ),
 )  # fmt: skip
 
 IMAGES = Entity(
@@ -266,6 +294,7 @@ GALLERIES = Entity(
         **_SUCCESSORS,
     },
     listed=True,
+    counts=(Count("images"),),
 )  # fmt: skip
 
 SCENES = Entity(

@@ -181,6 +181,31 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Count:
+    """A column of the view ``stash.<singular>_counts``: how many objects refer to one of this kind.
+
+    Attributes:
+        kind: that is counted; every reference of it to this kind counts. name: of the column, default
+            ``<singular of the kind>_count``.
+        via: a kind that refers to both: its objects are counted through.
+        table: a join table of this kind; its rows are counted, and no kind.
+    """
+
+    kind: str = ""
+    name: str = ""
+    via: str = ""
+    table: str = ""
+
+
+@dataclass(frozen=True)
+class Total:
+    """A column of the view ``stash.<singular>_counts``: the sum of a field over the objects that refer to one."""
+
+    field: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Entity:
     """One kind of object.
 
@@ -217,6 +242,7 @@ class Entity:
     ids_cost_objects: bool = False
     listed: bool = False
     indexes: tuple[tuple[str, ...], ...] = ()
+    counts: tuple[Count | Total, ...] = ()
 
     @property
     def joins(self) -> tuple[tuple[Field, Joined], ...]:

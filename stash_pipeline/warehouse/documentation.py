@@ -10,6 +10,7 @@ from sqlalchemy import ForeignKeyConstraint, Table
 
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.tables import JOINS, MERGES, METADATA, RAW, STASH, type_name
+from stash_pipeline.warehouse.views import COUNTS
 
 _HEADER = """# Tables
 
@@ -25,7 +26,7 @@ _VIEWS = """
 
 | view | holds |
 |---|---|
-| `stash.tag_counts`, `performer_counts`, `studio_counts`, `group_counts`, `gallery_counts` | the counts that Stash shows, derived from the join tables |
+| {counts} | the counts that Stash shows, derived from the join tables |
 | `stash.stash_performers`, `stash_tags`, `stash_tag_parents`, `stash_scenes`, `stash_scene_performers`, `stash_scene_tags` | the tables of the local-sync plan, with its column names |
 | `raw.unstamped_changes` | the changes in `raw.history` that left `updated_at` as it was: instance_id, entity, id, noted_at, run_id, revision, and the names of the fields that changed |
 """  # noqa: E501
@@ -61,7 +62,7 @@ def tables_page() -> str:
     parts += ["\n## Raw\n", f"`raw.<entity>` is the same for {', '.join(RAW)}.\n", _section(RAW["scenes"])]
     parts += [_section(METADATA.tables["raw.history"]), _section(METADATA.tables["raw.pages"]), "\n## Operations\n"]
     parts += [_section(table) for table in METADATA.tables.values() if table.schema == "ops"]
-    return "\n".join(parts) + _VIEWS
+    return "\n".join(parts) + _VIEWS.format(counts=", ".join(f"`{view.name}`" for view in COUNTS))
 
 
 if __name__ == "__main__":

@@ -50,6 +50,19 @@ def _is_newest(database_url: str) -> bool:
         return found == [(newest_revision(),)]
 
 
+def _complete_partitions(database_url: str) -> None:
+    """Gives every instance that was read the partitions of kinds that are new."""
+    from stash_pipeline.warehouse.partitions import ensure_partitions
+    from stash_pipeline.warehouse.tables import HISTORY, partition
+
+    with connect(database_url) as connection:
+        for (instance_id,) in connection.execute("SELECT id FROM ops.instances ORDER BY id").fetchall():
+            history = partition(HISTORY.fullname, instance_id)
+            (there,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [history]).fetchone() or (False,)
+            if there:
+                ensure_partitions(connection, instance_id)
+
+
 def upgrade(database_url: str) -> None:
     """Applies what is missing; does nothing, in one round trip, when nothing is.
 
@@ -92,6 +105,7 @@ def upgrade(database_url: str) -> None:
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+        _complete_partitions(database_url)
     except OperationalError as error:
         if isinstance(error.orig, DiskFull):
             raise UserError(database_sentence(error.orig)) from None

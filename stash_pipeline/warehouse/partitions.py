@@ -5,11 +5,10 @@ from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
 
 
 def has_partitions(connection: Connection, instance_id: int) -> bool:
-    """Whether anything of an instance was ever loaded."""
-    # the last one that is made
-    last = partition("raw." + RAW_PARTITIONED[-1], instance_id)
-    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [last]).fetchone()
-    return bool(row and row[0])
+    """Whether an instance has all of its partitions; those of a kind that is new are not there yet."""
+    leaves = [partition("raw." + name, instance_id) for name in RAW_PARTITIONED]
+    row = connection.execute("SELECT bool_and(to_regclass(l) IS NOT NULL) FROM unnest(%s::text[]) AS l", [leaves])
+    return bool((row.fetchone() or (False,))[0])
 
 
 def ensure_partitions(connection: Connection, instance_id: int) -> None:

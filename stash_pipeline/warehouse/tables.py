@@ -445,8 +445,10 @@ def _join_table(entity: Entity, joined: Joined) -> Table:
         constraints.append(
             Index(f"{joined.table}_{joined.target_column}_idx", "instance_id", joined.target_column, owner)
         )
-    for column in (*joined.columns, *joined.derived):
-        constraints += _index(joined.table, column.name, column.index)
+    for own in joined.columns:
+        constraints += _index(joined.table, own.name, own.index)
+    for derived in joined.derived:
+        constraints += _index(joined.table, derived.name, derived.index)
     return Table(
         joined.table,
         METADATA,

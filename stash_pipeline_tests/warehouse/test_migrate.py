@@ -8,7 +8,7 @@ from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.migrate import _config, newest_revision, upgrade
 from stash_pipeline.warehouse.object_log import newest_revision as newest_revision_of_log
-from stash_pipeline.warehouse.partitions import ensure_partitions
+from stash_pipeline.warehouse.partitions import ensure_partitions, has_partitions
 from stash_pipeline.warehouse.tables import SCHEMAS
 
 
@@ -91,3 +91,24 @@ def test_a_migration_can_be_taken_back(empty_database_url: str) -> None:
 
 def test_the_newest_revision_is_where_the_migrations_end() -> None:
     assert newest_revision() == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def test_an_instance_that_was_read_before_gets_the_partitions_of_a_new_kind(database_url: str) -> None:
+    with connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO ops.instances (name, url)\n"
+            "VALUES ('home', 'http://127.0.0.1:9'), ('unread', 'http://127.0.0.1:8')"
+        )
+        ensure_partitions(connection, 1)
+    migrate(database_url, "0005", down=True)
+    with connect(database_url) as connection:
+        # as if this program had known no markers then
+        connection.execute("DROP TABLE partitions.raw_scene_markers_1")
+    upgrade(database_url)
+    with connect(database_url) as connection:
+        assert has_partitions(connection, 1)
+        assert not has_partitions(connection, 2)
+        connection.execute(
+            "INSERT INTO raw.scene_markers (instance_id, id, document, hash, revision, run_id) "
+            "VALUES (1, 7, '{}', '', 1, 1)"
+        )

@@ -4,7 +4,9 @@ from alembic import context
 
 from stash_pipeline.warehouse.tables import METADATA
 
-connection = context.config.attributes["connection"]
+connection = context.config.attributes.get("connection")
+if connection is None:
+    raise SystemExit("Alembic's own command has no database here: use stash-pipeline db upgrade, or make migration.")
 context.configure(
     connection=connection,
     target_metadata=METADATA,

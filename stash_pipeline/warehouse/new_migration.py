@@ -1,0 +1,248 @@
+"""Writes a migration: ``make migration NAME=what_it_does``, or ``python -m stash_pipeline.warehouse.new_migration``.
+
+It brings what the migrations make to what the registry says: tables, columns, keys, indexes and comments of
+``tables.py``, views of ``views.py``. A temporary private Postgres holds the one and is compared with the other; no
+database of a user is touched. Constraints of kind CHECK, functions and triggers are not compared. Not used at run time.
+"""
+
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from alembic.autogenerate import produce_migrations
+from alembic.operations import Operations, ops
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import sqlalchemy_url
+from stash_pipeline.warehouse.embedded import running_server
+from stash_pipeline.warehouse.migrate import newest_revision, upgrade
+from stash_pipeline.warehouse.tables import METADATA, SCHEMAS
+from stash_pipeline.warehouse.views import VIEWS
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_VERSION = '''"""{title}.
+
+Revision ID: {revision}
+"""
+
+from importlib.resources import files
+
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{previous}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Brings the tables and views to what the registry says."""
+    script = files("stash_pipeline.warehouse.migrations") / "sql" / "{revision}_{name}.sql"
+    op.get_bind().exec_driver_sql(script.read_text("utf-8").replace("%", "%%"))
+
+
+def downgrade() -> None:
+    """Takes that back."""
+    script = files("stash_pipeline.warehouse.migrations") / "sql" / "{revision}_downgrade.sql"
+    op.get_bind().exec_driver_sql(script.read_text("utf-8").replace("%", "%%"))
+'''
+
+Script = list[str]
+"""Statements, in order."""
+
+
+def compare_with_registry(connection: Connection) -> tuple[Script, Script]:
+    """The statements that bring a migrated database to what the registry says, and those that take it back.
+
+    Raises:
+        UserError: if the registry lacks a table that the database has.
+    """
+    with warnings.catch_warnings():
+        # files lie in folders, folders in zip files
+        warnings.filterwarnings("ignore", "Cannot correctly sort tables")
+        options = {
+            "include_schemas": True,
+            "include_name": _is_ours,
+            "compare_type": True,
+            "version_table_schema": "ops",
+        }
+        found = produce_migrations(MigrationContext.configure(connection, opts=options), METADATA)
+        assert found.upgrade_ops is not None and found.downgrade_ops is not None
+        for operation in _flat(found.upgrade_ops):
+            if isinstance(operation, ops.DropTableOp):
+                raise UserError(
+                    f"The registry no longer has {operation.schema}.{operation.table_name}: write the migration that "
+                    "drops it by hand, because it cannot be taken back."
+                )
+        forward, backward = _rendered(found.upgrade_ops), _rendered(found.downgrade_ops)
+    changed, before = _changed_views(connection, forward)
+    if not _succeeds(connection, _with_views(forward, changed, before)):
+        # a column of a view's changes its type: the view has to go first
+        changed = list(VIEWS)
+    after = {name: VIEWS[name].statements() for name in changed if name in VIEWS}
+    return (
+        [*_dropped(before, changed), *forward, *(s for statements in after.values() for s in statements)],
+        [*(f"DROP VIEW {name}" for name in after), *backward, *(s for n in changed for s in before.get(n, []))],
+    )
+
+
+def _is_ours(name: str | None, kind: str, parents: Any) -> bool:
+    if kind == "schema":
+        return name in SCHEMAS and name != "partitions"
+    return not (kind == "table" and name == "alembic_version")
+
+
+def _flat(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
+    for operation in container.ops:
+        if isinstance(operation, ops.OpContainer):
+            yield from _flat(operation)
+        else:
+            yield operation
+
+
+def _rendered(container: ops.OpContainer) -> Script:
+    """The statements of some operations of Alembic's."""
+    buffer = StringIO()
+    context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": buffer})
+    operations = Operations(context)
+    for operation in _flat(container):
+        operations.invoke(operation)
+    lines = [line.rstrip().replace("\t", "    ") for line in buffer.getvalue().splitlines()]
+    return [statement for part in "\n".join(lines).split(";\n\n") if (statement := part.strip().removesuffix(";"))]
+
+
+# --- views ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _undone(connection: Connection) -> Iterator[None]:
+    """What happens inside is rolled back."""
+    savepoint = connection.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+
+
+def _run(connection: Connection, statements: Script) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+def _succeeds(connection: Connection, statements: Script) -> bool:
+    try:
+        with _undone(connection):
+            _run(connection, statements)
+    except DBAPIError:
+        return False
+    return True
+
+
+def _definitions(connection: Connection) -> dict[str, Script]:
+    """The generated views that the database has, with the statements that make them again."""
+    rows = connection.execute(
+        text(
+            "SELECT n.nspname || '.' || c.relname, pg_get_viewdef(c.oid), obj_description(c.oid)\n"
+            "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace\n"
+            "WHERE c.relkind = 'v' AND (n.nspname = 'stash' AND c.relname LIKE '%\\_counts' OR n.nspname = 'raw')\n"
+            "ORDER BY 1"
+        )
+    )
+    found = {}
+    for name, query, comment in rows:
+        found[name] = [f"CREATE VIEW {name} AS\n{query.strip().removesuffix(';')}"]
+        if comment:
+            escaped = comment.replace("'", "''")
+            found[name].append(f"COMMENT ON VIEW {name} IS '{escaped}'")
+    return found
+
+
+def _changed_views(connection: Connection, forward: Script) -> tuple[list[str], dict[str, Script]]:
+    """The views that are not what the registry says, and the statements that make those that are there."""
+    before = _definitions(connection)
+    with _undone(connection):
+        _run(connection, [*_dropped(before, list(before)), *forward])
+        _run(connection, [statement for view in VIEWS.values() for statement in view.statements()])
+        after = _definitions(connection)
+    names = [*VIEWS, *(name for name in before if name not in VIEWS)]
+    return [name for name in names if before.get(name) != after.get(name)], before
+
+
+def _dropped(before: dict[str, Script], names: list[str]) -> Script:
+    return [f"DROP VIEW {name}" for name in names if name in before]
+
+
+def _with_views(forward: Script, changed: list[str], before: dict[str, Script]) -> Script:
+    made = [statement for name in changed if name in VIEWS for statement in VIEWS[name].statements()]
+    return [*_dropped(before, changed), *forward, *made]
+
+
+# --- files ----------------------------------------------------------------------------------------------
+
+
+def write_migration(name: str, forward: Script, backward: Script, folder: Path = MIGRATIONS) -> list[Path]:
+    """Writes the migration after the newest one; returns its files."""
+    previous = newest_revision()
+    revision = f"{int(previous) + 1:04}"
+    title = name.replace("_", " ").capitalize()
+    contents = {
+        folder / "versions" / f"{revision}_{name}.py": _VERSION.format(
+            title=title, revision=revision, previous=previous, name=name
+        ),
+        folder / "sql" / f"{revision}_{name}.sql": _text(forward),
+        folder / "sql" / f"{revision}_downgrade.sql": _text(backward),
+    }
+    for path, content in contents.items():
+        path.write_text(content, "utf-8")
+    return list(contents)
+
+
+def _text(statements: Script) -> str:
+    return "\n\n".join(f"{statement};" for statement in statements) + "\n"
+
+
+def new_migration(name: str) -> list[Path]:
+    """Compares the migrations with the registry and writes what is missing; returns the files, or none.
+
+    Raises:
+        UserError: for a name that is none, or if the registry lacks a table that the migrations make.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]{2,59}", name) or name == "downgrade":
+        raise UserError(
+            "Name the migration by what it does, in lower case with underscores: make migration NAME=scene_weather."
+        )
+    with TemporaryDirectory(prefix="stash-pipeline-") as home, running_server(Path(home)) as url:
+        upgrade(url)
+        engine = create_engine(sqlalchemy_url(url), poolclass=NullPool)
+        with engine.connect() as connection:
+            forward, backward = compare_with_registry(connection)
+        engine.dispose()
+    return write_migration(name, forward, backward) if forward else []
+
+
+def main() -> int:
+    """The program."""
+    try:
+        paths = new_migration(" ".join(sys.argv[1:]))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if not paths:
+        print("The migrations already make what the registry says.")
+    for path in paths:
+        print(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
