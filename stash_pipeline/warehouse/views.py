@@ -118,7 +118,12 @@ def _total(entity: Entity, total: Total, outer: str) -> str:
     return "\n    + ".join(parts) + f" AS {total.field}"
 
 
-def _counts(entity: Entity) -> View:
+def counts(entity: Entity) -> View:
+    """The view of what refers to one object of a kind.
+
+    Raises:
+        ValueError: if a kind is named that does not refer to it.
+    """
     outer = _initial(entity.name)
     columns = [f"{outer}.instance_id", f"{outer}.id AS {entity.singular}_id"]
     for one in entity.counts:
@@ -170,7 +175,7 @@ def _unstamped_changes() -> View:
     )
 
 
-COUNTS: tuple[View, ...] = tuple(_counts(entity) for entity in ENTITIES if entity.counts)
+COUNTS: tuple[View, ...] = tuple(counts(entity) for entity in ENTITIES if entity.counts)
 """What Stash shows as counts, derived from the references."""
 
 VIEWS: dict[str, View] = {view.name: view for view in (*COUNTS, _unstamped_changes())}

@@ -1,5 +1,6 @@
 """What the migrations make, and what the registry says, is compared and written down as the next migration."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ from sqlalchemy import NullPool, create_engine
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import sqlalchemy_url
-from stash_pipeline.warehouse import new_migration
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.stash.fields import Count
+from stash_pipeline.warehouse import new_migration, views
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.migrate import newest_revision
 from stash_pipeline.warehouse.new_migration import Script, compare_with_registry, write_migration
@@ -71,6 +74,18 @@ def test_a_table_is_not_dropped_by_itself(database_url: str) -> None:
     run(database_url, ["CREATE TABLE stash.weather (id bigint)"])
     with pytest.raises(UserError, match=r"no longer has stash\.weather: write the migration that drops it by hand"):
         compared(database_url)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "wrong"),
+    [
+        ("galleries", Count("performers"), "performers do not refer to galleries"),
+        ("galleries", Count("studios", via="scenes"), "scenes need one list of studios to count through; they have 0"),
+    ],
+)
+def test_a_count_of_what_does_not_refer_is_refused(kind: str, count: Count, wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        views.counts(replace(BY_NAME[kind], counts=(count,)))
 
 
 @pytest.mark.parametrize("name", ["", "Scene-Weather", "downgrade", "../scenes", "a b"])
