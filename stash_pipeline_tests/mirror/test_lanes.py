@@ -389,11 +389,11 @@ def test_nothing_of_a_copy_that_is_damaged_in_the_middle_is_written(
     server.sql("UPDATE tags SET name = name || ' changed'", "DELETE FROM scene_markers WHERE id = 1")
     before = row_versions(warehouse, server.instance.id)
     # the tags come long before
-    server.sql("ALTER TABLE scene_markers RENAME COLUMN end_seconds TO moments")
+    server.sql("ALTER TABLE groups_relations RENAME COLUMN order_index TO place")
     with pytest.raises(StashError, match="not what its version says"):
         server.refresh(mode="sweep")
     assert row_versions(warehouse, server.instance.id) == before
-    server.sql("ALTER TABLE scene_markers RENAME COLUMN moments TO end_seconds")
+    server.sql("ALTER TABLE groups_relations RENAME COLUMN place TO order_index")
     server.refresh(mode="sweep")
     assert not server.differences()
 
