@@ -79,7 +79,7 @@ def test_a_server_over_the_copy_of_another_answers_the_same(
 
 def test_a_copy_has_the_tables_of_a_real_server(recording: Recording, tmp_path: Path) -> None:
     path = _copy(recording.stash, tmp_path)
-    assert _tables(path) == _tables(recording.folder / "backup.sqlite")
+    assert _tables(path) == _tables(recording.database)
     again = SimulatedStash(Library.open(path), release=recording.release)
     assert simulated_answers(again).objects == simulated_answers(recording.stash).objects
 
