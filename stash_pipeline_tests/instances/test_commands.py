@@ -370,7 +370,7 @@ def test_a_person_is_asked_what_becomes_of_the_rows(run: Commands, answer: str, 
         keep_in_step(dagster, ["home"])
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "stash_pipeline.cli", "instances", "remove", "home"],
+        [sys.executable, "-m", "stash_pipeline", "instances", "remove", "home"],
         stdin=theirs, stdout=theirs, stderr=theirs,
         close_fds=True,
     )  # fmt: skip
