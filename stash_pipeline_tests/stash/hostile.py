@@ -13,6 +13,14 @@ Blocks = Callable[[], Iterable[bytes]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
+def _received(connection: socket.socket) -> bytes:
+    """What came next; OSError if the other side has closed the connection."""
+    received = connection.recv(65536)
+    if not received:
+        raise ConnectionResetError
+    return received
+
+
 @contextmanager
 def hostile(blocks: Blocks) -> Iterator[str]:
     """The URL of a server that answers every request with these blocks, and then closes the connection."""
@@ -24,13 +32,13 @@ def hostile(blocks: Blocks) -> Iterator[str]:
         with suppress(OSError), connection:
             asked = b""
             while b"\r\n\r\n" not in asked:
-                asked += connection.recv(65536)
+                asked += _received(connection)
             head, _, body = asked.partition(b"\r\n\r\n")
             length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
             left = int(length[1]) - len(body) if length else 0
             while left > 0:
                 # what is left unread would reset the connection
-                left -= len(connection.recv(65536))
+                left -= len(_received(connection))
             for block in blocks():
                 if stopped.is_set():
                     return
