@@ -18,7 +18,6 @@ ROOT = Path(stash_pipeline.__file__).parent
 PACKAGE = stash_pipeline.__name__
 
 CYCLES_THAT_REMAIN: set[frozenset[str]] = {
-    frozenset({"stash.numbered", "stash.paging"}),
     frozenset({"warehouse.refresh", "warehouse.snapshot_reading"}),
 }
 """To become fewer. A cycle that is gone has to be taken out."""

@@ -131,7 +131,7 @@ def test_a_simulation_that_cannot_start_ends_with_1(run: Run, arguments: tuple[s
 def test_commands_of_the_simulator_name_the_extra_they_need(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], module: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, module, None)  # type: ignore[arg-type]  # Python's way to forbid an import
+    monkeypatch.setitem(sys.modules, module, None)  # Python's way to forbid an import
     code, out, err = run(*arguments)
     assert (code, out) == (1, "")
     (sentence,) = err.splitlines()
@@ -146,7 +146,7 @@ def test_queries_are_printed_without_the_simulator(run: Run, monkeypatch: pytest
         "stash_pipeline.simulator.server",
         "stash_pipeline.simulator.library",
     ):
-        monkeypatch.setitem(sys.modules, name, None)  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, name, None)
     code, out, err = run("query", "groups", "--release", "v0.20")
     assert (code, err.count("\n")) == (0, 1)
     assert "findMovies" in out and "lacking there: " in err

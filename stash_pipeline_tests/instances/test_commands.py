@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from stash_pipeline import cli
+from stash_pipeline import __main__ as program
 from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.commands import instances as commands
 from stash_pipeline.instances import get_instance, list_instances
@@ -60,7 +60,7 @@ class Commands:
         self.monkeypatch.setattr(sys, "argv", ["stash-pipeline", "instances", *arguments])
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            program.main()
         out, err = self.capsys.readouterr()
         assert KEY not in out + err and "Traceback" not in out + err
         code = end.value.code
