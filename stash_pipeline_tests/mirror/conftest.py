@@ -43,7 +43,7 @@ def mirrored(
 ) -> Iterator[MakeMirror]:
     """Makes a mirror of an invented library that was read once, in a database of its own.
 
-    It is a copy of a mirror that was read before, which takes a sixth of the time that a first reading does.
+    It is a copy of a mirror that was read before, which takes a sixth of the time of a first reading.
     """
     made: list[str] = []
 
