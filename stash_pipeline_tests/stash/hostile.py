@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 Blocks = Callable[[], Iterable[bytes]]
 
@@ -63,6 +64,12 @@ def whole(body: bytes, *headers: bytes) -> Blocks:
     """An answer with this body, whose length is said."""
     lines = b"".join(header + b"\r\n" for header in headers)
     return lambda: [OK + lines + b"Content-Length: %d\r\n\r\n" % len(body), body]
+
+
+def made_when_asked(make: Callable[[], Blocks]) -> Blocks:
+    """An answer that is made when it is asked for: a large one costs nothing where its test is not run."""
+    made = cache(make)
+    return lambda: made()()
 
 
 def endless(block: bytes, *headers: bytes) -> Blocks:
