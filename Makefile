@@ -13,7 +13,7 @@ demo: $(STAMP)
 	$(BIN)/stash-pipeline demo $(if $(filter 0,$(UI)),--no-ui)
 
 test: $(STAMP)
-	$(BIN)/pytest -n 3 $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 test-processes: $(STAMP)
 	$(BIN)/pytest -n 2 -m 'processes and not faults and not soak' $(ARGS)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from stash_pipeline.__main__ import main
 from stash_pipeline.commands import instances, lanes
 from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
 
@@ -249,12 +248,11 @@ def upgrade() -> None:
 @app.command("simulate", add_help_option=False, context_settings=_PASSED_ON)
 def _simulate(context: typer.Context) -> None:
     """Serve a simulated Stash server."""
+    from stash_pipeline.commands.extras import require_demo
+
+    require_demo("simulate")
     from stash_pipeline.simulator.command import simulate
 
     inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     inner.command()(simulate)
     raise typer.Exit(inner(args=context.args, prog_name="stash-pipeline simulate", standalone_mode=False) or 0)
-
-
-if __name__ == "__main__":
-    main()

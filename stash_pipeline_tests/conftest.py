@@ -21,9 +21,6 @@ from stash_pipeline.settings import ENV_PREFIX, use_settings
 from stash_pipeline.warehouse.embedded import running_server
 from stash_pipeline.warehouse.migrate import upgrade
 
-REAL = Path(__file__).resolve().parents[1].parent / "shared" / "real"
-"""Recordings of real servers; they are no part of the project."""
-
 TEMPLATE = "template_stash_pipeline"
 OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 _numbers = count()
@@ -118,11 +115,3 @@ def empty_database_url(postgres: str) -> Iterator[str]:
     name = f"empty_{next(_numbers)}"
     yield create_database(postgres, name)
     drop_database(postgres, name)
-
-
-@pytest.fixture(scope="session")
-def real() -> Path:
-    """The folder of recordings of real servers."""
-    if not REAL.is_dir():
-        pytest.skip("The recordings of real servers (../shared/real) are not beside this checkout.")
-    return REAL

@@ -2,16 +2,20 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from stash_pipeline.cli import app
 from stash_pipeline.settings import ENV_PREFIX, Settings
+from stash_pipeline.simulator.command import simulate
+from stash_pipeline.simulator.faults import KINDS
 from stash_pipeline.warehouse.documentation import tables_page
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+SIMULATOR = (ROOT / "docs" / "simulator.md").read_text("utf-8")
 
 
 def test_the_page_of_tables_is_the_registry_s() -> None:
@@ -52,3 +56,26 @@ def test_the_commands_of_the_readme_are_found_where_they_are_typed() -> None:
             assert block.startswith(". .venv/bin/activate"), block
         if "cp " in block:
             assert block.index("mkdir -p") < block.index("cp "), block
+
+
+def _table(page: str, heading: str) -> str:
+    """The first column of the table below a heading, line by line."""
+    section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return "\n".join(row.split("|")[1] for row in section.splitlines() if row.startswith("| `"))
+
+
+def test_the_page_of_the_simulator_lists_its_options_and_faults() -> None:
+    command = typer.Typer()
+    command.command()(simulate)
+    options = {option for one in typer.main.get_command(command).params for option in one.opts}
+    listed = re.findall(r"`(--[a-z-]+)", _table(SIMULATOR, "Serve a library"))
+    assert set(listed) == {option for option in options if "completion" not in option}
+    assert re.findall(r"`(\w+)`", _table(SIMULATOR, "Faults")) == list(KINDS)
+
+
+def test_the_example_on_the_page_of_the_simulator_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", SIMULATOR, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert capsys.readouterr().out.startswith("http://127.0.0.1:")
+    assert names["library"].scalar("SELECT title FROM scenes WHERE id = 1") == "new"

@@ -126,6 +126,38 @@ def test_a_simulation_that_cannot_start_ends_with_1(run: Run, arguments: tuple[s
     assert (code, out) == (1, "") and err
 
 
+@pytest.mark.parametrize("module", ["graphql", "starlette", "uvicorn"])
+@pytest.mark.parametrize("arguments", [("demo", "--no-ui"), ("simulate", "--port", "0")])
+def test_commands_of_the_simulator_name_the_extra_they_need(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # Python's way to forbid an import
+    code, out, err = run(*arguments)
+    assert (code, out) == (1, "")
+    (sentence,) = err.splitlines()
+    assert module in sentence and "pip install 'stash-pipeline[demo]'" in sentence
+
+
+def test_queries_are_printed_without_the_simulator(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "graphql",
+        "starlette",
+        "uvicorn",
+        "stash_pipeline.simulator.server",
+        "stash_pipeline.simulator.library",
+    ):
+        monkeypatch.setitem(sys.modules, name, None)
+    code, out, err = run("query", "groups", "--release", "v0.20")
+    assert (code, err.count("\n")) == (0, 1)
+    assert "findMovies" in out and "lacking there: " in err
+    code, out, err = run("query", "groups")
+    assert (code, err) == (0, "")
+    assert "findGroups" in out
+    code, out, err = run("query", "folders", "--release", "v0.20.2")
+    assert (code, out) == (0, "")
+    assert "v0.20.2 has no query for folders" in err
+
+
 def test_a_file_that_is_no_database_cannot_be_simulated(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "film.sqlite"
     file.write_bytes(bytes(range(256)) * 40)

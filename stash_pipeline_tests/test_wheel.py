@@ -108,7 +108,7 @@ def test_an_installed_wheel_runs_the_demo_from_any_folder(distributions: Path, v
         elsewhere.mkdir()
         programs = Path(directory) / "venv" / "bin"
         _run(python, "-m", "venv", programs.parent, cwd=elsewhere)
-        _run(programs / "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel, cwd=elsewhere)
+        _run(programs / "pip", "install", "-q", "-c", ROOT / "constraints.txt", f"{wheel}[demo]", cwd=elsewhere)
         home = Path(directory) / "home"
         shown = _run(
             programs / "stash-pipeline", "demo", "--no-ui", "--scenes", "40", cwd=elsewhere,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from stash_pipeline.commands.extras import require_demo
 from stash_pipeline.commands.output import console, table
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import edit_instance
@@ -78,6 +79,7 @@ def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
     """The command; returns the exit code."""
     from stash_pipeline.serve import LOCAL, require_free
 
+    require_demo("demo")
     port = port or get_settings().ui_port
     if ui:
         require_free(LOCAL, port)

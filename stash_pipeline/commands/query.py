@@ -6,19 +6,14 @@ from stash_pipeline.errors import UserError
 
 def query(entity: str, release: str | None) -> None:
     """Prints it for a release; what that release lacks goes to standard error."""
-    from stash_pipeline.simulator.library import Library
-    from stash_pipeline.simulator.server import SimulatedStash, known_releases
     from stash_pipeline.stash.entities import BY_NAME
     from stash_pipeline.stash.planning import plan_library
-    from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
+    from stash_pipeline.stash.stored_schemas import stored_releases, stored_schema
 
     if entity not in BY_NAME:
         raise UserError(f"There is no entity {entity!r}; there are {', '.join(BY_NAME)}.")
-    try:
-        server = SimulatedStash(Library.create(), release=release or known_releases()[-1])
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    plan = plan_library(ServerSchema(server.execute(INTROSPECTION, None)["data"]))[entity]
+    release = release or stored_releases()[-1]
+    plan = plan_library(stored_schema(release))[entity]
     if plan.query:
         print(plan.page_document(), end="")
     else:

@@ -10,15 +10,13 @@ from rich.text import Text
 
 from stash_pipeline import progress as progress_events
 from stash_pipeline.commands.ahead import import_ahead
+from stash_pipeline.commands.instance_run import SUMMED, WRITTEN, run_one
 from stash_pipeline.commands.options import each_once
 from stash_pipeline.commands.output import console, print_json, stderr, table
 from stash_pipeline.commands.worker import Workers
 from stash_pipeline.dagster_home import DEFINITIONS_MODULE
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
-
-SUMMED = ("fetched", "inserted", "updated", "unchanged", "removed")
-WRITTEN = ("inserted", "updated", "removed")
 
 
 class Bars:
@@ -157,101 +155,6 @@ def _run_all(dagster: Any, settings: Settings, names: list[str], config: dict[st
                 # the second time: whatever they are doing, the next run finds everything committed in order
                 workers.kill()
             raise
-
-
-def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """One run of the job of the mode in this process, and what came of it.
-
-    Args:
-        config: of the step, see ``assets/mirror.py``.
-    """
-    from stash_pipeline.assets.checks import checks_of
-    from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
-    from stash_pipeline.automation.jobs import JOB_OF_MODE
-    from stash_pipeline.automation.launch import run_job
-
-    run_config = {"ops": {"mirror": {"config": config}}}
-    checks = checks_of(config["mode"]) if not config["dry_run"] else frozenset()
-    tags = {
-        MODE_TAG: config["mode"],
-        WHY_TAG: shortened(_command(name, config)),
-        ASKED_BY_TAG: "command line",
-    }
-    job = JOB_OF_MODE[config["mode"]].name
-    result = run_job(job, instance=dagster, partition_key=name, run_config=run_config, checks=checks, tags=tags)
-    return {
-        "instance": name,
-        "success": result.success,
-        "error": result.failure,
-        "run_id": result.run_id,
-        **(_foreseen(dagster, result.run_id) if config["dry_run"] else _outcome(settings, result.run_id)),
-    }
-
-
-def _command(name: str, config: dict[str, Any]) -> str:
-    """The command that reads one instance so."""
-    words = ["stash-pipeline sync", name]
-    if config["mode"] in ("reconcile", "sweep"):
-        words += ["--mode", config["mode"]]
-    for option, values in (("--entity", config["entities"]), ("--id", config["ids"])):
-        for value in values:
-            words += [option, str(value)]
-    if config.get("lane"):
-        words += ["--lane", config["lane"]]
-    words += [
-        option for option, key in (("--accept-removals", "accept_removals"), ("--dry-run", "dry_run")) if config[key]
-    ]
-    return " ".join(words)
-
-
-def _foreseen(dagster: Any, run_id: str) -> dict[str, Any]:
-    """What a dry run observed."""
-    from stash_pipeline.assets import metadata as md
-    from stash_pipeline.automation.launch import observations
-
-    entities: dict[str, Any] = {}
-    release = None
-    for entity, values in observations(dagster, run_id).items():
-        release = values["release"]
-        entities[entity] = {
-            **{key: values[key] for key in SUMMED},
-            md.CHANGED_FIELDS: values[md.CHANGED_FIELDS],
-            md.WOULD_CHANGE: values[md.WOULD_CHANGE].splitlines(),
-        }
-    return {"release": release, "entities": entities, "seconds": None}
-
-
-def _outcome(settings: Settings, run_id: str) -> dict[str, Any]:
-    """What became of a run; a sweep is a reconcile before it, and both count."""
-    from stash_pipeline.stash.entities import BY_NAME
-    from stash_pipeline.warehouse.connect import connect
-
-    with connect(settings.database() or "") as connection:
-        rows = connection.execute(
-            "SELECT release, entities, extract(epoch FROM finished_at - started_at)::float8, lane, lane_reason\n"
-            "FROM ops.sync_runs WHERE dagster_run_id = %s ORDER BY id",
-            [run_id],
-        ).fetchall()
-    if not rows:
-        return {"release": None, "entities": {}, "seconds": None}
-    release, _, _, lane, reason = rows[-1]
-    entities = {}
-    # JSONB sorts keys by length
-    for name in BY_NAME:
-        readings = [row[1][name] for row in rows if name in (row[1] or {})]
-        if readings:
-            written = {key: sum(reading[key] for reading in readings) for key in WRITTEN}
-            before = sum(reading["inserted"] + reading["updated"] for reading in readings[:-1])
-            unchanged = max(readings[-1]["unchanged"] - before, 0)
-            entities[name] = {**readings[-1], **written, "unchanged": unchanged}
-    seconds = [row[2] for row in rows if row[2] is not None]
-    return {
-        "release": release,
-        "entities": entities,
-        "seconds": sum(seconds) if seconds else None,
-        "lane": lane,
-        "lane_reason": reason,
-    }
 
 
 def sync(

@@ -106,7 +106,7 @@ def main(name: str, config: dict[str, Any]) -> None:
     """The worker."""
     collect_rarely()
     from stash_pipeline.automation.launch import dagster_instance
-    from stash_pipeline.commands.sync import run_one
+    from stash_pipeline.commands.instance_run import run_one
     from stash_pipeline.errors import UserError
 
     start_logging()

@@ -6,16 +6,23 @@ Here: the request's context and the clock as text. Not here: HTTP.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from stash_pipeline.simulator.library import Library, Row
 from stash_pipeline.simulator.releases import Release
 
-if TYPE_CHECKING:
-    from stash_pipeline.simulator.downloads import Downloads
-
 Vanish = Callable[[str, Iterable[int]], None]
 """May destroy some of the rows (kind, ids) that a page refers to, before they are looked up."""
+
+
+class BackupLinks(Protocol):
+    """Makes copies of the library that clients may download."""
+
+    def require_folder(self) -> None:
+        """Fail if copies cannot be written."""
+
+    def offer(self, ctx: "RequestContext") -> str:
+        """Make a copy of the library, and return its address."""
 
 
 @dataclass
@@ -27,7 +34,7 @@ class RequestContext:
     zone: tzinfo
     clock: Callable[[], datetime]
     base_url: str
-    downloads: "Downloads"
+    downloads: BackupLinks
     api_key: str | None = None
     windows: bool = False
     database_path: str = ""

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,10 +25,8 @@ from starlette.types import Receive, Scope, Send
 from stash_pipeline.simulator.context import RequestContext
 from stash_pipeline.simulator.copies import copy_version, write_copy
 from stash_pipeline.simulator.errors import AnswerError
+from stash_pipeline.simulator.protocols import HasBackups
 from stash_pipeline.simulator.timestamps import http_date
-
-if TYPE_CHECKING:
-    from stash_pipeline.simulator.server import SimulatedStash
 
 _ADDRESS = re.compile(r"/downloads/([0-9a-f]+)/[^/]+")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
@@ -95,7 +92,7 @@ class _Link:
 class Downloads:
     """The links of one server. Their files lie in a folder of their own, which goes when the server goes."""
 
-    def __init__(self, stash: "SimulatedStash") -> None:
+    def __init__(self, stash: HasBackups) -> None:
         self.stash = stash
         self.folder: Path | None = None
         self._links: dict[str, _Link] = {}

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 from graphql import (
@@ -34,7 +35,10 @@ from stash_pipeline.simulator.wording import (
     variable_error,
 )
 
-_CACHED_DOCUMENTS = 256
+_CACHED_DOCUMENTS = 512
+
+Document = DocumentNode | list[dict[str, Any]]
+"""A document that was parsed and validated, or what is wrong with it."""
 
 
 @dataclass
@@ -51,13 +55,13 @@ class Engine:
     def __init__(self, release: Release, without: tuple[str, ...] = ()) -> None:
         self.schema = build_schema(release, without)
         self._rules = [*specified_rules, *([] if release.since(29) else [NoDeprecatedInputs])]
-        self._documents: OrderedDict[str, DocumentNode | list[dict[str, Any]]] = OrderedDict()
+        self._documents = _documents.setdefault(self.schema, OrderedDict())
 
-    def _document(self, query: str) -> DocumentNode | list[dict[str, Any]]:
-        if query in self._documents:
-            self._documents.move_to_end(query)
-            return self._documents[query]
-        result: DocumentNode | list[dict[str, Any]]
+    def _document(self, query: str) -> Document:
+        known = self._documents.get(query)
+        if known is not None:
+            return known
+        result: Document
         try:
             result = parse(query)
             errors = validate(self.schema, result, self._rules)
@@ -66,7 +70,7 @@ class Engine:
         except GraphQLSyntaxError as error:
             result = [syntax_error(error)]
         self._documents[query] = result
-        if len(self._documents) > _CACHED_DOCUMENTS:
+        while len(self._documents) > _CACHED_DOCUMENTS:
             self._documents.popitem(last=False)
         return result
 
@@ -106,6 +110,9 @@ class Engine:
             _introspections[asked] = orjson.dumps(answer.body), self.schema
         return answer
 
+
+# validating a query takes as long as answering it; servers of one release share what they know of it
+_documents: WeakKeyDictionary[GraphQLSchema, OrderedDict[str, Document]] = WeakKeyDictionary()
 
 # a schema always says the same of itself, and saying it takes as long as a whole small library; as bytes, so that
 # whoever changes an answer does not change the next one

@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -20,14 +20,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from stash_pipeline.simulator.context import Vanish
-from stash_pipeline.simulator.downloads import FilePart
-from stash_pipeline.simulator.faults import replacement, vanishing
+from stash_pipeline.simulator.context import RequestContext, Vanish
+from stash_pipeline.simulator.downloads import Downloads, FilePart
+from stash_pipeline.simulator.engine import Engine
+from stash_pipeline.simulator.faults import Faults, replacement, vanishing
 from stash_pipeline.simulator.media import image_response
+from stash_pipeline.simulator.protocols import HasBackups
 from stash_pipeline.simulator.timestamps import http_date
-
-if TYPE_CHECKING:
-    from stash_pipeline.simulator.server import SimulatedStash
 
 _JSON = "application/json"
 _GRAPHQL_JSON = "application/graphql-response+json"
@@ -35,6 +34,19 @@ _EXTENSION = re.compile(r"\.[^/.]+$")
 
 Fault = Callable[[Request, Callable[[], Awaitable[Response]]], Awaitable[Response]]
 """Wraps the answer to a request: may delay it, replace it, or damage it."""
+
+
+class Served(HasBackups, Protocol):
+    """A server with everything that an answer by HTTP needs."""
+
+    api_key: str | None
+    latency: float
+    faults: Faults | None
+    downloads: Downloads
+    engine: Engine
+
+    def context(self, base_url: str, prefix: str) -> RequestContext:
+        """The context of one request."""
 
 
 def encode(body: Any) -> bytes:
@@ -58,7 +70,7 @@ class Dropped(Response):
 class Frontdoor:
     """Answers every HTTP request to one server."""
 
-    def __init__(self, stash: "SimulatedStash") -> None:
+    def __init__(self, stash: Served) -> None:
         self.stash = stash
         self.fault: Fault | None = None
 
@@ -221,7 +233,7 @@ def _from_body(body: bytes) -> Operation | str:
     return given["query"], variables, given.get("operationName") or None
 
 
-def build_app(stash: "SimulatedStash") -> Starlette:
+def build_app(stash: Served) -> Starlette:
     """The ASGI application of a server; its `state.frontdoor.fault` may be set."""
     frontdoor = Frontdoor(stash)
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from stash_pipeline.simulator.backups import load_backup
 from stash_pipeline.simulator.newest import newest_script
 from stash_pipeline.stash.natural_order import natural_key, natural_key_of_v21
 
@@ -74,8 +75,6 @@ class Library:
     @classmethod
     def open(cls, path: Path) -> "Library":
         """The library of a backup file of any supported schema, as a private copy in memory."""
-        from stash_pipeline.simulator.backups import load_backup
-
         connection = load_backup(path, _connect(":memory:"), layout_script())
         # a file of the simulator's own may have them
         if connection.execute("SELECT 1 FROM pragma_table_info('studios') WHERE name = 'organized'").fetchone() is None:

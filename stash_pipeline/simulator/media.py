@@ -8,13 +8,11 @@ import re
 import struct
 import zlib
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-if TYPE_CHECKING:
-    from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.simulator.protocols import HasLibrary
 
 _BLOBS = {
     ("scene", "screenshot"): ("scenes", "cover_blob"),
@@ -66,7 +64,7 @@ def _content_type(content: bytes) -> str:
     return "image/svg+xml" if b"<svg" in content[:200] else "application/octet-stream"
 
 
-def _stored(stash: "SimulatedStash", kind: str, number: int, name: str) -> tuple[bool, bytes | None]:
+def _stored(stash: HasLibrary, kind: str, number: int, name: str) -> tuple[bool, bytes | None]:
     """Does the object exist, and what image is stored for it?"""
     library = stash.library
     table, column = _BLOBS[kind, name]
@@ -76,7 +74,7 @@ def _stored(stash: "SimulatedStash", kind: str, number: int, name: str) -> tuple
     return True, library.scalar("SELECT blob FROM blobs WHERE checksum = ?", (found[0][0],))
 
 
-def image_response(stash: "SimulatedStash", request: Request) -> Response:
+def image_response(stash: HasLibrary, request: Request) -> Response:
     """The response to GET of an image; 404 for what does not exist."""
     match = _ADDRESS.match(request.url.path)
     if not match:
@@ -102,7 +100,7 @@ def image_response(stash: "SimulatedStash", request: Request) -> Response:
     return _served(stash, request, content, False)
 
 
-def _gallery_cover(stash: "SimulatedStash", request: Request, number: int) -> Response | None:
+def _gallery_cover(stash: HasLibrary, request: Request, number: int) -> Response | None:
     if not stash.library.scalar("SELECT 1 FROM galleries WHERE id = ?", (number,)):
         return None
     image = stash.library.scalar(
@@ -111,7 +109,7 @@ def _gallery_cover(stash: "SimulatedStash", request: Request, number: int) -> Re
     return _served(stash, request, drawing("gallery") if image is None else picture(image), False)
 
 
-def _served(stash: "SimulatedStash", request: Request, content: bytes, bare: bool) -> Response:
+def _served(stash: HasLibrary, request: Request, content: bytes, bare: bool) -> Response:
     digest = hashlib.md5(content).hexdigest()
     kind = _content_type(content)
     if not stash.release.since(21):

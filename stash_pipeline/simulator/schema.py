@@ -5,7 +5,7 @@ Here: types, fields, arguments. Not here: where a field's value comes from (reso
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -62,6 +62,13 @@ def _scalars() -> dict[str, GraphQLNamedType]:
     return {scalar.name: scalar for scalar in [*standard, *own]}
 
 
+@cache
+def _parsed(text: str) -> TypeNode:
+    """A type; the history has few texts, many times over."""
+    return parse_type(text)
+
+
+@cache
 def _supplement() -> dict[str, Any]:
     text = (resources.files("stash_pipeline.simulator.data") / "supplement.json").read_text("utf-8")
     types: dict[str, Any] = json.loads(text)["types"]
@@ -94,7 +101,7 @@ class _SchemaBuilder:
         return current
 
     def _exists(self, text: str) -> bool:
-        name = _named(parse_type(text))
+        name = _named(_parsed(text))
         if name in _UNIONS:
             return all(self.fields.get(member) for member in _UNIONS[name])
         return name in self.types or bool(self.fields.get(name))
@@ -111,7 +118,7 @@ class _SchemaBuilder:
                     del fields[field]
 
     def reference(self, text: str) -> Any:
-        return self._from_node(parse_type(text))
+        return self._from_node(_parsed(text))
 
     def _from_node(self, node: TypeNode) -> Any:
         if isinstance(node, NonNullTypeNode):
@@ -178,7 +185,7 @@ def _row_type(value: Any, *_: Any) -> str:
     return str(value["__typename"])
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def build_schema(release: Release, without: tuple[str, ...] = ()) -> GraphQLSchema:
     """The executable schema of one release, without some of its mutations."""
     builder = _SchemaBuilder(release.version)

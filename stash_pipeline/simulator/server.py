@@ -18,7 +18,6 @@ import uvicorn
 from starlette.applications import Starlette
 
 from stash_pipeline.simulator import releases
-from stash_pipeline.simulator.backups import date_plays
 from stash_pipeline.simulator.context import RequestContext
 from stash_pipeline.simulator.copies import Backups
 from stash_pipeline.simulator.downloads import Downloads
@@ -26,6 +25,7 @@ from stash_pipeline.simulator.engine import Engine
 from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.http import build_app
 from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.plays import date_plays
 
 
 def _real_clock() -> datetime:

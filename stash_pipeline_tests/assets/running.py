@@ -10,10 +10,14 @@ import dagster as dg
 from stash_pipeline.automation.launch import RunResult, run_job
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.settings import get_settings
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.mirror import mirror
+from stash_pipeline.warehouse.transform import transform
 
 
 def library(scenes: int = 40, seed: int = 1) -> Library:
@@ -32,6 +36,16 @@ def registered(
         names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
         keep_in_step(dagster, names)
         yield instance
+
+
+def fill(instance: Instance) -> None:
+    """Reads everything without Dagster, whose events cost more than the reading, for tests of the runs that follow."""
+    settings = get_settings()
+    url = settings.database()
+    assert url is not None
+    mirror(settings, url, instance, list(BY_NAME))
+    with connect(url) as connection:
+        transform(connection, instance.id)
 
 
 def refresh(dagster: dg.DagsterInstance, name: str, **config: Any) -> RunResult:

@@ -14,7 +14,7 @@ from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse import verify
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline_tests.assets.running import checks, library, refresh, registered
+from stash_pipeline_tests.assets.running import checks, fill, library, refresh, registered
 
 ALL = {
     "counts_match_server",
@@ -71,7 +71,7 @@ def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     with registered(dagster, graph_database, graph_home, "wrong", SimulatedStash(library(20))) as instance:
-        assert refresh(dagster, "wrong").success
+        fill(instance)
         with connect(graph_database) as connection:
             # as a defect of ours would leave it: stamped as on the server, and not what the server has
             connection.execute("UPDATE ops.instances SET revision = revision + 1 WHERE id = %s", [instance.id])
@@ -94,7 +94,7 @@ def test_rows_changed_in_the_database_are_found_by_the_checks_of_a_sweep(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     with registered(dagster, graph_database, graph_home, "damaged", SimulatedStash(library(20))) as instance:
-        assert refresh(dagster, "damaged").success
+        fill(instance)
         with connect(graph_database) as connection:
             connection.execute(
                 'UPDATE raw.tags SET document = document || \'{"name": "Ã¤"}\' WHERE instance_id = %s AND id = 2',
@@ -114,8 +114,8 @@ def test_rows_changed_in_the_database_are_found_by_the_checks_of_a_sweep(
 def test_a_document_too_many_fails_the_run(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with registered(dagster, graph_database, graph_home, "many", SimulatedStash(library(12))):
-        assert refresh(dagster, "many").success
+    with registered(dagster, graph_database, graph_home, "many", SimulatedStash(library(12))) as instance:
+        fill(instance)
 
         def one_more(*arguments: Any) -> dict[str, tuple[int, int]]:
             return {"scenes": (13, 12)}
@@ -130,7 +130,7 @@ def test_a_document_too_many_fails_the_run(
 def test_orphans_and_numbers_are_counted(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
     stash = SimulatedStash(library(12))
     with registered(dagster, graph_database, graph_home, "orphans", stash) as instance:
-        assert refresh(dagster, "orphans").success
+        fill(instance)
         with connect(graph_database) as connection:
             assert verify.orphans(connection, instance.id) == {}
             # foreign keys are triggers: this is what a table without them would hold
@@ -192,8 +192,8 @@ def test_a_run_that_the_guard_stopped_is_not(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     stash = SimulatedStash(library(80))
-    with registered(dagster, graph_database, graph_home, "emptied", stash):
-        assert refresh(dagster, "emptied").success
+    with registered(dagster, graph_database, graph_home, "emptied", stash) as instance:
+        fill(instance)
         stash.library.execute("DELETE FROM scene_markers")
         stash.library.execute("DELETE FROM scenes")
         run = unattended(dagster, "emptied")

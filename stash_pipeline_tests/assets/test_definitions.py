@@ -28,7 +28,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.tables import METADATA
-from stash_pipeline_tests.assets.running import library, materializations, refresh, registered
+from stash_pipeline_tests.assets.running import fill, library, materializations, refresh, registered
 from stash_pipeline_tests.mirror.answers import simulated_answers
 from stash_pipeline_tests.mirror.oracle import describe, expected_tables, mismatches
 
@@ -328,7 +328,7 @@ def test_a_server_that_lost_its_library_is_followed_when_the_run_is_told_so(
 ) -> None:
     stash = SimulatedStash(library(60))
     with registered(dagster, graph_database, graph_home, "lost", stash) as instance:
-        assert refresh(dagster, "lost").success
+        fill(instance)
         stash.library = Library.create()
         run = refresh(dagster, "lost")
         assert not run.success
@@ -358,8 +358,8 @@ def test_a_dry_run_observes_and_materializes_nothing(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     stash = SimulatedStash(library(12))
-    with registered(dagster, graph_database, graph_home, "tried", stash):
-        assert refresh(dagster, "tried").success
+    with registered(dagster, graph_database, graph_home, "tried", stash) as instance:
+        fill(instance)
         stash.library.execute("UPDATE scenes SET title = 'changed' WHERE id = 3")
         run = refresh(dagster, "tried", dry_run=True)
     assert run.success, run.failure

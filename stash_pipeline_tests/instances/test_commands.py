@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from stash_pipeline import cli
+from stash_pipeline import __main__ as program
 from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.commands import instances as commands
 from stash_pipeline.instances import get_instance, list_instances
@@ -60,7 +60,7 @@ class Commands:
         self.monkeypatch.setattr(sys, "argv", ["stash-pipeline", "instances", *arguments])
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            program.main()
         out, err = self.capsys.readouterr()
         assert KEY not in out + err and "Traceback" not in out + err
         code = end.value.code
@@ -370,7 +370,7 @@ def test_a_person_is_asked_what_becomes_of_the_rows(run: Commands, answer: str, 
         keep_in_step(dagster, ["home"])
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "stash_pipeline.cli", "instances", "remove", "home"],
+        [sys.executable, "-m", "stash_pipeline", "instances", "remove", "home"],
         stdin=theirs, stdout=theirs, stderr=theirs,
         close_fds=True,
     )  # fmt: skip

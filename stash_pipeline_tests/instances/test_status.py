@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stash_pipeline import cli
+from stash_pipeline import __main__ as program
 from stash_pipeline.automation import asking
 from stash_pipeline.commands.output import console
 from stash_pipeline.commands.status import age
@@ -36,7 +36,7 @@ def status(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         use_settings(None)
         monkeypatch.setattr(sys, "argv", ["stash-pipeline", "status", *arguments])
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            program.main()
         assert not end.value.code
         return capsys.readouterr().out
 

@@ -3,8 +3,6 @@
 Here: the queries, and cutting them to what a release has. Not here: what the answers mean (oracle).
 """
 
-import gzip
-import json
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -26,10 +24,8 @@ from graphql import (
 )
 
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline_tests.conftest import REAL
 from stash_pipeline_tests.mirror.oracle import Answers, Json
-
-RECORDED = ("v0.30.1", "v0.20.2")
+from stash_pipeline_tests.recordings import recorded_json
 
 _FILE = """
   id path basename parent_folder_id zip_file_id parent_folder { id } zip_file { id } mod_time size
@@ -225,19 +221,14 @@ def _data(stash: SimulatedStash, query: str, base_url: str) -> Json:
 # --- recordings -----------------------------------------------------------------------------------------
 
 
-@cache
 def recorded(release: str) -> dict[str, Any]:
     """What a real server of that release answered, per query."""
-    found: dict[str, Any] = json.loads((REAL / release / "answers.json").read_text("utf-8"))
-    return found
+    return recorded_json(release, "answers")
 
 
-@cache
 def recorded_introspection(release: str) -> dict[str, Any]:
     """What a real server of that release says of its schema."""
-    with gzip.open(REAL / release / "introspection.json.gz") as file:
-        found: dict[str, Any] = json.load(file)
-    return found
+    return recorded_json(release, "introspection")
 
 
 def recorded_objects(release: str, field: str, result: str) -> list[Json]:

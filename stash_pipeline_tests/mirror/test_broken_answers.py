@@ -24,6 +24,7 @@ from stash_pipeline.warehouse.mirror import mirror as mirror_server
 from stash_pipeline_tests.mirror.test_lanes import again, told
 from stash_pipeline_tests.mirror.working import (
     URL,
+    MakeMirror,
     Mirror,
     SimulatorTransport,
     generated,
@@ -105,9 +106,8 @@ def test_scenes_without_a_list_end_the_reading_and_lose_nothing(server: Mirror, 
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_an_object_that_is_broken_stays_as_it_was_and_is_told_of(warehouse: str, home: Path, release: str) -> None:
-    server = new_mirror(warehouse, home, generated(30, seed=3), release)
-    server.refresh()
+def test_an_object_that_is_broken_stays_as_it_was_and_is_told_of(mirrored: MakeMirror, release: str) -> None:
+    server = mirrored(30, release, seed=3)
     before = server.state()
 
     def change(one: dict[str, Any]) -> None:
@@ -155,9 +155,8 @@ def test_a_list_that_the_schema_calls_a_scalar_ends_the_reading(server: Mirror) 
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.22.1", "v0.30.1"])
-def test_one_id_under_two_names_ends_the_reading_before_it_removes(warehouse: str, home: Path, release: str) -> None:
-    server = new_mirror(warehouse, home, generated(20, seed=3), release)
-    server.refresh()
+def test_one_id_under_two_names_ends_the_reading_before_it_removes(mirrored: MakeMirror, release: str) -> None:
+    server = mirrored(20, release, seed=3)
 
     def change(one: dict[str, Any]) -> None:
         if one.get("id") == "3":

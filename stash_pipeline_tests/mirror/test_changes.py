@@ -11,7 +11,7 @@ from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.transform import drop_layer
 from stash_pipeline_tests.mirror.events import EVENTS, statements
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, row_versions
+from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, generated, new_mirror, row_versions
 
 _numbers = count(1)
 
@@ -50,9 +50,8 @@ def test_after_a_refresh_the_tables_equal_the_server_when(event: str, long_lived
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.28"])
-def test_everything_at_once_is_followed_and_equals_a_rebuild(warehouse: str, home: Path, release: str) -> None:
-    server = new_mirror(warehouse, home, generated(60, seed=4), release)
-    server.refresh()
+def test_everything_at_once_is_followed_and_equals_a_rebuild(mirrored: MakeMirror, release: str) -> None:
+    server = mirrored(60, release, seed=4)
     happen(server, *EVENTS)
     server.refresh(accept_removals=True)
     assert not server.differences()
@@ -85,9 +84,8 @@ def test_any_sequence_of_changes_and_partial_readings_ends_equal_to_a_rebuild_an
     assert rebuilt(server) == followed
 
 
-def test_what_is_gone_is_tombstoned_in_raw_and_gone_below(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(40))
-    server.refresh()
+def test_what_is_gone_is_tombstoned_in_raw_and_gone_below(mirrored: MakeMirror) -> None:
+    server = mirrored()
     assert 7 in server.live_ids("scenes") and 7 in server.ids("scenes")
     server.sql("DELETE FROM scene_markers WHERE scene_id = 7", "DELETE FROM scenes WHERE id = 7")
     read, followed = server.refresh()
@@ -97,14 +95,13 @@ def test_what_is_gone_is_tombstoned_in_raw_and_gone_below(warehouse: str, home: 
     assert followed.tables["scenes"].removed == 1
     assert not server.differences()
     # tombstones stay as they are
-    before = row_versions(warehouse, server.instance.id)
+    before = row_versions(server.database_url, server.instance.id)
     server.refresh()
-    assert row_versions(warehouse, server.instance.id) == before
+    assert row_versions(server.database_url, server.instance.id) == before
 
 
-def test_what_comes_back_under_the_same_id_lives_again(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(40))
-    server.refresh()
+def test_what_comes_back_under_the_same_id_lives_again(mirrored: MakeMirror) -> None:
+    server = mirrored()
     (row,) = server.stash.library.rows("SELECT * FROM tags WHERE id = 5")
     links = server.stash.library.tuples("SELECT scene_id FROM scenes_tags WHERE tag_id = 5")
     server.sql(*statements("a tag is destroyed", 1), "UPDATE scene_markers SET primary_tag_id = 3")
@@ -118,17 +115,16 @@ def test_what_comes_back_under_the_same_id_lives_again(warehouse: str, home: Pat
     assert not server.differences()
 
 
-def test_a_small_change_rewrites_only_the_rows_that_it_concerns(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(60))
-    server.refresh()
+def test_a_small_change_rewrites_only_the_rows_that_it_concerns(mirrored: MakeMirror) -> None:
+    server = mirrored()
     server.sql("DELETE FROM scenes_tags WHERE scene_id = 12")
     server.sql("INSERT INTO scenes_tags VALUES (12, 1), (12, 2), (12, 3)")
     server.refresh()
-    before = row_versions(warehouse, server.instance.id)
+    before = row_versions(server.database_url, server.instance.id)
     server.sql("UPDATE scenes SET title = 'only this' WHERE id = 12")
     server.sql("DELETE FROM scenes_tags WHERE scene_id = 12 AND tag_id = 2")
     server.refresh()
-    after = row_versions(warehouse, server.instance.id)
+    after = row_versions(server.database_url, server.instance.id)
     written = {
         name: len(set(after[name].items()) - set(before[name].items())) for name in after if after[name] != before[name]
     }
@@ -214,9 +210,8 @@ def test_kinds_read_one_by_one_in_any_order_end_equal(warehouse: str, home: Path
     assert not server.differences()
 
 
-def test_what_refers_to_objects_that_are_gone_is_read_with_them(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(40, seed=6))
-    server.refresh()
+def test_what_refers_to_objects_that_are_gone_is_read_with_them(mirrored: MakeMirror) -> None:
+    server = mirrored()
     server.sql(
         "DELETE FROM studios WHERE id <= 2",
         "DELETE FROM performers WHERE id <= 2",
@@ -247,13 +242,12 @@ def test_an_owner_that_changes_while_its_target_is_missing_keeps_the_reference_i
 
 @pytest.mark.parametrize("pending", [False, True])
 def test_a_table_that_is_not_there_yet_is_filled_beside_the_changes_of_the_others(
-    warehouse: str, home: Path, pending: bool
+    mirrored: MakeMirror, pending: bool
 ) -> None:
     """As after an upgrade of this program that brings new tables."""
-    server = new_mirror(warehouse, home, generated(40, seed=6))
-    server.refresh()
+    server = mirrored()
     before = server.state()
-    with connect(warehouse) as connection:
+    with connect(server.database_url) as connection:
         for table in ("scene_os", "scene_tags", "file_fingerprints", "group_containing", "tag_parents"):
             leaf = f"partitions.stash_{table}_{server.instance.id}"
             connection.execute(f"ALTER TABLE stash.{table} DETACH PARTITION {leaf}")

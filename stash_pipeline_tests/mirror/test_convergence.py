@@ -15,7 +15,7 @@ from stash_pipeline.stash.pagination import page_reader
 from stash_pipeline.warehouse import mirror as mirror_module
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.mirror.events import statements
-from stash_pipeline_tests.mirror.working import Hook, Mirror, generated, new_mirror, row_versions
+from stash_pipeline_tests.mirror.working import Hook, MakeMirror, Mirror, generated, new_mirror, row_versions
 
 pytestmark = pytest.mark.faults
 
@@ -122,10 +122,9 @@ def test_a_first_reading_that_fails_anywhere_leaves_raw_consistent_and_the_next_
 @pytest.mark.faults
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
 def test_a_later_reading_that_fails_anywhere_tombstones_nothing_that_is_there(
-    warehouse: str, home: Path, release: str
+    mirrored: MakeMirror, release: str
 ) -> None:
-    server = new_mirror(warehouse, home, generated(40, seed=2), release)
-    server.refresh()
+    server = mirrored(40, release, seed=2)
     server.sql(*statements("a scene is destroyed with its markers", 1), *statements("objects are created", 1))
     gone = {8, 9}
     needed = requests_needed(server, page_size=9, requests_in_flight=3)
@@ -144,9 +143,8 @@ def test_a_later_reading_that_fails_anywhere_tombstones_nothing_that_is_there(
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.28", "v0.30.1"])
-def test_a_kind_that_is_partly_read_is_not_tombstoned(warehouse: str, home: Path, release: str) -> None:
-    server = new_mirror(warehouse, home, generated(40, seed=2), release)
-    server.refresh()
+def test_a_kind_that_is_partly_read_is_not_tombstoned(mirrored: MakeMirror, release: str) -> None:
+    server = mirrored(40, release, seed=2)
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         variables = json.dumps(payload.get("variables"))
@@ -232,13 +230,10 @@ def test_a_failing_database_leaves_a_failed_run_and_nothing_half_written(
     assert not server.differences()
 
 
-def test_a_transformation_that_fails_changes_nothing(
-    warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_transformation_that_fails_changes_nothing(mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch) -> None:
     from stash_pipeline.warehouse.transform import _Run
 
-    server = new_mirror(warehouse, home, generated(40, seed=2))
-    server.refresh()
+    server = mirrored(40, seed=2)
     before = server.state()
     server.sql(*statements("a tag is destroyed", 1), *statements("objects are created", 2))
     server.read()
@@ -263,12 +258,11 @@ def test_a_transformation_that_fails_changes_nothing(
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.28", "v0.30.1"])
 def test_what_changes_during_a_reading_is_neither_lost_nor_a_failure(
-    warehouse: str, home: Path, release: str, seed: int, monkeypatch: pytest.MonkeyPatch
+    mirrored: MakeMirror, release: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_reader, "LISTING_SIZE", 4)
     rng = random.Random(seed)
-    server = new_mirror(warehouse, home, generated(40, seed=2), release)
-    server.refresh()
+    server = mirrored(40, release, seed=2)
     made: list[int] = []
     scenes, tags, performers = (
         {row[0] for row in server.stash.library.tuples(f"SELECT id FROM {table}")}
@@ -310,12 +304,11 @@ def test_what_changes_during_a_reading_is_neither_lost_nor_a_failure(
 
 
 def test_a_listing_in_parts_that_shift_does_not_tombstone_what_slipped_through(
-    warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One destroyed before the edge of a part and one created at the end: the count agrees, an id is missed."""
     monkeypatch.setattr(page_reader, "LISTING_SIZE", 4)
-    server = new_mirror(warehouse, home, generated(100, seed=2))
-    server.refresh()
+    server = mirrored(100, seed=2)
     assert len(server.live_ids("performers")) == 10
     there = server.live_ids("performers") - {2}
     changed: list[int] = []
@@ -340,9 +333,8 @@ def test_a_listing_in_parts_that_shift_does_not_tombstone_what_slipped_through(
     assert not server.differences()
 
 
-def test_a_server_whose_count_never_agrees_is_not_believed(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(40, seed=2))
-    server.refresh()
+def test_a_server_whose_count_never_agrees_is_not_believed(mirrored: MakeMirror) -> None:
+    server = mirrored(40, seed=2)
     real = server.stash.engine.answer
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
@@ -360,11 +352,10 @@ def test_a_server_whose_count_never_agrees_is_not_believed(warehouse: str, home:
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
 def test_an_answer_that_leaves_out_objects_without_an_error_is_not_taken_for_the_whole(
-    warehouse: str, home: Path, release: str
+    mirrored: MakeMirror, release: str
 ) -> None:
     """The server says how many scenes there are; a page that is cut short must not pass for the last one."""
-    server = new_mirror(warehouse, home, generated(40, seed=2), release)
-    server.refresh()
+    server = mirrored(40, release, seed=2)
     real = server.stash.engine.answer
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:

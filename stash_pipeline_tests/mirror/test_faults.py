@@ -21,6 +21,7 @@ from stash_pipeline_tests.mirror.histories import furnished
 from stash_pipeline_tests.mirror.library_events import mutate
 from stash_pipeline_tests.mirror.working import (
     URL,
+    MakeMirror,
     Mirror,
     SimulatorTransport,
     generated,
@@ -281,9 +282,8 @@ def test_files_inside_of_what_cannot_be_read_are_not_tombstoned(warehouse: str, 
     assert not server.dead_ids("files") and not server.dead_ids("folders")
 
 
-def test_a_kind_of_which_nothing_can_be_read_fails(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(30, seed=2))
-    server.refresh()
+def test_a_kind_of_which_nothing_can_be_read_fails(mirrored: MakeMirror) -> None:
+    server = mirrored()
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         if "findScenes(" not in str(payload["query"]) or "created_at" not in str(payload["query"]):

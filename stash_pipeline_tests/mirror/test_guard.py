@@ -7,7 +7,7 @@ import pytest
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.guard import SuspiciousServer, allowed
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, row_versions
+from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, generated, new_mirror, row_versions
 
 
 def refused(server: Mirror, *words: str) -> None:
@@ -44,43 +44,36 @@ def test_how_many_may_vanish() -> None:
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.27", "v0.30.1"])
-def test_more_than_fifty_and_a_fifth_gone_stops_the_run_before_it_writes(
-    warehouse: str, home: Path, release: str
-) -> None:
-    server = new_mirror(warehouse, home, generated(80), release)
-    server.refresh()
+def test_more_than_fifty_and_a_fifth_gone_stops_the_run_before_it_writes(mirrored: MakeMirror, release: str) -> None:
+    server = mirrored(80, release)
     # with their files, which before v0.29 vanish with them
     destroy_scenes(server, 50 if release == "v0.30.1" else 45)
     server.sql("UPDATE tags SET name = name || ' x'")
     server.refresh()
     assert not server.differences()
-    server = new_mirror(warehouse, home, generated(80), release)
-    server.refresh()
+    server = mirrored(80, release)
     destroy_scenes(server, 51)
     server.sql("UPDATE tags SET name = name || ' x'")
     refused(server, "51 of 80 scenes would be removed", server.instance.name)
     accepted(server)
 
 
-def test_an_emptied_library_stops_the_run(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(80))
-    server.refresh()
+def test_an_emptied_library_stops_the_run(mirrored: MakeMirror) -> None:
+    server = mirrored(80)
     server.stash.library = Library.create()
     refused(server, "would be removed")
     accepted(server)
 
 
-def test_other_objects_under_the_same_ids_stop_the_run(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(40, seed=1))
-    server.refresh()
+def test_other_objects_under_the_same_ids_stop_the_run(mirrored: MakeMirror) -> None:
+    server = mirrored()
     server.stash.library = generated(40, seed=2)
     refused(server, "was created at", "ids mean other objects")
     accepted(server)
 
 
-def test_objects_that_are_gone_though_as_many_came_stop_the_run(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(80))
-    server.refresh()
+def test_objects_that_are_gone_though_as_many_came_stop_the_run(mirrored: MakeMirror) -> None:
+    server = mirrored(80)
     server.sql(
         "PRAGMA foreign_keys = OFF",
         "UPDATE scenes SET id = id + 1000",
@@ -100,10 +93,9 @@ def test_a_smaller_schema_version_stops_the_run(warehouse: str, home: Path) -> N
     accepted(server)
 
 
-def test_another_time_zone_is_no_other_time(warehouse: str, home: Path) -> None:
+def test_another_time_zone_is_no_other_time(mirrored: MakeMirror) -> None:
     """The same instants, spelled with another offset."""
-    server = new_mirror(warehouse, home, generated(20))
-    server.refresh()
+    server = mirrored()
     server.sql("UPDATE scenes SET created_at = replace(created_at, 'Z', '+00:00'), title = title || '!'")
     server.refresh()
     assert not server.differences()

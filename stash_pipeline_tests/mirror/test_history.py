@@ -1,7 +1,6 @@
 """``raw.history``: what every document was before it changed or vanished, and the command that shows it."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,13 +8,12 @@ import pytest
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.history import described, differences, timeline
 from stash_pipeline.warehouse.removal import remove_instance
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, partitions, run_command
+from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, partitions, run_command
 
 
 @pytest.fixture
-def server(warehouse: str, home: Path) -> Mirror:
-    made = new_mirror(warehouse, home, generated(30))
-    made.refresh()
+def server(mirrored: MakeMirror) -> Mirror:
+    made = mirrored(30)
     return made
 
 

@@ -1,7 +1,6 @@
 """Rows that another version of this program made are made anew, without a person who knows of it."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -11,13 +10,12 @@ from stash_pipeline.warehouse.integrity import compare_with_rebuild
 from stash_pipeline.warehouse.statements import TABLES
 from stash_pipeline.warehouse.tables import partition
 from stash_pipeline_tests.mirror.consumer import Consumer, differences
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
+from stash_pipeline_tests.mirror.working import MakeMirror, Mirror
 
 
 @pytest.fixture
-def server(warehouse: str, home: Path) -> Mirror:
-    made = new_mirror(warehouse, home, generated(30, seed=3))
-    made.refresh()
+def server(mirrored: MakeMirror) -> Mirror:
+    made = mirrored()
     return made
 
 

@@ -1,6 +1,5 @@
 """What became of objects that are gone: merges, as far as the server's state tells."""
 
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -8,7 +7,7 @@ import pytest
 
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.transform import rebuild_layer
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
+from stash_pipeline_tests.mirror.working import MakeMirror, Mirror
 
 
 def successor(server: Mirror, kind: str, identifier: int) -> Any:
@@ -24,10 +23,8 @@ def done(server: Mirror, mutation: str) -> None:
 
 
 @pytest.fixture(params=["v0.20.2", "v0.31.0"])
-def server(request: pytest.FixtureRequest, warehouse: str, home: Path) -> Mirror:
-    made = new_mirror(warehouse, home, generated(30, seed=3), request.param)
-    made.refresh()
-    return made
+def server(request: pytest.FixtureRequest, mirrored: MakeMirror) -> Mirror:
+    return mirrored(30, request.param, seed=3)
 
 
 @pytest.mark.parametrize("mode", ["changes", "reconcile", "sweep"])

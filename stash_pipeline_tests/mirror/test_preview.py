@@ -12,7 +12,15 @@ from stash_pipeline.warehouse.preview import preview
 from stash_pipeline.warehouse.refresh import Mode
 from stash_pipeline_tests.mirror.events import EVENTS, statements
 from stash_pipeline_tests.mirror.library_events import happen
-from stash_pipeline_tests.mirror.working import URL, Mirror, SimulatorTransport, generated, new_mirror, row_versions
+from stash_pipeline_tests.mirror.working import (
+    URL,
+    MakeMirror,
+    Mirror,
+    SimulatorTransport,
+    generated,
+    new_mirror,
+    row_versions,
+)
 
 
 def foreseen(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> tuple[Mirrored, dict[str, list[str]]]:
@@ -42,9 +50,8 @@ def foreseen(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> t
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.27", "v0.30.1"])
-def test_a_dry_run_foresees_just_what_a_reading_then_does(warehouse: str, home: Path, release: str) -> None:
-    server = new_mirror(warehouse, home, generated(40), release)
-    server.refresh()
+def test_a_dry_run_foresees_just_what_a_reading_then_does(mirrored: MakeMirror, release: str) -> None:
+    server = mirrored(40, release)
     seen, lines = foreseen(server)
     assert not lines and not any(change.changed for change in seen.changes.values())
     for number, event in enumerate(EVENTS):
@@ -59,9 +66,8 @@ def test_a_dry_run_foresees_just_what_a_reading_then_does(warehouse: str, home: 
     assert any(change.updated for change in done.changes.values())
 
 
-def test_of_changes_too_what_is_gone_is_foreseen_beside_what_is_new(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(20))
-    server.refresh()
+def test_of_changes_too_what_is_gone_is_foreseen_beside_what_is_new(mirrored: MakeMirror) -> None:
+    server = mirrored()
     happen(server.stash, "a tag is created", 1)
     # as many as before
     happen(server.stash, "a tag is destroyed", 1)
@@ -76,9 +82,8 @@ def test_of_changes_too_what_is_gone_is_foreseen_beside_what_is_new(warehouse: s
     }
 
 
-def test_changes_are_told_object_by_object(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(20))
-    server.refresh()
+def test_changes_are_told_object_by_object(mirrored: MakeMirror) -> None:
+    server = mirrored()
     title = server.scalar("SELECT title FROM stash.scenes WHERE instance_id = %s AND id = 3", [server.instance.id])
     server.sql(
         "UPDATE scenes SET title = 'Another' WHERE id = 3",
@@ -99,9 +104,8 @@ def test_of_an_instance_that_was_never_read_everything_would_be_inserted(warehou
     assert seen.release == "v0.30.1"
 
 
-def test_a_dry_run_stops_where_a_reading_would(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(60))
-    server.refresh()
+def test_a_dry_run_stops_where_a_reading_would(mirrored: MakeMirror) -> None:
+    server = mirrored(60)
     server.stash.library = generated(60, seed=2)
     with pytest.raises(SuspiciousServer):
         foreseen(server)

@@ -23,7 +23,6 @@ from stash_pipeline.warehouse.raw_writer import RawWriter
 from stash_pipeline.warehouse.runs import end_run, start_run
 from stash_pipeline.warehouse.transform import transform
 from stash_pipeline_tests.mirror.answers import (
-    RECORDED,
     recorded,
     recorded_answers,
     recorded_introspection,
@@ -40,8 +39,7 @@ from stash_pipeline_tests.mirror.oracle import (
     moment,
 )
 from stash_pipeline_tests.mirror.working import register, settings_for
-
-pytestmark = pytest.mark.usefixtures("real")
+from stash_pipeline_tests.recordings import RELEASES, recorded_database
 
 # What was not asked for when the answers were recorded, though the server has it.
 CHAPTER_COLUMNS = [("gallery_chapters", name) for name in ("title", "image_index", "created_at", "updated_at")]
@@ -58,7 +56,7 @@ NOT_ASKED = {
 }
 
 
-@pytest.fixture(params=RECORDED)
+@pytest.fixture(params=RELEASES)
 def release(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -132,9 +130,9 @@ def test_the_order_of_sets_and_fields_in_an_answer_does_not_matter(warehouse: st
 
 
 def test_the_server_in_the_backup_is_mirrored_over_http_to_what_the_real_one_answered(
-    warehouse: str, home: Path, release: str, real: Path
+    warehouse: str, home: Path, release: str
 ) -> None:
-    library = Library.open(real / release / "backup.sqlite")
+    library = Library.open(recorded_database(release))
     stash = SimulatedStash(library, release=release, timezone="Europe/Paris")
     with stash.running() as server:
         instance = register(warehouse, home, server.url)
@@ -145,7 +143,7 @@ def test_the_server_in_the_backup_is_mirrored_over_http_to_what_the_real_one_ans
     answers = recorded_answers(release)
     expected = expected_tables(answers)
     check(warehouse, instance, answers, expected, release)
-    _check_chapters(warehouse, instance, real / release / "backup.sqlite")
+    _check_chapters(warehouse, instance, recorded_database(release))
 
 
 def _check_chapters(warehouse: str, instance: Instance, backup: Path) -> None:
@@ -168,7 +166,7 @@ def _check_chapters(warehouse: str, instance: Instance, backup: Path) -> None:
     ]
 
 
-def test_totals_of_a_recorded_server_are_the_sums_of_the_tables(warehouse: str, home: Path, real: Path) -> None:
+def test_totals_of_a_recorded_server_are_the_sums_of_the_tables(warehouse: str, home: Path) -> None:
     instance = register(warehouse, home)
     feed(warehouse, instance, "v0.30.1")
     stats = recorded("v0.30.1")["stats"]["response"]["data"]["stats"]

@@ -14,7 +14,7 @@ from stash_pipeline.warehouse.history import unstamped
 from stash_pipeline.warehouse.mirror import Mirrored
 from stash_pipeline_tests.mirror.histories import furnished
 from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDo, happen
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, run_command
+from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, run_command
 
 
 def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str, str]]]:
@@ -60,10 +60,9 @@ def run(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int
 
 
 def test_the_command_lists_the_objects(
-    warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server = new_mirror(warehouse, home, generated(12))
-    server.refresh()
+    server = mirrored()
     name = server.instance.name
     assert run(server, monkeypatch, name) == 0
     assert "No object changed without its updated_at" in capsys.readouterr().out

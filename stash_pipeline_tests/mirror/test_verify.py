@@ -15,7 +15,7 @@ from stash_pipeline.warehouse.statements import TABLES
 from stash_pipeline.warehouse.tables import partition
 from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.mirror.events import statements
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, run_command
+from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, generated, new_mirror, run_command
 
 pytestmark = pytest.mark.faults
 
@@ -121,11 +121,10 @@ def test_a_table_that_a_rebuild_makes_otherwise_is_found(server: Mirror, stateme
     assert any(line in found for found in checked.lines()), checked.lines()
 
 
-def test_every_column_of_every_table_is_compared(warehouse: str, home: Path) -> None:
-    server = new_mirror(warehouse, home, generated(60, seed=3))
-    server.refresh()
+def test_every_column_of_every_table_is_compared(mirrored: MakeMirror) -> None:
+    server = mirrored(60, seed=3)
     changed: dict[str, str] = {}
-    with connect(warehouse) as connection:
+    with connect(server.database_url) as connection:
         connection.execute("SET session_replication_role = replica")
         rows = connection.execute(
             "SELECT table_name, column_name FROM information_schema.columns\n"

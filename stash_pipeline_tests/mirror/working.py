@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import psycopg
 import pytest
 
-from stash_pipeline import cli
+from stash_pipeline import __main__ as program
 from stash_pipeline.instances import Instance, Lane, add_instance, get_instance
 from stash_pipeline.settings import Settings, load_settings, use_settings
 from stash_pipeline.simulator.generate import generate_library
@@ -204,6 +204,14 @@ def new_mirror(
     return Mirror(database_url, instance, stash, settings_for(home, database_url, **settings), hook)
 
 
+class MakeMirror(Protocol):
+    """Makes a mirror of an invented library that was read once."""
+
+    def __call__(
+        self, scenes: int = 40, release: str = "v0.30.1", hook: Hook | None = None, seed: int = 1, **settings: Any
+    ) -> Mirror: ...
+
+
 def row_versions(database_url: str, instance_id: int) -> dict[str, dict[str, int]]:
     """Per table of ``raw`` and ``stash`` the transaction that wrote each row of an instance."""
     versions: dict[str, dict[str, int]] = {}
@@ -248,7 +256,7 @@ def run_command(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str
     use_settings(None)
     try:
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            program.main()
     finally:
         use_settings(None)
     return int(end.value.code or 0)

@@ -1,11 +1,8 @@
 """Shared here: small libraries, a clock to drive, and the recordings of real servers."""
 
 import asyncio
-import gzip
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,9 +11,8 @@ import pytest
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline_tests.recordings import RELEASES, recorded_database, recorded_json
 
-RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "real"
-RECORDED_RELEASES = ("v0.30.1", "v0.20.2")
 BACKUP = "mutation{backupDatabase(input:{download:true})}"
 
 
@@ -37,26 +33,19 @@ class Clock:
 class Recording:
     """What a real server of one release answered."""
 
-    def __init__(self, release: str, folder: Path) -> None:
-        self.release, self.folder = release, folder
-        self.answers: dict[str, Any] = json.loads((folder / "answers.json").read_text())
-        self.http: dict[str, Any] = json.loads((folder / "http.json").read_text())
-        self.stash = SimulatedStash(Library.open(folder / "backup.sqlite"), release=release)
-
-    def introspection(self) -> dict[str, Any]:
-        """The real schema."""
-        with gzip.open(self.folder / "introspection.json.gz", "rt") as file:
-            found: dict[str, Any] = json.load(file)
-        return found
+    def __init__(self, release: str) -> None:
+        self.release = release
+        self.answers = recorded_json(release, "answers")
+        self.http = recorded_json(release, "http")
+        self.introspection = recorded_json(release, "introspection")
+        self.database = recorded_database(release)
+        self.stash = SimulatedStash(Library.open(self.database), release=release)
 
 
-@pytest.fixture(scope="package", params=RECORDED_RELEASES)
+@pytest.fixture(scope="package", params=RELEASES)
 def recording(request: pytest.FixtureRequest) -> Recording:
     """One recorded release, served by the simulator from the same database."""
-    folder = RECORDINGS / request.param
-    if not folder.is_dir():
-        pytest.skip(f"the recordings of a real {request.param} are not at {folder}")
-    return Recording(request.param, folder)
+    return Recording(request.param)
 
 
 @pytest.fixture(scope="package")

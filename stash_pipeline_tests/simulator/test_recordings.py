@@ -87,7 +87,7 @@ def test_recorded_images_get_the_recorded_status_and_caching_headers(recording: 
 
 
 def test_the_schema_is_the_recorded_one_for_all_types_of_a_library(recording: Recording) -> None:
-    real = {one["name"]: one for one in recording.introspection()["types"]}
+    real = {one["name"]: one for one in recording.introspection["types"]}
     query = """{__schema{types{name kind
       fields(includeDeprecated:true){name isDeprecated type{...T} args{name}}
       inputFieldsPLACE{name type{...T}} enumValues(includeDeprecated:true){name}}}}
@@ -118,14 +118,14 @@ def test_the_schema_is_the_recorded_one_for_all_types_of_a_library(recording: Re
 
 
 def test_the_given_backup_is_not_changed(recording: Recording) -> None:
-    path = recording.folder / "backup.sqlite"
+    path = recording.database
     before = path.read_bytes()
     recording.stash.library.execute("SAVEPOINT probe")
     recording.stash.execute('mutation{sceneUpdate(input:{id:"1",title:"other"}){id}}')
     assert path.read_bytes() == before
     recording.stash.library.execute("ROLLBACK TO probe")
     recording.stash.library.execute("RELEASE probe")
-    assert list(recording.folder.glob("*-wal")) == []
+    assert list(recording.database.parent.glob("*-wal")) == []
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Any) -> None:

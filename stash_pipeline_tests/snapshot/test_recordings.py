@@ -1,6 +1,5 @@
 """The databases of real servers give the documents that their answers gave."""
 
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,7 +12,8 @@ from stash_pipeline.stash.reading import Readers
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, documents
-from stash_pipeline_tests.mirror.answers import RECORDED, recorded_introspection, recorded_objects
+from stash_pipeline_tests.mirror.answers import recorded_introspection, recorded_objects
+from stash_pipeline_tests.recordings import RELEASES, recorded_database
 
 
 def _as_recorded(kind: str, json: bytes) -> bytes:
@@ -25,8 +25,8 @@ def _as_recorded(kind: str, json: bytes) -> bytes:
     return json
 
 
-@pytest.mark.parametrize("release", RECORDED)
-def test_a_real_database_gives_byte_for_byte_what_the_real_server_answered(real: Path, release: str) -> None:
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_real_database_gives_byte_for_byte_what_the_real_server_answered(release: str) -> None:
     plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
     readers = Readers(plans, "")
     answered: dict[str, dict[int, bytes]] = {kind: {} for kind in KINDS}
@@ -38,7 +38,7 @@ def test_a_real_database_gives_byte_for_byte_what_the_real_server_answered(real:
                 answered.setdefault(kind, {}).update({document.id: document.json for document in found})
     if readers.files_are_embedded:
         answered["folders"] = {document.id: document.json for document in readers.collected_folders()}
-    with Snapshot(real / release / "backup.sqlite") as snapshot:
+    with Snapshot(recorded_database(release)) as snapshot:
         for kind in KINDS:
             read = {document.id: _as_recorded(kind, document.json) for document in documents(snapshot, plans, kind)}
             assert read == answered[kind], kind

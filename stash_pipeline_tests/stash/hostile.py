@@ -7,10 +7,19 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 Blocks = Callable[[], Iterable[bytes]]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def _received(connection: socket.socket) -> bytes:
+    """What came next; OSError if the other side has closed the connection."""
+    received = connection.recv(65536)
+    if not received:
+        raise ConnectionResetError
+    return received
 
 
 @contextmanager
@@ -24,13 +33,13 @@ def hostile(blocks: Blocks) -> Iterator[str]:
         with suppress(OSError), connection:
             asked = b""
             while b"\r\n\r\n" not in asked:
-                asked += connection.recv(65536)
+                asked += _received(connection)
             head, _, body = asked.partition(b"\r\n\r\n")
             length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
             left = int(length[1]) - len(body) if length else 0
             while left > 0:
                 # what is left unread would reset the connection
-                left -= len(connection.recv(65536))
+                left -= len(_received(connection))
             for block in blocks():
                 if stopped.is_set():
                     return
@@ -55,6 +64,12 @@ def whole(body: bytes, *headers: bytes) -> Blocks:
     """An answer with this body, whose length is said."""
     lines = b"".join(header + b"\r\n" for header in headers)
     return lambda: [OK + lines + b"Content-Length: %d\r\n\r\n" % len(body), body]
+
+
+def made_when_asked(make: Callable[[], Blocks]) -> Blocks:
+    """An answer that is made when it is asked for: a large one costs nothing where its test is not run."""
+    made = cache(make)
+    return lambda: made()()
 
 
 def endless(block: bytes, *headers: bytes) -> Blocks:

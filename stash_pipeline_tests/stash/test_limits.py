@@ -16,7 +16,7 @@ import stamina
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import IncompleteListing, LimitExceeded, StashBadAnswer, StashError, StashUnreachable
 from stash_pipeline.stash.limits import MB, Limits, check_listed, check_page
-from stash_pipeline_tests.stash.hostile import OK, Blocks, bomb, endless, hostile, slowly, whole
+from stash_pipeline_tests.stash.hostile import OK, Blocks, bomb, endless, hostile, made_when_asked, slowly, whole
 
 SMALL = Limits(answer_bytes=2 * MB, request_seconds=30, download_seconds=0.5)
 GZIP = b"Content-Encoding: gzip"
@@ -38,10 +38,10 @@ def ask(blocks: Blocks, limits: Limits = SMALL, **more: Any) -> Any:
         endless(b" " * 65536),
         endless(b"10000\r\n" + b" " * 65536 + b"\r\n", b"Transfer-Encoding: chunked"),
         whole(b" " * (3 * MB)),
-        whole(bomb(50 * MB), GZIP),
-        whole(zlib.compress(b" " * (50 * MB)), b"Content-Encoding: deflate"),
+        made_when_asked(lambda: whole(bomb(50 * MB), GZIP)),
+        made_when_asked(lambda: whole(zlib.compress(b" " * (50 * MB)), b"Content-Encoding: deflate")),
         # compressed, and endless although it becomes nothing
-        endless(gzip.compress(b"") * 1000, GZIP),
+        made_when_asked(lambda: endless(gzip.compress(b"") * 1000, GZIP)),
         lambda: [OK + b"Content-Length: 99999999999\r\n\r\n", *[b" " * 65536] * 60],
     ],
     ids=["endless", "endless chunks", "long", "gzip bomb", "deflate bomb", "endless nothing", "a length that is a lie"],
@@ -230,17 +230,18 @@ print(int(peak) // 1024)
     "blocks",
     [
         endless(b"[" * 65536),
-        whole(bomb(3000 * MB), GZIP),
-        whole(b'{"data":{"x":[' + b"[]," * (31 * MB // 3) + b"[]]}}"),
-        whole(b'{"data":{"x":[' + b"{}," * (31 * MB // 3) + b"{}]}}"),
-        whole(b'{"data":{"x":[' + b'"ab",' * (31 * MB // 5) + b'""]}}'),
-        whole(b'{"data":{"x":"' + b"\xe9" * (31 * MB) + b'"}}'),
-        whole(b'{"data":{"x":"' + "😀".encode() * (31 * MB // 4) + b'"}}'),
-        whole(b'{"errors":[{"message":"' + b"x" * (31 * MB) + b'"}]}'),
+        made_when_asked(lambda: whole(bomb(3000 * MB), GZIP)),
+        made_when_asked(lambda: whole(b'{"data":{"x":[' + b"[]," * (31 * MB // 3) + b"[]]}}")),
+        made_when_asked(lambda: whole(b'{"data":{"x":[' + b"{}," * (31 * MB // 3) + b"{}]}}")),
+        made_when_asked(lambda: whole(b'{"data":{"x":[' + b'"ab",' * (31 * MB // 5) + b'""]}}')),
+        made_when_asked(lambda: whole(b'{"data":{"x":"' + b"\xe9" * (31 * MB) + b'"}}')),
+        made_when_asked(lambda: whole(b'{"data":{"x":"' + "😀".encode() * (31 * MB // 4) + b'"}}')),
+        made_when_asked(lambda: whole(b'{"errors":[{"message":"' + b"x" * (31 * MB) + b'"}]}')),
     ],
     ids=["endless", "bomb of 3 GB", "lists", "objects", "texts", "not utf-8", "emoji", "a message"],
 )
 def test_no_answer_takes_600_mb(blocks: Blocks) -> None:
+    blocks()  # made before the client waits for it
     with hostile(blocks) as url:
         done = subprocess.run([sys.executable, "-c", _HOSTILE, url], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr

@@ -42,7 +42,7 @@ def test_a_standby_is_refused_with_the_way_out(home: Path) -> None:
         with pytest.raises(UserError, match="is a standby.*address of its primary"), connect(url):
             pass
         command = subprocess.run(
-            [sys.executable, "-m", "stash_pipeline.cli", "instances", "list"],
+            [sys.executable, "-m", "stash_pipeline", "instances", "list"],
             env={"STASH_PIPELINE_HOME": str(home / "other"), "STASH_PIPELINE_DATABASE_URL": url},
             capture_output=True,
             text=True,

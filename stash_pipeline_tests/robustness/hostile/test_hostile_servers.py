@@ -75,7 +75,7 @@ class Mirrored:
         started = time.monotonic()
         with (self.home / "said").open("w+b") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "stash_pipeline.cli", "sync", "home", "--mode", "sweep", "--lane", case.lane],
+                [sys.executable, "-m", "stash_pipeline", "sync", "home", "--mode", "sweep", "--lane", case.lane],
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,26 @@
+"""What the parts of a simulated server need of it.
+
+Here: protocols, so that a part can be typed without importing the server, which imports all parts.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from stash_pipeline.simulator.copies import Backups
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.releases import Release
+
+
+class HasLibrary(Protocol):
+    """A server that serves a library as a release does."""
+
+    library: Library
+    release: Release
+
+
+class HasBackups(HasLibrary, Protocol):
+    """A server that also makes copies of its database."""
+
+    backups: Backups
+    clock: Callable[[], datetime]

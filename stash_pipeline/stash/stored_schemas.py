@@ -1,0 +1,48 @@
+"""Schemas of releases, as their servers introspect them, for planning without a server.
+
+Here: finding and reading them. Each file of the folder ``introspection`` is the answer to
+:data:`~stash_pipeline.stash.schema.INTROSPECTION` of one minor release, with the types that planning reads and no
+others; the patches of a minor release have the same types.
+"""
+
+import gzip
+import json
+import re
+from importlib import resources
+from typing import Any, Final
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.stash.schema import ServerSchema
+
+_FOLDER: Final = resources.files("stash_pipeline.stash") / "introspection"
+_SUFFIX: Final = ".json.gz"
+_RELEASE: Final = re.compile(r"v?(\d+\.\d+)(\.\d+)?")
+
+
+def stored_releases() -> list[str]:
+    """The minor releases whose schema is stored, oldest first."""
+    names = [file.name.removesuffix(_SUFFIX) for file in _FOLDER.iterdir() if file.name.endswith(_SUFFIX)]
+    return sorted(names, key=lambda name: [int(part) for part in name.removeprefix("v").split(".")])
+
+
+def stored_introspection(release: str) -> dict[str, Any]:
+    """The ``data`` of the introspection of a minor release, such as v0.27, or of a patch of it.
+
+    Raises:
+        UserError: if the schema of that release is not stored.
+    """
+    known = stored_releases()
+    match = _RELEASE.fullmatch(release.strip())
+    if match is None or f"v{match[1]}" not in known:
+        raise UserError(f"Unknown release {release!r}. Known releases: {', '.join(known)}.")
+    data: dict[str, Any] = json.loads(gzip.decompress((_FOLDER / f"v{match[1]}{_SUFFIX}").read_bytes()))
+    return data
+
+
+def stored_schema(release: str) -> ServerSchema:
+    """The schema of a minor release, such as v0.27, or of a patch of it.
+
+    Raises:
+        UserError: if it is not stored.
+    """
+    return ServerSchema(stored_introspection(release), f"The stored schema of {release}")
