@@ -106,6 +106,7 @@ def tick() -> dict[str, Any]:
                         instance_ref=dagster.get_ref(),
                         cursor=cursor,
                         repository_def=defs.get_repository_def(),
+                        resources={WAREHOUSE: WarehouseResource(get_settings)},
                     )
                     data = defs.resolve_sensor_def("changes_sensor").evaluate_tick(context)
                     seconds.append(round(time.perf_counter() - started, 4))

@@ -16,13 +16,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
-from stash_pipeline.assets.mirror import mirror_assets
 from stash_pipeline.automation.launch import run_job
-from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.partitions import INSTANCES, keep_in_step
-from stash_pipeline.settings import sqlalchemy_url
+from stash_pipeline.settings import get_settings, sqlalchemy_url
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.entities import ENTITIES
@@ -43,6 +41,11 @@ def specs() -> Assets:
 
 
 # --- the graph ------------------------------------------------------------------------------------------
+
+
+def _check_specs() -> list[dg.AssetCheckSpec]:
+    graph = defs.get_repository_def().asset_graph
+    return [graph.get_check_spec(key) for key in graph.asset_check_keys]
 
 
 def described(specs: Assets) -> dict[str, Any]:
@@ -75,7 +78,7 @@ def described(specs: Assets) -> dict[str, Any]:
         },
         "checks": {
             f"{spec.asset_key.to_user_string()} {spec.name}": "blocking" if spec.blocking else "tells"
-            for spec in sorted([*mirror_assets.check_specs, *servers_answer.check_specs], key=lambda spec: spec.name)
+            for spec in sorted(_check_specs(), key=lambda spec: spec.name)
         },
         "schedules": sorted(schedule.name for schedule in repository.schedule_defs),
         "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
@@ -97,8 +100,8 @@ def test_the_graph_is_the_one_that_was_agreed_on(specs: Assets) -> None:
 
 
 def test_definitions_can_be_built_twice_and_are_valid() -> None:
-    dg.Definitions.validate_loadable(build_defs())
-    dg.Definitions.validate_loadable(build_defs())
+    dg.Definitions.validate_loadable(build_defs(get_settings()))
+    dg.Definitions.validate_loadable(build_defs(get_settings()))
 
 
 def test_every_asset_says_what_it_is_who_owns_it_and_which_table_it_makes(specs: Assets) -> None:
@@ -380,9 +383,12 @@ def test_some_kinds_only_can_be_read(dagster: dg.DagsterInstance, graph_database
 
 
 def materialize(dagster: dg.DagsterInstance, partition: str, *tables: str) -> dg.ExecuteInProcessResult:
-    selection = dg.AssetSelection.assets(*[dg.AssetKey(table.split(".")) for table in tables])
-    return dg.materialize(
-        [mirror_assets], selection=selection, partition_key=partition, instance=dagster, raise_on_error=False
+    job = defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        asset_selection=[dg.AssetKey(table.split(".")) for table in tables],
+        partition_key=partition,
+        instance=dagster,
+        raise_on_error=False,
     )
 
 
