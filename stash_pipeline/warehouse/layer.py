@@ -195,6 +195,14 @@ class SharedLayer(Layer):
     after: tuple[str, ...] = ()
     scope: Literal["all"] = "all"
 
+    def __post_init__(self) -> None:
+        """Refuses what would fail the runs of instances."""
+        for check in self.checks:
+            if check.blocking or check.concurrent:
+                raise ValueError(
+                    f"Check {check.name} of the shared layer {self.name} may be neither blocking nor concurrent."
+                )
+
 
 AnyLayer = InstanceLayer | SharedLayer
 

@@ -112,6 +112,8 @@ def follow(
             # it may have more than the layer is allowed to reach; that is named again the next time
             object_log.collect_changes(connection, revision)
             objects = _collected(connection)
+            # nothing else tells the planner how many there are
+            connection.execute(f"ANALYZE {object_log.CHANGED_OBJECTS}")
             done = FollowedLayer(until, layer.follow(connection, until) if objects else {}, objects)
         connection.execute(
             "INSERT INTO ops.shared_layers (layer, revision, version) VALUES (%s, %s, %s)\n"
