@@ -1,35 +1,76 @@
 """Shared layers in runs of Dagster: they follow in the run of an instance, by themselves, and never in its way."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import count
 
 import dagster as dg
 import pytest
 
 from stash_pipeline.automation import launch
+from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.commands import rebuild as rebuild_command
+from stash_pipeline.settings import Settings, get_settings, load_settings, settings_in_use
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.shared_layers import states, working_on
+from stash_pipeline.warehouse.layer import shared
+from stash_pipeline.warehouse.shared_layers import follow, states, working_on
 from stash_pipeline_tests.assets.running import library, registered
+from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.layers.definitions import MODULE, defs
 from stash_pipeline_tests.layers.running import is_current, log_of, materialized, run, shared_tables
-from stash_pipeline_tests.layers.sample import SAMPLE, TAG_NAMES, contents, expected, fail_with
+from stash_pipeline_tests.layers.sample import SAMPLE, TAG_NAMES, contents, create_tables, expected, fail_with
 
 SECRET = "a-password-of-nobody"
 
 
-@pytest.fixture
-def stash(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> Iterator[SimulatedStash]:
-    """A server that was read, with layers that followed."""
+@pytest.fixture(scope="module")
+def dagster(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """One Dagster instance for all tests of this module: to make one takes longer than a run."""
+    home = tmp_path_factory.mktemp("shared-layers")
+    url = create_database(postgres, "shared_layers", _template)
+    with connect(url) as connection:
+        create_tables(connection)
+    with settings_in_use(load_settings(home=home).with_database(url)), dagster_instance(home, url) as made:
+        yield made
+    drop_database(postgres, "shared_layers")
+
+
+@pytest.fixture(scope="module")
+def _read(dagster: dg.DagsterInstance) -> Iterator[tuple[Settings, SimulatedStash]]:
+    settings = get_settings()
     server = SimulatedStash(library(8))
-    with registered(dagster, warehouse, home, "home", server):
+    with registered(dagster, settings.database() or "", settings.home, "home", server):
         assert run(dagster, "refresh", "home").success
+        yield settings, server
+
+
+@pytest.fixture
+def stash(_read: tuple[Settings, SimulatedStash], dagster: dg.DagsterInstance) -> Iterator[SimulatedStash]:
+    """A server that was read, with layers that followed."""
+    settings, server = _read
+    with settings_in_use(settings), connect(settings.database() or "") as connection:
         yield server
+        fail_with(connection, None)
+        for layer in shared(SAMPLE):
+            follow(connection, layer, SAMPLE, rebuild=True)
 
 
-def rename_a_tag(stash: SimulatedStash, name: str = "renamed") -> None:
-    stash.library.execute(f"UPDATE tags SET name = '{name}', updated_at = '2031-01-01T00:00:00Z' WHERE id = 1")
+@pytest.fixture
+def warehouse(stash: SimulatedStash) -> str:
+    """The address of the database."""
+    return get_settings().database() or ""
+
+
+_numbers = count(1)
+
+
+def rename_a_tag(stash: SimulatedStash, name: str | None = None) -> str:
+    """By default to a name that begins with another letter than all others."""
+    number = next(_numbers)
+    name = name or chr(0x4E00 + number)
+    stamp = f"2031-01-01T00:{number:02}:00Z"
+    stash.library.execute(f"UPDATE tags SET name = '{name}', updated_at = '{stamp}' WHERE id = 1")
+    return name
 
 
 def is_followed(warehouse: str) -> bool:
@@ -41,7 +82,7 @@ def test_a_change_on_a_server_reaches_the_last_layer_in_the_same_run(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     assert is_followed(warehouse)
-    rename_a_tag(stash, "Ö")
+    name = rename_a_tag(stash)
     result = run(dagster, "refresh", "home")
     assert result.success and is_followed(warehouse)
     made = materialized(dagster, result.run_id)
@@ -50,7 +91,7 @@ def test_a_change_on_a_server_reaches_the_last_layer_in_the_same_run(
     assert partition is None and made["stash.tags"][0] == "home"
     assert (metadata["inserted"], metadata["updated"], metadata["removed"]) == (0, 1, 0)
     assert metadata["caused_by"] == "refresh of home" and metadata["objects_followed"] >= 1
-    assert metadata["dagster/row_count"] > 1 and "Ö" in made["letters.letters"][1]["preview"]
+    assert metadata["dagster/row_count"] > 1 and name in made["letters.letters"][1]["preview"]
     assert all(check.passed for check in is_current(dagster, result.run_id).values())
 
 
@@ -117,9 +158,12 @@ def test_shared_layers_follow_alone_without_an_instance_and_without_its_server(
     assert run(dagster, "refresh", "home").success
     with connect(warehouse) as connection:
         fail_with(connection, None)
+        (url,) = connection.execute("SELECT url FROM ops.instances").fetchone() or ("",)
         # nobody would answer
         connection.execute("UPDATE ops.instances SET url = 'http://127.0.0.1:9'")
     result = run(dagster, "follow")
+    with connect(warehouse) as connection:
+        connection.execute("UPDATE ops.instances SET url = %s", [url])
     assert result.success, result.failure
     assert "letters.letters" in shared_tables(dagster, result.run_id) and is_followed(warehouse)
     assert materialized(dagster, result.run_id).keys() == shared_tables(dagster, result.run_id)
@@ -180,7 +224,6 @@ def test_the_command_rebuilds_any_layer_of_the_registry(
     stash: SimulatedStash,
     dagster: dg.DagsterInstance,
     warehouse: str,
-    home: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
