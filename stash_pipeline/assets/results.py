@@ -155,7 +155,9 @@ def shared_results(
     Args:
         cause: what the layer followed.
     """
-    for name, change in _reported(layer, followed.tables, selected, report_unchanged):
+    # one that was made anew is new, also where it is empty
+    everything = report_unchanged or followed.objects is None
+    for name, change in _reported(layer, followed.tables, selected, everything):
         table = next(table for table in layer.tables if table.name == name)
         yield dg.MaterializeResult(
             asset_key=table_key(name),

@@ -125,8 +125,8 @@ def rebuild_names(connection: Connection, revision: int) -> Mapping[str, TableCh
         "INSERT INTO tag_names.names SELECT name, count(*) FROM tag_names.members GROUP BY name"
     ).rowcount
     return {
-        MEMBERS.fullname: TableChange(rows=members, inserted=members, first=True),
-        NAMES.fullname: TableChange(rows=names, inserted=names, first=True),
+        MEMBERS.fullname: TableChange(rows=members, inserted=members),
+        NAMES.fullname: TableChange(rows=names, inserted=names),
     }
 
 
