@@ -22,15 +22,17 @@ from stash_pipeline.assets.failures import TriedAgain, failure, sentence
 from stash_pipeline.assets.raw import raw_key, raw_specs
 from stash_pipeline.assets.resources import StashClients, WarehouseResource
 from stash_pipeline.assets.results import instance_results, raw_results
+from stash_pipeline.assets.servers import observations
 from stash_pipeline.assets.shared import Results, SharedFollowing
 from stash_pipeline.assets.specs import keys_of, layer_check_specs, layer_specs
 from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG, WHY_TAG
 from stash_pipeline.errors import UserError
-from stash_pipeline.instances import Instance, Lane, get_instance, read_again
+from stash_pipeline.instances import Instance, Lane, get_instance, kept_probes, read_again
 from stash_pipeline.layers import Layers, layer_named
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError, may_pass
+from stash_pipeline.stash.probing import read_probe
 from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
 from stash_pipeline.warehouse.layer import FollowedInstance, InstanceLayer, of_instances, shared
@@ -257,6 +259,7 @@ class _Step:
         with instance_lock(self.database_url, instance.id, instance.name, wait_seconds=wait) as lock:
             # removed, or edited, while this run came to its turn
             instance = self.instance = read_again(connection, instance)
+            _, said = kept_probes(connection).get(instance.id, ("", {}))
             if self.wanted:
                 if config.mode == "sweep" and set(self.wanted) == set(BY_NAME) and was_read(connection, instance.id):
                     # what the sweep then still finds, a reconcile does not see: by listings, that is; a copy of the
@@ -270,6 +273,8 @@ class _Step:
         with evaluating(checks, layers, self.database_url, instance.id) as pending:
             if mirrored:
                 _tag(self.context, {LANE_TAG: mirrored.lane})
+                for observation in observations(instance, read_probe(said), mirrored.probe):
+                    self.context.log_event(observation)
                 yield from raw_results(connection, instance, mirrored, selected, config.mode, config.report_unchanged)
             for layer, done in followed:
                 yield from instance_results(connection, layer, instance, done, selected, config.report_unchanged)

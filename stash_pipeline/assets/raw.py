@@ -5,6 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from stash_pipeline.assets.metadata import OWNERS, code_reference, column_schema
+from stash_pipeline.assets.servers import server_key
 from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.tables import HISTORY, PAGES, RAW
@@ -34,6 +35,7 @@ def raw_specs(fresh_hours: float) -> list[dg.AssetSpec]:
     specs = [
         dg.AssetSpec(
             raw_key(entity.name),
+            deps=[server_key(entity.name)],
             description=f"The {entity.name.replace('_', ' ')} of every server as documents: one row per object, "
             "with all that the server says of it as JSON, and its hash. One that is gone keeps its row, with the time "
             f"that it was missed. The typed columns are in stash/{entity.name}.",
@@ -53,6 +55,7 @@ def raw_specs(fresh_hours: float) -> list[dg.AssetSpec]:
     specs.append(
         dg.AssetSpec(
             PAGES_KEY,
+            deps=[server_key(entity.name) for entity in ENTITIES],
             # every refresh of any instance writes it; that each of them is fresh is an asset check
             freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=fresh_hours)),
             description="The ledger of the answers of the servers: what was asked for, how many objects and bytes "

@@ -172,7 +172,11 @@ def test_what_the_sensor_of_the_definitions_asks_for_can_be_launched(dagster: dg
 
 
 @pytest.mark.faults
-def test_two_instances_and_a_layer_that_fails_converge_by_themselves(home: Path) -> None:
+def test_two_instances_and_a_layer_that_fails_converge_by_themselves(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Dagster's processes load the definitions of the tests
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     with open_warehouse(load_settings(home=home, changes_seconds=5)) as ready, ExitStack() as stack:
         url = ready.database() or ""
         connection = stack.enter_context(connect(url))
