@@ -184,7 +184,7 @@ class SharedLayer(Layer):
         version: of the code that makes its rows. Another version makes them anew.
         follow: applies what is in ``pg_temp.changed_objects`` by set-based statements, in the transaction that it gets,
             and returns the tables that it looked at. The second argument is the revision of the log that the layer
-            reaches. The log may name an object that it has named before, and what is read may be newer than the log.
+            reaches. The log may name an object that it has named before.
         rebuild: makes everything anew, in the transaction that it gets; the same arguments.
         after: names of the shared layers that it reads. It never gets ahead of them, and is made anew with them.
     """

@@ -1,12 +1,13 @@
 """Layers that are made of all instances: how one follows the object log, and what is known of each.
 
-One transaction takes the advisory lock of the layer, reads its watermark in ``ops.shared_layers``, applies what the log
-has since, and stores the new watermark. Whatever fails is rolled back, and noted in ``ops.shared_layers``; the next
-attempt starts from the same watermark. Rows that another version of the layer made are made anew.
+Who has the advisory lock of the layer reads its watermark in ``ops.shared_layers``, applies what the log has since, and
+stores the new watermark, in one transaction that sees one state of the database. Whatever fails is rolled back, and
+noted in ``ops.shared_layers``; the next attempt starts from the same watermark. Rows that another version of the layer
+made are made anew.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,7 +16,7 @@ import psycopg
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse import object_log
-from stash_pipeline.warehouse.connect import Connection, share_partitions
+from stash_pipeline.warehouse.connect import Connection, partitions_shared
 from stash_pipeline.warehouse.layer import AnyLayer, SharedLayer, TableChange, effective_version, shared
 
 _LOCK_CLASS: Final = 0x53544C59
@@ -84,7 +85,7 @@ def follow(
     """Brings a shared layer to the newest revision of the object log, or makes it anew.
 
     Args:
-        connection: not in a transaction. It holds no lock of an instance: another layer may wait for that.
+        connection: not in a transaction, and without the lock of an instance: another run may wait for that.
         layers: the registry.
         rebuild: make it anew, whatever its watermark says.
         wait_seconds: how long to wait for another process that works on it.
@@ -94,10 +95,9 @@ def follow(
         LayerWaits: if a layer that it reads was never made, or is outdated.
     """
     version = effective_version(layer, shared(layers))
-    with connection.transaction():
-        _lock(connection, layer.name, wait_seconds)
-        # taken before any table is read: attaching and detaching partitions locks tables in an order of its own
-        share_partitions(connection)
+    with working_on(connection, layer, wait_seconds), connection.transaction():
+        # the log and all tables as they are at one moment: the locks are there already
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         known = connection.execute(
             "SELECT revision, version, error FROM ops.shared_layers WHERE layer = %s", [layer.name]
         ).fetchone()
@@ -124,15 +124,34 @@ def follow(
     return done
 
 
-def _lock(connection: Connection, name: str, wait_seconds: float) -> None:
-    """Takes the lock of a layer until the transaction ends."""
+@contextmanager
+def working_on(connection: Connection, layer: SharedLayer, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Holds the lock of a layer for a block, and keeps partitions from being attached or detached meanwhile.
+
+    The locks are of the session and not of the transaction that the block opens: that one must not look at the
+    database before it has them.
+
+    Raises:
+        LayerBusy: if another process holds the lock of the layer for so long.
+    """
+    key = {"class": _LOCK_CLASS, "layer": layer.name}
     # 0 would be no limit
-    connection.execute("SELECT set_config('lock_timeout', %s, true)", [f"{max(round(wait_seconds * 1000), 1)}ms"])
+    connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{max(round(wait_seconds * 1000), 1)}ms"])
     try:
-        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_CLASS, name])
+        connection.execute("SELECT pg_advisory_lock(%(class)s, hashtext(%(layer)s))", key)
     except psycopg.errors.LockNotAvailable:
-        raise LayerBusy(f"Another run is working on layer {name}; it follows by itself when that has ended.") from None
-    connection.execute("SET LOCAL lock_timeout = 0")
+        raise LayerBusy(
+            f"Another run is working on layer {layer.name}; it follows by itself when that has ended."
+        ) from None
+    finally:
+        connection.execute("SET lock_timeout = 0")
+    try:
+        with partitions_shared(connection):
+            yield
+    finally:
+        # where there is still a connection to say so
+        with suppress(psycopg.Error):
+            connection.execute("SELECT pg_advisory_unlock(%(class)s, hashtext(%(layer)s))", key)
 
 
 def _limit(connection: Connection, layer: SharedLayer, layers: Sequence[SharedLayer]) -> int:
@@ -157,12 +176,17 @@ def _collected(connection: Connection) -> int:
 
 
 def note_failure(connection: Connection, layer: SharedLayer, sentence: str) -> None:
-    """Notes why an attempt failed; the watermark stays where it is."""
-    connection.execute(
-        "INSERT INTO ops.shared_layers (layer, revision, version, error, failed_at) VALUES (%s, 0, %s, %s, now())\n"
-        "ON CONFLICT (layer) DO UPDATE SET error = excluded.error, failed_at = excluded.failed_at",
-        [layer.name, _NEVER, sentence],
-    )
+    """Notes why an attempt failed; the watermark stays where it is.
+
+    Not while another process works on the layer: what that one does is newer, and it would be in its way.
+    """
+    with suppress(LayerBusy), working_on(connection, layer):
+        connection.execute(
+            "INSERT INTO ops.shared_layers (layer, revision, version, error, failed_at)\n"
+            "VALUES (%s, 0, %s, %s, now())\n"
+            "ON CONFLICT (layer) DO UPDATE SET error = excluded.error, failed_at = excluded.failed_at",
+            [layer.name, _NEVER, sentence],
+        )
 
 
 def states(connection: Connection, layers: Sequence[AnyLayer]) -> list[LayerState]:
@@ -177,11 +201,3 @@ def states(connection: Connection, layers: Sequence[AnyLayer]) -> list[LayerStat
         made = revision if version != _NEVER else None
         found.append(LayerState(layer.name, made, head, outdated, updated_at, error, failed_at))
     return found
-
-
-@contextmanager
-def working_on(connection: Connection, layer: SharedLayer) -> Iterator[None]:
-    """Holds the lock of a layer for a block, in a transaction; who follows it meanwhile waits."""
-    with connection.transaction():
-        _lock(connection, layer.name, 0.0)
-        yield
