@@ -93,7 +93,9 @@ def test_a_plugin_is_made_of_its_configuration() -> None:
 
 def test_the_tables_of_the_event_log_have_the_columns_that_are_written() -> None:
     events, assets = internals.SqlEventLogStorageTable, internals.AssetKeyTable
-    assert {"id", "run_id", "event", "dagster_event_type", "timestamp", "asset_key", "partition"} <= set(events.c.keys())
+    assert {"id", "run_id", "event", "dagster_event_type", "timestamp", "asset_key", "partition"} <= set(
+        events.c.keys()
+    )
     assert {"asset_key", "last_run_id", "last_materialization_timestamp"} <= set(assets.c.keys())
     assert isinstance(internals.ASSET_KEY_INDEX_COLS, str) and isinstance(internals.DEFS_STATE_INFO_CURSOR_KEY, str)
     assert internals.GRPC_INFO_TAG.startswith(".dagster/")
