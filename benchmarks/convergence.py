@@ -20,11 +20,12 @@ from load import load as sweep
 from machine import by_size, write
 from prerendered import DiskClient, Prerendered, render
 
+from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
 from stash_pipeline.automation.asking import Question, ask
 from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.definitions import defs
 from stash_pipeline.instances import Instance, add_instance
-from stash_pipeline.settings import Settings, load_settings, settings_in_use
+from stash_pipeline.settings import Settings, get_settings, load_settings, settings_in_use
 from stash_pipeline.simulator.faults import Fault, Faults
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
@@ -106,6 +107,7 @@ def tick() -> dict[str, Any]:
                         instance_ref=dagster.get_ref(),
                         cursor=cursor,
                         repository_def=defs.get_repository_def(),
+                        resources={WAREHOUSE: WarehouseResource(get_settings)},
                     )
                     data = defs.resolve_sensor_def("changes_sensor").evaluate_tick(context)
                     seconds.append(round(time.perf_counter() - started, 4))

@@ -151,11 +151,11 @@ def query(
 
 @app.command()
 def rebuild(
-    layer: Annotated[str, typer.Argument(help="entities: they and their joins, from raw.")],
+    layer: Annotated[str, typer.Argument(help="A layer: stash (or entities) is entities and joins, from raw.")],
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make a layer anew from the one above it; asks no server."""
+    """Make a layer anew from what is above it; asks no server."""
     from stash_pipeline.commands.rebuild import rebuild as run
 
     raise typer.Exit(run(layer, names or [], as_json))

@@ -146,6 +146,7 @@ def serving(
         _wait_until(lambda: cleanup.process.poll() == 0, children)
         children.remove(cleanup)
         _wait_until(lambda: _shows_our_definitions(host, port), children)
+        # the command `dagster-daemon` is this module; by its name the installation of this very Python is started
         start("daemon", "dagster._daemon", "run", "-w", str(workspace))
         yield Serving(f"http://{host}:{port}", database_url, settings.home / "logs", tuple(children))
 

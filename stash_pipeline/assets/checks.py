@@ -4,7 +4,7 @@ Blocking ones are those whose error everything downstream would inherit. The que
 ``warehouse/verify.py``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -14,13 +14,23 @@ from typing import Any
 import dagster as dg
 
 from stash_pipeline.assets.raw import PAGES_KEY
-from stash_pipeline.assets.stash import stash_key
+from stash_pipeline.assets.resources import StashClients
+from stash_pipeline.assets.specs import IS_CURRENT, check_spec, is_current_spec, table_key
 from stash_pipeline.instances import Instance
+from stash_pipeline.layers import LAYERS, Layers
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse import integrity, verify
 from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.layer import (
+    AnyLayer,
+    CheckOutcome,
+    InstanceLayer,
+    LayerCheck,
+    SharedLayer,
+    shared,
+)
 from stash_pipeline.warehouse.mirror import Mirrored
 
 COUNTS = dg.AssetCheckSpec(
@@ -46,18 +56,6 @@ FRESH = dg.AssetCheckSpec(
     description="Every enabled instance, not only this run's, had a good refresh within "
     "STASH_PIPELINE_FRESH_HOURS. Evaluated by the runs of all instances.",
 )
-ORPHANS = dg.AssetCheckSpec(
-    "no_orphans",
-    asset=stash_key("scenes"),
-    blocking=True,
-    description="No row of any entity or join refers to an object that is not there.",
-)
-WATERMARK = dg.AssetCheckSpec(
-    "watermark_at_head",
-    asset=stash_key("scenes"),
-    blocking=True,
-    description="Entities and joins hold the newest revision of the documents.",
-)
 INTACT = dg.AssetCheckSpec(
     "documents_match_hashes",
     asset=PAGES_KEY,
@@ -65,26 +63,22 @@ INTACT = dg.AssetCheckSpec(
     "random sample. A document that does not was changed in the database; `stash-pipeline verify --repair` reads it "
     "again.",
 )
-REBUILT = dg.AssetCheckSpec(
-    "tables_match_rebuild",
-    asset=stash_key("scenes"),
-    description="Entities and joins are what a rebuild from the documents makes, row by row. Evaluated after a sweep; "
-    "`stash-pipeline verify --repair` rebuilds tables that differ.",
-)
-CHECKS = [COUNTS, SAMPLE, SWEEP, FRESH, INTACT, ORPHANS, WATERMARK, REBUILT]
+RAW_CHECKS = [COUNTS, SAMPLE, SWEEP, FRESH, INTACT]
 
-_BY_MODE = {
-    "changes": [COUNTS, WATERMARK],
-    "reconcile": [COUNTS, SAMPLE, FRESH, INTACT, ORPHANS, WATERMARK],
-    "sweep": CHECKS,
-    "objects": [WATERMARK],
-    "rebuild": [ORPHANS, WATERMARK],
+_RAW_CHECKS_BY_MODE = {
+    "changes": [COUNTS],
+    "reconcile": [COUNTS, SAMPLE, FRESH, INTACT],
+    "sweep": RAW_CHECKS,
+    "objects": [],
+    "rebuild": [],
 }
 
 
-def checks_of(mode: str) -> frozenset[dg.AssetCheckKey]:
-    """The checks that a refresh of this mode is asked for, where no person chooses them."""
-    return frozenset(spec.key for spec in _BY_MODE[mode])
+def checks_of(mode: str, layers: Layers = LAYERS) -> frozenset[dg.AssetCheckKey]:
+    """The checks that a run of this mode is asked for, where no person chooses them."""
+    found = {spec.key for spec in _RAW_CHECKS_BY_MODE[mode]}
+    found |= {check_spec(check).key for layer in layers for check in layer.checks if mode in check.modes}
+    return frozenset(found | {is_current_spec(layer).key for layer in shared(layers)})
 
 
 _LINES = 50
@@ -111,6 +105,7 @@ def raw_checks(
     selected: Any,
     connection: Connection,
     settings: Settings,
+    clients: StashClients,
     instance: Instance,
     mirrored: Mirrored,
     kinds: list[str],
@@ -126,7 +121,7 @@ def raw_checks(
     """
     counted = [kind for kind in kinds if kind in mirrored.probe.counts]
     with ExitStack() as stack:
-        client = cache(lambda: stack.enter_context(instance.client(settings)))
+        client = cache(lambda: stack.enter_context(clients.client(settings, instance)))
         if COUNTS.key in selected and counted:
             yield _counts(connection, instance, mirrored, counted, client)
         if SAMPLE.key in selected and counted and settings.sample_objects:
@@ -171,47 +166,74 @@ def _intact(connection: Connection, settings: Settings, instance: Instance, *, e
     )
 
 
+Pending = Callable[[], CheckOutcome | None]
+
+
 @contextmanager
-def looking_for_orphans(selected: Any, database_url: str, instance_id: int) -> Iterator[Callable[[], dict[str, int]]]:
-    """Looks for orphans on a connection of its own while the block goes on; gives what waits for the result."""
+def evaluating(
+    selected: Any, layers: Iterable[InstanceLayer], database_url: str, instance_id: int
+) -> Iterator[dict[dg.AssetCheckKey, Pending]]:
+    """Begins those checks that need not wait, on connections of their own; gives what waits for their results."""
 
-    def look() -> dict[str, int]:
+    def evaluate(check: LayerCheck) -> CheckOutcome | None:
         with connect(database_url) as connection:
-            return verify.orphans(connection, instance_id)
+            return check.evaluate(connection, instance_id)
 
-    if ORPHANS.key not in selected:
-        yield dict
+    begun = [
+        check for layer in layers for check in layer.checks if check.concurrent and check_spec(check).key in selected
+    ]
+    if not begun:
+        yield {}
         return
-    with ThreadPoolExecutor(1, "orphans") as pool:
-        yield pool.submit(look).result
+    with ThreadPoolExecutor(len(begun), "checks") as pool:
+        yield {check_spec(check).key: pool.submit(evaluate, check).result for check in begun}
 
 
-def stash_checks(
+def layer_checks(
     selected: Any,
     connection: Connection,
-    instance: Instance,
+    layer: AnyLayer,
+    instance: Instance | None,
     mode: str,
-    orphans: Callable[[], dict[str, int]],
+    pending: Mapping[dg.AssetCheckKey, Pending],
 ) -> Iterator[dg.AssetCheckResult]:
-    """Of entities and joins, once they have followed.
+    """The checks of a layer, once it has followed.
 
     Args:
-        orphans: gives the orphans by column.
+        instance: of a layer of instances. pending: those that were begun by :func:`evaluating`.
     """
-    if REBUILT.key in selected and mode == "sweep":
-        tables = integrity.compare_with_rebuild(connection, instance.id)
-        # None: another run has written since, and will be checked itself
-        if tables is not None:
-            lines = [line for table in tables for line in table.lines()]
-            rows = sum(table.missing + table.stale + table.different for table in tables)
-            differing = "\n".join(lines[:_LINES]) or "nothing"
-            yield _result(REBUILT, instance, not tables, rows=rows, what_differs=differing)
-    if WATERMARK.key in selected:
-        newest, held = verify.behind(connection, instance.id)
-        yield _result(WATERMARK, instance, newest == held, newest_revision=newest, held_revision=held)
-    if ORPHANS.key in selected:
-        found = orphans()
-        yield _result(ORPHANS, instance, not found, orphans=sum(found.values()), by_column=_told(found))
+    arguments = [instance.id] if instance and isinstance(layer, InstanceLayer) else []
+    # those that were begun last: the others need not wait for them
+    for check in sorted(layer.checks, key=lambda check: check_spec(check).key in pending):
+        key = check_spec(check).key
+        if key not in selected or (check.only_in_modes and mode not in check.modes):
+            continue
+        outcome = pending[key]() if key in pending else check.evaluate(connection, *arguments)
+        if outcome is not None:
+            yield dg.AssetCheckResult(
+                passed=outcome.passed,
+                asset_key=table_key(check.table),
+                check_name=check.name,
+                severity=dg.AssetCheckSeverity.WARN if check.warn else dg.AssetCheckSeverity.ERROR,
+                description=outcome.description,
+                metadata={**({"instance": instance.name} if arguments and instance else {}), **outcome.metadata},
+            )
+
+
+def is_current(layer: SharedLayer, trouble: str | None, *, warn: bool, **metadata: Any) -> dg.AssetCheckResult:
+    """Whether a shared layer holds what the object log has.
+
+    Args:
+        trouble: why it does not. warn: whether that passes by itself.
+    """
+    return dg.AssetCheckResult(
+        passed=trouble is None,
+        asset_key=table_key(layer.tables[0].name),
+        check_name=IS_CURRENT,
+        severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
+        description=trouble,
+        metadata=metadata,
+    )
 
 
 def missed_by_reconcile(connection: Connection, instance: Instance, mirrored: Mirrored) -> dict[str, int]:

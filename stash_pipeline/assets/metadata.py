@@ -12,9 +12,9 @@ from sqlalchemy import Table
 from tabulate import tabulate
 
 from stash_pipeline.stash import entities
-from stash_pipeline.stash.fields import Entity, Joined
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.tables import METADATA, partial_date_columns, type_name
+from stash_pipeline.warehouse.layer import Origin
+from stash_pipeline.warehouse.tables import type_name
 
 OWNERS = ["team:stash-pipeline"]
 
@@ -44,6 +44,10 @@ FAILED = "objects_the_server_could_not_send"
 FAILURES = "what_the_server_said_of_them"
 DANGLING = "references_without_target"
 ROW_COUNT = "dagster/partition_row_count"
+ALL_ROWS_COUNT = "dagster/row_count"
+REVISION = "object_log_revision"
+FOLLOWED = "objects_followed"
+CAUSE = "caused_by"
 
 FROM = "from"
 REFERS_TO = "refers_to"
@@ -58,12 +62,8 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for count, name in most) or "none"
 
 
-Origins = Mapping[str, Mapping[str, str]]
-"""By column, tags that say where its values come from. Dagster's own metadata for that has no page outside Dagster+."""
-
-
-def column_schema(table: Table, origins: Origins | None = None) -> dg.TableSchema:
-    """The columns of a table as Dagster shows them."""
+def column_schema(table: Table, origins: Mapping[str, Origin] | None = None) -> dg.TableSchema:
+    """The columns of a table as Dagster shows them; tags say where the values of a column come from."""
     keys = {column.name for column in table.primary_key.columns}
     return dg.TableSchema(
         columns=[
@@ -74,34 +74,34 @@ def column_schema(table: Table, origins: Origins | None = None) -> dg.TableSchem
                 constraints=dg.TableColumnConstraints(
                     nullable=bool(column.nullable), other=["primary key"] if column.name in keys else []
                 ),
-                tags=(origins or {}).get(column.name, {}),
+                tags=_origin_tags((origins or {}).get(column.name, Origin())),
             )
             for column in table.columns
         ]
     )
 
 
-def entity_origins(entity: Entity) -> Origins:
-    """Where each column of an entity comes from, and whose id it is."""
-    raw = f"raw.{entity.name}"
-    origins = {"instance_id": {FROM: f"{raw}.instance_id"}, "id": {FROM: f"{raw}.id"}}
-    for field, scalar in entity.scalars:
-        names = partial_date_columns(field.name) if scalar.type == "partial_date" else (field.name,)
-        origins |= {name: {FROM: f"{raw}.document"} for name in names}
-    for field, reference in entity.references:
-        origins[f"{field.name}_id"] = {FROM: f"{raw}.document", REFERS_TO: f"stash.{reference.target}.id"}
-    return origins
+def _origin_tags(origin: Origin) -> dict[str, str]:
+    tags = {}
+    if len(origin.columns) == 1:
+        # a tag holds one value; all of them are in the column lineage
+        tags[FROM] = origin.columns[0]
+    if origin.refers_to:
+        tags[REFERS_TO] = origin.refers_to
+    return tags
 
 
-def join_origins(entity: Entity, joined: Joined, table: Table) -> Origins:
-    """The same for a join table: both ends are ids of entities."""
-    raw = f"raw.{entity.name}"
-    origins = {column.name: {FROM: f"{raw}.document"} for column in table.columns}
-    origins["instance_id"] = {FROM: f"{raw}.instance_id"}
-    origins[entity.owner_column(joined)] = {FROM: f"{raw}.id", REFERS_TO: f"stash.{entity.name}.id"}
-    if joined.target and joined.target_column in origins:
-        origins[joined.target_column][REFERS_TO] = f"stash.{joined.target}.id"
-    return origins
+def column_lineage(origins: Mapping[str, Origin]) -> dict[str, Any]:
+    """Metadata that says of every column which columns its values come from."""
+    if not origins:
+        return {}
+    deps = {column: [_column_dep(name) for name in origin.columns] for column, origin in origins.items()}
+    return {"dagster/column_lineage": dg.TableColumnLineage(deps_by_column=deps)}
+
+
+def _column_dep(name: str) -> dg.TableColumnDep:
+    table, _, column = name.rpartition(".")
+    return dg.TableColumnDep(asset_key=dg.AssetKey(table.split(".")), column_name=column)
 
 
 @cache
@@ -133,20 +133,21 @@ def per_second(rows: int, seconds: float) -> float:
     return round(rows / seconds, 1) if seconds > 0 else 0.0
 
 
-def preview(connection: Connection, table: str, instance_id: int) -> dg.MarkdownMetadataValue:
-    """The first rows of one instance's part of a table, as Markdown; long values are cut."""
+def preview(connection: Connection, table: Table, instance_id: int | None = None) -> dg.MarkdownMetadataValue:
+    """The first rows of a table, or of one instance's part of it, as Markdown; long values are cut."""
     # the registry's own names, and an integer; as text, because Python's dates end before Postgres's
-    columns_as_text = ", ".join(f"{column.name}::text" for column in METADATA.tables[table].columns)
-    order = ", ".join(column.name for column in METADATA.tables[table].primary_key.columns)
+    columns_as_text = ", ".join(f"{column.name}::text" for column in table.columns)
+    order = ", ".join(column.name for column in table.primary_key.columns) or "1"
+    where = "" if instance_id is None else "WHERE instance_id = %(i)s "
     cursor = connection.execute(
-        f"SELECT {columns_as_text} FROM {table} WHERE instance_id = %s ORDER BY {order} LIMIT {_PREVIEW_ROWS}",
-        [instance_id],
+        f"SELECT {columns_as_text} FROM {table.fullname} {where}ORDER BY {order} LIMIT {_PREVIEW_ROWS}",
+        {"i": instance_id},
     )
     names = [column.name for column in cursor.description or []]
     columns = [
         (name, values)
         for name, values in zip(names, zip(*cursor.fetchall(), strict=True), strict=False)
-        if name != "instance_id" and any(value is not None for value in values)
+        if (instance_id is None or name != "instance_id") and any(value is not None for value in values)
     ]
     if not columns:
         return dg.MetadataValue.md("*no rows*")

@@ -1,48 +1,48 @@
-"""The step that carries one instance through raw, entities and joins.
+"""The step that carries one instance through raw and the layers made of it, and lets the shared layers follow.
 
 One step, many assets: Dagster would skip a second step as soon as one table of the first did not change, and each
-step costs 0.1 s on Postgres. A table that did not change emits nothing.
+step costs 0.1 s on Postgres. A table that did not change emits nothing. The assets of shared layers have no partition;
+selected alone, they follow without one, and no server is read.
 """
 
 import logging
 import random
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import dagster as dg
 import psycopg
 from pydantic import Field
 
 from stash_pipeline.assets import metadata as md
-from stash_pipeline.assets.checks import (
-    CHECKS,
-    looking_for_orphans,
-    missed_by_reconcile,
-    raw_checks,
-    stash_checks,
-)
+from stash_pipeline.assets.checks import RAW_CHECKS, evaluating, layer_checks, missed_by_reconcile, raw_checks
 from stash_pipeline.assets.failures import TriedAgain, failure, sentence
-from stash_pipeline.assets.raw import HISTORY_KEY, PAGES_KEY, raw_key, raw_specs
-from stash_pipeline.assets.stash import MERGES_KEY, entity_specs, join_specs, merges_spec, stash_key
-from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG
+from stash_pipeline.assets.raw import raw_key, raw_specs
+from stash_pipeline.assets.resources import StashClients, WarehouseResource
+from stash_pipeline.assets.results import instance_results, raw_results
+from stash_pipeline.assets.servers import observations
+from stash_pipeline.assets.shared import Results, SharedFollowing
+from stash_pipeline.assets.specs import keys_of, layer_check_specs, layer_specs
+from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG, WHY_TAG
 from stash_pipeline.errors import UserError
-from stash_pipeline.instances import Instance, Lane, get_instance, read_again
-from stash_pipeline.partitions import INSTANCES
-from stash_pipeline.settings import Settings, get_settings
+from stash_pipeline.instances import Instance, Lane, get_instance, kept_probes, read_again
+from stash_pipeline.layers import Layers, layer_named
+from stash_pipeline.settings import Settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError, may_pass
+from stash_pipeline.stash.probing import read_probe
 from stash_pipeline.warehouse.changes import EntityChange
 from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
-from stash_pipeline.warehouse.merges import merges_counted
+from stash_pipeline.warehouse.layer import FollowedInstance, InstanceLayer, of_instances, shared
 from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline.warehouse.preview import preview
 from stash_pipeline.warehouse.refresh import Mode
 from stash_pipeline.warehouse.runs import note_merged, was_read
-from stash_pipeline.warehouse.session import join_warehouse
-from stash_pipeline.warehouse.transform import Transformation, rebuild_layer, transform
+
+OP: Final = "mirror"
+"""The name of the step, under which a run is configured."""
 
 _FIRST_PAUSE = 10.0
 """Seconds before a run that failed on the network is tried again."""
@@ -72,49 +72,83 @@ class MirrorConfig(dg.Config):
         default=False,
         description="follow the server also where many objects are gone, or ids mean other objects than before",
     )
-    rebuild: bool = Field(
-        default=False, description="make entities and joins anew from raw, instead of following what changed"
+    rebuild: list[str] = Field(
+        default=[],
+        description="names of layers to make anew from what is above them, instead of following what changed",
     )
     wait_seconds: float = Field(
         default=60.0, description="how long to wait for another run that writes to the same instance"
     )
+    shared_wait_seconds: float = Field(
+        default=10.0,
+        description="how long to wait for another run that works on the same layer of all instances; that layer then "
+        "follows by itself",
+    )
 
 
-@dg.multi_asset(
-    name="mirror",
-    specs=[*raw_specs(), *entity_specs(), *join_specs(), merges_spec()],
-    check_specs=CHECKS,
-    partitions_def=INSTANCES,
-    can_subset=True,
-)
-def mirror_assets(
-    context: dg.AssetExecutionContext, config: MirrorConfig
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    """Reads one Stash server into ``raw``, then brings its entities and joins to the same revision."""
-    settings = get_settings()
+def mirror_assets(layers: Layers, fresh_hours: float) -> dg.AssetsDefinition:
+    """The step, with the assets and checks of raw and of all layers.
+
+    Args:
+        fresh_hours: after which raw is stale without a refresh.
+    """
+
+    @dg.multi_asset(
+        name=OP,
+        specs=[*raw_specs(fresh_hours), *(spec for layer in layers for spec in layer_specs(layer))],
+        check_specs=[*RAW_CHECKS, *(spec for layer in layers for spec in layer_check_specs(layer))],
+        can_subset=True,
+    )
+    def mirror_step(
+        context: dg.AssetExecutionContext,
+        config: MirrorConfig,
+        warehouse: dg.ResourceParam[WarehouseResource],
+        clients: dg.ResourceParam[StashClients],
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        """Reads one Stash server into ``raw``, then brings all layers to the same state."""
+        yield from _run(context, config, layers, warehouse.settings, warehouse, clients)
+
+    return mirror_step
+
+
+def _run(
+    context: dg.AssetExecutionContext,
+    config: MirrorConfig,
+    layers: Layers,
+    settings: Settings,
+    warehouse: WarehouseResource,
+    clients: StashClients,
+) -> Results:
     context.log.addFilter(_is_not_about_omitted_outputs)
     name = ""
     try:
+        config = _with_mode_of_job(config, context.run.job_name)
+        rebuild = frozenset(layer_named(layer, layers).name for layer in config.rebuild)
+        if _is_of_shared_layers_only(context, layers):
+            _tag(context, {MODE_TAG: "rebuild" if rebuild else "follow"})
+            yield from _follow_alone(context, config, layers, warehouse.url(), rebuild)
+            return
         if not context.has_partition_key:
             raise UserError(
                 "No instance was chosen. Launch again with one as the partition: in the page by the button of the job "
                 "or asset, at the command line with `--partition NAME`."
             )
         name = context.partition_key
-        config = _with_mode_of_job(config, context.run.job_name)
-        _tag(context, {MODE_TAG: "rebuild" if config.rebuild else config.mode})
-        database_url = join_warehouse(settings)
+        _tag(context, {MODE_TAG: "rebuild" if rebuild else config.mode})
+        database_url = warehouse.url()
         with connect(database_url) as connection:
             instance = get_instance(connection, name)
             wanted = _wanted(config, context.selected_asset_keys)
             if config.dry_run:
-                _observe(context, settings, database_url, instance, wanted, config)
+                _observe(context, settings, clients, database_url, instance, wanted, config)
                 return
-            step = _Step(context, config, settings, database_url, connection, instance, wanted)
+            step = _Step(
+                context, config, layers, rebuild, settings, clients, database_url, connection, instance, wanted
+            )
             yield from _name_omitted_checks(context, config.mode, step.run())
     except (StashError, UserError) as error:
         said = sentence(error, name)
-        if may_pass(error) and _is_retried(context):
+        if may_pass(error) and _is_retried(context, settings):
             pause = _pause(context.retry_number)
             raise TriedAgain(said, max_retries=settings.network_retries, seconds_to_wait=pause) from None
         # a sentence, not a traceback: the cause is outside of this program
@@ -122,6 +156,32 @@ def mirror_assets(
     except psycopg.OperationalError as error:
         # restarted, or its disk is full: nothing half-written, and nothing that this program could mend
         raise failure(database_sentence(error)) from None
+
+
+def _is_of_shared_layers_only(context: dg.AssetExecutionContext, layers: Layers) -> bool:
+    keys = {*keys_of(shared(layers))}
+    return bool(keys) and (
+        context.selected_asset_keys <= keys and {check.asset_key for check in context.selected_asset_check_keys} <= keys
+    )
+
+
+def _follow_alone(
+    context: dg.AssetExecutionContext, config: MirrorConfig, layers: Layers, database_url: str, rebuild: frozenset[str]
+) -> Results:
+    """Lets shared layers follow in a run of their own, which fails where one of them does."""
+    following = SharedFollowing(
+        context,
+        layers,
+        database_url,
+        mode="rebuild" if rebuild else "changes",
+        cause=context.run.tags.get(WHY_TAG, "a run of its own"),
+        wait_seconds=config.wait_seconds,
+        rebuild=rebuild,
+        report_unchanged=config.report_unchanged,
+    )
+    yield from following.run()
+    if following.troubles:
+        raise failure(" ".join(following.troubles.values()))
 
 
 def _with_mode_of_job(config: MirrorConfig, job: str) -> MirrorConfig:
@@ -162,10 +222,10 @@ def _name_omitted_checks(
         context.log.info(f"Not evaluated, because this run of mode {mode} read nothing that tells: {names}.")
 
 
-def _is_retried(context: dg.AssetExecutionContext) -> bool:
+def _is_retried(context: dg.AssetExecutionContext, settings: Settings) -> bool:
     """Whether a failure on the network is tried again: not where a person waits for the end of a command."""
     attended = context.run.tags.get("dagster/max_retries") == "0"
-    return not attended and context.retry_number < get_settings().network_retries
+    return not attended and context.retry_number < settings.network_retries
 
 
 def _pause(retries: int) -> float:
@@ -179,21 +239,27 @@ class _Step:
 
     context: dg.AssetExecutionContext
     config: MirrorConfig
+    layers: Layers
+    rebuild: frozenset[str]
     settings: Settings
+    clients: StashClients
     database_url: str
     connection: Connection
     instance: Instance
     wanted: list[str]
 
-    def run(self) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-        """Everything under the instance's lock but the checks."""
+    def run(self) -> Results:
+        """Everything under the instance's lock but the checks and what is shared with other instances."""
         config, connection, instance = self.config, self.connection, self.instance
         mirrored, missed = None, None
         selected, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
+        mode = "rebuild" if self.rebuild else config.mode
+        layers = of_instances(self.layers)
         wait = config.wait_seconds
         with instance_lock(self.database_url, instance.id, instance.name, wait_seconds=wait) as lock:
             # removed, or edited, while this run came to its turn
             instance = self.instance = read_again(connection, instance)
+            _, said = kept_probes(connection).get(instance.id, ("", {}))
             if self.wanted:
                 if config.mode == "sweep" and set(self.wanted) == set(BY_NAME) and was_read(connection, instance.id):
                     # what the sweep then still finds, a reconcile does not see: by listings, that is; a copy of the
@@ -203,29 +269,61 @@ class _Step:
                     missed = missed_by_reconcile(connection, instance, mirrored)
                 else:
                     mirrored = self._mirror(lock, _mode(config))
-            lock.check()
-            transformed = (
-                rebuild_layer(connection, instance.id)
-                if config.rebuild
-                else transform(connection, instance.id, partial(connect, self.database_url))
-            )
-            if transformed.outdated:
-                self.context.log.info("Another version of this program made the rows of entities and joins: made anew.")
-            if mirrored and transformed.merged:
-                note_merged(connection, mirrored.run_id, transformed.merged)
-                for name, count in transformed.merged.items():
-                    mirrored.changes.setdefault(name, EntityChange()).merged = count
-        # a scan of all tables, which need not wait for the server's answers to the sample
-        with looking_for_orphans(checks, self.database_url, instance.id) as orphans:
+            followed = [(layer, self._follow(lock, layer, mirrored)) for layer in layers]
+        with evaluating(checks, layers, self.database_url, instance.id) as pending:
             if mirrored:
                 _tag(self.context, {LANE_TAG: mirrored.lane})
-                yield from _raw_results(connection, instance, mirrored, selected, config)
-            yield from _stash_results(connection, instance, transformed, selected, config)
+                for observation in observations(instance, read_probe(said), mirrored.probe):
+                    self.context.log_event(observation)
+                yield from raw_results(connection, instance, mirrored, selected, config.mode, config.report_unchanged)
+            for layer, done in followed:
+                yield from instance_results(connection, layer, instance, done, selected, config.report_unchanged)
+            yield from self._follow_shared(mode)
             if mirrored and config.mode != "objects":
                 yield from raw_checks(
-                    checks, connection, self.settings, instance, mirrored, self.wanted, missed, config.mode
+                    checks,
+                    connection,
+                    self.settings,
+                    self.clients,
+                    instance,
+                    mirrored,
+                    self.wanted,
+                    missed,
+                    config.mode,
                 )
-            yield from stash_checks(checks, connection, instance, "rebuild" if config.rebuild else config.mode, orphans)
+            for layer in layers:
+                yield from layer_checks(checks, connection, layer, instance, mode, pending)
+
+    def _follow(self, lock: InstanceLock, layer: InstanceLayer, mirrored: Mirrored | None) -> FollowedInstance:
+        """Brings one layer to the state of what is above it."""
+        lock.check()
+        if layer.name in self.rebuild:
+            done = layer.rebuild(self.connection, self.instance.id)
+        else:
+            done = layer.follow(self.connection, self.instance.id, partial(connect, self.database_url))
+        if done.outdated:
+            self.context.log.info(
+                f"Another version of this program made the rows of {' and '.join(layer.groups)}: made anew."
+            )
+        if mirrored and done.merged:
+            note_merged(self.connection, mirrored.run_id, done.merged)
+            for name, count in done.merged.items():
+                mirrored.changes.setdefault(name, EntityChange()).merged = count
+        return done
+
+    def _follow_shared(self, mode: str) -> Results:
+        """After the lock of the instance is released: another run may read this server while these layers follow."""
+        following = SharedFollowing(
+            self.context,
+            self.layers,
+            self.database_url,
+            mode=mode,
+            cause=f"{self.context.run.job_name} of {self.instance.name}",
+            wait_seconds=self.config.shared_wait_seconds,
+            rebuild=self.rebuild,
+            report_unchanged=self.config.report_unchanged,
+        )
+        yield from following.run()
 
     def _mirror(self, lock: InstanceLock, mode: Mode, lane: Lane | None = None) -> Mirrored:
         return mirror(
@@ -236,6 +334,7 @@ class _Step:
             mode=mode,
             objects=_objects(self.config),
             dagster_run_id=self.context.run.run_id,
+            open_client=self.clients.client,
             check=lock.check,
             accept_removals=self.config.accept_removals,
             lane=lane or _lane(self.config),
@@ -245,6 +344,7 @@ class _Step:
 def _observe(
     context: dg.AssetExecutionContext,
     settings: Settings,
+    clients: StashClients,
     database_url: str,
     instance: Instance,
     wanted: list[str],
@@ -260,6 +360,7 @@ def _observe(
         objects=_objects(config),
         accept_removals=config.accept_removals,
         lane=_lane(config),
+        client=clients.client(settings, instance),
     )
     for name, change in seen.changes.items():
         if not change.changed:
@@ -303,140 +404,3 @@ def _wanted(config: MirrorConfig, selected: Any) -> list[str]:
         for entity in ENTITIES
         if raw_key(entity.name) in selected and (not config.entities or entity.name in config.entities)
     ]
-
-
-def _raw_results(
-    connection: Connection, instance: Instance, mirrored: Mirrored, selected: Any, config: MirrorConfig
-) -> Iterator[dg.MaterializeResult[Any]]:
-    for name, change in mirrored.changes.items():
-        told = change.changed or change.first or change.failures or config.report_unchanged
-        if raw_key(name) not in selected or not told:
-            continue
-        lacking = [path for path in mirrored.lacking if path.split(".")[0] == name]
-        yield dg.MaterializeResult(
-            asset_key=raw_key(name),
-            metadata={
-                md.ROW_COUNT: change.rows,
-                md.FETCHED: change.fetched,
-                md.INSERTED: change.inserted,
-                md.UPDATED: change.updated,
-                md.UNCHANGED: change.unchanged,
-                md.REMOVED: change.removed,
-                md.MERGED: change.merged,
-                md.LISTED: change.listed,
-                md.BYTES: change.bytes,
-                md.PAGES: change.pages,
-                md.SECONDS: round(change.seconds, 3),
-                md.REQUEST_SECONDS: round(change.request_seconds, 3),
-                md.ROWS_PER_SECOND: md.per_second(change.fetched, change.seconds),
-                md.LACKING: ", ".join(lacking) or "none",
-                md.UNREADABLE: change.unreadable,
-                md.CHANGED_FIELDS: md.counted(change.fields),
-                # a number, and one per cause: the page plots them
-                md.UNSTAMPED: change.unstamped,
-                **{f"{md.UNSTAMPED}: {cause}": count for cause, count in sorted(change.causes.items())},
-                md.FAILED: change.failed,
-                md.FAILURES: "\n".join(change.failures) or "none",
-                md.PREVIEW: md.preview(connection, f"raw.{name}", instance.id),
-            },
-        )
-    kept = {name: change.updated + change.removed for name, change in mirrored.changes.items()}
-    first = any(change.first for change in mirrored.changes.values())
-    if HISTORY_KEY in selected and (first or any(kept.values())):
-        yield dg.MaterializeResult(
-            asset_key=HISTORY_KEY,
-            metadata={
-                "documents_kept": sum(kept.values()),
-                "by_kind": md.counted(kept),
-                md.CHANGED_FIELDS: md.counted(
-                    {
-                        f"{name}.{field}": count
-                        for name, change in mirrored.changes.items()
-                        for field, count in change.fields.items()
-                    }
-                ),
-            },
-        )
-    if PAGES_KEY in selected:
-        pages = sum(change.pages for change in mirrored.changes.values())
-        fetched = sum(change.fetched for change in mirrored.changes.values())
-        yield dg.MaterializeResult(
-            asset_key=PAGES_KEY,
-            metadata={
-                "mode": config.mode,
-                md.LANE: mirrored.lane,
-                md.LANE_REASON: mirrored.lane_reason or "it reads no more than what has changed",
-                **_copied(mirrored),
-                md.UNSTAMPED: sum(change.unstamped for change in mirrored.changes.values()),
-                **_causes(mirrored),
-                "requests": mirrored.requests,
-                md.PAGES: pages,
-                md.FETCHED: fetched,
-                md.LISTED: sum(change.listed for change in mirrored.changes.values()),
-                md.BYTES: sum(change.bytes for change in mirrored.changes.values()),
-                md.SECONDS: round(mirrored.seconds, 3),
-                md.ROWS_PER_SECOND: md.per_second(fetched, mirrored.seconds),
-                "release": mirrored.release,
-                md.LACKING: ", ".join(mirrored.lacking) or "none",
-                md.UNKNOWN: ", ".join(mirrored.unknown) or "none",
-            },
-        )
-
-
-def _copied(mirrored: Mirrored) -> dict[str, float | str]:
-    """What the copy of the database cost: the server, which writes nothing while it makes it, and the network."""
-    copy = mirrored.copy
-    if copy is None:
-        return {}
-    return {
-        "copy_bytes": copy.size,
-        "copy_seconds_of_the_server": round(copy.making, 3),
-        "copy_seconds_of_the_network": round(copy.fetching, 3),
-        md.NOT_IN_COPY: ", ".join(mirrored.not_in_copy) or "none",
-    }
-
-
-def _causes(mirrored: Mirrored) -> dict[str, int]:
-    """What changed without a stamp, by field of all kinds; and what vanished, which never leaves one."""
-    causes: Counter[str] = Counter()
-    for name, change in mirrored.changes.items():
-        causes.update({f"{name}.{field}": count for field, count in change.causes.items()})
-        if change.removed:
-            causes[f"{name} removed"] += change.removed
-    return {f"{md.UNSTAMPED}: {cause}": count for cause, count in sorted(causes.items())}
-
-
-def _stash_results(
-    connection: Connection, instance: Instance, transformed: Transformation, selected: Any, config: MirrorConfig
-) -> Iterator[dg.MaterializeResult[Any]]:
-    for name, change in transformed.tables.items():
-        if stash_key(name) not in selected or not (change.changed or change.first or config.report_unchanged):
-            continue
-        touched = change.inserted + change.updated + change.removed
-        yield dg.MaterializeResult(
-            asset_key=stash_key(name),
-            metadata={
-                md.ROW_COUNT: change.rows,
-                md.INSERTED: change.inserted,
-                md.UPDATED: change.updated,
-                md.UNCHANGED: max(change.rows - change.inserted - change.updated, 0),
-                md.REMOVED: change.removed,
-                md.SECONDS: round(change.seconds, 3),
-                md.ROWS_PER_SECOND: md.per_second(touched, change.seconds),
-                md.DANGLING: change.dangling,
-                md.PREVIEW: md.preview(connection, f"stash.{name}", instance.id),
-            },
-        )
-    first = any(change.first for change in transformed.tables.values())
-    if MERGES_KEY in selected and (transformed.merged or transformed.returned or first or config.report_unchanged):
-        yield dg.MaterializeResult(
-            asset_key=MERGES_KEY,
-            metadata={
-                md.ROW_COUNT: merges_counted(connection, instance.id),
-                md.INSERTED: sum(transformed.merged.values()),
-                md.UPDATED: 0,
-                md.REMOVED: transformed.returned,
-                "by_kind": md.counted(transformed.merged),
-                md.PREVIEW: md.preview(connection, "stash.merges", instance.id),
-            },
-        )

@@ -5,7 +5,8 @@ from datetime import timedelta
 import dagster as dg
 
 from stash_pipeline.assets.metadata import OWNERS, code_reference, column_schema
-from stash_pipeline.settings import get_settings
+from stash_pipeline.assets.servers import server_key
+from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.tables import HISTORY, PAGES, RAW
 
@@ -20,17 +21,28 @@ def raw_key(entity: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", entity])
 
 
-def raw_specs() -> list[dg.AssetSpec]:
-    """One asset per kind, the ledger, and what documents were before."""
+def raw_keys() -> list[dg.AssetKey]:
+    """All of the layer."""
+    return [*(raw_key(entity.name) for entity in ENTITIES), PAGES_KEY, HISTORY_KEY]
+
+
+def raw_specs(fresh_hours: float) -> list[dg.AssetSpec]:
+    """One asset per kind, the ledger, and what documents were before.
+
+    Args:
+        fresh_hours: after which a ledger without a new row is stale.
+    """
     specs = [
         dg.AssetSpec(
             raw_key(entity.name),
+            deps=[server_key(entity.name)],
             description=f"The {entity.name.replace('_', ' ')} of every server as documents: one row per object, "
             "with all that the server says of it as JSON, and its hash. One that is gone keeps its row, with the time "
             f"that it was missed. The typed columns are in stash/{entity.name}.",
             group_name=GROUP,
             kinds={"graphql", "postgres"},
             owners=OWNERS,
+            partitions_def=INSTANCES,
             skippable=True,
             metadata={
                 "dagster/table_name": f"raw.{entity.name}",
@@ -43,13 +55,15 @@ def raw_specs() -> list[dg.AssetSpec]:
     specs.append(
         dg.AssetSpec(
             PAGES_KEY,
+            deps=[server_key(entity.name) for entity in ENTITIES],
             # every refresh of any instance writes it; that each of them is fresh is an asset check
-            freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=get_settings().fresh_hours)),
+            freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=fresh_hours)),
             description="The ledger of the answers of the servers: what was asked for, how many objects and bytes "
             "came back, and how long it took.",
             group_name=GROUP,
             kinds={"graphql", "postgres"},
             owners=OWNERS,
+            partitions_def=INSTANCES,
             skippable=True,
             metadata={"dagster/table_name": "raw.pages", "dagster/column_schema": column_schema(PAGES)},
         )
@@ -57,10 +71,12 @@ def raw_specs() -> list[dg.AssetSpec]:
     specs.append(
         dg.AssetSpec(
             HISTORY_KEY,
+            deps=[raw_key(entity.name) for entity in ENTITIES],
             description="What every document was before it changed or vanished; `stash-pipeline history` shows it.",
             group_name=GROUP,
             kinds={"postgres"},
             owners=OWNERS,
+            partitions_def=INSTANCES,
             skippable=True,
             metadata={"dagster/table_name": "raw.history", "dagster/column_schema": column_schema(HISTORY)},
         )

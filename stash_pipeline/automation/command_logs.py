@@ -6,12 +6,16 @@ per stream that copy it back. In a terminal each of them gets a Ctrl-C, and the 
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType
-from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, LocalComputeLogManager
-from dagster._serdes import ConfigurableClassData
-from dagster._utils import ensure_file, touch_file
+from stash_pipeline.automation.dagster_internals import (
+    IO_TYPE_EXTENSION,
+    CapturedLogContext,
+    ComputeIOType,
+    ConfigurableClassData,
+    LocalComputeLogManager,
+)
 
 
 class CommandComputeLogManager(LocalComputeLogManager):
@@ -28,6 +32,11 @@ class CommandComputeLogManager(LocalComputeLogManager):
     def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
         """Leaves the streams of this process as they are."""
         for stream in (ComputeIOType.STDOUT, ComputeIOType.STDERR):
-            ensure_file(self.get_captured_local_path(log_key, IO_TYPE_EXTENSION[stream]))
+            _touch(self.get_captured_local_path(log_key, IO_TYPE_EXTENSION[stream]))
         yield CapturedLogContext(log_key)
-        touch_file(self.complete_artifact_path(log_key))
+        _touch(self.complete_artifact_path(log_key))
+
+
+def _touch(path: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).touch()

@@ -2,66 +2,115 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from stash_pipeline.assets.raw import GROUP as RAW_GROUP
-from stash_pipeline.assets.stash import ENTITIES_GROUP, JOINS_GROUP
-from stash_pipeline.automation.servers import servers_answer
-from stash_pipeline.partitions import INSTANCES
-from stash_pipeline.settings import get_settings
+from stash_pipeline.assets.mirror import OP
+from stash_pipeline.assets.raw import PAGES_KEY, raw_keys
+from stash_pipeline.assets.resources import WarehouseResource
+from stash_pipeline.assets.specs import keys_of
+from stash_pipeline.automation.servers import NAME as SERVERS_ANSWER
+from stash_pipeline.layers import Layers
+from stash_pipeline.warehouse.layer import AnyLayer, of_instances, shared, with_those_after
 from stash_pipeline.warehouse.refresh import Mode
-
-assert INSTANCES.name is not None
 
 REMOVED_TAG = "removed/"
 """Begins the names of the tags by which a run of `maintain` says in the list of runs what it removed."""
 
-# Of all servers, and not of the one that is read: that check is the sensor's, and a person's.
-_LAYERS: Final = dg.AssetSelection.groups(RAW_GROUP, ENTITIES_GROUP, JOINS_GROUP) - dg.AssetSelection.checks(
-    servers_answer
-)
+REFRESH: Final = "refresh"
+RECONCILE: Final = "reconcile"
+SWEEP: Final = "sweep"
+REBUILD: Final = "rebuild"
+MAINTAIN: Final = "maintain"
+FOLLOW: Final = "follow"
 
-refresh = dg.define_asset_job(
-    "refresh",
-    selection=_LAYERS,
-    description="Carries the changes of one instance through every layer: reads what its server stamped since the last "
-    "reading into raw, then brings entities and joins to the same state. Choose the instance as the partition.",
-)
-
-reconcile = dg.define_asset_job(
-    "reconcile",
-    selection=_LAYERS,
-    config={"ops": {"mirror": {"config": {"mode": "reconcile"}}}},
-    description="Compares one instance with listings of everything on its server, and carries what differs through "
-    "every layer. Choose the instance as the partition.",
-)
-
-sweep = dg.define_asset_job(
-    "sweep",
-    selection=_LAYERS,
-    config={"ops": {"mirror": {"config": {"mode": "sweep"}}}},
-    description="Reads one instance whole, after a reconcile, and carries what differs through every layer. Choose the "
-    "instance as the partition.",
-)
-
-JOB_OF_MODE: Final[Mapping[Mode, UnresolvedAssetJobDefinition]] = {
-    "changes": refresh,
-    "reconcile": reconcile,
-    "sweep": sweep,
-    "objects": refresh,
+JOB_OF_MODE: Final[Mapping[Mode, str]] = {
+    "changes": REFRESH,
+    "reconcile": RECONCILE,
+    "sweep": SWEEP,
+    "objects": REFRESH,
 }
 """All of them are the same step, with its configuration set."""
 
-rebuild = dg.define_asset_job(
-    "rebuild",
-    selection=dg.AssetSelection.groups(ENTITIES_GROUP, JOINS_GROUP),
-    config={"ops": {"mirror": {"config": {"rebuild": True}}}},
-    description="Drops one instance's entities and joins and makes them anew from raw, without asking its server. The "
-    "result is what refreshes have made; this is for a person who doubts that.",
-)
+
+def rebuild_job_of(layer: AnyLayer) -> str:
+    """The name of the job that makes a layer anew: one for the layers of instances, one for each shared layer."""
+    return f"{REBUILD}_{layer.name}" if layer.scope == "all" else REBUILD
+
+
+def step_config(**config: Any) -> dict[str, Any]:
+    """The configuration of a run, see :class:`stash_pipeline.assets.mirror.MirrorConfig`."""
+    return {"ops": {OP: {"config": config}}}
+
+
+def reading_jobs(layers: Layers) -> list[Any]:
+    """The jobs of one instance: they read its server, and carry what they find through every layer."""
+    # of all servers, and not of the one that is read: that check is the sensor's, and a person's
+    of_all = dg.AssetSelection.checks(dg.AssetCheckKey(PAGES_KEY, SERVERS_ANSWER))
+    selection = dg.AssetSelection.assets(*raw_keys(), *keys_of(layers)) - of_all
+    made = of_instances(layers)
+    groups = " and ".join(group for layer in made for group in layer.groups)
+    return [
+        dg.define_asset_job(
+            REFRESH,
+            selection=selection,
+            description="Carries the changes of one instance through every layer: reads what its server stamped since "
+            "the last reading into raw, then brings all layers to the same state. Choose the instance as the "
+            "partition.",
+        ),
+        dg.define_asset_job(
+            RECONCILE,
+            selection=selection,
+            config=step_config(mode="reconcile"),
+            description="Compares one instance with listings of everything on its server, and carries what differs "
+            "through every layer. Choose the instance as the partition.",
+        ),
+        dg.define_asset_job(
+            SWEEP,
+            selection=selection,
+            config=step_config(mode="sweep"),
+            description="Reads one instance whole, after a reconcile, and carries what differs through every layer. "
+            "Choose the instance as the partition.",
+        ),
+        dg.define_asset_job(
+            REBUILD,
+            selection=dg.AssetSelection.assets(*keys_of(layers)),
+            config=step_config(rebuild=[layer.name for layer in made]),
+            description=f"Drops one instance's {groups} and makes them anew from raw, without asking its server. The "
+            "result is what refreshes have made; this is for a person who doubts that.",
+        ),
+    ]
+
+
+def shared_jobs(layers: Layers) -> list[Any]:
+    """The jobs of the shared layers, which need no instance and read no server; none without such a layer."""
+    there = shared(layers)
+    if not there:
+        return []
+    return [
+        dg.define_asset_job(
+            FOLLOW,
+            selection=dg.AssetSelection.assets(*keys_of(there)),
+            description="Lets the layers that are made of all instances follow what has changed, without reading any "
+            "server. Refreshes do so too; this is for changes that no refresh took along.",
+        ),
+        *(
+            dg.define_asset_job(
+                rebuild_job_of(layer),
+                selection=dg.AssetSelection.assets(*keys_of(_with_readers(layer.name, layers))),
+                config=step_config(rebuild=[layer.name]),
+                description=f"Makes layer {layer.name}, and the layers that are made of it, anew. The result is what "
+                "following the changes has made; this is for a person who doubts that.",
+            )
+            for layer in there
+        ),
+    ]
+
+
+def _with_readers(name: str, layers: Layers) -> list[AnyLayer]:
+    names = with_those_after(shared(layers), [name])
+    return [layer for layer in layers if layer.name in names]
 
 
 @dg.op(
@@ -69,13 +118,11 @@ rebuild = dg.define_asset_job(
     out=dg.Out(dg.Nothing),
     description="Removes runs, ticks, output and ledger rows that are old and not the latest of anything.",
 )
-def _remove_superseded(context: dg.OpExecutionContext) -> None:
+def _remove_superseded(context: dg.OpExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]) -> None:
     from stash_pipeline.automation.maintenance import maintain as remove
-    from stash_pipeline.warehouse.connect import connect
-    from stash_pipeline.warehouse.session import join_warehouse
 
-    settings = get_settings()
-    with connect(join_warehouse(settings)) as connection:
+    settings = warehouse.settings
+    with warehouse.connect() as connection:
         removed = asdict(
             remove(
                 context.instance,
@@ -93,7 +140,7 @@ def _remove_superseded(context: dg.OpExecutionContext) -> None:
 
 
 @dg.job(
-    name="maintain",
+    name=MAINTAIN,
     description="Removes what is older than STASH_PIPELINE_KEEP_RUNS_DAYS from Dagster's storage and the ledger: runs, "
     "ticks, output of runs, pages. Never the run that holds the latest materialization of an asset's partition.",
     executor_def=dg.in_process_executor,

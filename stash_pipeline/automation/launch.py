@@ -18,28 +18,30 @@ from typing import Any, Final
 
 from dagster import (
     AssetCheckKey,
+    DagsterEvent,
     DagsterEventType,
     DagsterInstance,
     DagsterRun,
+    DagsterUnknownPartitionError,
     Failure,
     JobDefinition,
     JobExecutionResult,
+    partition_loading_context,
 )
-from dagster._core.definitions.partitions.context import partition_loading_context
-from dagster._core.definitions.reconstruct import ReconstructableRepository
-from dagster._core.errors import DagsterUnknownPartitionError
-from dagster._core.events import DagsterEvent, JobFailureData, RunFailureReason
-from dagster._core.execution.api import execute_run
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.remote_origin import (
-    ManagedGrpcPythonEnvCodeLocationOrigin,
-    RemoteJobOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._utils.error import SerializableErrorInfo
 
 from stash_pipeline.automation.command_logs import CommandComputeLogManager
+from stash_pipeline.automation.dagster_internals import (
+    InstanceRef,
+    JobFailureData,
+    LoadableTargetOrigin,
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    ReconstructableRepository,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+    RunFailureReason,
+    SerializableErrorInfo,
+    execute_run,
+)
 from stash_pipeline.automation.orphans import end_orphaned_runs, process_tags
 from stash_pipeline.dagster_home import CODE_LOCATION, DEFINITIONS_MODULE, prepare_dagster_home
 from stash_pipeline.errors import UserError

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from dagster import DagsterInstance
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
+from stash_pipeline.automation.dagster_internals import LocalComputeLogManager
 from stash_pipeline.automation.storage import SCHEMA
 from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
 from stash_pipeline.warehouse.connect import Connection

@@ -14,8 +14,8 @@ from typing import Final
 
 import psutil
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
-from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from stash_pipeline.automation.dagster_internals import GRPC_INFO_TAG
 from stash_pipeline.dagster_home import prepare_dagster_home, socket_name
 from stash_pipeline.settings import get_settings
 

@@ -6,17 +6,23 @@ from typing import Final
 
 import dagster as dg
 import psycopg
-from dagster._core.storage.tags import PARTITION_NAME_TAG, PRIORITY_TAG
 
 from stash_pipeline.assets.checks import checks_of
-from stash_pipeline.assets.mirror import mirror_assets
+from stash_pipeline.assets.mirror import OP
+from stash_pipeline.assets.raw import raw_keys
+from stash_pipeline.assets.resources import WarehouseResource
+from stash_pipeline.assets.specs import keys_of
 from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
 from stash_pipeline.automation.orphans import end_orphaned_runs
 from stash_pipeline.errors import UserError
-from stash_pipeline.settings import get_settings
-from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
+from stash_pipeline.layers import Layers
+from stash_pipeline.warehouse.connect import Connection, database_sentence
 from stash_pipeline.warehouse.refresh import Mode
-from stash_pipeline.warehouse.session import join_warehouse
+
+PARTITION_TAG: Final = "dagster/partition"
+"""By which Dagster says which partition a run is of; documented, also in dagster.yaml."""
+
+_PRIORITY_TAG: Final = "dagster/priority"
 
 # Of the queue: what was seen to have changed comes first, and what takes long last.
 _PRIORITIES: Final[Mapping[Mode, int]] = {"changes": 1, "objects": 1, "reconcile": 0, "sweep": -1}
@@ -31,17 +37,23 @@ _UNFINISHED: Final = [
 
 
 @contextmanager
-def warehouse() -> Iterator[Connection]:
+def connection_of_tick(warehouse: WarehouseResource) -> Iterator[Connection]:
     """A connection for one tick.
 
     Raises:
         UserError: if the database cannot be reached, or fails meanwhile.
     """
     try:
-        with connect(join_warehouse(get_settings())) as connection:
+        with warehouse.connect() as connection:
             yield connection
     except psycopg.OperationalError as error:
         raise UserError(database_sentence(error)) from None
+
+
+def is_going_on(instance: dg.DagsterInstance, job: str) -> bool:
+    """Whether a run of a job works, or waits."""
+    end_orphaned_runs(instance)
+    return bool(instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1))
 
 
 def unfinished(instance: dg.DagsterInstance) -> set[str]:
@@ -49,22 +61,24 @@ def unfinished(instance: dg.DagsterInstance) -> set[str]:
     # one that was killed would count as going on for hours
     end_orphaned_runs(instance)
     runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
-    return {run.tags[PARTITION_NAME_TAG] for run in runs if PARTITION_NAME_TAG in run.tags}
+    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags}
 
 
-def request(name: str, mode: Mode, reasons: Sequence[str], asked_by: str, run_key: str | None = None) -> dg.RunRequest:
+def request(
+    layers: Layers, name: str, mode: Mode, reasons: Sequence[str], asked_by: str, run_key: str | None = None
+) -> dg.RunRequest:
     """A run of one instance, by the job of the sensor or schedule, that says why."""
     return dg.RunRequest(
         run_key=run_key,
         partition_key=name,
-        run_config={"ops": {"mirror": {"config": {"mode": mode}}}},
+        run_config={"ops": {OP: {"config": {"mode": mode}}}},
         # one that is planned and not evaluated would hide the result it had before
-        asset_selection=sorted(mirror_assets.keys),
-        asset_check_keys=sorted(checks_of(mode)),
+        asset_selection=sorted([*raw_keys(), *keys_of(layers)]),
+        asset_check_keys=sorted(checks_of(mode, layers)),
         tags={
             WHY_TAG: shortened(", ".join(reasons)),
             MODE_TAG: mode,
             ASKED_BY_TAG: asked_by,
-            PRIORITY_TAG: str(_PRIORITIES[mode]),
+            _PRIORITY_TAG: str(_PRIORITIES[mode]),
         },
     )

@@ -8,11 +8,13 @@ from typing import Final
 
 import dagster as dg
 
+from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.automation.due import cron_of, last_sweep
-from stash_pipeline.automation.jobs import maintain, reconcile
-from stash_pipeline.automation.requests import request, unfinished, warehouse
+from stash_pipeline.automation.jobs import RECONCILE, maintain
+from stash_pipeline.automation.requests import connection_of_tick, request, unfinished
 from stash_pipeline.automation.turns import turns_of
 from stash_pipeline.errors import UserError
+from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import out_of_step
 
 _RECONCILE: Final = "reconcile_schedule"
@@ -27,22 +29,24 @@ maintenance_schedule = dg.ScheduleDefinition(
 )
 
 
-def reconcile_schedule(minutes: int) -> dg.ScheduleDefinition:
+def reconcile_schedule(minutes: int, layers: Layers) -> dg.ScheduleDefinition:
     """The schedule that compares every instance with its server, every so many minutes."""
 
     @dg.schedule(
         name=_RECONCILE,
-        job=reconcile,
+        job_name=RECONCILE,
         cron_schedule=cron_of(minutes),
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Compares every enabled instance with its server's listings, every "
         "STASH_PIPELINE_RECONCILE_MINUTES. Finds what the sensor cannot see. The runs wait in the queue.",
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    def schedule(
+        context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]
+    ) -> list[dg.RunRequest] | dg.SkipReason:
         moment = context.scheduled_execution_time
         try:
-            with warehouse() as connection:
-                turns, said = turns_of(connection)
+            with connection_of_tick(warehouse) as connection:
+                turns, said = turns_of(connection, warehouse.settings)
         except UserError as error:
             return dg.SkipReason(str(error))
         # a sweep begins with a reconcile
@@ -58,7 +62,7 @@ def reconcile_schedule(minutes: int) -> dg.ScheduleDefinition:
                 said.append(f"{name} has no partition yet")
             else:
                 # of several requests of a tick each needs a key; it counts within the tick only
-                requests.append(request(name, "reconcile", ["its turn"], _RECONCILE, run_key=name))
+                requests.append(request(layers, name, "reconcile", ["its turn"], _RECONCILE, run_key=name))
         return requests or dg.SkipReason("; ".join(said) or "There is no instance whose turn it is.")
 
     return schedule

@@ -12,14 +12,15 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import BaseModel, ValidationError
 
+from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.automation.asking import Found, Question, ask, digest_of, questions
-from stash_pipeline.automation.jobs import refresh
-from stash_pipeline.automation.requests import request, unfinished, warehouse
+from stash_pipeline.automation.jobs import REFRESH
+from stash_pipeline.automation.requests import connection_of_tick, request, unfinished
 from stash_pipeline.automation.servers import evaluation
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import list_instances
+from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import INSTANCES, out_of_step
-from stash_pipeline.settings import get_settings
 
 _CHANGES: Final = "changes_sensor"
 _STEP_SECONDS: Final = 30
@@ -61,25 +62,27 @@ def _write(known: Mapping[str, _Known]) -> str:
     return json.dumps({uuid: kept.model_dump() for uuid, kept in known.items()})
 
 
-def changes_sensor(seconds: int) -> dg.SensorDefinition:
+def changes_sensor(seconds: int, layers: Layers) -> dg.SensorDefinition:
     """The sensor that asks every server, every so many seconds."""
 
     @dg.sensor(
         name=_CHANGES,
-        job=refresh,
+        job_name=REFRESH,
         minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks every enabled instance in one small request whether anything changed, and has those "
         "refreshed on which something did. A server that does not answer is asked ever less often, and named by the "
         "asset check `servers_answer` of raw/pages.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    def sensor(
+        context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]
+    ) -> dg.SensorResult | dg.SkipReason:
         try:
-            with warehouse() as connection:
+            with connection_of_tick(warehouse) as connection:
                 asked = questions(connection)
         except UserError as error:
             return dg.SkipReason(str(error))
-        return _Tick(context, asked, time.time()).result()
+        return _Tick(context, warehouse, layers, asked, time.time()).result()
 
     return sensor
 
@@ -87,9 +90,18 @@ def changes_sensor(seconds: int) -> dg.SensorDefinition:
 class _Tick:
     """One look at all servers."""
 
-    def __init__(self, context: dg.SensorEvaluationContext, asked: list[Question], now: float) -> None:
+    def __init__(
+        self,
+        context: dg.SensorEvaluationContext,
+        warehouse: WarehouseResource,
+        layers: Layers,
+        asked: list[Question],
+        now: float,
+    ) -> None:
         before = _read(context.cursor)
         self.context = context
+        self.settings = warehouse.settings
+        self.layers = layers
         self.now = now
         self.questions = asked
         # those that are gone are forgotten
@@ -115,7 +127,7 @@ class _Tick:
                 continue
             kept.asked, kept.asked_at, kept.since = found.digest, self.now, digest_of(question.before)
             wanted.append(name)
-            requests.append(request(name, "changes", found.reasons, _CHANGES))
+            requests.append(request(self.layers, name, "changes", found.reasons, _CHANGES))
         events = self._events()
         cursor = _write(self.known)
         if not requests:
@@ -150,7 +162,7 @@ class _Tick:
     def _changed(self) -> list[tuple[Question, Found]]:
         """The instances on which something changed; of the others it is noted what there is to say."""
         due = [question for question in self.questions if self.known[question.instance.uuid].not_before <= self.now]
-        found = ask(get_settings(), due)
+        found = ask(self.settings, due)
         changed = []
         for question in self.questions:
             name, kept = question.instance.name, self.known[question.instance.uuid]
@@ -201,10 +213,12 @@ class _Tick:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Keeps the partitions in step with the registry of instances, whoever edits it.",
 )
-def instances_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+def instances_sensor(
+    context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]
+) -> dg.SensorResult | dg.SkipReason:
     """Adds and removes partitions."""
     try:
-        with warehouse() as connection:
+        with connection_of_tick(warehouse) as connection:
             names = [instance.name for instance in list_instances(connection)]
     except UserError as error:
         return dg.SkipReason(str(error))

@@ -9,10 +9,10 @@ from typing import Any, Final
 import dagster as dg
 
 from stash_pipeline.assets.raw import PAGES_KEY
+from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.automation.asking import ask, questions
-from stash_pipeline.automation.requests import warehouse
+from stash_pipeline.automation.requests import connection_of_tick
 from stash_pipeline.errors import UserError
-from stash_pipeline.settings import get_settings
 
 NAME: Final = "servers_answer"
 
@@ -55,14 +55,14 @@ def _sentence(silent: Mapping[str, str], answering: int) -> str:
     description="The server of every enabled instance answers. `changes_sensor` asks them, and reports here when that "
     "changes; executing the check asks them now.",
 )
-def servers_answer() -> dg.AssetCheckResult:
+def servers_answer(warehouse: dg.ResourceParam[WarehouseResource]) -> dg.AssetCheckResult:
     """Asks all of them."""
     try:
-        with warehouse() as connection:
+        with connection_of_tick(warehouse) as connection:
             asked = questions(connection)
     except UserError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    found = ask(get_settings(), asked)
+    found = ask(warehouse.settings, asked)
     silent = {
         question.instance.name: said.trouble
         for question in asked

@@ -26,11 +26,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from dagster import DagsterError, DagsterEventType, EventLogEntry
-from dagster._config.config_schema import UserConfigSchema
-from dagster._core.storage.defs_state.base import DEFS_STATE_INFO_CURSOR_KEY
-from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
-from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
-from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
@@ -41,6 +36,14 @@ from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from stash_pipeline.automation.dagster_internals import (
+    ASSET_KEY_INDEX_COLS,
+    DEFS_STATE_INFO_CURSOR_KEY,
+    AssetKeyTable,
+    ConfigurableClassData,
+    SqlEventLogStorageTable,
+    UserConfigSchema,
+)
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, Settings, get_settings, sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect

@@ -11,11 +11,13 @@ from typing import Final
 
 import dagster as dg
 
+from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.automation.due import last_sweep, next_sweep, sweep_wanted
-from stash_pipeline.automation.jobs import sweep
-from stash_pipeline.automation.requests import request, unfinished, warehouse
+from stash_pipeline.automation.jobs import SWEEP
+from stash_pipeline.automation.requests import connection_of_tick, request, unfinished
 from stash_pipeline.automation.turns import Turns, turns_of
 from stash_pipeline.errors import UserError
+from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import out_of_step
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import Connection
@@ -25,25 +27,33 @@ _LOOK_SECONDS: Final = 300
 _IN_TIME: Final = timedelta(minutes=30)
 
 
-@dg.sensor(
-    name=_SWEEP,
-    job=sweep,
-    minimum_interval_seconds=_LOOK_SECONDS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Has every enabled instance read whole once a week, at STASH_PIPELINE_SWEEP_HOUR of "
-    "STASH_PIPELINE_SWEEP_WEEKDAY in the instance's time zone. A sweep that was missed is made good within the day. "
-    "The interval is how often it looks at the clock; a tick without a sweep says when the next one is due.",
-)
-def sweep_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Asks for the sweeps that are due and were not made."""
-    return sweeps_due(context, datetime.now(timezone.utc))
+def sweep_sensor(layers: Layers) -> dg.SensorDefinition:
+    """The sensor that asks for the sweeps that are due and were not made."""
+
+    @dg.sensor(
+        name=_SWEEP,
+        job_name=SWEEP,
+        minimum_interval_seconds=_LOOK_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Has every enabled instance read whole once a week, at STASH_PIPELINE_SWEEP_HOUR of "
+        "STASH_PIPELINE_SWEEP_WEEKDAY in the instance's time zone. A sweep that was missed is made good within the "
+        "day. The interval is how often it looks at the clock; a tick without a sweep says when the next one is due.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]
+    ) -> dg.SensorResult | dg.SkipReason:
+        return sweeps_due(context, warehouse, layers, datetime.now(timezone.utc))
+
+    return sensor
 
 
-def sweeps_due(context: dg.SensorEvaluationContext, now: datetime) -> dg.SensorResult | dg.SkipReason:
+def sweeps_due(
+    context: dg.SensorEvaluationContext, warehouse: WarehouseResource, layers: Layers, now: datetime
+) -> dg.SensorResult | dg.SkipReason:
     """What a tick at this moment asks for; a sentence if that is nothing."""
     try:
-        with warehouse() as connection:
-            turns, said = turns_of(connection)
+        with connection_of_tick(warehouse) as connection:
+            turns, said = turns_of(connection, warehouse.settings)
             before = _sweeps(connection)
     except UserError as error:
         return dg.SkipReason(str(error))
@@ -66,7 +76,7 @@ def sweeps_due(context: dg.SensorEvaluationContext, now: datetime) -> dg.SensorR
         elif name in missing:
             said.append(f"{name} has no partition yet")
         else:
-            requests.append(request(name, "sweep", [why], _SWEEP))
+            requests.append(request(layers, name, "sweep", [why], _SWEEP))
             asked[uuid] = now
     known = {instance.uuid for instance, _ in turns}
     cursor = json.dumps({uuid: moment.isoformat() for uuid, moment in asked.items() if uuid in known})

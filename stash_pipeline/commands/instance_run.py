@@ -16,17 +16,17 @@ def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any])
     """
     from stash_pipeline.assets.checks import checks_of
     from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
-    from stash_pipeline.automation.jobs import JOB_OF_MODE
+    from stash_pipeline.automation.jobs import JOB_OF_MODE, step_config
     from stash_pipeline.automation.launch import run_job
 
-    run_config = {"ops": {"mirror": {"config": config}}}
+    run_config = step_config(**config)
     checks = checks_of(config["mode"]) if not config["dry_run"] else frozenset()
     tags = {
         MODE_TAG: config["mode"],
         WHY_TAG: shortened(_command(name, config)),
         ASKED_BY_TAG: "command line",
     }
-    job = JOB_OF_MODE[config["mode"]].name
+    job = JOB_OF_MODE[config["mode"]]
     result = run_job(job, instance=dagster, partition_key=name, run_config=run_config, checks=checks, tags=tags)
     return {
         "instance": name,

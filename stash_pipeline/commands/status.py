@@ -20,7 +20,7 @@ SELECT i.name, i.url, i.enabled, i.release,
         WHERE jsonb_array_length(coalesce(e.value->'failures', '[]')) > 0), '{}') AS failures,
     coalesce(l.lacking, '{}') AS lacking, coalesce(l.unknown, '{}') AS unknown,
     (SELECT jsonb_object_agg(c.table_name, c.rows) FROM ops.row_counts c
-     WHERE c.instance_id = i.id AND c.table_name LIKE 'stash.%') AS rows,
+     WHERE c.instance_id = i.id AND c.table_name = ANY(%(layer_tables)s)) AS rows,
     (SELECT count(*) FROM ops.dangling_references d WHERE d.instance_id = i.id) AS dangling
 FROM ops.instances i
 LEFT JOIN LATERAL (
@@ -52,9 +52,12 @@ _INCLUDED = {
 
 def collect(connection: Any) -> list[dict[str, Any]]:
     """The state of every instance, as it is in the database."""
+    from stash_pipeline import layers
     from stash_pipeline.stash.entities import BY_NAME
+    from stash_pipeline.warehouse.layer import of_instances
 
-    cursor = connection.execute(_STATUS)
+    tables = [table.name for layer in of_instances(layers.LAYERS) for table in layer.tables]
+    cursor = connection.execute(_STATUS, {"layer_tables": tables})
     names = [column.name for column in cursor.description or []]
     found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     refreshed: dict[str, dict[str, datetime]] = {row["name"]: {} for row in found}
@@ -62,7 +65,26 @@ def collect(connection: Any) -> list[dict[str, Any]]:
     for name, mode, moment, first in connection.execute(_REFRESHED, parameters).fetchall():
         for included in _INCLUDED["sweep" if first else mode]:
             refreshed.setdefault(name, {})[included] = moment
-    return [{**row, "refreshed": refreshed[row["name"]]} for row in found]
+    shared = shared_layers(connection)
+    return [{**row, "refreshed": refreshed[row["name"]], "shared_layers": shared} for row in found]
+
+
+def shared_layers(connection: Any) -> list[dict[str, Any]]:
+    """How far each layer has got that is made of all instances."""
+    from stash_pipeline import layers
+    from stash_pipeline.warehouse.shared_layers import states
+
+    return [
+        {
+            "layer": state.name,
+            "current": state.current,
+            "revisions_behind": None if state.revision is None else state.head - state.revision,
+            "outdated": state.outdated,
+            "updated_at": state.updated_at,
+            "error": state.error,
+        }
+        for state in states(connection, layers.LAYERS)
+    ]
 
 
 def _upcoming(instance: "Instance", settings: Settings, now: datetime) -> dict[str, Any]:
@@ -149,6 +171,13 @@ def _print(found: list[dict[str, Any]], now: datetime) -> None:
         [[entity.name, *[(row["rows"] or {}).get(f"stash.{entity.name}", 0) for row in found]] for entity in ENTITIES],
         numbers=len(found),
     )
+    shared = found[0]["shared_layers"]
+    if shared:
+        table(
+            "Layers of all instances",
+            ["layer", "last followed", "revisions behind", "error"],
+            [[one["layer"], age(one["updated_at"], now), _behind(one), one["error"] or "none"] for one in shared],
+        )
     for row in found:
         for line in _sentences(row):
             console.print(f"{row['name']} {line}", highlight=False, markup=False, soft_wrap=True)
@@ -171,6 +200,12 @@ def _sentences(row: dict[str, Any]) -> list[str]:
     if row["unknown"]:
         lines.append(f"has fields that are not mirrored yet: {', '.join(row['unknown'])}")
     return lines
+
+
+def _behind(layer: dict[str, Any]) -> str:
+    if layer["revisions_behind"] is None:
+        return "never made"
+    return "of another version" if layer["outdated"] else str(layer["revisions_behind"])
 
 
 def age(moment: datetime | None, now: datetime) -> str:

@@ -142,6 +142,17 @@ def share_partitions(connection: Connection) -> None:
     connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext('stash_pipeline partitions'))")
 
 
+@contextmanager
+def partitions_shared(connection: Connection) -> Iterator[None]:
+    """The same for a block, whatever transactions there are in it: for those that must see one state of all tables."""
+    connection.execute("SELECT pg_advisory_lock_shared(hashtext('stash_pipeline partitions'))")
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):
+            connection.execute("SELECT pg_advisory_unlock_shared(hashtext('stash_pipeline partitions'))")
+
+
 def rearrange_partitions(connection: Connection) -> None:
     """For a transaction that attaches or detaches partitions: waits until nobody writes to attached ones."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('stash_pipeline partitions'))")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import ForeignKeyConstraint, Table
 
-from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.warehouse.tables import JOINS, MERGES, METADATA, RAW, STASH, type_name
+from stash_pipeline.layers import LAYERS, Layers
+from stash_pipeline.warehouse.tables import METADATA, RAW, type_name
 from stash_pipeline.warehouse.views import COUNTS
 
 _HEADER = """# Tables
@@ -52,13 +52,13 @@ def _section(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def tables_page() -> str:
+def tables_page(layers: Layers = LAYERS) -> str:
     """The text of ``docs/tables.md``."""
-    parts = [_HEADER, "\n## Entities\n"]
-    parts += [_section(STASH[entity.name]) for entity in ENTITIES]
-    parts += ["\n## Joins\n"]
-    parts += [_section(table) for table in JOINS.values()]
-    parts += [_section(MERGES)]
+    parts = [_HEADER]
+    for layer in layers:
+        for group in layer.groups:
+            parts += [f"\n## {group.replace('_', ' ').capitalize()}\n"]
+            parts += [_section(table.table) for table in layer.tables if table.group == group]
     parts += ["\n## Raw\n", f"`raw.<entity>` is the same for {', '.join(RAW)}.\n", _section(RAW["scenes"])]
     parts += [_section(METADATA.tables["raw.history"]), _section(METADATA.tables["raw.pages"]), "\n## Operations\n"]
     parts += [_section(table) for table in METADATA.tables.values() if table.schema == "ops"]

@@ -96,6 +96,7 @@ def mirror(
     objects: Mapping[str, Iterable[int]] | None = None,
     dagster_run_id: str | None = None,
     client: StashClient | None = None,
+    open_client: Callable[[Settings, Instance], StashClient] | None = None,
     check: Callable[[], None] | None = None,
     accept_removals: bool = False,
     lane: Lane | None = None,
@@ -108,6 +109,7 @@ def mirror(
     Args:
         mode: how much is read, see ``refresh.py``. objects: ids by kind, of mode objects.
         accept_removals: follow the server also where it has lost objects, or is another one, see ``guard.py``.
+        client: to use instead of one that `open_client` makes, or else the instance.
         check: called before every write; raises when the lock is no longer held.
         lane: that is wanted where everything is read; None leaves it to the instance.
 
@@ -125,10 +127,11 @@ def mirror(
         try:
             # should the machine fail, the last pages are read again; the note of the end waits for all of them
             connection.execute("SET synchronous_commit = off")
-            with client or instance.client(settings) as open_client, _patient_garbage_collection():
+            make = open_client or (lambda settings, instance: instance.client(settings))
+            with client or make(settings, instance) as opened, _patient_garbage_collection():
                 guard = Guard(connection, instance.id, instance.name, accept=accept_removals)
                 loader = RawLoader(RawWriter(connection, instance.id, run_id), guard)
-                refresh = Refresh(loader, settings, instance, open_client, check or trust, lane or instance.lane)
+                refresh = Refresh(loader, settings, instance, opened, check or trust, lane or instance.lane)
                 try:
                     refresh.run(entities, mode, objects)
                 finally:

@@ -1,13 +1,18 @@
 """Takes an instance out of the warehouse: with its rows, whose partitions are dropped, or without."""
 
+from stash_pipeline.layers import LAYERS, Layers
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions
+from stash_pipeline.warehouse.layer import of_instances
 from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
-from stash_pipeline.warehouse.transform import drop_layer
 
 
-def remove_instance(connection: Connection, instance_id: int) -> None:
-    """Drops everything of one instance, and its registration. The caller holds its lock."""
-    drop_layer(connection, instance_id, logged=False)
+def remove_instance(connection: Connection, instance_id: int, layers: Layers = LAYERS) -> None:
+    """Drops everything of one instance, and its registration. The caller holds its lock.
+
+    Layers that are made of all instances learn of it by the object log.
+    """
+    for layer in reversed(of_instances(layers)):
+        layer.drop(connection, instance_id)
     with connection.transaction():
         rearrange_partitions(connection)
         for name in RAW_PARTITIONED:

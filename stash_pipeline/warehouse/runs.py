@@ -1,6 +1,7 @@
 """The journal of readings, ``ops.sync_runs``: one row each, for people and tools."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from stash_pipeline.stash.entities import BY_NAME
@@ -67,14 +68,14 @@ def end_run(
     )
 
 
-def note_merged(connection: Connection, run_id: int, merged: dict[str, int]) -> None:
+def note_merged(connection: Connection, run_id: int, merged: Mapping[str, int]) -> None:
     """Notes how many objects that are gone have a successor: known only when the entities have followed."""
     connection.execute(
         "UPDATE ops.sync_runs AS r SET entities = r.entities || (\n"
         "    SELECT jsonb_object_agg(\n"
         "        m.key, coalesce(r.entities->m.key, '{}') || jsonb_build_object('merged', m.value))\n"
         "    FROM jsonb_each(%s::jsonb) AS m) WHERE r.id = %s",
-        [json.dumps(merged), run_id],
+        [json.dumps(dict(merged)), run_id],
     )
 
 

@@ -22,6 +22,7 @@ from stash_pipeline.warehouse.first_load import (
     build_apart,
     worth_building_apart,
 )
+from stash_pipeline.warehouse.layer import TableChange
 from stash_pipeline.warehouse.layer_versions import layer_version
 from stash_pipeline.warehouse.merges import LAYER as MERGES_LAYER
 from stash_pipeline.warehouse.merges import follow_merges
@@ -35,24 +36,6 @@ LAYER = "stash"
 
 _WORTH_ANALYZING = 100
 """Rows inserted at once that make the planner's idea of a table wrong."""
-
-
-@dataclass
-class TableChange:
-    """What a transformation did to one table of schema ``stash``."""
-
-    rows: int = 0
-    inserted: int = 0
-    updated: int = 0
-    removed: int = 0
-    dangling: int = 0
-    seconds: float = 0.0
-    first: bool = False
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was written."""
-        return bool(self.inserted or self.updated or self.removed)
 
 
 @dataclass

@@ -16,13 +16,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
-from stash_pipeline.assets.mirror import mirror_assets
 from stash_pipeline.automation.launch import run_job
-from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.partitions import INSTANCES, keep_in_step
-from stash_pipeline.settings import sqlalchemy_url
+from stash_pipeline.settings import get_settings, sqlalchemy_url
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.entities import ENTITIES
@@ -38,11 +36,22 @@ Assets = dict[dg.AssetKey, dg.AssetSpec]
 
 
 @pytest.fixture(scope="module")
-def specs() -> Assets:
+def graph() -> Assets:
     return {spec.key: spec for spec in defs.resolve_all_asset_specs()}
 
 
+@pytest.fixture(scope="module")
+def specs(graph: Assets) -> Assets:
+    """Without what lies on the servers."""
+    return {key: spec for key, spec in graph.items() if key.path[0] != "stash_server"}
+
+
 # --- the graph ------------------------------------------------------------------------------------------
+
+
+def _check_specs() -> list[dg.AssetCheckSpec]:
+    graph = defs.get_repository_def().asset_graph
+    return [graph.get_check_spec(key) for key in graph.asset_check_keys]
 
 
 def described(specs: Assets) -> dict[str, Any]:
@@ -59,6 +68,7 @@ def described(specs: Assets) -> dict[str, Any]:
         }
         for spec in sorted(specs.values(), key=lambda spec: spec.key)
     }
+    tables = sorted(name for name in assets if not name.startswith("stash_server/"))
     names = [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")]
     jobs = {
         name: {
@@ -70,12 +80,10 @@ def described(specs: Assets) -> dict[str, Any]:
     }
     return {
         "assets": assets,
-        "jobs": {
-            name: "all assets" if job["assets"] == sorted(assets) else job["assets"] for name, job in jobs.items()
-        },
+        "jobs": {name: "all assets" if job["assets"] == tables else job["assets"] for name, job in jobs.items()},
         "checks": {
             f"{spec.asset_key.to_user_string()} {spec.name}": "blocking" if spec.blocking else "tells"
-            for spec in sorted([*mirror_assets.check_specs, *servers_answer.check_specs], key=lambda spec: spec.name)
+            for spec in sorted(_check_specs(), key=lambda spec: spec.name)
         },
         "schedules": sorted(schedule.name for schedule in repository.schedule_defs),
         "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
@@ -89,16 +97,16 @@ def lines(graph: dict[str, Any]) -> str:
     return '{\n "assets": {\n' + assets + "\n },\n" + rest[2:] + "\n"
 
 
-def test_the_graph_is_the_one_that_was_agreed_on(specs: Assets) -> None:
-    text = lines(described(specs))
+def test_the_graph_is_the_one_that_was_agreed_on(graph: Assets) -> None:
+    text = lines(described(graph))
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(text, "utf-8")
     assert text.splitlines() == GOLDEN.read_text("utf-8").splitlines(), "see the first lines of this module"
 
 
 def test_definitions_can_be_built_twice_and_are_valid() -> None:
-    dg.Definitions.validate_loadable(build_defs())
-    dg.Definitions.validate_loadable(build_defs())
+    dg.Definitions.validate_loadable(build_defs(get_settings()))
+    dg.Definitions.validate_loadable(build_defs(get_settings()))
 
 
 def test_every_asset_says_what_it_is_who_owns_it_and_which_table_it_makes(specs: Assets) -> None:
@@ -163,17 +171,17 @@ def test_everything_in_the_database_has_a_comment_or_needs_none(graph_database: 
 
 
 @pytest.mark.parametrize("name", ["refresh", "reconcile", "sweep"])
-def test_all_assets_are_in_the_jobs_that_read(name: str) -> None:
+def test_all_assets_are_in_the_jobs_that_read(name: str, specs: Assets) -> None:
     job = defs.get_repository_def().get_job(name)
     assert [node.name for node in job.nodes] == ["mirror"], "the check of all servers is none of one run"
-    assert job.asset_layer.executable_asset_keys == {spec.key for spec in defs.resolve_all_asset_specs()}
+    assert job.asset_layer.executable_asset_keys == specs.keys()
     assert job.partitions_def == INSTANCES
 
 
-def test_an_asset_depends_on_nothing_that_is_not_there(specs: Assets) -> None:
-    for key, spec in specs.items():
+def test_an_asset_depends_on_nothing_that_is_not_there(graph: Assets) -> None:
+    for key, spec in graph.items():
         for dep in spec.deps:
-            assert dep.asset_key in specs, (key, dep)
+            assert dep.asset_key in graph, (key, dep)
         if key.path[0] == "stash":
             assert any(dep.asset_key.path[0] == "raw" for dep in spec.deps), key
 
@@ -253,6 +261,49 @@ def test_every_column_says_where_it_comes_from_and_whose_id_it_is(specs: Assets)
     assert columns["stash.scenes"]["studio_id"] == {"from": "raw.scenes.document", "refers_to": "stash.studios.id"}
     assert columns["stash.scene_tags"]["tag_id"] == {"from": "raw.scenes.document", "refers_to": "stash.tags.id"}
     assert columns["stash.scene_tags"]["scene_id"] == {"from": "raw.scenes.id", "refers_to": "stash.scenes.id"}
+
+
+def test_every_column_of_a_layer_has_its_lineage(specs: Assets) -> None:
+    for key, spec in specs.items():
+        if key.path[0] != "stash":
+            continue
+        lineage = spec.metadata["dagster/column_lineage"]
+        assert isinstance(lineage, dg.TableColumnLineage)
+        columns = [column.name for column in spec.metadata["dagster/column_schema"].columns]
+        for column, deps in lineage.deps_by_column.items():
+            assert column in columns and deps, (key, column)
+            for dep in deps:
+                there = specs[dep.asset_key].metadata["dagster/column_schema"].columns
+                assert dep.column_name in [one.name for one in there], (key, column, dep)
+        assert len(lineage.deps_by_column) == len(columns) or key == dg.AssetKey(["stash", "merges"]), key
+
+
+def test_a_run_observes_what_the_server_says_where_that_is_new(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
+    stash = SimulatedStash(library(10))
+
+    def observed(**config: Any) -> dict[str, dict[str, Any]]:
+        run = refresh(dagster, "seen", **config)
+        assert run.success, run.failure
+        records = dagster.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION).records
+        events = [record.event_log_entry.get_dagster_event().asset_observation_data for record in records]
+        assert all(event.asset_observation.partition == "seen" for event in events)
+        return {
+            event.asset_observation.asset_key.to_user_string(): {
+                name: value.value for name, value in event.asset_observation.metadata.items()
+            }
+            for event in events
+        }
+
+    with registered(dagster, graph_database, graph_home, "seen", stash):
+        first = observed()
+        assert first["stash_server/scenes"]["objects"] == 10 and "stash_server/tags" in first
+        assert observed() == {}
+        stash.library.execute("UPDATE scenes SET updated_at = '2031-01-01T00:00:00Z' WHERE id = 3")
+        seen = observed(mode="changes")
+        assert set(seen) == {"stash_server/scenes"}
+        assert seen["stash_server/scenes"]["newest_timestamp"].startswith("2031-01-01")
 
 
 def test_documents_and_tables_are_not_described_alike(specs: Assets) -> None:
@@ -381,9 +432,12 @@ def test_some_kinds_only_can_be_read(dagster: dg.DagsterInstance, graph_database
 
 
 def materialize(dagster: dg.DagsterInstance, partition: str, *tables: str) -> dg.ExecuteInProcessResult:
-    selection = dg.AssetSelection.assets(*[dg.AssetKey(table.split(".")) for table in tables])
-    return dg.materialize(
-        [mirror_assets], selection=selection, partition_key=partition, instance=dagster, raise_on_error=False
+    job = defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        asset_selection=[dg.AssetKey(table.split(".")) for table in tables],
+        partition_key=partition,
+        instance=dagster,
+        raise_on_error=False,
     )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.remote_origin import RemoteJobOrigin
 from dagster._core.utils import make_new_run_id
 
+from stash_pipeline.automation.dagster_internals import RemoteJobOrigin
 from stash_pipeline.automation.launch import _remote_repository
 from stash_pipeline.dagster_home import DEFINITIONS_MODULE
 from stash_pipeline.instances import Instance, add_instance, note_probe

@@ -14,6 +14,7 @@ from dagster._utils.schedules import cron_string_iterator
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
 from stash_pipeline.automation import requests
 from stash_pipeline.automation.due import (
     Timetable,
@@ -28,8 +29,9 @@ from stash_pipeline.automation.sweeps import sweeps_due
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, add_instance, edit_instance
+from stash_pipeline.layers import LAYERS
 from stash_pipeline.partitions import keep_in_step
-from stash_pipeline.settings import RECONCILE_MINUTES, WEEKDAYS, load_settings, settings_in_use
+from stash_pipeline.settings import RECONCILE_MINUTES, WEEKDAYS, get_settings, load_settings, settings_in_use
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.runs import end_run, start_run
@@ -176,6 +178,7 @@ class Instances:
         self.warehouse = warehouse
         self.home = home
         self.cursor: str | None = None
+        self.resource = WarehouseResource(get_settings)
 
     def add(self, name: str, zone: str | None = "UTC") -> Instance:
         """Registered long ago."""
@@ -187,14 +190,17 @@ class Instances:
     def reconcile(self, at: str) -> ScheduleExecutionData:
         """A tick of the schedule."""
         with dg.build_schedule_context(
-            instance=self.dagster, scheduled_execution_time=moment(at), repository_def=defs.get_repository_def()
+            instance=self.dagster,
+            scheduled_execution_time=moment(at),
+            repository_def=defs.get_repository_def(),
+            resources={WAREHOUSE: self.resource},
         ) as context:
             return defs.resolve_schedule_def("reconcile_schedule").evaluate_tick(context)
 
     def sweep(self, at: str) -> dg.SensorResult | dg.SkipReason:
         """A tick of the sensor."""
         context = dg.build_sensor_context(instance=self.dagster, cursor=self.cursor)
-        result = sweeps_due(context, moment(at))
+        result = sweeps_due(context, self.resource, LAYERS, moment(at))
         if isinstance(result, dg.SensorResult):
             self.cursor = result.cursor
         return result
@@ -255,7 +261,7 @@ def test_what_was_seen_to_change_goes_first_in_the_queue_and_a_sweep_last(instan
     reconcile = (instances.reconcile("2026-05-04 10:00").run_requests or [])[0]
     sweep = instances.sweep("2026-05-10 04:01")
     assert isinstance(sweep, dg.SensorResult) and sweep.run_requests
-    change = requests.request("home", "changes", ["+1 tags"], "changes_sensor")
+    change = requests.request(LAYERS, "home", "changes", ["+1 tags"], "changes_sensor")
     priorities = [int(request.tags["dagster/priority"]) for request in (change, reconcile, sweep.run_requests[0])]
     assert priorities == sorted(priorities, reverse=True) and len(set(priorities)) == 3
 
@@ -267,8 +273,7 @@ def test_the_schedule_says_how_often_it_ticks(instances: Instances) -> None:
 
 def build_cron(minutes: int) -> object:
     """The cron of the definitions as a process with this setting loads them."""
-    with settings_in_use(load_settings(reconcile_minutes=minutes)):
-        return build_defs().resolve_schedule_def("reconcile_schedule").cron_schedule
+    return build_defs(load_settings(reconcile_minutes=minutes)).resolve_schedule_def("reconcile_schedule").cron_schedule
 
 
 def test_a_sweep_is_weekly_by_the_clocks_of_the_instance(instances: Instances) -> None:
@@ -356,11 +361,11 @@ def test_a_zone_that_is_not_known_any_more_hides_no_other_instance(instances: In
 
 
 def test_without_the_database_a_tick_is_skipped_with_a_sentence(
-    instances: Instances, monkeypatch: pytest.MonkeyPatch
+    instances: Instances,
 ) -> None:
     gone = load_settings(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/x")
     # for us only: Dagster's own storage is in the same database
-    monkeypatch.setattr(requests, "get_settings", lambda: gone)
+    instances.resource = WarehouseResource(lambda: gone)
     assert (instances.reconcile("2026-05-10 04:00").skip_message or "").startswith("The database cannot be reached")
     assert instances.skipped("2026-05-10 04:00").startswith("The database cannot be reached")
 

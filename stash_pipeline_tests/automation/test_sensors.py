@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
+from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
 from stash_pipeline.automation import asking
 from stash_pipeline.automation.orphans import HOST_TAG, PROCESS_TAG, process_tags
 from stash_pipeline.automation.servers import servers_answer
@@ -19,7 +20,7 @@ from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.partitions import keep_in_step
 from stash_pipeline.serve import serving
-from stash_pipeline.settings import load_settings, settings_in_use
+from stash_pipeline.settings import get_settings, load_settings, settings_in_use
 from stash_pipeline.simulator.faults import Fault
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.removal import archive_instance
@@ -47,6 +48,7 @@ class Sensor:
             instance_ref=self.dagster.get_ref(),
             cursor=self.cursor,
             repository_def=defs.get_repository_def(),
+            resources={WAREHOUSE: WarehouseResource(get_settings)},
         )
         data = defs.resolve_sensor_def(self.name).evaluate_tick(context)
         self.cursor = data.cursor
@@ -398,11 +400,11 @@ def test_a_person_can_have_the_servers_asked_now(
     servers: dict[str, Server], dagster: dg.DagsterInstance, warehouse: str, home: Path
 ) -> None:
     unreachable(warehouse, home)
-    result: Any = servers_answer()
+    result: Any = servers_answer(warehouse=WarehouseResource(get_settings))
     assert not result.passed and "refuses connections" in str(result.metadata["instance cabin"].value)
     with connect(warehouse) as connection:
         edit_instance(connection, "cabin", home=home, enabled=False)
-    result = servers_answer()
+    result = servers_answer(warehouse=WarehouseResource(get_settings))
     assert result.passed
 
 
@@ -424,8 +426,8 @@ def test_the_partitions_follow_the_registry(dagster: dg.DagsterInstance, warehou
 
 
 def test_all_are_on_from_the_start_and_the_interval_is_a_setting() -> None:
-    with settings_in_use(load_settings(changes_seconds=7)):
-        sensors = {sensor.name: sensor for sensor in build_defs().get_repository_def().sensor_defs}
+    definitions = build_defs(load_settings(changes_seconds=7))
+    sensors = {sensor.name: sensor for sensor in definitions.get_repository_def().sensor_defs}
     assert set(sensors) == {"changes_sensor", "instances_sensor", "sweep_sensor"}
     for sensor in sensors.values():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING and sensor.description

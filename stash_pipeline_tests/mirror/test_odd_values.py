@@ -190,6 +190,7 @@ def test_a_time_outside_of_what_python_knows_is_compared_all_the_same(server: Mi
 @pytest.mark.parametrize("value", ENDS_OF_TIME)
 def test_the_ends_of_time_can_be_kept_and_shown(server: Mirror, value: str) -> None:
     from stash_pipeline.assets.metadata import preview
+    from stash_pipeline.warehouse.tables import RAW, STASH
 
     def change(data: Any) -> None:
         for entry in data["scenes"]:
@@ -205,8 +206,8 @@ def test_the_ends_of_time_can_be_kept_and_shown(server: Mirror, value: str) -> N
         assert row == (40,)
         for zone in ("UTC", "America/New_York", "Asia/Tokyo"):
             connection.execute(f"SET TimeZone = '{zone}'")
-            assert preview(connection, "stash.scenes", server.instance.id).md_str
-            assert preview(connection, "raw.scenes", server.instance.id).md_str
+            assert preview(connection, STASH["scenes"], server.instance.id).md_str
+            assert preview(connection, RAW["scenes"], server.instance.id).md_str
 
 
 def test_nul_and_lone_surrogates_become_a_replacement_and_lose_nothing_else(server: Mirror) -> None:

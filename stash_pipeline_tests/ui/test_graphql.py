@@ -42,10 +42,39 @@ def test_every_table_is_an_asset_in_the_group_of_its_layer(interface: Interface)
     groups: dict[str, set[str]] = {}
     for node in nodes["assetNodes"]:
         groups.setdefault(node["groupName"], set()).add("/".join(node["assetKey"]["path"]))
-        assert node["isPartitioned"] and node["description"] and node["owners"]
+        assert node["description"] and node["owners"]
+        assert node["isPartitioned"] == (node["groupName"] != "stash_servers")
     assert groups["raw_pages"] == {f"raw/{entity.name}" for entity in ENTITIES} | {"raw/pages", "raw/history"}
     assert groups["entities"] == {f"stash/{entity.name}" for entity in ENTITIES}
-    assert groups["joins"] == {f"stash/{table}" for table in JOINS}
+    assert groups["joins"] == {f"stash/{table}" for table in JOINS} | {"stash/merges"}
+    assert groups["stash_servers"] == {f"stash_server/{entity.name}" for entity in ENTITIES}
+
+
+def test_the_lineage_reaches_from_the_servers_to_the_columns(interface: Interface) -> None:
+    query = """
+    query Lineage($key: AssetKeyInput!) {
+      assetNodeOrError(assetKey: $key) {
+        ... on AssetNode {
+          isExecutable
+          dependencyKeys { path }
+          assetObservations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue } } }
+          metadataEntries { label ... on TableColumnLineageMetadataEntry {
+            lineage { columnName columnDeps { assetKey { path } columnName } } } }
+        }
+      }
+    }
+    """
+    server, raw, table = (
+        interface.ask(query, key={"path": path})["assetNodeOrError"]
+        for path in (["stash_server", "scenes"], ["raw", "scenes"], ["stash", "scenes"])
+    )
+    assert not server["isExecutable"]
+    (observed,) = server["assetObservations"]
+    assert "objects" in {entry["label"] for entry in observed["metadataEntries"]}
+    assert raw["dependencyKeys"] == [{"path": ["stash_server", "scenes"]}]
+    (lineage,) = [entry["lineage"] for entry in table["metadataEntries"] if entry["label"] == "dagster/column_lineage"]
+    by_column = {entry["columnName"]: entry["columnDeps"] for entry in lineage}
+    assert by_column["title"] == [{"assetKey": {"path": ["raw", "scenes"]}, "columnName": "document"}]
 
 
 def test_the_partitions_are_the_registered_instances(interface: Interface) -> None:

@@ -1,0 +1,113 @@
+"""How the step lets the shared layers follow: one after the other, each by itself.
+
+What fails here is no failure of the mirror. It is noted in ``ops.shared_layers``, the check ``is_current`` of the layer
+names it, the log has its traceback, and ``shared_layers_sensor`` tries again.
+"""
+
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import psycopg
+
+from stash_pipeline.assets.checks import is_current, layer_checks
+from stash_pipeline.assets.results import shared_results
+from stash_pipeline.assets.specs import is_current_spec, keys_of
+from stash_pipeline.error_report import without_secrets
+from stash_pipeline.errors import UserError
+from stash_pipeline.layers import Layers
+from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
+from stash_pipeline.warehouse.layer import SharedLayer, shared, with_those_after
+from stash_pipeline.warehouse.shared_layers import FollowedLayer, LayerBusy, LayerWaits, follow, note_failure
+
+Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
+
+
+@dataclass
+class SharedFollowing:
+    """The shared layers of one run.
+
+    Attributes:
+        rebuild: names of those to be made anew. cause: what the run has to say of why they changed.
+        troubles: why some did not follow, by their names; filled by :meth:`run`.
+    """
+
+    context: dg.AssetExecutionContext
+    layers: Layers
+    database_url: str
+    mode: str
+    cause: str
+    wait_seconds: float
+    rebuild: frozenset[str] = frozenset()
+    report_unchanged: bool = False
+    troubles: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> Results:
+        """Lets those follow of which an asset or a check is selected, in their order."""
+        rebuilt = with_those_after(shared(self.layers), self.rebuild)
+        for layer in shared(self.layers):
+            if self._is_selected(layer):
+                yield from self._one(layer, layer.name in rebuilt)
+
+    def _is_selected(self, layer: SharedLayer) -> bool:
+        assets, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
+        return any(key in assets for key in keys_of([layer])) or is_current_spec(layer).key in checks
+
+    def _one(self, layer: SharedLayer, rebuild: bool) -> Results:
+        waits = [name for name in layer.after if name in self.troubles]
+        if waits:
+            yield from self._left(layer, f"Layer {layer.name} waits for layer {waits[0]}.", warn=True)
+            return
+        results: list[dg.MaterializeResult[Any] | dg.AssetCheckResult] = []
+        try:
+            with connect(self.database_url) as connection:
+                followed = follow(connection, layer, self.layers, rebuild=rebuild, wait_seconds=self.wait_seconds)
+                results += self._followed(connection, layer, followed)
+        except (LayerBusy, LayerWaits) as error:
+            yield from self._left(layer, str(error), warn=True)
+            return
+        except Exception as error:
+            sentence = self._failed(layer, error)
+            # what was committed is told, whatever became of the rest
+            yield from (result for result in results if isinstance(result, dg.MaterializeResult))
+            yield from self._left(layer, sentence, warn=False)
+            return
+        yield from results
+
+    def _followed(self, connection: Connection, layer: SharedLayer, followed: FollowedLayer) -> Results:
+        selected, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
+        yield from shared_results(connection, layer, followed, selected, self.cause, self.report_unchanged)
+        if followed.objects is None:
+            self.context.log.info(f"Layer {layer.name} was made anew.")
+        yield from layer_checks(checks, connection, layer, None, self.mode, {})
+        if is_current_spec(layer).key in checks:
+            yield is_current(layer, None, warn=False, revision=followed.revision)
+
+    def _left(self, layer: SharedLayer, trouble: str, *, warn: bool) -> Results:
+        """Tells why a layer did not follow."""
+        self.troubles[layer.name] = trouble
+        if is_current_spec(layer).key in self.context.selected_asset_check_keys:
+            yield is_current(layer, trouble, warn=warn)
+
+    def _failed(self, layer: SharedLayer, error: Exception) -> str:
+        """Notes a failure where the sensor sees it, and gives its sentence."""
+        sentence = f"Layer {layer.name} could not follow: {_sentence(error)}"
+        report = without_secrets("".join(traceback.format_exception(error)))
+        self.context.log.error(f"{sentence}\n{report}")
+        try:
+            with connect(self.database_url) as connection:
+                note_failure(connection, layer, sentence)
+        except (psycopg.Error, UserError) as problem:
+            self.context.log.warning(f"That could not be noted: {without_secrets(str(problem))}")
+        return sentence
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, psycopg.OperationalError):
+        return without_secrets(database_sentence(error))
+    if isinstance(error, UserError):
+        return without_secrets(str(error))
+    lines = without_secrets(str(error)).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else f"{type(error).__name__}."

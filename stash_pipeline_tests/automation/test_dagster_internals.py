@@ -1,0 +1,101 @@
+"""What is used of Dagster's private modules is there, as it is used. An upgrade of Dagster fails here first."""
+
+import ast
+import dataclasses
+import inspect
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+import stash_pipeline
+from stash_pipeline.automation import dagster_internals as internals
+
+ROOT = Path(stash_pipeline.__file__).parent
+MODULE = Path(internals.__file__)
+
+
+def private_imports(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        found += [name for name in names if name.startswith("dagster") and "._" in name]
+    return found
+
+
+def test_private_modules_of_dagster_are_imported_in_one_place_only() -> None:
+    places = {path for path in ROOT.rglob("*.py") if private_imports(path)}
+    assert places == {MODULE}
+
+
+def test_every_private_import_says_why() -> None:
+    lines = MODULE.read_text("utf-8").splitlines()
+    comment = False
+    for line in lines:
+        comment = line.startswith("#") or (comment and bool(line.strip()))
+        if line.startswith("from dagster"):
+            assert comment, line
+
+
+def test_nothing_public_would_do() -> None:
+    exported = [name for name in vars(internals) if not name.startswith("_") and hasattr(dg, name)]
+    assert exported == []
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        (internals.execute_run, {"job", "dagster_run", "instance", "raise_on_error"}),
+        (internals.ReconstructableRepository.for_module, {"module", "fn_name"}),
+        (internals.ReconstructableRepository.get_reconstructable_job, {"name"}),
+        (internals.InstanceRef.from_dir, {"base_dir", "overrides"}),
+        (dg.DagsterInstance.create_run_for_job, {"job_def", "run_config", "tags", "remote_job_origin"}),
+        (dg.DagsterInstance.from_ref, {"instance_ref"}),
+        (internals.LocalComputeLogManager.get_captured_local_path, {"log_key", "extension"}),
+        (internals.LocalComputeLogManager.complete_artifact_path, {"log_key"}),
+        (internals.LocalComputeLogManager.capture_logs, {"log_key"}),
+    ],
+)
+def test_functions_take_what_they_are_given(function: Any, parameters: set[str]) -> None:
+    assert parameters <= set(inspect.signature(function).parameters)
+
+
+def test_a_run_that_is_interrupted_says_so() -> None:
+    data = internals.JobFailureData(None, internals.RunFailureReason.UNEXPECTED_TERMINATION)
+    assert data.failure_reason is internals.RunFailureReason.UNEXPECTED_TERMINATION and data.error is None
+
+
+def test_an_error_of_a_step_has_its_cause_and_message() -> None:
+    cause = internals.SerializableErrorInfo("inner", [], "ValueError")
+    error = internals.SerializableErrorInfo("outer", [], "RuntimeError", cause)
+    assert error.cause is not None and error.cause.message == "inner"
+
+
+def test_the_origin_of_a_job_is_made_of_names() -> None:
+    target = internals.LoadableTargetOrigin(module_name="a.module")
+    location = internals.ManagedGrpcPythonEnvCodeLocationOrigin(target, "location")
+    origin = internals.RemoteJobOrigin(internals.RemoteRepositoryOrigin(location, "__repository__"), "refresh")
+    assert origin.job_name == "refresh" and origin.repository_origin.repository_name == "__repository__"
+
+
+def test_a_plugin_is_made_of_its_configuration() -> None:
+    fields = internals.ConfigurableClassData("module", "Class", "{}")
+    assert fields.module_name == "module"
+    assert {"STDOUT", "STDERR"} <= set(internals.ComputeIOType.__members__)
+    assert set(internals.IO_TYPE_EXTENSION) == set(internals.ComputeIOType)
+    context = internals.CapturedLogContext(["run", "step"])
+    assert list(context.log_key) == ["run", "step"]
+    assert internals.UserConfigSchema is not None and not dataclasses.is_dataclass(internals.UserConfigSchema)
+
+
+def test_the_tables_of_the_event_log_have_the_columns_that_are_written() -> None:
+    events, assets = internals.SqlEventLogStorageTable, internals.AssetKeyTable
+    assert {"id", "run_id", "event", "dagster_event_type", "timestamp", "asset_key", "partition"} <= set(
+        events.c.keys()
+    )
+    assert {"asset_key", "last_run_id", "last_materialization_timestamp"} <= set(assets.c.keys())
+    assert isinstance(internals.ASSET_KEY_INDEX_COLS, str) and isinstance(internals.DEFS_STATE_INFO_CURSOR_KEY, str)
+    assert internals.GRPC_INFO_TAG.startswith(".dagster/")

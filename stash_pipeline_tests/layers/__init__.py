@@ -1,0 +1,1 @@
+"""Layers that are made of all instances: small ones, that tests register."""

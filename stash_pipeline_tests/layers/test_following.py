@@ -1,0 +1,229 @@
+"""Shared layers follow the object log: exactly, once, in one transaction, one process at a time."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from stash_pipeline.layers import LAYERS, Layers
+from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.layer import SharedLayer, TableChange, shared
+from stash_pipeline.warehouse.removal import remove_instance
+from stash_pipeline.warehouse.shared_layers import (
+    FollowedLayer,
+    LayerBusy,
+    LayerState,
+    LayerWaits,
+    follow,
+    note_failure,
+    states,
+    working_on,
+)
+from stash_pipeline.warehouse.statements import TABLES
+from stash_pipeline.warehouse.transform import rebuild_layer
+from stash_pipeline_tests.layers.sample import (
+    LETTERS_LAYER,
+    SAMPLE,
+    TAG_NAMES,
+    contents,
+    expected,
+    fail_with,
+    of_version,
+)
+from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
+
+
+@pytest.fixture
+def server(warehouse: str, home: Path) -> Mirror:
+    made = new_mirror(warehouse, home, generated(20, seed=3))
+    made.refresh()
+    return made
+
+
+def follow_all(connection: Connection, layers: Layers = SAMPLE) -> dict[str, FollowedLayer]:
+    return {layer.name: follow(connection, layer, layers) for layer in shared(layers)}
+
+
+def state_of(connection: Connection, layer: SharedLayer, layers: Layers = SAMPLE) -> LayerState:
+    return next(state for state in states(connection, layers) if state.name == layer.name)
+
+
+def watermark(connection: Connection) -> object:
+    return connection.execute("SELECT layer, revision, xmin::text FROM ops.shared_layers ORDER BY layer").fetchall()
+
+
+def rename_a_tag(server: Mirror, name: str = "renamed") -> None:
+    server.stash.library.execute(f"UPDATE tags SET name = '{name}' WHERE id = 1")
+    server.refresh()
+
+
+def test_a_layer_that_was_never_made_is_made_of_everything(warehouse: str, server: Mirror) -> None:
+    with connect(warehouse) as connection:
+        assert [state.revision for state in states(connection, SAMPLE)] == [None, None]
+        done = follow_all(connection)
+        assert all(one.objects is None and one.tables for one in done.values())
+        assert contents(connection) == expected(connection) and contents(connection)["tag_names.names"]
+        assert all(state.current for state in states(connection, SAMPLE))
+
+
+def test_only_what_changed_is_followed_and_nothing_is_written_where_nothing_did(warehouse: str, server: Mirror) -> None:
+    with connect(warehouse) as connection:
+        follow_all(connection)
+        before = watermark(connection)
+        assert all(one.objects == 0 and not one.tables for one in follow_all(connection).values())
+        assert watermark(connection) == before
+        rename_a_tag(server)
+        done = follow_all(connection)
+        assert 0 < (done["tag_names"].objects or 0) < 10
+        assert done["tag_names"].tables["tag_names.members"].updated == 1
+        assert contents(connection) == expected(connection)
+
+
+def test_an_instance_that_is_removed_leaves_the_layer(warehouse: str, server: Mirror, home: Path) -> None:
+    other = new_mirror(warehouse, home, generated(10, seed=4))
+    other.refresh()
+    with connect(warehouse) as connection:
+        follow_all(connection)
+        remove_instance(connection, other.instance.id)
+        assert not state_of(connection, TAG_NAMES).current
+        follow_all(connection)
+        assert contents(connection) == expected(connection)
+        assert {row[0] for row in contents(connection)["tag_names.members"]} == {server.instance.id}
+
+
+def test_a_failure_is_rolled_back_and_made_good_by_the_next_attempt(warehouse: str, server: Mirror) -> None:
+    with connect(warehouse) as connection:
+        follow_all(connection)
+        rename_a_tag(server)
+        before = contents(connection), watermark(connection)
+        fail_with(connection, "the disk is made of cheese")
+        with pytest.raises(RuntimeError, match="cheese"):
+            follow(connection, TAG_NAMES, SAMPLE)
+        assert (contents(connection), watermark(connection)) == before
+        note_failure(connection, TAG_NAMES, "Layer tag_names could not follow.")
+        failed = state_of(connection, TAG_NAMES)
+        assert failed.error == "Layer tag_names could not follow." and failed.failed_at and not failed.current
+        fail_with(connection, None)
+        follow_all(connection)
+        assert contents(connection) == expected(connection)
+        assert state_of(connection, TAG_NAMES).error is None
+
+
+def test_a_first_failure_leaves_a_layer_that_was_never_made(warehouse: str, server: Mirror) -> None:
+    with connect(warehouse) as connection:
+        note_failure(connection, TAG_NAMES, "It failed.")
+        state = state_of(connection, TAG_NAMES)
+        assert state.revision is None and state.outdated and state.error == "It failed."
+        assert follow(connection, TAG_NAMES, SAMPLE).objects is None
+
+
+def test_an_error_without_anything_to_follow_is_cleared(warehouse: str, server: Mirror) -> None:
+    with connect(warehouse) as connection:
+        follow_all(connection)
+        note_failure(connection, TAG_NAMES, "It failed after its commit.")
+        assert follow(connection, TAG_NAMES, SAMPLE).objects == 0
+        assert state_of(connection, TAG_NAMES).current
+
+
+def test_another_version_is_made_anew_with_the_layers_that_read_it(warehouse: str, server: Mirror) -> None:
+    with connect(warehouse) as connection:
+        follow_all(connection)
+        connection.execute("UPDATE tag_names.members SET name = 'of the old version'")
+        newer = of_version("2")
+        assert state_of(connection, TAG_NAMES, newer).outdated and state_of(connection, LETTERS_LAYER, newer).outdated
+        done = follow_all(connection, newer)
+        assert all(one.objects is None for one in done.values())
+        assert contents(connection) == expected(connection)
+        assert all(one.objects == 0 for one in follow_all(connection, newer).values())
+
+
+def test_a_rebuild_is_made_without_a_change(warehouse: str, server: Mirror) -> None:
+    with connect(warehouse) as connection:
+        follow_all(connection)
+        connection.execute("DELETE FROM tag_names.members")
+        assert follow(connection, TAG_NAMES, SAMPLE, rebuild=True).objects is None
+        assert contents(connection) == expected(connection)
+
+
+def test_a_layer_never_gets_ahead_of_one_that_it_reads(warehouse: str, server: Mirror) -> None:
+    with connect(warehouse) as connection:
+        with pytest.raises(LayerWaits, match="letters is made of layer tag_names, which has not been made yet"):
+            follow(connection, LETTERS_LAYER, SAMPLE)
+        done = follow_all(connection)
+        rename_a_tag(server)
+        assert follow(connection, LETTERS_LAYER, SAMPLE).revision == done["tag_names"].revision
+        assert not state_of(connection, LETTERS_LAYER).current
+        follow_all(connection)
+        assert contents(connection) == expected(connection)
+        assert all(state.current for state in states(connection, SAMPLE))
+
+
+def test_a_second_process_waits_and_then_gives_up_with_a_sentence(warehouse: str, server: Mirror) -> None:
+    with connect(warehouse) as one, connect(warehouse) as two:
+        with working_on(one, TAG_NAMES):
+            with pytest.raises(LayerBusy, match="Another run is working on layer tag_names"):
+                follow(two, TAG_NAMES, SAMPLE)
+            with pytest.raises(LayerBusy):
+                follow(two, TAG_NAMES, SAMPLE, wait_seconds=0.2)
+            # the lock is of that layer alone
+            with pytest.raises(LayerWaits):
+                follow(two, LETTERS_LAYER, SAMPLE)
+        follow(two, TAG_NAMES, SAMPLE)
+
+
+def test_two_processes_that_follow_at_once_follow_everything_once(warehouse: str, server: Mirror, home: Path) -> None:
+    servers = [server, *(new_mirror(warehouse, home, generated(10, seed=seed)) for seed in (5, 6))]
+
+    def live(number: int) -> None:
+        with connect(warehouse) as connection:
+            for turn in range(4):
+                servers[number].stash.library.execute(f"UPDATE tags SET name = 'tag {turn}' WHERE id = {turn + 1}")
+                servers[number].refresh()
+                for layer in shared(SAMPLE):
+                    follow(connection, layer, SAMPLE, wait_seconds=60)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(live, range(3)))
+    with connect(warehouse) as connection:
+        assert all(state.current for state in states(connection, SAMPLE))
+        assert contents(connection) == expected(connection)
+
+
+def test_an_instance_is_rebuilt_while_a_layer_follows(warehouse: str, server: Mirror) -> None:
+    """Dropping and attaching partitions locks all tables; who reads some of them could be in the way of the rest."""
+    reading = Event()
+    with ThreadPoolExecutor(1) as pool, connect(warehouse) as follower, connect(warehouse) as builder:
+        pid = builder.info.backend_pid
+
+        def read_tables(connection: Connection, revision: int) -> dict[str, TableChange]:
+            connection.execute("SELECT count(*) FROM stash.scenes")
+            reading.set()
+            end = time.monotonic() + 60
+            while time.monotonic() < end:
+                waiting = connection.execute(
+                    "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s", [pid]
+                ).fetchone()
+                if waiting and waiting[0]:
+                    break
+                time.sleep(0.02)
+            for name in TABLES:
+                connection.execute(f"SELECT count(*) FROM stash.{name}")
+            return {}
+
+        def rebuild() -> None:
+            assert reading.wait(60)
+            rebuild_layer(builder, server.instance.id)
+
+        building = pool.submit(rebuild)
+        layer = replace(TAG_NAMES, follow=read_tables, rebuild=read_tables)
+        follow(follower, layer, (*LAYERS, layer))
+        building.result()
+
+
+def test_a_shared_layer_has_no_check_that_fails_the_runs_of_instances() -> None:
+    (check,) = TAG_NAMES.checks
+    with pytest.raises(ValueError, match="names_have_tags"):
+        replace(TAG_NAMES, checks=(replace(check, blocking=True),))

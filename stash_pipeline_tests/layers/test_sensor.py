@@ -1,0 +1,218 @@
+"""The sensor of shared layers: what no refresh took along follows, and what fails is tried ever less often."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
+from stash_pipeline.automation.shared_layers import NAME, layers_due
+from stash_pipeline.instances import add_instance
+from stash_pipeline.layers import Layers
+from stash_pipeline.serve import serving
+from stash_pipeline.settings import get_settings, load_settings, settings_in_use
+from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.layer import shared
+from stash_pipeline.warehouse.removal import remove_instance
+from stash_pipeline.warehouse.session import open_warehouse
+from stash_pipeline.warehouse.shared_layers import follow, note_failure, states
+from stash_pipeline_tests.automation.servers import registered, run_of
+from stash_pipeline_tests.layers.definitions import MODULE, defs
+from stash_pipeline_tests.layers.sample import (
+    SAMPLE,
+    TAG_NAMES,
+    contents,
+    create_tables,
+    expected,
+    fail_with,
+    of_version,
+)
+from stash_pipeline_tests.ports import free_port
+
+
+class Sensor:
+    """The sensor, tick after tick."""
+
+    def __init__(self, dagster: dg.DagsterInstance) -> None:
+        self.dagster = dagster
+        self.cursor: str | None = None
+        self.now = time.time()
+
+    def tick(self, layers: Layers = SAMPLE) -> dg.SensorResult:
+        context = dg.build_sensor_context(instance=self.dagster, cursor=self.cursor)
+        result = layers_due(context, WarehouseResource(get_settings), layers, self.now)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        return result
+
+    def asked(self, layers: Layers = SAMPLE) -> tuple[set[str], str]:
+        """The layers that are to follow, and why."""
+        (request,) = self.tick(layers).run_requests or []
+        assert request.asset_selection and request.partition_key is None
+        assert {key.asset_key for key in request.asset_check_keys or []} <= set(request.asset_selection)
+        return {key.path[0] for key in request.asset_selection}, request.tags["stash_pipeline/why"]
+
+    def skipped(self) -> str:
+        result = self.tick()
+        assert not result.run_requests
+        return str(result.skip_reason.skip_message if result.skip_reason else "")
+
+
+@pytest.fixture
+def sensor(dagster: dg.DagsterInstance) -> Sensor:
+    return Sensor(dagster)
+
+
+@pytest.fixture
+def connection(warehouse: str) -> Iterator[Connection]:
+    with connect(warehouse) as opened:
+        yield opened
+
+
+def follow_all(connection: Connection) -> None:
+    for layer in shared(SAMPLE):
+        follow(connection, layer, SAMPLE)
+
+
+def test_a_layer_that_was_never_made_is_made_with_those_that_read_it(sensor: Sensor, connection: Connection) -> None:
+    assert sensor.asked() == ({"tag_names", "letters"}, "tag_names was never made, letters was never made")
+    follow_all(connection)
+    assert sensor.skipped() == "All shared layers are current."
+
+
+def test_a_change_is_left_to_its_refresh_first_and_asked_for_at_the_next_tick(
+    sensor: Sensor, connection: Connection, home: Path
+) -> None:
+    follow_all(connection)
+    assert sensor.skipped() == "All shared layers are current."
+    added = add_instance(connection, "home", "http://127.0.0.1:9", home=home)
+    assert "left to the refresh" in sensor.skipped()
+    assert sensor.asked()[1].startswith("tag_names is 1 revisions behind")
+    follow_all(connection)
+    remove_instance(connection, added.id)
+    assert "left to the refresh" in sensor.skipped()
+    assert sensor.asked()[0] == {"tag_names", "letters"}
+
+
+def test_another_version_is_a_reason(sensor: Sensor, connection: Connection) -> None:
+    follow_all(connection)
+    names, why = sensor.asked(of_version("2"))
+    assert names == {"tag_names", "letters"} and why.startswith("tag_names is of another version")
+
+
+def test_a_layer_that_fails_is_tried_again_after_growing_pauses(sensor: Sensor, connection: Connection) -> None:
+    follow_all(connection)
+
+    def failed(at: float) -> None:
+        note_failure(connection, TAG_NAMES, "It failed.")
+        connection.execute("UPDATE ops.shared_layers SET failed_at = to_timestamp(%s) WHERE error IS NOT NULL", [at])
+
+    for pause in (60, 120, 240, 480, 960, 1920, 3600, 3600):
+        failed(sensor.now)
+        sensor.now += pause - 5
+        assert sensor.skipped().endswith("layer tag_names is tried again in 0:00:05: It failed.")
+        sensor.now += 6
+        assert sensor.asked() == ({"tag_names"}, "tag_names failed")
+    follow_all(connection)
+    assert sensor.skipped() == "All shared layers are current."
+    failed(sensor.now)
+    assert "tried again in 0:01:00" in sensor.skipped()
+
+
+def test_a_layer_is_not_asked_for_while_one_that_it_reads_is_not_tried(
+    sensor: Sensor, connection: Connection, home: Path
+) -> None:
+    follow_all(connection)
+    add_instance(connection, "home", "http://127.0.0.1:9", home=home)
+    note_failure(connection, TAG_NAMES, "It failed.")
+    sensor.skipped()
+    assert "layer letters waits for layer tag_names" in sensor.skipped()
+
+
+def test_nothing_is_asked_for_while_a_run_is_going_on(
+    sensor: Sensor, dagster: dg.DagsterInstance, connection: Connection
+) -> None:
+    run = run_of(dagster, "", dg.DagsterRunStatus.QUEUED, "follow")
+    assert sensor.skipped() == "A run of the job follow is going on."
+    dagster.delete_run(run.run_id)
+    assert sensor.asked()[0] == {"tag_names", "letters"}
+
+
+def test_a_cursor_of_another_version_is_no_hindrance(sensor: Sensor, connection: Connection) -> None:
+    sensor.cursor = '{"tag_names": {"failures": "many"}}'
+    assert sensor.asked()[0] == {"tag_names", "letters"}
+
+
+def test_without_the_database_a_tick_is_skipped_with_a_sentence(dagster: dg.DagsterInstance) -> None:
+    gone = load_settings(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/x")
+    result = layers_due(dg.build_sensor_context(instance=dagster), WarehouseResource(lambda: gone), SAMPLE, 0.0)
+    assert isinstance(result, dg.SkipReason)
+    assert (result.skip_message or "").startswith("The database cannot be reached")
+
+
+def test_what_the_sensor_of_the_definitions_asks_for_can_be_launched(dagster: dg.DagsterInstance) -> None:
+    found = defs.resolve_sensor_def(NAME)
+    assert found.default_status is dg.DefaultSensorStatus.RUNNING and found.job_name == "follow"
+    context = dg.build_sensor_context(
+        instance=dagster,
+        instance_ref=dagster.get_ref(),
+        repository_def=defs.get_repository_def(),
+        resources={WAREHOUSE: WarehouseResource(get_settings)},
+    )
+    (request,) = found.evaluate_tick(context).run_requests or []
+    job = defs.resolve_job_def("follow")
+    result = job.execute_in_process(asset_selection=list(request.asset_selection or []), instance=dagster)
+    assert result.success and len(result.get_asset_materialization_events()) == 3
+
+
+# -- with a daemon -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.faults
+def test_two_instances_and_a_layer_that_fails_converge_by_themselves(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Dagster's processes load the definitions of the tests
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    with open_warehouse(load_settings(home=home, changes_seconds=5)) as ready, ExitStack() as stack:
+        url = ready.database() or ""
+        connection = stack.enter_context(connect(url))
+        create_tables(connection)
+        servers = [stack.enter_context(registered(url, home, name, refreshed=False)) for name in ("home", "attic")]
+        stack.enter_context(settings_in_use(ready))
+        stack.enter_context(serving(ready, free_port(), module=MODULE))
+
+        def wait_until(done: object) -> None:
+            end = time.monotonic() + 120
+            assert callable(done)
+            while not done():
+                assert time.monotonic() < end, (states(connection, SAMPLE), contents(connection))
+                time.sleep(0.3)
+
+        def names() -> set[str]:
+            return {row[0] for row in contents(connection)["tag_names.names"]}
+
+        wait_until(lambda: len({row[0] for row in contents(connection)["tag_names.members"]}) == 2)
+        for server in servers:
+            server.change()
+        wait_until(lambda: "tag 1 of the test" in names())
+        fail_with(connection, "not now")
+        servers[0].change()
+        wait_until(lambda: states(connection, SAMPLE)[0].error is not None)
+        # the mirror itself goes on
+        wait_until(lambda: connection.execute("SELECT 1 FROM stash.tags WHERE name = 'tag 2 of the test'").fetchone())
+        fail_with(connection, None)
+        wait_until(lambda: "tag 2 of the test" in names())
+        wait_until(lambda: all(state.current for state in states(connection, SAMPLE)))
+        assert contents(connection) == expected(connection)
+        failed = connection.execute(
+            "SELECT count(*) FROM dagster.runs WHERE status = 'FAILURE' AND pipeline_name = 'refresh'"
+        ).fetchone()
+        assert failed == (0,)
+        caught_up = connection.execute(
+            "SELECT count(*) FROM dagster.runs WHERE status = 'SUCCESS' AND pipeline_name = 'follow'"
+        ).fetchone()
+        assert caught_up and caught_up[0] >= 1
