@@ -49,7 +49,7 @@ def mirrored(url: str, home: Path, name: str, statements: list[str], queries: li
     with connect(url) as connection:
         found = [connection.execute(query).fetchall() for query in queries]
         rebuilt = compare_with_rebuild(connection, instance.id)
-    specs = {spec.key: spec for spec in build_defs().resolve_all_asset_specs()}
+    specs = {spec.key: spec for spec in build_defs(server.settings).resolve_all_asset_specs()}
     schema = specs[dg.AssetKey(columns.split("."))].metadata["dagster/column_schema"]
     return {
         "lane": first.lane,
