@@ -11,7 +11,7 @@ import re
 from importlib import resources
 from typing import Any, Final
 
-from stash_pipeline.errors import UserError
+from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.schema import ServerSchema
 
 _FOLDER: Final = resources.files("stash_pipeline.stash") / "introspection"
@@ -29,12 +29,12 @@ def stored_introspection(release: str) -> dict[str, Any]:
     """The ``data`` of the introspection of a minor release, such as v0.27, or of a patch of it.
 
     Raises:
-        UserError: if the schema of that release is not stored.
+        StashError: if the schema of that release is not stored.
     """
     known = stored_releases()
     match = _RELEASE.fullmatch(release.strip())
     if match is None or f"v{match[1]}" not in known:
-        raise UserError(f"Unknown release {release!r}. Known releases: {', '.join(known)}.")
+        raise StashError(f"Unknown release {release!r}. Known releases: {', '.join(known)}.")
     data: dict[str, Any] = json.loads(gzip.decompress((_FOLDER / f"v{match[1]}{_SUFFIX}").read_bytes()))
     return data
 
@@ -43,6 +43,6 @@ def stored_schema(release: str) -> ServerSchema:
     """The schema of a minor release, such as v0.27, or of a patch of it.
 
     Raises:
-        UserError: if it is not stored.
+        StashError: if it is not stored.
     """
     return ServerSchema(stored_introspection(release), f"The stored schema of {release}")

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from stash_pipeline.errors import UserError
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash, known_releases
 from stash_pipeline.stash import stored_schemas
+from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.planning import Plan, plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema, TypeInfo
 from stash_pipeline.stash.stored_schemas import stored_introspection, stored_releases, stored_schema
@@ -94,7 +94,7 @@ def test_a_stored_schema_plans_what_that_of_a_real_server_does(release: str) -> 
 
 @pytest.mark.parametrize("name", ["v9.9", "0.19.0", "latest", "", "v0.30.1.2"])
 def test_an_unknown_release_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(UserError, match=r"Known releases: v0\.20, .*v0\.30"):
+    with pytest.raises(StashError, match=r"Known releases: v0\.20, .*v0\.30"):
         stored_schema(name)
 
 
