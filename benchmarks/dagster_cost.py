@@ -38,7 +38,7 @@ def command(settings: Settings, *arguments: str) -> float:
     """Seconds from start to exit."""
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "stash_pipeline.cli", *arguments],
+        [sys.executable, "-m", "stash_pipeline", *arguments],
         check=True,
         env=settings.child_environment(),
         stdout=subprocess.DEVNULL,

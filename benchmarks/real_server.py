@@ -58,7 +58,7 @@ def command(home: Path, *arguments: str) -> float:
     environment = load_settings(home=home).without_database().child_environment()
     environment.pop("STASH_PIPELINE_DATABASE_URL", None)
     subprocess.run(
-        [sys.executable, "-m", "stash_pipeline.cli", *arguments], check=True, env=environment, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "stash_pipeline", *arguments], check=True, env=environment, stdout=subprocess.DEVNULL
     )
     return round(time.perf_counter() - started, 2)
 
