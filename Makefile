@@ -33,6 +33,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/snapshot.py
 	$(BIN)/python benchmarks/http_mirror.py
 	$(BIN)/python benchmarks/verify.py
+	$(BIN)/python benchmarks/object_log.py
 	$(BIN)/python benchmarks/dagster_cost.py
 	$(BIN)/python benchmarks/event_log.py
 
