@@ -9,8 +9,12 @@ import json
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -45,6 +49,7 @@ def _run() -> int:
     """Runs the command, and returns the exit code."""
     # what a service manager sends ends things as tidily as Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.unraisablehook = _repeat_swallowed_interrupt
     from stash_pipeline.commands.ahead import collect_rarely
     from stash_pipeline.terminal import accept_any_text
 
@@ -63,6 +68,26 @@ def _run() -> int:
         from stash_pipeline.error_report import report_defect
 
         return _report(report_defect(error), DEFECT)
+
+
+_REPEAT_SECONDS: Final = 0.05
+
+
+def _repeat_swallowed_interrupt(unraisable: "UnraisableHookArgs") -> None:
+    """Sends Ctrl-C again where Python dropped it.
+
+    An exception that is raised inside a finalizer or a weak reference's callback cannot reach the program. Libraries
+    have many of them, and the garbage collector calls them at any moment: without this, a Ctrl-C that falls into one
+    would be lost, and the command would run on.
+    """
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    # once the callback has returned: raised from here, it would be dropped as well
+    main_thread = threading.main_thread().ident
+    repeat = threading.Timer(_REPEAT_SECONDS, signal.pthread_kill, [main_thread, signal.SIGINT])
+    repeat.daemon = True
+    repeat.start()
 
 
 def _command() -> int:

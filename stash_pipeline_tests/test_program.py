@@ -28,6 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def ended(*arguments: str) -> tuple[int, str, str]:
         use_settings(None)
         monkeypatch.setattr(sys, "argv", ["stash-pipeline", *arguments])
+        monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
         with pytest.raises(SystemExit) as end:
             program.main()
         out, err = capsys.readouterr()
@@ -360,3 +361,37 @@ def test_every_command_that_prints_results_takes_json() -> None:
 
     visit("", typer.main.get_command(app))
     assert found == {"query", "up", "demo", "simulate", "db upgrade"}
+
+
+@pytest.mark.parametrize("finalizer", ["gc", "weakref"])
+def test_ctrl_c_inside_a_finalizer_ends_the_program(finalizer: str, tmp_path: Path) -> None:
+    """Python drops what a finalizer raises."""
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED_IN_A_FINALIZER)
+    done = subprocess.run([sys.executable, script, finalizer], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (program.INTERRUPTED, "", "")
+
+
+INTERRUPTED_IN_A_FINALIZER = """
+import os, signal, sys, time, weakref
+from stash_pipeline import __main__ as program
+
+
+class Garbage:
+    def __del__(self):
+        if sys.argv[1] == "gc":
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def command():
+    garbage = Garbage()
+    watch = weakref.ref(garbage, lambda _: os.kill(os.getpid(), signal.SIGINT)) if sys.argv[1] == "weakref" else None
+    del garbage
+    time.sleep(50)
+    print("the command was not interrupted")
+    return 0
+
+
+program._command = command
+program.main()
+"""
