@@ -21,10 +21,9 @@ from machine import by_size, write
 from prerendered import DiskClient, Prerendered, render
 
 from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
-from stash_pipeline.automation.asking import Question, ask
-from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.definitions import defs
 from stash_pipeline.instances import Instance, add_instance
+from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import Settings, get_settings, load_settings, settings_in_use
 from stash_pipeline.simulator.faults import Fault, Faults
 from stash_pipeline.simulator.generate import generate_library
@@ -32,11 +31,12 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.run import mirror
+from stash_pipeline.sync.server_probe import Question, ask
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.mirror import mirror
-from stash_pipeline.warehouse.refresh import Mode
+from stash_pipeline.warehouse.entities.transform import transform
 from stash_pipeline.warehouse.session import open_warehouse
-from stash_pipeline.warehouse.transform import transform
 
 REPETITIONS = 3
 TICKS = 20

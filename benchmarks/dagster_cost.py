@@ -17,7 +17,7 @@ import httpx
 from machine import free_port, write
 
 from stash_pipeline.instances import add_instance
-from stash_pipeline.serve import serving
+from stash_pipeline.runtime.supervisor import serving
 from stash_pipeline.settings import Settings, load_settings, use_settings
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library

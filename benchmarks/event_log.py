@@ -15,10 +15,10 @@ from typing import Any
 from dagster_cost import change_everything
 from machine import write
 
-from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.automation.maintenance import DAY_SECONDS, maintain
 from stash_pipeline.commands.sync import run_sync
 from stash_pipeline.instances import add_instance
+from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import Settings, load_settings, use_settings
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library

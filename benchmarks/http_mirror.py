@@ -22,11 +22,11 @@ from prerendered import DiskClient, Prerendered, render
 from stash_pipeline.instances import add_instance
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.sync.run import mirror
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.mirror import mirror
-from stash_pipeline.warehouse.removal import remove_instance
+from stash_pipeline.warehouse.entities.transform import transform
+from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline.warehouse.session import open_warehouse
-from stash_pipeline.warehouse.transform import transform
 
 SCENES = 20_000
 REPETITIONS = 3

@@ -20,10 +20,10 @@ from prerendered import DiskClient, Prerendered, render
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.sync.run import mirror
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.mirror import mirror
+from stash_pipeline.warehouse.entities.transform import transform
 from stash_pipeline.warehouse.session import open_warehouse
-from stash_pipeline.warehouse.transform import transform
 
 
 def load(settings: Settings, instance: Instance, folder: Path) -> dict[str, float]:

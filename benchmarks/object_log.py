@@ -21,11 +21,11 @@ from prerendered import render
 
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.settings import Settings, load_settings
-from stash_pipeline.warehouse import transform as layer
 from stash_pipeline.warehouse.connect import Connection, connect
-from stash_pipeline.warehouse.removal import remove_instance
+from stash_pipeline.warehouse.entities import transform as layer
+from stash_pipeline.warehouse.entities.transform import transform
+from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline.warehouse.session import open_warehouse
-from stash_pipeline.warehouse.transform import transform
 
 LOADS, CHANGES = 3, 9
 

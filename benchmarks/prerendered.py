@@ -21,10 +21,10 @@ import orjson
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import Answer, StashClient, answer_hash
-from stash_pipeline.stash.planning import plan_library
+from stash_pipeline.stash.query_plan import plan_library
+from stash_pipeline.stash.read_request import LISTED, incremental_plan, listing_plan
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 from stash_pipeline.stash.selection import Tree
-from stash_pipeline.stash.wanted import LISTED, hint_plan, listing_plan
 
 STAMP = "2026-11-20T20:42:02+01:00"
 PLAYED = "2025-01-01T12:00:00Z"
@@ -166,7 +166,7 @@ class Prerendered:
         self.listings = {
             document for plan in listings.values() for document in (plan.page_document(), plan.ids_document())
         }
-        self.hints = {kind: hint_plan(plan).tree for kind, plan in plans.items() if plan.query and plan.result}
+        self.hints = {kind: incremental_plan(plan).tree for kind, plan in plans.items() if plan.query and plan.result}
         self.edited: dict[str, dict[int, dict[str, Any]]] = {kind: {} for kind in QUERIES.values()}
 
     def edit(self, kind: str, ids: Iterable[int], stamp: str) -> None:

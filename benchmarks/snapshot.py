@@ -31,10 +31,10 @@ from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.snapshot.copy import MUTATION
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, documents
+from stash_pipeline.sync.run import mirror
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.mirror import mirror
+from stash_pipeline.warehouse.entities.transform import transform
 from stash_pipeline.warehouse.session import open_warehouse
-from stash_pipeline.warehouse.transform import transform
 
 WITHOUT_IMAGES = (
     "DELETE FROM images",
@@ -128,7 +128,7 @@ def refresh(settings: Settings, instance: Instance, client: StashClient) -> dict
 
 def reading(path: Path, server: SimulatedStash) -> dict[str, float]:
     """Seconds to check a file, and to make all its documents, without Postgres."""
-    from stash_pipeline.stash.planning import plan_library
+    from stash_pipeline.stash.query_plan import plan_library
     from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
     plans = plan_library(ServerSchema(server.execute(INTROSPECTION)["data"]))

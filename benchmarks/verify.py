@@ -17,9 +17,9 @@ from prerendered import render
 from stash_pipeline.instances import add_instance
 from stash_pipeline.settings import load_settings
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.integrity import check_documents, compare_with_rebuild
+from stash_pipeline.warehouse.entities.integrity import check_documents, compare_with_rebuild
+from stash_pipeline.warehouse.entities.transform import rebuild_layer
 from stash_pipeline.warehouse.session import open_warehouse
-from stash_pipeline.warehouse.transform import rebuild_layer
 
 
 def measure(scenes: int) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def up(
     port: Port = None,
 ) -> None:
     """Start everything: Postgres if none is configured, Dagster's UI and daemon. Ctrl-C stops all."""
-    from stash_pipeline.serve import up as run
+    from stash_pipeline.runtime.supervisor import up as run
     from stash_pipeline.settings import get_settings
 
     run(get_settings(), port=port)

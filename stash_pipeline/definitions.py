@@ -5,7 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from stash_pipeline import layers as registry
-from stash_pipeline.assets.mirror import mirror_assets
+from stash_pipeline.assets.pipeline import mirror_assets
 from stash_pipeline.assets.resources import resources
 from stash_pipeline.assets.servers import server_specs
 from stash_pipeline.automation.jobs import maintain, reading_jobs, shared_jobs

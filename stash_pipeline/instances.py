@@ -409,7 +409,7 @@ def instance_revision(connection: Connection, instance_id: int) -> int:
     return int(row[0]) if row else 0
 
 
-def note_probe(connection: Connection, instance_id: int, document: str, answer: dict[str, Any]) -> None:
+def record_probe(connection: Connection, instance_id: int, document: str, answer: dict[str, Any]) -> None:
     """Notes what tells in one request whether anything changed, and what it said before the refresh."""
     connection.execute(
         "UPDATE ops.instances SET probe = %(d)s, probed = %(a)s\n"
@@ -424,7 +424,7 @@ def kept_probes(connection: Connection) -> dict[int, tuple[str, dict[str, Any]]]
     return {instance_id: (document, answer) for instance_id, document, answer in rows}
 
 
-def note_snapshot(
+def record_snapshot(
     connection: Connection, instance_id: int, size: int | None, seconds: float | None, trouble: str | None = None
 ) -> None:
     """Keeps what the last copy of the server's database cost, or why there is none.
@@ -439,7 +439,7 @@ def note_snapshot(
     )
 
 
-def note_server(connection: Connection, instance_id: int, release: str, database_schema: int | None) -> None:
+def record_server(connection: Connection, instance_id: int, release: str, database_schema: int | None) -> None:
     """Keeps what the server said of itself, if it is news."""
     connection.execute(
         "UPDATE ops.instances SET release = %(r)s, database_schema = %(s)s, updated_at = now()\n"

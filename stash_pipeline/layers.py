@@ -6,8 +6,8 @@ which is read from the servers and not made of other tables, is none of them.
 """
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.warehouse.layer import AnyLayer
-from stash_pipeline.warehouse.stash_layer import STASH_LAYER
+from stash_pipeline.warehouse.entities.layer import STASH_LAYER
+from stash_pipeline.warehouse.layers.layer import AnyLayer
 
 Layers = tuple[AnyLayer, ...]
 

@@ -18,7 +18,7 @@ import pytest
 from psycopg import sql
 
 from stash_pipeline.settings import ENV_PREFIX, use_settings
-from stash_pipeline.warehouse.embedded import running_server
+from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import upgrade
 
 TEMPLATE = "template_stash_pipeline"

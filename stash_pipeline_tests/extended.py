@@ -14,16 +14,16 @@ from stash_pipeline.definitions import build_defs
 from stash_pipeline.instances import get_instance
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
+from stash_pipeline.sync.compare_lanes import compare_lanes
+from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.integrity import compare_with_rebuild
-from stash_pipeline.warehouse.lane_comparison import compare_lanes
-from stash_pipeline.warehouse.mirror import Mirrored
+from stash_pipeline.warehouse.entities.integrity import compare_with_rebuild
 from stash_pipeline_tests.mirror.working import URL, Mirror, SimulatorTransport, generated, settings_for
 
 SCENES, SEED = 6, 5
 
 
-def changes(read: Mirrored) -> dict[str, list[int]]:
+def changes(read: SyncResult) -> dict[str, list[int]]:
     """Per kind that a reading changed: inserted, updated, removed."""
     counts = {name: [c.inserted, c.updated, c.removed] for name, c in read.changes.items()}
     return {name: found for name, found in counts.items() if any(found)}

@@ -138,7 +138,7 @@ def test_dagster_dev_brings_its_postgres_and_takes_it_along(
         # the daemon's sensor sees that the server was never read
         by_sensor = wait_for(lambda: ended("refresh"), "the run of the sensor")
         assert by_sensor["status"] == "SUCCESS", log.read_text()
-        assert {"key": "stash_pipeline/asked_by", "value": "changes_sensor"} in by_sensor["tags"]
+        assert {"key": "stash_pipeline/requested_by", "value": "changes_sensor"} in by_sensor["tags"]
         selector = {"repositoryLocationName": "stash_pipeline", "repositoryName": "__repository__"}
         params = {
             "selector": {**selector, "pipelineName": "reconcile"},

@@ -17,18 +17,18 @@ import psutil
 import pytest
 from dagster import DagsterRunStatus
 
-from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.errors import UserError
-from stash_pipeline.serve import Serving, serving
+from stash_pipeline.runtime.in_process import dagster_instance
+from stash_pipeline.runtime.supervisor import Serving, serving
 from stash_pipeline.settings import Settings, load_settings
-from stash_pipeline.warehouse.embedded import running_server
+from stash_pipeline.warehouse.embedded.server import running_server
 
 pytestmark = pytest.mark.processes
 
 MODULE = "stash_pipeline_tests.automation.dummy_definitions"
 UP = f"""
 import sys
-import stash_pipeline.serve as serve
+import stash_pipeline.runtime.supervisor as serve
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import load_settings
 try:
@@ -47,7 +47,7 @@ IN_PROCESS = f"""
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from stash_pipeline.automation.launch import dagster_instance, run_job
+from stash_pipeline.runtime.in_process import dagster_instance, run_job
 with dagster_instance(Path(sys.argv[1]), sys.argv[2]) as instance:
     instance.add_dynamic_partitions("instance", ["home", "slow"])
     print(run_job("refresh", instance=instance, partition_key="home", module="{MODULE}").run_id)

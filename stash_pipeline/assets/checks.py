@@ -1,7 +1,7 @@
 """The asset checks: whether a run left the mirror as the server is. They are evaluated inside the run's one step.
 
 Blocking ones are those whose error everything downstream would inherit. The questions themselves are in
-``warehouse/verify.py``.
+``sync/verify.py``.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,9 +21,11 @@ from stash_pipeline.layers import LAYERS, Layers
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.warehouse import integrity, verify
+from stash_pipeline.sync import verify
+from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import Connection, connect
-from stash_pipeline.warehouse.layer import (
+from stash_pipeline.warehouse.entities import integrity
+from stash_pipeline.warehouse.layers.layer import (
     AnyLayer,
     CheckOutcome,
     InstanceLayer,
@@ -31,7 +33,6 @@ from stash_pipeline.warehouse.layer import (
     SharedLayer,
     shared,
 )
-from stash_pipeline.warehouse.mirror import Mirrored
 
 COUNTS = dg.AssetCheckSpec(
     "counts_match_server",
@@ -107,7 +108,7 @@ def raw_checks(
     settings: Settings,
     clients: StashClients,
     instance: Instance,
-    mirrored: Mirrored,
+    mirrored: SyncResult,
     kinds: list[str],
     missed: Mapping[str, int] | None,
     mode: str,
@@ -132,7 +133,7 @@ def raw_checks(
                 not sample.differences,
                 objects=sample.objects,
                 differences=len(sample.differences),
-                what_differs="\n".join(sample.differences[:_LINES]) or "nothing",
+                details="\n".join(sample.differences[:_LINES]) or "nothing",
             )
     if SWEEP.key in selected and missed is not None:
         yield _result(SWEEP, instance, not missed, warn=True, objects=sum(missed.values()), by_kind=_told(missed))
@@ -145,7 +146,11 @@ def raw_checks(
 
 
 def _counts(
-    connection: Connection, instance: Instance, mirrored: Mirrored, kinds: list[str], client: Callable[[], StashClient]
+    connection: Connection,
+    instance: Instance,
+    mirrored: SyncResult,
+    kinds: list[str],
+    client: Callable[[], StashClient],
 ) -> dg.AssetCheckResult:
     differing = verify.count_differences(connection, instance.id, kinds, mirrored.probe, client, mirrored.probe_text)
     told = {name: f"{here} here, {there} there" for name, (here, there) in differing.items()}
@@ -162,7 +167,7 @@ def _intact(connection: Connection, settings: Settings, instance: Instance, *, e
         report.intact,
         documents=report.documents,
         damaged=len(report.damaged),
-        what_differs="\n".join(report.lines()[:_LINES]) or "nothing",
+        details="\n".join(report.lines()[:_LINES]) or "nothing",
     )
 
 
@@ -236,7 +241,7 @@ def is_current(layer: SharedLayer, trouble: str | None, *, warn: bool, **metadat
     )
 
 
-def missed_by_reconcile(connection: Connection, instance: Instance, mirrored: Mirrored) -> dict[str, int]:
+def missed_by_reconcile(connection: Connection, instance: Instance, mirrored: SyncResult) -> dict[str, int]:
     """What a sweep wrote that the reconcile before it should have found; fresh stamps explain a change."""
     assert mirrored.started_at is not None
     since = mirrored.started_at - timedelta(minutes=5)

@@ -2,7 +2,12 @@
 
 import dagster as dg
 
-from stash_pipeline.stash.errors import StashBadAnswer, StashHTTPError, StashUnreachable, UnexpectedAnswer
+from stash_pipeline.stash.errors import (
+    InvalidResponseError,
+    StashConnectionError,
+    StashHTTPError,
+    UnexpectedResponseError,
+)
 
 _MOVED = "If it has moved: `stash-pipeline instances edit {name} --url URL`."
 _LEAVE = "To leave it alone: `stash-pipeline instances disable {name}`."
@@ -13,12 +18,12 @@ _CERTIFICATE = "To trust its certificate: `stash-pipeline instances edit {name} 
 
 def way_out(error: Exception, name: str) -> str:
     """The commands that mend it, if there are any; `name` is the instance."""
-    if isinstance(error, StashUnreachable):
+    if isinstance(error, StashConnectionError):
         ways = [_CERTIFICATE if error.reason == "tls" else _MOVED, _LEAVE]
     elif isinstance(error, StashHTTPError):
         by_proxy = error.barrier in ("proxy", "proxy login")
         ways = [_PROXY if by_proxy else _KEY if error.status in (401, 403) else _MOVED, _LEAVE]
-    elif isinstance(error, StashBadAnswer) and not isinstance(error, UnexpectedAnswer):
+    elif isinstance(error, InvalidResponseError) and not isinstance(error, UnexpectedResponseError):
         ways = [_MOVED, _LEAVE]
     else:
         ways = []
@@ -35,7 +40,7 @@ def failure(description: str) -> dg.Failure:
     return dg.Failure(description=description, allow_retries=False)
 
 
-class TriedAgain(dg.RetryRequested):
+class RetriedRequest(dg.RetryRequested):
     """Ends the attempt; the page shows this text, where Dagster has none."""
 
     def __init__(self, description: str, *, max_retries: int, seconds_to_wait: float) -> None:

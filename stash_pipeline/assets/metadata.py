@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 from stash_pipeline.stash import entities
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.layer import Origin
+from stash_pipeline.warehouse.layers.layer import Origin
 from stash_pipeline.warehouse.tables import type_name
 
 OWNERS = ["team:stash-pipeline"]
@@ -31,18 +31,18 @@ SECONDS = "seconds"
 REQUEST_SECONDS = "request_seconds"
 ROWS_PER_SECOND = "rows_per_second"
 PREVIEW = "preview"
-LACKING = "fields_the_server_lacks"
-UNKNOWN = "fields_nobody_knows"
+LACKING = "missing_fields"
+UNKNOWN = "unmapped_fields"
 NOT_IN_COPY = "fields_the_copy_lacks"
-UNREADABLE = "objects_with_unreadable_values"
+UNREADABLE = "objects_with_invalid_values"
 CHANGED_FIELDS = "changed_fields"
 WOULD_CHANGE = "would_change"
 LANE = "lane"
-LANE_REASON = "why_that_lane"
-UNSTAMPED = "changed_without_a_stamp"
-FAILED = "objects_the_server_could_not_send"
-FAILURES = "what_the_server_said_of_them"
-DANGLING = "references_without_target"
+LANE_REASON = "lane_reason"
+UNSTAMPED = "silent_changes"
+FAILED = "failed_objects"
+FAILURES = "failure_messages"
+DANGLING = "dangling_references"
 ROW_COUNT = "dagster/partition_row_count"
 ALL_ROWS_COUNT = "dagster/row_count"
 REVISION = "object_log_revision"

@@ -10,15 +10,15 @@ from stash_pipeline.assets import metadata as md
 from stash_pipeline.assets.raw import HISTORY_KEY, PAGES_KEY, raw_key
 from stash_pipeline.assets.specs import table_key
 from stash_pipeline.instances import Instance
+from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.layer import FollowedInstance, InstanceLayer, Layer, SharedLayer, TableChange
-from stash_pipeline.warehouse.mirror import Mirrored
-from stash_pipeline.warehouse.shared_layers import FollowedLayer
+from stash_pipeline.warehouse.layers.layer import FollowedInstance, InstanceLayer, Layer, SharedLayer, TableChange
+from stash_pipeline.warehouse.layers.shared import FollowedLayer
 from stash_pipeline.warehouse.tables import RAW
 
 
 def raw_results(
-    connection: Connection, instance: Instance, mirrored: Mirrored, selected: Any, mode: str, report_unchanged: bool
+    connection: Connection, instance: Instance, mirrored: SyncResult, selected: Any, mode: str, report_unchanged: bool
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Of the documents: what changed, or could not be read; and the ledger."""
     for name, change in mirrored.changes.items():
@@ -96,20 +96,20 @@ def raw_results(
         )
 
 
-def _copied(mirrored: Mirrored) -> dict[str, float | str]:
+def _copied(mirrored: SyncResult) -> dict[str, float | str]:
     """What the copy of the database cost: the server, which writes nothing while it makes it, and the network."""
     copy = mirrored.copy
     if copy is None:
         return {}
     return {
-        "copy_bytes": copy.size,
-        "copy_seconds_of_the_server": round(copy.making, 3),
-        "copy_seconds_of_the_network": round(copy.fetching, 3),
+        "snapshot_bytes": copy.size,
+        "snapshot_create_seconds": round(copy.making, 3),
+        "snapshot_download_seconds": round(copy.fetching, 3),
         md.NOT_IN_COPY: ", ".join(mirrored.not_in_copy) or "none",
     }
 
 
-def _causes(mirrored: Mirrored) -> dict[str, int]:
+def _causes(mirrored: SyncResult) -> dict[str, int]:
     """What changed without a stamp, by field of all kinds; and what vanished, which never leaves one."""
     causes: Counter[str] = Counter()
     for name, change in mirrored.changes.items():

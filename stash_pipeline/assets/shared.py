@@ -19,8 +19,14 @@ from stash_pipeline.error_report import without_secrets
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
 from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
-from stash_pipeline.warehouse.layer import SharedLayer, shared, with_those_after
-from stash_pipeline.warehouse.shared_layers import FollowedLayer, LayerBusy, LayerWaits, follow, note_failure
+from stash_pipeline.warehouse.layers.layer import SharedLayer, shared, with_those_after
+from stash_pipeline.warehouse.layers.shared import (
+    FollowedLayer,
+    LayerLockedError,
+    LayerNotReadyError,
+    follow,
+    record_failure,
+)
 
 Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
@@ -65,7 +71,7 @@ class SharedFollowing:
             with connect(self.database_url) as connection:
                 followed = follow(connection, layer, self.layers, rebuild=rebuild, wait_seconds=self.wait_seconds)
                 results += self._followed(connection, layer, followed)
-        except (LayerBusy, LayerWaits) as error:
+        except (LayerLockedError, LayerNotReadyError) as error:
             yield from self._left(layer, str(error), warn=True)
             return
         except Exception as error:
@@ -98,7 +104,7 @@ class SharedFollowing:
         self.context.log.error(f"{sentence}\n{report}")
         try:
             with connect(self.database_url) as connection:
-                note_failure(connection, layer, sentence)
+                record_failure(connection, layer, sentence)
         except (psycopg.Error, UserError) as problem:
             self.context.log.warning(f"That could not be noted: {without_secrets(str(problem))}")
         return sentence

@@ -6,7 +6,7 @@ import dagster as dg
 
 from stash_pipeline.assets.metadata import OWNERS, code_reference, column_lineage, column_schema
 from stash_pipeline.partitions import INSTANCES
-from stash_pipeline.warehouse.layer import AnyLayer, InstanceLayer, Layer, LayerCheck, LayerTable, SharedLayer
+from stash_pipeline.warehouse.layers.layer import AnyLayer, InstanceLayer, Layer, LayerCheck, LayerTable, SharedLayer
 
 IS_CURRENT = "is_current"
 """The name of the check that every shared layer has."""

@@ -6,14 +6,14 @@ from typing import Any, Final
 
 import dagster as dg
 
-from stash_pipeline.assets.mirror import OP
+from stash_pipeline.assets.pipeline import OP
 from stash_pipeline.assets.raw import PAGES_KEY, raw_keys
 from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.assets.specs import keys_of
 from stash_pipeline.automation.servers import NAME as SERVERS_ANSWER
 from stash_pipeline.layers import Layers
-from stash_pipeline.warehouse.layer import AnyLayer, of_instances, shared, with_those_after
-from stash_pipeline.warehouse.refresh import Mode
+from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.warehouse.layers.layer import AnyLayer, of_instances, shared, with_those_after
 
 REMOVED_TAG = "removed/"
 """Begins the names of the tags by which a run of `maintain` says in the list of runs what it removed."""
@@ -40,7 +40,7 @@ def rebuild_job_of(layer: AnyLayer) -> str:
 
 
 def step_config(**config: Any) -> dict[str, Any]:
-    """The configuration of a run, see :class:`stash_pipeline.assets.mirror.MirrorConfig`."""
+    """The configuration of a run, see :class:`stash_pipeline.assets.pipeline.MirrorConfig`."""
     return {"ops": {OP: {"config": config}}}
 
 

@@ -16,8 +16,8 @@ from typing import Final
 
 from dagster import DagsterInstance
 
-from stash_pipeline.automation.dagster_internals import LocalComputeLogManager
-from stash_pipeline.automation.storage import SCHEMA
+from stash_pipeline.runtime.dagster_internals import LocalComputeLogManager
+from stash_pipeline.runtime.dagster_storage import SCHEMA
 from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
 from stash_pipeline.warehouse.connect import Connection
 

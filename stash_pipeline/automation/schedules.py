@@ -9,13 +9,13 @@ from typing import Final
 import dagster as dg
 
 from stash_pipeline.assets.resources import WarehouseResource
-from stash_pipeline.automation.due import cron_of, last_sweep
 from stash_pipeline.automation.jobs import RECONCILE, maintain
-from stash_pipeline.automation.requests import connection_of_tick, request, unfinished
+from stash_pipeline.automation.run_requests import connection_of_tick, request, unfinished
 from stash_pipeline.automation.turns import turns_of
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import out_of_step
+from stash_pipeline.sync.timetable import cron_of, last_sweep
 
 _RECONCILE: Final = "reconcile_schedule"
 

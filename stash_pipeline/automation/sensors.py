@@ -13,14 +13,14 @@ import dagster as dg
 from pydantic import BaseModel, ValidationError
 
 from stash_pipeline.assets.resources import WarehouseResource
-from stash_pipeline.automation.asking import Found, Question, ask, digest_of, questions
 from stash_pipeline.automation.jobs import REFRESH
-from stash_pipeline.automation.requests import connection_of_tick, request, unfinished
+from stash_pipeline.automation.run_requests import connection_of_tick, request, unfinished
 from stash_pipeline.automation.servers import evaluation
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import list_instances
 from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import INSTANCES, out_of_step
+from stash_pipeline.sync.server_probe import Found, Question, ask, digest_of, questions
 
 _CHANGES: Final = "changes_sensor"
 _STEP_SECONDS: Final = 30

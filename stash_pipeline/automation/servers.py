@@ -10,9 +10,9 @@ import dagster as dg
 
 from stash_pipeline.assets.raw import PAGES_KEY
 from stash_pipeline.assets.resources import WarehouseResource
-from stash_pipeline.automation.asking import ask, questions
-from stash_pipeline.automation.requests import connection_of_tick
+from stash_pipeline.automation.run_requests import connection_of_tick
 from stash_pipeline.errors import UserError
+from stash_pipeline.sync.server_probe import ask, questions
 
 NAME: Final = "servers_answer"
 

@@ -17,11 +17,11 @@ from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.assets.specs import check_spec, is_current_spec, keys_of
 from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
 from stash_pipeline.automation.jobs import FOLLOW
-from stash_pipeline.automation.requests import connection_of_tick, is_going_on
+from stash_pipeline.automation.run_requests import connection_of_tick, is_going_on
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
-from stash_pipeline.warehouse.layer import SharedLayer, shared
-from stash_pipeline.warehouse.shared_layers import LayerState, states
+from stash_pipeline.warehouse.layers.layer import SharedLayer, shared
+from stash_pipeline.warehouse.layers.shared import LayerState, states
 
 NAME: Final = "shared_layers_sensor"
 _LOOK_SECONDS: Final = 30

@@ -12,14 +12,14 @@ from typing import Final
 import dagster as dg
 
 from stash_pipeline.assets.resources import WarehouseResource
-from stash_pipeline.automation.due import last_sweep, next_sweep, sweep_wanted
 from stash_pipeline.automation.jobs import SWEEP
-from stash_pipeline.automation.requests import connection_of_tick, request, unfinished
+from stash_pipeline.automation.run_requests import connection_of_tick, request, unfinished
 from stash_pipeline.automation.turns import Turns, turns_of
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import out_of_step
 from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.sync.timetable import last_sweep, next_sweep, sweep_wanted
 from stash_pipeline.warehouse.connect import Connection
 
 _SWEEP: Final = "sweep_sensor"

@@ -1,9 +1,9 @@
 """The timetables of the registered instances, for what runs by itself."""
 
-from stash_pipeline.automation.due import Timetable, timetable_of
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, list_instances
 from stash_pipeline.settings import Settings
+from stash_pipeline.sync.timetable import Timetable, timetable_of
 from stash_pipeline.warehouse.connect import Connection
 
 Turns = list[tuple[Instance, Timetable]]

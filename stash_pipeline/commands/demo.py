@@ -15,7 +15,7 @@ from stash_pipeline.commands.output import console, table
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import edit_instance
 from stash_pipeline.private_directories import make_home
-from stash_pipeline.serve import interruptible
+from stash_pipeline.runtime.supervisor import interruptible
 from stash_pipeline.settings import Settings, get_settings, load_settings, use_settings
 from stash_pipeline.warehouse.session import open_warehouse
 
@@ -77,7 +77,7 @@ def _url(process: "subprocess.Popen[str]", log: Path) -> str:
 
 def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
     """The command; returns the exit code."""
-    from stash_pipeline.serve import LOCAL, require_free
+    from stash_pipeline.runtime.supervisor import LOCAL, require_free
 
     require_demo("demo")
     port = port or get_settings().ui_port
@@ -132,7 +132,7 @@ def _mirror(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]
 
 
 def _serve(settings: Settings, port: int) -> None:
-    from stash_pipeline.serve import serving
+    from stash_pipeline.runtime.supervisor import serving
 
     console.print("Starting Dagster's UI ...")
     with interruptible(), suppress(KeyboardInterrupt), serving(settings, port) as running:

@@ -14,8 +14,8 @@ def history(entity: str, identifier: int, instance: str | None, as_json: bool) -
     from stash_pipeline.instances import get_instance, list_instances
     from stash_pipeline.stash.entities import BY_NAME
     from stash_pipeline.warehouse.connect import connect
-    from stash_pipeline.warehouse.history import described, timeline
-    from stash_pipeline.warehouse.partitions import has_partitions
+    from stash_pipeline.warehouse.raw.history import described, timeline
+    from stash_pipeline.warehouse.raw.partitions import has_partitions
     from stash_pipeline.warehouse.session import open_warehouse
 
     if entity not in BY_NAME:

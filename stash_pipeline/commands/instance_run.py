@@ -12,12 +12,12 @@ def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any])
     """One run of the job of the mode in this process, and what came of it.
 
     Args:
-        config: of the step, see ``assets/mirror.py``.
+        config: of the step, see ``assets/pipeline.py``.
     """
     from stash_pipeline.assets.checks import checks_of
     from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
     from stash_pipeline.automation.jobs import JOB_OF_MODE, step_config
-    from stash_pipeline.automation.launch import run_job
+    from stash_pipeline.runtime.in_process import run_job
 
     run_config = step_config(**config)
     checks = checks_of(config["mode"]) if not config["dry_run"] else frozenset()
@@ -56,7 +56,7 @@ def _command(name: str, config: dict[str, Any]) -> str:
 def _foreseen(dagster: Any, run_id: str) -> dict[str, Any]:
     """What a dry run observed."""
     from stash_pipeline.assets import metadata as md
-    from stash_pipeline.automation.launch import observations
+    from stash_pipeline.runtime.in_process import observations
 
     entities: dict[str, Any] = {}
     release = None

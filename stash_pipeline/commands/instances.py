@@ -27,7 +27,7 @@ from stash_pipeline.settings import Settings, get_settings
 if TYPE_CHECKING:
     from stash_pipeline.instances import Instance
     from stash_pipeline.stash.access import Access
-    from stash_pipeline.stash.connection import ConnectionReport
+    from stash_pipeline.stash.connection_test import ConnectionReport
 
 app = typer.Typer(no_args_is_help=True, help="The Stash servers that are mirrored.")
 
@@ -69,9 +69,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def follow_registry(settings: Settings) -> None:
     """Brings the partitions in step with the registry, at once."""
-    from stash_pipeline.automation.launch import dagster_instance
     from stash_pipeline.instances import list_instances
     from stash_pipeline.partitions import keep_in_step
+    from stash_pipeline.runtime.in_process import dagster_instance
     from stash_pipeline.warehouse.connect import connect
 
     url = settings.database()
@@ -202,7 +202,7 @@ def list_(
 def _checked(
     url: str, access: "Access", *, settings: Settings, timeout: float = 10.0, yes_public: bool = False
 ) -> "ConnectionReport":
-    from stash_pipeline.stash.connection import check_connection
+    from stash_pipeline.stash.connection_test import check_connection
 
     return check_connection(
         url,
@@ -249,7 +249,7 @@ def test(
     For a registered instance, what is given here is tried in place of its own.
     """
     from stash_pipeline.instances import get_instance, same_address, same_library
-    from stash_pipeline.stash.connection import ConnectionReport
+    from stash_pipeline.stash.connection_test import ConnectionReport
 
     options = given(api_key_env, api_key_stdin, ca_file, header, basic_auth_env, client_cert, client_key)
     with _registry() as (settings, connection):
@@ -398,7 +398,7 @@ def remove(
     """Remove a server and its partition, with or without its rows. Its API key is forgotten."""
     from stash_pipeline.instances import get_instance, read_again
     from stash_pipeline.warehouse.connect import instance_lock
-    from stash_pipeline.warehouse.removal import archive_instance, remove_instance
+    from stash_pipeline.warehouse.ops.removal import archive_instance, remove_instance
 
     refuse_together({"--keep-rows": keep_rows, "--yes": yes}, "one keeps the rows, the other removes them")
     with _registry() as (settings, connection):

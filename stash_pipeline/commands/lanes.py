@@ -25,8 +25,8 @@ def compare(
     What is edited meanwhile differs too: compare again before you think of a defect.
     """
     from stash_pipeline.instances import get_instance
+    from stash_pipeline.sync.compare_lanes import compare_lanes
     from stash_pipeline.warehouse.connect import connect
-    from stash_pipeline.warehouse.lane_comparison import compare_lanes
     from stash_pipeline.warehouse.session import open_warehouse
 
     with open_warehouse(get_settings()) as settings:

@@ -12,7 +12,7 @@ def maintain(as_json: bool) -> None:
         UserError: when the job fails.
     """
     from stash_pipeline.automation.jobs import REMOVED_TAG
-    from stash_pipeline.automation.launch import dagster_instance, run_job
+    from stash_pipeline.runtime.in_process import dagster_instance, run_job
     from stash_pipeline.warehouse.session import open_warehouse
 
     with open_warehouse(get_settings()) as settings, dagster_instance(settings.home) as dagster:

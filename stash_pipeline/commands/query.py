@@ -7,7 +7,7 @@ from stash_pipeline.errors import UserError
 def query(entity: str, release: str | None) -> None:
     """Prints it for a release; what that release lacks goes to standard error."""
     from stash_pipeline.stash.entities import BY_NAME
-    from stash_pipeline.stash.planning import plan_library
+    from stash_pipeline.stash.query_plan import plan_library
     from stash_pipeline.stash.stored_schemas import stored_releases, stored_schema
 
     if entity not in BY_NAME:

@@ -9,7 +9,7 @@ from stash_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
     from stash_pipeline.warehouse.connect import Connection
-    from stash_pipeline.warehouse.layer import AnyLayer, InstanceLayer
+    from stash_pipeline.warehouse.layers.layer import AnyLayer, InstanceLayer
 
 
 def rebuild(layer: str, names: list[str], as_json: bool) -> int:
@@ -19,12 +19,12 @@ def rebuild(layer: str, names: list[str], as_json: bool) -> int:
         UserError: if there is no such layer or instance.
     """
     from stash_pipeline import layers as registry
-    from stash_pipeline.automation.launch import dagster_instance
     from stash_pipeline.instances import list_instances
     from stash_pipeline.layers import layer_named
     from stash_pipeline.partitions import keep_in_step
+    from stash_pipeline.runtime.in_process import dagster_instance
     from stash_pipeline.warehouse.connect import connect
-    from stash_pipeline.warehouse.layer import InstanceLayer
+    from stash_pipeline.warehouse.layers.layer import InstanceLayer
     from stash_pipeline.warehouse.session import open_warehouse
 
     chosen = layer_named(layer, registry.LAYERS)
@@ -71,7 +71,7 @@ def _of_instances(
 def _run(dagster: Any, layer: "AnyLayer", command: str, instance: str | None = None) -> dict[str, Any]:
     from stash_pipeline.assets.tags import ASKED_BY_TAG, WHY_TAG
     from stash_pipeline.automation.jobs import rebuild_job_of, step_config
-    from stash_pipeline.automation.launch import run_job
+    from stash_pipeline.runtime.in_process import run_job
 
     tags = {WHY_TAG: command, ASKED_BY_TAG: "command line"}
     result = run_job(

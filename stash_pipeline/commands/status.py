@@ -8,8 +8,8 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
 
 if TYPE_CHECKING:
-    from stash_pipeline.automation.asking import Question
     from stash_pipeline.instances import Instance
+    from stash_pipeline.sync.server_probe import Question
 
 _STATUS = """
 SELECT i.name, i.url, i.enabled, i.release,
@@ -54,7 +54,7 @@ def collect(connection: Any) -> list[dict[str, Any]]:
     """The state of every instance, as it is in the database."""
     from stash_pipeline import layers
     from stash_pipeline.stash.entities import BY_NAME
-    from stash_pipeline.warehouse.layer import of_instances
+    from stash_pipeline.warehouse.layers.layer import of_instances
 
     tables = [table.name for layer in of_instances(layers.LAYERS) for table in layer.tables]
     cursor = connection.execute(_STATUS, {"layer_tables": tables})
@@ -72,7 +72,7 @@ def collect(connection: Any) -> list[dict[str, Any]]:
 def shared_layers(connection: Any) -> list[dict[str, Any]]:
     """How far each layer has got that is made of all instances."""
     from stash_pipeline import layers
-    from stash_pipeline.warehouse.shared_layers import states
+    from stash_pipeline.warehouse.layers.shared import states
 
     return [
         {
@@ -89,7 +89,7 @@ def shared_layers(connection: Any) -> list[dict[str, Any]]:
 
 def _upcoming(instance: "Instance", settings: Settings, now: datetime) -> dict[str, Any]:
     """When the schedules turn to an instance, while the daemon runs."""
-    from stash_pipeline.automation.due import next_due, timetable_of
+    from stash_pipeline.sync.timetable import next_due, timetable_of
 
     nothing = {"next_reconcile": None, "next_sweep": None}
     if not instance.enabled:
@@ -103,7 +103,7 @@ def _upcoming(instance: "Instance", settings: Settings, now: datetime) -> dict[s
 
 def _pending(settings: Settings, asked: "list[Question]") -> dict[str, dict[str, Any]]:
     """By the name of the instance: what its server says now."""
-    from stash_pipeline.automation.asking import ask
+    from stash_pipeline.sync.server_probe import ask
 
     found = ask(settings, asked)
     names = {question.instance.uuid: question.instance.name for question in asked}
@@ -112,8 +112,8 @@ def _pending(settings: Settings, asked: "list[Question]") -> dict[str, dict[str,
 
 def status(as_json: bool, *, offline: bool = False) -> None:
     """The command."""
-    from stash_pipeline.automation.asking import questions
     from stash_pipeline.instances import list_instances
+    from stash_pipeline.sync.server_probe import questions
     from stash_pipeline.warehouse.connect import connect
     from stash_pipeline.warehouse.session import open_warehouse
 

@@ -13,9 +13,9 @@ from stash_pipeline.commands.ahead import import_ahead
 from stash_pipeline.commands.instance_run import SUMMED, WRITTEN, run_one
 from stash_pipeline.commands.options import each_once
 from stash_pipeline.commands.output import console, print_json, stderr, table
-from stash_pipeline.commands.worker import Workers
-from stash_pipeline.dagster_home import DEFINITIONS_MODULE
+from stash_pipeline.commands.worker import ReaderPool
 from stash_pipeline.errors import UserError
+from stash_pipeline.runtime.dagster_home import DEFINITIONS_MODULE
 from stash_pipeline.settings import Settings, get_settings
 
 
@@ -95,7 +95,7 @@ def run_sync(
     Args:
         settings: with the address of a database that is ready.
         entities: kinds to read; empty reads all.
-        mode: how much is read, see ``warehouse/refresh.py``. ids: of mode objects, which takes one kind.
+        mode: how much is read, see ``sync/refresh.py``. ids: of mode objects, which takes one kind.
         wait_seconds: how long to wait for another run of an instance; 0 refuses at once.
         accept_removals: follow servers also where the guard would stop.
         dry_run: write nothing, and say what would change.
@@ -104,9 +104,9 @@ def run_sync(
     Returns:
         per instance: name, success, error, run id, and per entity what happened.
     """
-    from stash_pipeline.automation.launch import dagster_instance
     from stash_pipeline.instances import get_instance, list_instances
     from stash_pipeline.partitions import keep_in_step
+    from stash_pipeline.runtime.in_process import dagster_instance
     from stash_pipeline.stash.entities import BY_NAME
     from stash_pipeline.warehouse.connect import connect
 
@@ -144,7 +144,7 @@ def _run_all(dagster: Any, settings: Settings, names: list[str], config: dict[st
         return [run_one(dagster, settings, names[0], config)]
     # a process each: Dagster sets up the logging of a run for the whole process, and two at once can lock up
     with ThreadPoolExecutor(max_workers=settings.instances_in_parallel) as pool:
-        workers = Workers(settings, config)
+        workers = ReaderPool(settings, config)
         try:
             return list(pool.map(workers.run, names))
         except BaseException:
@@ -172,7 +172,7 @@ def sync(
     """The command; returns the exit code."""
     settings = get_settings()
     # while Postgres starts
-    import_ahead("stash_pipeline.automation.launch", "stash_pipeline.automation.storage", DEFINITIONS_MODULE)
+    import_ahead("stash_pipeline.runtime.in_process", "stash_pipeline.runtime.dagster_storage", DEFINITIONS_MODULE)
     from stash_pipeline.warehouse.session import open_warehouse
 
     with open_warehouse(settings) as settings:

@@ -19,8 +19,8 @@ def unstamped(names: list[str], days: float | None, run_id: int | None, as_json:
     """
     from stash_pipeline.instances import get_instance, list_instances
     from stash_pipeline.warehouse.connect import connect
-    from stash_pipeline.warehouse.history import unstamped as changes
-    from stash_pipeline.warehouse.partitions import has_partitions
+    from stash_pipeline.warehouse.raw.history import unstamped as changes
+    from stash_pipeline.warehouse.raw.partitions import has_partitions
     from stash_pipeline.warehouse.session import open_warehouse
 
     since = None if days is None else datetime.now(timezone.utc) - timedelta(days=days)

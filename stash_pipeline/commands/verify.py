@@ -29,7 +29,7 @@ def verify(names: list[str], sample: int | None, repair: bool, as_json: bool) ->
     """
     from stash_pipeline.instances import get_instance, list_instances
     from stash_pipeline.warehouse.connect import connect
-    from stash_pipeline.warehouse.partitions import has_partitions
+    from stash_pipeline.warehouse.raw.partitions import has_partitions
     from stash_pipeline.warehouse.session import open_warehouse
 
     outcomes: list[dict[str, Any]] = []
@@ -53,7 +53,7 @@ def _verify_instance(
     settings: Settings, connection: "Connection", instance: "Instance", sample: int | None, repair: bool
 ) -> dict[str, Any]:
     from stash_pipeline.warehouse.connect import instance_lock
-    from stash_pipeline.warehouse.integrity import check_instance, mark_damaged
+    from stash_pipeline.warehouse.entities.integrity import check_instance, mark_damaged
 
     url = settings.database() or ""
     unread = 0
@@ -97,9 +97,9 @@ def _read_again(settings: Settings, instance: "Instance") -> list[str]:
 
 def _rebuild(settings: Settings, connection: "Connection", instance: "Instance") -> list[str]:
     """Makes entities and joins anew, in a run that the page shows; returns what failed."""
-    from stash_pipeline.automation.launch import dagster_instance, run_job
+    from stash_pipeline.runtime.in_process import dagster_instance, run_job
     from stash_pipeline.warehouse.connect import instance_lock
-    from stash_pipeline.warehouse.transform import rebuild_layer
+    from stash_pipeline.warehouse.entities.transform import rebuild_layer
 
     if instance.removed_at is not None:
         # it has no partition that a job could run for

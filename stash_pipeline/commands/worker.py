@@ -19,7 +19,7 @@ from stash_pipeline.settings import Settings, get_settings
 OUTCOME = "outcome"
 
 
-class Workers:
+class ReaderPool:
     """Starts the processes and passes on what they say."""
 
     def __init__(self, settings: Settings, config: dict[str, Any]) -> None:
@@ -105,9 +105,9 @@ class _Speaker:
 def main(name: str, config: dict[str, Any]) -> None:
     """The worker."""
     collect_rarely()
-    from stash_pipeline.automation.launch import dagster_instance
     from stash_pipeline.commands.instance_run import run_one
     from stash_pipeline.errors import UserError
+    from stash_pipeline.runtime.in_process import dagster_instance
 
     start_logging()
     settings = get_settings()

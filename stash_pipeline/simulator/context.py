@@ -75,6 +75,6 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-Wanted = frozenset[str]
-Loader = Callable[[RequestContext, list[Row], dict[str, Any], Wanted], list[Any]]
+ReadRequest = frozenset[str]
+Loader = Callable[[RequestContext, list[Row], dict[str, Any], ReadRequest], list[Any]]
 """A field for many rows at once: (context, rows, arguments, fields wanted below) -> one value per row."""

@@ -6,7 +6,7 @@ Here: grouping by distance. Not here: everything else about finding scenes (find
 from itertools import combinations
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import load_or_stub
 
@@ -80,7 +80,7 @@ def duplicate_groups(files: list[tuple[int, int, float]], distance: int, duratio
     return groups
 
 
-def _load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     files = ctx.library.tuples(
         "SELECT s.scene_id, f.fingerprint, v.duration FROM scenes_files s"
         " JOIN files_fingerprints f ON f.file_id = s.file_id AND f.type = 'phash'"

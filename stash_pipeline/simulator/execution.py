@@ -36,7 +36,7 @@ from graphql.execution.collect_fields import collect_fields, collect_sub_fields
 from graphql.execution.execute import assert_valid_execution_arguments
 from graphql.execution.values import get_argument_values
 
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.timestamps import answered
@@ -65,7 +65,7 @@ class _PlannedField:
     arguments: dict[str, Any]
     nodes: list[FieldNode]
     leaf: bool
-    wanted: Wanted
+    wanted: ReadRequest
 
 
 def _go_float(value: Any) -> Any:

@@ -5,7 +5,7 @@ Here: what the find queries have in common. Not here: sorts (finders), filter fi
 
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.filters import conditions_of, table_of
 from stash_pipeline.simulator.finders import FINDERS, Finder
@@ -103,7 +103,7 @@ class Found:
         sql = f'SELECT COUNT(*) FROM "{self.table}"{self.where}'
         return int(self.ctx.library.scalar(sql, self.parameters))
 
-    def rows(self, wanted: Wanted) -> list[Row]:
+    def rows(self, wanted: ReadRequest) -> list[Row]:
         """The objects of the page."""
         # ids and rows are read in one transaction, what belongs to them later
         with self.ctx.library.lock:
@@ -119,22 +119,22 @@ class Found:
 def find_loader(finder: Finder) -> Loader:
     """The query findXs."""
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         return [{"found": Found(ctx, finder, args)} for _ in rows]
 
     return load
 
 
-def _list_loader(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _list_loader(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [row["found"].rows(wanted) for row in rows]
 
 
-def _count_loader(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _count_loader(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [row["found"].count() for row in rows]
 
 
 def _total_loader(name: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         return [row["found"].total(name) for row in rows]
 
     return load
@@ -166,7 +166,7 @@ def _by_other(ctx: RequestContext, kind: str, args: dict[str, Any]) -> int | Non
     return None
 
 
-def _scene_by_hash(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _scene_by_hash(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     """findSceneByHash: by checksum, or else by oshash."""
     given, one = args["input"], None
     for field, fingerprint in (("checksum", "md5"), ("oshash", "oshash")):
@@ -178,7 +178,7 @@ def _scene_by_hash(ctx: RequestContext, rows: list[Row], args: dict[str, Any], w
 def one_loader(kind: str) -> Loader:
     """The query findX(id:): the object, or null when there is none."""
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         text = args.get("id")
         if text is None:
             one = _by_other(ctx, kind, args)
@@ -198,7 +198,7 @@ def one_loader(kind: str) -> Loader:
 
 
 def _all_loader(kind: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         return [Found(ctx, FINDERS[kind], {"filter": {"per_page": -1}}).rows(wanted)]
 
     return load

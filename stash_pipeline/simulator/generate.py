@@ -17,11 +17,11 @@ from stash_pipeline.simulator.generate_catalogue import (
 )
 from stash_pipeline.simulator.generate_media import write_galleries, write_images, write_scenes
 from stash_pipeline.simulator.generate_newest import write_newest
-from stash_pipeline.simulator.generate_plan import Plan
+from stash_pipeline.simulator.generate_plan import QueryPlan
 from stash_pipeline.simulator.library import Library
 
 
-def _saved_filters(plan: Plan) -> None:
+def _saved_filters(plan: QueryPlan) -> None:
     find = '{"q":"","page":1,"per_page":40,"sort":"date","direction":"DESC"}'
     plan.write(
         "saved_filters",
@@ -57,7 +57,7 @@ def generate_library(
         "images": max(6, scenes * 3 // 4),
         "markers": scenes * 3 // 10,
     }
-    plan = Plan(
+    plan = QueryPlan(
         library,
         seed,
         overlap_seed,

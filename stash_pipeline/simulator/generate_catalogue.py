@@ -4,10 +4,10 @@ Here: rows of what has no files. Not here: media (generate_media), words (invent
 """
 
 from stash_pipeline.simulator import invented
-from stash_pipeline.simulator.generate_plan import Plan, partial_date, stash_ids
+from stash_pipeline.simulator.generate_plan import QueryPlan, partial_date, stash_ids
 
 
-def write_tags(plan: Plan) -> None:
+def write_tags(plan: QueryPlan) -> None:
     rng, names, aliases = plan.rng, invented.NameMaker(), invented.NameMaker()
     rows, alias_rows, relations, stash_rows = [], [], set(), []
     for number, slot, world in plan.fill("tags"):
@@ -49,7 +49,7 @@ def write_tags(plan: Plan) -> None:
     plan.write("tag_stash_ids", "tag_id, endpoint, stash_id, updated_at", stash_rows)
 
 
-def write_studios(plan: Plan) -> None:
+def write_studios(plan: QueryPlan) -> None:
     rng, names, aliases = plan.rng, invented.NameMaker(), invented.NameMaker()
     rows, urls, alias_rows, stash_rows, tag_rows = [], [], [], [], []
     for number, slot, world in plan.fill("studios"):
@@ -88,7 +88,7 @@ def write_studios(plan: Plan) -> None:
     plan.write("studios_tags", "studio_id, tag_id", tag_rows)
 
 
-def write_performers(plan: Plan) -> None:
+def write_performers(plan: QueryPlan) -> None:
     rng, names = plan.rng, invented.NameMaker()
     rows, urls, alias_rows, stash_rows, tag_rows, custom = [], [], [], [], [], []
     taken: dict[str, int] = {}
@@ -167,7 +167,7 @@ def write_performers(plan: Plan) -> None:
     plan.write("performer_custom_fields", "performer_id, field, value", custom)
 
 
-def write_groups(plan: Plan) -> None:
+def write_groups(plan: QueryPlan) -> None:
     rng, names = plan.rng, invented.NameMaker()
     rows, urls, tag_rows, relations = [], [], [], []
     for number, slot, world in plan.fill("groups"):

@@ -10,7 +10,7 @@ from typing import Any
 
 from stash_pipeline.simulator import invented
 from stash_pipeline.simulator.context import local_text, utc_text
-from stash_pipeline.simulator.generate_plan import Plan, Slot, partial_date, stash_ids
+from stash_pipeline.simulator.generate_plan import QueryPlan, Slot, partial_date, stash_ids
 
 _CODECS = ("h264", "hevc", "av1", "vp9", "")
 _SIZES = ((1920, 1080), (1280, 720), (3840, 2160), (640, 480), (1080, 1920))
@@ -20,7 +20,7 @@ _FOLDERS = ("/media", "/media/a b ü", "/media/Архив", "/media/shelf")
 class _Files:
     """Files of a library in the making, and their folders."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: QueryPlan) -> None:
         self.plan = plan
         self.folders: dict[str, int] = {}
         self.folder_rows: list[tuple[Any, ...]] = []
@@ -83,7 +83,7 @@ def _phash(rng: random.Random) -> int:
 
 
 class _Scenes:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: QueryPlan) -> None:
         self.plan, self.files = plan, _Files(plan)
         self.tables: dict[str, list[tuple[Any, ...]]] = {}
         self.encodes: list[tuple[float, int]] = []
@@ -247,13 +247,13 @@ _COLUMNS = {
 }
 
 
-def _write(plan: Plan, files: _Files, tables: dict[str, list[tuple[Any, ...]]]) -> None:
+def _write(plan: QueryPlan, files: _Files, tables: dict[str, list[tuple[Any, ...]]]) -> None:
     files.write()
     for table, rows in tables.items():
         plan.write(table, _COLUMNS[table], rows)
 
 
-def write_scenes(plan: Plan) -> None:
+def write_scenes(plan: QueryPlan) -> None:
     """Scenes with files, markers and history."""
     work = _Scenes(plan)
     for number, slot, world in plan.fill("scenes"):
@@ -263,7 +263,7 @@ def write_scenes(plan: Plan) -> None:
     _write(plan, work.files, work.tables)
 
 
-def write_images(plan: Plan) -> None:
+def write_images(plan: QueryPlan) -> None:
     """Images with files; some are clips, which are video files since v0.21."""
     files, rng = _Files(plan), plan.rng
     tables: dict[str, list[tuple[Any, ...]]] = {}
@@ -309,7 +309,7 @@ def write_images(plan: Plan) -> None:
     _write(plan, files, tables)
 
 
-def write_galleries(plan: Plan) -> None:
+def write_galleries(plan: QueryPlan) -> None:
     """Galleries of a zip file, of a folder, or of neither, with images and chapters."""
     files, rng = _Files(plan), plan.rng
     tables: dict[str, list[tuple[Any, ...]]] = {}

@@ -7,11 +7,11 @@ stays the same row by row: this part has a randomness of its own.
 import random
 import re
 
-from stash_pipeline.simulator.generate_plan import Plan
+from stash_pipeline.simulator.generate_plan import QueryPlan
 from stash_pipeline.simulator.newest import CUSTOM_FIELDS
 
 
-def write_newest(plan: Plan) -> None:
+def write_newest(plan: QueryPlan) -> None:
     """Custom fields of all kinds, organized studios, and careers as dates."""
     rng = random.Random(f"newest/{plan.seed}/{plan.overlap_seed}")
     for table, column, owner in CUSTOM_FIELDS.values():

@@ -40,7 +40,7 @@ class Slot:
 
 
 @dataclass
-class Plan:
+class QueryPlan:
     """What the parts of the generator share."""
 
     library: Library
@@ -128,7 +128,7 @@ def partial_date(rng: random.Random, first: int, last: int) -> tuple[str | None,
     return (f"{year}-{month:02}-01", 1) if roll < 0.93 else (f"{year}-01-01", 2)
 
 
-def stash_ids(plan: Plan, rng: random.Random, chance: float) -> list[tuple[str, str, str]]:
+def stash_ids(plan: QueryPlan, rng: random.Random, chance: float) -> list[tuple[str, str, str]]:
     """(endpoint, id, updated_at) of a thing; the ids are the thing's own."""
     first, second = invented.uuid_text(rng), invented.uuid_text(rng)
     roll = rng.random()

@@ -6,7 +6,7 @@ Here: the queries that are about the server. Not here: the library's objects.
 import json
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.numbers import decoded
 
@@ -15,11 +15,11 @@ _HOME_ON_WINDOWS = "C:\\ProgramData\\stash"
 _SORT_DIRECTIONS = ("ASC", "DESC")
 
 
-def _version(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _version(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [{"version": ctx.release.name, "hash": "simulated", "build_time": ""}]
 
 
-def _latest(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _latest(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [
         {
             "version": ctx.release.name,
@@ -34,7 +34,7 @@ def _in_home(ctx: RequestContext, name: str) -> str:
     return f"{_HOME_ON_WINDOWS}\\{name}" if ctx.windows else f"{_HOME}/{name}"
 
 
-def _status(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _status(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     schema = ctx.release.database_schema
     return [
         {
@@ -52,7 +52,7 @@ def _status(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wan
     ]
 
 
-def _stats(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _stats(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     queries = {
         "scene_count": "SELECT COUNT(*) FROM scenes",
         "scenes_size": "SELECT SUM(size) FROM files WHERE id IN (SELECT file_id FROM scenes_files)",
@@ -74,7 +74,7 @@ def _stats(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Want
     return [{name: ctx.library.scalar(sql) or 0 for name, sql in queries.items() if name in wanted}]
 
 
-def _configuration(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _configuration(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     general = {
         "stashes": [],
         "stashBoxes": [],
@@ -177,14 +177,14 @@ def present_saved_filter(row: Row) -> Row:
     }
 
 
-def _saved_filters(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _saved_filters(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     mode = args.get("mode")
     condition, parameters = ("WHERE mode = ? AND name <> ''", [mode]) if mode else ("", [])
     found = ctx.library.rows(f"SELECT * FROM saved_filters {condition} ORDER BY {'name' if mode else 'id'}", parameters)
     return [[present_saved_filter(row) for row in found]]
 
 
-def _saved_filter(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _saved_filter(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     found = ctx.library.rows("SELECT * FROM saved_filters WHERE id = ?", (args["id"],))
     return [present_saved_filter(found[0]) if found else None]
 

@@ -6,16 +6,16 @@ Here: what surrounds the objects, and their ids. Not here: what an object holds 
 from collections.abc import Sequence
 from typing import Any
 
-from stash_pipeline.stash.errors import IncompleteListing, StashBadAnswer
-from stash_pipeline.stash.json_values import Unreadable, as_id, kind_of
+from stash_pipeline.stash.errors import IncompleteListingError, InvalidResponseError
+from stash_pipeline.stash.json_values import InvalidValueError, as_id, kind_of
 
 _MOST = 2**31
 """A count is one of GraphQL's integers."""
 
 
-def wrong(path: str, found: Any, due: str) -> StashBadAnswer:
+def wrong(path: str, found: Any, due: str) -> InvalidResponseError:
     """What to raise for a value that is not the one that is due. Of the value only its kind is said."""
-    return StashBadAnswer(f"The server's answer is not what it was asked for: {path} is {kind_of(found)}, not {due}.")
+    return InvalidResponseError(f"The server's answer is not valid: {path} is {kind_of(found)}, not {due}.")
 
 
 def objects_of(data: Any, query: str, result: str, *, single: bool = False) -> list[dict[str, Any]]:
@@ -26,7 +26,7 @@ def objects_of(data: Any, query: str, result: str, *, single: bool = False) -> l
         single: the result is one object.
 
     Raises:
-        StashBadAnswer: if there is anything else in their place.
+        InvalidResponseError: if there is anything else in their place.
     """
     found, path = _object(data, "data").get(query), query
     if result:
@@ -45,7 +45,7 @@ def count_of(data: Any, query: str) -> int:
     """The server's own count of what a query finds.
 
     Raises:
-        StashBadAnswer: if it is none.
+        InvalidResponseError: if it is none.
     """
     return as_count(_object(_object(data, "data").get(query), query).get("count"), f"{query}.count")
 
@@ -54,12 +54,12 @@ def as_count(value: Any, path: str) -> int:
     """A number of objects.
 
     Raises:
-        StashBadAnswer: if it is none.
+        InvalidResponseError: if it is none.
     """
     if type(value) is not int:
         raise wrong(path, value, "a number of objects")
     if not 0 <= value < _MOST:
-        raise StashBadAnswer(f"The server's answer is not what it was asked for: {path} is out of range.")
+        raise InvalidResponseError(f"The server's answer is not valid: {path} is out of range.")
     return value
 
 
@@ -70,28 +70,28 @@ def ids_of(objects: Sequence[dict[str, Any]], path: str) -> list[int]:
         path: of the list in the answer.
 
     Raises:
-        StashBadAnswer: if an object has none that can be used.
-        IncompleteListing: if two objects have the same id, and differ: one of them stands where another should.
+        InvalidResponseError: if an object has none that can be used.
+        IncompleteListingError: if two objects have the same id, and differ: one of them stands where another should.
     """
     try:
         ids = [as_id(one.get("id")) for one in objects]
-    except Unreadable:
+    except InvalidValueError:
         place = next(place for place, one in enumerate(objects) if not _has_id(one))
-        raise StashBadAnswer(
-            f"The server's answer is not what it was asked for: {path}[{place}] has no usable id."
-        ) from None
+        raise InvalidResponseError(f"The server's answer is not valid: {path}[{place}] has no usable id.") from None
     if len(set(ids)) < len(ids):
         first: dict[int, dict[str, Any]] = {}
         for identifier, one in zip(ids, objects, strict=True):
             if first.setdefault(identifier, one) != one:
-                raise IncompleteListing(f"{path} has id {identifier} twice, as different objects; nothing was removed.")
+                raise IncompleteListingError(
+                    f"{path} has id {identifier} twice, as different objects; nothing was removed."
+                )
     return ids
 
 
 def _has_id(one: dict[str, Any]) -> bool:
     try:
         as_id(one.get("id"))
-    except Unreadable:
+    except InvalidValueError:
         return False
     return True
 

@@ -28,12 +28,12 @@ from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.address import graphql_url
 from stash_pipeline.stash.decoding import Part, loads
 from stash_pipeline.stash.errors import (
-    StashBadAnswer,
+    InvalidResponseError,
+    StashConnectionError,
     StashError,
     StashHTTPError,
-    StashNotReady,
+    StashNotReadyError,
     StashQueryError,
-    StashUnreachable,
     may_pass,
     shortened,
 )
@@ -269,21 +269,21 @@ class StashClient:
         check_growth(body, self.limits, what)
         answer = self._parsed(body, what)
         if not isinstance(answer, dict) or not ({"data", "errors"} & answer.keys()):
-            raise StashBadAnswer(f"{self.url} answered JSON that is not GraphQL's. Is it a Stash server?")
+            raise InvalidResponseError(f"{self.url} answered JSON that is not GraphQL's. Is it a Stash server?")
         if answer.get("errors"):
             raise self._query_error(name, answer["errors"])
         if status >= 400:
             raise StashHTTPError(status, f"{self.url} answered {status}.")
         data = answer.get("data")
         if not isinstance(data, dict):
-            raise StashBadAnswer(f"{self.url} answered {name} without data.")
+            raise InvalidResponseError(f"{self.url} answered {name} without data.")
         return data
 
     def _parsed(self, body: bytes, what: str) -> Any:
         try:
             return loads(self._mask.answer(body), what)
         except ValueError:
-            raise StashBadAnswer(
+            raise InvalidResponseError(
                 f"{self.url} answered something that is not JSON: {self._beginning(body)[:80]!r}. Is it a Stash server?"
             ) from None
 
@@ -342,14 +342,14 @@ class StashClient:
             yield
         except httpx.TimeoutException as error:
             told = slow if time.monotonic() >= end else f"{self.url} did not answer in time ({type(error).__name__})."
-            raise StashUnreachable(told, "timeout") from None
+            raise StashConnectionError(told, "timeout") from None
         except httpx.TransportError as error:
             unreachable = _unreachable(self.url, error)
             unreachable.args = (shortened(self._mask.text(str(unreachable)), 500),)
             raise unreachable from None
         except httpx.HTTPError as error:
             told = shortened(self._mask.text(str(error)), 300)
-            raise StashBadAnswer(f"{self.url} sent {what} that cannot be decoded ({told}).") from None
+            raise InvalidResponseError(f"{self.url} sent {what} that cannot be decoded ({told}).") from None
 
     def received(self, size: int) -> None:
         """Counts bytes of a file that came."""
@@ -373,7 +373,7 @@ class StashClient:
         """The server's schema, by its own introspection.
 
         Raises:
-            UnexpectedAnswer: if it is none.
+            UnexpectedResponseError: if it is none.
         """
         answer = self.execute(INTROSPECTION, name="introspection")
         return ServerSchema(answer.data, f"{self.url} answered introspection")
@@ -386,7 +386,7 @@ class StashClient:
         """Release and database of the server.
 
         Raises:
-            StashNotReady: if set-up or a migration is pending. StashError: if the release is too old.
+            StashNotReadyError: if set-up or a migration is pending. StashError: if the release is too old.
         """
         name = "systemStatus"
         query = "{version{version} systemStatus{status databaseSchema appSchema databasePath}}"
@@ -394,9 +394,9 @@ class StashClient:
         status = data.get("systemStatus")
         state = status.get("status").text()
         if state == "SETUP":
-            raise StashNotReady(f"{self.url} is not set up yet; open it in a browser and finish its set-up.")
+            raise StashNotReadyError(f"{self.url} is not set up yet; open it in a browser and finish its set-up.")
         if state == "NEEDS_MIGRATION":
-            raise StashNotReady(f"{self.url} waits for a database migration; open it in a browser and let it migrate.")
+            raise StashNotReadyError(f"{self.url} needs a database migration; open it in a browser and start it.")
         version = data.get("version")
         release = release_of(version)
         numbers = release_numbers(release)
@@ -434,23 +434,23 @@ def _sentence(text: str) -> str:
     return text.rstrip(" :.") + "."
 
 
-def _unreachable(url: str, error: httpx.TransportError) -> StashUnreachable:
+def _unreachable(url: str, error: httpx.TransportError) -> StashConnectionError:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
             detail = getattr(cause, "verify_message", None) or cause.reason
-            return StashUnreachable(f"{url}: the TLS connection failed ({detail}).", "tls")
+            return StashConnectionError(f"{url}: the TLS connection failed ({detail}).", "tls")
         if isinstance(cause, socket.gaierror):
-            return StashUnreachable(f"The host name of {url} is not known.", "name")
+            return StashConnectionError(f"The host name of {url} is not known.", "name")
         cause = cause.__cause__ or cause.__context__
     text = str(error)
     if "Name or service not known" in text or "nodename nor servname" in text or "name resolution" in text:
-        return StashUnreachable(f"The host name of {url} is not known.", "name")
+        return StashConnectionError(f"The host name of {url} is not known.", "name")
     if "refused" in text:
-        return StashUnreachable(f"{url} refuses connections: is Stash running there, on that port?", "refused")
-    return StashUnreachable(f"{url} cannot be reached: {text or type(error).__name__}.")
+        return StashConnectionError(f"{url} refuses connections: is Stash running there, on that port?", "refused")
+    return StashConnectionError(f"{url} cannot be reached: {text or type(error).__name__}.")
 
 
 def _soon(error: Exception) -> bool:
     """Whether it may pass within seconds: a name that is not known and a certificate that is wrong do not."""
-    return may_pass(error) and not (isinstance(error, StashUnreachable) and error.reason in ("name", "tls"))
+    return may_pass(error) and not (isinstance(error, StashConnectionError) and error.reason in ("name", "tls"))

@@ -10,7 +10,7 @@ from stash_pipeline.stash.fields import (
     Column,
     Field,
     Index,
-    Joined,
+    JoinTable,
     Rare,
     Reference,
     Scalar,
@@ -107,14 +107,14 @@ def many(
     Args:
         stored: the server's join table, and its columns for the owner and for the other object.
     """
-    joined = Joined(table, (Column(column, "bigint"),), (column,), target, column)
+    joined = JoinTable(table, (Column(column, "bigint"),), (column,), target, column)
     place = StoredList(*stored) if stored else None
     return Field(name, joined, _sources((f"{name}{{id}}",)), unstamped=unstamped, stored=place)
 
 
 def files(owner: str, stored: str, *spellings: str, rare: Rare | None = None) -> Field:
     """Files of an object, the primary one first."""
-    joined = Joined(
+    joined = JoinTable(
         f"{owner}_files", (Column("file_id", "bigint"),), ("file_id",), "files", "file_id", first="is_primary"
     )
     place = StoredList(stored, f"{owner}_id", "file_id", first='"primary"')
@@ -123,7 +123,7 @@ def files(owner: str, stored: str, *spellings: str, rare: Rare | None = None) ->
 
 def urls(owner: str, *legacy: str) -> Field:
     """Addresses; ``legacy``: single fields that were before there was a list."""
-    joined = Joined(f"{owner}_urls", (Column("url", "text"),), ("position",), ordinal="position", sort=False)
+    joined = JoinTable(f"{owner}_urls", (Column("url", "text"),), ("position",), ordinal="position", sort=False)
     sources = [Source(("urls",))]
     if legacy:
         sources.append(Source(legacy, legacy_urls, optional_parts=True))
@@ -142,7 +142,7 @@ def legacy_urls(url: Any, twitter: Any = None, instagram: Any = None) -> list[st
 def aliases(owner: str, *spellings: str) -> Field:
     """Other names."""
     table = f"{owner}_aliases"
-    joined = Joined(table, (Column("alias", "text", index="hash of lower"),), ("alias",))
+    joined = JoinTable(table, (Column("alias", "text", index="hash of lower"),), ("alias",))
     return Field(
         "aliases", joined, _sources(spellings or ("aliases",)), stored=StoredList(table, f"{owner}_id", "alias")
     )
@@ -155,11 +155,11 @@ def stash_ids(owner: str) -> Field:
         Column("stash_id", "text", index="values"),
         Column("updated_at", "timestamptz"),
     )
-    joined = Joined(f"{owner}_stash_ids", columns, ("endpoint", "stash_id"))
+    joined = JoinTable(f"{owner}_stash_ids", columns, ("endpoint", "stash_id"))
     return Field("stash_ids", joined, _sources(("stash_ids{endpoint stash_id updated_at}",)))
 
 
 def times(name: str, table: str, column: str, *, index: Index = "", rare: Rare | None = None) -> Field:
     """Moments, in order."""
-    joined = Joined(table, (Column(column, "timestamptz", index=index),), ("position",), ordinal="position")
+    joined = JoinTable(table, (Column(column, "timestamptz", index=index),), ("position",), ordinal="position")
     return Field(name, joined, _sources((name,)), "the same moment may occur twice", True, rare)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from stash_pipeline.stash.errors import LimitExceeded, UnexpectedAnswer, shortened
+from stash_pipeline.stash.errors import LimitExceededError, UnexpectedResponseError, shortened
 
 LARGEST: Final = 2**31 - 1
 """Of numbers: GraphQL's Int."""
@@ -27,7 +27,7 @@ def loads(body: bytes, what: str = "The answer") -> Any:
     """JSON, also where a server passed on a file name's bytes that are not UTF-8, or half a surrogate pair.
 
     Raises:
-        ValueError: if it is no JSON. LimitExceeded: if it is nested too deep.
+        ValueError: if it is no JSON. LimitExceededError: if it is nested too deep.
     """
     try:
         return orjson.loads(body)
@@ -49,7 +49,7 @@ def _paired(match: re.Match[bytes]) -> bytes:
 def _check_depth(error: orjson.JSONDecodeError, what: str) -> None:
     # as it is said by one release and by another
     if "depth" in error.msg or "ecursion" in error.msg:
-        raise LimitExceeded(f"{what} with values nested more than {_DEPTH:,} deep; is that a Stash server?") from None
+        raise LimitExceededError(f"{what} nested more than {_DEPTH:,} deep; is that a Stash server?") from None
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ class Part:
     source: str
     path: str = ""
 
-    def wrong(self, due: str) -> UnexpectedAnswer:
+    def wrong(self, due: str) -> UnexpectedResponseError:
         """The error: something else was due here."""
         where = shortened(self.path, _TEXT_LENGTH) or "the top"
-        return UnexpectedAnswer(f"{self.source} with {_described(self.value)} at {where}, where {due} was due.")
+        return UnexpectedResponseError(f"{self.source} with {_described(self.value)} at {where}, where {due} was due.")
 
     def _at(self, value: Any, name: str | int) -> "Part":
         return Part(value, self.source, f"{self.path}/{name}" if self.path else str(name))

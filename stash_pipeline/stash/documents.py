@@ -19,19 +19,19 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from stash_pipeline.stash.fields import Joined, Reference
+from stash_pipeline.stash.fields import JoinTable, Reference
 from stash_pipeline.stash.json_values import (
     COLUMN_READERS,
-    Broken,
+    InvalidRelationError,
+    InvalidValueError,
     Partial,
-    Unreadable,
     as_id,
     as_text,
     kind_of,
     shown,
     without_surrogates,
 )
-from stash_pipeline.stash.planning import Plan, PlannedField
+from stash_pipeline.stash.query_plan import PlannedField, QueryPlan
 from stash_pipeline.stash.relations import descend, relation_reader
 from stash_pipeline.stash.selection import linear_path
 
@@ -139,7 +139,7 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
     convert: Callable[[Any], Any]
     if isinstance(form, Reference):
         convert = as_id
-    elif isinstance(form, Joined):
+    elif isinstance(form, JoinTable):
         convert = relation_reader(form, planned.shape)
     elif form.type == "path":
         convert = _path_reader(prefix)
@@ -153,7 +153,7 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
             if shape is not None:
                 found = value.get(names[0] or "")
                 if not isinstance(found, list) and (found is not None or shape.required):
-                    raise Broken(f" is {kind_of(found)}, and no list.")
+                    raise InvalidRelationError(f" is {kind_of(found)}, and no list.")
             return combine(*(value.get(name) if name else None for name in names))
 
         return "", (name, "", get_combined, convert)
@@ -161,17 +161,17 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
     assert tree is not None
     path = linear_path(tree) or [next(iter(tree))]
     # records keep the last step of the path for their own keys
-    if isinstance(form, Joined) and not (len(form.columns) == 1 and form.columns[0].key is None):
+    if isinstance(form, JoinTable) and not (len(form.columns) == 1 and form.columns[0].key is None):
         path = _path_to_records(path, form)
     # most fields are plain: no call to get them
     if len(path) == 1:
         return "", (name, path[0], None, convert)
-    if len(path) == 2 and not isinstance(form, Joined):
+    if len(path) == 2 and not isinstance(form, JoinTable):
         return path[0], (name, path[1], None, convert)
     return "", (name, "", descend(path), convert)
 
 
-def _path_to_records(path: list[str], form: Joined) -> list[str]:
+def _path_to_records(path: list[str], form: JoinTable) -> list[str]:
     keys = {(column.key or column.name).split(".")[0] for column in form.columns}
     return [step for number, step in enumerate(path) if number == 0 or step not in keys]
 
@@ -187,7 +187,7 @@ class DocumentReader:
         prefix: path prefix of the server's own URL, left out of the URLs it sends.
     """
 
-    def __init__(self, plan: Plan, prefix: str = "") -> None:
+    def __init__(self, plan: QueryPlan, prefix: str = "") -> None:
         self.plan = plan
         self._single = plan.entity.single
         groups: dict[str, list[FieldReader]] = {}
@@ -199,7 +199,8 @@ class DocumentReader:
         self._relations = {
             planned.field.name: planned.shape.path if planned.shape else planned.field.name
             for planned in plan.fields
-            if isinstance(planned.field.form, Reference) or (isinstance(planned.field.form, Joined) and planned.shape)
+            if isinstance(planned.field.form, Reference)
+            or (isinstance(planned.field.form, JoinTable) and planned.shape)
         }
         self._required = {
             planned.field.name for planned in plan.fields if planned.shape and planned.shape.required
@@ -218,7 +219,7 @@ class DocumentReader:
             without: fields of the server's that were not asked for.
 
         Raises:
-            Unreadable: if the object has no usable id.
+            InvalidValueError: if the object has no usable id.
         """
         document: Json = {} if self._single else {"id": as_id(value.get("id"))}
         identifier = 1 if self._single else document["id"]
@@ -241,7 +242,7 @@ class DocumentReader:
                         document[name] = found
                         continue
                     found = convert(found)
-                except (Unreadable, TypeError, AttributeError, KeyError) as error:
+                except (InvalidValueError, TypeError, AttributeError, KeyError) as error:
                     if name in self._relations:
                         return broken_document(identifier, self._breach(name, error, value))
                     unreadable[name] = shown(value.get(name))
@@ -262,7 +263,7 @@ class DocumentReader:
     def _breach(self, name: str, error: Exception | None, value: Json) -> str:
         """What is wrong with a relation, with its path in the object."""
         path = self._relations[name]
-        if isinstance(error, Broken):
+        if isinstance(error, InvalidRelationError):
             return f"{path}{error}"
         found: Any = value
         for step in path.split("."):

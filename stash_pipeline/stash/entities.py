@@ -15,7 +15,7 @@ from stash_pipeline.stash.fields import (
     Derived,
     Entity,
     Field,
-    Joined,
+    JoinTable,
     Rare,
     Reference,
     Scalar,
@@ -198,7 +198,7 @@ GROUPS = Entity(
         field.urls("group", "url"),
         Field(
             "sub_groups",
-            Joined(
+            JoinTable(
                 "group_containing",
                 (Column("group_id", "bigint", "group.id"), Column("description", "text")),
                 ("group_id",), "groups", "group_id", ordinal="order_index",
@@ -276,7 +276,7 @@ GALLERIES = Entity(
         field.urls("gallery", "url"),
         Field(
             "chapters",
-            Joined(
+            JoinTable(
                 "gallery_chapters",
                 (
                     Column("id", "bigint", "id"), Column("title", "text"), Column("image_index", "integer"),
@@ -340,7 +340,7 @@ SCENES = Entity(
         ),
         Field(
             "groups",
-            Joined(
+            JoinTable(
                 "scene_groups",
                 (Column("group_id", "bigint", "group.id"), Column("scene_index", "integer")),
                 ("group_id",), "groups", "group_id",
@@ -355,7 +355,7 @@ SCENES = Entity(
         field.times("o_history", "scene_os", "occurred_at", rare=_OS),
         Field(
             "captions",
-            Joined(
+            JoinTable(
                 "scene_captions",
                 (Column("language_code", "text"), Column("caption_type", "text")),
                 ("language_code", "caption_type"),
@@ -423,7 +423,7 @@ FILES = Entity(
         field.time("mod_time"), field.time("created_at"), field.time("updated_at"),
         Field(
             "fingerprints",
-            Joined(
+            JoinTable(
                 "file_fingerprints", (Column("type", "text"), Column("value", "text")), ("type", "value"),
                 read=read_fingerprint, derived=(_PHASH,), indexes=(("type", "value"),),
             ),
@@ -464,7 +464,7 @@ CONFIGURATION = Entity(
         field.text("language", "interface{language}"),
         Field(
             "stashes",
-            Joined(
+            JoinTable(
                 "configuration_stashes",
                 (
                     Column("path", "text"), Column("exclude_video", "boolean", "excludeVideo"),
@@ -476,7 +476,7 @@ CONFIGURATION = Entity(
         ),
         Field(
             "stash_boxes",
-            Joined(
+            JoinTable(
                 "configuration_stash_boxes", (Column("name", "text"), Column("endpoint", "text")), ("endpoint",)
             ),
             (Source(("general{stashBoxes{name endpoint}}",)),),

@@ -14,7 +14,7 @@ class StashError(Exception):
     """Base of everything a Stash server, or the way to it, can do wrong."""
 
 
-class StashUnreachable(StashError):
+class StashConnectionError(StashError):
     """No answer; ``reason`` is ``name``, ``refused``, ``timeout``, ``tls`` or ``other``."""
 
     def __init__(self, message: str, reason: str = "other") -> None:
@@ -41,15 +41,15 @@ class StashHTTPError(StashError):
         self.barrier = barrier
 
 
-class StashBadAnswer(StashError):
+class InvalidResponseError(StashError):
     """An answer that is not the JSON of a GraphQL server."""
 
 
-class UnexpectedAnswer(StashBadAnswer):
+class UnexpectedResponseError(InvalidResponseError):
     """A GraphQL answer whose values are not of the types that they are due to have; asking again cannot help."""
 
 
-class LimitExceeded(StashError):
+class LimitExceededError(StashError):
     """More than is taken from a server: bytes, objects, or depth of an answer."""
 
 
@@ -91,11 +91,11 @@ class StashQueryError(StashError):
         super().__init__(f"Stash refused {query} at {shortened(where, _PATH_LENGTH)}: {told}")
 
 
-class StashNotReady(StashError):
+class StashNotReadyError(StashError):
     """The server runs, but its set-up or a database migration is pending."""
 
 
-class IncompleteListing(StashError):
+class IncompleteListingError(StashError):
     """A listing did not agree with the server's own count; nothing may be removed on its word."""
 
 
@@ -106,6 +106,6 @@ def may_pass(error: BaseException) -> bool:
         return error.status >= 500 and "unauthorized" not in str(error)
     if isinstance(error, StashQueryError):
         return error.locked
-    if isinstance(error, UnexpectedAnswer):
+    if isinstance(error, UnexpectedResponseError):
         return False
-    return isinstance(error, StashUnreachable | StashBadAnswer)
+    return isinstance(error, StashConnectionError | InvalidResponseError)

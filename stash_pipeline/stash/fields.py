@@ -1,6 +1,6 @@
 """The vocabulary of the entity specification: how a field is asked for, and where it lands.
 
-The specification itself is in ``entities.py``; what a given server understands of it is in ``planning.py``.
+The specification itself is in ``entities.py``; what a given server understands of it is in ``query_plan.py``.
 """
 
 from collections.abc import Callable
@@ -79,7 +79,7 @@ class Derived:
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinTable:
     """A list that lands in a table of its own, one row per element, owned by the object that has the list.
 
     Attributes:
@@ -111,7 +111,7 @@ class Joined:
     indexes: tuple[tuple[str, ...], ...] = ()
 
 
-Form = Scalar | Reference | Joined
+Form = Scalar | Reference | JoinTable
 
 
 @dataclass(frozen=True)
@@ -245,9 +245,9 @@ class Entity:
     counts: tuple[Count | Total, ...] = ()
 
     @property
-    def joins(self) -> tuple[tuple[Field, Joined], ...]:
+    def joins(self) -> tuple[tuple[Field, JoinTable], ...]:
         """The fields that land in join tables, with their form."""
-        return tuple((field, field.form) for field in self.fields if isinstance(field.form, Joined))
+        return tuple((field, field.form) for field in self.fields if isinstance(field.form, JoinTable))
 
     @property
     def references(self) -> tuple[tuple[Field, Reference], ...]:
@@ -259,6 +259,6 @@ class Entity:
         """The fields that are typed columns."""
         return tuple((field, field.form) for field in self.fields if isinstance(field.form, Scalar))
 
-    def owner_column(self, joined: Joined) -> str:
+    def owner_column(self, joined: JoinTable) -> str:
         """Name of the column of ``joined`` that holds this kind's id."""
         return joined.owner_column or f"{self.singular}_id"

@@ -14,7 +14,7 @@ def read_fingerprint(value: Any) -> dict[str, Any]:
     """One fingerprint of the server's list.
 
     Raises:
-        KeyError, Unreadable: if it lacks its type or its value.
+        KeyError, InvalidValueError: if it lacks its type or its value.
     """
     kind, text = as_text(value["type"]), as_text(value["value"])
     return {"type": kind, "value": padded_phash(text) if kind == "phash" else text}

@@ -31,11 +31,11 @@ _SHOWN = 200
 """Characters of a value that are kept where it cannot be."""
 
 
-class Unreadable(ValueError):
+class InvalidValueError(ValueError):
     """A value that its column cannot hold."""
 
 
-class Broken(Unreadable):
+class InvalidRelationError(InvalidValueError):
     """A relation that is not what the server's schema says; the message goes on where its path ends."""
 
 
@@ -71,7 +71,7 @@ def as_text(value: Any) -> Any:
         return value
     if isinstance(value, bool | int | float):
         return orjson.dumps(value).decode()
-    raise Unreadable
+    raise InvalidValueError
 
 
 def _as_integer(limit: int) -> Callable[[Any], Any]:
@@ -79,7 +79,7 @@ def _as_integer(limit: int) -> Callable[[Any], Any]:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if type(value) is not int or not -limit <= value < limit:
-            raise Unreadable
+            raise InvalidValueError
         return value
 
     return convert
@@ -89,13 +89,13 @@ def _as_float(value: Any) -> Any:
     if type(value) is int and -INT8 <= value < INT8:
         return value
     if type(value) is not float:
-        raise Unreadable
+        raise InvalidValueError
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _as_boolean(value: Any) -> Any:
     if type(value) is not bool:
-        raise Unreadable
+        raise InvalidValueError
     return value
 
 
@@ -103,10 +103,10 @@ def as_time(value: Any) -> Any:
     """A timestamp, kept in the server's own spelling; refused if Postgres could not read it."""
     match = _TIME.match(value) if isinstance(value, str) else None
     if match is None:
-        raise Unreadable
+        raise InvalidValueError
     day = match[3]
     if day > "28" and int(day) > calendar.monthrange(int(match[1]), int(match[2]))[1]:
-        raise Unreadable
+        raise InvalidValueError
     return value
 
 
@@ -143,7 +143,7 @@ def as_json(value: Any) -> Any:
             ]
             if not level:
                 return value
-        raise Unreadable
+        raise InvalidValueError
     return value
 
 
@@ -155,9 +155,9 @@ def as_id(value: Any) -> int:
     elif type(value) is int:
         number = value
     else:
-        raise Unreadable
+        raise InvalidValueError
     if not 0 <= number < INT8:
-        raise Unreadable
+        raise InvalidValueError
     return number
 
 

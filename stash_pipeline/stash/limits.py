@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from stash_pipeline.stash.errors import IncompleteListing, LimitExceeded, StashBadAnswer
+from stash_pipeline.stash.errors import IncompleteListingError, InvalidResponseError, LimitExceededError
 
 MB: Final = 1_000_000
 
@@ -46,9 +46,9 @@ class Limits:
     download_seconds: float = 3600.0
     settings: bool = True
 
-    def too_long(self, what: str) -> LimitExceeded:
+    def too_long(self, what: str) -> LimitExceededError:
         """Of an answer."""
-        return LimitExceeded(
+        return LimitExceededError(
             f"{what} with more than {self.answer_bytes / MB:,.0f} MB, and was cut off; "
             + (
                 f"is that a Stash server? {_ANSWER_SETTING} allows more."
@@ -84,7 +84,7 @@ def read_body(response: httpx.Response, limits: Limits, what: str, deadline: flo
     """The body of an answer, decompressed; the connection is given up where it goes on for too long.
 
     Raises:
-        LimitExceeded, httpx.ReadTimeout: it is too long, or the deadline has passed. StashBadAnswer: it is damaged.
+        LimitExceededError, httpx.ReadTimeout: it is too long, or too late. InvalidResponseError: it is damaged.
     """
     if response.is_stream_consumed:
         # a transport that had it all
@@ -94,11 +94,11 @@ def read_body(response: httpx.Response, limits: Limits, what: str, deadline: flo
     if encoding in ("identity", ""):
         return _joined(raw, limits, what)
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise StashBadAnswer(f"{what} compressed in a way that was not asked for ({encoding[:20]!r}).")
+        raise InvalidResponseError(f"{what} compressed in a way that was not asked for ({encoding[:20]!r}).")
     try:
         return _joined(_inflated(_counted(raw, limits, what), encoding, limits.answer_bytes), limits, what)
     except zlib.error:
-        raise StashBadAnswer(f"{what} with something that cannot be decompressed.") from None
+        raise InvalidResponseError(f"{what} with something that cannot be decompressed.") from None
 
 
 def _within(body: bytes, limits: Limits, what: str) -> bytes:
@@ -262,10 +262,10 @@ def check_listed(found: int, counted: int | None, query: str) -> None:
         found: objects so far. counted: by the server itself; None where it was not asked.
 
     Raises:
-        IncompleteListing: if it is much longer than the server says.
+        IncompleteListingError: if it is much longer than the server says.
     """
     if counted is not None and found > 2 * counted + _NEW_OBJECTS:
-        raise IncompleteListing(
+        raise IncompleteListingError(
             f"{query} says there are {counted:,} objects and has sent {found:,} of them; nothing was removed."
         )
 
@@ -274,10 +274,10 @@ def check_page(found: int, asked: int | None, query: str) -> None:
     """Refuses a page that holds more objects than were asked for.
 
     Raises:
-        IncompleteListing: if it does.
+        IncompleteListingError: if it does.
     """
     if asked is not None and asked > 0 and found > asked:
-        raise IncompleteListing(
+        raise IncompleteListingError(
             f"{query} was asked for {asked:,} objects at most and sent {found:,}; nothing was removed."
         )
 
@@ -294,10 +294,10 @@ def check_growth(body: bytes, limits: Limits, what: str) -> None:
     """Refuses a text that would take many times its size: millions of empty lists are three bytes each.
 
     Raises:
-        LimitExceeded: if it would.
+        LimitExceededError: if it would.
     """
     if len(body) > _SMALL and decoded_size(body) > _GROWTH * limits.answer_bytes:
-        raise LimitExceeded(
+        raise LimitExceededError(
             f"{what} with {len(body) / MB:,.0f} MB of values that would fill the memory, and was not read; "
             "is that a Stash server?"
         )

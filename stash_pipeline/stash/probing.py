@@ -7,7 +7,7 @@ from typing import Any
 
 from stash_pipeline.stash.client import StashClient, release_of
 from stash_pipeline.stash.decoding import Part
-from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.query_plan import QueryPlan
 
 PLAYED = "played"
 """Alias of the newest play: plays have a clock of their own."""
@@ -35,7 +35,7 @@ class Probe:
     played: str | None = None
 
 
-def probe_document(plans: dict[str, Plan]) -> str:
+def probe_document(plans: dict[str, QueryPlan]) -> str:
     """The query: an alias per kind that the server can count."""
     lines = ["  version { version }", "  systemStatus { databaseSchema }"]
     for name, plan in plans.items():
@@ -53,7 +53,7 @@ def read_probe(data: dict[str, Any], source: str = "The server answered probe") 
     """The answer, understood; also one that was kept.
 
     Raises:
-        UnexpectedAnswer: if it is not what was asked for.
+        UnexpectedResponseError: if it is not what was asked for.
     """
     answer = Part(data, source)
     status = answer.get("systemStatus")

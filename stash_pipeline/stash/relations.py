@@ -9,19 +9,19 @@ from typing import Any
 
 import orjson
 
-from stash_pipeline.stash.fields import Joined
+from stash_pipeline.stash.fields import JoinTable
 from stash_pipeline.stash.json_values import (
     COLUMN_READERS,
     INT8,
-    Broken,
+    InvalidRelationError,
+    InvalidValueError,
     Partial,
-    Unreadable,
     as_id,
     in_order_of_time,
     kind_of,
     shown,
 )
-from stash_pipeline.stash.planning import ListShape
+from stash_pipeline.stash.query_plan import ListShape
 
 Json = dict[str, Any]
 
@@ -68,7 +68,7 @@ class _Member:
     identifies: bool
 
 
-def _members(joined: Joined) -> list[_Member]:
+def _members(joined: JoinTable) -> list[_Member]:
     found = []
     for column in joined.columns:
         key = column.key or column.name
@@ -78,12 +78,12 @@ def _members(joined: Joined) -> list[_Member]:
     return found
 
 
-def _is_single(joined: Joined) -> bool:
+def _is_single(joined: JoinTable) -> bool:
     """The elements are values, not records."""
     return len(joined.columns) == 1 and joined.columns[0].key is None
 
 
-def _element_reader(joined: Joined) -> Callable[[Any], Any]:
+def _element_reader(joined: JoinTable) -> Callable[[Any], Any]:
     if _is_single(joined):
         column = joined.columns[0]
         return as_id if column.name == joined.target_column else COLUMN_READERS[column.type]
@@ -100,7 +100,7 @@ def _element_reader(joined: Joined) -> Callable[[Any], Any]:
     return read
 
 
-def _breach(value: Any, joined: Joined, shape: ListShape) -> str | None:
+def _breach(value: Any, joined: JoinTable, shape: ListShape) -> str | None:
     """How an element that cannot be read breaks the server's schema; None where it is only odd."""
     if _is_single(joined):
         column = joined.columns[0]
@@ -122,21 +122,21 @@ def _breach(value: Any, joined: Joined, shape: ListShape) -> str | None:
             if part is not None:
                 member.convert(part)
                 continue
-        except (Unreadable, AttributeError, TypeError):
+        except (InvalidValueError, AttributeError, TypeError):
             pass
         return f" has no usable {member.key}."
     return None
 
 
-def _key(value: Any, joined: Joined) -> Any:
+def _key(value: Any, joined: JoinTable) -> Any:
     """What identifies the element among its owner's.
 
     Raises:
-        Unreadable: if a part of the key is missing or too long for an index.
+        InvalidValueError: if a part of the key is missing or too long for an index.
     """
     parts = [value.get(name) for name in joined.primary_key] if isinstance(value, dict) else [value]
     if any(part is None or (isinstance(part, str) and len(part) > _LONGEST_KEY) for part in parts):
-        raise Unreadable
+        raise InvalidValueError
     return tuple(parts)
 
 
@@ -144,14 +144,14 @@ def _sort_key(value: Any) -> Any:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if isinstance(value, dict) else value
 
 
-def _list_reader(joined: Joined, shape: ListShape, read: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
+def _list_reader(joined: JoinTable, shape: ListShape, read: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
     read = read or _element_reader(joined)
     by_position = joined.ordinal is not None and joined.ordinal in joined.primary_key
     are_times = [column.type for column in joined.columns] == ["timestamptz"]
 
     def convert(values: Any) -> Any:
         if not isinstance(values, list):
-            raise Broken(f" is {kind_of(values)}, and no list.")
+            raise InvalidRelationError(f" is {kind_of(values)}, and no list.")
         if not values:
             return values
         found: list[tuple[Any, Any]] = []
@@ -164,7 +164,7 @@ def _list_reader(joined: Joined, shape: ListShape, read: Callable[[Any], Any] | 
             try:
                 element = read(value)
                 found.append((None if by_position else _key(element, joined), element))
-            except (Unreadable, TypeError, AttributeError, KeyError):
+            except (InvalidValueError, TypeError, AttributeError, KeyError):
                 refused.append(value)
         if refused or nulls:
             _look_for_breaches(values)
@@ -190,10 +190,10 @@ def _list_reader(joined: Joined, shape: ListShape, read: Callable[[Any], Any] | 
                 element = read(value)
                 if not by_position:
                     _key(element, joined)
-            except (Unreadable, TypeError, AttributeError, KeyError):
+            except (InvalidValueError, TypeError, AttributeError, KeyError):
                 wrong = _breach(value, joined, shape)
                 if wrong:
-                    raise Broken(f"[{place}]{wrong}") from None
+                    raise InvalidRelationError(f"[{place}]{wrong}") from None
 
     return convert
 
@@ -202,7 +202,7 @@ def _element_key(pair: tuple[Any, Any]) -> Any:
     return _sort_key(pair[1])
 
 
-def _id_list_reader(joined: Joined, shape: ListShape) -> Callable[[Any], Any]:
+def _id_list_reader(joined: JoinTable, shape: ListShape) -> Callable[[Any], Any]:
     """Lists of references are the bulk of a library: the usual case without a call per element."""
     careful = _list_reader(joined, shape)
 
@@ -226,14 +226,14 @@ _STRICT = ListShape("", required=True, elements_required=True)
 """Of every list of every known release; what a server says of its own is in the plan."""
 
 
-def relation_reader(joined: Joined, shape: ListShape | None = None) -> Callable[[Any], Any]:
+def relation_reader(joined: JoinTable, shape: ListShape | None = None) -> Callable[[Any], Any]:
     """What makes the document's list of the one that the server sent.
 
     Args:
         shape: what the server's schema says of it.
 
-    The function raises :class:`Broken` for what breaks that; elements that their table cannot hold cost no more than
-    themselves, see :class:`Partial`.
+    The function raises :class:`InvalidRelationError` for what breaks that; only elements that their table cannot hold
+    are left out, see :class:`Partial`.
     """
     shape = shape or _STRICT
     if joined.read:

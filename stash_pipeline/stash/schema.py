@@ -161,7 +161,7 @@ class ServerSchema:
         """Reads it.
 
         Raises:
-            UnexpectedAnswer: if it is not what an introspection is.
+            UnexpectedResponseError: if it is not what an introspection is.
         """
         reader = _Introspection(source)
         schema = reader.object(data.get("__schema"), "__schema")

@@ -13,7 +13,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, check_database_url, psycopg_url
 from stash_pipeline.warehouse.database_session import (
     ENCODING,
-    SharedSession,
+    SharedSessionError,
     prepare_session,
     refuse_shared,
 )
@@ -103,7 +103,7 @@ def _require_own_session(database_url: str, connection: Connection, backend: int
     """For a connection through a pooler: sees, once per address, that it is not moved from session to session.
 
     Raises:
-        SharedSession: if it is moved, or others are moved to its session.
+        SharedSessionError: if it is moved, or others are moved to its session.
     """
     if database_url in _own_sessions:
         return
@@ -115,7 +115,7 @@ def _require_own_session(database_url: str, connection: Connection, backend: int
         except psycopg.OperationalError:
             # statement mode ends who begins a transaction; who does not is still served
             _backend(connection)
-            raise SharedSession from None
+            raise SharedSessionError from None
     _own_sessions.add(database_url)
 
 
@@ -158,11 +158,11 @@ def rearrange_partitions(connection: Connection) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('stash_pipeline partitions'))")
 
 
-class InstanceBusy(UserError):
+class InstanceLockedError(UserError):
     """Another process writes to the instance."""
 
 
-class LockLost(UserError):
+class LockLostError(UserError):
     """The connection that held the lock is gone, and with it the right to write."""
 
 
@@ -187,20 +187,20 @@ class InstanceLock:
         """Takes the lock if nobody holds it.
 
         Raises:
-            SharedSession: if this session holds it already, which is new: it is somebody else's too.
+            SharedSessionError: if this session holds it already, which is new: it is somebody else's too.
         """
         row = self._connection.execute(
             f"SELECT CASE WHEN {_HELD} THEN NULL ELSE pg_try_advisory_lock(%(class)s, %(id)s) END", self._key
         ).fetchone()
         if row is None or row[0] is None:
-            raise SharedSession
+            raise SharedSessionError
         return bool(row[0])
 
     def check(self) -> None:
         """To be called before every write: costs one round trip.
 
         Raises:
-            LockLost: if the lock is not this session's any more, so that another run may be writing by now.
+            LockLostError: if the lock is not this session's any more, so that another run may be writing by now.
         """
         try:
             row = self._connection.execute(f"SELECT {_HELD}", self._key).fetchone()
@@ -215,8 +215,10 @@ class InstanceLock:
         with suppress(psycopg.Error):
             self._connection.execute("SELECT pg_advisory_unlock(%(class)s, %(id)s)", self._key)
 
-    def _lost(self, how: str) -> LockLost:
-        return LockLost(f"The lock of instance {self._name} was lost {how}; nothing more was written. Start again.")
+    def _lost(self, how: str) -> LockLostError:
+        return LockLostError(
+            f"The lock of instance {self._name} was lost {how}; nothing more was written. Run it again."
+        )
 
 
 @contextmanager
@@ -229,14 +231,14 @@ def instance_lock(
         wait_seconds: how long to wait for another writer; 0 refuses at once.
 
     Raises:
-        InstanceBusy: if another process, on whatever host, holds it.
+        InstanceLockedError: if another process, on whatever host, holds it.
     """
     with connect(database_url) as connection:
         lock = InstanceLock(connection, instance_id, name)
         deadline = time.monotonic() + wait_seconds
         while not lock.acquire():
             if time.monotonic() >= deadline:
-                raise InstanceBusy(f"Another run is writing to instance {name}; try again when it has ended.")
+                raise InstanceLockedError(f"Another run is writing to instance {name}; try again when it has ended.")
             time.sleep(0.2)
         try:
             # also at the very start: a pooler may have moved the connection in between

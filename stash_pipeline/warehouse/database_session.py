@@ -106,7 +106,7 @@ def require_utf8(encoding: str) -> None:
         )
 
 
-class SharedSession(UserError):
+class SharedSessionError(UserError):
     """A pooler gives the statements of one connection to several sessions."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ def refuse_shared(before: int, holder: int, after: Iterable[int]) -> None:
             after: those that the connection then had, statement by statement.
 
     Raises:
-        SharedSession: if it is not.
+        SharedSessionError: if it is not.
     """
     if holder == before or any(pid != before for pid in after):
-        raise SharedSession
+        raise SharedSessionError

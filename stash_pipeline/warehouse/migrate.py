@@ -52,7 +52,7 @@ def _is_newest(database_url: str) -> bool:
 
 def _complete_partitions(database_url: str) -> None:
     """Gives every instance that was read the partitions of kinds that are new."""
-    from stash_pipeline.warehouse.partitions import ensure_partitions
+    from stash_pipeline.warehouse.raw.partitions import ensure_partitions
     from stash_pipeline.warehouse.tables import HISTORY, partition
 
     with connect(database_url) as connection:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import sqlalchemy_url
-from stash_pipeline.warehouse.embedded import running_server
+from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import newest_revision, upgrade
 from stash_pipeline.warehouse.tables import METADATA, SCHEMAS
 from stash_pipeline.warehouse.views import VIEWS

@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 
 from stash_pipeline.settings import Settings, settings_in_use
 from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
-from stash_pipeline.warehouse.embedded import running_server
-from stash_pipeline.warehouse.keeper import join_server
+from stash_pipeline.warehouse.embedded.keeper import join_server
+from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import upgrade
 
 _upgraded: set[str] = set()

@@ -36,7 +36,7 @@ from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.stash.fields import Entity, Joined
+from stash_pipeline.stash.fields import Entity, JoinTable
 from stash_pipeline.stash.fields import Index as IndexKind
 
 SCHEMAS = ("ops", "raw", "stash", "partitions")
@@ -420,7 +420,7 @@ def _entity_table(entity: Entity) -> Table:
     )
 
 
-def _join_table(entity: Entity, joined: Joined) -> Table:
+def _join_table(entity: Entity, joined: JoinTable) -> Table:
     owner = entity.owner_column(joined)
     columns: list[Column[Any]] = [
         Column(

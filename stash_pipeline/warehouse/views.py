@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.fields import Count, Entity, Total
-from stash_pipeline.warehouse.statements import RELATIONS, Relation
+from stash_pipeline.warehouse.entities.sql import RELATIONS, Relation
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from stash_pipeline.automation.launch import dagster_instance
+from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import load_settings, settings_in_use
 from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.mirror.working import no_waiting

@@ -7,17 +7,17 @@ from typing import Any
 
 import dagster as dg
 
-from stash_pipeline.automation.launch import RunResult, run_job
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.runtime.in_process import RunResult, run_job
 from stash_pipeline.settings import get_settings
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.sync.run import mirror
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.mirror import mirror
-from stash_pipeline.warehouse.transform import transform
+from stash_pipeline.warehouse.entities.transform import transform
 
 
 def library(scenes: int = 40, seed: int = 1) -> Library:

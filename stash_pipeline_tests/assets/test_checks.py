@@ -6,14 +6,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from stash_pipeline.assets import mirror as mirror_module
+from stash_pipeline.assets import pipeline as mirror_module
 from stash_pipeline.assets.checks import checks_of
-from stash_pipeline.automation.launch import run_job
+from stash_pipeline.runtime.in_process import run_job
 from stash_pipeline.settings import get_settings, settings_in_use
 from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline.warehouse import verify
+from stash_pipeline.sync import verify
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.entities import integrity
 from stash_pipeline_tests.assets.running import checks, fill, library, refresh, registered
 
 ALL = {
@@ -83,7 +84,7 @@ def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
         # a copy of the database would show all of it
         found = checks(dagster, refresh(dagster, "wrong", mode="reconcile", lane="graphql").run_id)
         passed, metadata = found["sample_matches_server"]
-        assert not passed and "title: wrong →" in metadata["what_differs"]
+        assert not passed and "title: wrong →" in metadata["details"]
         found = checks(dagster, refresh(dagster, "wrong", mode="sweep", lane="graphql").run_id)
         assert found["sample_matches_server"][0]
         passed, metadata = found["sweep_found_nothing"]
@@ -106,9 +107,9 @@ def test_rows_changed_in_the_database_are_found_by_the_checks_of_a_sweep(
         assert "tables_match_rebuild" not in found
         found = checks(dagster, refresh(dagster, "damaged", lane="graphql").run_id)
         passed, metadata = found["documents_match_hashes"]
-        assert not passed and metadata["what_differs"] == "raw.tags 2: document is not what was stored"
+        assert not passed and metadata["details"] == "raw.tags 2: document is not what was stored"
         passed, metadata = found["tables_match_rebuild"]
-        assert not passed and "scenes id 3: title differs" in metadata["what_differs"]
+        assert not passed and "scenes id 3: title differs" in metadata["details"]
 
 
 def test_a_document_too_many_fails_the_run(
@@ -132,16 +133,16 @@ def test_orphans_and_numbers_are_counted(dagster: dg.DagsterInstance, graph_data
     with registered(dagster, graph_database, graph_home, "orphans", stash) as instance:
         fill(instance)
         with connect(graph_database) as connection:
-            assert verify.orphans(connection, instance.id) == {}
+            assert integrity.dangling_references(connection, instance.id) == {}
             # foreign keys are triggers: this is what a table without them would hold
             connection.execute("SET session_replication_role = replica")
             connection.execute("DELETE FROM stash.tags WHERE instance_id = %s AND id = 1", [instance.id])
-            found = verify.orphans(connection, instance.id)
+            found = integrity.dangling_references(connection, instance.id)
             assert found["scene_tags.tag_id"] > 0 and "scene_tags.scene_id" not in found
             connection.execute("UPDATE ops.row_counts SET rows = rows + 1 WHERE instance_id = %s", [instance.id])
             with instance.client(get_settings()) as client:
-                from stash_pipeline.stash.planning import plan_library
                 from stash_pipeline.stash.probing import probe, probe_document, read_probe
+                from stash_pipeline.stash.query_plan import plan_library
 
                 document = probe_document(plan_library(client.introspect()))
                 now = read_probe(probe(client, document))

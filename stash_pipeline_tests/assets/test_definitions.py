@@ -16,10 +16,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
-from stash_pipeline.automation.launch import run_job
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.partitions import INSTANCES, keep_in_step
+from stash_pipeline.runtime.in_process import run_job
 from stash_pipeline.settings import get_settings, sqlalchemy_url
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash

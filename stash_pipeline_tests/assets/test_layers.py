@@ -17,11 +17,13 @@ LAYERS = {
     "matching": set[str](),
     "search": set[str](),
     "warehouse": {"stash", "stashbox", "matching", "search"},
-    "assets": {"stash", "stashbox", "matching", "search", "warehouse"},
-    "automation": {"stash", "stashbox", "matching", "search", "warehouse", "assets"},
+    "sync": {"stash", "stashbox", "warehouse"},
+    "runtime": {"stash", "warehouse"},
+    "assets": {"stash", "stashbox", "matching", "search", "warehouse", "sync"},
+    "automation": {"stash", "stashbox", "matching", "search", "warehouse", "sync", "runtime", "assets"},
 }
-ABOVE = {"assets", "automation", "definitions", "partitions", "commands", "cli", "serve"}
-DAGSTER = ("assets", "automation", "partitions.py", "definitions.py")
+ABOVE = {"assets", "automation", "definitions", "partitions", "commands", "cli"}
+DAGSTER = ("assets", "automation", "runtime", "partitions.py", "definitions.py")
 
 
 def imports(path: Path) -> list[str]:

@@ -8,11 +8,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from stash_pipeline.assets import mirror
+from stash_pipeline.assets import pipeline as mirror
 from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, instance_lock
-from stash_pipeline.warehouse.removal import archive_instance, remove_instance
+from stash_pipeline.warehouse.ops.removal import archive_instance, remove_instance
 from stash_pipeline_tests.assets.running import library, refresh, registered
 
 Change = Callable[[Connection, Instance, Path], object]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import get_settings, load_settings, settings_in_use
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.conftest import create_database, drop_database

@@ -9,17 +9,17 @@ from typing import Any
 import dagster as dg
 from dagster._core.utils import make_new_run_id
 
-from stash_pipeline.automation.dagster_internals import RemoteJobOrigin
-from stash_pipeline.automation.launch import _remote_repository
-from stash_pipeline.dagster_home import DEFINITIONS_MODULE
-from stash_pipeline.instances import Instance, add_instance, note_probe
+from stash_pipeline.instances import Instance, add_instance, record_probe
+from stash_pipeline.runtime.dagster_home import DEFINITIONS_MODULE
+from stash_pipeline.runtime.dagster_internals import RemoteJobOrigin
+from stash_pipeline.runtime.in_process import _remote_repository
 from stash_pipeline.simulator.faults import Fault, Faults
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
-from stash_pipeline.stash.planning import plan_library
 from stash_pipeline.stash.probing import probe, probe_document
+from stash_pipeline.stash.query_plan import plan_library
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.mirror.working import SimulatorTransport
 
@@ -46,7 +46,7 @@ class Server:
         """Notes what a good refresh would: the probe, and its answer now."""
         with StashClient(self.url, self.stash.api_key) as client, connect(self.database_url) as connection:
             document = _document()
-            note_probe(connection, self.instance.id, document, probe(client, document))
+            record_probe(connection, self.instance.id, document, probe(client, document))
 
     def change(self) -> None:
         """A tag more."""

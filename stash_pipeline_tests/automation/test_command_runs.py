@@ -46,7 +46,7 @@ def test_a_command_runs_the_job_of_its_mode_and_says_what_and_why(
     assert outcome["success"], outcome
     run = dagster.get_run_by_id(outcome["run_id"])
     assert run is not None and run.job_name == job
-    assert tags_of(run) == {"mode": mode, "lane": outcome["lane"], "why": why, "asked_by": "command line"}
+    assert tags_of(run) == {"mode": mode, "lane": outcome["lane"], "reason": why, "requested_by": "command line"}
 
 
 def test_a_dry_run_says_that_it_was_one(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_dry_run_says_that_it_was_one(dagster: dg.DagsterInstance, warehouse: 
         (outcome,) = run_sync(get_settings(), ["home"], [], show=False, mode="reconcile", dry_run=True)
     run = dagster.get_run_by_id(outcome["run_id"])
     assert run is not None and run.job_name == "reconcile"
-    assert run.tags["stash_pipeline/why"] == "stash-pipeline sync home --mode reconcile --dry-run"
+    assert run.tags["stash_pipeline/reason"] == "stash-pipeline sync home --mode reconcile --dry-run"
 
 
 def test_a_rebuild_says_so_too(
@@ -64,4 +64,4 @@ def test_a_rebuild_says_so_too(
         assert rebuild("entities", ["home"], False) == 0
     (run,) = dagster.get_runs()
     why = "stash-pipeline rebuild entities home"
-    assert tags_of(run) == {"mode": "rebuild", "why": why, "asked_by": "command line"}
+    assert tags_of(run) == {"mode": "rebuild", "reason": why, "requested_by": "command line"}

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 import stash_pipeline
-from stash_pipeline.automation import dagster_internals as internals
+from stash_pipeline.runtime import dagster_internals as internals
 
 ROOT = Path(stash_pipeline.__file__).parent
 MODULE = Path(internals.__file__)

@@ -10,11 +10,11 @@ import psutil
 import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
 
-from stash_pipeline.automation import orphans
-from stash_pipeline.automation.launch import RunResult, dagster_instance, run_job
-from stash_pipeline.automation.orphans import HOST_TAG, PROCESS_TAG, end_orphaned_runs
-from stash_pipeline.dagster_home import installed_file, prepare_dagster_home
 from stash_pipeline.errors import UserError
+from stash_pipeline.runtime import orphaned_runs as orphans
+from stash_pipeline.runtime.dagster_home import installed_file, prepare_dagster_home
+from stash_pipeline.runtime.in_process import RunResult, dagster_instance, run_job
+from stash_pipeline.runtime.orphaned_runs import HOST_TAG, PROCESS_TAG, end_orphaned_runs
 
 MODULE = "stash_pipeline_tests.automation.dummy_definitions"
 PARTITIONS = ["home", "away", "unchanged", "broken", "odd", "interrupted"]

@@ -11,12 +11,12 @@ from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickData, TickStatus
 
 from stash_pipeline.automation.jobs import maintain as maintain_job
-from stash_pipeline.automation.launch import dagster_instance, run_job
 from stash_pipeline.automation.maintenance import DAY_SECONDS, Removed, maintain
 from stash_pipeline.automation.schedules import maintenance_schedule
 from stash_pipeline.instances import add_instance
+from stash_pipeline.runtime.in_process import dagster_instance, run_job
 from stash_pipeline.warehouse.connect import Connection, connect
-from stash_pipeline.warehouse.partitions import ensure_partitions
+from stash_pipeline.warehouse.raw.partitions import ensure_partitions
 from stash_pipeline_tests.automation import dummy_definitions
 
 MODULE = dummy_definitions.__name__

@@ -15,16 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
-from stash_pipeline.automation import requests
-from stash_pipeline.automation.due import (
-    Timetable,
-    cron_of,
-    last_sweep,
-    next_due,
-    next_reconcile,
-    next_sweep,
-    sweep_wanted,
-)
+from stash_pipeline.automation import run_requests as requests
 from stash_pipeline.automation.sweeps import sweeps_due
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.errors import UserError
@@ -33,8 +24,17 @@ from stash_pipeline.layers import LAYERS
 from stash_pipeline.partitions import keep_in_step
 from stash_pipeline.settings import RECONCILE_MINUTES, WEEKDAYS, get_settings, load_settings, settings_in_use
 from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.sync.timetable import (
+    Timetable,
+    cron_of,
+    last_sweep,
+    next_due,
+    next_reconcile,
+    next_sweep,
+    sweep_wanted,
+)
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.runs import end_run, start_run
+from stash_pipeline.warehouse.ops.sync_runs import end_run, start_run
 from stash_pipeline_tests.automation.servers import run_of
 from stash_pipeline_tests.ports import free_port
 
@@ -212,7 +212,7 @@ class Instances:
         """What is asked for, and why."""
         result = self.sweep(at)
         requests = (result.run_requests or []) if isinstance(result, dg.SensorResult) else []
-        return {request.partition_key or "": request.tags["stash_pipeline/why"] for request in requests}
+        return {request.partition_key or "": request.tags["stash_pipeline/reason"] for request in requests}
 
     def skipped(self, at: str) -> str:
         """Why a tick of the sensor asks for nothing."""
@@ -252,8 +252,8 @@ def test_every_tick_of_the_schedule_reconciles_every_instance(instances: Instanc
     assert request.tags["dagster/partition"] == "home"
     assert request.run_config == {"ops": {"mirror": {"config": {"mode": "reconcile"}}}}
     assert request.tags["stash_pipeline/mode"] == "reconcile"
-    assert request.tags["stash_pipeline/asked_by"] == "reconcile_schedule"
-    assert request.tags["stash_pipeline/why"] == "its turn"
+    assert request.tags["stash_pipeline/requested_by"] == "reconcile_schedule"
+    assert request.tags["stash_pipeline/reason"] == "its turn"
     assert instances.reconciled("2026-05-04 11:00") == ["attic", "home"]
 
 
@@ -281,9 +281,9 @@ def test_a_sweep_is_weekly_by_the_clocks_of_the_instance(instances: Instances) -
     result = instances.sweep("2026-05-10 04:03")
     assert isinstance(result, dg.SensorResult)
     (request,) = result.run_requests or []
-    assert request.partition_key == "home" and request.tags["stash_pipeline/asked_by"] == "sweep_sensor"
+    assert request.partition_key == "home" and request.tags["stash_pipeline/requested_by"] == "sweep_sensor"
     assert request.run_config == {"ops": {"mirror": {"config": {"mode": "sweep"}}}}
-    assert request.tags["stash_pipeline/why"] == "its turn"
+    assert request.tags["stash_pipeline/reason"] == "its turn"
     instances.made(instances.add("unused"), "2026-05-10 04:03")
     assert instances.swept("2026-05-10 10:02")["attic"] == "its turn"
 

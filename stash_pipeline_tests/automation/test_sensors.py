@@ -13,17 +13,17 @@ import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
-from stash_pipeline.automation import asking
-from stash_pipeline.automation.orphans import HOST_TAG, PROCESS_TAG, process_tags
 from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.partitions import keep_in_step
-from stash_pipeline.serve import serving
+from stash_pipeline.runtime.orphaned_runs import HOST_TAG, PROCESS_TAG, process_tags
+from stash_pipeline.runtime.supervisor import serving
 from stash_pipeline.settings import get_settings, load_settings, settings_in_use
 from stash_pipeline.simulator.faults import Fault
+from stash_pipeline.sync import server_probe as asking
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.removal import archive_instance
+from stash_pipeline.warehouse.ops.removal import archive_instance
 from stash_pipeline.warehouse.session import open_warehouse
 from stash_pipeline_tests.automation.servers import Counting, Server, registered, run_of
 from stash_pipeline_tests.ports import free_port
@@ -31,7 +31,7 @@ from stash_pipeline_tests.stash.hostile import hang, hostile
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.not-a-real-key"
 
-WHY, MODE, ASKED_BY = "stash_pipeline/why", "stash_pipeline/mode", "stash_pipeline/asked_by"
+WHY, MODE, ASKED_BY = "stash_pipeline/reason", "stash_pipeline/mode", "stash_pipeline/requested_by"
 
 
 class Sensor:

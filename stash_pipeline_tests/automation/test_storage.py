@@ -15,11 +15,11 @@ from dagster import DagsterError, DagsterInstance
 from dagster_postgres.utils import DagsterPostgresException, create_pg_connection
 from sqlalchemy import create_engine
 
-from stash_pipeline.automation.launch import dagster_instance
-from stash_pipeline.automation.storage import StorageError, WarehouseDagsterStorage, _EventLog
 from stash_pipeline.errors import UserError
+from stash_pipeline.runtime.dagster_storage import StorageError, WarehouseDagsterStorage, _EventLog
+from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import get_settings, settings_in_use
-from stash_pipeline.warehouse.embedded import EmbeddedPostgres
+from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres
 
 
 def test_keeps_everything_in_a_schema_of_its_own(home: Path, empty_database_url: str) -> None:

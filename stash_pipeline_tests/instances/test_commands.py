@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from stash_pipeline import __main__ as program
-from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.commands import instances as commands
 from stash_pipeline.instances import get_instance, list_instances
 from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.secrets import KEY_FILE
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, use_settings
 from stash_pipeline.warehouse.connect import connect

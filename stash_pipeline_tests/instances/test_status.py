@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from stash_pipeline import __main__ as program
-from stash_pipeline.automation import asking
 from stash_pipeline.commands.output import console
 from stash_pipeline.commands.status import age
 from stash_pipeline.instances import add_instance, edit_instance
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, use_settings
 from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.sync import server_probe as asking
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.runs import end_run, start_run
+from stash_pipeline.warehouse.ops.sync_runs import end_run, start_run
 from stash_pipeline_tests.automation.servers import registered
 from stash_pipeline_tests.ports import free_port
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from stash_pipeline.automation.launch import RunResult, run_job
+from stash_pipeline.runtime.in_process import RunResult, run_job
 from stash_pipeline_tests.layers.definitions import MODULE
 
 

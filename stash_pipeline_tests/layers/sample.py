@@ -11,8 +11,8 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstrai
 
 from stash_pipeline.layers import LAYERS, Layers
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.layer import CheckOutcome, LayerCheck, LayerTable, Origin, SharedLayer, TableChange
-from stash_pipeline.warehouse.object_log import CHANGED_OBJECTS, INSTANCES
+from stash_pipeline.warehouse.layers.layer import CheckOutcome, LayerCheck, LayerTable, Origin, SharedLayer, TableChange
+from stash_pipeline.warehouse.ops.object_log import CHANGED_OBJECTS, INSTANCES
 
 _METADATA = MetaData()
 

@@ -10,20 +10,20 @@ import pytest
 
 from stash_pipeline.layers import LAYERS, Layers
 from stash_pipeline.warehouse.connect import Connection, connect
-from stash_pipeline.warehouse.layer import SharedLayer, TableChange, shared
-from stash_pipeline.warehouse.removal import remove_instance
-from stash_pipeline.warehouse.shared_layers import (
+from stash_pipeline.warehouse.entities.sql import TABLES
+from stash_pipeline.warehouse.entities.transform import rebuild_layer
+from stash_pipeline.warehouse.layers.layer import SharedLayer, TableChange, shared
+from stash_pipeline.warehouse.layers.shared import (
     FollowedLayer,
-    LayerBusy,
+    LayerLockedError,
+    LayerNotReadyError,
     LayerState,
-    LayerWaits,
     follow,
-    note_failure,
+    record_failure,
     states,
     working_on,
 )
-from stash_pipeline.warehouse.statements import TABLES
-from stash_pipeline.warehouse.transform import rebuild_layer
+from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline_tests.layers.sample import (
     LETTERS_LAYER,
     SAMPLE,
@@ -103,7 +103,7 @@ def test_a_failure_is_rolled_back_and_made_good_by_the_next_attempt(warehouse: s
         with pytest.raises(RuntimeError, match="cheese"):
             follow(connection, TAG_NAMES, SAMPLE)
         assert (contents(connection), watermark(connection)) == before
-        note_failure(connection, TAG_NAMES, "Layer tag_names could not follow.")
+        record_failure(connection, TAG_NAMES, "Layer tag_names could not follow.")
         failed = state_of(connection, TAG_NAMES)
         assert failed.error == "Layer tag_names could not follow." and failed.failed_at and not failed.current
         fail_with(connection, None)
@@ -114,7 +114,7 @@ def test_a_failure_is_rolled_back_and_made_good_by_the_next_attempt(warehouse: s
 
 def test_a_first_failure_leaves_a_layer_that_was_never_made(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
-        note_failure(connection, TAG_NAMES, "It failed.")
+        record_failure(connection, TAG_NAMES, "It failed.")
         state = state_of(connection, TAG_NAMES)
         assert state.revision is None and state.outdated and state.error == "It failed."
         assert follow(connection, TAG_NAMES, SAMPLE).objects is None
@@ -123,7 +123,7 @@ def test_a_first_failure_leaves_a_layer_that_was_never_made(warehouse: str, serv
 def test_an_error_without_anything_to_follow_is_cleared(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
         follow_all(connection)
-        note_failure(connection, TAG_NAMES, "It failed after its commit.")
+        record_failure(connection, TAG_NAMES, "It failed after its commit.")
         assert follow(connection, TAG_NAMES, SAMPLE).objects == 0
         assert state_of(connection, TAG_NAMES).current
 
@@ -150,7 +150,7 @@ def test_a_rebuild_is_made_without_a_change(warehouse: str, server: Mirror) -> N
 
 def test_a_layer_never_gets_ahead_of_one_that_it_reads(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
-        with pytest.raises(LayerWaits, match="letters is made of layer tag_names, which has not been made yet"):
+        with pytest.raises(LayerNotReadyError, match="letters is made of layer tag_names, which has not been made yet"):
             follow(connection, LETTERS_LAYER, SAMPLE)
         done = follow_all(connection)
         rename_a_tag(server)
@@ -164,12 +164,12 @@ def test_a_layer_never_gets_ahead_of_one_that_it_reads(warehouse: str, server: M
 def test_a_second_process_waits_and_then_gives_up_with_a_sentence(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as one, connect(warehouse) as two:
         with working_on(one, TAG_NAMES):
-            with pytest.raises(LayerBusy, match="Another run is working on layer tag_names"):
+            with pytest.raises(LayerLockedError, match="Another run is working on layer tag_names"):
                 follow(two, TAG_NAMES, SAMPLE)
-            with pytest.raises(LayerBusy):
+            with pytest.raises(LayerLockedError):
                 follow(two, TAG_NAMES, SAMPLE, wait_seconds=0.2)
             # the lock is of that layer alone
-            with pytest.raises(LayerWaits):
+            with pytest.raises(LayerNotReadyError):
                 follow(two, LETTERS_LAYER, SAMPLE)
         follow(two, TAG_NAMES, SAMPLE)
 

@@ -15,8 +15,8 @@ from stash_pipeline.layers import LAYERS
 from stash_pipeline.settings import ENV_PREFIX, load_settings
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.documentation import tables_page
-from stash_pipeline.warehouse.layer import effective_version, shared, with_those_after
-from stash_pipeline.warehouse.shared_layers import follow, note_failure
+from stash_pipeline.warehouse.layers.layer import effective_version, shared, with_those_after
+from stash_pipeline.warehouse.layers.shared import follow, record_failure
 from stash_pipeline_tests.layers.sample import LETTERS_LAYER, SAMPLE, TAG_NAMES, of_version
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +90,7 @@ def test_the_status_says_how_far_shared_layers_have_got(warehouse: str, monkeypa
     monkeypatch.setattr("stash_pipeline.layers.LAYERS", SAMPLE)
     with connect(warehouse) as connection:
         follow(connection, TAG_NAMES, SAMPLE)
-        note_failure(connection, TAG_NAMES, "It failed.")
+        record_failure(connection, TAG_NAMES, "It failed.")
         names, letters = status.shared_layers(connection)
     assert (names["layer"], names["current"], names["revisions_behind"], names["error"]) == (
         "tag_names", False, 0, "It failed.",

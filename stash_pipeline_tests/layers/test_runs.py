@@ -6,14 +6,14 @@ from itertools import count
 import dagster as dg
 import pytest
 
-from stash_pipeline.automation import launch
-from stash_pipeline.automation.launch import dagster_instance
 from stash_pipeline.commands import rebuild as rebuild_command
+from stash_pipeline.runtime import in_process as launch
+from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import Settings, get_settings, load_settings, settings_in_use
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.layer import shared
-from stash_pipeline.warehouse.shared_layers import follow, states, working_on
+from stash_pipeline.warehouse.layers.layer import shared
+from stash_pipeline.warehouse.layers.shared import follow, states, working_on
 from stash_pipeline_tests.assets.running import library, registered
 from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.layers.definitions import MODULE, defs

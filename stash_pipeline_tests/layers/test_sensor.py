@@ -12,13 +12,13 @@ from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
 from stash_pipeline.automation.shared_layers import NAME, layers_due
 from stash_pipeline.instances import add_instance
 from stash_pipeline.layers import Layers
-from stash_pipeline.serve import serving
+from stash_pipeline.runtime.supervisor import serving
 from stash_pipeline.settings import get_settings, load_settings, settings_in_use
 from stash_pipeline.warehouse.connect import Connection, connect
-from stash_pipeline.warehouse.layer import shared
-from stash_pipeline.warehouse.removal import remove_instance
+from stash_pipeline.warehouse.layers.layer import shared
+from stash_pipeline.warehouse.layers.shared import follow, record_failure, states
+from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline.warehouse.session import open_warehouse
-from stash_pipeline.warehouse.shared_layers import follow, note_failure, states
 from stash_pipeline_tests.automation.servers import registered, run_of
 from stash_pipeline_tests.layers.definitions import MODULE, defs
 from stash_pipeline_tests.layers.sample import (
@@ -53,7 +53,7 @@ class Sensor:
         (request,) = self.tick(layers).run_requests or []
         assert request.asset_selection and request.partition_key is None
         assert {key.asset_key for key in request.asset_check_keys or []} <= set(request.asset_selection)
-        return {key.path[0] for key in request.asset_selection}, request.tags["stash_pipeline/why"]
+        return {key.path[0] for key in request.asset_selection}, request.tags["stash_pipeline/reason"]
 
     def skipped(self) -> str:
         result = self.tick()
@@ -107,7 +107,7 @@ def test_a_layer_that_fails_is_tried_again_after_growing_pauses(sensor: Sensor, 
     follow_all(connection)
 
     def failed(at: float) -> None:
-        note_failure(connection, TAG_NAMES, "It failed.")
+        record_failure(connection, TAG_NAMES, "It failed.")
         connection.execute("UPDATE ops.shared_layers SET failed_at = to_timestamp(%s) WHERE error IS NOT NULL", [at])
 
     for pause in (60, 120, 240, 480, 960, 1920, 3600, 3600):
@@ -127,7 +127,7 @@ def test_a_layer_is_not_asked_for_while_one_that_it_reads_is_not_tried(
 ) -> None:
     follow_all(connection)
     add_instance(connection, "home", "http://127.0.0.1:9", home=home)
-    note_failure(connection, TAG_NAMES, "It failed.")
+    record_failure(connection, TAG_NAMES, "It failed.")
     sensor.skipped()
     assert "layer letters waits for layer tag_names" in sensor.skipped()
 

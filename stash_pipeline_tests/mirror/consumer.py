@@ -6,8 +6,8 @@ from typing import Any
 
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import Connection, connect
-from stash_pipeline.warehouse.object_log import CHANGED_OBJECTS, INSTANCES, collect_changes
-from stash_pipeline.warehouse.statements import TABLES
+from stash_pipeline.warehouse.entities.sql import TABLES
+from stash_pipeline.warehouse.ops.object_log import CHANGED_OBJECTS, INSTANCES, collect_changes
 
 Key = tuple[int, str, int]
 """Instance, kind, id."""

@@ -19,12 +19,12 @@ from stash_pipeline.simulator.server import SimulatedStash, find_zone
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashError
+from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.run import SyncResult, mirror
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.mirror import Mirrored, mirror
-from stash_pipeline.warehouse.refresh import Mode
-from stash_pipeline.warehouse.transform import drop_layer
+from stash_pipeline.warehouse.entities.transform import drop_layer
 from stash_pipeline_tests.mirror.consumer import Consumer, differences
-from stash_pipeline_tests.mirror.library_events import NothingToDo, furnish, happen
+from stash_pipeline_tests.mirror.library_events import NothingToDoError, furnish, happen
 from stash_pipeline_tests.mirror.working import URL, Hook, Mirror, SimulatorTransport, generated, new_mirror
 
 BEGINNING = datetime(2026, 3, 2, 12, 0, tzinfo=timezone.utc)
@@ -95,7 +95,7 @@ def rebuilt(server: Mirror) -> dict[str, list[str]]:
     return server.state()
 
 
-def what_changed(read: Mirrored) -> dict[str, tuple[int, int, int]]:
+def what_changed(read: SyncResult) -> dict[str, tuple[int, int, int]]:
     """Per kind that a reading changed: inserted, updated, removed."""
     return {
         name: (change.inserted, change.updated, change.removed)
@@ -123,7 +123,7 @@ class Life:
         objects: Mapping[str, Iterable[int]] | None = None,
         trouble: "Trouble | None" = None,
         lane: Lane = "graphql",
-    ) -> Mirrored:
+    ) -> SyncResult:
         """One reading, request after request.
 
         Raises:
@@ -211,7 +211,7 @@ class Meanwhile(Trouble):
 
     def at_request(self, number: int, life: Life) -> httpx.Response | None:
         if number == self.at:
-            with suppress(NothingToDo):
+            with suppress(NothingToDoError):
                 happen(life.server.stash, self.event, self.seed)
         return None
 
@@ -232,7 +232,7 @@ class Happens:
 
     def live(self, life: Life) -> None:
         """Does it."""
-        with suppress(NothingToDo):
+        with suppress(NothingToDoError):
             happen(life.server.stash, self.event, self.seed)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from stash_pipeline.simulator.generate import move_to_windows
 from stash_pipeline.stash.client import StashClient
-from stash_pipeline.warehouse.lane_comparison import compare_lanes
+from stash_pipeline.sync.compare_lanes import compare_lanes
 from stash_pipeline_tests.mirror.histories import furnished, what_changed
 from stash_pipeline_tests.mirror.working import URL, Mirror, SimulatorTransport
 

@@ -14,13 +14,13 @@ from stash_pipeline.simulator.http import encode
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.stash.errors import IncompleteListing, StashBadAnswer, StashError
+from stash_pipeline.stash.errors import IncompleteListingError, InvalidResponseError, StashError
 from stash_pipeline.stash.schema import INTROSPECTION
-from stash_pipeline.stash.snapshot.database import UnusableSnapshot
+from stash_pipeline.stash.snapshot.database import SnapshotError
+from stash_pipeline.sync.run import SyncResult
+from stash_pipeline.sync.run import mirror as mirror_server
+from stash_pipeline.sync.safeguards import SuspiciousServerError
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.guard import SuspiciousServer
-from stash_pipeline.warehouse.mirror import Mirrored
-from stash_pipeline.warehouse.mirror import mirror as mirror_server
 from stash_pipeline_tests.mirror.test_lanes import again, told
 from stash_pipeline_tests.mirror.working import (
     URL,
@@ -91,7 +91,7 @@ def test_scenes_without_a_list_end_the_reading_and_lose_nothing(server: Mirror, 
             one[field] = value
 
     answering(server, change)
-    with pytest.raises(StashBadAnswer, match=rf"scenes are not what the server's own schema says.*{field}"):
+    with pytest.raises(InvalidResponseError, match=rf"scenes are not what the server's own schema says.*{field}"):
         server.read(["scenes"], mode="sweep")
     assert last_run(server)["status"] == "failed"
     server.transform()
@@ -149,7 +149,7 @@ def test_a_list_that_the_schema_calls_a_scalar_ends_the_reading(server: Mirror) 
         return httpx.Response(200, content=encode(body), headers={"Content-Type": "application/json"})
 
     server.hook = hook
-    with pytest.raises(StashBadAnswer, match=r"Scene\.tags is no list"):
+    with pytest.raises(InvalidResponseError, match=r"Scene\.tags is no list"):
         server.read()
     assert row_versions(server.database_url, server.instance.id) == before
 
@@ -163,7 +163,7 @@ def test_one_id_under_two_names_ends_the_reading_before_it_removes(mirrored: Mak
             one["id"] = "2"
 
     answering(server, change, "tags")
-    with pytest.raises(IncompleteListing, match="nothing was removed"):
+    with pytest.raises(IncompleteListingError, match="nothing was removed"):
         server.read(["tags"])
     assert not server.dead_ids("tags")
 
@@ -216,7 +216,7 @@ def test_a_relation_that_is_emptied_stops_the_run_before_it_writes(
     server.refresh(lane=lane)
     server.sql(statement)
     state, before = server.state(), row_versions(warehouse, server.instance.id)
-    with pytest.raises(SuspiciousServer, match=sentence):
+    with pytest.raises(SuspiciousServerError, match=sentence):
         server.read(lane=lane)
     server.transform()
     assert server.state() == state and row_versions(warehouse, server.instance.id) == before
@@ -251,11 +251,11 @@ def test_what_edits_explain_is_followed(warehouse: str, home: Path, lane: Any) -
 
 def test_what_is_held_back_and_read_again_counts_once(warehouse: str, home: Path) -> None:
     from stash_pipeline.stash.documents import finish
-    from stash_pipeline.warehouse.guard import Guard
-    from stash_pipeline.warehouse.held_back import HeldBack
+    from stash_pipeline.sync.held_back import HeldBack
+    from stash_pipeline.sync.safeguards import Safeguards
 
     with connect(warehouse) as connection:
-        held = HeldBack(Guard(connection, 0, "none"))
+        held = HeldBack(Safeguards(connection, 0, "none"))
         before = {1: {"id": 1, "tags": list(range(40))}}
         for _ in range(5):
             after = {"id": 1, "tags": [1]}
@@ -305,7 +305,9 @@ class OtherFiles(SimulatorTransport):
         return httpx.Response(200, headers={"Content-Length": str(len(content))}, stream=httpx.ByteStream(content))
 
 
-def read_with(server: Mirror, transport: OtherFiles, lane: Any = "auto", mode: Any = "sweep", **more: Any) -> Mirrored:
+def read_with(
+    server: Mirror, transport: OtherFiles, lane: Any = "auto", mode: Any = "sweep", **more: Any
+) -> SyncResult:
     client = StashClient(URL, transport=transport, **more)
     instance = again(server)
     found = mirror_server(
@@ -336,7 +338,7 @@ def test_nothing_of_a_copy_that_lost_objects_is_written(server: Mirror, statemen
     server.refresh(lane="snapshot")
     server.sql("UPDATE studios SET name = name || '!'")
     before = row_versions(server.database_url, server.instance.id)
-    with pytest.raises(UnusableSnapshot, match=sentence):
+    with pytest.raises(SnapshotError, match=sentence):
         read_with(server, OtherFiles(server.stash, (statements,)), "snapshot")
     assert row_versions(server.database_url, server.instance.id) == before
     # what was rolled back is not said to have been written

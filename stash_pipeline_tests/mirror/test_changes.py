@@ -9,7 +9,7 @@ import pytest
 
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.transform import drop_layer
+from stash_pipeline.warehouse.entities.transform import drop_layer
 from stash_pipeline_tests.mirror.events import EVENTS, statements
 from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, generated, new_mirror, row_versions
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from stash_pipeline.simulator.server import find_zone
-from stash_pipeline.warehouse import refresh
-from stash_pipeline.warehouse.refresh import Mode
+from stash_pipeline.sync import refresh
+from stash_pipeline.sync.refresh import Mode
 from stash_pipeline_tests.mirror.histories import furnished, quick_introspection, what_changed
-from stash_pipeline_tests.mirror.library_events import NothingToDo, happen, mutate
+from stash_pipeline_tests.mirror.library_events import NothingToDoError, happen, mutate
 from stash_pipeline_tests.mirror.working import Hook, Mirror
 
 pytestmark = pytest.mark.faults
@@ -200,7 +200,7 @@ def test_objects_that_come_and_go_between_pages_are_right_after_the_next_reading
 
     def meanwhile(seed: int) -> None:
         for name in (gone[seed % 4], made[seed % 4], made[(seed + 1) % 4]):
-            with suppress(NothingToDo):
+            with suppress(NothingToDoError):
                 happen(server.stash, name, seed)
 
     for number, wanted in enumerate(range(4, 40, 9)):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.integrity import compare_with_rebuild
+from stash_pipeline.warehouse.entities.integrity import compare_with_rebuild
 from stash_pipeline_tests.mirror.working import generated, new_mirror
 
 MOVED = [

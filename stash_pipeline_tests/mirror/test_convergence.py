@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.stash.errors import IncompleteListing, StashError
+from stash_pipeline.stash.errors import IncompleteListingError, StashError
 from stash_pipeline.stash.pagination import page_reader
-from stash_pipeline.warehouse import mirror as mirror_module
+from stash_pipeline.sync import run as mirror_module
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.mirror.events import statements
 from stash_pipeline_tests.mirror.working import Hook, MakeMirror, Mirror, generated, new_mirror, row_versions
@@ -231,7 +231,7 @@ def test_a_failing_database_leaves_a_failed_run_and_nothing_half_written(
 
 
 def test_a_transformation_that_fails_changes_nothing(mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stash_pipeline.warehouse.transform import _Run
+    from stash_pipeline.warehouse.entities.transform import _Run
 
     server = mirrored(40, seed=2)
     before = server.state()
@@ -324,7 +324,7 @@ def test_a_listing_in_parts_that_shift_does_not_tombstone_what_slipped_through(
             )
 
     server.hook = hook
-    with suppress(IncompleteListing):
+    with suppress(IncompleteListingError):
         server.refresh(["performers"], requests_in_flight=1)
     assert changed
     assert not server.dead_ids("performers") & there
@@ -345,7 +345,7 @@ def test_a_server_whose_count_never_agrees_is_not_believed(mirrored: MakeMirror)
         return None
 
     server.hook = hook
-    with pytest.raises(IncompleteListing, match="nothing was removed"):
+    with pytest.raises(IncompleteListingError, match="nothing was removed"):
         server.read(["tags"])
     assert not server.dead_ids("tags")
 

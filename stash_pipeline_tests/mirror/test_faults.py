@@ -11,12 +11,12 @@ from starlette.requests import Request
 from stash_pipeline.commands.status import collect
 from stash_pipeline.simulator.faults import KINDS, Faults
 from stash_pipeline.simulator.http import Dropped, Frontdoor, encode
-from stash_pipeline.stash import circuit
+from stash_pipeline.stash import circuit_breaker as circuit
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.stash.errors import StashError, StashUnreachable
+from stash_pipeline.stash.errors import StashConnectionError, StashError
+from stash_pipeline.sync.run import SyncResult, mirror
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.mirror import Mirrored, mirror
 from stash_pipeline_tests.mirror.histories import furnished
 from stash_pipeline_tests.mirror.library_events import mutate
 from stash_pipeline_tests.mirror.working import (
@@ -65,7 +65,7 @@ class FrontdoorTransport(httpx.BaseTransport):
 
 def read(
     server: Mirror, faults: Faults | None, *, then: tuple[int, Faults] | None = None, **settings: Any
-) -> tuple[Mirrored, int]:
+) -> tuple[SyncResult, int]:
     """Reads through the HTTP side with these faults, or others after so many requests; also how many there were."""
     server.stash.faults = faults
     transport = FrontdoorTransport(server.stash.app.state.frontdoor, then)
@@ -155,15 +155,15 @@ def test_a_server_that_dies_is_left_alone(
     read(server, None)
     before = row_versions(warehouse, server.instance.id)
     opened: list[int] = []
-    failed = circuit.Circuit.failed
+    failed = circuit.CircuitBreaker.failed
 
-    def noting(self: circuit.Circuit, error: StashError) -> None:
+    def noting(self: circuit.CircuitBreaker, error: StashError) -> None:
         failed(self, error)
         if self.is_open and server.transport is not None:
             opened.append(server.transport.requests)
 
-    monkeypatch.setattr(circuit.Circuit, "failed", noting)
-    with pytest.raises(StashUnreachable, match="was left alone after 5 failures in a row; the last: "):
+    monkeypatch.setattr(circuit.CircuitBreaker, "failed", noting)
+    with pytest.raises(StashConnectionError, match="was left alone after 5 failures in a row; the last: "):
         read(server, None, then=(8, Faults.of(f"{kind}:1")), requests_in_flight=in_flight)
     assert server.transport is not None
     if in_flight == 1:

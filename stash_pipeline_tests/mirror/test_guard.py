@@ -6,14 +6,14 @@ import pytest
 
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline.warehouse.guard import SuspiciousServer, allowed
+from stash_pipeline.sync.safeguards import SuspiciousServerError, allowed
 from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, generated, new_mirror, row_versions
 
 
 def refused(server: Mirror, *words: str) -> None:
     """A refresh stops with these words, and has not written one row."""
     before = row_versions(server.database_url, server.instance.id)
-    with pytest.raises(SuspiciousServer, match="--accept-removals") as stopped:
+    with pytest.raises(SuspiciousServerError, match="--accept-removals") as stopped:
         server.refresh()
     for word in words:
         assert word in str(stopped.value)
@@ -79,7 +79,7 @@ def test_objects_that_are_gone_though_as_many_came_stop_the_run(mirrored: MakeMi
         "UPDATE scenes SET id = id + 1000",
         "UPDATE scene_markers SET scene_id = scene_id + 1000",
     )
-    with pytest.raises(SuspiciousServer, match="80 of 80 scenes would be removed"):
+    with pytest.raises(SuspiciousServerError, match="80 of 80 scenes would be removed"):
         server.refresh(["scenes"])
     assert not server.dead_ids("scenes")
 

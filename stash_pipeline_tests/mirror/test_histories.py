@@ -11,10 +11,10 @@ import pytest
 
 from stash_pipeline.instances import Lane
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.warehouse import refresh
+from stash_pipeline.sync import refresh
+from stash_pipeline.sync.refresh import Mode
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.refresh import Mode
-from stash_pipeline.warehouse.removal import remove_instance
+from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline_tests.mirror.histories import (
     Fails,
     Happens,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.history import described, differences, timeline
-from stash_pipeline.warehouse.removal import remove_instance
+from stash_pipeline.warehouse.ops.removal import remove_instance
+from stash_pipeline.warehouse.raw.history import described, differences, timeline
 from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, partitions, run_command
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from stash_pipeline.instances import list_instances
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.warehouse.connect import InstanceBusy, connect, instance_lock
-from stash_pipeline.warehouse.removal import remove_instance
-from stash_pipeline.warehouse.transform import drop_layer
+from stash_pipeline.warehouse.connect import InstanceLockedError, connect, instance_lock
+from stash_pipeline.warehouse.entities.transform import drop_layer
+from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline_tests.mirror.events import EVENTS, statements
 from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, partitions, row_versions
 
@@ -173,7 +173,7 @@ def test_a_second_writer_is_refused_or_waits(warehouse: str, home: Path) -> None
     name = server.instance.name
     with instance_lock(warehouse, server.instance.id, name):
         with (
-            pytest.raises(InstanceBusy, match=name),
+            pytest.raises(InstanceLockedError, match=name),
             instance_lock(warehouse, server.instance.id, name),
         ):
             raise AssertionError("two writers")

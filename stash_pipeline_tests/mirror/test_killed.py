@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
+from stash_pipeline.sync.refresh import Mode
 from stash_pipeline.warehouse import connect as connect_module
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.refresh import Mode
 from stash_pipeline_tests.mirror.histories import furnished, rebuilt
-from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDo, happen
+from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDoError, happen
 from stash_pipeline_tests.mirror.working import Mirror
 
 pytestmark = pytest.mark.faults
@@ -108,7 +108,7 @@ def survive(warehouse: str, home: Path, release: str, seed: int, kills: int) -> 
             story.append(mode)
         for _ in range(rng.randint(0, 2)):
             name = rng.choice(names)
-            with suppress(NothingToDo):
+            with suppress(NothingToDoError):
                 happen(server.stash, name, rng.randrange(1000))
                 story.append(name)
         clock.forward(seconds=rng.choice([0, 1, 30, 3000]))

@@ -16,10 +16,10 @@ from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.fields import Stored
 from stash_pipeline.stash.snapshot import values
-from stash_pipeline.stash.snapshot.database import UnusableSnapshot
+from stash_pipeline.stash.snapshot.database import SnapshotError
+from stash_pipeline.sync.compare_lanes import compare_lanes
+from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.lane_comparison import compare_lanes
-from stash_pipeline.warehouse.mirror import Mirrored
 from stash_pipeline_tests.mirror.events import EVENTS, statements
 from stash_pipeline_tests.mirror.histories import furnished, what_changed
 from stash_pipeline_tests.mirror.library_events import happen
@@ -60,7 +60,7 @@ def again(server: Mirror) -> Instance:
     return server.instance
 
 
-def told(server: Mirror, read: Mirrored) -> tuple[str, str]:
+def told(server: Mirror, read: SyncResult) -> tuple[str, str]:
     with connect(server.database_url) as connection:
         row = connection.execute("SELECT lane, lane_reason FROM ops.sync_runs WHERE id = %s", [read.run_id]).fetchone()
     assert row is not None
@@ -334,7 +334,7 @@ def test_without_a_usable_copy_auto_reads_the_answers_and_says_why(
     read, _ = server.refresh(mode="reconcile")
     lane, why = told(server, read)
     assert lane == "graphql" and reason in why
-    with pytest.raises(UnusableSnapshot, match=reason):
+    with pytest.raises(SnapshotError, match=reason):
         server.refresh(mode="sweep", lane="snapshot")
     server.stash = SimulatedStash(server.stash.library)
     again(server)
@@ -401,7 +401,7 @@ def test_nothing_of_a_copy_that_is_damaged_in_the_middle_is_written(
 def test_the_file_is_private_and_what_a_killed_run_left_is_removed(
     home: Path, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stash_pipeline.warehouse import snapshot_reading
+    from stash_pipeline.sync import snapshot_lane as snapshot_reading
 
     server = with_backups(warehouse, home, Backups(), "snapshot")
     folder = server.settings.home / "snapshots"

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.transform import rebuild_layer
+from stash_pipeline.warehouse.entities.transform import rebuild_layer
 from stash_pipeline_tests.mirror.working import MakeMirror, Mirror
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from stash_pipeline.simulator.http import encode
 from stash_pipeline.stash.errors import StashError
+from stash_pipeline.sync.safeguards import SuspiciousServerError
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.guard import SuspiciousServer
 from stash_pipeline_tests.mirror.answers import simulated_answers
 from stash_pipeline_tests.mirror.working import URL, Mirror, generated, new_mirror
 
@@ -181,7 +181,7 @@ def test_a_time_outside_of_what_python_knows_is_compared_all_the_same(server: Mi
     answering(server, change)
     server.refresh()
     server.hook = None
-    with pytest.raises(SuspiciousServer, match="scenes 1 was created at"):
+    with pytest.raises(SuspiciousServerError, match="scenes 1 was created at"):
         server.refresh()
     server.refresh(accept_removals=True)
     assert not server.differences()
@@ -313,7 +313,7 @@ def test_an_object_without_a_usable_id_ends_the_reading_and_removes_nothing(serv
 def test_a_server_under_a_path_is_mirrored_to_the_same_rows(warehouse: str, home: Path) -> None:
     """Behind a proxy that serves Stash under a path, its URLs carry that path."""
     from stash_pipeline.stash.client import StashClient
-    from stash_pipeline.warehouse.mirror import mirror
+    from stash_pipeline.sync.run import mirror
     from stash_pipeline_tests.mirror.working import SimulatorTransport
 
     server = new_mirror(warehouse, home, generated(20, seed=2))
@@ -336,7 +336,7 @@ def test_a_server_under_a_path_is_mirrored_to_the_same_rows(warehouse: str, home
 def test_no_key_is_kept_anywhere(warehouse: str, home: Path) -> None:
     from stash_pipeline.instances import get_instance
     from stash_pipeline.simulator.server import SimulatedStash
-    from stash_pipeline.warehouse.mirror import mirror
+    from stash_pipeline.sync.run import mirror
     from stash_pipeline_tests.mirror.working import register, settings_for
 
     key = "eyJhbGciOi-the-secret"

@@ -6,10 +6,10 @@ import pytest
 
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.warehouse.guard import SuspiciousServer
-from stash_pipeline.warehouse.mirror import Mirrored
-from stash_pipeline.warehouse.preview import preview
-from stash_pipeline.warehouse.refresh import Mode
+from stash_pipeline.sync.dry_run import preview
+from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.run import SyncResult
+from stash_pipeline.sync.safeguards import SuspiciousServerError
 from stash_pipeline_tests.mirror.events import EVENTS, statements
 from stash_pipeline_tests.mirror.library_events import happen
 from stash_pipeline_tests.mirror.working import (
@@ -23,7 +23,7 @@ from stash_pipeline_tests.mirror.working import (
 )
 
 
-def foreseen(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> tuple[Mirrored, dict[str, list[str]]]:
+def foreseen(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> tuple[SyncResult, dict[str, list[str]]]:
     """What a dry run says; it writes nothing, not even a note of itself."""
     client = StashClient(URL, transport=SimulatorTransport(server.stash))
     everything = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {} AS t"
@@ -107,7 +107,7 @@ def test_of_an_instance_that_was_never_read_everything_would_be_inserted(warehou
 def test_a_dry_run_stops_where_a_reading_would(mirrored: MakeMirror) -> None:
     server = mirrored(60)
     server.stash.library = generated(60, seed=2)
-    with pytest.raises(SuspiciousServer):
+    with pytest.raises(SuspiciousServerError):
         foreseen(server)
     seen, _ = foreseen(server, accept=True)
     assert seen.changes["scenes"].updated == 60

@@ -12,16 +12,16 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import Answer, ServerInfo
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.stash.pages import RawPage
-from stash_pipeline.stash.planning import plan_library
-from stash_pipeline.stash.reading import Complete, Page, Readers
+from stash_pipeline.stash.query_plan import plan_library
+from stash_pipeline.stash.reader import Complete, Page, Readers
+from stash_pipeline.stash.response_page import RawPage
 from stash_pipeline.stash.schema import ServerSchema
-from stash_pipeline.warehouse import load
+from stash_pipeline.sync import loader as load
+from stash_pipeline.sync.run import mirror
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.mirror import mirror
-from stash_pipeline.warehouse.raw_writer import RawWriter
-from stash_pipeline.warehouse.runs import end_run, start_run
-from stash_pipeline.warehouse.transform import transform
+from stash_pipeline.warehouse.entities.transform import transform
+from stash_pipeline.warehouse.ops.sync_runs import end_run, start_run
+from stash_pipeline.warehouse.raw.writer import RawWriter
 from stash_pipeline_tests.mirror.answers import (
     recorded,
     recorded_answers,
@@ -89,7 +89,7 @@ def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False
             loader.load([Page("folders", {"folders": readers.collected_folders()}, {}, 0, 0.0, b"", 1)])
         for name in plans:
             loader.complete(Complete(name))
-            loader.conclude(name, {"documents": b""})
+            loader.finish_entity(name, {"documents": b""})
         loader.remove_gone()
         end_run(connection, run_id, error=None)
         transform(connection, instance.id)

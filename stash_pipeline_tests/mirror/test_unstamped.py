@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from stash_pipeline.instances import Lane
+from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.history import unstamped
-from stash_pipeline.warehouse.mirror import Mirrored
+from stash_pipeline.warehouse.raw.history import unstamped
 from stash_pipeline_tests.mirror.histories import furnished
-from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDo, happen
+from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDoError, happen
 from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, run_command
 
 
@@ -28,7 +28,7 @@ def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str
     return kinds, fields
 
 
-def counted(read: Mirrored) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+def counted(read: SyncResult) -> tuple[Counter[str], Counter[tuple[str, str]]]:
     """The same, as the reading says."""
     kinds = Counter({name: change.unstamped for name, change in read.changes.items() if change.unstamped})
     return kinds, Counter({(name, key): n for name, change in read.changes.items() for key, n in change.causes.items()})
@@ -45,7 +45,7 @@ def test_the_list_is_what_was_counted(warehouse: str, home: Path, release: str, 
     for _ in range(3):
         for name in rng.sample(able, 25):
             clock.forward(minutes=rng.randint(0, 90))
-            with suppress(NothingToDo):
+            with suppress(NothingToDoError):
                 happen(server.stash, name, rng.randrange(100))
         clock.forward(hours=3)
         read = server.read(lane=lane)

@@ -10,8 +10,8 @@ import pytest
 from stash_pipeline.instances import edit_instance, get_instance
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.integrity import check_documents, check_instance
-from stash_pipeline.warehouse.statements import TABLES
+from stash_pipeline.warehouse.entities.integrity import check_documents, check_instance
+from stash_pipeline.warehouse.entities.sql import TABLES
 from stash_pipeline.warehouse.tables import partition
 from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.mirror.events import statements

@@ -23,10 +23,10 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.run import SyncResult, mirror
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.mirror import Mirrored, mirror
-from stash_pipeline.warehouse.refresh import Mode
-from stash_pipeline.warehouse.transform import Transformation, transform
+from stash_pipeline.warehouse.entities.transform import Transformation, transform
 from stash_pipeline_tests.mirror.answers import simulated_answers
 from stash_pipeline_tests.mirror.oracle import (
     count_mismatches,
@@ -100,7 +100,7 @@ class Mirror:
         accept_removals: bool = False,
         lane: Lane | None = None,
         **settings: Any,
-    ) -> Mirrored:
+    ) -> SyncResult:
         """Reads the server into ``raw``."""
         self.transport = SimulatorTransport(self.stash, self.hook)
         client = StashClient(URL, transport=self.transport)
@@ -122,7 +122,7 @@ class Mirror:
         with connect(self.database_url) as connection:
             return transform(connection, self.instance.id)
 
-    def refresh(self, entities: list[str] | None = None, **settings: Any) -> tuple[Mirrored, Transformation]:
+    def refresh(self, entities: list[str] | None = None, **settings: Any) -> tuple[SyncResult, Transformation]:
         """Both."""
         return self.read(entities, **settings), self.transform()
 

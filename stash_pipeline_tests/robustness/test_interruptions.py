@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stash_pipeline.instances import Lane
-from stash_pipeline.warehouse.connect import LockLost, connect, instance_lock
+from stash_pipeline.warehouse.connect import LockLostError, connect, instance_lock
 from stash_pipeline_tests.robustness.working import (
     assert_consistent,
     assert_converged,
@@ -180,7 +180,7 @@ def test_the_lock_says_when_it_is_lost(database_url: str) -> None:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        with pytest.raises(LockLost, match="instance home was lost"):
+        with pytest.raises(LockLostError, match="instance home was lost"):
             lock.check()
 
 

@@ -16,13 +16,13 @@ import httpx
 import pytest
 
 from stash_pipeline.instances import add_instance
-from stash_pipeline.serve import serving
+from stash_pipeline.runtime.supervisor import serving
 from stash_pipeline.settings import load_settings, settings_in_use
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.embedded import EmbeddedPostgres, running_server
+from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres, running_server
 from stash_pipeline_tests.ports import free_port
 from stash_pipeline_tests.robustness.faulty_server import FAULTS, faulty_server
 from stash_pipeline_tests.test_cli import CommandLine

@@ -14,9 +14,9 @@ import pytest
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.connect import connect, database_sentence
-from stash_pipeline.warehouse.embedded import EmbeddedPostgres, running_server
+from stash_pipeline.warehouse.embedded.programs import programs_for, run_program, server_user
+from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres, running_server
 from stash_pipeline.warehouse.migrate import require_version, upgrade
-from stash_pipeline.warehouse.postgres_programs import programs_for, run_program, server_user
 from stash_pipeline_tests.conftest import address_of, drop_database
 from stash_pipeline_tests.ports import free_port
 from stash_pipeline_tests.robustness.working import (

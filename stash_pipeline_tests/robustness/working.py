@@ -11,7 +11,7 @@ from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import connect, instance_lock
-from stash_pipeline.warehouse.transform import drop_layer, transform
+from stash_pipeline.warehouse.entities.transform import drop_layer, transform
 from stash_pipeline_tests.mirror.oracle import whole_state
 
 KINDS = {

@@ -17,8 +17,8 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.snapshot import copy
-from stash_pipeline.stash.snapshot.copy import TooLarge, remove_orphaned_copies, taken
-from stash_pipeline.stash.snapshot.database import Snapshot, UnusableSnapshot
+from stash_pipeline.stash.snapshot.copy import SnapshotTooLargeError, remove_orphaned_copies, taken
+from stash_pipeline.stash.snapshot.database import Snapshot, SnapshotError
 
 KEY = "eyJhbGciOi.not-a-real-key"
 
@@ -102,18 +102,18 @@ def test_a_file_that_is_silently_short_is_not_a_database(tmp_path: Path, monkeyp
     path = tmp_path / "one.sqlite"
     with serving() as (stash, client):
         broken_from_the_link_on(monkeypatch, stash, "truncated:next=1")
-        with taken(client, path), pytest.raises(UnusableSnapshot, match="cut off"):
+        with taken(client, path), pytest.raises(SnapshotError, match="cut off"):
             Snapshot(path)
 
 
 def test_one_that_is_too_large_or_has_no_room_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (_, client):
-        with pytest.raises(TooLarge) as caught, taken(client, path, largest=1000):
+        with pytest.raises(SnapshotTooLargeError) as caught, taken(client, path, largest=1000):
             raise AssertionError
         assert caught.value.size > 100_000 and client.bytes < 1000
         monkeypatch.setattr(copy, "_ROOM_BESIDES", 1 << 60)
-        with pytest.raises(UnusableSnapshot, match="MB of room: free some"), taken(client, path):
+        with pytest.raises(SnapshotError, match="MB of room: free some"), taken(client, path):
             raise AssertionError
     assert not path.exists()
 
@@ -121,18 +121,18 @@ def test_one_that_is_too_large_or_has_no_room_is_not_fetched(tmp_path: Path, mon
 def test_a_copy_that_takes_too_long_is_asked_for_once_and_given_up(tmp_path: Path) -> None:
     with serving(Backups(seconds=2)) as (_, client):
         words = "made no copy of its database within 0 s"
-        with pytest.raises(UnusableSnapshot, match=words), taken(client, tmp_path / "one.sqlite", patience=0.2):
+        with pytest.raises(SnapshotError, match=words), taken(client, tmp_path / "one.sqlite", patience=0.2):
             raise AssertionError
 
 
 def test_a_server_that_makes_none_is_told_in_its_own_words(tmp_path: Path) -> None:
     words = "The server makes no copy of its database: .*denied"
     path = tmp_path / "one.sqlite"
-    with serving(Backups(forbidden=True)) as (_, client), pytest.raises(UnusableSnapshot, match=words):
+    with serving(Backups(forbidden=True)) as (_, client), pytest.raises(SnapshotError, match=words):
         taken(client, path).__enter__()
     with serving(Backups(life=0)) as (stash, client):
         stash.faults = Faults.of("latency:next=1,seconds=0", "drop:every=2")
-        with pytest.raises(UnusableSnapshot, match="has deleted the copy"), taken(client, path):
+        with pytest.raises(SnapshotError, match="has deleted the copy"), taken(client, path):
             raise AssertionError
 
 

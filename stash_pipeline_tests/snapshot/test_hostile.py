@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from stash_pipeline.stash.snapshot.database import Snapshot, UnusableSnapshot
+from stash_pipeline.stash.snapshot.database import Snapshot, SnapshotError
 from stash_pipeline_tests.snapshot.working import all_documents, change, library_file
 
 
@@ -24,7 +24,7 @@ def file(good: Path, tmp_path: Path) -> Path:
 
 
 def refused(path: Path, **options: Any) -> str:
-    with pytest.raises(UnusableSnapshot) as caught:
+    with pytest.raises(SnapshotError) as caught:
         all_documents(path, **options)
     return str(caught.value)
 
@@ -67,7 +67,7 @@ def test_damage_anywhere_ends_in_documents_or_in_a_sentence(file: Path, seed: in
         try:
             with Snapshot(file, check=check, seconds=20):
                 all_documents(file, check=check, seconds=20)
-        except UnusableSnapshot as error:
+        except SnapshotError as error:
             assert str(error)
 
 

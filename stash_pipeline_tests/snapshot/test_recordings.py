@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from stash_pipeline.stash.client import Answer
-from stash_pipeline.stash.pages import RawPage
-from stash_pipeline.stash.planning import plan_library
-from stash_pipeline.stash.reading import Readers
+from stash_pipeline.stash.query_plan import plan_library
+from stash_pipeline.stash.reader import Readers
+from stash_pipeline.stash.response_page import RawPage
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, documents

@@ -13,11 +13,12 @@ from typing import Any
 import psutil
 import pytest
 
-from stash_pipeline.stash.snapshot import ranges, workers
-from stash_pipeline.stash.snapshot.database import UnusableSnapshot
+from stash_pipeline.stash.snapshot import ranges
+from stash_pipeline.stash.snapshot import reader_pool as workers
+from stash_pipeline.stash.snapshot.database import SnapshotError
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming
 from stash_pipeline.stash.snapshot.ranges import DIVIDE, RANGE_IDS, End, Job, Part, Range, Reader, packed
-from stash_pipeline.stash.snapshot.workers import PROCESSES_FROM, readers
+from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, readers
 from stash_pipeline_tests.snapshot.working import all_documents, change, library_file, plans
 
 SMALL, LARGE = 1, PROCESSES_FROM
@@ -150,7 +151,7 @@ def test_a_process_that_is_killed_is_told_of(file: Path, monkeypatch: pytest.Mon
         return process
 
     monkeypatch.setattr(workers, "_started", doomed)
-    with pytest.raises(UnusableSnapshot, match="ended before it had read it"):
+    with pytest.raises(SnapshotError, match="ended before it had read it"):
         read(file, LARGE)
 
 
@@ -166,14 +167,14 @@ def test_the_whole_file_is_looked_at(file: Path, tmp_path: Path, size: int) -> N
     with path.open("r+b") as there:
         there.seek((page - 1) * width)
         there.write(b"\xff" * width)
-    with pytest.raises(UnusableSnapshot, match="damaged"):
+    with pytest.raises(SnapshotError, match="damaged"):
         read(path, size)
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_damage_is_told_of_by_a_sentence(tmp_path: Path, size: int) -> None:
     path = change(library_file(tmp_path / "one.sqlite"), "ALTER TABLE scenes DROP COLUMN code")
-    with pytest.raises(UnusableSnapshot, match="not what its version says"):
+    with pytest.raises(SnapshotError, match="not what its version says"):
         read(path, size)
 
 
@@ -192,7 +193,7 @@ def test_who_does_not_listen_to_the_end_leaves_nobody_behind(file: Path, size: i
 PARENT = """
 import sys, time
 from pathlib import Path
-from stash_pipeline.stash.snapshot.workers import PROCESSES_FROM, readers
+from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, readers
 with readers(PROCESSES_FROM) as these:
     print(*[process.pid for process in these._processes], flush=True)
     time.sleep(600)
@@ -259,7 +260,7 @@ def test_a_crafted_copy_takes_no_more_memory_than_it_is_given(
             for child in psutil.Process().children():
                 with suppress(psutil.Error):
                     # until it executes its own program, a child has the memory and the arguments of this process
-                    if "stash_pipeline.stash.snapshot.worker" in child.cmdline():
+                    if "stash_pipeline.stash.snapshot.worker_main" in child.cmdline():
                         largest = max(largest, child.memory_info().rss)
 
     watcher = threading.Thread(target=watch)
@@ -269,7 +270,7 @@ def test_a_crafted_copy_takes_no_more_memory_than_it_is_given(
             for _ in these.read(job(path)):
                 pass
         assert not outcome
-    except UnusableSnapshot as error:
+    except SnapshotError as error:
         assert outcome and outcome in str(error)
     finally:
         ended.set()

@@ -9,14 +9,14 @@ from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.documents import Document
-from stash_pipeline.stash.planning import Plan, plan_library
+from stash_pipeline.stash.query_plan import QueryPlan, plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, documents
 
 
 @cache
-def plans(release: str = "v0.30.1") -> dict[str, Plan]:
+def plans(release: str = "v0.30.1") -> dict[str, QueryPlan]:
     """How a server of that release is read."""
     with_nothing = SimulatedStash(Library.create(), release=release)
     return plan_library(ServerSchema(with_nothing.execute(INTROSPECTION)["data"]))

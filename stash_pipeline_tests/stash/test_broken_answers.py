@@ -10,10 +10,10 @@ from stash_pipeline.stash.answers import count_of, ids_of, objects_of
 from stash_pipeline.stash.decoding import loads
 from stash_pipeline.stash.documents import LONGEST_DOCUMENT, LONGEST_VALUE, DocumentReader
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.stash.errors import IncompleteListing, StashBadAnswer
-from stash_pipeline.stash.fields import Joined, Reference
-from stash_pipeline.stash.planning import Plan, PlannedField, plan_library
+from stash_pipeline.stash.errors import IncompleteListingError, InvalidResponseError
+from stash_pipeline.stash.fields import JoinTable, Reference
 from stash_pipeline.stash.probing import read_probe
+from stash_pipeline.stash.query_plan import PlannedField, QueryPlan, plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
 
@@ -23,7 +23,7 @@ def introspection(release: str) -> dict[str, Any]:
 
 
 RELEASES = ("v0.20.2", "v0.23.1", "v0.30.1")
-PLANS: dict[str, dict[str, Plan]] = {
+PLANS: dict[str, dict[str, QueryPlan]] = {
     release: plan_library(ServerSchema(introspection(release))) for release in RELEASES
 }
 
@@ -39,7 +39,7 @@ def put(value: dict[str, Any], path: str, found: Any) -> None:
     value[last] = found
 
 
-def whole(plan: Plan) -> dict[str, Any]:
+def whole(plan: QueryPlan) -> dict[str, Any]:
     """An object with nothing but the lists that are never null."""
     value: dict[str, Any] = {"id": "7"}
     for one in plan.fields:
@@ -48,7 +48,7 @@ def whole(plan: Plan) -> dict[str, Any]:
     return value
 
 
-def relations(release: str) -> list[tuple[Plan, PlannedField]]:
+def relations(release: str) -> list[tuple[QueryPlan, PlannedField]]:
     return [
         (plan, one)
         for plan in PLANS[release].values()
@@ -59,12 +59,12 @@ def relations(release: str) -> list[tuple[Plan, PlannedField]]:
 
 def is_text(one: PlannedField) -> bool:
     form = one.field.form
-    return isinstance(form, Joined) and len(form.columns) == 1 and form.columns[0].type == "text"
+    return isinstance(form, JoinTable) and len(form.columns) == 1 and form.columns[0].type == "text"
 
 
 def is_time(one: PlannedField) -> bool:
     form = one.field.form
-    return isinstance(form, Joined) and len(form.columns) == 1 and form.columns[0].type == "timestamptz"
+    return isinstance(form, JoinTable) and len(form.columns) == 1 and form.columns[0].type == "timestamptz"
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -152,7 +152,7 @@ def test_an_introspection_that_makes_a_scalar_of_a_list_ends_the_reading(release
                         kind = kind["ofType"]
                     field["type"] = kind
                     tried += 1
-        with pytest.raises(StashBadAnswer, match=path):
+        with pytest.raises(InvalidResponseError, match=path):
             plan_library(ServerSchema(data))
     assert tried > 15
 
@@ -171,15 +171,15 @@ def test_an_introspection_that_makes_a_scalar_of_a_list_ends_the_reading(release
     ],
 )
 def test_what_is_no_list_of_objects_is_told_with_its_path(data: Any, told: str) -> None:
-    with pytest.raises(StashBadAnswer, match=told):
+    with pytest.raises(InvalidResponseError, match=told):
         objects_of(data, "findTags", "tags")
 
 
 @pytest.mark.parametrize("count", [None, "5", 1.5, True, [], {}, -1, 2**31, 10**400])
 def test_what_is_no_count_is_told_with_its_path(count: Any) -> None:
-    with pytest.raises(StashBadAnswer, match=r"findTags\.count is "):
+    with pytest.raises(InvalidResponseError, match=r"findTags\.count is "):
         count_of({"findTags": {"count": count}}, "findTags")
-    with pytest.raises(StashBadAnswer, match="at tags/count, where "):
+    with pytest.raises(InvalidResponseError, match="at tags/count, where "):
         read_probe({"version": {"version": "v0.30.1"}, "tags": {"count": count, "tags": []}})
     assert count_of({"findTags": {"count": 0}}, "findTags") == 0
 
@@ -189,18 +189,18 @@ def test_what_is_no_count_is_told_with_its_path(count: Any) -> None:
     [None, [], 5, {"count": 1, "tags": [None]}, {"count": 1, "tags": ["x"]}, {"count": 1, "tags": [{"updated_at": 5}]}],
 )
 def test_a_probe_that_is_no_probe_is_told(found: Any) -> None:
-    with pytest.raises(StashBadAnswer, match="tags"):
+    with pytest.raises(InvalidResponseError, match="tags"):
         read_probe({"tags": found})
 
 
 @pytest.mark.parametrize("value", [None, "", "x", "²", "-1", 1.5, [], {}, str(2**63), "9" * 5000])
 def test_an_object_without_a_usable_id_is_told_with_its_path(value: Any) -> None:
-    with pytest.raises(StashBadAnswer, match=r"findTags.tags\[1\] has no usable id"):
+    with pytest.raises(InvalidResponseError, match=r"findTags.tags\[1\] has no usable id"):
         ids_of([{"id": "1"}, {"id": value}], "findTags.tags")
 
 
 def test_one_id_of_two_objects_is_no_listing() -> None:
-    with pytest.raises(IncompleteListing, match="has id 1 twice, as different objects"):
+    with pytest.raises(IncompleteListingError, match="has id 1 twice, as different objects"):
         ids_of([{"id": "1", "name": "a"}, {"id": "1", "name": "b"}], "findTags.tags")
     assert ids_of([{"id": "1", "name": "a"}, {"id": "1", "name": "a"}], "findTags.tags") == [1, 1]
 
@@ -217,7 +217,7 @@ def test_a_value_that_is_too_long_is_unreadable_and_a_list_that_is_makes_its_obj
     assert not plan_fits(plan, LONGEST_VALUE - 2)
 
 
-def plan_fits(plan: Plan, size: int) -> bool:
+def plan_fits(plan: QueryPlan, size: int) -> bool:
     """Whether an object may have texts of that size in all its fields."""
     texts = [one.field.name for one in plan.fields if getattr(one.field.form, "type", "") == "text"]
     custom = {f"k{n}": "x" * (size // 8) for n in range(7)}

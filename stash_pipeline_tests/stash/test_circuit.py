@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 import stamina
 
-from stash_pipeline.stash.circuit import Circuit, GuardedClient
+from stash_pipeline.stash.circuit_breaker import CircuitBreaker, ResilientClient
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import (
-    StashBadAnswer,
+    InvalidResponseError,
+    StashConnectionError,
     StashError,
     StashHTTPError,
     StashQueryError,
-    StashUnreachable,
 )
 
 GOOD = Answer({"x": 1}, 1, 0.0, b"")
-DOWN = StashUnreachable("http://stash cannot be reached.")
+DOWN = StashConnectionError("http://stash cannot be reached.")
 LOCKED = StashQueryError("findTags", [{"message": "database is locked"}])
 
 
@@ -44,29 +44,29 @@ class Server:
         return GOOD
 
 
-@pytest.mark.parametrize("failure", [DOWN, LOCKED, StashHTTPError(503, "busy"), StashBadAnswer("half")])
+@pytest.mark.parametrize("failure", [DOWN, LOCKED, StashHTTPError(503, "busy"), InvalidResponseError("half")])
 def test_a_server_in_trouble_is_asked_again(failure: StashError) -> None:
     server = Server(failure, failure, failure, failure)
-    assert GuardedClient(server).execute("{x}") is GOOD
+    assert ResilientClient(server).execute("{x}") is GOOD
     assert server.requests == 5
 
 
 def test_after_five_failures_nobody_asks_any_more() -> None:
     server = Server(*[DOWN] * 100)
-    circuit = Circuit()
-    one, other = GuardedClient(server, circuit), GuardedClient(server, circuit)
+    circuit = CircuitBreaker()
+    one, other = ResilientClient(server, circuit), ResilientClient(server, circuit)
     sentence = r"was left alone after 5 failures in a row; the last: http://stash cannot be reached\.$"
-    with pytest.raises(StashUnreachable, match=sentence):
+    with pytest.raises(StashConnectionError, match=sentence):
         one.execute("{x}")
     for client in (one, other):
-        with pytest.raises(StashUnreachable, match=sentence):
+        with pytest.raises(StashConnectionError, match=sentence):
             client.execute("{x}")
     assert server.requests == 5
 
 
 def test_an_answer_in_between_begins_anew() -> None:
     server = Server(*[DOWN] * 4)
-    client = GuardedClient(server)
+    client = ResilientClient(server)
     for _ in range(5):
         client.execute("{x}")
         server.failures = [DOWN] * 4
@@ -84,7 +84,7 @@ def test_an_answer_in_between_begins_anew() -> None:
 )
 def test_what_is_refused_is_asked_once(refused: StashError) -> None:
     server = Server(*[refused] * 3)
-    client = GuardedClient(server)
+    client = ResilientClient(server)
     with pytest.raises(type(refused)):
         client.execute("{x}")
     assert server.requests == 1
@@ -107,5 +107,5 @@ def test_patience_ends() -> None:
             return super().execute(document, variables, name=name, known=known)
 
     server = Slow(*[DOWN] * 10)
-    with pytest.raises(StashUnreachable, match="after 3 failures in a row"):
-        GuardedClient(server, Circuit(patience=300, clock=lambda: now[0])).execute("{x}")
+    with pytest.raises(StashConnectionError, match="after 3 failures in a row"):
+        ResilientClient(server, CircuitBreaker(patience=300, clock=lambda: now[0])).execute("{x}")

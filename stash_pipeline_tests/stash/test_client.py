@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from stash_pipeline.stash.address import graphql_url
 from stash_pipeline.stash.client import Answer, StashClient, release_numbers
 from stash_pipeline.stash.errors import (
-    StashBadAnswer,
+    InvalidResponseError,
+    StashConnectionError,
     StashError,
     StashHTTPError,
-    StashNotReady,
+    StashNotReadyError,
     StashQueryError,
-    StashUnreachable,
 )
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.secret"
@@ -83,19 +83,19 @@ def test_a_request_carries_the_key_in_a_header_only() -> None:
         (failing(502, text="<html>bad gateway</html>"), StashHTTPError),
         (failing(503, text=""), StashHTTPError),
         (failing(504, json={"errors": [{"message": "x"}]}), StashHTTPError),
-        (failing(200, text="<html>hello</html>"), StashBadAnswer),
-        (failing(200, text=""), StashBadAnswer),
-        (failing(200, text='{"data": {"x": 1'), StashBadAnswer),
-        (failing(200, json=[1]), StashBadAnswer),
-        (failing(200, json={"hello": 1}), StashBadAnswer),
-        (failing(200, json={"data": None}), StashBadAnswer),
-        (failing(200, json={"data": [1]}), StashBadAnswer),
+        (failing(200, text="<html>hello</html>"), InvalidResponseError),
+        (failing(200, text=""), InvalidResponseError),
+        (failing(200, text='{"data": {"x": 1'), InvalidResponseError),
+        (failing(200, json=[1]), InvalidResponseError),
+        (failing(200, json={"hello": 1}), InvalidResponseError),
+        (failing(200, json={"data": None}), InvalidResponseError),
+        (failing(200, json={"data": [1]}), InvalidResponseError),
         (failing(200, json={"errors": [{"message": "database is locked"}], "data": None}), StashQueryError),
-        (httpx.ReadTimeout("slow"), StashUnreachable),
-        (httpx.ConnectTimeout("slow"), StashUnreachable),
-        (httpx.ReadError("reset"), StashUnreachable),
-        (httpx.RemoteProtocolError("Server disconnected without sending a response."), StashUnreachable),
-        (httpx.ConnectError("[Errno 111] Connection refused"), StashUnreachable),
+        (httpx.ReadTimeout("slow"), StashConnectionError),
+        (httpx.ConnectTimeout("slow"), StashConnectionError),
+        (httpx.ReadError("reset"), StashConnectionError),
+        (httpx.RemoteProtocolError("Server disconnected without sending a response."), StashConnectionError),
+        (httpx.ConnectError("[Errno 111] Connection refused"), StashConnectionError),
     ],
 )
 def test_what_may_pass_by_itself_is_tried_again_and_raised_at_last(answer: Any, kind: type[StashError]) -> None:
@@ -150,7 +150,7 @@ def test_damaged_compression_is_tried_again() -> None:
             StashQueryError,
             "findThings/0: sql: no rows",
         ),
-        (httpx.ConnectError("[Errno -2] Name or service not known"), StashUnreachable, "not known"),
+        (httpx.ConnectError("[Errno -2] Name or service not known"), StashConnectionError, "not known"),
     ],
 )
 def test_what_asking_again_cannot_help_is_raised_at_once(answer: Any, kind: type[StashError], words: str) -> None:
@@ -187,7 +187,7 @@ def test_tls_errors_say_so_and_are_not_tried_again() -> None:
     cause.reason = "CERTIFICATE_VERIFY_FAILED"
     error.__cause__ = cause
     server = Server(error)
-    with pytest.raises(StashUnreachable, match="TLS"):
+    with pytest.raises(StashConnectionError, match="TLS"):
         server.ask()
     assert len(server.requests) == 1
 
@@ -382,7 +382,7 @@ def test_the_server_says_who_it_is() -> None:
 
 @pytest.mark.parametrize("pending", ["SETUP", "NEEDS_MIGRATION"])
 def test_a_server_that_is_not_ready_is_not_read(pending: str) -> None:
-    with pytest.raises(StashNotReady):
+    with pytest.raises(StashNotReadyError):
         info(status(status=pending))
 
 

@@ -16,7 +16,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.address import server_key
 from stash_pipeline.stash.client import StashClient
-from stash_pipeline.stash.connection import ConnectionReport, check_connection, is_public
+from stash_pipeline.stash.connection_test import ConnectionReport, check_connection, is_public
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.tls import trust
 from stash_pipeline_tests.instances.servers import HTML, JSON, Canned, Running, answering, authority, graphql, stash_of

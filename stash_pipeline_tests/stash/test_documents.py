@@ -15,12 +15,12 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash import documents
 from stash_pipeline.stash.documents import Document, DocumentReader, relative_url
 from stash_pipeline.stash.fingerprints import padded_phash
-from stash_pipeline.stash.json_values import Unreadable, as_id, as_time, in_order_of_time
-from stash_pipeline.stash.planning import Plan, plan_library
+from stash_pipeline.stash.json_values import InvalidValueError, as_id, as_time, in_order_of_time
+from stash_pipeline.stash.query_plan import QueryPlan, plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
 
-def plans_of(release: str) -> dict[str, Plan]:
+def plans_of(release: str) -> dict[str, QueryPlan]:
     stash = SimulatedStash(Library.create(), release=release)
     return plan_library(ServerSchema(stash.execute(INTROSPECTION)["data"]))
 
@@ -269,7 +269,7 @@ def test_equal_floats_are_equal_documents() -> None:
     "value", ["", "x", "-1", "1.0", " 1", "²", "１", None, True, 1.5, [], {}, str(2**63), -1, 2**63]
 )
 def test_an_object_without_a_usable_id_is_refused(value: Any) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidValueError):
         SCENES.read({"id": value})
 
 
@@ -277,7 +277,7 @@ def test_an_object_without_a_usable_id_is_refused(value: Any) -> None:
 def test_any_value_is_an_id_or_refused(value: Any) -> None:
     try:
         number = as_id(value)
-    except Unreadable:
+    except InvalidValueError:
         return
     assert 0 <= number < 2**63
     assert str(number) == str(value).lstrip("0") or number == 0
@@ -320,7 +320,7 @@ def test_times_are_kept_in_the_spelling_of_the_server(good: str) -> None:
     ],
 )
 def test_what_postgres_could_not_read_is_no_time(bad: Any) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidValueError):
         as_time(bad)
 
 

@@ -14,7 +14,13 @@ import pytest
 import stamina
 
 from stash_pipeline.stash.client import StashClient
-from stash_pipeline.stash.errors import IncompleteListing, LimitExceeded, StashBadAnswer, StashError, StashUnreachable
+from stash_pipeline.stash.errors import (
+    IncompleteListingError,
+    InvalidResponseError,
+    LimitExceededError,
+    StashConnectionError,
+    StashError,
+)
 from stash_pipeline.stash.limits import MB, Limits, check_listed, check_page
 from stash_pipeline_tests.stash.hostile import OK, Blocks, bomb, endless, hostile, made_when_asked, slowly, whole
 
@@ -47,9 +53,9 @@ def ask(blocks: Blocks, limits: Limits = SMALL, **more: Any) -> Any:
     ids=["endless", "endless chunks", "long", "gzip bomb", "deflate bomb", "endless nothing", "a length that is a lie"],
 )
 def test_an_answer_is_cut_off_where_it_is_too_long(blocks: Blocks) -> None:
-    with pytest.raises((LimitExceeded, StashBadAnswer)) as caught:
+    with pytest.raises((LimitExceededError, InvalidResponseError)) as caught:
         ask(blocks)
-    if isinstance(caught.value, LimitExceeded):
+    if isinstance(caught.value, LimitExceededError):
         assert "findThings with more than 2 MB" in str(caught.value)
         assert "STASH_PIPELINE_ANSWER_MAX_MB" in str(caught.value)
 
@@ -83,7 +89,7 @@ def test_a_deflated_answer_without_its_header_is_read() -> None:
     ids=["it breaks off", "it is none", "it is empty", "another", "twice"],
 )
 def test_compression_that_is_damaged_or_was_not_asked_for_is_an_error(body: bytes, header: bytes) -> None:
-    with pytest.raises(StashBadAnswer, match="findThings"):
+    with pytest.raises(InvalidResponseError, match="findThings"):
         ask(whole(body, header))
 
 
@@ -94,7 +100,7 @@ def test_too_long_an_answer_is_not_asked_for_again() -> None:
         seen.append(1)
         return whole(b" " * (3 * MB))()
 
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         ask(blocks, attempts=5)
     assert len(seen) == 1
 
@@ -112,7 +118,7 @@ def test_too_long_an_answer_is_not_asked_for_again() -> None:
 )
 def test_an_answer_that_trickles_in_ends_when_its_time_is_over(blocks: Blocks) -> None:
     started = time.monotonic()
-    with pytest.raises(StashUnreachable, match="STASH_PIPELINE_REQUEST_TOTAL_SECONDS") as caught:
+    with pytest.raises(StashConnectionError, match="STASH_PIPELINE_REQUEST_TOTAL_SECONDS") as caught:
         ask(blocks, Limits(request_seconds=0.5))
     # without the bound this would never end
     assert time.monotonic() - started < 20
@@ -127,22 +133,22 @@ def test_the_time_is_that_of_all_attempts_together() -> None:
         seen.append(1)
         return slowly(OK + b"\r\n", b" ")()
 
-    with pytest.raises(StashUnreachable):
+    with pytest.raises(StashConnectionError):
         ask(blocks, Limits(request_seconds=0.3), attempts=50)
     assert len(seen) == 1
 
 
 def test_nobody_waits_longer_than_the_caller() -> None:
     with hostile(slowly(OK + b"\r\n", b" ")) as url, StashClient(url, attempts=1) as client:
-        with pytest.raises(StashUnreachable):
+        with pytest.raises(StashConnectionError):
             client.execute("query { x }", deadline=time.monotonic() + 0.3)
-        with pytest.raises(StashUnreachable):
+        with pytest.raises(StashConnectionError):
             client.execute("query { x }", timeout=0.3)
 
 
 def test_a_bound_is_of_one_request_and_not_of_the_next() -> None:
     with hostile(whole(GOOD)) as url, StashClient(url, limits=Limits(request_seconds=5)) as client:
-        with pytest.raises(StashUnreachable):
+        with pytest.raises(StashConnectionError):
             client.execute("query { x }", deadline=time.monotonic() - 1)
         assert client.execute("query { x }").data == {"x": 1}
 
@@ -156,7 +162,7 @@ def test_what_was_given_up_closes_its_connection() -> None:
         finally:
             closed.set()
 
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         ask(blocks)
     assert closed.wait(10)
 
@@ -165,27 +171,27 @@ def test_what_was_given_up_closes_its_connection() -> None:
 @pytest.mark.parametrize("spoilt", [b"", b"\xe9"], ids=["utf-8", "not utf-8"])
 def test_an_answer_that_is_nested_too_deep_is_refused(depth: int, spoilt: bytes) -> None:
     body = b'{"data":{"n":"' + spoilt + b'","x":' + b"[" * depth + b"]" * depth + b"}}"
-    with pytest.raises(LimitExceeded, match="nested more than"):
+    with pytest.raises(LimitExceededError, match="nested more than"):
         ask(whole(body))
     errors = b'{"errors":[{"message":"' + spoilt + b'","path":' + b"[" * depth + b"]" * depth + b"}]}"
-    with pytest.raises(LimitExceeded, match="nested more than"):
+    with pytest.raises(LimitExceededError, match="nested more than"):
         ask(whole(errors))
 
 
 def test_an_answer_of_many_tiny_values_does_not_fill_the_memory() -> None:
     body = b'{"data":{"x":[' + b"[]," * (5 * MB // 3) + b"[]]}}"
-    with pytest.raises(LimitExceeded, match="fill the memory"):
+    with pytest.raises(LimitExceededError, match="fill the memory"):
         ask(whole(body), Limits(answer_bytes=6 * MB))
 
 
 def test_a_listing_that_goes_on_is_ended_and_one_that_grows_is_not() -> None:
     check_listed(10_000, 0, "findTags")
     check_listed(1_000_000, None, "findTags")
-    with pytest.raises(IncompleteListing, match="findTags says there are 3 objects and has sent 10,007"):
+    with pytest.raises(IncompleteListingError, match="findTags says there are 3 objects and has sent 10,007"):
         check_listed(10_007, 3, "findTags")
     check_page(100, 100, "findTags")
     check_page(100, -1, "findTags")
-    with pytest.raises(IncompleteListing, match="100 objects at most and sent 101"):
+    with pytest.raises(IncompleteListingError, match="100 objects at most and sent 101"):
         check_page(101, 100, "findTags")
 
 

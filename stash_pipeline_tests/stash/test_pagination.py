@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import Answer
-from stash_pipeline.stash.errors import IncompleteListing, StashError, StashQueryError
-from stash_pipeline.stash.pages import RawPage
+from stash_pipeline.stash.errors import IncompleteListingError, StashError, StashQueryError
 from stash_pipeline.stash.pagination import Paginator, numbered, page_reader, paginator
-from stash_pipeline.stash.planning import Plan, plan_library
+from stash_pipeline.stash.query_plan import QueryPlan, plan_library
+from stash_pipeline.stash.response_page import RawPage
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
 
-def plan_of(release: str, kind: str) -> Plan:
+def plan_of(release: str, kind: str) -> QueryPlan:
     stash = SimulatedStash(Library.create(), release=release)
     return plan_library(ServerSchema(stash.execute(INTROSPECTION)["data"]))[kind]
 
@@ -45,7 +45,7 @@ def _small_listings() -> Iterator[None]:
 class Fake:
     """A server that holds nothing but ids, and changes after given requests."""
 
-    plan: Plan
+    plan: QueryPlan
     ids: set[int]
     changes: dict[int, list[tuple[str, int]]] = field(default_factory=dict)
     requests: int = 0
@@ -140,7 +140,7 @@ def test_what_was_there_all_the_time_has_been_read_when_the_walk_says_so(
     gone = {number for one in changes.values() for what, number in one if what == "destroy"}
     try:
         read, _ = walk(fake, page_size, shard_pages)
-    except IncompleteListing as error:
+    except IncompleteListingError as error:
         assert "nothing was removed" in str(error)
         return
     assert ids - gone <= read
@@ -200,7 +200,7 @@ def test_a_listing_that_names_what_the_server_then_denies_is_not_believed() -> N
                 raise StashQueryError(name, [{"message": "performer with id 5 not found", "path": [name]}])
             return super().execute(document, variables, name=name, known=known)
 
-    with pytest.raises(IncompleteListing, match="5"):
+    with pytest.raises(IncompleteListingError, match="5"):
         walk(Liar(LISTED, set(range(1, 9))))
 
 
@@ -428,7 +428,7 @@ def test_objects_without_a_time_cost_few_requests_and_no_waiting(strategy: str, 
 
 
 @pytest.mark.parametrize("plan", [KEYSET, RANGES])
-def test_what_is_asked_for_alone_is_read_without_its_time(plan: Plan) -> None:
+def test_what_is_asked_for_alone_is_read_without_its_time(plan: QueryPlan) -> None:
     fake = Timeless(plan, set(range(1, 10)))
     fake.timeless = frozenset((4, 5))
     walking = paginator(fake, plan, 3, ids=(3, 4), complete=False)

@@ -5,8 +5,8 @@ import pytest
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline.stash.planning import plan_library
 from stash_pipeline.stash.probing import Probe, probe_document, read_probe, what_changed
+from stash_pipeline.stash.query_plan import plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from stash_pipeline.automation.asking import NEVER_READ, Question, ask
 from stash_pipeline.instances import Instance
 from stash_pipeline.settings import load_settings
 from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.client import StashClient
-from stash_pipeline.stash.connection import ConnectionReport, check_connection
+from stash_pipeline.stash.connection_test import ConnectionReport, check_connection
 from stash_pipeline.stash.errors import StashError, StashHTTPError
 from stash_pipeline.stash.tls import shared_context
+from stash_pipeline.sync.server_probe import NEVER_READ, Question, ask
 from stash_pipeline_tests.instances.servers import HTML, JSON, Canned, answering, authority, graphql, stash_of
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.not-a-real-key"

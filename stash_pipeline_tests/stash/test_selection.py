@@ -12,7 +12,7 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.releases import known_releases
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.entities import BY_NAME, EMBEDDED_SELECTIONS, ENTITIES
-from stash_pipeline.stash.planning import plan_library
+from stash_pipeline.stash.query_plan import plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 from stash_pipeline.stash.selection import Tree, cut, linear_path, merge, parse, render, without_fields
 

@@ -17,7 +17,7 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash, known_releases
 from stash_pipeline.stash import stored_schemas
 from stash_pipeline.stash.errors import StashError
-from stash_pipeline.stash.planning import Plan, plan_library
+from stash_pipeline.stash.query_plan import QueryPlan, plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema, TypeInfo
 from stash_pipeline.stash.stored_schemas import stored_introspection, stored_releases, stored_schema
 from stash_pipeline_tests.recordings import RELEASES, recorded_json
@@ -59,7 +59,7 @@ def _as_planned(data: dict[str, Any]) -> dict[str, Any]:
     return {"__schema": {**data["__schema"], "types": kept}}
 
 
-def _told(plans: dict[str, Plan]) -> dict[str, Any]:
+def _told(plans: dict[str, QueryPlan]) -> dict[str, Any]:
     """What plans ask a server, and what they say of it."""
     return {
         name: (plan.query and (plan.page_document(), plan.listing_document()), plan.lacking, plan.unknown)

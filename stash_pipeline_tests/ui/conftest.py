@@ -10,7 +10,7 @@ import pytest
 
 from stash_pipeline.commands.sync import run_sync
 from stash_pipeline.instances import add_instance
-from stash_pipeline.serve import serving
+from stash_pipeline.runtime.supervisor import serving
 from stash_pipeline.settings import load_settings, settings_in_use
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library

@@ -93,8 +93,8 @@ def test_a_command_s_run_is_in_the_history_under_its_job(interface: Interface) -
     assert mine[-1]["repositoryOrigin"]["repositoryLocationName"] == "stash_pipeline"
     tags = {tag["key"]: tag["value"] for tag in mine[-1]["tags"]}
     assert tags["stash_pipeline/mode"] == "changes" and tags["stash_pipeline/lane"] in ("graphql", "snapshot")
-    assert tags["stash_pipeline/why"] == "stash-pipeline sync first"
-    assert tags["stash_pipeline/asked_by"] == "command line"
+    assert tags["stash_pipeline/reason"] == "stash-pipeline sync first"
+    assert tags["stash_pipeline/requested_by"] == "command line"
 
 
 def test_a_run_launched_from_the_interface_mirrors_the_instance(interface: Interface) -> None:

@@ -140,8 +140,8 @@ def test_a_person_can_have_the_servers_asked(interface: Interface, page: Page) -
 
 def test_the_runs_of_commands_say_what_they_were(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/runs")
-    page.get_by_text("stash_pipeline/why: stash-pipeline sync first").first.wait_for()
-    page.get_by_text("stash_pipeline/asked_by: command line").first.wait_for()
+    page.get_by_text("stash_pipeline/reason: stash-pipeline sync first").first.wait_for()
+    page.get_by_text("stash_pipeline/requested_by: command line").first.wait_for()
 
 
 def test_the_page_of_a_failed_run_says_what_happened_and_what_to_do(interface: Interface, page: Page) -> None:

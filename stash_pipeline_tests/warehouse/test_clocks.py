@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stash_pipeline.warehouse.clocks import moment_of, wall_clock
+from stash_pipeline.warehouse.raw.watermarks import moment_of, wall_clock
 
 PARIS = timedelta(hours=1)
 

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from stash_pipeline.automation.launch import dagster_instance
-from stash_pipeline.automation.storage import StorageError
 from stash_pipeline.errors import UserError
+from stash_pipeline.runtime.dagster_storage import StorageError
+from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.migrate import upgrade
 from stash_pipeline_tests.conftest import address_of, drop_database

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from stash_pipeline.stash.documents import finish
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.document_hashes import has_hash
+from stash_pipeline.warehouse.raw.document_hashes import has_hash
 
 numbers = (
     st.integers(-(2**80), 2**80)

@@ -16,14 +16,14 @@ import psycopg
 import pytest
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.warehouse.embedded import EmbeddedPostgres, running_server
+from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres, running_server
 
 pytestmark = pytest.mark.processes
 
 USE_AND_WAIT = """
 import sys, time
 from pathlib import Path
-from stash_pipeline.warehouse.embedded import running_server
+from stash_pipeline.warehouse.embedded.server import running_server
 with running_server(Path(sys.argv[1]), options={"fsync": "off"}) as url:
     print(url, flush=True)
     time.sleep(600)

@@ -9,7 +9,7 @@ import psutil
 import psycopg
 import pytest
 
-from stash_pipeline.warehouse.embedded import running_server
+from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline_tests.warehouse.test_embedded import postmaster_pid, runs, wait_until
 
 pytestmark = pytest.mark.processes
@@ -19,7 +19,7 @@ import signal, sys, time
 from pathlib import Path
 # whoever runs the tests may ignore it (nohup), and children do what their parents did
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-from stash_pipeline.warehouse.keeper import join_server
+from stash_pipeline.warehouse.embedded.keeper import join_server
 print(join_server(Path(sys.argv[1])), flush=True)
 assert join_server(Path(sys.argv[1]))
 time.sleep(600)
@@ -44,7 +44,7 @@ def keepers(home: Path) -> list[int]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "stash_pipeline.warehouse.keeper" in words and str(home) in words:
+        if "stash_pipeline.warehouse.embedded.keeper" in words and str(home) in words:
             found.append(process.pid)
     return [pid for pid in found if runs(pid)]
 

@@ -7,8 +7,8 @@ from sqlalchemy import create_engine, text
 from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.migrate import _config, newest_revision, upgrade
-from stash_pipeline.warehouse.object_log import newest_revision as newest_revision_of_log
-from stash_pipeline.warehouse.partitions import ensure_partitions, has_partitions
+from stash_pipeline.warehouse.ops.object_log import newest_revision as newest_revision_of_log
+from stash_pipeline.warehouse.raw.partitions import ensure_partitions, has_partitions
 from stash_pipeline.warehouse.tables import SCHEMAS
 
 

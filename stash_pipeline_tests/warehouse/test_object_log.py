@@ -10,7 +10,7 @@ import pytest
 
 from stash_pipeline.instances import add_instance, edit_instance
 from stash_pipeline.warehouse.connect import Connection, connect
-from stash_pipeline.warehouse.object_log import (
+from stash_pipeline.warehouse.ops.object_log import (
     CHANGED_OBJECTS,
     INSTANCES,
     Touched,
@@ -18,7 +18,7 @@ from stash_pipeline.warehouse.object_log import (
     newest_revision,
     publish,
 )
-from stash_pipeline.warehouse.removal import archive_instance, remove_instance
+from stash_pipeline.warehouse.ops.removal import archive_instance, remove_instance
 
 WRITERS, TRANSACTIONS, OBJECTS = 4, 60, 12
 

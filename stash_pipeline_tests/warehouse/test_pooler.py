@@ -14,12 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from stash_pipeline.automation.launch import dagster_instance
-from stash_pipeline.automation.storage import StorageError
 from stash_pipeline.errors import UserError
+from stash_pipeline.runtime.dagster_storage import StorageError
+from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.warehouse import connect as connecting
-from stash_pipeline.warehouse.connect import InstanceBusy, InstanceLock, LockLost, connect, instance_lock
-from stash_pipeline.warehouse.database_session import SharedSession, refuse_shared
+from stash_pipeline.warehouse.connect import InstanceLock, InstanceLockedError, LockLostError, connect, instance_lock
+from stash_pipeline.warehouse.database_session import SharedSessionError, refuse_shared
 from stash_pipeline.warehouse.migrate import upgrade
 from stash_pipeline_tests.mirror.working import generated, new_mirror
 from stash_pipeline_tests.ports import free_port
@@ -89,7 +89,7 @@ def test_shared_sessions_are_refused_before_anything_is_made(  # type: ignore[no
 ) -> None:
     with through(empty_database_url, mode, turns=turns) as url:
         for _ in range(2):
-            with pytest.raises(SharedSession, match=REMEDY):
+            with pytest.raises(SharedSessionError, match=REMEDY):
                 connect(url)
         with pytest.raises(UserError, match=REMEDY):
             upgrade(url)
@@ -118,7 +118,7 @@ def test_shared_sessions_are_refused_while_others_use_the_pooler(empty_database_
             for other in others[2:]:
                 other.execute("SELECT 1")
                 other.commit()
-            with pytest.raises(SharedSession, match=REMEDY):
+            with pytest.raises(SharedSessionError, match=REMEDY):
                 connect(url)
         finally:
             for other in others:
@@ -137,9 +137,9 @@ def test_every_command_says_so_in_a_sentence(database_url: str, home: Path, thro
 
 def test_a_session_is_judged_by_the_backends_that_a_connection_has() -> None:
     refuse_shared(1, 2, [1, 1, 1])
-    with pytest.raises(SharedSession):
+    with pytest.raises(SharedSessionError):
         refuse_shared(1, 1, [])
-    with pytest.raises(SharedSession):
+    with pytest.raises(SharedSessionError):
         refuse_shared(1, 2, [1, 1, 3])
 
 
@@ -170,7 +170,7 @@ def test_two_writers_never_hold_one_lock(  # type: ignore[no-untyped-def]
                 if lock.acquire():
                     lock.check()
                     taken.append(lock)
-            except (SharedSession, LockLost):
+            except (SharedSessionError, LockLostError):
                 pass
         assert len(taken) <= 1
         first_connection.close()
@@ -184,7 +184,7 @@ def test_a_lock_that_moved_to_another_session_is_lost(database_url: str, monkeyp
         lock.check()
         with psycopg.connect(url) as other:
             other.execute("SELECT 1")
-            with pytest.raises(LockLost, match="to another session of the database"):
+            with pytest.raises(LockLostError, match="to another session of the database"):
                 lock.check()
 
 
@@ -194,10 +194,10 @@ def test_a_lock_is_checked_where_locks_are(database_url: str) -> None:
         lock.check()
         with instance_lock(database_url, 2, "other") as other:
             other.check()
-        with pytest.raises(InstanceBusy), instance_lock(database_url, 1, "home"):
+        with pytest.raises(InstanceLockedError), instance_lock(database_url, 1, "home"):
             pass
         lock._connection.execute("SELECT pg_advisory_unlock_all()")
-        with pytest.raises(LockLost):
+        with pytest.raises(LockLostError):
             lock.check()
 
 
@@ -213,7 +213,7 @@ def test_a_mirror_works_in_session_mode(empty_database_url: str, home: Path, thr
         with instance_lock(url, server.instance.id, server.instance.name) as lock:
             server.refresh()
             lock.check()
-            with pytest.raises(InstanceBusy), instance_lock(url, server.instance.id, server.instance.name):
+            with pytest.raises(InstanceLockedError), instance_lock(url, server.instance.id, server.instance.name):
                 pass
         assert server.differences() == ""
         with dagster_instance(home, url) as instance:

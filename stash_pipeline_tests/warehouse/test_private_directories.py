@@ -11,13 +11,14 @@ import psycopg
 import pytest
 
 from stash_pipeline import private_directories
-from stash_pipeline.dagster_home import prepare_dagster_home
 from stash_pipeline.errors import UserError
 from stash_pipeline.private_directories import ROOTS_HOME, default_home, make_for, make_home, make_private
-from stash_pipeline.serve import _log_file
+from stash_pipeline.runtime.dagster_home import prepare_dagster_home
+from stash_pipeline.runtime.supervisor import _log_file
 from stash_pipeline.settings import load_settings
-from stash_pipeline.warehouse import embedded, postgres_programs
-from stash_pipeline.warehouse.embedded import running_server
+from stash_pipeline.warehouse.embedded import programs as postgres_programs
+from stash_pipeline.warehouse.embedded import server as embedded
+from stash_pipeline.warehouse.embedded.server import running_server
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user run Postgres")

@@ -11,8 +11,8 @@ import pytest
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.embedded import EmbeddedPostgres, running_server
-from stash_pipeline.warehouse.postgres_programs import programs_for, run_program, server_user
+from stash_pipeline.warehouse.embedded.programs import programs_for, run_program, server_user
+from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres, running_server
 
 pytestmark = pytest.mark.processes
 

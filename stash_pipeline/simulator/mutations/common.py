@@ -6,7 +6,7 @@ Here: the shape that these mutations share. Not here: what only one kind has.
 from collections.abc import Callable
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.mutations.changes import (
@@ -31,7 +31,7 @@ def _no_check(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) ->
 def mutation(change: Mutation) -> Loader:
     """A mutation field: called once, its result is answered."""
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         return [change(ctx, args)]
 
     return load

@@ -6,7 +6,7 @@ Not here: the files of a scene, image or gallery (their own modules choose them)
 
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import grouped, reference, register_kind
 from stash_pipeline.stash.server_paths import join
@@ -48,7 +48,7 @@ _FINGERPRINTS = (
 )
 
 
-def _fingerprints(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _fingerprints(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     found = grouped(ctx, rows, _FINGERPRINTS)
     return [
         [{"type": kind, "value": fingerprint_text(kind, value)} for _, kind, value in found.get(row["id"], ())]
@@ -56,7 +56,7 @@ def _fingerprints(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wante
     ]
 
 
-def _fingerprint(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _fingerprint(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     lists = _fingerprints(ctx, rows, {}, wanted)
     return [next((one["value"] for one in found if one["type"] == args["type"]), None) for found in lists]
 

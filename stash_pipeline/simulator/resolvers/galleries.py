@@ -6,7 +6,7 @@ Here: the loaders of Gallery and GalleryChapter. Not here: images.
 from typing import Any
 
 from stash_pipeline.simulator.addresses import version_mark
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import (
@@ -57,7 +57,7 @@ def _in_gallery(ctx: RequestContext, rows: list[Row], condition: str = "1") -> d
     return grouped(ctx, rows, f"{_IN_GALLERY.format(condition=condition)}{order}, image_id")
 
 
-def _images(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _images(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     found = _in_gallery(ctx, rows)
     images = load_or_stub(ctx, "Image", (pair[1] for pairs in found.values() for pair in pairs), wanted)
     return [[images[pair[1]] for pair in found.get(row["id"], ())] for row in rows]
@@ -79,7 +79,7 @@ register_kind("Gallery", "SELECT * FROM galleries", "gallery", _present)
 register_kind("GalleryChapter", "SELECT * FROM galleries_chapters", "gallery chapter", _present_chapters)
 
 
-def _cover(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _cover(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     found = _in_gallery(ctx, rows)
     named = _in_gallery(ctx, rows, f"regexp('{COVER_NAMES}', files.basename)")
     chosen: dict[int, int] = {}
@@ -91,7 +91,7 @@ def _cover(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Want
     return [covers[chosen[row["id"]]] if row["id"] in chosen else None for row in rows]
 
 
-def _image(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _image(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     found = _in_gallery(ctx, rows)
     result = []
     for row in rows:
@@ -103,7 +103,7 @@ def _image(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: W
     return result
 
 
-def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     result = []
     for row in rows:
         base = f"{ctx.base_url}/gallery/{row['id']}"
@@ -114,7 +114,7 @@ def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Want
 _FOLDER = reference("folder_id", "Folder")
 
 
-def _path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     files = primary_files(ctx, rows, _FILES)
     folders = _FOLDER(ctx, rows, {}, frozenset({"path"}))
     return [
@@ -123,11 +123,11 @@ def _path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wante
     ]
 
 
-def _mod_time(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _mod_time(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [file["mod_time"] if file else None for file in primary_files(ctx, rows, _FILES)]
 
 
-def _checksum(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _checksum(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [prints.get("md5", "") for prints in primary_hashes(ctx, rows, _HASHES)]
 
 

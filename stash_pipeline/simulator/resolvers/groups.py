@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 from stash_pipeline.simulator.addresses import image_address
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import (
     count_of,
@@ -42,12 +42,12 @@ def _present(ctx: RequestContext, rows: list[Row]) -> None:
 register_kind("Group", "SELECT * FROM groups", "group", _present)
 
 
-def _front(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _front(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     kind = "group" if ctx.release.since(27) else "movie"
     return [image_address(ctx, kind, row, "frontimage", "front_image_blob") for row in rows]
 
 
-def _back(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _back(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     kind = "group" if ctx.release.since(27) else "movie"
     return [
         None if row["back_image_blob"] is None else image_address(ctx, kind, row, "backimage", "back_image_blob")
@@ -56,7 +56,7 @@ def _back(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wante
 
 
 def _relatives(mine: str, theirs: str, order: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         found = grouped(
             ctx,
             rows,
@@ -68,7 +68,7 @@ def _relatives(mine: str, theirs: str, order: str) -> Loader:
     return load
 
 
-def _described(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _described(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     groups = load_or_stub(ctx, "Group", (row["group_id"] for row in rows), wanted)
     return [groups[row["group_id"]] for row in rows]
 
@@ -79,7 +79,7 @@ _URL = first_value(
 )
 
 
-def _url(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _url(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     found = _URL(ctx, rows, args, wanted)
     nullable = ctx.release.since(27) or not ctx.release.since(22)
     return found if nullable else [url or "" for url in found]

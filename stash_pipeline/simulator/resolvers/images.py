@@ -3,7 +3,7 @@
 from typing import Any
 
 from stash_pipeline.simulator.addresses import version_mark
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import (
     five_stars,
@@ -50,7 +50,7 @@ def _present(ctx: RequestContext, rows: list[Row]) -> None:
 register_kind("Image", "SELECT * FROM images", "image", _present)
 
 
-def _image_files(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _image_files(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     found = grouped(ctx, rows, _FILES)
     files = load_rows(ctx, "File", (pair[1] for pairs in found.values() for pair in pairs))
     # A clip is a video file; this older field leaves it out.
@@ -60,24 +60,24 @@ def _image_files(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted
     ]
 
 
-def _file(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _file(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     # The real server never filled mod_time here, so that selecting it fails the answer.
     return [file and {**file, "mod_time": None} for file in primary_files(ctx, rows, _FILES)]
 
 
-def _path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [file["path"] if file else "" for file in primary_files(ctx, rows, _FILES)]
 
 
-def _mod_time(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _mod_time(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [file["mod_time"] if file else None for file in primary_files(ctx, rows, _FILES)]
 
 
-def _checksum(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _checksum(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [prints.get("md5") for prints in primary_hashes(ctx, rows, _HASHES)]
 
 
-def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     files = primary_files(ctx, rows, _FILES) if "preview" in wanted else [None for _ in rows]
     result = []
     for row, file in zip(rows, files, strict=True):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.newest import CUSTOM_FIELDS
 from stash_pipeline.simulator.numbers import free_form
@@ -10,7 +10,7 @@ from stash_pipeline.simulator.resolvers.rows import grouped
 
 
 def _custom_fields(table: str, parent: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         found = grouped(
             ctx,
             rows,

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from stash_pipeline.simulator.addresses import image_address
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.numbers import free_form
 from stash_pipeline.simulator.resolvers.rows import (
@@ -72,7 +72,7 @@ def _site_url(site: re.Pattern[str] | None) -> Loader:
     Up to v0.26 a performer has one url and the handles of two sites; later only a list of urls.
     """
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         found = grouped(ctx, rows, _URLS)
         result: list[Any] = []
         for row in rows:
@@ -89,11 +89,11 @@ def _site_url(site: re.Pattern[str] | None) -> Loader:
     return load
 
 
-def _aliases_text(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _aliases_text(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [", ".join(names) for names in _ALIASES(ctx, rows, {}, wanted)]
 
 
-def _custom_fields(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _custom_fields(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     found = grouped(
         ctx,
         rows,
@@ -103,7 +103,7 @@ def _custom_fields(ctx: RequestContext, rows: list[Row], _: dict[str, Any], want
     return [{field: free_form(value) for _, field, value in found.get(row["id"], ())} for row in rows]
 
 
-def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [image_address(ctx, "performer", row) for row in rows]
 
 

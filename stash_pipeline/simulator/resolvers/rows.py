@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.library import Row
 
@@ -40,7 +40,7 @@ def load_rows(ctx: RequestContext, kind: str, ids: Iterable[int]) -> dict[int, R
     return {one: ctx.row_cache[kind, one] for one in wanted if (kind, one) in ctx.row_cache}
 
 
-def load_or_stub(ctx: RequestContext, kind: str, ids: Iterable[int], wanted: Wanted) -> dict[int, Row]:
+def load_or_stub(ctx: RequestContext, kind: str, ids: Iterable[int], wanted: ReadRequest) -> dict[int, Row]:
     """Rows by id; when only ids are asked for, without reading the table."""
     if wanted <= _ID_ONLY:
         return {one: {"id": one} for one in set(ids)}
@@ -67,7 +67,7 @@ def grouped(ctx: RequestContext, rows: list[Row], sql: str) -> dict[Any, list[tu
 def many(kind: str, sql: str) -> Loader:
     """A list of objects: the query gives (parent id, child id) in the order of the answer."""
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         pairs = grouped(ctx, rows, sql)
         ids = {pair[1] for found in pairs.values() for pair in found}
         if ctx.vanish:
@@ -97,7 +97,7 @@ def joined(table: str, parent: str, child: str, kind: str, order: str | None = N
 def reference(column: str, kind: str) -> Loader:
     """One object, or null, through a column of the row."""
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         children = load_or_stub(ctx, kind, (row[column] for row in rows if row[column] is not None), wanted)
         return [None if row[column] is None else children.get(row[column]) for row in rows]
 
@@ -107,7 +107,7 @@ def reference(column: str, kind: str) -> Loader:
 def values(sql: str) -> Loader:
     """A list of scalars: the query gives (parent id, value) in the order of the answer."""
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         found = grouped(ctx, rows, sql)
         return [[pair[1] for pair in found.get(row["id"], ())] for row in rows]
 
@@ -117,7 +117,7 @@ def values(sql: str) -> Loader:
 def first_value(sql: str, otherwise: Any = None) -> Loader:
     """One scalar: the first (parent id, value) of the query."""
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         found = grouped(ctx, rows, sql)
         return [found[row["id"]][0][1] if row["id"] in found else otherwise for row in rows]
 
@@ -127,7 +127,7 @@ def first_value(sql: str, otherwise: Any = None) -> Loader:
 def objects(sql: str, *columns: str) -> Loader:
     """A list of plain objects: the query gives the parent id and then the named columns."""
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         found = grouped(ctx, rows, sql)
         return [[dict(zip(columns, one[1:], strict=True)) for one in found.get(row["id"], ())] for row in rows]
 
@@ -149,7 +149,7 @@ def url_of(table: str, parent: str, empty_before: int) -> Loader:
         f' ORDER BY "{parent}", position'
     )
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         found = first(ctx, rows, args, wanted)
         return found if ctx.release.since(empty_before) else [url or "" for url in found]
 
@@ -177,7 +177,7 @@ def tags_of(table: str, parent: str, unordered_before: int = 0) -> Loader:
     plain = many("Tag", select + "tags.name, tags.id")
     unordered = many("Tag", select + "tags.id")
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         if not ctx.release.since(unordered_before):
             return unordered(ctx, rows, args, wanted)
         return (natural if ctx.release.since(28) else plain)(ctx, rows, args, wanted)
@@ -192,7 +192,7 @@ def count_of(sql: str, tree: str | None = None) -> Loader:
     (parent, child) of the hierarchy.
     """
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         depth = args.get("depth") or 0
         family = "SELECT value AS root, value AS id, 0 AS level FROM json_each(?)"
         if tree and depth != 0:

@@ -7,7 +7,7 @@ from typing import Any
 
 from stash_pipeline.simulator.addresses import version_mark
 from stash_pipeline.simulator.backups import UNDATED
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.files import fingerprint_text
 from stash_pipeline.simulator.resolvers.rows import (
@@ -65,7 +65,7 @@ def primary_hashes(ctx: RequestContext, rows: list[Row], sql: str = _PRIMARY_HAS
     return [{kind: fingerprint_text(kind, value) for _, kind, value in found.get(row["id"], ())} for row in rows]
 
 
-def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     named = wanted & {"vtt", "sprite"}
     hashes = primary_hashes(ctx, rows) if named else [{} for _ in rows]
     key = f"?apikey={ctx.api_key}" if ctx.api_key else ""
@@ -91,20 +91,20 @@ def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Want
 
 
 def _file_field(column: str, otherwise: Any) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         return [otherwise if file is None else file[column] for file in primary_files(ctx, rows)]
 
     return load
 
 
 def _hash_field(kind: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         return [prints.get(kind) for prints in primary_hashes(ctx, rows)]
 
     return load
 
 
-def _file(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _file(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [
         None
         if file is None
@@ -113,7 +113,7 @@ def _file(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wante
     ]
 
 
-def _captions(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _captions(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     lists = objects(
         "SELECT s.scene_id, c.language_code, c.caption_type FROM scenes_files s"
         " JOIN video_captions c ON c.file_id = s.file_id"
@@ -126,7 +126,7 @@ def _captions(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: W
 
 
 def _in_groups(inner: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
         found = grouped(
             ctx,
             rows,
@@ -140,7 +140,7 @@ def _in_groups(inner: str) -> Loader:
     return load
 
 
-def _group_of(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _group_of(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     groups = load_or_stub(ctx, "Group", (row["group_id"] for row in rows), wanted)
     return [groups[row["group_id"]] for row in rows]
 
@@ -159,13 +159,13 @@ def _counted(table: str) -> Loader:
     )
 
 
-def _last_played(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _last_played(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     found = first_value(_dates("scenes_view_dates", "view_date"))(ctx, rows, {}, wanted)
     # only a release that counts them has plays without a date
     return [None if date == UNDATED and not ctx.release.since(25) else date for date in found]
 
 
-def _streams(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _streams(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     paths = _paths(ctx, rows, {}, frozenset())
     return [
         [] if file is None else [{"url": path["stream"], "mime_type": "video/mp4", "label": "Direct stream"}]

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from stash_pipeline.simulator.addresses import image_address
-from stash_pipeline.simulator.context import Loader, RequestContext, Wanted
+from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import (
     count_of,
@@ -40,13 +40,13 @@ _URL = first_value(
 )
 
 
-def _url(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _url(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     found = _URL(ctx, rows, args, wanted)
     nullable = ctx.release.since(30) or not ctx.release.since(22)
     return found if nullable else [url or "" for url in found]
 
 
-def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Wanted) -> list[Any]:
+def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
     return [image_address(ctx, "studio", row) for row in rows]
 
 

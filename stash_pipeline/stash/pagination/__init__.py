@@ -16,8 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from stash_pipeline.stash.circuit import Asks
-from stash_pipeline.stash.pages import KnownPage
+from stash_pipeline.stash.circuit_breaker import QueryExecutor
 from stash_pipeline.stash.pagination.by_ids import ByIds
 from stash_pipeline.stash.pagination.keyset import Keyset
 from stash_pipeline.stash.pagination.numbered import Numbered
@@ -26,17 +25,18 @@ from stash_pipeline.stash.pagination.offset import Offset
 from stash_pipeline.stash.pagination.page_reader import PageReader
 from stash_pipeline.stash.pagination.paginator import Paginator
 from stash_pipeline.stash.pagination.whole import Whole
-from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.query_plan import QueryPlan
+from stash_pipeline.stash.response_page import CachedPage
 
 __all__ = ["PageReader", "Paginator", "paginator"]
 
 
 def paginator(
-    client: Asks,
-    plan: Plan,
+    client: QueryExecutor,
+    plan: QueryPlan,
     page_size: int,
     *,
-    known: Mapping[bytes, KnownPage] = MappingProxyType({}),
+    known: Mapping[bytes, CachedPage] = MappingProxyType({}),
     criterion: Mapping[str, Any] = MappingProxyType({}),
     ids: Sequence[int] | None = None,
     complete: bool = True,

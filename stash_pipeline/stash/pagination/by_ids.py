@@ -6,10 +6,10 @@ One id that vanished fails a whole request, so a failing request is split down t
 from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
-from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
-from stash_pipeline.stash.pages import RawPage, Task, are_of, denied, instead_of, may_be_one_object, unset_times
+from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.pagination.page_reader import PageReader
 from stash_pipeline.stash.pagination.paginator import Paginator
+from stash_pipeline.stash.response_page import RawPage, Task, are_of, denied, instead_of, may_be_one_object, unset_times
 
 
 class ByIds(Paginator):
@@ -57,7 +57,7 @@ def read_by_ids(
         page = reader.page(plan.ids_document(without=without), variables, known, holds=True)
         page.gaps, page.without = gaps, without
         if not are_of(page, ids):
-            raise IncompleteListing(
+            raise IncompleteListingError(
                 f"{plan.query} was asked for {len(ids)} objects by id and sent {instead_of(page, ids)}; "
                 "nothing was removed."
             )

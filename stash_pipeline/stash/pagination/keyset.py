@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stash_pipeline.stash.answers import count_of
-from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
+from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.limits import check_listed
-from stash_pipeline.stash.pages import RawPage, Task, may_be_one_object, unset_times
 from stash_pipeline.stash.pagination.by_ids import read_by_ids
 from stash_pipeline.stash.pagination.page_reader import PASSES, PageReader
 from stash_pipeline.stash.pagination.paginator import Paginator
+from stash_pipeline.stash.response_page import RawPage, Task, may_be_one_object, unset_times
 
 
 def by_id(reader: PageReader, criterion: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Keyset(Paginator):
             newer = self.reader.count({"id": {"value": self._newest, "modifier": "GREATER_THAN"}})
             if self._count + newer >= expected:
                 return
-        raise IncompleteListing(
+        raise IncompleteListingError(
             f"{self.reader.plan.query} says there are {expected} objects and sent {self._count}; nothing was removed."
         )
 
@@ -122,10 +122,10 @@ class Keyset(Paginator):
     def _check_order(self, page: RawPage, last: int, end: int | None) -> None:
         query = self.reader.plan.query
         if not page.known and page.ids != sorted(set(page.ids)):
-            raise IncompleteListing(f"{query} does not sort by id; nothing was removed.")
+            raise IncompleteListingError(f"{query} does not sort by id; nothing was removed.")
         first = page.known.first if page.known else page.ids[0]
         if first <= last or (end is not None and page.last > end):
-            raise IncompleteListing(
+            raise IncompleteListingError(
                 f"{query} was asked for ids from {last + 1} on and sent {first} to {page.last}; nothing was removed."
             )
 

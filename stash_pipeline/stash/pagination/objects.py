@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from stash_pipeline.stash.pages import RawPage, Task, neighbourhoods
 from stash_pipeline.stash.pagination.by_ids import tasks_by_ids
 from stash_pipeline.stash.pagination.keyset import read_range
 from stash_pipeline.stash.pagination.page_reader import PageReader
 from stash_pipeline.stash.pagination.paginator import Paginator
+from stash_pipeline.stash.response_page import RawPage, Task, neighbourhoods
 
 
 class Objects(Paginator):

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
+from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.limits import check_listed
-from stash_pipeline.stash.pages import RawPage, Task, may_be_one_object, unset_times
 from stash_pipeline.stash.pagination.page_reader import PASSES
 from stash_pipeline.stash.pagination.paginator import Paginator
+from stash_pipeline.stash.response_page import RawPage, Task, may_be_one_object, unset_times
 
 
 class Offset(Paginator):
@@ -42,7 +42,7 @@ class Offset(Paginator):
                 number += 1
             if before == read and reader.list_ids() == read:
                 return
-        raise IncompleteListing(
+        raise IncompleteListingError(
             f"{reader.plan.query} changed while it was read, {PASSES} times in a row; nothing was removed."
         )
 

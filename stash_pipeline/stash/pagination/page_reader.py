@@ -13,11 +13,11 @@ from typing import Any
 import stamina
 
 from stash_pipeline.stash.answers import count_of, objects_of
-from stash_pipeline.stash.circuit import Asks
-from stash_pipeline.stash.errors import IncompleteListing, StashQueryError
+from stash_pipeline.stash.circuit_breaker import QueryExecutor
+from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.limits import check_listed, check_page
-from stash_pipeline.stash.pages import KnownPage, RawPage, worth_another_reading
-from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.query_plan import QueryPlan
+from stash_pipeline.stash.response_page import CachedPage, RawPage, worth_another_reading
 
 LISTING_SIZE = 5000
 """Ids per listing request: FindMany in the server grows with the square of the page."""
@@ -45,10 +45,10 @@ class PageReader:
         unreadable: ids of objects that exist and that the server cannot send, each with the server's message.
     """
 
-    client: Asks
-    plan: Plan
+    client: QueryExecutor
+    plan: QueryPlan
     page_size: int
-    known: Mapping[bytes, KnownPage] = field(default_factory=dict)
+    known: Mapping[bytes, CachedPage] = field(default_factory=dict)
     criterion: Mapping[str, Any] = field(default_factory=dict)
     expected: int | None = None
     vanished: set[int] = field(default_factory=set)
@@ -63,7 +63,7 @@ class PageReader:
         self,
         document: str,
         variables: dict[str, Any],
-        known: Mapping[bytes, KnownPage] = MappingProxyType({}),
+        known: Mapping[bytes, CachedPage] = MappingProxyType({}),
         *,
         holds: bool = False,
     ) -> RawPage:
@@ -118,7 +118,7 @@ class PageReader:
         third, and leave the count right.
 
         Raises:
-            IncompleteListing: if the listing does not agree with the count, time and again.
+            IncompleteListingError: if the listing does not agree with the count, time and again.
         """
         count = listed = 0
         before: set[int] | None = None
@@ -128,7 +128,7 @@ class PageReader:
             if listed == count and (parts == 1 or ids == before):
                 return ids
             before = ids
-        raise IncompleteListing(
+        raise IncompleteListingError(
             f"{self.plan.query} says there are {count} objects and lists {listed}, and changes every time it is asked; "
             "nothing was removed. Is something writing to Stash all the time?"
         )
@@ -173,12 +173,12 @@ class PageReader:
             raise self._last_error
 
     def check_vanished(self) -> None:
-        """Raises IncompleteListing if what the server denied is still listed."""
+        """Raises IncompleteListingError if what the server denied is still listed."""
         if not self.vanished:
             return
         still_listed = self.vanished & self.list_ids()
         if still_listed:
-            raise IncompleteListing(
+            raise IncompleteListingError(
                 f"{self.plan.query} lists {len(still_listed)} ids that it then does not know, for instance "
                 f"{min(still_listed)}; nothing was removed."
             )

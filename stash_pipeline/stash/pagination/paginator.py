@@ -3,8 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from stash_pipeline.stash.pages import Task
 from stash_pipeline.stash.pagination.page_reader import PageReader
+from stash_pipeline.stash.response_page import Task
 
 
 class Paginator(ABC):
@@ -25,7 +25,7 @@ class Paginator(ABC):
         """Called when all tasks are done.
 
         Raises:
-            IncompleteListing: if the reading cannot be trusted to be complete.
+            IncompleteListingError: if the reading cannot be trusted to be complete.
             StashQueryError: if there are objects and none of them could be read.
         """
         self.reader.check_readable()

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from stash_pipeline.stash.pages import RawPage, Task
 from stash_pipeline.stash.pagination.paginator import Paginator
+from stash_pipeline.stash.response_page import RawPage, Task
 
 
 class Whole(Paginator):

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from stash_pipeline.stash.declarations import legacy_urls
-from stash_pipeline.stash.json_values import Unreadable, as_json
+from stash_pipeline.stash.json_values import InvalidValueError, as_json
 from stash_pipeline.stash.server_paths import clean, folder_of, join
 from stash_pipeline.stash.snapshot import values
 from stash_pipeline.stash.snapshot.database import Row, Snapshot
@@ -238,7 +238,7 @@ def _read_json(stored: Any) -> Any:
             values.text(stored) or "null", parse_int=_read_number, parse_float=_read_number, parse_constant=_refuse
         )
     except RecursionError:
-        raise Unreadable from None
+        raise InvalidValueError from None
     except ValueError:
         return None
     return as_json(found) if isinstance(found, dict) else None

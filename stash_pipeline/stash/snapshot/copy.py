@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 from stash_pipeline.private_directories import make_home, make_private
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import (
+    StashConnectionError,
     StashError,
     StashHTTPError,
     StashQueryError,
-    StashUnreachable,
     may_pass,
     shortened,
 )
-from stash_pipeline.stash.snapshot.database import UnusableSnapshot
+from stash_pipeline.stash.snapshot.database import SnapshotError
 
 MUTATION: Final = "backupDatabase"
 
@@ -64,7 +64,7 @@ def taken(client: StashClient, path: Path, *, largest: int | None = None, patien
         largest: in bytes; a larger one is not fetched. patience: seconds that the server may take to make it.
 
     Raises:
-        UnusableSnapshot: if the server makes none in time, or it is too large for the limit or for the disk.
+        SnapshotError: if the server makes none in time, or it is too large for the limit or for the disk.
         StashError: what the network did.
     """
     try:
@@ -91,7 +91,7 @@ def _file_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UnusableSnapshot(f"The copy of the database cannot be kept in {folder}: {error.strerror}.") from None
+        raise SnapshotError(f"The copy of the database cannot be kept in {folder}: {error.strerror}.") from None
 
 
 @contextmanager
@@ -150,15 +150,15 @@ def _made(client: StashClient, patience: float) -> str:
     try:
         # once: each asks for another copy, and the server writes nothing while it makes them
         data = client.execute(_DOCUMENT, name=MUTATION, timeout=patience).data
-    except StashUnreachable as error:
+    except StashConnectionError as error:
         if error.reason != "timeout":
             raise
-        raise UnusableSnapshot(f"The server made no copy of its database within {patience:,.0f} s.") from None
+        raise SnapshotError(f"The server made no copy of its database within {patience:,.0f} s.") from None
     except StashQueryError as error:
         if error.locked:
             raise
         told = shortened("; ".join(error.messages), 300)
-        raise UnusableSnapshot(f"The server makes no copy of its database: {told}") from None
+        raise SnapshotError(f"The server makes no copy of its database: {told}") from None
     link = client.part(data, MUTATION).get(MUTATION).text_or_none(_LONGEST_LINK)
     try:
         path = urlsplit(link or "").path
@@ -166,12 +166,12 @@ def _made(client: StashClient, patience: float) -> str:
         path = ""
     start = path.rfind(_DOWNLOADS)
     if start < 0:
-        raise UnusableSnapshot("The server made a copy of its database and no link to it.")
+        raise SnapshotError("The server made a copy of its database and no link to it.")
     # whatever host it names: the key goes to none but the one that we know
     return path[start:]
 
 
-class _Interrupted(Exception):
+class _DownloadInterruptedError(Exception):
     """The connection ended before the file did."""
 
 
@@ -183,16 +183,16 @@ def _fetched(client: StashClient, link: str, file: BinaryIO, folder: Path, large
         had = file.tell()
         try:
             return _fetch_rest(client, link, file, folder, largest, end)
-        except (StashError, _Interrupted) as error:
+        except (StashError, _DownloadInterruptedError) as error:
             if time.monotonic() >= end:
-                raise UnusableSnapshot(client.limits.download_too_slow()) from None
+                raise SnapshotError(client.limits.download_too_slow()) from None
             if isinstance(error, StashError) and not may_pass(error):
                 raise
             failures = 1 if file.tell() > had else failures + 1
             if failures >= _ATTEMPTS:
                 if isinstance(error, StashError):
                     raise
-                raise UnusableSnapshot("The copy of the database breaks off again and again.") from None
+                raise SnapshotError("The copy of the database breaks off again and again.") from None
             time.sleep(_FIRST_PAUSE * 2 ** (failures - 1))
 
 
@@ -209,34 +209,34 @@ def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, la
             file.truncate()
             offset = 0
         elif status == 404:
-            raise UnusableSnapshot("The server has deleted the copy of its database before it was fetched.")
+            raise SnapshotError("The server has deleted the copy of its database before it was fetched.")
         elif status >= 500:
             raise StashHTTPError(status, f"The server answered {status} instead of sending the copy of its database.")
         elif status not in (200, 206):
-            raise UnusableSnapshot(f"The server answered {status} instead of sending the copy of its database.")
+            raise SnapshotError(f"The server answered {status} instead of sending the copy of its database.")
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise UnusableSnapshot("The copy of the database comes compressed, and cannot be checked for its size.")
+            raise SnapshotError("The copy of the database comes compressed, and cannot be checked for its size.")
         total = _total(response.headers.get("content-length"), response.headers.get("content-range"), status, offset)
         if largest is not None and total > largest:
-            raise TooLarge(total)
+            raise SnapshotTooLargeError(total)
         if total > client.limits.download_bytes:
-            raise UnusableSnapshot(client.limits.download_too_long(total))
+            raise SnapshotError(client.limits.download_too_long(total))
         free = shutil.disk_usage(folder).free
         if total - offset + _ROOM_BESIDES > free:
-            raise UnusableSnapshot(
+            raise SnapshotError(
                 f"The copy of the database has {total / 1e6:,.0f} MB and {folder} has {free / 1e6:,.0f} MB of room: "
                 "free some, or read this instance by GraphQL."
             )
         for block in response.iter_raw(_BLOCK):
             if file.tell() + len(block) > total:
-                raise UnusableSnapshot("The copy of the database is longer than the server said.")
+                raise SnapshotError("The copy of the database is longer than the server said.")
             if time.monotonic() >= end:
-                raise UnusableSnapshot(client.limits.download_too_slow())
+                raise SnapshotError(client.limits.download_too_slow())
             file.write(block)
             client.received(len(block))
     file.flush()
     if file.tell() < total:
-        raise _Interrupted
+        raise _DownloadInterruptedError
     return total
 
 
@@ -250,10 +250,10 @@ def _total(length: str | None, content_range: str | None, status: int, offset: i
             return int(whole)
     except ValueError:
         pass
-    raise UnusableSnapshot("The server does not say how large the copy of its database is.")
+    raise SnapshotError("The server does not say how large the copy of its database is.")
 
 
-class TooLarge(UnusableSnapshot):
+class SnapshotTooLargeError(SnapshotError):
     """The copy is larger than what is taken without having been asked for.
 
     Attributes:

@@ -1,7 +1,7 @@
 """A copy of a server's database, opened to be read and trusted with nothing.
 
 It comes over a network from a program that is not ours: it may be cut off, damaged, or made to do harm. Whatever it
-is, reading it ends in rows or in :class:`UnusableSnapshot`.
+is, reading it ends in rows or in :class:`SnapshotError`.
 """
 
 import codecs
@@ -33,7 +33,7 @@ ERRORS: Final = (sqlite3.Error, UnicodeDecodeError, OverflowError, MemoryError)
 """What reading may raise: Python decodes SQLite's own messages, and a damaged name is none of UTF-8."""
 
 
-class UnusableSnapshot(StashError):
+class SnapshotError(StashError):
     """The copy cannot be read, or is none that we know how to read."""
 
 
@@ -58,7 +58,7 @@ class Snapshot:
         version: of the database's schema. tolerant: texts that are not UTF-8 are replaced.
 
     Raises:
-        UnusableSnapshot: if it is none, or is damaged, or of a version that is not known.
+        SnapshotError: if it is none, or is damaged, or of a version that is not known.
     """
 
     def __init__(self, path: Path, *, seconds: float | None = None, check: bool = True) -> None:
@@ -119,7 +119,7 @@ class Snapshot:
         """An image that lies in the database, by its checksum; None where the server keeps images as files.
 
         Raises:
-            UnusableSnapshot: if the copy is damaged.
+            SnapshotError: if the copy is damaged.
         """
         if not self.has("blobs", "blob"):
             return None
@@ -145,13 +145,13 @@ class Snapshot:
             with self.path.open("rb") as file:
                 header = file.read(100)
         except OSError as error:
-            raise UnusableSnapshot(f"The copy of the database cannot be read: {error.strerror}.") from None
+            raise SnapshotError(f"The copy of the database cannot be read: {error.strerror}.") from None
         if not header.startswith(_HEADER):
-            raise UnusableSnapshot("The server sent something that is not an SQLite database.")
+            raise SnapshotError("The server sent something that is not an SQLite database.")
         page = int.from_bytes(header[16:18], "big")
         expected = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
         if expected != size:
-            raise UnusableSnapshot(f"The copy of the database is cut off: {size:,} bytes of {expected:,}.")
+            raise SnapshotError(f"The copy of the database is cut off: {size:,} bytes of {expected:,}.")
 
     def _restrict(self) -> None:
         def look() -> int:
@@ -177,18 +177,18 @@ class Snapshot:
         except ERRORS as error:
             raise self.unusable(error) from None
 
-    def unusable(self, error: Exception) -> UnusableSnapshot:
+    def unusable(self, error: Exception) -> SnapshotError:
         """What an error of SQLite's means for a reader."""
         told = str(error)
         if isinstance(error, MemoryError) or "out of memory" in told:
-            return UnusableSnapshot("Reading the copy of the database takes more memory than it is given.")
+            return SnapshotError("Reading the copy of the database takes more memory than it is given.")
         if "too big" in told:
-            return UnusableSnapshot(f"The copy of the database has a value of more than {_LONGEST_VALUE:,} bytes.")
+            return SnapshotError(f"The copy of the database has a value of more than {_LONGEST_VALUE:,} bytes.")
         if "interrupted" in told:
-            return UnusableSnapshot("Reading the copy of the database took too long.")
+            return SnapshotError("Reading the copy of the database took too long.")
         if any(words in told for words in ("no such", "prohibited", "not authorized")):
-            return UnusableSnapshot(f"The copy of the database is not what its version says ({told}).")
-        return UnusableSnapshot(f"The copy of the database cannot be read: {told}.")
+            return SnapshotError(f"The copy of the database is not what its version says ({told}).")
+        return SnapshotError(f"The copy of the database cannot be read: {told}.")
 
     def _ordinary_tables(self) -> dict[str, frozenset[str]]:
         """Tables with their columns; no views, virtual tables or computed columns, which would run what they say."""
@@ -220,15 +220,15 @@ class Snapshot:
 
     def _version(self) -> int:
         if not self.has("schema_migrations", "dirty"):
-            raise UnusableSnapshot("The server sent a database that is not Stash's.")
+            raise SnapshotError("The server sent a database that is not Stash's.")
         rows = self._all("SELECT version, dirty FROM schema_migrations")
         if len(rows) != 1 or type(rows[0][0]) is not int:
-            raise UnusableSnapshot("The server sent a database that does not say its version.")
+            raise SnapshotError("The server sent a database that does not say its version.")
         version, dirty = rows[0]
         if dirty:
-            raise UnusableSnapshot(f"The migration of the server's database to version {version} was never finished.")
+            raise SnapshotError(f"The migration of the server's database to version {version} was never finished.")
         if not OLDEST <= version <= NEWEST:
-            raise UnusableSnapshot(
+            raise SnapshotError(
                 f"The server's database has schema version {version}; the snapshot lane reads {OLDEST} to {NEWEST}."
             )
         return version
@@ -237,7 +237,7 @@ class Snapshot:
         found = self._all("PRAGMA quick_check(1)")
         if found != [("ok",)]:
             told = str(found[0][0])[:200] if found else "no answer"
-            raise UnusableSnapshot(f"The copy of the database is damaged: {told}.")
+            raise SnapshotError(f"The copy of the database is damaged: {told}.")
 
 
 def spelled(columns: dict[str, str]) -> str:

@@ -8,12 +8,12 @@ import orjson
 
 from stash_pipeline.stash.documents import Document, Json, broken_document, finish
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
-from stash_pipeline.stash.fields import Joined, Reference
-from stash_pipeline.stash.json_values import Broken, Partial, Unreadable, shown
-from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.fields import JoinTable, Reference
+from stash_pipeline.stash.json_values import InvalidRelationError, InvalidValueError, Partial, shown
+from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.relations import relation_reader
 from stash_pipeline.stash.snapshot import catalogue, media, values
-from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot, UnusableSnapshot, spelled
+from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot, SnapshotError, spelled
 from stash_pipeline.stash.snapshot.mapping import completed, table_of, unmapped
 from stash_pipeline.stash.snapshot.spec import ALL, Kind, Several, Stretch, between, grouped
 
@@ -22,7 +22,7 @@ KINDS: Final = tuple(entity.name for entity in ENTITIES if not entity.single)
 
 _EXACT: Final = 2**53
 _AFTER_ALL: Final = (2**63, None)
-_REFUSED: Final = (Unreadable, TypeError, AttributeError, KeyError, ValueError, IndexError)
+_REFUSED: Final = (InvalidValueError, TypeError, AttributeError, KeyError, ValueError, IndexError)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Naming:
         return f"{self.hash_type} {self.cover_names} {sorted(self.previews)} {self.windows}"
 
 
-def kind_of(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Naming) -> Kind:
+def kind_of(snapshot: Snapshot, plans: dict[str, QueryPlan], name: str, naming: Naming) -> Kind:
     """Where a kind lies in this copy.
 
     Args:
@@ -54,7 +54,7 @@ def kind_of(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Namin
     return completed(snapshot, BY_NAME[name], _special(snapshot, plans, name, naming))
 
 
-def _special(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Naming) -> Kind:
+def _special(snapshot: Snapshot, plans: dict[str, QueryPlan], name: str, naming: Naming) -> Kind:
     embedded = not plans["files"].query
     if name == "files":
         return catalogue.files(snapshot, embedded=embedded, windows=naming.windows)
@@ -76,7 +76,9 @@ def _special(snapshot: Snapshot, plans: dict[str, Plan], name: str, naming: Nami
     return makers[name](snapshot) if name in makers else Kind(f'"{name}" AS t', "t.id", {})
 
 
-def unmapped_fields(snapshot: Snapshot, plans: dict[str, Plan], naming: Naming | None = None) -> dict[str, list[str]]:
+def unmapped_fields(
+    snapshot: Snapshot, plans: dict[str, QueryPlan], naming: Naming | None = None
+) -> dict[str, list[str]]:
     """The kinds that cannot be read from this copy, each with its fields that the copy does not have.
 
     Args:
@@ -101,7 +103,7 @@ def last_id(snapshot: Snapshot, kind: Kind) -> int:
     """The greatest id of a kind, or a greater one; -1 if there is nothing of it.
 
     Raises:
-        UnusableSnapshot: if the copy is damaged, or is not what its version says.
+        SnapshotError: if the copy is damaged, or is not what its version says.
     """
     try:
         found = list(snapshot.rows(f"SELECT {kind.id} FROM {kind.source} ORDER BY {kind.id} DESC LIMIT 1"))
@@ -112,7 +114,7 @@ def last_id(snapshot: Snapshot, kind: Kind) -> int:
 
 def documents(
     snapshot: Snapshot,
-    plans: dict[str, Plan],
+    plans: dict[str, QueryPlan],
     name: str,
     naming: Naming | None = None,
     stretch: Stretch = ALL,
@@ -120,7 +122,7 @@ def documents(
     """The documents of one kind, or of a stretch of it, in the order of their ids.
 
     Raises:
-        UnusableSnapshot: if the copy is damaged, or is not what its version says.
+        SnapshotError: if the copy is damaged, or is not what its version says.
     """
     kind = kind_of(snapshot, plans, name, naming or Naming())
     last = stretch.after
@@ -149,15 +151,15 @@ class _List:
 
 
 class _KindReader:
-    def __init__(self, snapshot: Snapshot, plan: Plan, kind: Kind, stretch: Stretch) -> None:
+    def __init__(self, snapshot: Snapshot, plan: QueryPlan, kind: Kind, stretch: Stretch) -> None:
         table = table_of(kind)
         if not snapshot.is_keyed(table):
             # rows without a number would be no objects, and be taken to be gone
-            raise UnusableSnapshot(f"The copy of the database is not what its version says (the ids of {table}).")
+            raise SnapshotError(f"The copy of the database is not what its version says (the ids of {table}).")
         if missing := unmapped(plan, kind):
             # left out they would look empty
             lacking = ", ".join(f"{plan.entity.name}.{name}" for name in missing)
-            raise UnusableSnapshot(f"The copy of the database is not what its version says: it lacks {lacking}.")
+            raise SnapshotError(f"The copy of the database is not what its version says: it lacks {lacking}.")
         self.snapshot = snapshot
         self.stretch = stretch
         fields = {planned.field.name: planned.field for planned in plan.fields}
@@ -176,7 +178,7 @@ class _KindReader:
             if name not in fields:
                 continue
             form = fields[name].form
-            convert = relation_reader(form) if isinstance(form, Joined) and not several.canonical else _as_it_is
+            convert = relation_reader(form) if isinstance(form, JoinTable) and not several.canonical else _as_it_is
             self.lists.append(_List(name, several, convert, iter(()), *_AFTER_ALL))
         where = f"({kind.where}) AND " if kind.where else ""
         selected = spelled({"id": kind.id, **{name: value.sql for name, value in columns.items()}})
@@ -217,7 +219,7 @@ class _KindReader:
                     else:
                         try:
                             self._add(document, unreadable, one, members)
-                        except Broken as error:
+                        except InvalidRelationError as error:
                             broken = f"{one.name}{error}"
             if broken:
                 yield broken_document(identifier, broken)
@@ -283,7 +285,7 @@ class _KindReader:
         """Makes the value of a list, and of what else it tells.
 
         Raises:
-            Broken: if an element is none.
+            InvalidRelationError: if an element is none.
         """
         several = one.several
         if several.short and (found := several.short(members)) is not None:
@@ -297,7 +299,7 @@ class _KindReader:
                     document[name] = told
         try:
             found = one.convert(several.read(members))
-        except Broken:
+        except InvalidRelationError:
             raise
         except _REFUSED:
             unreadable[one.name] = shown(members)

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from stash_pipeline.stash.fields import Entity, Field, Joined, Reference, Scalar, Stored, StoredList
-from stash_pipeline.stash.planning import Plan
+from stash_pipeline.stash.fields import Entity, Field, JoinTable, Reference, Scalar, Stored, StoredList
+from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.spec import (
     Kind,
@@ -51,7 +51,7 @@ def completed(snapshot: Snapshot, entity: Entity, kind: Kind) -> Kind:
     for field in entity.fields:
         if field.name in special:
             continue
-        if isinstance(field.form, Joined):
+        if isinstance(field.form, JoinTable):
             if several := _list(snapshot, field, field.form):
                 lists[field.name] = several
         elif value := _value(snapshot, table_of(kind), field):
@@ -59,7 +59,7 @@ def completed(snapshot: Snapshot, entity: Entity, kind: Kind) -> Kind:
     return Kind(kind.source, kind.id, columns, lists, kind.where)
 
 
-def unmapped(plan: Plan, kind: Kind) -> list[str]:
+def unmapped(plan: QueryPlan, kind: Kind) -> list[str]:
     """The fields that the server has and the copy cannot tell."""
     known = {*kind.columns, *kind.lists, *(name for several in kind.lists.values() for name in several.also)}
     return [planned.field.name for planned in plan.fields if planned.field.name not in known]
@@ -89,7 +89,7 @@ def _value(snapshot: Snapshot, table: str, field: Field) -> Value | None:
     return reader(sql) if reader and (declared or form.type != "path") else None
 
 
-def _list(snapshot: Snapshot, field: Field, form: Joined) -> Several | None:
+def _list(snapshot: Snapshot, field: Field, form: JoinTable) -> Several | None:
     stored = field.stored
     if not isinstance(stored, StoredList):
         return None

@@ -29,7 +29,7 @@ def clips(snapshot: Snapshot) -> list[int]:
     """Ids of the images that are video clips, in order.
 
     Raises:
-        UnusableSnapshot: if the copy is damaged, or is not what its version says.
+        SnapshotError: if the copy is damaged, or is not what its version says.
     """
     try:
         rows = snapshot.rows(

@@ -1,7 +1,7 @@
 """The documents of a copy in ranges of ids: of what is here already the reader sends only what differs.
 
-A large copy is read by processes of their own (``worker.py``), stretch by stretch: to make documents is work for one
-core, and a file that brings SQLite down brings down only them.
+Processes of their own (``worker_main.py``) read a large copy, stretch by stretch: to make documents keeps one core
+busy, and a file that makes SQLite crash ends only them.
 """
 
 import pickle
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal
 
 from stash_pipeline.stash.documents import Document
-from stash_pipeline.stash.planning import Plan
-from stash_pipeline.stash.snapshot.database import Snapshot, UnusableSnapshot
+from stash_pipeline.stash.query_plan import QueryPlan
+from stash_pipeline.stash.snapshot.database import Snapshot, SnapshotError
 from stash_pipeline.stash.snapshot.documents import Naming, documents, kind_of, last_id
 from stash_pipeline.stash.snapshot.spec import ALL, Stretch
 
@@ -48,7 +48,7 @@ class Job:
 
     path: Path
     seconds: float
-    plans: dict[str, Plan]
+    plans: dict[str, QueryPlan]
     kinds: tuple[str, ...]
     naming: Naming
 
@@ -115,7 +115,7 @@ _PAIR: Final = struct.Struct(">q16s")
 
 
 def packed(found: Iterable[tuple[int, bytes]]) -> bytes:
-    """Ids and hashes in as few bytes as it takes; Postgres makes the same, see ``warehouse/ranges.py``."""
+    """Ids and hashes in as few bytes as it takes; Postgres makes the same, see ``sync/snapshot_ranges.py``."""
     return b"".join([_PAIR.pack(identifier, hashed) for identifier, hashed in found])
 
 
@@ -139,7 +139,7 @@ class Reader:
         """What it is answered with: ranges, or one list of parts, or nothing.
 
         Raises:
-            UnusableSnapshot: if the copy is damaged, or is not what its version says.
+            SnapshotError: if the copy is damaged, or is not what its version says.
         """
         if order == LOOK_FOR_DAMAGE:
             Snapshot(self.job.path, seconds=self.job.seconds).close()
@@ -202,7 +202,7 @@ def work(given: IO[bytes], told: IO[bytes]) -> None:
                 for found in reader.answers(order):
                     tell(found)
                 tell(None)
-            except UnusableSnapshot as error:
+            except SnapshotError as error:
                 tell(Failed(str(error)))
             except BrokenPipeError:
                 raise

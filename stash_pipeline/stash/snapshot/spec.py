@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from stash_pipeline.stash.snapshot import values
-from stash_pipeline.stash.snapshot.database import Row, Snapshot, UnusableSnapshot
+from stash_pipeline.stash.snapshot.database import Row, Snapshot, SnapshotError
 
 Read = Callable[[Any], Any]
 
@@ -234,7 +234,7 @@ def grouped(snapshot: Snapshot, several: Several, stretch: Stretch) -> Iterator[
     None stands for ids of which one is none.
 
     Raises:
-        UnusableSnapshot: at any owner, if more belongs to it than memory should hold.
+        SnapshotError: at any owner, if more belongs to it than memory should hold.
     """
     rows = snapshot.rows(several.sql, stretch._asdict())
     if several.read is None:
@@ -250,5 +250,5 @@ def grouped(snapshot: Snapshot, several: Several, stretch: Stretch) -> Iterator[
 def _bounded(rows: Iterator[Row]) -> list[Row]:
     found = list(islice(rows, _MOST_ROWS))
     if len(found) == _MOST_ROWS:
-        raise UnusableSnapshot(f"The copy of the database has an object with more than {_MOST_ROWS:,} rows of a list.")
+        raise SnapshotError(f"The copy of the database has an object with more than {_MOST_ROWS:,} rows of a list.")
     return found

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
-from stash_pipeline.stash.json_values import Unreadable
+from stash_pipeline.stash.json_values import InvalidValueError
 
 _USUAL = re.compile(
     r"(?!0000|0001-01-01)\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
@@ -51,9 +51,9 @@ def time_text(stored: Any) -> str:
         try:
             moment = datetime.fromtimestamp(seconds, timezone.utc)
         except (ValueError, OverflowError, OSError):
-            raise Unreadable from None
+            raise InvalidValueError from None
         return _with_fraction(moment.strftime("%Y-%m-%dT%H:%M:%S"), f"{moment.microsecond:06}") + "Z"
-    raise Unreadable
+    raise InvalidValueError
 
 
 def set_time(stored: Any) -> str | None:
@@ -119,7 +119,7 @@ def number(stored: Any) -> Any:
         return int(stored)
     if type(stored) in (int, float):
         return stored
-    raise Unreadable
+    raise InvalidValueError
 
 
 def boolean(stored: Any) -> bool:
@@ -133,14 +133,14 @@ INT4 = 2**31
 def whole(stored: Any) -> int:
     """A stored integer of 32 bits."""
     if type(stored) is not int or not -INT4 <= stored < INT4:
-        raise Unreadable
+        raise InvalidValueError
     return stored
 
 
 def big(stored: Any) -> int:
     """A stored integer of 64 bits."""
     if type(stored) is not int:
-        raise Unreadable
+        raise InvalidValueError
     return stored
 
 
@@ -150,7 +150,7 @@ def text(stored: Any) -> str:
         return stored
     if type(stored) is bytes:
         return stored.decode("utf-8", "replace")
-    raise Unreadable
+    raise InvalidValueError
 
 
 def fingerprint(stored: Any) -> str:

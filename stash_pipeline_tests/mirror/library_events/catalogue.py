@@ -8,7 +8,7 @@ from stash_pipeline_tests.mirror.library_events.writing import (
     PICTURE,
     STUDIOS,
     TAGS,
-    NothingToDo,
+    NothingToDoError,
     any_of,
     as_group,
     event,
@@ -189,7 +189,7 @@ def _apart(stash: SimulatedStash, rng: random.Random) -> tuple[int, int]:
         " (SELECT containing_id, sub_id FROM groups_relations) ORDER BY 1, 2"
     )
     if not pairs:
-        raise NothingToDo("all groups contain each other")
+        raise NothingToDoError("all groups contain each other")
     containing, sub = rng.choice(pairs)
     return containing, sub
 

@@ -12,7 +12,7 @@ from stash_pipeline_tests.mirror.library_events.writing import (
     SECONDARY,
     STAMPED_BY_AUTO_TAG,
     VIDEOS,
-    NothingToDo,
+    NothingToDoError,
     any_of,
     attach,
     born,
@@ -198,7 +198,7 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
     }
     language = rng.choice(sorted({"de", "en", "fr", "it"} - there) or [""])
     if not language:
-        raise NothingToDo("all languages are there")
+        raise NothingToDoError("all languages are there")
     values = {"file_id": file, "language_code": language, "filename": f"x.{language}.srt", "caption_type": "srt"}
     stash.library.insert("video_captions", values)
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline_tests.mirror.library_events.writing import NothingToDo, happen
+from stash_pipeline_tests.mirror.library_events.writing import NothingToDoError, happen
 
 _FURNITURE = (
     *("a tag is created", "a performer is created", "a studio is created", "a group is created") * 3,
@@ -25,5 +25,5 @@ def furnish(stash: SimulatedStash) -> None:
     if stash.release.since(21):
         happen(stash, "a scan finds a clip", 1)
     for seed, name in enumerate(_FURNITURE):
-        with suppress(NothingToDo):
+        with suppress(NothingToDoError):
             happen(stash, name, seed)

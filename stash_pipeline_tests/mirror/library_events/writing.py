@@ -20,7 +20,7 @@ Happening = Callable[[SimulatedStash, random.Random], None]
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 
 
-class NothingToDo(Exception):
+class NothingToDoError(Exception):
     """The library has nothing that this could happen to, or the server refuses it."""
 
 
@@ -72,11 +72,11 @@ def happen(stash: SimulatedStash, name: str, seed: int) -> None:
     """Lets an event happen, to objects that the seed chooses; all of it or nothing.
 
     Raises:
-        NothingToDo: if it cannot.
+        NothingToDoError: if it cannot.
     """
     event = EVENTS[name]
     if not event.possible(stash.release.name):
-        raise NothingToDo(f"{stash.release.name} cannot do that")
+        raise NothingToDoError(f"{stash.release.name} cannot do that")
     with stash.library.transaction():
         event.happen(stash, random.Random(f"{name}/{seed}"))
 
@@ -88,7 +88,7 @@ def mutate(stash: SimulatedStash, mutation: str, **arguments: Any) -> None:
     """Sends a mutation.
 
     Raises:
-        NothingToDo: with the server's words, if it refuses.
+        NothingToDoError: with the server's words, if it refuses.
     """
     root = stash.engine.schema.mutation_type
     assert isinstance(root, GraphQLObjectType)
@@ -98,7 +98,7 @@ def mutate(stash: SimulatedStash, mutation: str, **arguments: Any) -> None:
     selection = "" if is_leaf_type(get_named_type(field.type)) else "{ __typename }"
     answer = stash.execute(f"mutation({declared}) {{ {mutation}({passed}) {selection} }}", arguments)
     if answer.get("errors"):
-        raise NothingToDo(str(answer["errors"]))
+        raise NothingToDoError(str(answer["errors"]))
 
 
 def numbers(stash: SimulatedStash, sql: str) -> list[int]:
@@ -110,7 +110,7 @@ def one(stash: SimulatedStash, rng: random.Random, sql: str) -> int:
     """One of the ids that a query finds."""
     found = numbers(stash, sql)
     if not found:
-        raise NothingToDo(sql)
+        raise NothingToDoError(sql)
     return rng.choice(found)
 
 
@@ -118,7 +118,7 @@ def some(stash: SimulatedStash, rng: random.Random, sql: str, most: int = 3) -> 
     """Some of the ids that a query finds, at least one."""
     found = numbers(stash, sql)
     if not found:
-        raise NothingToDo(sql)
+        raise NothingToDoError(sql)
     return sorted(rng.sample(found, min(rng.randint(1, most), len(found))))
 
 

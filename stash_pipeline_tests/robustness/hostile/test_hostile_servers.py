@@ -53,7 +53,7 @@ class Outcome:
 
 
 @dataclass
-class Mirrored:
+class SyncResult:
     """A hostile server, and the mirror of it."""
 
     server: HostileServer
@@ -132,7 +132,7 @@ def _wait(process: "subprocess.Popen[bytes]", end: float) -> tuple[int, float]:
 
 
 @pytest.fixture(scope="module")
-def mirrored(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirrored]:
+def mirrored(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncResult]:
     """A mirrored library of more than a hundred objects of most kinds."""
     url = create_database(postgres, "hostile", _template)
     home = tmp_path_factory.mktemp("home")
@@ -142,7 +142,7 @@ def mirrored(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFac
         instance = register(url, home, server.url, lane="graphql")
         with connect(url) as connection:
             connection.execute("UPDATE ops.instances SET api_key_env = %s", [VARIABLE])
-        made = Mirrored(server, url, home, instance.id)
+        made = SyncResult(server, url, home, instance.id)
         first = made.sync(Case("first", server.spoil, "survives"))
         assert first.code == 0, first.said
         yield made
@@ -159,7 +159,7 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize("case", PARAMETERS)
-def test_a_hostile_server_is_refused_with_a_sentence_and_changes_nothing(mirrored: Mirrored, case: Case) -> None:
+def test_a_hostile_server_is_refused_with_a_sentence_and_changes_nothing(mirrored: SyncResult, case: Case) -> None:
     before = mirrored.state()
     honest, mirrored.server.spoil = mirrored.server.spoil, case.spoil
     try:

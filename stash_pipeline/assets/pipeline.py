@@ -1,0 +1,406 @@
+"""The step that carries one instance through raw and the layers made of it, and lets the shared layers follow.
+
+One step, many assets: Dagster would skip a second step as soon as one table of the first did not change, and each
+step costs 0.1 s on Postgres. A table that did not change emits nothing. The assets of shared layers have no partition;
+selected alone, they follow without one, and no server is read.
+"""
+
+import logging
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal
+
+import dagster as dg
+import psycopg
+from pydantic import Field
+
+from stash_pipeline.assets import metadata as md
+from stash_pipeline.assets.checks import RAW_CHECKS, evaluating, layer_checks, missed_by_reconcile, raw_checks
+from stash_pipeline.assets.failures import RetriedRequest, failure, sentence
+from stash_pipeline.assets.raw import raw_key, raw_specs
+from stash_pipeline.assets.resources import StashClients, WarehouseResource
+from stash_pipeline.assets.results import instance_results, raw_results
+from stash_pipeline.assets.servers import observations
+from stash_pipeline.assets.shared import Results, SharedFollowing
+from stash_pipeline.assets.specs import keys_of, layer_check_specs, layer_specs
+from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG, WHY_TAG
+from stash_pipeline.errors import UserError
+from stash_pipeline.instances import Instance, Lane, get_instance, kept_probes, read_again
+from stash_pipeline.layers import Layers, layer_named
+from stash_pipeline.settings import Settings
+from stash_pipeline.stash.entities import BY_NAME, ENTITIES
+from stash_pipeline.stash.errors import StashError, may_pass
+from stash_pipeline.stash.probing import read_probe
+from stash_pipeline.sync.dry_run import preview
+from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.run import SyncResult, mirror
+from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
+from stash_pipeline.warehouse.layers.layer import FollowedInstance, InstanceLayer, of_instances, shared
+from stash_pipeline.warehouse.ops.sync_runs import record_merged, was_read
+from stash_pipeline.warehouse.raw.stats import EntityStats
+
+OP: Final = "mirror"
+"""The name of the step, under which a run is configured."""
+
+_FIRST_PAUSE = 10.0
+"""Seconds before a run that failed on the network is tried again."""
+
+
+class SyncConfig(dg.Config):
+    """What a run may be asked for, in the launchpad or by the command line."""
+
+    mode: Literal["job", "changes", "reconcile", "sweep", "objects"] = Field(
+        default="job",
+        description="how much is read. job: as the job is named, and changes where it has another name; changes: what "
+        "the server stamped since the last reading; reconcile: listings of everything, and what they show to differ; "
+        "sweep: everything; objects: the ids named. What was never read is read whole in any mode",
+    )
+    entities: list[str] = Field(default=[], description="kinds to read; empty reads all of those selected")
+    lane: Literal["instance", "auto", "graphql", "snapshot"] = Field(
+        default="instance",
+        description="how everything is read: by a copy of the server's database (snapshot), by its answers (graphql), "
+        "by the copy where that can be had (auto), or as the instance is configured",
+    )
+    ids: list[int] = Field(default=[], description="of mode objects: the ids of one kind to read again")
+    report_unchanged: bool = Field(default=False, description="also report the tables that did not change")
+    dry_run: bool = Field(
+        default=False, description="write nothing; observations of the raw assets say what would change"
+    )
+    accept_removals: bool = Field(
+        default=False,
+        description="follow the server also where many objects are gone, or ids mean other objects than before",
+    )
+    rebuild: list[str] = Field(
+        default=[],
+        description="names of layers to make anew from what is above them, instead of following what changed",
+    )
+    wait_seconds: float = Field(
+        default=60.0, description="how long to wait for another run that writes to the same instance"
+    )
+    shared_wait_seconds: float = Field(
+        default=10.0,
+        description="how long to wait for another run that works on the same layer of all instances; that layer then "
+        "follows by itself",
+    )
+
+
+def mirror_assets(layers: Layers, fresh_hours: float) -> dg.AssetsDefinition:
+    """The step, with the assets and checks of raw and of all layers.
+
+    Args:
+        fresh_hours: after which raw is stale without a refresh.
+    """
+
+    @dg.multi_asset(
+        name=OP,
+        specs=[*raw_specs(fresh_hours), *(spec for layer in layers for spec in layer_specs(layer))],
+        check_specs=[*RAW_CHECKS, *(spec for layer in layers for spec in layer_check_specs(layer))],
+        can_subset=True,
+    )
+    def mirror_step(
+        context: dg.AssetExecutionContext,
+        config: SyncConfig,
+        warehouse: dg.ResourceParam[WarehouseResource],
+        clients: dg.ResourceParam[StashClients],
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        """Reads one Stash server into ``raw``, then brings all layers to the same state."""
+        yield from _run(context, config, layers, warehouse.settings, warehouse, clients)
+
+    return mirror_step
+
+
+def _run(
+    context: dg.AssetExecutionContext,
+    config: SyncConfig,
+    layers: Layers,
+    settings: Settings,
+    warehouse: WarehouseResource,
+    clients: StashClients,
+) -> Results:
+    context.log.addFilter(_is_not_about_omitted_outputs)
+    name = ""
+    try:
+        config = _with_mode_of_job(config, context.run.job_name)
+        rebuild = frozenset(layer_named(layer, layers).name for layer in config.rebuild)
+        if _is_of_shared_layers_only(context, layers):
+            _tag(context, {MODE_TAG: "rebuild" if rebuild else "follow"})
+            yield from _follow_alone(context, config, layers, warehouse.url(), rebuild)
+            return
+        if not context.has_partition_key:
+            raise UserError(
+                "No instance was chosen. Launch again with one as the partition: in the page by the button of the job "
+                "or asset, at the command line with `--partition NAME`."
+            )
+        name = context.partition_key
+        _tag(context, {MODE_TAG: "rebuild" if rebuild else config.mode})
+        database_url = warehouse.url()
+        with connect(database_url) as connection:
+            instance = get_instance(connection, name)
+            wanted = _wanted(config, context.selected_asset_keys)
+            if config.dry_run:
+                _observe(context, settings, clients, database_url, instance, wanted, config)
+                return
+            step = _Step(
+                context, config, layers, rebuild, settings, clients, database_url, connection, instance, wanted
+            )
+            yield from _name_omitted_checks(context, config.mode, step.run())
+    except (StashError, UserError) as error:
+        said = sentence(error, name)
+        if may_pass(error) and _is_retried(context, settings):
+            pause = _pause(context.retry_number)
+            raise RetriedRequest(said, max_retries=settings.network_retries, seconds_to_wait=pause) from None
+        # a sentence, not a traceback: the cause is outside of this program
+        raise failure(said) from None
+    except psycopg.OperationalError as error:
+        # restarted, or its disk is full: nothing half-written, and nothing that this program could mend
+        raise failure(database_sentence(error)) from None
+
+
+def _is_of_shared_layers_only(context: dg.AssetExecutionContext, layers: Layers) -> bool:
+    keys = {*keys_of(shared(layers))}
+    return bool(keys) and (
+        context.selected_asset_keys <= keys and {check.asset_key for check in context.selected_asset_check_keys} <= keys
+    )
+
+
+def _follow_alone(
+    context: dg.AssetExecutionContext, config: SyncConfig, layers: Layers, database_url: str, rebuild: frozenset[str]
+) -> Results:
+    """Lets shared layers follow in a run of their own, which fails where one of them does."""
+    following = SharedFollowing(
+        context,
+        layers,
+        database_url,
+        mode="rebuild" if rebuild else "changes",
+        cause=context.run.tags.get(WHY_TAG, "a run of its own"),
+        wait_seconds=config.wait_seconds,
+        rebuild=rebuild,
+        report_unchanged=config.report_unchanged,
+    )
+    yield from following.run()
+    if following.troubles:
+        raise failure(" ".join(following.troubles.values()))
+
+
+def _with_mode_of_job(config: SyncConfig, job: str) -> SyncConfig:
+    """The configuration with the mode that is meant."""
+    if config.mode != "job":
+        return config
+    return config.model_copy(update={"mode": job if job in ("reconcile", "sweep") else "changes"})
+
+
+def _mode(config: SyncConfig) -> Mode:
+    """Of a configuration that has it from the job."""
+    return "changes" if config.mode == "job" else config.mode
+
+
+def _tag(context: dg.AssetExecutionContext, tags: dict[str, str]) -> None:
+    """Says in the list of runs what this one is, as far as it was not said when it was launched."""
+    news = {name: value for name, value in tags.items() if context.run.tags.get(name) != value}
+    if news:
+        context.instance.add_run_tags(context.run.run_id, news)
+
+
+def _is_not_about_omitted_outputs(record: logging.LogRecord) -> bool:
+    """Drops what Dagster says of checks without a result: a set of its internal names, at the end of the log."""
+    return "did not yield or return expected outputs" not in record.getMessage()
+
+
+def _name_omitted_checks(
+    context: dg.AssetExecutionContext, mode: str, results: Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """Passes the results on, and says at the end which checks have none."""
+    omitted = {key.name for key in context.selected_asset_check_keys}
+    for result in results:
+        if isinstance(result, dg.AssetCheckResult):
+            omitted.discard(str(result.check_name))
+        yield result
+    if omitted:
+        names = ", ".join(sorted(omitted))
+        context.log.info(f"Not evaluated, because this run of mode {mode} read nothing that tells: {names}.")
+
+
+def _is_retried(context: dg.AssetExecutionContext, settings: Settings) -> bool:
+    """Whether a failure on the network is tried again: not where a person waits for the end of a command."""
+    attended = context.run.tags.get("dagster/max_retries") == "0"
+    return not attended and context.retry_number < settings.network_retries
+
+
+def _pause(retries: int) -> float:
+    """Seconds before the next attempt: longer each time, and never in step with others."""
+    return _FIRST_PAUSE * 2**retries * random.uniform(0.8, 1.2)
+
+
+@dataclass
+class _Step:
+    """One run of the step: read, follow, check, report."""
+
+    context: dg.AssetExecutionContext
+    config: SyncConfig
+    layers: Layers
+    rebuild: frozenset[str]
+    settings: Settings
+    clients: StashClients
+    database_url: str
+    connection: Connection
+    instance: Instance
+    wanted: list[str]
+
+    def run(self) -> Results:
+        """Everything under the instance's lock but the checks and what is shared with other instances."""
+        config, connection, instance = self.config, self.connection, self.instance
+        mirrored, missed = None, None
+        selected, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
+        mode = "rebuild" if self.rebuild else config.mode
+        layers = of_instances(self.layers)
+        wait = config.wait_seconds
+        with instance_lock(self.database_url, instance.id, instance.name, wait_seconds=wait) as lock:
+            # removed, or edited, while this run came to its turn
+            instance = self.instance = read_again(connection, instance)
+            _, said = kept_probes(connection).get(instance.id, ("", {}))
+            if self.wanted:
+                if config.mode == "sweep" and set(self.wanted) == set(BY_NAME) and was_read(connection, instance.id):
+                    # what the sweep then still finds, a reconcile does not see: by listings, that is; a copy of the
+                    # database sees all, and is itself compared with them here
+                    self._mirror(lock, "reconcile", "graphql")
+                    mirrored = self._mirror(lock, "sweep")
+                    missed = missed_by_reconcile(connection, instance, mirrored)
+                else:
+                    mirrored = self._mirror(lock, _mode(config))
+            followed = [(layer, self._follow(lock, layer, mirrored)) for layer in layers]
+        with evaluating(checks, layers, self.database_url, instance.id) as pending:
+            if mirrored:
+                _tag(self.context, {LANE_TAG: mirrored.lane})
+                for observation in observations(instance, read_probe(said), mirrored.probe):
+                    self.context.log_event(observation)
+                yield from raw_results(connection, instance, mirrored, selected, config.mode, config.report_unchanged)
+            for layer, done in followed:
+                yield from instance_results(connection, layer, instance, done, selected, config.report_unchanged)
+            yield from self._follow_shared(mode)
+            if mirrored and config.mode != "objects":
+                yield from raw_checks(
+                    checks,
+                    connection,
+                    self.settings,
+                    self.clients,
+                    instance,
+                    mirrored,
+                    self.wanted,
+                    missed,
+                    config.mode,
+                )
+            for layer in layers:
+                yield from layer_checks(checks, connection, layer, instance, mode, pending)
+
+    def _follow(self, lock: InstanceLock, layer: InstanceLayer, mirrored: SyncResult | None) -> FollowedInstance:
+        """Brings one layer to the state of what is above it."""
+        lock.check()
+        if layer.name in self.rebuild:
+            done = layer.rebuild(self.connection, self.instance.id)
+        else:
+            done = layer.follow(self.connection, self.instance.id, partial(connect, self.database_url))
+        if done.outdated:
+            self.context.log.info(
+                f"Another version of this program made the rows of {' and '.join(layer.groups)}: made anew."
+            )
+        if mirrored and done.merged:
+            record_merged(self.connection, mirrored.run_id, done.merged)
+            for name, count in done.merged.items():
+                mirrored.changes.setdefault(name, EntityStats()).merged = count
+        return done
+
+    def _follow_shared(self, mode: str) -> Results:
+        """After the lock of the instance is released: another run may read this server while these layers follow."""
+        following = SharedFollowing(
+            self.context,
+            self.layers,
+            self.database_url,
+            mode=mode,
+            cause=f"{self.context.run.job_name} of {self.instance.name}",
+            wait_seconds=self.config.shared_wait_seconds,
+            rebuild=self.rebuild,
+            report_unchanged=self.config.report_unchanged,
+        )
+        yield from following.run()
+
+    def _mirror(self, lock: InstanceLock, mode: Mode, lane: Lane | None = None) -> SyncResult:
+        return mirror(
+            self.settings,
+            self.database_url,
+            self.instance,
+            self.wanted,
+            mode=mode,
+            objects=_objects(self.config),
+            dagster_run_id=self.context.run.run_id,
+            open_client=self.clients.client,
+            check=lock.check,
+            accept_removals=self.config.accept_removals,
+            lane=lane or _lane(self.config),
+        )
+
+
+def _observe(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    clients: StashClients,
+    database_url: str,
+    instance: Instance,
+    wanted: list[str],
+    config: SyncConfig,
+) -> None:
+    """Says what a reading would change, and changes nothing."""
+    seen, lines = preview(
+        settings,
+        database_url,
+        instance,
+        wanted,
+        mode=_mode(config),
+        objects=_objects(config),
+        accept_removals=config.accept_removals,
+        lane=_lane(config),
+        client=clients.client(settings, instance),
+    )
+    for name, change in seen.changes.items():
+        if not change.changed:
+            continue
+        context.log_event(
+            dg.AssetObservation(
+                raw_key(name),
+                description="dry run: nothing of this was written",
+                partition=instance.name,
+                metadata={
+                    md.FETCHED: change.fetched,
+                    md.INSERTED: change.inserted,
+                    md.UPDATED: change.updated,
+                    md.UNCHANGED: change.unchanged,
+                    md.REMOVED: change.removed,
+                    md.CHANGED_FIELDS: md.counted(change.fields),
+                    md.WOULD_CHANGE: "\n".join(lines.get(name, [])) or "everything is new",
+                    "release": seen.release,
+                },
+            )
+        )
+
+
+def _objects(config: SyncConfig) -> dict[str, list[int]]:
+    return {config.entities[0]: config.ids} if config.mode == "objects" else {}
+
+
+def _lane(config: SyncConfig) -> Lane | None:
+    return None if config.lane == "instance" else config.lane
+
+
+def _wanted(config: SyncConfig, selected: Any) -> list[str]:
+    """The kinds to read: those whose raw asset is selected, cut to what the configuration names."""
+    unknown = [name for name in config.entities if name not in BY_NAME]
+    if unknown:
+        raise UserError(f"There is no entity {unknown[0]!r}; there are {', '.join(BY_NAME)}.")
+    if (config.mode == "objects") != bool(config.ids) or (config.ids and len(config.entities) != 1):
+        raise UserError("Mode objects takes the ids to read, and one entity; the other modes take no ids.")
+    return [
+        entity.name
+        for entity in ENTITIES
+        if raw_key(entity.name) in selected and (not config.entities or entity.name in config.entities)
+    ]

@@ -1,0 +1,327 @@
+"""Dagster's own storage (runs, events, ticks) in the warehouse's Postgres, in a schema of its own.
+
+Named by dagster.yaml. Not here: anything of the warehouse itself, which never goes through these connections.
+
+What differs from `DagsterPostgresStorage`:
+
+* The address comes from our settings, so that one variable, STASH_PIPELINE_DATABASE_URL, serves both; without it, it is
+  the private Postgres, which the first process to connect starts, as with `dagster dev`.
+* Nothing is connected to before it is needed: to load or validate definitions takes no database.
+* Its sessions are ours (`warehouse.database_session`), in the schema `dagster`, whichever engine opens them: Dagster
+  makes them from the address, and so the address names a plugin of SQLAlchemy's that prepares each connection.
+* The driver is named: with SQLAlchemy 2.1 a bare address means psycopg 3, which its statements fail on.
+* Connections are pooled. Dagster opens one for every statement: 265 for a run of 30 steps, 7 ms each.
+* What a run plans, one event per asset, is written at once: 70 events one by one are 200 statements.
+* Its commits don't wait for the disk. Should the *machine* fail, the last half second of events is lost, of
+  the log only: the data are written by other connections, which do wait. Dagster then believes that a run got
+  less far than it did; run monitoring ends that run, and the next refresh finds nothing to change.
+"""
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from dagster import DagsterError, DagsterEventType, EventLogEntry
+from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.event_log import PostgresEventLogStorage
+from dagster_postgres.run_storage import PostgresRunStorage
+from dagster_postgres.schedule_storage import PostgresScheduleStorage
+from sqlalchemy import URL, CreateEnginePlugin, Dialect, Engine, create_engine, event, make_url, text
+from sqlalchemy.dialects import plugins
+from sqlalchemy.dialects.postgresql import insert as insert_into
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.runtime.dagster_internals import (
+    ASSET_KEY_INDEX_COLS,
+    DEFS_STATE_INFO_CURSOR_KEY,
+    AssetKeyTable,
+    ConfigurableClassData,
+    SqlEventLogStorageTable,
+    UserConfigSchema,
+)
+from stash_pipeline.settings import DATABASE_URL_VARIABLE, Settings, get_settings, sqlalchemy_url
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.database_session import ENCODING, prepare_session
+from stash_pipeline.warehouse.embedded.keeper import join_server
+from stash_pipeline.warehouse.embedded.server import is_private
+
+SCHEMA: Final = "dagster"
+
+_log = logging.getLogger(__name__)
+
+
+def _not_line_by_line(record: logging.LogRecord) -> bool:
+    """Keeps Dagster's attempts to reach the database, a dozen lines each, from standard error; their end is told."""
+    said = str(record.msg)
+    if not said.startswith("Retrying failed database"):
+        return True
+    _log.info("%s.", said.partition(":")[0])
+    return False
+
+
+# It speaks through the root logger.
+logging.getLogger().addFilter(_not_line_by_line)
+
+# One table of each storage: Dagster makes the tables of a storage together.
+_MAIN_TABLES: Final = ("runs", "event_logs", "jobs")
+_EVENTS_AT_ONCE: Final = "1000"
+_PLANNED: Final = {DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
+# Of no meaning but that nobody else uses it.
+_LOCK: Final = 0x5354_4153_4844
+
+
+_PLUGIN: Final = "stash_pipeline"
+# Names driver and plugin; where the database is comes with the first connection.
+_NOT_YET_KNOWN: Final = f"postgresql+psycopg2://?plugin={_PLUGIN}"
+
+
+class WarehouseSession(CreateEnginePlugin):
+    """Prepares every connection of an engine whose address says `plugin=stash_pipeline`."""
+
+    def update_url(self, url: URL) -> URL:
+        """The address without what is the plugin's own: nothing."""
+        return url
+
+    def engine_created(self, engine: Engine) -> None:
+        """Before anything else looks at a connection, as SQLAlchemy does for the schema that names belong to."""
+        event.listen(engine, "connect", self._prepare, insert=True)
+
+    @staticmethod
+    def _prepare(connection: Any, _record: object) -> None:
+        # a pooler in statement mode lets nobody begin a transaction, and is to be told from a dead server
+        connection.autocommit = True
+        backend = prepare_session(connection, search_path=SCHEMA, synchronous_commit="off")
+        connection.autocommit = False
+        if backend is not None:
+            # a pooler: whether it can be worked with is found out, once, by a connection of the warehouse's
+            database = get_settings().database()
+            assert database is not None, "the private Postgres has no pooler before it"
+            connect(database).close()
+
+
+plugins.register(_PLUGIN, __name__, WarehouseSession.__name__)
+
+
+class StorageError(DagsterError, UserError):
+    """Dagster's storage can't be had, for a reason that a person can mend."""
+
+
+class _Database:
+    """The database of some settings, which is there, with its tables, when the first connection is made.
+
+    Many processes of Dagster load definitions and look at nothing else: they need no database, nor may they start one.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._url: URL | None = None
+        self._lock = threading.Lock()
+
+    def connect(self, dialect: Dialect, *_default: Any) -> Any:
+        """A connection of the driver, as SQLAlchemy's event `do_connect` takes it."""
+        arguments, options = dialect.create_connect_args(self._ready_url().difference_update_query(["plugin"]))
+        return dialect.loaded_dbapi.connect(*arguments, **{"connect_timeout": 10, **options})
+
+    def _ready_url(self) -> URL:
+        with self._lock:
+            if self._url is None:
+                try:
+                    address = self._settings.database() or join_server(self._settings.home)
+                except UserError as error:
+                    raise StorageError(str(error)) from None
+                url = _url(address)
+                engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+                with _schema(engine, private=is_private(address, self._settings.home)) as complete:
+                    if not complete:
+                        DagsterPostgresStorage(url.render_as_string(hide_password=False))
+                self._url = url
+            return self._url
+
+
+class _OnDemand:
+    """What the three storages have in common: their connections are those of a `_Database`."""
+
+    _engine: Engine
+
+    def __init__(self, database: _Database, engine: Engine) -> None:
+        super().__init__(_NOT_YET_KNOWN, should_autocreate_tables=False)  # type: ignore[call-arg]
+        self._database = database
+        # Dagster made one without a pool.
+        self._engine = engine
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """Dagster makes a pool for each storage here."""
+        super().optimize_for_webserver(statement_timeout, pool_recycle, max_overflow)  # type: ignore[misc]
+        event.listen(self._engine, "do_connect", self._database.connect)
+
+
+class _Runs(_OnDemand, PostgresRunStorage):
+    """The runs."""
+
+    def get_cursor_values(self, keys: set[str]) -> Mapping[str, str]:
+        """Loading definitions asks for the state of components; ours have none, and take no database to load."""
+        stored = keys - {DEFS_STATE_INFO_CURSOR_KEY}
+        return super().get_cursor_values(stored) if stored else {}
+
+
+class _Schedules(_OnDemand, PostgresScheduleStorage):
+    """The state of sensors and schedules, and their ticks."""
+
+
+class _EventLog(_OnDemand, PostgresEventLogStorage):
+    """The event log; it is the storage that an instance disposes of last, and so it closes the pool."""
+
+    def __init__(self, database: _Database, engine: Engine) -> None:
+        self._there: set[str] = set()
+        super().__init__(database, engine)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is such a table; one that is there stays, and a run asks hundreds of times."""
+        if table_name not in self._there and super().has_table(table_name):
+            self._there.add(table_name)
+        return table_name in self._there
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Stores some events: those that a run plans by one statement for each table."""
+        if not {event.dagster_event_type for event in events} <= _PLANNED:
+            super().store_event_batch(events)
+            return
+        with self._connect() as connection:
+            insert = self.prepare_insert_event_batch(events).returning(SqlEventLogStorageTable.c.id)
+            ids = [int(row[0]) for row in connection.execute(insert)]
+            assets: dict[str, dict[str, Any]] = {}
+            newest_form = self.has_secondary_index(ASSET_KEY_INDEX_COLS)
+            for event, event_id in zip(events, ids, strict=True):
+                if event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
+                    key = event.get_dagster_event().asset_key
+                    assert key is not None
+                    values = self._get_asset_entry_values(event, event_id, newest_form)
+                    assets[key.to_string()] = {"asset_key": key.to_string(), **values}
+            if assets:
+                upsert = insert_into(AssetKeyTable).values(list(assets.values()))
+                changed = next(iter(assets.values())).keys() - {"asset_key"}
+                connection.execute(
+                    upsert.on_conflict_do_update(
+                        index_elements=[AssetKeyTable.c.asset_key],
+                        set_={name: upsert.excluded[name] for name in changed},
+                    )
+                )
+        for event, event_id in zip(events, ids, strict=True):
+            if event.dagster_event_type == DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+                self.store_asset_check_event(event, event_id)
+
+    def dispose(self) -> None:
+        super().dispose()
+        self._engine.dispose()
+
+
+class WarehouseDagsterStorage(DagsterPostgresStorage):
+    """Dagster's Postgres storage, at the address of our settings."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        # Dagster's own switch: a run's planned events are handed over together.
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_AT_ONCE)
+        super().__init__(_NOT_YET_KNOWN, should_autocreate_tables=False, inst_data=inst_data)
+        database = _Database(get_settings())
+        engine = _pooled_engine(database)
+        self._run_storage: _Runs = _Runs(database, engine)
+        self._event_log_storage: _EventLog = _EventLog(database, engine)
+        self._schedule_storage: _Schedules = _Schedules(database, engine)
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Nothing to configure: see settings."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "WarehouseDagsterStorage":
+        """Made by Dagster from dagster.yaml."""
+        return cls(inst_data)
+
+
+def _url(address: str) -> URL:
+    """The address for Dagster's connections: the driver named, and the plugin that prepares them."""
+    url = make_url(sqlalchemy_url(address, "psycopg2"))
+    # before PGCLIENTENCODING; psycopg2 takes no notice of a later change
+    return url.update_query_dict({"plugin": _PLUGIN, "client_encoding": ENCODING})
+
+
+def _pooled_engine(database: _Database) -> Engine:
+    """One engine for all three storages of a process; any number of threads may use it."""
+    engine = create_engine(
+        _NOT_YET_KNOWN,
+        isolation_level="AUTOCOMMIT",
+        pool_size=2,
+        max_overflow=-1,
+        # A restart of the server is not noticed: a dead connection is replaced before it is used.
+        pool_pre_ping=True,
+        pool_recycle=600,
+    )
+    event.listen(engine, "do_connect", database.connect)
+    # A forked child must not talk over its parent's connections, nor close them.
+    reference = weakref.ref(engine)
+
+    def forget_in_child() -> None:
+        if (inherited := reference()) is not None:
+            inherited.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget_in_child)
+    return engine
+
+
+@contextmanager
+def _schema(engine: Engine, private: bool) -> Iterator[bool]:
+    """Makes the schema if it is missing, and says whether the tables are there.
+
+    While they are not, a lock is held for them to be made under: a daemon and a web server start together.
+    """
+    try:
+        connection = engine.connect()
+    except UserError as error:
+        raise StorageError(str(error)) from None
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        if private:
+            raise StorageError(f"The private Postgres can't be reached ({reason}): start this again.") from error
+        raise StorageError(
+            f"The Postgres of {DATABASE_URL_VARIABLE} can't be reached ({reason}): start it, or correct the address."
+        ) from error
+    with connection:
+        if _has_tables(connection):
+            yield True
+            return
+        connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
+        try:
+            complete = _has_tables(connection)
+            if not complete:
+                _clear_half_made(connection)
+            connection.execute(text(f"create schema if not exists {SCHEMA}"))
+            yield complete
+        finally:
+            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
+
+
+def _clear_half_made(connection: Any) -> None:
+    """Removes what a killed process, or a full disk, left of making the tables: Dagster makes them one by one,
+    and would take some of them for an old version of all. A schema that holds a run is never touched.
+    """
+    made = connection.execute(text(f"select to_regclass('{SCHEMA}.runs') is not null")).scalar_one()
+    if made and connection.execute(text(f"select exists (select from {SCHEMA}.runs)")).scalar_one():
+        return
+    connection.execute(text(f"drop schema if exists {SCHEMA} cascade"))
+
+
+def _has_tables(connection: Any) -> bool:
+    found = connection.execute(
+        text("select count(*) from pg_tables where schemaname = :schema and tablename = any(:tables)"),
+        {"schema": SCHEMA, "tables": list(_MAIN_TABLES)},
+    )
+    return bool(found.scalar_one() == len(_MAIN_TABLES))

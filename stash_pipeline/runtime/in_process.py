@@ -1,0 +1,230 @@
+"""Running a job in this process, so that it looks in the web page like any other run.
+
+For the command line: it needs no daemon, no queue and no other process, and starts in no time. Not here: what
+is run (`jobs`), and the servers (`stash_pipeline.runtime.supervisor`).
+
+Several threads of one process may each run a job. A Ctrl-C reaches the job of the main thread only: in other
+threads jobs go on to their end.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from dagster import (
+    AssetCheckKey,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterUnknownPartitionError,
+    Failure,
+    JobDefinition,
+    JobExecutionResult,
+    partition_loading_context,
+)
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.runtime.command_logs import CommandComputeLogManager
+from stash_pipeline.runtime.dagster_home import CODE_LOCATION, DEFINITIONS_MODULE, prepare_dagster_home
+from stash_pipeline.runtime.dagster_internals import (
+    InstanceRef,
+    JobFailureData,
+    LoadableTargetOrigin,
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    ReconstructableRepository,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+    RunFailureReason,
+    SerializableErrorInfo,
+    execute_run,
+)
+from stash_pipeline.runtime.orphaned_runs import end_orphaned_runs, process_tags
+from stash_pipeline.settings import get_settings, settings_in_use
+
+_log = logging.getLogger(__name__)
+
+# Dagster's name for the repository of a bare Definitions object.
+REPOSITORY: Final = "__repository__"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended."""
+
+    run_id: str
+    success: bool
+    failure: str | None
+    """What went wrong first, in the words of the error, when it did not succeed."""
+
+
+@contextmanager
+def dagster_instance(home: Path, database_url: str | None = None) -> Iterator[DagsterInstance]:
+    """The Dagster instance of a home; `database_url`, if given, is this process's database meanwhile."""
+    settings = get_settings()
+    with settings_in_use(settings if database_url is None else settings.with_database(database_url)):
+        directory = prepare_dagster_home(home)
+        logs = {
+            "module": CommandComputeLogManager.__module__,
+            "class": CommandComputeLogManager.__name__,
+            # where the web server looks for them
+            "config": {"base_dir": str(directory / "storage")},
+        }
+        with DagsterInstance.from_ref(
+            InstanceRef.from_dir(str(directory), overrides={"compute_logs": logs})
+        ) as instance:
+            # At the start of every run Dagster configures logging anew for handlers of dagster.yaml (it has
+            # none). That closes all others of the process and, with a run in another thread, locks up:
+            # one waits in dictConfig for a handler, whose holder waits for logging's own lock.
+            vars(instance)["get_yaml_python_handlers"] = list
+            yield instance
+
+
+def run_job(
+    job: JobDefinition | str,
+    *,
+    instance: DagsterInstance,
+    partition_key: str | None = None,
+    run_config: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
+    checks: AbstractSet[AssetCheckKey] | None = None,
+    module: str = DEFINITIONS_MODULE,
+) -> RunResult:
+    """Executes a job of our definitions here and now, and says how it ended.
+
+    Without a `run_config` it has the one that it was defined with. Of the asset checks only those are planned that
+    `checks` names, if it does: one that is planned and not evaluated hides the result it had before. After a Ctrl-C
+    the run is CANCELED and KeyboardInterrupt goes on its way.
+    """
+    name = job if isinstance(job, str) else job.name
+    repository = _repository(module)
+    definition = repository.get_definition().get_job(name)
+    recon_job = repository.get_reconstructable_job(name)
+    if checks is not None:
+        assets = frozenset(definition.asset_layer.executable_asset_keys)
+        definition = definition.get_subset(asset_selection=assets, asset_check_selection=checks)
+        recon_job = recon_job.get_subset(asset_selection=assets, asset_check_selection=checks)
+    end_orphaned_runs(instance)
+    run = instance.create_run_for_job(
+        definition,
+        run_config=_quiet(definition, run_config or _own_config(definition, partition_key)),
+        tags={
+            **definition.run_tags,
+            **_partition_tags(definition, partition_key, instance),
+            **process_tags(),
+            # Whoever started it sees that it failed; the daemon must not start it anew behind his back.
+            "dagster/max_retries": "0",
+            **(tags or {}),
+        },
+        remote_job_origin=RemoteJobOrigin(_remote_repository(module), name),
+        job_code_origin=recon_job.get_python_origin(),
+    )
+    try:
+        result = execute_run(recon_job, run, instance, raise_on_error=False)
+    except BaseException as error:
+        # Before the first event or after the last one: Dagster records what comes in between.
+        _note_end(instance, run, error)
+        raise
+    if _was_interrupted(result):
+        _cancel(instance, run)
+        raise KeyboardInterrupt
+    return RunResult(run.run_id, result.success, None if result.success else _failure(result))
+
+
+def observations(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
+    """The metadata of what a run observed, by the last part of the asset's key."""
+    found = {}
+    for record in instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_OBSERVATION).records:
+        event = record.event_log_entry.get_dagster_event()
+        observed = event.asset_observation_data.asset_observation
+        found[observed.asset_key.path[-1]] = {name: value.value for name, value in observed.metadata.items()}
+    return found
+
+
+# -- what a run is made with ---------------------------------------------------------------------------------
+
+
+@lru_cache
+def _repository(module: str) -> ReconstructableRepository:
+    return ReconstructableRepository.for_module(module, fn_name="defs")
+
+
+def _remote_repository(module: str) -> RemoteRepositoryOrigin:
+    """Where the web server finds the job again: by the names of location and repository."""
+    target = LoadableTargetOrigin(module_name=module)
+    return RemoteRepositoryOrigin(ManagedGrpcPythonEnvCodeLocationOrigin(target, CODE_LOCATION), REPOSITORY)
+
+
+def _partition_tags(job: JobDefinition, partition_key: str | None, instance: DagsterInstance) -> Mapping[str, str]:
+    if partition_key is None:
+        return {}
+    with partition_loading_context(dynamic_partitions_store=instance) as context:
+        try:
+            job.validate_partition_key(partition_key, selected_asset_keys=None, context=context)
+        except DagsterUnknownPartitionError as error:
+            raise UserError(f"There is no partition {partition_key!r} of the job {job.name}.") from error
+        return job.get_tags_for_partition_key(partition_key, selected_asset_keys=None)
+
+
+def _own_config(job: JobDefinition, partition_key: str | None) -> Mapping[str, Any]:
+    """What the job was defined with; of a partitioned one it is asked for by partition."""
+    if job.partitioned_config is not None and partition_key is not None:
+        return job.partitioned_config.get_run_config_for_partition_key(partition_key)
+    return job.run_config or {}
+
+
+def _quiet(job: JobDefinition, run_config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Keeps Dagster's line per event off the terminal; they are all in the web page."""
+    if "console" not in job.loggers:
+        return run_config
+    return {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **run_config}
+
+
+# -- how it ended --------------------------------------------------------------------------------------------
+
+
+def _note_end(instance: DagsterInstance, run: DagsterRun, error: BaseException) -> None:
+    try:
+        if isinstance(error, Exception):
+            instance.report_run_failed(run, f"The run ended with {type(error).__name__}.")
+        else:
+            _cancel(instance, run)
+    except Exception as problem:
+        # The database is gone; whoever runs a job next finds the run without a process, and ends it.
+        # What ended it is told anyway.
+        _log.info("The end of run %s could not be noted: %s", run.run_id, type(problem).__name__)
+
+
+def _cancel(instance: DagsterInstance, run: DagsterRun) -> None:
+    instance.report_run_canceled(run, "Interrupted by the person who started it.")
+
+
+def _was_interrupted(result: JobExecutionResult) -> bool:
+    last = result.all_events[-1] if result.all_events else None
+    data = last.event_specific_data if last is not None else None
+    return isinstance(data, JobFailureData) and data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION
+
+
+def _failure(result: JobExecutionResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure or event.is_job_failure:
+            return _words(event)
+    return "It ended without success."
+
+
+def _words(event: DagsterEvent) -> str:
+    data = event.event_specific_data
+    error: SerializableErrorInfo | None = getattr(data, "error", None)
+    if error is None:
+        return event.message or "It failed."
+    while error.cause is not None:
+        error = error.cause
+    name, _, text = error.message.strip().partition(": ")
+    # "package.module.KeyError: …"; a sentence of ours needs no name before it.
+    name = name.rpartition(".")[2]
+    return text if name in (UserError.__name__, Failure.__name__) else f"{name}: {text}" if text else name

@@ -1,0 +1,295 @@
+"""What to ask a given server for: the entity specification, cut to what its introspection shows.
+
+A field is asked for under the newest spelling that the server has. What is wanted and lacking is kept in the
+plan, and so is what the server has and no specification knows.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES, UNSTAMPED_BEFORE
+from stash_pipeline.stash.errors import InvalidResponseError
+from stash_pipeline.stash.fields import Entity, Field, JoinTable, Source
+from stash_pipeline.stash.schema import ServerSchema
+from stash_pipeline.stash.selection import Tree, cut, merge, parse, render, without_fields
+
+
+@dataclass(frozen=True)
+class ListShape:
+    """What the server's schema promises of a list.
+
+    Attributes:
+        path: of the list in its object, as the server spells it.
+        required: it is never null. elements_required: no element is null.
+    """
+
+    path: str
+    required: bool
+    elements_required: bool
+
+
+@dataclass(frozen=True)
+class PlannedField:
+    """A field of the document, and the spelling under which this server has it."""
+
+    field: Field
+    source: Source
+    trees: tuple[Tree | None, ...]
+    """One cut tree per selection of the source; None for an optional part that the server lacks."""
+    shape: ListShape | None = None
+    """Of fields that the server has as a list."""
+
+
+@dataclass
+class QueryPlan:
+    """How one kind is read from one server.
+
+    Attributes:
+        query: the query field, ``""`` when the kind is only found embedded in others.
+        result: the field of the query's result that has the list, ``""`` when the result is the list itself.
+        filter_argument: name of the kind's own filter argument, and its type, if there is one.
+        id_filter: the kind's filter knows ``id`` (keyset paging is possible).
+        ids_argument: the query takes ``ids: [ID!]``.
+        filters: what the kind's own filter knows.
+        carried: what is selected of files, where they have no query of their own.
+        unstamped: fields that may change without a stamp in this release, and not in newer ones.
+        lacking: fields of the specification that the server does not have.
+        unknown: fields of the server that no specification knows.
+    """
+
+    entity: Entity
+    type_name: str
+    query: str
+    result: str
+    filter_argument: str = ""
+    filter_type: str = ""
+    id_filter: bool = False
+    ids_argument: bool = False
+    tree: Tree = field(default_factory=dict)
+    fields: list[PlannedField] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    filters: frozenset[str] = frozenset()
+    carried: Tree = field(default_factory=dict)
+    unstamped: frozenset[str] = frozenset()
+
+    @property
+    def carries_files(self) -> bool:
+        """Files are read where they are embedded in objects of this kind."""
+        return bool(self.carried)
+
+    @property
+    def by_id(self) -> bool:
+        """Single objects can be asked for."""
+        return self.ids_argument or self.id_filter
+
+    @property
+    def pages_are_ranges(self) -> bool:
+        """A page holds all objects of its kind between its first and its last id, and nothing of other kinds."""
+        return (self.id_filter or self.ids_argument) and not self.entity.whole and not self.carries_files
+
+    def cut_to(self, names: Collection[str], *, carry: bool) -> "QueryPlan":
+        """The same plan with these fields of the document only.
+
+        Args:
+            carry: files that are embedded are still read.
+        """
+        fields = [planned for planned in self.fields if planned.field.name in names]
+        tree: Tree = {"id": {}}
+        for planned in fields:
+            for part in planned.trees:
+                merge(tree, part or {})
+        carried = self.carried if carry else {}
+        return replace(self, fields=fields, tree=merge(tree, carried), carried=carried, lacking=[], unknown=[])
+
+    def page_document(self, *, without: Collection[str] = ()) -> str:
+        """The query for a page, by ``$filter`` and, where it exists, the kind's own ``$entity_filter``.
+
+        Args:
+            without: fields of the server's that are left out.
+        """
+        if self.entity.whole:
+            return f"query Mirror {{\n  {self.query} {{\n{render(self.tree)}\n  }}\n}}\n"
+        declared, passed = "$filter: FindFilterType", "filter: $filter"
+        if self.filter_argument:
+            declared += f", $entity_filter: {self.filter_type}"
+            passed += f", {self.filter_argument}: $entity_filter"
+        return self._document(declared, passed, without_fields(self.tree, without))
+
+    def ids_document(self, *, without: Collection[str] = ()) -> str:
+        """The query for objects by ``$ids``; asks for no count. ``without`` as above."""
+        declared = "$ids: [ID!], $filter: FindFilterType"
+        return self._document(declared, "ids: $ids, filter: $filter", without_fields(self.tree, without))
+
+    def listing_document(self, *, filtered: bool = False, count: bool = True) -> str:
+        """The query for a page of nothing but ids, with the server's count; ``filtered`` takes ``$entity_filter``."""
+        declared, passed = "$filter: FindFilterType", "filter: $filter"
+        if filtered:
+            declared += f", $entity_filter: {self.filter_type}"
+            passed += f", {self.filter_argument}: $entity_filter"
+        return self._document(declared, passed, {"id": {}}, count=count)
+
+    def _document(self, declared: str, passed: str, tree: Tree, *, count: bool = False) -> str:
+        body = ("    count\n" if count else "") + f"    {self.result} {{\n{render(tree, 3)}\n    }}"
+        return f"query Mirror({declared}) {{\n  {self.query}({passed}) {{\n{body}\n  }}\n}}\n"
+
+
+def plan_entity(entity: Entity, schema: ServerSchema, *, embedded_files: bool) -> QueryPlan:
+    """Cuts one entity's specification to what ``schema`` has.
+
+    Args:
+        entity: the kind.
+        schema: the server's introspection.
+        embedded_files: files have no query of their own, so that scenes, images and galleries carry them.
+    """
+    query = result = type_name = filter_argument = filter_type = ""
+    ids_argument = False
+    filters: frozenset[str] = frozenset()
+    for number, (name, result_field) in enumerate(entity.queries):
+        info = schema.query(name)
+        if info is None:
+            continue
+        query, result = name, result_field
+        type_name = schema.fields(info.type_name)[result].type_name if result else info.type_name
+        if entity.filter_arguments:
+            candidate = entity.filter_arguments[number]
+            if candidate in info.arguments:
+                filter_argument, filter_type = candidate, info.arguments[candidate]
+                filters = schema.inputs(filter_type.rstrip("!"))
+        ids_argument = info.arguments.get("ids") == "[ID!]"
+        break
+    else:
+        type_name = next((t for t in entity.types if t in schema.types), entity.types[0])
+    plan = QueryPlan(entity, type_name, query, result, filter_argument, filter_type, "id" in filters, ids_argument)
+    plan.filters = filters
+    if not query and not entity.embedded_in:
+        plan.lacking.append(entity.name)
+        return plan
+    _choose_spellings(plan, schema)
+    if embedded_files and entity.name in EMBEDDED_SELECTIONS:
+        _carry_files(plan, schema)
+    if not entity.single:
+        plan.tree = {"id": {}, **plan.tree}
+    _note_unknown(plan, schema)
+    return plan
+
+
+def _choose_spellings(plan: QueryPlan, schema: ServerSchema) -> None:
+    members = schema.types[plan.type_name].members if plan.type_name in schema.types else ()
+    for wanted in plan.entity.fields:
+        for source in wanted.sources:
+            if source.unless in schema.fields(plan.type_name):
+                # not lacking: the server has what came after it
+                break
+            if isinstance(wanted.form, JoinTable) and (source.read is None or "{" in source.selections[0]):
+                _check_list(parse(source.selections[0]), schema, plan.type_name)
+            trees = [
+                _cut_for(parse(selection), schema, plan.type_name, members, plan.lacking, plan.entity.name)
+                for selection in source.selections
+            ]
+            if trees[0] is None or (None in trees and not source.optional_parts):
+                continue
+            for tree in trees:
+                if tree is not None:
+                    merge(plan.tree, tree)
+            shape = _list_shape(trees[0], schema, plan.type_name)
+            plan.fields.append(PlannedField(wanted, source, tuple(trees), shape))
+            break
+        else:
+            plan.lacking.append(f"{plan.entity.name}.{wanted.name}")
+
+
+def _check_list(tree: Tree, schema: ServerSchema, type_name: str) -> None:
+    """Looks for a list on the way down a tree, as far as the server has it.
+
+    Raises:
+        InvalidResponseError: if there is something else: nothing of it could be read, and nothing is not what is there.
+    """
+    where = type_name
+    while tree:
+        name, inner = next(iter(tree.items()))
+        info = schema.fields(type_name).get(name)
+        if info is None:
+            if schema.fields(type_name):
+                return
+            break
+        if "[" in info.spelled:
+            return
+        where, type_name, tree = f"{where}.{name}", info.type_name, inner
+    raise InvalidResponseError(
+        f"The server's schema says that {where} is no list, which it is in every known release: does something between "
+        "us and the server change its answers?"
+    )
+
+
+def _list_shape(tree: Tree, schema: ServerSchema, type_name: str) -> ListShape | None:
+    """The first list on the way down a tree; None where there is none."""
+    required, path = True, []
+    while tree:
+        name, inner = next(iter(tree.items()))
+        if name.startswith("..."):
+            # members that lack the field leave it out
+            required, type_name, tree = False, name[3:], inner
+            continue
+        info = schema.fields(type_name).get(name)
+        if info is None:
+            return None
+        path.append(name)
+        required = required and info.spelled.endswith("!")
+        bare = info.spelled.rstrip("!")
+        if bare.startswith("["):
+            return ListShape(".".join(path), required, bare[1:-1].endswith("!"))
+        type_name, tree = info.type_name, inner
+    return None
+
+
+def _cut_for(
+    tree: Tree, schema: ServerSchema, type_name: str, members: tuple[str, ...], lacking: list[str], where: str
+) -> Tree | None:
+    """``tree`` on an object type, or on the members of an interface that have it; None where nothing has it."""
+    root = next(iter(tree))
+    if root == "__typename":
+        return tree
+    missing: list[str] = []
+    if root in schema.fields(type_name):
+        result = cut(tree, schema, type_name, where, missing)
+        if not result:
+            return None
+        lacking.extend(missing)
+        return result
+    fragments = {
+        f"...{member}": cut(tree, schema, member, where, missing) for member in members if root in schema.fields(member)
+    }
+    return fragments or None
+
+
+def _carry_files(plan: QueryPlan, schema: ServerSchema) -> None:
+    for source in EMBEDDED_SELECTIONS[plan.entity.name]:
+        trees = [parse(selection) for selection in source.selections]
+        if next(iter(trees[0])) in schema.fields(plan.type_name):
+            for tree in trees:
+                merge(plan.carried, cut(tree, schema, plan.type_name, plan.entity.name, plan.lacking))
+            merge(plan.tree, plan.carried)
+            return
+
+
+def _note_unknown(plan: QueryPlan, schema: ServerSchema) -> None:
+    if plan.entity.single:
+        return
+    selections = [s for wanted in plan.entity.fields for source in wanted.sources for s in source.selections]
+    spelled = {"id"}.union(*(parse(selection) for selection in selections))
+    for name, info in schema.fields(plan.type_name).items():
+        known = name in spelled or name in plan.entity.ignored or name.endswith("_count")
+        if not known and not info.deprecated:
+            plan.unknown.append(f"{plan.entity.name}.{name}")
+
+
+def plan_library(schema: ServerSchema) -> dict[str, QueryPlan]:
+    """The plan of every kind, for one server."""
+    embedded = schema.query("findFiles") is None
+    plans = {entity.name: plan_entity(entity, schema, embedded_files=embedded) for entity in ENTITIES}
+    for type_name, field_name, kinds in UNSTAMPED_BEFORE:
+        if field_name not in schema.fields(type_name):
+            for name, fields in kinds.items():
+                plans[name].unstamped |= {*fields}
+    return plans

@@ -1,0 +1,434 @@
+"""Reads kinds, or parts of them, from one server, a few requests in flight, while the caller works on what has arrived.
+
+Threads wait for the server and decode, so that a request is always under way; one thread makes documents of what
+they got; the caller iterates. Which request comes next is said in ``pagination``, what a document is in
+``documents.py``.
+"""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from stash_pipeline.stash.circuit_breaker import CircuitBreaker, ResilientClient
+from stash_pipeline.stash.client import Answer, StashClient, answer_hash
+from stash_pipeline.stash.documents import Document, DocumentReader, finish
+from stash_pipeline.stash.entities import EMBEDDED_FILE_TYPES
+from stash_pipeline.stash.json_values import as_id
+from stash_pipeline.stash.memory import MemoryBudget
+from stash_pipeline.stash.pagination import Paginator, paginator
+from stash_pipeline.stash.query_plan import QueryPlan
+from stash_pipeline.stash.read_request import Holder, Purpose, ReadRequest
+from stash_pipeline.stash.response_page import CachedPage, RawPage, Task
+from stash_pipeline.stash.server_paths import folder_of
+
+
+@dataclass
+class Page:
+    """What one answer brought: documents by kind (files may be embedded in others), and the answer's facts.
+
+    Attributes:
+        known: the answer is one that an earlier reading had; there are no documents then.
+        range: first and last id, where the page holds all objects of its kind between them.
+        purpose: of listings and hints, the documents of ``entity`` have only ``fields``; what is embedded is whole.
+        holds: the answer is of those objects that are like that.
+    """
+
+    entity: str
+    documents: dict[str, list[Document]]
+    variables: dict[str, Any]
+    size: int
+    seconds: float
+    hash: bytes
+    objects: int
+    known: CachedPage | None = None
+    range: tuple[int, int] | None = None
+    purpose: Purpose = "documents"
+    fields: tuple[str, ...] = ()
+    holds: Holder | None = None
+
+    @property
+    def unreadable(self) -> int:
+        """Objects with a value that its column cannot hold."""
+        if self.known:
+            return self.known.unreadable
+        return sum(1 for found in self.documents.values() for document in found if document.unreadable)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The server's own count of a kind, known when its walk begins."""
+
+    entity: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Complete:
+    """Everything that was wanted of a kind was read, and the reading agrees with the server's count."""
+
+    entity: str
+    purpose: Purpose = "documents"
+    holds: Holder | None = None
+
+
+@dataclass(frozen=True)
+class UnreadableObject:
+    """An object is there and cannot be read; comes before the ``Complete`` of its kind, and is no tombstone.
+
+    Without an id: objects of this kind are found inside others that could not be read. The kind is then never
+    ``Complete``.
+    """
+
+    entity: str
+    id: int | None
+    message: str
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """Objects that were asked for by id, and that the server does not have."""
+
+    entity: str
+    ids: tuple[int, ...]
+
+
+Event = Page | Expected | UnreadableObject | Complete | NotFound
+
+
+@dataclass
+class _Progress:
+    wanted: ReadRequest
+    pages: Paginator
+    open_tasks: int = 0
+    announced: bool = False
+    failed: bool = False
+
+
+@dataclass
+class Readers:
+    """The document readers of one server, and what is collected over the pages of several kinds."""
+
+    plans: dict[str, QueryPlan]
+    prefix: str
+    folder_paths: dict[int, str] = field(default_factory=dict)
+    folders: dict[int, Document] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+    """Objects that were sent and could not be read, by kind and id."""
+
+    def __post_init__(self) -> None:
+        self._readers: dict[int, DocumentReader] = {}
+        self._lock = threading.Lock()
+
+    def _reader(self, plan: QueryPlan) -> DocumentReader:
+        # by identity: of one kind there may be plans for whole objects and for some of their fields
+        if id(plan) not in self._readers:
+            self._readers[id(plan)] = DocumentReader(plan, self.prefix)
+        return self._readers[id(plan)]
+
+    @property
+    def files_are_embedded(self) -> bool:
+        """The server has no query for files: they come with scenes, images and galleries."""
+        return not self.plans["files"].query
+
+    def page(self, raw: RawPage, wanted: ReadRequest | None = None) -> Page:
+        """The documents of one answer."""
+        wanted = wanted or ReadRequest(raw.plan)
+        name = raw.plan.entity.name
+        answer = raw.answer
+        page = Page(name, {name: []}, raw.variables, answer.size, answer.seconds, answer.hash, raw.count)
+        page.purpose, page.holds = wanted.purpose, wanted.holds
+        page.fields = tuple(planned.field.name for planned in raw.plan.fields)
+        if raw.known:
+            page.known, page.range, page.documents = raw.known, (raw.known.first, raw.known.last), {}
+            return page
+        reader = self._reader(raw.plan)
+        ids = raw.ids
+        broken = False
+        for value in raw.objects:
+            document = reader.read(value, without=raw.without)
+            page.documents[name].append(document)
+            if document.broken:
+                broken = True
+                self.broken.append(f"{name} {document.id}")
+            elif raw.plan.carries_files:
+                self._embedded(name, value, page.documents)
+        # what is broken is to be read again, and a page that is known would hide it
+        if wanted.everything and raw.plan.pages_are_ranges and not raw.gaps and ids and not broken:
+            page.range = min(ids), max(ids)
+        return page
+
+    def _embedded(self, owner: str, value: dict[str, Any], documents: dict[str, list[Document]]) -> None:
+        """Files and folders that releases before v0.29 only show inside their owners."""
+        reader = self._reader(self.plans["files"])
+        for entry in value.get("visual_files") or value.get("files") or []:
+            kind = entry.get("__typename")
+            document = reader.read(entry, {"type": kind if isinstance(kind, str) else EMBEDDED_FILE_TYPES[owner]})
+            documents.setdefault("files", []).append(document)
+            path, basename = entry.get("path"), entry.get("basename")
+            folder_id = None if document.broken else entry.get("parent_folder_id")
+            if folder_id and basename and isinstance(path, str) and isinstance(basename, str):
+                folder = folder_of(path, basename)
+                if folder is not None:
+                    with self._lock:
+                        self.folder_paths[as_id(folder_id)] = folder
+        if value.get("folder"):
+            whole = self._reader(self.plans["folders"]).read(value["folder"])
+            with self._lock:
+                self.folders[whole.id] = whole
+
+    def collected_folders(self) -> list[Document]:
+        """The folders seen so far: those of galleries whole, the others by id and path."""
+        known = dict(self.folders)
+        for identifier, path in self.folder_paths.items():
+            if identifier not in known:
+                known[identifier] = finish({"id": identifier, "path": path}, identifier)
+        return [known[identifier] for identifier in sorted(known)]
+
+
+_END = object()
+
+_OBJECTS_AHEAD = 2400
+"""Objects whose documents wait to be written."""
+
+
+def read_library(
+    client: StashClient,
+    plans: dict[str, QueryPlan],
+    wanted: Sequence[ReadRequest],
+    *,
+    page_size: int,
+    in_flight: int = 2,
+) -> Iterator[Event]:
+    """Reads what is wanted.
+
+    Args:
+        client: the server. plans: of all kinds. wanted: in order.
+        page_size: objects per request. in_flight: requests at once.
+
+    Yields:
+        per kind its expected count, its pages, what cannot be read, and at last that it is complete. Files and
+        folders that the server only shows embedded come with their owners, and are complete when everything of all
+        of those has been read.
+
+    Raises:
+        StashError: the first that any request met; what was yielded before stays good.
+    """
+    reading = _Reading(client, plans, wanted, page_size, in_flight)
+    try:
+        yield from reading.run()
+    finally:
+        reading.stop.set()
+        reading.budget.close()
+
+
+class _Budgeted:
+    """A client that decodes no more than there is room for; see :class:`Asks`."""
+
+    def __init__(self, client: StashClient, budget: MemoryBudget) -> None:
+        self._client, self._budget = client, budget
+
+    def execute(
+        self,
+        document: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        name: str = "query",
+        known: Container[bytes] = (),
+    ) -> Answer:
+        return self._client.execute(document, variables, name=name, known=known, budget=self._budget)
+
+
+class _Reading:
+    def __init__(
+        self,
+        client: StashClient,
+        plans: dict[str, QueryPlan],
+        wanted: Sequence[ReadRequest],
+        page_size: int,
+        in_flight: int,
+    ) -> None:
+        self.plans = plans
+        self.readers = Readers(plans, client.prefix)
+        self.in_flight = max(1, in_flight)
+        self.stop = threading.Event()
+        self.arrived: queue.Queue[Any] = queue.Queue(maxsize=2 * self.in_flight + 2)
+        largest = max((one.page_size or page_size for one in wanted), default=page_size)
+        self.out: queue.Queue[Any] = queue.Queue(maxsize=max(_OBJECTS_AHEAD // largest, 2))
+        self.changed = threading.Condition()
+        self.todo: deque[tuple[_Progress, Task]] = deque()
+        self.active = 0
+        self.budget = MemoryBudget()
+        guarded = ResilientClient(_Budgeted(client, self.budget), CircuitBreaker())
+        self.progress: list[_Progress] = []
+        for one in wanted:
+            pages = paginator(
+                guarded,
+                one.plan,
+                one.page_size or page_size,
+                known=one.known,
+                criterion=one.criterion,
+                ids=one.ids,
+                complete=one.everything,
+            )
+            tasks = pages.tasks()
+            progress = _Progress(one, pages, open_tasks=len(tasks))
+            self.progress.append(progress)
+            self.todo.extend((progress, task) for task in tasks)
+        self.unfinished = {id(progress) for progress in self.progress}
+
+    def run(self) -> Iterator[Event]:
+        threads = [
+            threading.Thread(target=self._work, name=f"stash-reader-{n}", daemon=True) for n in range(self.in_flight)
+        ]
+        threads.append(threading.Thread(target=self._make_documents, name="stash-documents", daemon=True))
+        for thread in threads:
+            thread.start()
+        while (event := self.out.get()) is not _END:
+            if isinstance(event, BaseException):
+                self.stop.set()
+                raise event
+            if isinstance(event, tuple):
+                event, answer = event
+                answer.release()
+            yield event
+        carriers = [progress for progress in self.progress if progress.wanted.plan.carries_files]
+        if carriers and not self.unfinished:
+            yield from self._embedded_ends(carriers)
+
+    def _embedded_ends(self, carriers: list[_Progress]) -> Iterator[Event]:
+        """The folders that were seen, and the end of what is embedded, if all that could hold it was read."""
+        names = [name for name, plan in self.plans.items() if not plan.query and plan.entity.embedded_in]
+        all_of = {progress.wanted.entity for progress in carriers if progress.wanted.everything}
+        complete = all(all_of.issuperset(self.plans[name].entity.embedded_in) for name in names)
+        yield self._folders_page("documents" if complete else "objects")
+        if not complete:
+            return
+        lost = [
+            f"{progress.wanted.entity} {identifier}"
+            for progress in carriers
+            for identifier in sorted(progress.pages.reader.unreadable)
+        ]
+        # whatever they were embedded in
+        lost += self.readers.broken
+        for name in names:
+            if lost:
+                where = ", ".join(lost[:10]) + (", …" if len(lost) > 10 else "")
+                yield UnreadableObject(name, None, f"{name} are found inside {where}, which could not be read.")
+            else:
+                yield Complete(name)
+
+    def _folders_page(self, purpose: Purpose) -> Page:
+        documents = self.readers.collected_folders()
+        joined = orjson.dumps([document.hash.hex() for document in documents])
+        digest = answer_hash(joined)
+        return Page("folders", {"folders": documents}, {}, 0, 0.0, digest, len(documents), purpose=purpose)
+
+    # --- threads ----------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            while (item := self._next()) is not None:
+                self._run_task(*item)
+        except BaseException as error:
+            self._put(self.arrived, error)
+        finally:
+            with self.changed:
+                self.changed.notify_all()
+            self._put(self.arrived, _END)
+
+    def _make_documents(self) -> None:
+        ended = 0
+        while ended < self.in_flight and not self.stop.is_set():
+            try:
+                event = self.arrived.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if event is _END:
+                ended += 1
+                continue
+            if isinstance(event, tuple):
+                wanted, page = event
+                try:
+                    documents = self.readers.page(page, wanted)
+                    page.forget()
+                    if page.answer.reservation:
+                        page.answer.reservation.shrink(page.answer.size)
+                    event = documents, page.answer
+                except BaseException as error:
+                    event = error
+            self._put(self.out, event)
+        self._put(self.out, _END)
+
+    def _next(self) -> tuple[_Progress, Task] | None:
+        with self.changed:
+            while not self.todo and self.active and not self.stop.is_set():
+                self.changed.wait(0.5)
+            if not self.todo or self.stop.is_set():
+                return None
+            self.active += 1
+            return self.todo.popleft()
+
+    def _run_task(self, progress: _Progress, task: Task) -> None:
+        try:
+            for found in task():
+                if self.stop.is_set():
+                    return
+                if isinstance(found, RawPage):
+                    self._announce(progress)
+                    self._put(self.arrived, (progress.wanted, found))
+                else:
+                    with self.changed:
+                        progress.open_tasks += 1
+                        self._insert(progress, found)
+                        self.changed.notify()
+            self._announce(progress)
+        except BaseException:
+            progress.failed = True
+            raise
+        finally:
+            with self.changed:
+                self.active -= 1
+                progress.open_tasks -= 1
+                last = progress.open_tasks == 0
+                self.changed.notify_all()
+        if last and not progress.failed and not self.stop.is_set():
+            progress.pages.verify()
+            self._finish(progress)
+
+    def _finish(self, progress: _Progress) -> None:
+        with self.changed:
+            self.unfinished.discard(id(progress))
+        wanted = progress.wanted
+        for identifier, message in sorted(progress.pages.reader.unreadable.items()):
+            self._put(self.arrived, UnreadableObject(wanted.entity, identifier, message))
+        if wanted.ids is not None and progress.pages.reader.vanished:
+            self._put(self.arrived, NotFound(wanted.entity, tuple(sorted(progress.pages.reader.vanished))))
+        self._put(self.arrived, Complete(wanted.entity, wanted.purpose, wanted.holds))
+
+    def _insert(self, progress: _Progress, task: Task) -> None:
+        """Before the tasks of later kinds, so that one kind is finished before the next begins."""
+        for position, (other, _) in enumerate(self.todo):
+            if other is not progress:
+                self.todo.insert(position, (progress, task))
+                return
+        self.todo.append((progress, task))
+
+    def _announce(self, progress: _Progress) -> None:
+        with self.changed:
+            if progress.announced or progress.pages.reader.expected is None or not progress.wanted.everything:
+                return
+            progress.announced = True
+        self._put(self.arrived, Expected(progress.wanted.entity, progress.pages.reader.expected))
+
+    def _put(self, where: queue.Queue[Any], event: Any) -> None:
+        # nobody takes the rest of a reading that was given up
+        while not self.stop.is_set():
+            with suppress(queue.Full):
+                where.put(event, timeout=0.2)
+                return

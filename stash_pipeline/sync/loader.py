@@ -1,0 +1,395 @@
+"""Documents → raw, page by page: what is compared, what differs, and what is gone.
+
+A batch compares hashes first, so that only new and changed documents go to the sink (``raw/writer.py``, or
+``dry_run.py`` where nothing is to be written).
+"""
+
+import copy
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import orjson
+
+from stash_pipeline.stash.client import ServerInfo
+from stash_pipeline.stash.documents import Document, finish
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.stash.errors import InvalidResponseError
+from stash_pipeline.stash.read_request import Holder
+from stash_pipeline.stash.reader import Complete, Page
+from stash_pipeline.stash.response_page import CachedPage
+from stash_pipeline.sync.held_back import HeldBack
+from stash_pipeline.sync.safeguards import Safeguards
+from stash_pipeline.warehouse.connect import share_partitions
+from stash_pipeline.warehouse.raw import history
+from stash_pipeline.warehouse.raw.stats import EntityStats
+from stash_pipeline.warehouse.raw.watermarks import WIDEST, moment_of
+from stash_pipeline.warehouse.raw.writer import Sink
+
+_MANY_STAMPS = 500
+"""Beyond so many at once, the newest by its text is as good."""
+
+MOST_BROKEN = 50
+_MOST_BROKEN_AT_FIRST = 10
+"""Objects of one kind that may be broken, and before any other was read; beyond, it is the server that is."""
+
+
+class RawLoader:
+    """Compares one run's documents of one instance with what is there, and gives its sink what differs.
+
+    What a listing shows is compared; what has to be read because of it is collected in ``todo``. Tombstones are set
+    at the very end: they are what tells a next run, should this one be killed, which objects refer to what is gone.
+    With them come the documents that take something away from a relation, see ``held_back.py``.
+
+    Attributes:
+        sink: where documents go.
+        changes: per kind, what happened so far.
+        todo: ids by kind whose documents are not, or may not be, as the server has them.
+        settled: per kind, the moment before which a stamp that did not change tells that nothing did.
+        now: the server's clock. newest_stamp: of the documents that were written.
+        gone: ids by kind that a complete reading no longer had.
+    """
+
+    def __init__(self, sink: Sink, guard: Safeguards | None = None) -> None:
+        self.sink = sink
+        self.connection = sink.connection
+        self.instance_id = sink.instance_id
+        self.guard = guard or Safeguards(sink.connection, sink.instance_id, "the instance")
+        self.changes: dict[str, EntityStats] = {entity.name: EntityStats() for entity in ENTITIES}
+        self.todo: dict[str, set[int]] = {}
+        self.gone: dict[str, set[int]] = {}
+        self.failed: dict[str, set[int]] = {}
+        self.newest_stamp: datetime | None = None
+        self.now: datetime | None = None
+        self.settled: Mapping[str, datetime] = {}
+        self._held: dict[tuple[str, str], set[int]] = {}
+        self._held_back = HeldBack(self.guard)
+        self._broken: Counter[str] = Counter()
+        # of these kinds, everything there is comes from this run, each object once
+        self._all_new = {entity.name: True for entity in ENTITIES}
+
+    def begin(self, info: ServerInfo) -> None:
+        """To be called before the first page: the server has answered, and may be followed."""
+        self.sink.start(info)
+        self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (id bigint, document jsonb)")
+        for entity in ENTITIES:
+            self._all_new[entity.name] = self._is_empty(entity.name)
+            self.connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS seen_{entity.name} (id bigint)")
+            self.connection.execute(f"TRUNCATE seen_{entity.name}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction; what is counted in it is forgotten when it is rolled back."""
+        before = copy.deepcopy((self.changes, self.failed, self._broken))
+        try:
+            with self.connection.transaction():
+                yield
+        except BaseException:
+            self.changes, self.failed, self._broken = before
+            raise
+
+    def forget(self) -> None:
+        """What was loaded was rolled back."""
+        self._held_back = HeldBack(self.guard)
+        self._broken.clear()
+        self.changes = {entity.name: EntityStats() for entity in ENTITIES}
+        self.todo, self.gone, self.failed, self.newest_stamp = {}, {}, {}, None
+        self._held.clear()
+        for entity in ENTITIES:
+            self._all_new[entity.name] = self._is_empty(entity.name)
+            self.connection.execute(f"TRUNCATE seen_{entity.name}")
+
+    def is_new(self, entity: str) -> bool:
+        """Whether there was nothing of a kind when this run began."""
+        return self._all_new[entity]
+
+    def _is_empty(self, entity: str) -> bool:
+        row = self.connection.execute(f"SELECT FROM {self.sink.leaf(entity)} LIMIT 1").fetchone()
+        return row is None
+
+    def load(self, pages: Sequence[Page]) -> None:
+        """Writes some pages in one transaction; of listings, compares them."""
+        with self.transaction():
+            share_partitions(self.connection)
+            by_entity: dict[str, dict[int, Document]] = {}
+            alone: dict[str, set[int]] = {}
+            known: dict[str, list[CachedPage]] = {}
+            self.sink.record_pages(pages)
+            for page in pages:
+                self._count_page(page)
+                if page.known:
+                    known.setdefault(page.entity, []).append(page.known)
+                for entity, documents in page.documents.items():
+                    if entity == page.entity and page.fields and page.purpose in ("listing", "hint"):
+                        self._compare(page, documents)
+                        continue
+                    if documents and (page.range is None or entity != page.entity):
+                        # only ranges do not overlap: these may come again
+                        self._look_for(entity)
+                    if entity == "folders" and page.purpose == "objects":
+                        documents = self._with_what_is_known(documents)
+                    found = by_entity.setdefault(entity, {})
+                    for document in documents:
+                        found[document.id] = document
+                        if page.purpose == "objects":
+                            alone.setdefault(entity, set()).add(document.id)
+            for entity, ranges in known.items():
+                self._pass_known(entity, ranges)
+            for entity, found in by_entity.items():
+                self._load_documents(entity, found, alone.get(entity, set()))
+
+    def _with_what_is_known(self, folders: list[Document]) -> list[Document]:
+        """Folders of some files, before v0.29: by id and path only, which says nothing against their other fields."""
+        there = self.connection.execute(
+            f"SELECT id, document::text FROM {self.sink.leaf('folders')}\n"
+            "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
+            [self.instance_id, [folder.id for folder in folders]],
+        )
+        known = {identifier: orjson.loads(text) for identifier, text in there.fetchall()}
+        return [
+            finish({**known[folder.id], **orjson.loads(folder.json)}, folder.id)
+            if folder.id in known and folder.json
+            else folder
+            for folder in folders
+        ]
+
+    def _compare(self, page: Page, documents: list[Document]) -> None:
+        """Finds the objects of a listing that are not here, or not like that."""
+        entity = page.entity
+        documents = self._without_broken(entity, documents)
+        if page.purpose == "listing":
+            self._look_for(entity)
+            self.keep(entity, [document.id for document in documents])
+        if page.holds:
+            held = self._held.setdefault((entity, page.holds.name), set())
+            held.update(document.id for document in documents)
+        if not documents:
+            return
+        ours = ", ".join(f"r.document->'{name}'" for name in page.fields)
+        theirs = ", ".join(f"l.document->'{name}'" for name in page.fields)
+        self.connection.execute("TRUNCATE listed")
+        with self.connection.cursor().copy("COPY listed (id, document) FROM STDIN") as copy:
+            lines = [b"%d\t%b\n" % (document.id, document.json.replace(b"\\", b"\\\\")) for document in documents]
+            copy.write(b"".join(lines))
+        # one by one by the key: a page is a small part of the table
+        rows = self.connection.execute(
+            "SELECT l.id FROM listed AS l\n"
+            f"LEFT JOIN LATERAL (SELECT * FROM {self.sink.leaf(entity)}\n"
+            "    WHERE instance_id = %(instance)s AND id = l.id LIMIT 1) AS r ON true\n"
+            f"WHERE r.id IS NULL OR r.deleted_at IS NOT NULL OR ROW({ours}) IS DISTINCT FROM ROW({theirs})\n"
+            "   OR r.server_updated_at BETWEEN %(settled)s AND %(now)s",
+            {
+                "settled": self.settled.get(entity),
+                "now": self.now and self.now + WIDEST,
+                "instance": self.instance_id,
+            },
+        )
+        other = {row[0] for row in rows}
+        if "created_at" in page.fields:
+            self.guard.created(entity, [document for document in documents if document.id in other])
+        self.todo.setdefault(entity, set()).update(other)
+
+    def _count_page(self, page: Page) -> None:
+        change = self.changes[page.entity]
+        change.pages += 1
+        change.bytes += page.size
+        change.request_seconds += page.seconds
+        if page.known:
+            change.known += 1
+        if page.fields and page.purpose in ("listing", "hint"):
+            change.listed += page.objects
+        elif page.known:
+            change.fetched += page.objects
+            change.unchanged += page.objects
+            change.unreadable += page.known.unreadable
+
+    def _pass_known(self, entity: str, ranges: list[CachedPage]) -> None:
+        """What stands in the ranges of known pages was seen."""
+        # range by range: a join with the list of ranges is planned as a scan of the whole table
+        self.connection.cursor().executemany(
+            f"INSERT INTO seen_{entity} SELECT id FROM {self.sink.leaf(entity)}\n"
+            "WHERE instance_id = %s AND id BETWEEN %s AND %s AND deleted_at IS NULL",
+            [(self.instance_id, page.first, page.last) for page in ranges],
+        )
+
+    def _look_for(self, entity: str) -> None:
+        """From now on, what comes is compared with what is there."""
+        if self._all_new[entity]:
+            self._all_new[entity] = False
+            self.connection.execute(f"INSERT INTO seen_{entity} SELECT id FROM {self.sink.leaf(entity)}")
+
+    def _load_documents(self, entity: str, documents: dict[int, Document], alone: set[int]) -> None:
+        """Writes what is new or other than here.
+
+        Args:
+            alone: ids that were read by themselves. They are there, but that is not what a complete reading says:
+                one that vanishes before it must be missed by it, and its pages not be taken to hold it.
+        """
+        self.gone.get(entity, set()).difference_update(alone)
+        known: dict[int, tuple[bytes, bool]] = {}
+        if not self._all_new[entity]:
+            self.keep(entity, documents.keys() - alone)
+            known = self.sink.hashes(entity, list(documents))
+        self.take(entity, documents.values(), known)
+
+    def take(self, entity: str, documents: Collection[Document], known: Mapping[int, tuple[bytes, bool]]) -> None:
+        """Writes those of some documents that are new, or other than here.
+
+        Args:
+            known: of the objects that are here: the hash of the document, and whether it has no tombstone.
+        """
+        documents = self._without_broken(entity, documents)
+        self._held_back.forget(entity, (document.id for document in documents))
+        change = self.changes[entity]
+        new, changed = [], []
+        for document in documents:
+            before = known.get(document.id)
+            if before is None:
+                new.append(document)
+            elif before != (document.hash, True):
+                changed.append(document)
+        change.inserted += len(new)
+        change.unchanged += len(documents) - len(new) - len(changed)
+        change.unreadable += sum(1 for document in documents if document.unreadable)
+        change.fetched += len(documents)
+        if not new and not changed:
+            return
+        self._watch_clock([*new, *changed])
+        if changed:
+            self.guard.created(entity, changed)
+            changed = self._compared(entity, changed, {identifier for identifier, (_, live) in known.items() if live})
+            change.updated += len(changed)
+        if new or changed:
+            self.sink.write(entity, new, changed)
+
+    def _compared(self, entity: str, changed: list[Document], live: Collection[int]) -> list[Document]:
+        """Counts what differs; returns the documents that need not wait for the end of the reading."""
+        before = history.present(self.connection, self.instance_id, entity, [document.id for document in changed])
+        after = {document.id: orjson.loads(document.json) for document in changed}
+        self.changes[entity].note(history.count_fields(before, after))
+        if self.guard.accept:
+            return changed
+        there = {identifier: document for identifier, document in before.items() if identifier in live}
+        return self._held_back.keep(entity, changed, there, after)
+
+    def _without_broken(self, entity: str, documents: Collection[Document]) -> list[Document]:
+        """The documents of objects that could be read; of the others is noted that they are there.
+
+        Raises:
+            InvalidResponseError: if too many cannot be.
+        """
+        good = [document for document in documents if document.json]
+        if len(good) == len(documents):
+            return good
+        change = self.changes[entity]
+        for document in documents:
+            if not document.json and document.id not in self.failed.get(entity, ()):
+                self._broken[entity] += 1
+                self.record_unreadable(entity, document.id)
+                change.tell(f"{document.id}: {document.broken}")
+        most = MOST_BROKEN if good or change.fetched or change.listed else _MOST_BROKEN_AT_FIRST
+        if self._broken[entity] > most:
+            raise InvalidResponseError(
+                f"{self._broken[entity]:,} {entity} are not what the server's own schema says, the first of them "
+                f"{change.failures[0].rstrip('.')}. They stay as they were."
+            )
+        return good
+
+    def holds_back(self, entity: str) -> bool:
+        """Whether documents of a kind wait for the end of the reading."""
+        return self._held_back.any(entity)
+
+    def _watch_clock(self, written: list[Document]) -> None:
+        """Remembers the newest stamp: its offset is the one that the server's wall clock has."""
+        stamps = [document.updated_at for document in written if document.updated_at]
+        if len(stamps) > _MANY_STAMPS:
+            stamps = [max(stamps)]
+        latest = self.now + WIDEST if self.now else None
+        for stamp in stamps:
+            moment = moment_of(stamp)
+            if moment and (latest is None or moment < latest):
+                self.newest_stamp = max(self.newest_stamp or moment, moment)
+
+    def keep(self, entity: str, ids: Iterable[int]) -> None:
+        """These objects exist, though they could not be read: they are not to be tombstoned."""
+        with self.connection.cursor().copy(f"COPY seen_{entity} (id) FROM STDIN") as copy:
+            copy.write("".join(f"{identifier}\n" for identifier in ids).encode())
+
+    def record_unreadable(self, entity: str, identifier: int) -> None:
+        """The server has this object and cannot send it."""
+        self.keep(entity, [identifier])
+        self.changes[entity].failed += 1
+        self.failed.setdefault(entity, set()).add(identifier)
+
+    def complete(self, event: Complete) -> None:
+        """Everything that was wanted of a kind has been loaded: what it no longer has is gone."""
+        entity = event.entity
+        if event.holds:
+            self._no_longer_holding(entity, event.holds)
+        elif event.purpose in ("documents", "listing"):
+            gone = set() if self._all_new[entity] else set(self._unseen(entity))
+            self.gone.setdefault(entity, set()).update(gone)
+            self.changes[entity].complete = True
+
+    def _no_longer_holding(self, entity: str, holder: Holder) -> None:
+        rows = self.connection.execute(
+            f"SELECT id FROM {self.sink.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
+            f"  AND ({holder.rare.condition}) AND id <> ALL(%s)",
+            [self.instance_id, list(self._held.get((entity, holder.name), ()))],
+        )
+        self.todo.setdefault(entity, set()).update(row[0] for row in rows)
+
+    def remove_gone(self) -> None:
+        """Tombstones what is gone, and writes what was held back, of all kinds in one transaction."""
+        gone = {entity: sorted(ids - self.failed.get(entity, set())) for entity, ids in self.gone.items()}
+        with self.transaction():
+            share_partitions(self.connection)
+            for entity, documents in self._held_back.release(self.gone).items():
+                self.changes[entity].updated += len(documents)
+                self.sink.write(entity, [], documents)
+            for entity, ids in gone.items():
+                if ids:
+                    self.guard.gone(entity, len(ids))
+                    self.changes[entity].removed += len(ids)
+                    self.sink.tombstone(entity, ids)
+        self.gone = {}
+
+    def finish_entity(self, entity: str, forms: Mapping[str, bytes], read_at: datetime | None = None) -> None:
+        """Notes that the kind is now as the server had it; see :meth:`Sink.finish`."""
+        self.sink.finish(entity, self.changes[entity], forms, read_at, self._missing(entity))
+
+    def finish_incremental(self, entity: str, read_at: datetime | None) -> None:
+        """Notes that what was stamped before that moment is here; without one, that not all of it is."""
+        self.sink.finish_hint(entity, self.changes[entity], read_at)
+
+    def _missing(self, entity: str) -> int:
+        """How many objects could not be read and are not here from before."""
+        failed = self.failed.get(entity)
+        if not failed:
+            return 0
+        row = self.connection.execute(
+            f"SELECT count(*) FROM {self.sink.leaf(entity)}\n"
+            "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
+            [self.instance_id, list(failed)],
+        ).fetchone()
+        return len(failed) - (row[0] if row else 0)
+
+    def _unseen(self, entity: str) -> list[int]:
+        self.connection.execute(f"ANALYZE seen_{entity}")
+        rows = self.connection.execute(
+            f"SELECT r.id FROM {self.sink.leaf(entity)} AS r\n"
+            f"WHERE r.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen_{entity} AS s WHERE s.id = r.id)"
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def left(self, entity: str) -> int:
+        """How many objects of a kind there will be, and how many the server has and could not send, at the end."""
+        counted = self.sink.counted().get(entity)
+        if counted is None:
+            row = self.connection.execute(
+                f"SELECT count(*) FROM {self.sink.leaf(entity)} WHERE deleted_at IS NULL"
+            ).fetchone()
+            counted = int(row[0]) if row else 0
+        gone = self.gone.get(entity, set()) - self.failed.get(entity, set())
+        return counted - len(gone) + self._missing(entity)

@@ -1,0 +1,1 @@
+"""The private Postgres that is used where no database is configured."""

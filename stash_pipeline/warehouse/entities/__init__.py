@@ -1,0 +1,1 @@
+"""Schema ``stash``: the SQL that makes entities and joins of documents."""

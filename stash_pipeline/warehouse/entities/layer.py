@@ -1,0 +1,189 @@
+"""Layer ``stash``, entities and joins, as the registry of layers has it: its tables, its checks, how it follows."""
+
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.stash.fields import Entity, JoinTable
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.entities import integrity
+from stash_pipeline.warehouse.entities.merges import EVIDENCE_TABLES, MERGED_KINDS, merges_counted, merges_version
+from stash_pipeline.warehouse.entities.transform import LAYER, Transformation, drop_layer, rebuild_layer, transform
+from stash_pipeline.warehouse.layers.layer import (
+    CheckOutcome,
+    Connect,
+    FollowedInstance,
+    InstanceLayer,
+    LayerCheck,
+    LayerTable,
+    Origin,
+    TableChange,
+)
+from stash_pipeline.warehouse.layers.versions import table_version
+from stash_pipeline.warehouse.tables import JOINS, MERGES, STASH, partial_date_columns
+
+ENTITIES_GROUP = "entities"
+JOINS_GROUP = "joins"
+
+_LINES = 50
+
+# --- tables -------------------------------------------------------------------------------------------------
+
+
+def _entity_table(entity: Entity) -> LayerTable:
+    # a foreign key that closes a circle (folders in zip files, files in folders) is no lineage
+    targets = {f"stash.{r.target}" for _, r in entity.references if r.target != entity.name and not r.late}
+    return LayerTable(
+        STASH[entity.name],
+        group=ENTITIES_GROUP,
+        description=entity.description,
+        upstream=(f"raw.{entity.name}", *sorted(targets)),
+        version=table_version(entity.name),
+        origins=_entity_origins(entity),
+        entity=entity.name,
+    )
+
+
+def _entity_origins(entity: Entity) -> dict[str, Origin]:
+    raw = f"raw.{entity.name}"
+    origins = {"instance_id": Origin((f"{raw}.instance_id",)), "id": Origin((f"{raw}.id",))}
+    for field, scalar in entity.scalars:
+        names = partial_date_columns(field.name) if scalar.type == "partial_date" else (field.name,)
+        origins |= {name: Origin((f"{raw}.document",)) for name in names}
+    for field, reference in entity.references:
+        origins[f"{field.name}_id"] = Origin((f"{raw}.document",), f"stash.{reference.target}.id")
+    return origins
+
+
+def _join_table(entity: Entity, joined: JoinTable, note: str) -> LayerTable:
+    table = JOINS[joined.table]
+    comment = table.comment or ""
+    target = [f"stash.{joined.target}"] if joined.target and joined.target != entity.name else []
+    return LayerTable(
+        table,
+        group=JOINS_GROUP,
+        description=f"{comment} {note[0].upper()}{note[1:]}." if note else comment,
+        upstream=(f"raw.{entity.name}", f"stash.{entity.name}", *target),
+        version=table_version(joined.table),
+        origins=_join_origins(entity, joined),
+        entity=entity.name,
+    )
+
+
+def _join_origins(entity: Entity, joined: JoinTable) -> dict[str, Origin]:
+    raw = f"raw.{entity.name}"
+    origins = {column.name: Origin((f"{raw}.document",)) for column in JOINS[joined.table].columns}
+    origins["instance_id"] = Origin((f"{raw}.instance_id",))
+    origins[entity.owner_column(joined)] = Origin((f"{raw}.id",), f"stash.{entity.name}.id")
+    if joined.target and joined.target_column in origins:
+        origins[joined.target_column] = Origin((f"{raw}.document",), f"stash.{joined.target}.id")
+    return origins
+
+
+def _merges_table() -> LayerTable:
+    raw = {"raw.files", *(f"raw.{kind}" for kind in MERGED_KINDS)}
+    return LayerTable(
+        MERGES,
+        group=JOINS_GROUP,
+        description=f"{MERGES.comment} Stash itself does not say what it merged.",
+        upstream=tuple(sorted({*raw, *(f"stash.{table}" for table in EVIDENCE_TABLES)})),
+        version=merges_version(),
+        origins={
+            column: Origin(tuple(f"raw.{kind}.{source}" for kind in MERGED_KINDS))
+            for column, source in (("instance_id", "instance_id"), ("id", "id"), ("revision", "revision"))
+        },
+    )
+
+
+# --- following ----------------------------------------------------------------------------------------------
+
+
+def _followed(connection: Connection, instance_id: int, done: Transformation) -> FollowedInstance:
+    tables = {f"stash.{name}": change for name, change in done.tables.items()}
+    first = any(change.first for change in tables.values())
+    if done.merged or done.returned or first:
+        tables[MERGES.fullname] = TableChange(
+            rows=merges_counted(connection, instance_id),
+            inserted=sum(done.merged.values()),
+            removed=done.returned,
+            first=first,
+            details={"by_kind": ", ".join(f"{kind} {count}" for kind, count in sorted(done.merged.items())) or "none"},
+        )
+    return FollowedInstance(tables, done.outdated, done.merged)
+
+
+def _follow(connection: Connection, instance_id: int, connect: Connect) -> FollowedInstance:
+    return _followed(connection, instance_id, transform(connection, instance_id, connect))
+
+
+def _rebuild(connection: Connection, instance_id: int) -> FollowedInstance:
+    return _followed(connection, instance_id, rebuild_layer(connection, instance_id))
+
+
+def _drop(connection: Connection, instance_id: int) -> None:
+    drop_layer(connection, instance_id, logged=False)
+
+
+# --- checks -------------------------------------------------------------------------------------------------
+
+
+def _orphans(connection: Connection, instance_id: int) -> CheckOutcome:
+    found = integrity.dangling_references(connection, instance_id)
+    by_column = ", ".join(f"{name} {count}" for name, count in found.items()) or "none"
+    return CheckOutcome(not found, {"orphans": sum(found.values()), "by_column": by_column})
+
+
+def _watermark(connection: Connection, instance_id: int) -> CheckOutcome:
+    newest, held = integrity.watermark_lag(connection, instance_id)
+    return CheckOutcome(newest == held, {"newest_revision": newest, "held_revision": held})
+
+
+def _match_rebuild(connection: Connection, instance_id: int) -> CheckOutcome | None:
+    tables = integrity.compare_with_rebuild(connection, instance_id)
+    if tables is None:
+        # another run has written since, and will be checked itself
+        return None
+    lines = [line for table in tables for line in table.lines()]
+    rows = sum(table.missing + table.stale + table.different for table in tables)
+    return CheckOutcome(not tables, {"rows": rows, "details": "\n".join(lines[:_LINES]) or "nothing"})
+
+
+_CHECKS = (
+    LayerCheck(
+        "no_orphans",
+        "stash.scenes",
+        "No row of any entity or join refers to an object that is not there.",
+        _orphans,
+        blocking=True,
+        modes=frozenset({"reconcile", "sweep", "rebuild"}),
+        # a scan of all tables, which need not wait for the server's answers to the sample
+        concurrent=True,
+    ),
+    LayerCheck(
+        "watermark_at_head",
+        "stash.scenes",
+        "Entities and joins hold the newest revision of the documents.",
+        _watermark,
+        blocking=True,
+    ),
+    LayerCheck(
+        "tables_match_rebuild",
+        "stash.scenes",
+        "Entities and joins are what a rebuild from the documents makes, row by row. Evaluated after a sweep; "
+        "`stash-pipeline verify --repair` rebuilds tables that differ.",
+        _match_rebuild,
+        modes=frozenset({"sweep"}),
+        only_in_modes=True,
+    ),
+)
+
+STASH_LAYER = InstanceLayer(
+    name=LAYER,
+    description="Typed tables of the objects of every server, and the tables that join them.",
+    tables=(
+        *(_entity_table(entity) for entity in ENTITIES),
+        *(_join_table(entity, joined, field.description) for entity in ENTITIES for field, joined in entity.joins),
+        _merges_table(),
+    ),
+    checks=_CHECKS,
+    follow=_follow,
+    rebuild=_rebuild,
+    drop=_drop,
+)

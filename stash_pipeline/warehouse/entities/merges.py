@@ -1,0 +1,189 @@
+"""What became of an object that is gone: where the server's state tells that another one has what was its own.
+
+A merge leaves no trace of itself in Stash. But files, stash ids and names move: a merged scene's files belong to the
+survivor, a merged tag's name is an alias of it. Where exactly one live object has most of that, it is noted in
+``stash.merges``, at the time at which the object was missed: what happens to the survivor later is no evidence. So a
+rebuild of ``stash`` keeps merges, and they have a watermark of their own.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.layers.versions import digest
+from stash_pipeline.warehouse.ops.object_log import Touched
+from stash_pipeline.warehouse.tables import partition
+
+LAYER = "merges"
+"""In ``ops.layer_watermarks``."""
+
+# Each finds (id of the gone, successor) among {gone}, once per piece of evidence.
+
+_FILES = """
+    SELECT g.id, t.{owner} AS successor
+    FROM {gone} AS g
+    CROSS JOIN LATERAL jsonb_array_elements_text(g.document->'files') AS e(value)
+    JOIN {files} AS t ON t.instance_id = %(i)s AND t.file_id = e.value::bigint"""
+
+_STASH_IDS = """
+    SELECT g.id, t.{owner} AS successor
+    FROM {gone} AS g
+    CROSS JOIN LATERAL jsonb_array_elements(g.document->'stash_ids') AS e(value)
+    JOIN {stash_ids} AS t
+        ON t.instance_id = %(i)s AND t.stash_id = e.value->>'stash_id' AND t.endpoint = e.value->>'endpoint'"""
+
+_ALIAS = """
+    SELECT g.id, t.{owner} AS successor
+    FROM {gone} AS g
+    JOIN {aliases} AS t ON t.instance_id = %(i)s AND lower(t.alias) = lower(g.document->>'name')"""
+
+# the file was found anew, under another id, before the old one was cleaned away
+_CONTENT = """
+    SELECT g.id, t.{owner} AS successor
+    FROM {gone} AS g
+    CROSS JOIN LATERAL jsonb_array_elements_text(g.document->'files') AS e(value)
+    JOIN {raw_files} AS f ON f.instance_id = %(i)s AND f.id = e.value::bigint AND f.deleted_at IS NOT NULL
+    CROSS JOIN LATERAL jsonb_array_elements(f.document->'fingerprints') AS p(value)
+    JOIN {fingerprints} AS q
+        ON q.instance_id = %(i)s AND q.type = p.value->>'type' AND q.value = p.value->>'value'
+       AND q.type IN ('oshash', 'md5')
+    JOIN {files} AS t ON t.instance_id = %(i)s AND t.file_id = q.file_id"""
+
+_EVIDENCE: dict[str, tuple[str, ...]] = {
+    "scenes": (_FILES, _STASH_IDS, _CONTENT),
+    "images": (_FILES, _CONTENT),
+    "galleries": (_FILES, _CONTENT),
+    "performers": (_STASH_IDS, _ALIAS),
+    "studios": (_STASH_IDS, _ALIAS),
+    "tags": (_ALIAS, _STASH_IDS),
+}
+"""Per kind, the strongest first."""
+
+_NOTE = """
+WITH gone AS MATERIALIZED (
+    SELECT id, document, revision FROM {raw} AS r
+    WHERE instance_id = %(i)s AND revision > %(since)s AND deleted_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM stash.merges AS m WHERE m.instance_id = %(i)s AND m.kind = %(kind)s AND m.id = r.id)
+),
+evidence AS ({evidence}
+),
+ranked AS (
+    SELECT id, successor, rank() OVER (PARTITION BY id ORDER BY count(*) DESC) AS place
+    FROM evidence GROUP BY id, successor
+),
+best AS (
+    SELECT id, min(successor) AS successor FROM ranked WHERE place = 1 GROUP BY id HAVING count(*) = 1
+)
+INSERT INTO stash.merges (instance_id, kind, id, successor_id, revision)
+SELECT %(i)s, %(kind)s, b.id, b.successor, g.revision FROM best AS b JOIN gone AS g ON g.id = b.id
+RETURNING id
+"""
+
+_RETURNED = """
+DELETE FROM stash.merges AS m USING {raw} AS r
+WHERE m.instance_id = %(i)s AND m.kind = %(kind)s AND r.instance_id = %(i)s AND r.id = m.id AND r.deleted_at IS NULL
+RETURNING m.id
+"""
+
+
+_VANISHED = "SELECT FROM {raw} WHERE instance_id = %(i)s AND revision > %(since)s AND deleted_at IS NOT NULL"
+
+
+MERGED_KINDS = tuple(_EVIDENCE)
+"""Kinds whose objects can have a successor."""
+
+
+def _evidence_tables() -> tuple[str, ...]:
+    tables = {"file_fingerprints"}
+    for kind, queries in _EVIDENCE.items():
+        singular = BY_NAME[kind].singular
+        for query, name in ((_FILES, "files"), (_CONTENT, "files"), (_STASH_IDS, "stash_ids"), (_ALIAS, "aliases")):
+            if query in queries:
+                tables.add(f"{singular}_{name}")
+    return tuple(sorted(tables))
+
+
+EVIDENCE_TABLES = _evidence_tables()
+"""Tables of schema ``stash`` in which successors are looked for."""
+
+
+def merges_version() -> str:
+    """Digest of the rules."""
+    return digest([_NOTE, _RETURNED, *(query for queries in _EVIDENCE.values() for query in queries)])
+
+
+def follow_merges(
+    connection: Connection,
+    instance_id: int,
+    touched: Touched,
+    *,
+    gone: Collection[str],
+    there: Collection[str],
+) -> tuple[dict[str, int], int]:
+    """Brings ``stash.merges`` to the present state of ``raw``; entities and joins must hold it already.
+
+    Args:
+        touched: gets the objects that have a successor, or have none any more.
+        gone: kinds of which objects may have vanished since the last time. there: kinds of which any came.
+
+    Returns:
+        per kind, how many objects got a successor; and how many came back, and have none any more.
+    """
+    returned = 0
+    parameters: dict[str, Any] = {"i": instance_id}
+    if there and _any(connection, "SELECT FROM stash.merges WHERE instance_id = %(i)s", parameters):
+        for kind in there:
+            if kind in _EVIDENCE:
+                returned += _touch(connection, _RETURNED.format(**_names(kind, instance_id)), kind, parameters, touched)
+    merged: dict[str, int] = {}
+    since = _watermark(connection, instance_id) if gone else None
+    # what vanished before the first look at an instance left no evidence
+    for kind in _EVIDENCE if since is not None else ():
+        names = _names(kind, instance_id)
+        parameters |= {"kind": kind, "since": since}
+        if kind not in gone or not _any(connection, _VANISHED.format(**names), parameters):
+            continue
+        for evidence in _EVIDENCE[kind]:
+            statement = _NOTE.format(evidence=evidence.format(**names), **names)
+            noted = _touch(connection, statement, kind, parameters, touched)
+            if noted:
+                merged[kind] = merged.get(kind, 0) + noted
+    return merged, returned
+
+
+def _touch(connection: Connection, statement: str, kind: str, parameters: dict[str, Any], touched: Touched) -> int:
+    """Executes a statement that returns ids, and notes and counts them."""
+    ids = [row[0] for row in connection.execute(statement, {**parameters, "kind": kind}).fetchall()]
+    touched.add(kind, ids)
+    return len(ids)
+
+
+def _watermark(connection: Connection, instance_id: int) -> int | None:
+    row = connection.execute(
+        "SELECT revision FROM ops.layer_watermarks WHERE instance_id = %s AND layer = %s", [instance_id, LAYER]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _any(connection: Connection, query: str, parameters: dict[str, Any]) -> bool:
+    row = connection.execute(f"SELECT EXISTS ({query})", parameters).fetchone()
+    return bool(row and row[0])
+
+
+def merges_counted(connection: Connection, instance_id: int) -> int:
+    """How many objects of an instance have a successor."""
+    row = connection.execute("SELECT count(*) FROM stash.merges WHERE instance_id = %s", [instance_id]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _names(kind: str, instance_id: int) -> dict[str, str]:
+    """What the statements call the tables that they read."""
+    singular = BY_NAME[kind].singular
+    names = {"raw": partition("raw." + kind, instance_id), "owner": f"{singular}_id", "gone": "gone"}
+    for name in ("files", "stash_ids", "aliases"):
+        names[name] = partition(f"stash.{singular}_{name}", instance_id)
+    names["fingerprints"] = partition("stash.file_fingerprints", instance_id)
+    names["raw_files"] = partition("raw.files", instance_id)
+    return names

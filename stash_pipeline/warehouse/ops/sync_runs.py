@@ -1,0 +1,84 @@
+"""The journal of readings, ``ops.sync_runs``: one row each, for people and tools."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from stash_pipeline.stash.entities import BY_NAME
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.ops.row_counts import documents_counted
+
+
+def start_run(connection: Connection, instance_id: int, *, dagster_run_id: str | None, mode: str, lane: str) -> int:
+    """Notes that a reading begins; returns its id in ``ops.sync_runs``. A predecessor that died is closed."""
+    with connection.transaction():
+        connection.execute(
+            "UPDATE ops.sync_runs SET status = 'failed', finished_at = now(), error = 'ended without a word'\n"
+            "WHERE instance_id = %s AND status = 'running'",
+            [instance_id],
+        )
+        row = connection.execute(
+            "INSERT INTO ops.sync_runs (instance_id, dagster_run_id, mode, lane, status)\n"
+            "VALUES (%s, %s, %s, %s, 'running') RETURNING id",
+            [instance_id, dagster_run_id, mode, lane],
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def end_run(
+    connection: Connection,
+    run_id: int,
+    *,
+    error: str | None,
+    release: str | None = None,
+    lacking: list[str] | None = None,
+    unknown: list[str] | None = None,
+    entities: dict[str, Any] | None = None,
+    requests: int = 0,
+    size: int = 0,
+    seconds: float = 0.0,
+    lane: str = "graphql",
+    lane_reason: str | None = None,
+) -> None:
+    """Notes how a reading ended.
+
+    Args:
+        lane, lane_reason: that it took at last, and why.
+        requests: sent. size: bytes that came back, decompressed. seconds: it took.
+    """
+    connection.execute(
+        "UPDATE ops.sync_runs SET status = %s, finished_at = now(), error = %s, release = %s, lacking = %s,\n"
+        "    unknown = %s, entities = %s::jsonb, requests = %s, bytes = %s, seconds = %s,\n"
+        "    lane = %s, lane_reason = %s WHERE id = %s",
+        [
+            "failed" if error else "succeeded",
+            error,
+            release,
+            lacking or [],
+            unknown or [],
+            json.dumps(entities or {}),
+            requests,
+            size,
+            round(seconds, 3),
+            lane,
+            lane_reason,
+            run_id,
+        ],
+    )
+
+
+def record_merged(connection: Connection, run_id: int, merged: Mapping[str, int]) -> None:
+    """Notes how many objects that are gone have a successor: known only when the entities have followed."""
+    connection.execute(
+        "UPDATE ops.sync_runs AS r SET entities = r.entities || (\n"
+        "    SELECT jsonb_object_agg(\n"
+        "        m.key, coalesce(r.entities->m.key, '{}') || jsonb_build_object('merged', m.value))\n"
+        "    FROM jsonb_each(%s::jsonb) AS m) WHERE r.id = %s",
+        [json.dumps(dict(merged)), run_id],
+    )
+
+
+def was_read(connection: Connection, instance_id: int) -> bool:
+    """Whether all kinds of an instance were read completely once."""
+    return documents_counted(connection, instance_id).keys() >= BY_NAME.keys()
