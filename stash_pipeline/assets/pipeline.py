@@ -6,7 +6,6 @@ selected alone, they follow without one, and no server is read.
 """
 
 import logging
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +32,7 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError, may_pass
 from stash_pipeline.stash.probing import read_probe
+from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.sync.dry_run import preview
 from stash_pipeline.sync.refresh import Mode
 from stash_pipeline.sync.run import SyncResult, mirror
@@ -44,7 +44,6 @@ from stash_pipeline.warehouse.raw.stats import EntityStats
 OP: Final = "mirror"
 """The name of the step, under which a run is configured."""
 
-_FIRST_PAUSE = 10.0
 """Seconds before a run that failed on the network is tried again."""
 
 
@@ -149,7 +148,7 @@ def _run(
     except (StashError, UserError) as error:
         said = sentence(error, name)
         if may_pass(error) and _is_retried(context, settings):
-            pause = _pause(context.retry_number)
+            pause = RetryPolicy().pause_before_run(context.retry_number)
             raise RetriedRequest(said, max_retries=settings.network_retries, seconds_to_wait=pause) from None
         # a sentence, not a traceback: the cause is outside of this program
         raise failure(said) from None
@@ -226,11 +225,6 @@ def _is_retried(context: dg.AssetExecutionContext, settings: Settings) -> bool:
     """Whether a failure on the network is tried again: not where a person waits for the end of a command."""
     attended = context.run.tags.get("dagster/max_retries") == "0"
     return not attended and context.retry_number < settings.network_retries
-
-
-def _pause(retries: int) -> float:
-    """Seconds before the next attempt: longer each time, and never in step with others."""
-    return _FIRST_PAUSE * 2**retries * random.uniform(0.8, 1.2)
 
 
 @dataclass

@@ -17,12 +17,11 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
 import orjson
-import stamina
 
 from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.address import graphql_url
@@ -34,12 +33,12 @@ from stash_pipeline.stash.errors import (
     StashHTTPError,
     StashNotReadyError,
     StashQueryError,
-    may_pass,
     shortened,
 )
 from stash_pipeline.stash.limits import Limits, bound, check_growth, decoded_size, read_body, until
 from stash_pipeline.stash.memory import MemoryBudget, Reservation
 from stash_pipeline.stash.refusals import refusal
+from stash_pipeline.stash.retries import Retries, RetryPolicy
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
 OLDEST = (0, 20)
@@ -50,12 +49,6 @@ _LONGEST = 32_767
 log = logging.getLogger(__name__)
 
 
-def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
-    log.info("Asking again in %.1f s (%s).", details.wait_for, details.caused_by)
-
-
-# stamina's own hook prints to standard output where structlog is installed, and Dagster installs it
-stamina.instrumentation.set_on_retry_hooks([_log_retry])
 # its debugging lines hold the headers of answers, and a proxy may echo the key in those
 logging.getLogger("httpcore").setLevel(logging.INFO)
 
@@ -107,6 +100,20 @@ def is_this_machine(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+class QueryExecutor(Protocol):
+    """What a paginator needs of a client."""
+
+    def execute(
+        self,
+        document: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        name: str = "query",
+        known: Container[bytes] = (),
+    ) -> Answer:
+        """Sends a query and returns its answer; see :meth:`StashClient.execute`."""
+
+
 class StashClient:
     """Talks GraphQL to one Stash server.
 
@@ -115,7 +122,7 @@ class StashClient:
         api_key: sent as header ``ApiKey``; without one no header is sent (a server without credentials
             refuses any key). access: in place of it, all that the server and proxies before it are shown.
         timeout: seconds of silence. connect_timeout: seconds for a connection.
-        attempts: how often a request is tried before it is given up.
+        retries: when a request is sent again.
         limits: of what is taken from the server.
         transport: for tests.
 
@@ -131,14 +138,15 @@ class StashClient:
         access: Access | None = None,
         timeout: float = 60.0,
         connect_timeout: float = 5.0,
-        attempts: int = 5,
+        retries: RetryPolicy | None = None,
         connections: int = 2,
         limits: Limits | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = graphql_url(url)
         self.prefix = urlsplit(self.url).path.removesuffix("/graphql")
-        self.attempts = attempts
+        self.retry_policy = retries or RetryPolicy()
+        self._retries = Retries(self.retry_policy)
         self.access = access or Access(api_key)
         self.limits = limits or Limits()
         self._mask = self.access.mask()
@@ -200,18 +208,7 @@ class StashClient:
         end = end if deadline is None else min(end, deadline)
         if timeout is not None:
             return self._ask(payload, name, known, budget, timeout, end)
-        for attempt in self._attempts(end):
-            with attempt:
-                return self._ask(payload, name, known, budget, None, end)
-        raise AssertionError("unreachable")
-
-    def _attempts(self, end: float) -> Iterator[Any]:
-        def again(error: Exception) -> bool:
-            return _soon(error) and time.monotonic() < end
-
-        return iter(
-            stamina.retry_context(on=again, attempts=self.attempts, timeout=None, wait_initial=0.3, wait_max=15.0)
-        )
+        return self._retries.call(lambda: self._ask(payload, name, known, budget, None, end), deadline=end)
 
     def _ask(
         self,
@@ -449,8 +446,3 @@ def _unreachable(url: str, error: httpx.TransportError) -> StashConnectionError:
     if "refused" in text:
         return StashConnectionError(f"{url} refuses connections: is Stash running there, on that port?", "refused")
     return StashConnectionError(f"{url} cannot be reached: {text or type(error).__name__}.")
-
-
-def _soon(error: Exception) -> bool:
-    """Whether it may pass within seconds: a name that is not known and a certificate that is wrong do not."""
-    return may_pass(error) and not (isinstance(error, StashConnectionError) and error.reason in ("name", "tls"))

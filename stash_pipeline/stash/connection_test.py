@@ -24,6 +24,7 @@ from stash_pipeline.stash.errors import (
     StashQueryError,
 )
 from stash_pipeline.stash.limits import MB, Limits
+from stash_pipeline.stash.retries import NO_RETRIES
 
 Outcome = Literal[
     "ok",
@@ -190,7 +191,7 @@ class _Check:
         self.options: dict[str, Any] = {
             "timeout": timeout,
             "connect_timeout": connect_timeout,
-            "attempts": 1,
+            "retries": NO_RETRIES,
             # no server needs longer for a few numbers, however it sends them
             "limits": Limits(answer_bytes=_MOST_BYTES, request_seconds=_PATIENCE * timeout, settings=False),
         }

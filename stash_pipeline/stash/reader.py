@@ -15,7 +15,6 @@ from typing import Any
 
 import orjson
 
-from stash_pipeline.stash.circuit_breaker import CircuitBreaker, ResilientClient
 from stash_pipeline.stash.client import Answer, StashClient, answer_hash
 from stash_pipeline.stash.documents import Document, DocumentReader, finish
 from stash_pipeline.stash.entities import EMBEDDED_FILE_TYPES
@@ -228,7 +227,7 @@ def read_library(
 
 
 class _Budgeted:
-    """A client that decodes no more than there is room for; see :class:`Asks`."""
+    """A client that decodes no more than there is room for; see :class:`QueryExecutor`."""
 
     def __init__(self, client: StashClient, budget: MemoryBudget) -> None:
         self._client, self._budget = client, budget
@@ -264,11 +263,11 @@ class _Reading:
         self.todo: deque[tuple[_Progress, Task]] = deque()
         self.active = 0
         self.budget = MemoryBudget()
-        guarded = ResilientClient(_Budgeted(client, self.budget), CircuitBreaker())
+        budgeted = _Budgeted(client, self.budget)
         self.progress: list[_Progress] = []
         for one in wanted:
             pages = paginator(
-                guarded,
+                budgeted,
                 one.plan,
                 one.page_size or page_size,
                 known=one.known,

@@ -8,14 +8,11 @@ from typing import Any
 from stash_pipeline.stash.answers import ids_of
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.errors import StashQueryError
+from stash_pipeline.stash.query_errors import is_of_time
 from stash_pipeline.stash.query_plan import QueryPlan
 
 _GAP = 8
 """Ids that were not asked for and are read with their neighbours all the same; a request more would cost as much."""
-
-_TIMES = frozenset(("created_at", "updated_at", "mod_time", "play_history", "o_history"))
-"""Fields whose schema says that they are never null, and that are where the server holds no time: the inside of a zip
-file has no time of its own (v0.30.1), and v0.20 and v0.21 forget when a chapter was created as soon as it is edited."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +108,6 @@ def _listed(ids: list[int]) -> str:
     return ", ".join(map(str, ids[:5])) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
 
 
-def may_be_one_object(error: StashQueryError) -> bool:
-    """Whether smaller pages may go well: not where the document is refused, or the whole database is busy."""
-    return not error.validation and not error.locked
-
-
 def unset_times(plan: QueryPlan, error: StashQueryError) -> dict[int, frozenset[str]]:
     """The times that were never set, by the places of their objects in the page; empty if it is about others.
 
@@ -126,27 +118,9 @@ def unset_times(plan: QueryPlan, error: StashQueryError) -> dict[int, frozenset[
     above = [plan.query, plan.result] if plan.result else [plan.query]
     for path in error.paths if error.nulls else ():
         match path[len(above) :]:
-            case [int(place), *inside] if path[: len(above)] == above and _is_of_time(inside):
+            case [int(place), *inside] if path[: len(above)] == above and is_of_time(inside):
                 names = ".".join(step for step in inside if isinstance(step, str))
                 found[place] = found.get(place, frozenset()) | {names}
             case _:
                 return {}
     return found
-
-
-def _is_of_time(path: list[Any]) -> bool:
-    names = [step for step in path if isinstance(step, str)]
-    return bool(names) and names[-1] in _TIMES
-
-
-def denied(error: StashQueryError) -> bool:
-    """Whether an object that was asked for by its id is gone, not something that belongs to it."""
-    return not error.vanished and any("not found" in message for message in error.messages)
-
-
-def worth_another_reading(error: Exception) -> bool:
-    """Whether the same request may go well a moment later."""
-    if not isinstance(error, StashQueryError) or not may_be_one_object(error) or denied(error):
-        return False
-    # a time that is not there will not be there
-    return not (error.nulls and all(_is_of_time(path) for path in error.paths))

@@ -23,6 +23,7 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError, StashQueryError
 from stash_pipeline.stash.limits import MB, Limits
 from stash_pipeline.stash.probing import probe, read_probe, what_changed
+from stash_pipeline.stash.retries import NO_RETRIES
 from stash_pipeline.stash.tls import ages
 from stash_pipeline.warehouse.connect import Connection
 
@@ -202,7 +203,7 @@ def _client(settings: Settings, instance: Instance) -> StashClient:
         access=access,
         timeout=silence,
         connect_timeout=min(_CONNECT_SECONDS, settings.connect_timeout_seconds),
-        attempts=1,
+        retries=NO_RETRIES,
         connections=1,
         limits=Limits(answer_bytes=_ANSWER_BYTES, request_seconds=_CONNECT_SECONDS + silence, settings=False),
     )

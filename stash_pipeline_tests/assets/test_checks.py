@@ -6,12 +6,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from stash_pipeline.assets import pipeline as mirror_module
 from stash_pipeline.assets.checks import checks_of
 from stash_pipeline.runtime.in_process import run_job
 from stash_pipeline.settings import get_settings, settings_in_use
 from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.sync import verify
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities import integrity
@@ -176,7 +176,7 @@ def unattended(dagster: dg.DagsterInstance, name: str) -> Any:
 def test_a_run_that_fails_on_the_network_is_tried_again(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror_module, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(RetryPolicy, "pause_before_run", lambda *_: 0.01)
     faults = Faults.of("5xx:next=100")
     stash = SimulatedStash(library(12), faults=faults)
     with registered(dagster, graph_database, graph_home, "flaky", stash):

@@ -15,6 +15,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import IncompleteListingError, InvalidResponseError, StashError
+from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.stash.schema import INTROSPECTION
 from stash_pipeline.stash.snapshot.database import SnapshotError
 from stash_pipeline.sync.run import SyncResult
@@ -426,7 +427,7 @@ REFUSALS: dict[str, Callable[[], httpx.Response]] = {
 @pytest.fixture
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A download that breaks off goes on at once."""
-    monkeypatch.setattr("stash_pipeline.stash.snapshot.copy._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(RetryPolicy, "pause", lambda *_: 0.001)
 
 
 @pytest.mark.usefixtures("_no_pauses")

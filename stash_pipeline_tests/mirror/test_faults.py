@@ -11,10 +11,10 @@ from starlette.requests import Request
 from stash_pipeline.commands.status import collect
 from stash_pipeline.simulator.faults import KINDS, Faults
 from stash_pipeline.simulator.http import Dropped, Frontdoor, encode
-from stash_pipeline.stash import circuit_breaker as circuit
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashConnectionError, StashError
+from stash_pipeline.stash.retries import Retries, RetryPolicy
 from stash_pipeline.sync.run import SyncResult, mirror
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.mirror.histories import furnished
@@ -154,26 +154,29 @@ def test_a_server_that_dies_is_left_alone(
     server = new_mirror(warehouse, home, generated(30, seed=2))
     read(server, None)
     before = row_versions(warehouse, server.instance.id)
-    opened: list[int] = []
-    failed = circuit.CircuitBreaker.failed
+    attempts = RetryPolicy().attempts
+    given_up: list[int] = []
+    record_failure = Retries._record_failure
 
-    def noting(self: circuit.CircuitBreaker, error: StashError) -> None:
-        failed(self, error)
-        if self.is_open and server.transport is not None:
-            opened.append(server.transport.requests)
+    def recording(self: Retries, error: StashError, *, last: bool) -> None:
+        try:
+            record_failure(self, error, last=last)
+        except StashConnectionError:
+            assert server.transport is not None
+            given_up.append(server.transport.requests)
+            raise
 
-    monkeypatch.setattr(circuit.CircuitBreaker, "failed", noting)
-    with pytest.raises(StashConnectionError, match="was left alone after 5 failures in a row; the last: "):
+    monkeypatch.setattr(Retries, "_record_failure", recording)
+    with pytest.raises(StashConnectionError, match=r"was left alone after \d+ failures in a row; the last: "):
         read(server, None, then=(8, Faults.of(f"{kind}:1")), requests_in_flight=in_flight)
     assert server.transport is not None
     if in_flight == 1:
-        # five failures of five attempts, and then nothing
-        assert opened == [8 + circuit.FAILURES * 5]
-        assert server.transport.requests == opened[0]
+        assert given_up == [8 + attempts]
+        assert server.transport.requests == given_up[0]
     else:
         # an answer that was under way begins the count anew; afterwards only what the other thread had begun
-        assert opened[0] <= 8 + 2 * circuit.FAILURES * 5
-        assert server.transport.requests <= opened[0] + 5
+        assert given_up[0] <= 8 + 2 * attempts
+        assert server.transport.requests <= given_up[0] + 1
     assert row_versions(warehouse, server.instance.id) == before
     converges(server)
 

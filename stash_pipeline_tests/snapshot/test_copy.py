@@ -16,6 +16,7 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
+from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.stash.snapshot import copy
 from stash_pipeline.stash.snapshot.copy import SnapshotTooLargeError, remove_orphaned_copies, taken
 from stash_pipeline.stash.snapshot.database import Snapshot, SnapshotError
@@ -25,7 +26,7 @@ KEY = "eyJhbGciOi.not-a-real-key"
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copy, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(RetryPolicy, "pause", lambda *_: 0.001)
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def serving(backups: Backups | None = None, api_key: str | None = None) -> Itera
     library = Library.create()
     generate_library(library, scenes=40, seed=2)
     stash = SimulatedStash(library, backups=backups, api_key=api_key)
-    with stash.running() as server, StashClient(server.url, api_key, attempts=1) as client:
+    with stash.running() as server, StashClient(server.url, api_key, retries=RetryPolicy(first_attempts=1)) as client:
         yield stash, client
 
 
@@ -94,7 +95,7 @@ def test_a_server_that_fails_again_and_again_is_given_up(tmp_path: Path, monkeyp
         broken_from_the_link_on(monkeypatch, stash, "5xx:1.0")
         with pytest.raises(StashError, match="503 instead of sending"), taken(client, path):
             raise AssertionError
-        assert client.requests == 1 + copy._ATTEMPTS
+        assert client.requests == 1 + client.retry_policy.attempts
     assert not path.exists()
 
 

@@ -22,6 +22,7 @@ from stash_pipeline.stash.errors import (
     StashError,
 )
 from stash_pipeline.stash.limits import MB, Limits, check_listed, check_page
+from stash_pipeline.stash.retries import NO_RETRIES, RetryPolicy
 from stash_pipeline_tests.stash.hostile import OK, Blocks, bomb, endless, hostile, made_when_asked, slowly, whole
 
 SMALL = Limits(answer_bytes=2 * MB, request_seconds=30, download_seconds=0.5)
@@ -33,7 +34,7 @@ def ask(blocks: Blocks, limits: Limits = SMALL, **more: Any) -> Any:
     """The data of an answer; whoever was asked is asked once."""
     with (
         hostile(blocks) as url,
-        StashClient(url, **{"limits": limits, "timeout": 5.0, "attempts": 1, **more}) as client,
+        StashClient(url, **{"limits": limits, "timeout": 5.0, "retries": NO_RETRIES, **more}) as client,
     ):
         return client.execute("query { x }", name="findThings").data
 
@@ -101,7 +102,7 @@ def test_too_long_an_answer_is_not_asked_for_again() -> None:
         return whole(b" " * (3 * MB))()
 
     with pytest.raises(LimitExceededError):
-        ask(blocks, attempts=5)
+        ask(blocks, retries=RetryPolicy(first_attempts=5))
     assert len(seen) == 1
 
 
@@ -134,12 +135,12 @@ def test_the_time_is_that_of_all_attempts_together() -> None:
         return slowly(OK + b"\r\n", b" ")()
 
     with pytest.raises(StashConnectionError):
-        ask(blocks, Limits(request_seconds=0.3), attempts=50)
+        ask(blocks, Limits(request_seconds=0.3), retries=RetryPolicy(first_attempts=50))
     assert len(seen) == 1
 
 
 def test_nobody_waits_longer_than_the_caller() -> None:
-    with hostile(slowly(OK + b"\r\n", b" ")) as url, StashClient(url, attempts=1) as client:
+    with hostile(slowly(OK + b"\r\n", b" ")) as url, StashClient(url, retries=NO_RETRIES) as client:
         with pytest.raises(StashConnectionError):
             client.execute("query { x }", deadline=time.monotonic() + 0.3)
         with pytest.raises(StashConnectionError):
@@ -217,7 +218,7 @@ from pathlib import Path
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
 for url in sys.argv[1:]:
-    with StashClient(url, "eyJhbGciOiJIUzI1NiJ9.not-a-real-key", attempts=2) as client:
+    with StashClient(url, "eyJhbGciOiJIUzI1NiJ9.not-a-real-key", retries=RetryPolicy(first_attempts=2)) as client:
         try:
             client.execute("query { x }", name="findThings")
         except StashError as error:

@@ -15,6 +15,7 @@ from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.connection_test import ConnectionReport, check_connection
 from stash_pipeline.stash.errors import StashError, StashHTTPError
+from stash_pipeline.stash.retries import NO_RETRIES
 from stash_pipeline.stash.tls import shared_context
 from stash_pipeline.sync.server_probe import NEVER_READ, Question, ask
 from stash_pipeline_tests.instances.servers import HTML, JSON, Canned, answering, authority, graphql, stash_of
@@ -70,7 +71,7 @@ def test_who_refuses_is_told_apart(answer: Canned, outcome: str, words: str) -> 
     with answering(answer) as server:
         report = check(server.url, Access(KEY))
         assert (report.outcome, words in report.sentence) == (outcome, True), report
-        with StashClient(server.url, KEY, attempts=1) as client, pytest.raises(StashError) as caught:
+        with StashClient(server.url, KEY, retries=NO_RETRIES) as client, pytest.raises(StashError) as caught:
             client.server_info()
     assert KEY not in str(caught.value) and str(caught.value).endswith((".", "?")), caught.value
 

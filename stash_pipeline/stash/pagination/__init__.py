@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from stash_pipeline.stash.circuit_breaker import QueryExecutor
+from stash_pipeline.stash.client import QueryExecutor
 from stash_pipeline.stash.pagination.by_ids import ByIds
 from stash_pipeline.stash.pagination.keyset import Keyset
 from stash_pipeline.stash.pagination.numbered import Numbered

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.pagination.page_reader import PageReader
 from stash_pipeline.stash.pagination.paginator import Paginator
-from stash_pipeline.stash.response_page import RawPage, Task, are_of, denied, instead_of, may_be_one_object, unset_times
+from stash_pipeline.stash.query_errors import denied, may_be_one_object
+from stash_pipeline.stash.response_page import RawPage, Task, are_of, instead_of, unset_times
 
 
 class ByIds(Paginator):

@@ -14,7 +14,8 @@ from stash_pipeline.stash.limits import check_listed
 from stash_pipeline.stash.pagination.by_ids import read_by_ids
 from stash_pipeline.stash.pagination.page_reader import PASSES, PageReader
 from stash_pipeline.stash.pagination.paginator import Paginator
-from stash_pipeline.stash.response_page import RawPage, Task, may_be_one_object, unset_times
+from stash_pipeline.stash.query_errors import may_be_one_object
+from stash_pipeline.stash.response_page import RawPage, Task, unset_times
 
 
 def by_id(reader: PageReader, criterion: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from stash_pipeline.stash.answers import count_of
 from stash_pipeline.stash.errors import StashQueryError
 from stash_pipeline.stash.pagination.by_ids import ByIds, read_by_ids
 from stash_pipeline.stash.pagination.page_reader import PageReader
-from stash_pipeline.stash.response_page import RawPage, Task, may_be_one_object
+from stash_pipeline.stash.query_errors import may_be_one_object
+from stash_pipeline.stash.response_page import RawPage, Task
 
 PAGE: Final = 250
 """Objects per page, at least: each costs the server a walk to its beginning, twice."""

@@ -6,7 +6,8 @@ from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.limits import check_listed
 from stash_pipeline.stash.pagination.page_reader import PASSES
 from stash_pipeline.stash.pagination.paginator import Paginator
-from stash_pipeline.stash.response_page import RawPage, Task, may_be_one_object, unset_times
+from stash_pipeline.stash.query_errors import may_be_one_object
+from stash_pipeline.stash.response_page import RawPage, Task, unset_times
 
 
 class Offset(Paginator):

@@ -1,7 +1,6 @@
 """Single requests of a pagination: pages, counts, listings of ids; and what could not be read.
 
-A page that fails is requested again, since an answer is not a snapshot: an object that vanishes while the server makes
-the answer fails the whole page. No threads in here; several may use one reader.
+No threads in here; several may use one reader.
 """
 
 import threading
@@ -10,22 +9,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import stamina
-
 from stash_pipeline.stash.answers import count_of, objects_of
-from stash_pipeline.stash.circuit_breaker import QueryExecutor
+from stash_pipeline.stash.client import QueryExecutor
 from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.limits import check_listed, check_page
 from stash_pipeline.stash.query_plan import QueryPlan
-from stash_pipeline.stash.response_page import CachedPage, RawPage, worth_another_reading
+from stash_pipeline.stash.response_page import CachedPage, RawPage
 
 LISTING_SIZE = 5000
 """Ids per listing request: FindMany in the server grows with the square of the page."""
 
 PASSES = 5
 """How often what changes while it is read is read, before the server is said to change all the time."""
-
-_RETRIES = 3
 
 _MOST_UNREADABLE = 50
 _MOST_AT_FIRST = 10
@@ -70,26 +65,20 @@ class PageReader:
         """One answer; it ``holds`` the memory reserved for it where it is to be yielded.
 
         Raises:
-            StashError: if the server did not answer well, after retries.
+            StashError: if the server did not answer well; the client has retried what may pass.
         """
-        for attempt in stamina.retry_context(
-            on=worth_another_reading, attempts=_RETRIES, timeout=None, wait_initial=0.2, wait_max=2.0
-        ):
-            with attempt:
-                answer = self.client.execute(document, variables, name=self.plan.query, known=known)
-                if answer.known:
-                    return RawPage(self.plan, [], variables, answer, known[answer.hash])
-                try:
-                    single = self.plan.entity.single
-                    objects = objects_of(answer.data, self.plan.query, self.plan.result, single=single)
-                    check_page(len(objects), variables.get("filter", {}).get("per_page"), self.plan.query)
-                except BaseException:
-                    answer.release()
-                    raise
-                if not (holds and objects):
-                    answer.release()
-                return RawPage(self.plan, objects, variables, answer)
-        raise AssertionError("unreachable")
+        answer = self.client.execute(document, variables, name=self.plan.query, known=known)
+        if answer.known:
+            return RawPage(self.plan, [], variables, answer, known[answer.hash])
+        try:
+            objects = objects_of(answer.data, self.plan.query, self.plan.result, single=self.plan.entity.single)
+            check_page(len(objects), variables.get("filter", {}).get("per_page"), self.plan.query)
+        except BaseException:
+            answer.release()
+            raise
+        if not (holds and objects):
+            answer.release()
+        return RawPage(self.plan, objects, variables, answer)
 
     def narrowed(self, variables: dict[str, Any]) -> dict[str, Any]:
         """The variables with the criterion."""

@@ -33,8 +33,6 @@ MUTATION: Final = "backupDatabase"
 _DOCUMENT: Final = "mutation Snapshot { backupDatabase(input: {download: true}) }"
 _DOWNLOADS: Final = "/downloads/"
 _BLOCK: Final = 1 << 20
-_ATTEMPTS: Final = 6
-_FIRST_PAUSE: Final = 0.3
 _LONGEST_LINK: Final = 4096
 _ROOM_BESIDES: Final = 64 * 1024 * 1024
 """Bytes that must stay free."""
@@ -189,11 +187,11 @@ def _fetched(client: StashClient, link: str, file: BinaryIO, folder: Path, large
             if isinstance(error, StashError) and not may_pass(error):
                 raise
             failures = 1 if file.tell() > had else failures + 1
-            if failures >= _ATTEMPTS:
+            if failures >= client.retry_policy.attempts:
                 if isinstance(error, StashError):
                     raise
                 raise SnapshotError("The copy of the database breaks off again and again.") from None
-            time.sleep(_FIRST_PAUSE * 2 ** (failures - 1))
+            time.sleep(client.retry_policy.pause(failures))
 
 
 def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, largest: int | None, end: float) -> int:
