@@ -31,7 +31,7 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.run import mirror
 from stash_pipeline.sync.server_probe import Question, ask
 from stash_pipeline.warehouse.connect import connect

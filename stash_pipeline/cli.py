@@ -87,7 +87,7 @@ def sync(
         bool, typer.Option("--accept-removals", help="Follow a server that has lost many objects, or is another one.")
     ] = False,
     lane: Annotated[
-        instances.LaneName | None,
+        instances.LaneChoice | None,
         typer.Option(help="How everything is read, where it is: by a copy of the database, or by answers."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and no progress.")] = False,

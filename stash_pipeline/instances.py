@@ -41,7 +41,7 @@ _COLUMNS = (
 )
 
 
-Lane = Literal["auto", "graphql", "snapshot"]
+LaneName = Literal["auto", "graphql", "snapshot"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Instance:
     removed_at: datetime | None = None
     timezone: str | None = None
     """Of its schedules; None is the zone of the machine."""
-    lane: Lane = "auto"
+    lane: LaneName = "auto"
     """How its library is read where all of it is."""
     snapshot_bytes: int | None = None
     snapshot_seconds: float | None = None
@@ -279,7 +279,7 @@ def add_instance(
     client_key: str | None = None,
     priority: int = 0,
     timezone: str | None = None,
-    lane: Lane = "auto",
+    lane: LaneName = "auto",
 ) -> Instance:
     """Registers a server; one that was removed and whose rows were kept goes on with them.
 
@@ -359,7 +359,7 @@ def edit_instance(
     enabled: bool | None = None,
     timezone: str | None = None,
     no_timezone: bool = False,
-    lane: Lane | None = None,
+    lane: LaneName | None = None,
 ) -> Instance:
     """Changes what is given and leaves the rest.
 

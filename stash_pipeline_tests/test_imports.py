@@ -7,20 +7,13 @@ whoever wants to understand or move one of the modules.
 import ast
 from collections.abc import Iterator, Mapping
 from functools import cache
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 import stash_pipeline
 
 ROOT = Path(stash_pipeline.__file__).parent
 PACKAGE = stash_pipeline.__name__
-
-CYCLES_THAT_REMAIN: set[frozenset[str]] = {
-    frozenset({"sync.refresh", "sync.snapshot_lane"}),
-}
-"""To become fewer. A cycle that is gone has to be taken out."""
 
 OF_THE_SIMULATOR_ONLY = {"graphql", "starlette", "uvicorn"}
 """What the extra ``demo`` installs."""
@@ -83,15 +76,9 @@ def _cycles(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
 
 def test_modules_do_not_import_each_other_in_a_cycle() -> None:
     graph = _imports(_modules())
-    assert _cycles(graph) == CYCLES_THAT_REMAIN
+    assert _cycles(graph) == set()
     # by another way, that nothing was missed
-    for cycle in CYCLES_THAT_REMAIN:
-        with pytest.raises(CycleError):
-            TopologicalSorter({name: graph[name] & cycle for name in cycle}).prepare()
-    TopologicalSorter(
-        {name: {one for one in found if not any({one, name} <= cycle for cycle in CYCLES_THAT_REMAIN)}
-         for name, found in graph.items()}
-    ).prepare()  # fmt: skip
+    TopologicalSorter(graph).prepare()
 
 
 def test_cycles_are_found_through_types_and_inside_functions() -> None:

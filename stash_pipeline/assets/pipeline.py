@@ -26,7 +26,7 @@ from stash_pipeline.assets.shared import Results, SharedFollowing
 from stash_pipeline.assets.specs import keys_of, layer_check_specs, layer_specs
 from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG, WHY_TAG
 from stash_pipeline.errors import UserError
-from stash_pipeline.instances import Instance, Lane, get_instance, kept_probes, read_again
+from stash_pipeline.instances import Instance, LaneName, get_instance, kept_probes, read_again
 from stash_pipeline.layers import Layers, layer_named
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
@@ -34,7 +34,7 @@ from stash_pipeline.stash.errors import StashError, may_pass
 from stash_pipeline.stash.probing import read_probe
 from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.sync.dry_run import preview
-from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.run import SyncResult, mirror
 from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
 from stash_pipeline.warehouse.layers.layer import FollowedInstance, InstanceLayer, of_instances, shared
@@ -319,7 +319,7 @@ class _Step:
         )
         yield from following.run()
 
-    def _mirror(self, lock: InstanceLock, mode: Mode, lane: Lane | None = None) -> SyncResult:
+    def _mirror(self, lock: InstanceLock, mode: Mode, lane: LaneName | None = None) -> SyncResult:
         return mirror(
             self.settings,
             self.database_url,
@@ -382,7 +382,7 @@ def _objects(config: SyncConfig) -> dict[str, list[int]]:
     return {config.entities[0]: config.ids} if config.mode == "objects" else {}
 
 
-def _lane(config: SyncConfig) -> Lane | None:
+def _lane(config: SyncConfig) -> LaneName | None:
     return None if config.lane == "instance" else config.lane
 
 

@@ -12,7 +12,7 @@ from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.assets.specs import keys_of
 from stash_pipeline.automation.servers import NAME as SERVERS_ANSWER
 from stash_pipeline.layers import Layers
-from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.warehouse.layers.layer import AnyLayer, of_instances, shared, with_those_after
 
 REMOVED_TAG = "removed/"

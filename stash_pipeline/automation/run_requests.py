@@ -16,7 +16,7 @@ from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortene
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
 from stash_pipeline.runtime.orphaned_runs import end_orphaned_runs
-from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.warehouse.connect import Connection, database_sentence
 
 PARTITION_TAG: Final = "dagster/partition"

@@ -44,7 +44,7 @@ Timezone = Annotated[
 ]
 
 
-class LaneName(str, Enum):
+class LaneChoice(str, Enum):
     """How a library is read where all of it is."""
 
     auto = "auto"
@@ -53,7 +53,7 @@ class LaneName(str, Enum):
 
 
 LaneOption = Annotated[
-    LaneName | None,
+    LaneChoice | None,
     typer.Option(
         "--lane",
         help="How all of it is read: auto (a copy of its database where that can be had), snapshot (always such a "

@@ -95,7 +95,7 @@ def run_sync(
     Args:
         settings: with the address of a database that is ready.
         entities: kinds to read; empty reads all.
-        mode: how much is read, see ``sync/refresh.py``. ids: of mode objects, which takes one kind.
+        mode: how much is read, see ``sync/graphql_reading.py``. ids: of mode objects, which takes one kind.
         wait_seconds: how long to wait for another run of an instance; 0 refuses at once.
         accept_removals: follow servers also where the guard would stop.
         dry_run: write nothing, and say what would change.

@@ -13,9 +13,9 @@ from stash_pipeline.stash.fields import Entity, Rare
 from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.response_page import CachedPage
 
-Purpose = Literal["documents", "listing", "hint", "objects"]
+Purpose = Literal["documents", "listing", "hint", "objects", "snapshot"]
 """documents: everything, whole. listing: everything, a few fields of it. hint: what a criterion finds, the same
-fields. objects: some objects by id, whole."""
+fields. objects: some objects by id, whole. snapshot: everything, of a copy of the database."""
 
 STAMPS = ("created_at", "updated_at")
 

@@ -75,6 +75,11 @@ class Complete:
     purpose: Purpose = "documents"
     holds: Holder | None = None
 
+    @property
+    def everything(self) -> bool:
+        """What was not read is gone, or has not changed."""
+        return self.purpose in ("documents", "listing", "snapshot")
+
 
 @dataclass(frozen=True)
 class UnreadableObject:

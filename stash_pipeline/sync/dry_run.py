@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from stash_pipeline.instances import Instance, Lane
+from stash_pipeline.instances import Instance, LaneName
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import ServerInfo, StashClient
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.probing import probe, probe_document, read_probe
 from stash_pipeline.stash.query_plan import plan_library
 from stash_pipeline.stash.reader import Page
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.loader import RawLoader
-from stash_pipeline.sync.refresh import Mode, Refresh
+from stash_pipeline.sync.refresh import Refresh
 from stash_pipeline.sync.run import SyncResult, trust
 from stash_pipeline.sync.safeguards import Safeguards
 from stash_pipeline.warehouse.connect import Connection, connect
@@ -128,7 +129,7 @@ def preview(
     objects: Mapping[str, Iterable[int]] | None = None,
     client: StashClient | None = None,
     accept_removals: bool = False,
-    lane: Lane | None = None,
+    lane: LaneName | None = None,
 ) -> tuple[SyncResult, dict[str, list[str]]]:
     """Reads the kinds named and compares; writes nothing.
 

@@ -69,8 +69,13 @@ class RawLoader:
         # of these kinds, everything there is comes from this run, each object once
         self._all_new = {entity.name: True for entity in ENTITIES}
 
-    def begin(self, info: ServerInfo) -> None:
-        """To be called before the first page: the server has answered, and may be followed."""
+    def start(self, info: ServerInfo, now: datetime) -> None:
+        """To be called before the first page: the server has answered, and may be followed.
+
+        Args:
+            now: the server's clock.
+        """
+        self.now = now
         self.sink.start(info)
         self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (id bigint, document jsonb)")
         for entity in ENTITIES:
@@ -89,8 +94,8 @@ class RawLoader:
             self.changes, self.failed, self._broken = before
             raise
 
-    def forget(self) -> None:
-        """What was loaded was rolled back."""
+    def reset(self) -> None:
+        """Forgets what was loaded: it was rolled back."""
         self._held_back = HeldBack(self.guard)
         self._broken.clear()
         self.changes = {entity.name: EntityStats() for entity in ENTITIES}
@@ -316,6 +321,19 @@ class RawLoader:
         with self.connection.cursor().copy(f"COPY seen_{entity} (id) FROM STDIN") as copy:
             copy.write("".join(f"{identifier}\n" for identifier in ids).encode())
 
+    def mark_gone(self, entity: str, ids: Iterable[int]) -> None:
+        """The server no longer has these objects; they are tombstoned at the end."""
+        self.gone.setdefault(entity, set()).update(ids)
+
+    def check_removals(self) -> None:
+        """Looks at what is gone so far.
+
+        Raises:
+            SuspiciousServerError: if that is more than edits would explain.
+        """
+        for entity, ids in self.gone.items():
+            self.guard.gone(entity, len(ids))
+
     def record_unreadable(self, entity: str, identifier: int) -> None:
         """The server has this object and cannot send it."""
         self.keep(entity, [identifier])
@@ -328,8 +346,8 @@ class RawLoader:
         if event.holds:
             self._no_longer_holding(entity, event.holds)
         elif event.purpose in ("documents", "listing"):
-            gone = set() if self._all_new[entity] else set(self._unseen(entity))
-            self.gone.setdefault(entity, set()).update(gone)
+            self.mark_gone(entity, () if self._all_new[entity] else self._unseen(entity))
+        if event.everything and not event.holds:
             self.changes[entity].complete = True
 
     def _no_longer_holding(self, entity: str, holder: Holder) -> None:

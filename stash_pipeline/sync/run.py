@@ -14,14 +14,15 @@ from datetime import datetime
 import psycopg
 
 from stash_pipeline import progress
-from stash_pipeline.instances import Instance, Lane, instance_revision, record_probe
+from stash_pipeline.instances import Instance, LaneName, instance_revision, record_probe
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.probing import Probe
 from stash_pipeline.stash.snapshot.copy import Copy, remove_orphaned_copies
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.loader import RawLoader
-from stash_pipeline.sync.refresh import Mode, Refresh
+from stash_pipeline.sync.refresh import Refresh
 from stash_pipeline.sync.safeguards import Safeguards
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.ops.sync_runs import end_run, start_run
@@ -71,18 +72,19 @@ class SyncResult:
     started_at: datetime | None = None
     probe: Probe = field(default_factory=Probe)
     probe_text: str = ""
-    lane: Lane = "graphql"
+    lane: LaneName = "graphql"
     lane_reason: str = ""
     copy: Copy | None = None
     not_in_copy: list[str] = field(default_factory=list)
 
     def take(self, refresh: Refresh) -> None:
         """Takes over what a refresh did."""
-        self.release, self.lacking, self.unknown = refresh.release, refresh.lacking, refresh.unknown
+        if server := refresh.server:
+            self.release, self.lacking, self.unknown = server.release, server.missing_fields, server.unmapped_fields
+            self.started_at, self.probe, self.probe_text = server.started, server.probe, server.probe_text
         self.changes = refresh.changes
-        self.started_at, self.probe, self.probe_text = refresh.started, refresh.probe, refresh.probe_text
         self.lane, self.lane_reason, self.copy = refresh.lane, refresh.lane_reason, refresh.copy
-        self.not_in_copy = [f"{kind}.{name}" for kind, lacking in refresh.not_in_copy.items() for name in lacking]
+        self.not_in_copy = [f"{name}.{field}" for name, fields in refresh.missing_in_copy.items() for field in fields]
         self.requests, self.bytes = refresh.client.requests, refresh.client.bytes
 
 
@@ -99,7 +101,7 @@ def mirror(
     open_client: Callable[[Settings, Instance], StashClient] | None = None,
     check: Callable[[], None] | None = None,
     accept_removals: bool = False,
-    lane: Lane | None = None,
+    lane: LaneName | None = None,
 ) -> SyncResult:
     """Reads the kinds named, and brings ``raw`` to what the server answered.
 
@@ -107,7 +109,7 @@ def mirror(
     finds them unchanged.
 
     Args:
-        mode: how much is read, see ``sync/refresh.py``. objects: ids by kind, of mode objects.
+        mode: how much is read, see ``graphql_reading.py``. objects: ids by kind, of mode objects.
         accept_removals: follow the server also where it has lost objects, or is another one, see ``safeguards.py``.
         client: to use instead of one that `open_client` makes, or else the instance.
         check: called before every write; raises when the lock is no longer held.
@@ -133,11 +135,11 @@ def mirror(
                 loader = RawLoader(RawWriter(connection, instance.id, run_id), guard)
                 refresh = Refresh(loader, settings, instance, opened, check or trust, lane or instance.lane)
                 try:
-                    refresh.run(entities, mode, objects)
+                    server = refresh.run(entities, mode, objects)
                 finally:
                     result.take(refresh)
                 if mode != "objects" and set(entities) == set(BY_NAME):
-                    record_probe(connection, instance.id, refresh.probe_text, refresh.probed)
+                    record_probe(connection, instance.id, server.probe_text, server.probe_answer)
             error = None
         except Exception as problem:
             error = str(problem) or type(problem).__name__

@@ -25,7 +25,7 @@ def hashes(loader: RawLoader, entity: str) -> dict[int, bytes]:
         return dict(cursor.fetchall())
 
 
-class Ranges:
+class RangeLoader:
     """Writes what ranges tell: those of a kind that is new here one by one, of others as many as pay together."""
 
     def __init__(self, loader: RawLoader) -> None:
@@ -40,7 +40,7 @@ class Ranges:
         change.fetched += told.unchanged
         change.unchanged += told.unchanged
         change.unreadable += told.unreadable
-        loader.gone.setdefault(kind, set()).update(told.gone)
+        loader.mark_gone(kind, told.gone)
         documents = [Document._make(row) for row in told.rows]
         if loader.is_new(kind):
             loader.take(kind, documents, {})

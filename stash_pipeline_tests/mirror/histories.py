@@ -12,14 +12,14 @@ from typing import Any, Protocol
 
 import httpx
 
-from stash_pipeline.instances import Lane
+from stash_pipeline.instances import LaneName
 from stash_pipeline.simulator.http import encode, http_date
 from stash_pipeline.simulator.releases import parse_version
 from stash_pipeline.simulator.server import SimulatedStash, find_zone
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashError
-from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.run import SyncResult, mirror
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import drop_layer
@@ -122,7 +122,7 @@ class Life:
         kinds: Iterable[str] = (),
         objects: Mapping[str, Iterable[int]] | None = None,
         trouble: "Trouble | None" = None,
-        lane: Lane = "graphql",
+        lane: LaneName = "graphql",
     ) -> SyncResult:
         """One reading, request after request.
 
@@ -279,7 +279,7 @@ class Read:
     mode: Mode
     transformed: bool = True
     trouble: Trouble | None = None
-    lane: Lane = "graphql"
+    lane: LaneName = "graphql"
 
     def live(self, life: Life) -> None:
         """Does it."""

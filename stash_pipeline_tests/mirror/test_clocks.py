@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from stash_pipeline.simulator.server import find_zone
-from stash_pipeline.sync import refresh
-from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync import requests
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline_tests.mirror.histories import furnished, quick_introspection, what_changed
 from stash_pipeline_tests.mirror.library_events import NothingToDoError, happen, mutate
 from stash_pipeline_tests.mirror.working import Hook, Mirror
@@ -191,7 +191,7 @@ def at_request(server: Mirror, wanted: int, do: Callable[[], None]) -> Hook:
 def test_objects_that_come_and_go_between_pages_are_right_after_the_next_reading(
     warehouse: str, home: Path, release: str, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "LISTING_OBJECTS", 3)
+    monkeypatch.setattr(requests, "LISTING_OBJECTS", 3)
     server, clock = furnished(warehouse, home, release, scenes=12, requests_in_flight=1, page_size=3)
     server.refresh()
     calm = server.hook

@@ -9,10 +9,10 @@ from unittest.mock import patch
 
 import pytest
 
-from stash_pipeline.instances import Lane
+from stash_pipeline.instances import LaneName
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.sync import refresh
-from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync import requests
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline_tests.mirror.histories import (
@@ -41,7 +41,7 @@ from stash_pipeline_tests.mirror.library_events import EVENTS
 RELEASES = ("v0.20.2", "v0.28.1", "v0.30.1", "v0.31.0")
 ZONES = ("UTC", "Europe/Paris", "Asia/Tokyo", "America/Los_Angeles")
 MODES: tuple[Mode, ...] = ("changes", "changes", "reconcile", "sweep")
-LANES: tuple[Lane, ...] = ("graphql", "auto")
+LANES: tuple[LaneName, ...] = ("graphql", "auto")
 ASKED = ("tags", "studios", "performers", "groups", "images", "galleries", "scenes", "scene_markers")
 """Kinds of which single objects can be read everywhere."""
 
@@ -168,7 +168,7 @@ class Survivor:
             self.warehouse, self.home, self.release, scenes=8, requests_in_flight=1, page_size=self.page_size
         )
         try:
-            with patch.object(refresh, "LISTING_OBJECTS", self.page_size):
+            with patch.object(requests, "LISTING_OBJECTS", self.page_size):
                 live(Life(server, clock, self.pace), history)
         finally:
             with connect(self.warehouse) as connection:

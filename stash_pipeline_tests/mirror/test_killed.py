@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.warehouse import connect as connect_module
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.mirror.histories import furnished, rebuilt

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from stash_pipeline.instances import Instance, Lane, edit_instance, get_instance
+from stash_pipeline.instances import Instance, LaneName, edit_instance, get_instance
 from stash_pipeline.simulator.copies import Backups
 from stash_pipeline.simulator.releases import find_release
 from stash_pipeline.simulator.server import SimulatedStash, known_releases
@@ -191,7 +191,7 @@ def test_what_servers_were_seen_to_have_makes_no_difference(home: Path, warehous
 
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
-def test_plays_are_in_the_order_of_their_moments(home: Path, warehouse: str, lane: Lane) -> None:
+def test_plays_are_in_the_order_of_their_moments(home: Path, warehouse: str, lane: LaneName) -> None:
     server, _ = furnished(warehouse, home, "v0.26.2", scenes=10)
     server.sql(
         "DELETE FROM scenes_view_dates WHERE scene_id = 6",
@@ -401,20 +401,20 @@ def test_nothing_of_a_copy_that_is_damaged_in_the_middle_is_written(
 def test_the_file_is_private_and_what_a_killed_run_left_is_removed(
     home: Path, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stash_pipeline.sync import snapshot_lane as snapshot_reading
+    from stash_pipeline.sync.snapshot_reading import SnapshotReading
 
     server = with_backups(warehouse, home, Backups(), "snapshot")
     folder = server.settings.home / "snapshots"
     folder.mkdir(parents=True)
     (folder / f"{server.instance.uuid}.sqlite").write_text("half of a copy")
     seen: list[tuple[int, int]] = []
-    load = snapshot_reading._load
+    load = SnapshotReading._load
 
     def look(*arguments: Any) -> None:
         seen.extend((path.stat().st_mode & 0o777, path.stat().st_size) for path in leftovers(server))
         load(*arguments)
 
-    monkeypatch.setattr(snapshot_reading, "_load", look)
+    monkeypatch.setattr(SnapshotReading, "_load", look)
     server.refresh(mode="sweep")
     assert [mode for mode, _ in seen] == [0o600] and seen[0][1] > 100_000
     assert not leftovers(server)
@@ -473,7 +473,7 @@ def test_a_kind_with_a_field_that_the_copy_lacks_is_read_by_graphql(
     caplog: pytest.LogCaptureFixture,
     release: str,
     by_graphql: set[str],
-    lane: Lane,
+    lane: LaneName,
 ) -> None:
     without_place(monkeypatch, "scenes", "director")
     server, clock = furnished(warehouse, home, release, scenes=15)

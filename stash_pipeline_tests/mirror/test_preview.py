@@ -7,7 +7,7 @@ import pytest
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.sync.dry_run import preview
-from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.sync.safeguards import SuspiciousServerError
 from stash_pipeline_tests.mirror.events import EVENTS, statements

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False
     with connect(warehouse) as connection:
         run_id = start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
         loader = load.RawLoader(RawWriter(connection, instance.id, run_id))
-        loader.begin(ServerInfo(release, None, None))
+        loader.start(ServerInfo(release, None, None), datetime.now(timezone.utc))
         for plan in plans.values():
             if plan.query:
                 objects = recorded_objects(release, plan.query, plan.result)

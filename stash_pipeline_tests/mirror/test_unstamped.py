@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stash_pipeline.instances import Lane
+from stash_pipeline.instances import LaneName
 from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.raw.history import unstamped
@@ -36,7 +36,7 @@ def counted(read: SyncResult) -> tuple[Counter[str], Counter[tuple[str, str]]]:
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_the_list_is_what_was_counted(warehouse: str, home: Path, release: str, lane: Lane) -> None:
+def test_the_list_is_what_was_counted(warehouse: str, home: Path, release: str, lane: LaneName) -> None:
     rng = random.Random(f"{release} {lane}")
     server, clock = furnished(warehouse, home, release, scenes=20)
     server.read(lane=lane)

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from stash_pipeline import __main__ as program
-from stash_pipeline.instances import Instance, Lane, add_instance, get_instance
+from stash_pipeline.instances import Instance, LaneName, add_instance, get_instance
 from stash_pipeline.settings import Settings, load_settings, use_settings
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.http import encode, http_date
@@ -23,7 +23,7 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.sync.refresh import Mode
+from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.run import SyncResult, mirror
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import Transformation, transform
@@ -98,7 +98,7 @@ class Mirror:
         mode: Mode = "sweep",
         objects: Mapping[str, Iterable[int]] | None = None,
         accept_removals: bool = False,
-        lane: Lane | None = None,
+        lane: LaneName | None = None,
         **settings: Any,
     ) -> SyncResult:
         """Reads the server into ``raw``."""

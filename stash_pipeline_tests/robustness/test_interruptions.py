@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stash_pipeline.instances import Lane
+from stash_pipeline.instances import LaneName
 from stash_pipeline.warehouse.connect import LockLostError, connect, instance_lock
 from stash_pipeline_tests.robustness.working import (
     assert_consistent,
@@ -64,7 +64,7 @@ def killed(command_line: CommandLine, seconds: float, mode: str = "changes") -> 
     return False
 
 
-def kill_at(command_line: CommandLine, instants: list[float], lane: Lane) -> None:
+def kill_at(command_line: CommandLine, instants: list[float], lane: LaneName) -> None:
     """Kills first loads and changed ones in turn, and judges what each leaves."""
     stash = simulated(60, latency=0.01)
     url = command_line.database_url or ""
@@ -90,14 +90,14 @@ def kill_at(command_line: CommandLine, instants: list[float], lane: Lane) -> Non
 
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
-def test_kill_9_at_some_instants(command_line: CommandLine, lane: Lane) -> None:
+def test_kill_9_at_some_instants(command_line: CommandLine, lane: LaneName) -> None:
     kill_at(command_line, [0.2, 0.4, 0.3, 0.5], lane)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
 @pytest.mark.parametrize("seed", range(3))
-def test_kill_9_at_many_instants(command_line: CommandLine, seed: int, lane: Lane) -> None:
+def test_kill_9_at_many_instants(command_line: CommandLine, seed: int, lane: LaneName) -> None:
     rng = random.Random(seed)
     kill_at(command_line, [rng.uniform(0, 1.2) for _ in range(24)], lane)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stash_pipeline.instances import Instance, Lane, add_instance
+from stash_pipeline.instances import Instance, LaneName, add_instance
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
@@ -27,7 +27,7 @@ def simulated(scenes: int, *, seed: int = 7, latency: float = 0.0) -> SimulatedS
     return SimulatedStash(library, latency=latency)
 
 
-def register(database_url: str, home: Path, url: str, name: str = "home", *, lane: Lane = "auto") -> Instance:
+def register(database_url: str, home: Path, url: str, name: str = "home", *, lane: LaneName = "auto") -> Instance:
     """Registers a server."""
     with connect(database_url) as connection:
         return add_instance(connection, name, url, home=home, lane=lane)

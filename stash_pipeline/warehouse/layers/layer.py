@@ -20,7 +20,7 @@ from stash_pipeline.warehouse.layers.versions import digest
 Connect = Callable[[], Connection]
 
 ALL_MODES = frozenset({"changes", "reconcile", "sweep", "objects", "rebuild"})
-"""What a run can do; see ``sync/refresh.py`` for the first four."""
+"""What a run can do; see ``sync/graphql_reading.py`` for the first four."""
 
 
 @dataclass

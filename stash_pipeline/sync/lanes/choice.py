@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stash_pipeline.instances import Instance, Lane
+from stash_pipeline.instances import Instance, LaneName
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import ServerInfo
 from stash_pipeline.stash.schema import ServerSchema
@@ -20,7 +20,7 @@ class Choice:
         asked: somebody asked for just this one; where it fails, there is no other.
     """
 
-    lane: Lane
+    lane: LaneName
     reason: str
     asked: bool = False
 
@@ -28,7 +28,7 @@ class Choice:
 def choose(
     settings: Settings,
     instance: Instance,
-    wanted: Lane,
+    wanted: LaneName,
     info: ServerInfo,
     schema: ServerSchema,
     *,
