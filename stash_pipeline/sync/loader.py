@@ -16,13 +16,14 @@ from stash_pipeline.stash.client import ServerInfo
 from stash_pipeline.stash.documents import Document, finish
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.errors import InvalidResponseError
-from stash_pipeline.stash.read_request import Holder
 from stash_pipeline.stash.reader import Complete, Page
 from stash_pipeline.stash.response_page import CachedPage
 from stash_pipeline.sync.held_back import HeldBack
+from stash_pipeline.sync.listings import ListingComparison
 from stash_pipeline.sync.safeguards import Safeguards
 from stash_pipeline.warehouse.connect import share_partitions
 from stash_pipeline.warehouse.raw import history
+from stash_pipeline.warehouse.raw.seen import SeenObjects
 from stash_pipeline.warehouse.raw.stats import EntityStats
 from stash_pipeline.warehouse.raw.watermarks import WIDEST, moment_of
 from stash_pipeline.warehouse.raw.writer import Sink
@@ -63,11 +64,10 @@ class RawLoader:
         self.newest_stamp: datetime | None = None
         self.now: datetime | None = None
         self.settled: Mapping[str, datetime] = {}
-        self._held: dict[tuple[str, str], set[int]] = {}
+        self._seen = SeenObjects(sink)
+        self._listings = ListingComparison(sink)
         self._held_back = HeldBack(self.guard)
         self._broken: Counter[str] = Counter()
-        # of these kinds, everything there is comes from this run, each object once
-        self._all_new = {entity.name: True for entity in ENTITIES}
 
     def start(self, info: ServerInfo, now: datetime) -> None:
         """To be called before the first page: the server has answered, and may be followed.
@@ -77,11 +77,8 @@ class RawLoader:
         """
         self.now = now
         self.sink.start(info)
-        self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (id bigint, document jsonb)")
-        for entity in ENTITIES:
-            self._all_new[entity.name] = self._is_empty(entity.name)
-            self.connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS seen_{entity.name} (id bigint)")
-            self.connection.execute(f"TRUNCATE seen_{entity.name}")
+        self._seen.reset()
+        self._listings.reset()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -100,18 +97,12 @@ class RawLoader:
         self._broken.clear()
         self.changes = {entity.name: EntityStats() for entity in ENTITIES}
         self.todo, self.gone, self.failed, self.newest_stamp = {}, {}, {}, None
-        self._held.clear()
-        for entity in ENTITIES:
-            self._all_new[entity.name] = self._is_empty(entity.name)
-            self.connection.execute(f"TRUNCATE seen_{entity.name}")
+        self._seen.reset()
+        self._listings.reset()
 
     def is_new(self, entity: str) -> bool:
         """Whether there was nothing of a kind when this run began."""
-        return self._all_new[entity]
-
-    def _is_empty(self, entity: str) -> bool:
-        row = self.connection.execute(f"SELECT FROM {self.sink.leaf(entity)} LIMIT 1").fetchone()
-        return row is None
+        return self._seen.all_new(entity)
 
     def load(self, pages: Sequence[Page]) -> None:
         """Writes some pages in one transaction; of listings, compares them."""
@@ -131,7 +122,7 @@ class RawLoader:
                         continue
                     if documents and (page.range is None or entity != page.entity):
                         # only ranges do not overlap: these may come again
-                        self._look_for(entity)
+                        self._seen.compare_from_now_on(entity)
                     if entity == "folders" and page.purpose == "objects":
                         documents = self._with_what_is_known(documents)
                     found = by_entity.setdefault(entity, {})
@@ -140,7 +131,7 @@ class RawLoader:
                         if page.purpose == "objects":
                             alone.setdefault(entity, set()).add(document.id)
             for entity, ranges in known.items():
-                self._pass_known(entity, ranges)
+                self._seen.add_cached(entity, ranges)
             for entity, found in by_entity.items():
                 self._load_documents(entity, found, alone.get(entity, set()))
 
@@ -160,40 +151,18 @@ class RawLoader:
         ]
 
     def _compare(self, page: Page, documents: list[Document]) -> None:
-        """Finds the objects of a listing that are not here, or not like that."""
+        """Collects the objects of a listing that are not stored, or not like that."""
         entity = page.entity
         documents = self._without_broken(entity, documents)
         if page.purpose == "listing":
-            self._look_for(entity)
-            self.keep(entity, [document.id for document in documents])
+            self._seen.compare_from_now_on(entity)
+            self._seen.add(entity, [document.id for document in documents])
         if page.holds:
-            held = self._held.setdefault((entity, page.holds.name), set())
-            held.update(document.id for document in documents)
-        if not documents:
-            return
-        ours = ", ".join(f"r.document->'{name}'" for name in page.fields)
-        theirs = ", ".join(f"l.document->'{name}'" for name in page.fields)
-        self.connection.execute("TRUNCATE listed")
-        with self.connection.cursor().copy("COPY listed (id, document) FROM STDIN") as copy:
-            lines = [b"%d\t%b\n" % (document.id, document.json.replace(b"\\", b"\\\\")) for document in documents]
-            copy.write(b"".join(lines))
-        # one by one by the key: a page is a small part of the table
-        rows = self.connection.execute(
-            "SELECT l.id FROM listed AS l\n"
-            f"LEFT JOIN LATERAL (SELECT * FROM {self.sink.leaf(entity)}\n"
-            "    WHERE instance_id = %(instance)s AND id = l.id LIMIT 1) AS r ON true\n"
-            f"WHERE r.id IS NULL OR r.deleted_at IS NOT NULL OR ROW({ours}) IS DISTINCT FROM ROW({theirs})\n"
-            "   OR r.server_updated_at BETWEEN %(settled)s AND %(now)s",
-            {
-                "settled": self.settled.get(entity),
-                "now": self.now and self.now + WIDEST,
-                "instance": self.instance_id,
-            },
-        )
-        other = {row[0] for row in rows}
-        if "created_at" in page.fields:
-            self.guard.created(entity, [document for document in documents if document.id in other])
-        self.todo.setdefault(entity, set()).update(other)
+            self._listings.add_holders(entity, page.holds, documents)
+        differing = self._listings.differing(entity, page.fields, documents, self.settled, self.now)
+        if "created_at" in page.fields and differing:
+            self.guard.created(entity, [document for document in documents if document.id in differing])
+        self.todo.setdefault(entity, set()).update(differing)
 
     def _count_page(self, page: Page) -> None:
         change = self.changes[page.entity]
@@ -209,21 +178,6 @@ class RawLoader:
             change.unchanged += page.objects
             change.unreadable += page.known.unreadable
 
-    def _pass_known(self, entity: str, ranges: list[CachedPage]) -> None:
-        """What stands in the ranges of known pages was seen."""
-        # range by range: a join with the list of ranges is planned as a scan of the whole table
-        self.connection.cursor().executemany(
-            f"INSERT INTO seen_{entity} SELECT id FROM {self.sink.leaf(entity)}\n"
-            "WHERE instance_id = %s AND id BETWEEN %s AND %s AND deleted_at IS NULL",
-            [(self.instance_id, page.first, page.last) for page in ranges],
-        )
-
-    def _look_for(self, entity: str) -> None:
-        """From now on, what comes is compared with what is there."""
-        if self._all_new[entity]:
-            self._all_new[entity] = False
-            self.connection.execute(f"INSERT INTO seen_{entity} SELECT id FROM {self.sink.leaf(entity)}")
-
     def _load_documents(self, entity: str, documents: dict[int, Document], alone: set[int]) -> None:
         """Writes what is new or other than here.
 
@@ -233,12 +187,12 @@ class RawLoader:
         """
         self.gone.get(entity, set()).difference_update(alone)
         known: dict[int, tuple[bytes, bool]] = {}
-        if not self._all_new[entity]:
-            self.keep(entity, documents.keys() - alone)
+        if not self._seen.all_new(entity):
+            self._seen.add(entity, documents.keys() - alone)
             known = self.sink.hashes(entity, list(documents))
-        self.take(entity, documents.values(), known)
+        self.upsert(entity, documents.values(), known)
 
-    def take(self, entity: str, documents: Collection[Document], known: Mapping[int, tuple[bytes, bool]]) -> None:
+    def upsert(self, entity: str, documents: Collection[Document], known: Mapping[int, tuple[bytes, bool]]) -> None:
         """Writes those of some documents that are new, or other than here.
 
         Args:
@@ -316,11 +270,6 @@ class RawLoader:
             if moment and (latest is None or moment < latest):
                 self.newest_stamp = max(self.newest_stamp or moment, moment)
 
-    def keep(self, entity: str, ids: Iterable[int]) -> None:
-        """These objects exist, though they could not be read: they are not to be tombstoned."""
-        with self.connection.cursor().copy(f"COPY seen_{entity} (id) FROM STDIN") as copy:
-            copy.write("".join(f"{identifier}\n" for identifier in ids).encode())
-
     def mark_gone(self, entity: str, ids: Iterable[int]) -> None:
         """The server no longer has these objects; they are tombstoned at the end."""
         self.gone.setdefault(entity, set()).update(ids)
@@ -336,7 +285,7 @@ class RawLoader:
 
     def record_unreadable(self, entity: str, identifier: int) -> None:
         """The server has this object and cannot send it."""
-        self.keep(entity, [identifier])
+        self._seen.add(entity, [identifier])
         self.changes[entity].failed += 1
         self.failed.setdefault(entity, set()).add(identifier)
 
@@ -344,19 +293,11 @@ class RawLoader:
         """Everything that was wanted of a kind has been loaded: what it no longer has is gone."""
         entity = event.entity
         if event.holds:
-            self._no_longer_holding(entity, event.holds)
+            self.todo.setdefault(entity, set()).update(self._listings.no_longer_holding(entity, event.holds))
         elif event.purpose in ("documents", "listing"):
-            self.mark_gone(entity, () if self._all_new[entity] else self._unseen(entity))
+            self.mark_gone(entity, self._seen.unseen(entity))
         if event.everything and not event.holds:
             self.changes[entity].complete = True
-
-    def _no_longer_holding(self, entity: str, holder: Holder) -> None:
-        rows = self.connection.execute(
-            f"SELECT id FROM {self.sink.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
-            f"  AND ({holder.rare.condition}) AND id <> ALL(%s)",
-            [self.instance_id, list(self._held.get((entity, holder.name), ()))],
-        )
-        self.todo.setdefault(entity, set()).update(row[0] for row in rows)
 
     def remove_gone(self) -> None:
         """Tombstones what is gone, and writes what was held back, of all kinds in one transaction."""
@@ -392,14 +333,6 @@ class RawLoader:
             [self.instance_id, list(failed)],
         ).fetchone()
         return len(failed) - (row[0] if row else 0)
-
-    def _unseen(self, entity: str) -> list[int]:
-        self.connection.execute(f"ANALYZE seen_{entity}")
-        rows = self.connection.execute(
-            f"SELECT r.id FROM {self.sink.leaf(entity)} AS r\n"
-            f"WHERE r.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen_{entity} AS s WHERE s.id = r.id)"
-        ).fetchall()
-        return [row[0] for row in rows]
 
     def left(self, entity: str) -> int:
         """How many objects of a kind there will be, and how many the server has and could not send, at the end."""

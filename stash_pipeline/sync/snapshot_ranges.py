@@ -43,7 +43,7 @@ class RangeLoader:
         loader.mark_gone(kind, told.gone)
         documents = [Document._make(row) for row in told.rows]
         if loader.is_new(kind):
-            loader.take(kind, documents, {})
+            loader.upsert(kind, documents, {})
             return
         self._waiting[kind] += documents
         self._bytes[kind] += sum(len(document.json) for document in documents)
@@ -57,4 +57,4 @@ class RangeLoader:
         if documents:
             # of what came back the tombstone is known
             known = self._loader.sink.hashes(kind, [document.id for document in documents])
-            self._loader.take(kind, documents, known)
+            self._loader.upsert(kind, documents, known)

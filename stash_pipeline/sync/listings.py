@@ -1,0 +1,73 @@
+"""Compares listings with what is stored: a few fields of each object tell whether its document must be read again."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from stash_pipeline.stash.documents import Document
+from stash_pipeline.stash.read_request import Holder
+from stash_pipeline.warehouse.raw.watermarks import WIDEST
+from stash_pipeline.warehouse.raw.writer import Sink
+
+
+class ListingComparison:
+    """The listings of one run of one instance."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._connection = sink.connection
+        self._held: dict[tuple[str, str], set[int]] = {}
+
+    def reset(self) -> None:
+        """Nothing was listed yet."""
+        self._held.clear()
+        self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (id bigint, document jsonb)")
+
+    def add_holders(self, entity: str, holder: Holder, documents: list[Document]) -> None:
+        """These objects are among those that a filter of the server finds."""
+        held = self._held.setdefault((entity, holder.name), set())
+        held.update(document.id for document in documents)
+
+    def differing(
+        self,
+        entity: str,
+        fields: tuple[str, ...],
+        documents: list[Document],
+        settled: Mapping[str, datetime],
+        now: datetime | None,
+    ) -> set[int]:
+        """The objects of a listing that are not stored, not stored like that, or whose timestamp is too fresh to tell.
+
+        Args:
+            settled: per entity, the moment before which an equal timestamp means an equal object. now: of the server.
+        """
+        if not documents:
+            return set()
+        stored = ", ".join(f"r.document->'{name}'" for name in fields)
+        listed = ", ".join(f"l.document->'{name}'" for name in fields)
+        self._connection.execute("TRUNCATE listed")
+        with self._connection.cursor().copy("COPY listed (id, document) FROM STDIN") as copy:
+            lines = [b"%d\t%b\n" % (document.id, document.json.replace(b"\\", b"\\\\")) for document in documents]
+            copy.write(b"".join(lines))
+        # object by object, by the key: a page is a small part of the table
+        rows = self._connection.execute(
+            "SELECT l.id FROM listed AS l\n"
+            f"LEFT JOIN LATERAL (SELECT * FROM {self._sink.leaf(entity)}\n"
+            "    WHERE instance_id = %(instance)s AND id = l.id LIMIT 1) AS r ON true\n"
+            f"WHERE r.id IS NULL OR r.deleted_at IS NOT NULL OR ROW({stored}) IS DISTINCT FROM ROW({listed})\n"
+            "   OR r.server_updated_at BETWEEN %(settled)s AND %(latest)s",
+            {
+                "settled": settled.get(entity),
+                "latest": now and now + WIDEST,
+                "instance": self._sink.instance_id,
+            },
+        )
+        return {row[0] for row in rows}
+
+    def no_longer_holding(self, entity: str, holder: Holder) -> set[int]:
+        """Stored objects that the server's filter no longer finds."""
+        rows = self._connection.execute(
+            f"SELECT id FROM {self._sink.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
+            f"  AND ({holder.rare.condition}) AND id <> ALL(%s)",
+            [self._sink.instance_id, list(self._held.get((entity, holder.name), ()))],
+        )
+        return {row[0] for row in rows}

@@ -1,0 +1,66 @@
+"""Which objects a run has seen: temporary tables, from which follows what is gone.
+
+Of an entity of which nothing was stored before, nothing can be gone: its ids are kept only from the moment on when one
+object may come twice.
+"""
+
+from collections.abc import Iterable
+
+from stash_pipeline.stash.entities import ENTITIES
+from stash_pipeline.stash.response_page import CachedPage
+from stash_pipeline.warehouse.raw.writer import Sink
+
+
+class SeenObjects:
+    """The objects of one instance that a run has seen, by entity."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._connection = sink.connection
+        self._all_new = {entity.name: True for entity in ENTITIES}
+
+    def reset(self) -> None:
+        """Nothing was seen yet."""
+        for entity in ENTITIES:
+            self._all_new[entity.name] = self._is_empty(entity.name)
+            self._connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS seen_{entity.name} (id bigint)")
+            self._connection.execute(f"TRUNCATE seen_{entity.name}")
+
+    def all_new(self, entity: str) -> bool:
+        """Whether everything stored comes from this run, each object once."""
+        return self._all_new[entity]
+
+    def compare_from_now_on(self, entity: str) -> None:
+        """What comes from now on is compared with what is stored."""
+        if self._all_new[entity]:
+            self._all_new[entity] = False
+            self._connection.execute(f"INSERT INTO seen_{entity} SELECT id FROM {self._sink.leaf(entity)}")
+
+    def add(self, entity: str, ids: Iterable[int]) -> None:
+        """These objects exist."""
+        with self._connection.cursor().copy(f"COPY seen_{entity} (id) FROM STDIN") as copy:
+            copy.write("".join(f"{identifier}\n" for identifier in ids).encode())
+
+    def add_cached(self, entity: str, pages: Iterable[CachedPage]) -> None:
+        """The objects in the ranges of these pages exist: the server's answer is as it was."""
+        # range by range: a join with the list of ranges is planned as a scan of the whole table
+        self._connection.cursor().executemany(
+            f"INSERT INTO seen_{entity} SELECT id FROM {self._sink.leaf(entity)}\n"
+            "WHERE instance_id = %s AND id BETWEEN %s AND %s AND deleted_at IS NULL",
+            [(self._sink.instance_id, page.first, page.last) for page in pages],
+        )
+
+    def unseen(self, entity: str) -> list[int]:
+        """Live objects that the run has not seen, of an entity that it has read completely."""
+        if self._all_new[entity]:
+            return []
+        self._connection.execute(f"ANALYZE seen_{entity}")
+        rows = self._connection.execute(
+            f"SELECT r.id FROM {self._sink.leaf(entity)} AS r\n"
+            f"WHERE r.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen_{entity} AS s WHERE s.id = r.id)"
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def _is_empty(self, entity: str) -> bool:
+        row = self._connection.execute(f"SELECT FROM {self._sink.leaf(entity)} LIMIT 1").fetchone()
+        return row is None
