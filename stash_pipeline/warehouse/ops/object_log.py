@@ -14,6 +14,7 @@ of another priority. Removing an instance removes the rows of its objects from t
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.tables import partition
@@ -27,8 +28,20 @@ CHANGED_OBJECTS = "pg_temp.changed_objects"
 _NEXT = "UPDATE ops.object_log_head SET revision = revision + 1 RETURNING revision"
 
 _CHANGED = """
-INSERT INTO ops.object_log AS l (instance_id, kind, id, revision)
-SELECT %(i)s, %(kind)s, id, %(r)s FROM unnest(%(ids)s::bigint[]) AS o(id)
+WITH head AS (
+    UPDATE ops.object_log_head SET revision = revision + 1 RETURNING revision
+), logged AS (
+    INSERT INTO ops.object_log (instance_id, kind, id, revision)
+    SELECT %(i)s, o.kind, o.id, head.revision FROM head, unnest(%(kinds)s::text[], %(ids)s::bigint[]) AS o(kind, id)
+    ON CONFLICT (instance_id, kind, id) DO UPDATE SET revision = excluded.revision
+)
+SELECT revision FROM head
+"""
+"""One statement, because a small change costs no more than a few round trips."""
+
+_CHANGED_TOO = """
+INSERT INTO ops.object_log (instance_id, kind, id, revision)
+SELECT %(i)s, o.kind, o.id, %(r)s FROM unnest(%(kinds)s::text[], %(ids)s::bigint[]) AS o(kind, id)
 ON CONFLICT (instance_id, kind, id) DO UPDATE SET revision = excluded.revision
 """
 
@@ -72,8 +85,16 @@ def publish(connection: Connection, instance_id: int, touched: Touched) -> int |
     some = {kind: ids for kind, ids in touched.ids.items() if ids and kind not in touched.kinds}
     if not some and not touched.kinds:
         return None
-    row = connection.execute(_NEXT).fetchone()
+    parameters: dict[str, Any] = {
+        "i": instance_id,
+        # in the order of the key: transactions that log the same objects wait for each other, and do not deadlock
+        "kinds": [kind for kind in sorted(some) for _ in some[kind]],
+        "ids": [identifier for kind in sorted(some) for identifier in sorted(some[kind])],
+    }
+    row = connection.execute(_NEXT if touched.kinds else _CHANGED, parameters).fetchone()
     assert row is not None
+    if touched.kinds and some:
+        connection.execute(_CHANGED_TOO, {**parameters, "r": row[0]})
     for kind in sorted(touched.kinds):
         parameters = {"i": instance_id, "kind": kind, "r": row[0]}
         known = connection.execute(_KIND, parameters).rowcount
@@ -81,9 +102,6 @@ def publish(connection: Connection, instance_id: int, touched: Touched) -> int |
         if _exists(connection, leaf):
             # of an instance that is new, nothing is there to be compared with
             connection.execute(_NEW.format(leaf=leaf, missing=_MISSING if known else ""), parameters)
-    for kind in sorted(some):
-        parameters = {"i": instance_id, "kind": kind, "r": row[0], "ids": sorted(some[kind])}
-        connection.execute(_CHANGED, parameters)
     return int(row[0])
 
 
