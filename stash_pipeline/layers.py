@@ -8,10 +8,11 @@ which is read from the servers and not made of other tables, is none of them.
 from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.entities.layer import STASH_LAYER
 from stash_pipeline.warehouse.layers.layer import AnyLayer
+from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 
 Layers = tuple[AnyLayer, ...]
 
-LAYERS: Layers = (STASH_LAYER,)
+LAYERS: Layers = (STASH_LAYER, MATCHES_LAYER)
 
 
 def layer_named(name: str, layers: Layers) -> AnyLayer:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-Node = TypeVar("Node", int, str, tuple[str, int])
+Node = TypeVar("Node", int, str, tuple[str, int], tuple[int, int])
 Id = TypeVar("Id")
 
 

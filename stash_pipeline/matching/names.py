@@ -93,3 +93,12 @@ def _abbreviates(short: str, name: str) -> bool:
             return False
         words.remove(match)
     return True
+
+
+_PART = re.compile(r"(?:\b(?:part|pt|vol|volume|episode|ep|scene|disc|teil|no)\s*|#\s*)(\d{1,3})$")
+
+
+def part_number(name: str) -> int | None:
+    """The number of a part or volume at the end of a normalised name; None if there is none."""
+    match = _PART.search(name)
+    return int(match[1]) if match else None

@@ -21,6 +21,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from stash_pipeline import layers
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.embedded.server import running_server
@@ -56,6 +57,9 @@ def downgrade() -> None:
     script = files("stash_pipeline.warehouse.migrations") / "sql" / "{revision}_downgrade.sql"
     op.get_bind().exec_driver_sql(script.read_text("utf-8").replace("%", "%%"))
 '''
+
+_LAYERS = layers.LAYERS
+"""Their modules add their tables to the registry."""
 
 Script = list[str]
 """Statements, in order."""

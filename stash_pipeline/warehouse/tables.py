@@ -39,7 +39,7 @@ from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.fields import Entity, JoinTable
 from stash_pipeline.stash.fields import Index as IndexKind
 
-SCHEMAS = ("ops", "raw", "stash", "partitions")
+SCHEMAS = ("ops", "raw", "stash", "matches", "partitions")
 
 METADATA = MetaData()
 

@@ -1,0 +1,287 @@
+"""Objects of ``stash`` in the form in which they are compared, and the keys by which candidates are found."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from stash_pipeline.matching.compare import Comparison, File, Performer, Scene, compare_performers, compare_scenes
+from stash_pipeline.matching.compare_named import Named, compare_named
+from stash_pipeline.matching.dates import parse_date
+from stash_pipeline.matching.names import name_keys, normalise_name
+from stash_pipeline.matching.paths import path_key, relative_path
+from stash_pipeline.matching.phash import degenerate
+from stash_pipeline.matching.rule_table import PARAMETERS
+from stash_pipeline.matching.urls import canonical_url
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches.feature_sql import WANTED, features_query
+
+Node = tuple[int, int]
+"""An object: the id of its instance, and its own."""
+
+Features = Performer | Scene | Named
+Key = tuple[str, str]
+"""A method, and a value: objects that have one in common are compared."""
+
+VERSION: Final = 1
+"""To be raised when this module makes other features or keys."""
+
+_UNKNOWN: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Phash:
+    """A perceptual hash that proves something: of a video that is long enough, and not of plain frames."""
+
+    file_id: int
+    phash: int
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object of an entity.
+
+    Attributes:
+        birth: the birthdate as a number, −1 where it is unknown.
+        phashes: of its files, those that can prove something.
+    """
+
+    node: Node
+    features: Features
+    birth: int = _UNKNOWN
+    phashes: tuple[Phash, ...] = ()
+
+
+Roots = Mapping[int, tuple[str, ...]]
+"""Per instance, the folders of its library."""
+
+
+def load_roots(connection: Connection) -> Roots:
+    """The folders of all libraries."""
+    rows = connection.execute(
+        "SELECT instance_id, array_agg(path ORDER BY path) FROM stash.configuration_stashes\n"
+        "WHERE path IS NOT NULL GROUP BY 1"
+    )
+    return {instance_id: tuple(paths) for instance_id, paths in rows}
+
+
+def load_objects(
+    connection: Connection, entity: str, roots: Roots, nodes: Iterable[Node] | None = None
+) -> Iterator[Object]:
+    """Reads objects with what is compared of them.
+
+    Args:
+        nodes: which; None reads all. Those that are not there are left out.
+    """
+    if nodes is not None:
+        connection.execute(f"DROP TABLE IF EXISTS {WANTED}")
+        connection.execute("CREATE TEMP TABLE match_objects (instance_id integer, id bigint) ON COMMIT DROP")
+        with connection.cursor().copy("COPY match_objects FROM STDIN") as copy:
+            for node in nodes:
+                copy.write_row(node)
+        connection.execute(f"ANALYZE {WANTED}")
+    make = _MAKERS[entity]
+    with connection.cursor(name=f"features_of_{entity}") as cursor:
+        cursor.itersize = 5000
+        cursor.execute(features_query(entity, some=nodes is not None))
+        for row in cursor:
+            yield make(row[:2], row[2:], roots.get(row[0], ()))
+
+
+def keys_of(entity: str, features: Features) -> set[Key]:
+    """By what candidates for an object are found."""
+    if isinstance(features, Performer):
+        keys = {("name", name) for name in features.names}
+        birth = features.birthdate
+        if birth and birth.day and (birth.month, birth.day) != (1, 1):
+            keys.add(("birthdate", f"{birth.year}-{birth.month}-{birth.day}"))
+    elif isinstance(features, Scene):
+        keys = {(name, value) for name in ("title", "code") if (value := getattr(features, name))}
+        for file in features.files:
+            keys |= {(name, value) for name in ("oshash", "md5", "path") if (value := getattr(file, name))}
+            if file.path:
+                keys.add(("file_name", file.path.rpartition("/")[2]))
+    else:
+        keys = {("name", name) for name in features.names}
+        keys |= {("md5", value) for value in features.hashes} | {("path", value) for value in features.paths}
+    keys |= {("url", url) for url in features.urls}
+    keys |= {("stash_id", f"{endpoint} {value}") for endpoint, value in features.stash_ids}
+    return keys
+
+
+def key_hash(key: Key) -> int:
+    """A key as a signed 64-bit integer. Two keys may share one: objects are compared all the same."""
+    digest = hashlib.blake2b("\0".join(key).encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+Counts = Mapping[int, int]
+"""Per hash of a key, in how many objects of one instance it is, at most."""
+
+
+def with_counts(features: Features, counts: Counts) -> Features:
+    """Features without the URLs of many objects; with the names of few."""
+    urls = frozenset(url for url in features.urls if counts.get(key_hash(("url", url)), 1) <= PARAMETERS["url"]["most"])
+    if isinstance(features, Performer):
+        most = PARAMETERS["rare_name"]["most"]
+        rare = frozenset(name for name in features.names if counts.get(key_hash(("name", name)), 1) <= most)
+        return replace(features, urls=urls, rare_names=rare)
+    return features if urls == features.urls else replace(features, urls=urls)
+
+
+def compare(left: Features, right: Features) -> Comparison:
+    """Agreements and contradictions of two objects of one entity."""
+    if isinstance(left, Performer) and isinstance(right, Performer):
+        return compare_performers(left, right)
+    if isinstance(left, Scene) and isinstance(right, Scene):
+        return compare_scenes(left, right)
+    assert isinstance(left, Named) and isinstance(right, Named)
+    return compare_named(left, right)
+
+
+# --- rows ---------------------------------------------------------------------------------------------------
+
+
+def _texts(values: list[str | None] | None) -> list[str]:
+    return [value for value in values or () if value]
+
+
+def _urls(values: list[str | None] | None) -> frozenset[str]:
+    canonical = (canonical_url(value) for value in _texts(values))
+    return frozenset(str(url) for url in canonical if url and not url.generic)
+
+
+def _stash_ids(endpoints: list[str | None] | None, values: list[str | None] | None) -> frozenset[tuple[str, str]]:
+    pairs = zip(endpoints or (), values or (), strict=True)
+    return frozenset((endpoint, value.lower()) for endpoint, value in pairs if endpoint and value)
+
+
+def _path(path: str | None, roots: tuple[str, ...]) -> str:
+    relative = relative_path(path, roots) if path else None
+    return path_key(relative) if relative else ""
+
+
+def _performer(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+    name, disambiguation, gender, birthdate, aliases, urls, endpoints, ids = row
+    birth = parse_date(birthdate)
+    features = Performer(
+        name_keys(name or "", _texts(aliases)),
+        birth,
+        _stash_ids(endpoints, ids),
+        _urls(urls),
+        normalise_name(disambiguation or ""),
+        gender or "",
+    )
+    number = _UNKNOWN if birth is None else birth.year * 10_000 + (birth.month or 0) * 100 + (birth.day or 0)
+    return Object(node, features, birth=number)
+
+
+def _scene(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
+    title, code, date, studio, urls, endpoints, ids, performers, *lists = row
+    shortest = PARAMETERS["phash"]["minimum_duration"]
+    files, phashes = [], []
+    for file_id, path, seconds, oshash, md5, phash in zip(*(values or () for values in lists), strict=True):
+        duration = round(seconds * 1000) if seconds and seconds > 0 else _UNKNOWN
+        unsigned = None if phash is None else phash % (1 << 64)
+        strong = unsigned is not None and duration >= shortest and not _is_plain(unsigned)
+        files.append(File(oshash or "", md5 or "", unsigned, duration, not strong, _path(path, roots)))
+        if strong and phash is not None:
+            phashes.append(Phash(file_id, phash, duration))
+    features = Scene(
+        tuple(files),
+        _stash_ids(endpoints, ids),
+        _urls(urls),
+        normalise_name(title or ""),
+        parse_date(date),
+        normalise_name(code or ""),
+        normalise_name(studio or ""),
+        frozenset(normalise_name(name) for name in _texts(performers)),
+    )
+    return Object(node, features, phashes=tuple(phashes))
+
+
+def _is_plain(phash: int) -> bool:
+    return bool(degenerate(np.array([phash], np.uint64))[0])
+
+
+def _studio(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+    name, aliases, urls, endpoints, ids, parent = row
+    return Object(
+        node,
+        Named(
+            "studios",
+            normalise_name(name or ""),
+            name_keys("", _texts(aliases)),
+            _stash_ids(endpoints, ids),
+            _urls(urls),
+            frozenset({normalise_name(parent)} if parent else ()),
+        ),
+    )
+
+
+def _tag(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+    name, aliases, endpoints, ids, parents = row
+    return Object(
+        node,
+        Named(
+            "tags",
+            normalise_name(name or ""),
+            name_keys("", _texts(aliases)),
+            _stash_ids(endpoints, ids),
+            parents=frozenset(normalise_name(parent) for parent in _texts(parents)),
+        ),
+    )
+
+
+def _group(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+    name, aliases, date, director, urls, studio = row
+    return Object(
+        node,
+        Named(
+            "groups",
+            normalise_name(name or ""),
+            name_keys("", (aliases or "").split(",")),
+            urls=_urls(urls),
+            date=parse_date(date),
+            director=normalise_name(director or ""),
+            studio=normalise_name(studio or ""),
+        ),
+    )
+
+
+def _gallery(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
+    title, date, urls, hashes, paths = row
+    return Object(
+        node,
+        Named(
+            "galleries",
+            normalise_name(title or ""),
+            urls=_urls(urls),
+            date=parse_date(date),
+            hashes=frozenset(_texts(hashes)),
+            paths=_paths(paths, roots),
+        ),
+    )
+
+
+def _image(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
+    hashes, paths = row
+    return Object(node, Named("images", hashes=frozenset(_texts(hashes)), paths=_paths(paths, roots)))
+
+
+def _paths(paths: list[str | None] | None, roots: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(_path(path, roots) for path in _texts(paths)) - {""}
+
+
+_MAKERS: Final[Mapping[str, Callable[[Node, tuple[Any, ...], tuple[str, ...]], Object]]] = {
+    "performers": _performer,
+    "studios": _studio,
+    "tags": _tag,
+    "groups": _group,
+    "scenes": _scene,
+    "galleries": _gallery,
+    "images": _image,
+}

@@ -1,0 +1,115 @@
+"""Layer ``matches`` as the registry of layers has it: its tables, its checks, how it follows."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import Table
+
+from stash_pipeline.matching.rules import rules_digest
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.layers.layer import CheckOutcome, LayerCheck, LayerTable, SharedLayer, TableChange
+from stash_pipeline.warehouse.layers.versions import digest
+from stash_pipeline.warehouse.matches import candidates, features
+from stash_pipeline.warehouse.matches.affected import affected_objects
+from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
+from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher
+from stash_pipeline.warehouse.matches.tables import CLUSTERS, KEYS, LINKS, MEMBERS, REDIRECTS
+
+VERSION: Final = digest(
+    [
+        rules_digest(),
+        str(features.VERSION),
+        str(candidates.LARGEST_BLOCK),
+        *(features_query(entity, some=False) for entity in ENTITIES),
+    ]
+)
+
+
+def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
+    """Looks again at what changed, and at its neighbours."""
+    roots = features.load_roots(connection)
+    affected = affected_objects(connection)
+    done = {
+        entity: Matcher(connection, entity, revision, roots).follow(affected[entity])
+        for entity in ENTITIES
+        if affected.get(entity)
+    }
+    return _changes(connection, done) if done else {}
+
+
+def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
+    """Compares everything anew."""
+    roots = features.load_roots(connection)
+    done = {entity: Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES}
+    return _changes(connection, done)
+
+
+def _changes(connection: Connection, done: Mapping[str, EntityMatches]) -> dict[str, TableChange]:
+    links, members, clusters = TableChange(), TableChange(), TableChange()
+    for one in done.values():
+        links.inserted += one.links_inserted
+        links.removed += one.links_removed
+        members.updated += one.clusters.members
+        clusters.inserted += one.clusters.created
+        clusters.removed += one.clusters.removed
+        clusters.updated += max(len(one.clusters.changed) - one.clusters.created, 0)
+    redirects = TableChange(inserted=sum(one.clusters.redirects for one in done.values()))
+    changes = {LINKS: links, MEMBERS: members, CLUSTERS: clusters, REDIRECTS: redirects}
+    for table, change in changes.items():
+        change.rows = _count(connection, table)
+    return {table.fullname: change for table, change in changes.items()}
+
+
+def _count(connection: Connection, table: Table) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table.fullname}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _every_object_has_a_cluster(connection: Connection) -> CheckOutcome:
+    missing = {}
+    for entity in ENTITIES:
+        row = connection.execute(
+            f"SELECT count(*) FILTER (WHERE m.id IS NULL), count(*) FILTER (WHERE o.id IS NULL)\n"
+            f"FROM stash.{entity} AS o\n"
+            "FULL JOIN (SELECT instance_id, id FROM matches.members WHERE entity = %s) AS m USING (instance_id, id)",
+            [entity],
+        ).fetchone()
+        if row and any(row):
+            missing[entity] = f"{row[0]:,} without a cluster, {row[1]:,} in a cluster and gone"
+    return CheckOutcome(not missing, missing)
+
+
+_UPSTREAM = tuple(f"stash.{entity}" for entity in ENTITIES)
+
+
+def _table(table: Table, description: str, upstream: tuple[str, ...]) -> LayerTable:
+    return LayerTable(table, group="matches", description=description, upstream=upstream, version=VERSION)
+
+
+MATCHES_LAYER: Final = SharedLayer(
+    name="matches",
+    description="Which objects of all instances are the same thing.",
+    tables=(
+        _table(
+            KEYS,
+            "Blocking keys: only objects with a key in common, or near perceptual hashes, are compared.",
+            (*_UPSTREAM, "stash.file_fingerprints", "stash.files"),
+        ),
+        _table(LINKS, "Pairs of objects that are, or may be, the same thing, with the evidence.", ("matches.keys",)),
+        _table(CLUSTERS, "Sets of objects that are the same thing.", ("matches.links",)),
+        _table(MEMBERS, "The cluster of every object.", ("matches.clusters",)),
+        _table(REDIRECTS, "Ids of clusters that were merged into older ones.", ("matches.clusters",)),
+    ),
+    checks=(
+        LayerCheck(
+            "every_object_has_one_cluster",
+            "matches.members",
+            "Every object of stash is a member of one cluster, and no other is.",
+            _every_object_has_a_cluster,
+        ),
+    ),
+    version=VERSION,
+    follow=follow,
+    rebuild=rebuild,
+)

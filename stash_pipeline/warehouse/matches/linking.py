@@ -1,0 +1,125 @@
+"""Links: what the rules say of the candidates."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from stash_pipeline.matching.compare import Scene
+from stash_pipeline.matching.rule_table import PARAMETERS
+from stash_pipeline.matching.rules import evaluate
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches.candidates import Pair
+from stash_pipeline.warehouse.matches.features import Counts, Features, Node, Object, compare, with_counts
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What two objects are to each other, see :func:`evaluate`; the evidence as JSON."""
+
+    action: str
+    confidence: float
+    rule: str
+    evidence: bytes
+
+
+Links = dict[Pair, Link]
+NearFiles = Mapping[tuple[int, int, int], int]
+"""Per file (instance, scene, file), how many files have a near perceptual hash."""
+
+
+def prepared(one: Object, counts: Counts, near: NearFiles) -> Features:
+    """The features of an object as its neighbours make them: without what many have, crowded hashes as weak ones."""
+    features = with_counts(one.features, counts)
+    if not isinstance(features, Scene) or not one.phashes:
+        return features
+    most = PARAMETERS["phash"]["most_neighbours"]
+    crowded = {each.phash for each in one.phashes if near.get((*one.node, each.file_id), 0) > most}
+    if not crowded:
+        return features
+    signed = {value % (1 << 64) for value in crowded}
+    files = tuple(replace(file, weak=True) if file.phash in signed else file for file in features.files)
+    return replace(features, files=files)
+
+
+def link(entity: str, pairs: Iterable[Pair], features: Mapping[Node, Features]) -> Links:
+    """Compares pairs, and applies the rules."""
+    links: Links = {}
+    for left, right in pairs:
+        one, other = features.get(left), features.get(right)
+        if one is None or other is None:
+            continue
+        decision = evaluate(entity, *compare(one, other))
+        if decision.rule is not None and decision.action != "nothing":
+            evidence = orjson.dumps(decision.evidence, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+            links[left, right] = Link(decision.action, decision.confidence, decision.rule, evidence)
+    return links
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    return dict(value)
+
+
+def stored_links(connection: Connection, entity: str, nodes: Iterable[Node]) -> Links:
+    """The stored links of some objects."""
+    wanted = sorted(nodes)
+    rows = connection.execute(
+        "WITH w AS MATERIALIZED (SELECT * FROM unnest(%(i)s::integer[], %(n)s::bigint[]) AS w(instance_id, id))\n"
+        "SELECT l.left_instance_id, l.left_id, l.right_instance_id, l.right_id, l.action, l.confidence, l.rule,\n"
+        "    l.evidence::text\n"
+        "FROM w JOIN matches.links AS l\n"
+        "    ON l.entity = %(e)s AND l.left_instance_id = w.instance_id AND l.left_id = w.id\n"
+        "UNION\n"
+        "SELECT l.left_instance_id, l.left_id, l.right_instance_id, l.right_id, l.action, l.confidence, l.rule,\n"
+        "    l.evidence::text\n"
+        "FROM w JOIN matches.links AS l\n"
+        "    ON l.entity = %(e)s AND l.right_instance_id = w.instance_id AND l.right_id = w.id",
+        {"e": entity, "i": [node[0] for node in wanted], "n": [node[1] for node in wanted]},
+    )
+    return {
+        ((row[0], row[1]), (row[2], row[3])): Link(row[4], row[5], row[6], orjson.dumps(orjson.loads(row[7])))
+        for row in rows
+    }
+
+
+def write_links(connection: Connection, entity: str, links: Links) -> None:
+    """Writes links of pairs that have none."""
+    with connection.cursor().copy(
+        "COPY matches.links (entity, left_instance_id, left_id, right_instance_id, right_id, action, confidence,\n"
+        "    rule, evidence) FROM STDIN"
+    ) as copy:
+        for (left, right), one in links.items():
+            copy.write_row((entity, *left, *right, one.action, one.confidence, one.rule, one.evidence.decode()))
+
+
+def remove_links(connection: Connection, entity: str, pairs: Iterable[Pair]) -> None:
+    """Removes the links of some pairs."""
+    listed = sorted(pairs)
+    connection.execute(
+        "DELETE FROM matches.links AS l\n"
+        "USING unnest(%s::integer[], %s::bigint[], %s::integer[], %s::bigint[]) AS w(li, l, ri, r)\n"
+        "WHERE l.entity = %s AND l.left_instance_id = w.li AND l.left_id = w.l\n"
+        "  AND l.right_instance_id = w.ri AND l.right_id = w.r",
+        [
+            [left[0] for left, _ in listed],
+            [left[1] for left, _ in listed],
+            [right[0] for _, right in listed],
+            [right[1] for _, right in listed],
+            entity,
+        ],
+    )
+
+
+def differing(before: Links, after: Links) -> tuple[set[Pair], Links]:
+    """(pairs whose link is no more or another, links that are new or others)."""
+
+    def canonical(one: Link) -> tuple[Any, ...]:
+        return one.action, one.confidence, one.rule, orjson.loads(one.evidence)
+
+    changed = {
+        pair: one for pair, one in after.items() if pair not in before or canonical(before[pair]) != canonical(one)
+    }
+    return {pair for pair in before if pair not in after or pair in changed}, changed

@@ -1,0 +1,196 @@
+"""Brings the matches of one entity to the state of ``stash``: those of a few changed objects, or all.
+
+Both ways end in the same links and clusters. What an object is to another depends on both, and on how many objects
+share a key or a perceptual hash with them. So the objects that are looked at again are those that changed, and all that
+have a key, or a near hash, that one of those had before or has now; and clusters are made anew wherever a link changed.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Final
+
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches import candidates, clusters, linking
+from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair
+from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
+from stash_pipeline.warehouse.matches.decisions import Decided, decided, partners
+from stash_pipeline.warehouse.matches.features import Node, Object, Roots, load_objects
+
+_OBJECTS_AT_ONCE: Final = 20_000
+
+
+@dataclass
+class EntityMatches:
+    """What was done for one entity.
+
+    Attributes:
+        objects: that were compared. links: inserted, removed.
+    """
+
+    objects: int = 0
+    links_inserted: int = 0
+    links_removed: int = 0
+    clusters: ClusterChanges = field(default_factory=ClusterChanges)
+
+
+class Matcher:
+    """The matches of one entity.
+
+    Args:
+        revision: of the object log that they reach.
+    """
+
+    def __init__(self, connection: Connection, entity: str, revision: int, roots: Roots) -> None:
+        self._connection = connection
+        self._entity = entity
+        self._revision = revision
+        self._roots = roots
+
+    # --- a few objects --------------------------------------------------------------------------------------
+
+    def follow(self, changed: Iterable[Node]) -> EntityMatches:
+        """Looks again at objects that changed, came or went, and at their neighbours."""
+        nodes = sorted(set(changed))
+        result = EntityMatches()
+        if not nodes:
+            return result
+        before_near = self._near_scenes(nodes)
+        touched = candidates.remove(self._connection, self._entity, nodes)
+        live = {one.node: one for one in load_objects(self._connection, self._entity, self._roots, nodes)}
+        candidates.store(self._connection, self._entity, live.values())
+        by_key = candidates.keys_in_common(self._connection, self._entity, live)
+        by_key |= candidates.holders(self._connection, self._entity, touched - by_key.keys())
+        affected = {*nodes, *before_near, *self._near_scenes(live)}
+        for holders in by_key.values():
+            if len(holders) <= LARGEST_BLOCK:
+                affected |= holders
+        links = self._links_of(affected, live)
+        stored = linking.stored_links(self._connection, self._entity, affected)
+        outdated, new = linking.differing(stored, links)
+        linking.remove_links(self._connection, self._entity, outdated)
+        linking.write_links(self._connection, self._entity, new)
+        result.objects = len(affected)
+        result.links_inserted, result.links_removed = len(new), len(outdated)
+        seeds = {*nodes, *(node for pair in (*outdated, *new) for node in pair)}
+        result.clusters = self._recluster(seeds)
+        return result
+
+    def _near_scenes(self, nodes: Iterable[Node]) -> set[Node]:
+        if self._entity != "scenes":
+            return set()
+        return {other for _, other in candidates.near_files(self._connection, nodes)}
+
+    def _links_of(self, affected: set[Node], live: dict[Node, Object]) -> linking.Links:
+        """All links that some objects have."""
+        by_key = candidates.keys_in_common(self._connection, self._entity, affected)
+        pairs: set[Pair] = set()
+        for holders in by_key.values():
+            if len(holders) <= LARGEST_BLOCK:
+                pairs.update(
+                    pair for pair in combinations(sorted(holders), 2) if pair[0] in affected or pair[1] in affected
+                )
+        near: Counter[tuple[int, int, int]] = Counter()
+        if self._entity == "scenes":
+            for file, other in candidates.near_files(self._connection, affected):
+                node = file[:2]
+                if node != other:
+                    pairs.add((node, other) if node < other else (other, node))
+        nodes = {node for pair in pairs for node in pair}
+        if self._entity == "scenes":
+            near.update(file for file, _ in candidates.near_files(self._connection, nodes))
+        counts = candidates.largest_counts(candidates.keys_in_common(self._connection, self._entity, nodes))
+        missing = nodes - live.keys()
+        objects = live | {
+            one.node: one for one in load_objects(self._connection, self._entity, self._roots, sorted(missing))
+        }
+        features = {node: linking.prepared(objects[node], counts, near) for node in nodes if node in objects}
+        return linking.link(self._entity, sorted(pairs), features)
+
+    def _recluster(self, seeds: set[Node]) -> ClusterChanges:
+        decisions = decided(self._connection, self._entity)
+        before, links, nodes = self._closure(seeds, decisions)
+        objects = {one.node: one for one in load_objects(self._connection, self._entity, self._roots, sorted(nodes))}
+        component = Component(sorted(objects), objects, links, decisions.same, decisions.different)
+        made, refused = clusters.make_clusters(self._entity, component)
+        changes = clusters.write_clusters(self._connection, self._entity, self._revision, before, made)
+        clusters.write_refusals(self._connection, self._entity, component.nodes, refused)
+        return changes
+
+    def _closure(
+        self, seeds: set[Node], decisions: Decided
+    ) -> tuple[dict[Node, uuid.UUID], list[tuple[Pair, float, str]], set[Node]]:
+        """(clusters so far, merging links, objects) of all that is joined with some objects, or was."""
+        nodes: set[Node] = set()
+        before: dict[Node, uuid.UUID] = {}
+        links: dict[Pair, tuple[float, str]] = {}
+        new = set(seeds)
+        while new:
+            nodes |= new
+            fellows = self._fellows(new)
+            before |= fellows
+            around = set(fellows) | partners(decisions, new)
+            for pair, one in linking.stored_links(self._connection, self._entity, new).items():
+                if one.action == "merge":
+                    links[pair] = one.confidence, one.rule
+                    around.update(pair)
+            new = around - nodes
+        return before, [(pair, *values) for pair, values in sorted(links.items())], nodes
+
+    def _fellows(self, nodes: Iterable[Node]) -> dict[Node, uuid.UUID]:
+        """The members of the clusters of some objects."""
+        wanted = sorted(nodes)
+        rows = self._connection.execute(
+            "SELECT m.instance_id, m.id, m.cluster_id FROM matches.members AS m WHERE m.cluster_id IN (\n"
+            "    SELECT o.cluster_id FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
+            "    JOIN matches.members AS o\n"
+            "        ON o.entity = %s AND o.instance_id = w.instance_id AND o.id = w.id)",
+            [[node[0] for node in wanted], [node[1] for node in wanted], self._entity],
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    # --- everything -----------------------------------------------------------------------------------------
+
+    def rebuild(self) -> EntityMatches:
+        """Makes everything anew; clusters keep their ids."""
+        connection, entity = self._connection, self._entity
+        connection.execute("DELETE FROM matches.keys WHERE entity = %s", [entity])
+        if entity == "scenes":
+            connection.execute("DELETE FROM matches.phashes")
+        objects = {one.node: one for one in load_objects(connection, entity, self._roots)}
+        candidates.store(connection, entity, objects.values())
+        connection.execute("ANALYZE matches.keys, matches.phashes")
+        nodes, left, right = candidates.all_key_pairs(connection, entity)
+        pairs = {(nodes[a], nodes[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)}
+        near: Counter[tuple[int, int, int]] = Counter()
+        if entity == "scenes":
+            near_pairs, near = candidates.phash_pairs_of_all(connection)
+            pairs |= near_pairs
+        counts = candidates.largest_counts_of_all(connection, entity)
+        features = {
+            node: linking.prepared(objects[node], counts, near) for node in {node for pair in pairs for node in pair}
+        }
+        links = linking.link(entity, sorted(pairs), features)
+        result = EntityMatches(objects=len(objects), links_inserted=len(links))
+        result.links_removed = connection.execute("DELETE FROM matches.links WHERE entity = %s", [entity]).rowcount
+        linking.write_links(connection, entity, links)
+        before = {
+            (row[0], row[1]): row[2]
+            for row in connection.execute(
+                "SELECT instance_id, id, cluster_id FROM matches.members WHERE entity = %s", [entity]
+            )
+        }
+        decisions = decided(connection, entity)
+        component = Component(
+            sorted(objects),
+            objects,
+            [(pair, one.confidence, one.rule) for pair, one in sorted(links.items()) if one.action == "merge"],
+            decisions.same,
+            decisions.different,
+        )
+        made, refused = clusters.make_clusters(entity, component)
+        result.clusters = clusters.write_clusters(connection, entity, self._revision, before, made)
+        clusters.write_refusals(connection, entity, component.nodes, refused)
+        return result

@@ -1,0 +1,135 @@
+"""The tables of schema ``matches``."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from stash_pipeline.warehouse.tables import METADATA
+
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("entity", Text, nullable=False),
+    Column("key", BigInteger, nullable=False, comment="64 bits of a hash of the method and the value"),
+    Column("instance_id", Integer, nullable=False, comment="ops.instances.id"),
+    Column("id", BigInteger, nullable=False, comment="the server's id"),
+    PrimaryKeyConstraint("entity", "instance_id", "id", "key", name="match_keys_pkey"),
+    Index("match_keys_key_idx", "entity", "key"),
+    schema="matches",
+    comment="Blocking keys: only objects with a key in common, or with near perceptual hashes, are compared.",
+)
+
+PHASHES = Table(
+    "phashes",
+    METADATA,
+    Column("instance_id", Integer, nullable=False, comment="ops.instances.id"),
+    Column("scene_id", BigInteger, nullable=False, comment="→ stash.scenes.id"),
+    Column("file_id", BigInteger, nullable=False, comment="→ stash.files.id"),
+    Column("duration", Integer, nullable=False, comment="milliseconds"),
+    Column("phash", BigInteger, nullable=False, comment="as a signed 64-bit integer"),
+    PrimaryKeyConstraint("instance_id", "scene_id", "file_id", name="match_phashes_pkey"),
+    Index("match_phashes_duration_idx", "duration", postgresql_include=["phash", "instance_id", "scene_id", "file_id"]),
+    schema="matches",
+    comment="Perceptual hashes that can prove something: of videos long enough, and not of plain frames.",
+)
+
+LINKS = Table(
+    "links",
+    METADATA,
+    Column("entity", Text, nullable=False),
+    Column("left_instance_id", Integer, nullable=False),
+    Column("left_id", BigInteger, nullable=False),
+    Column("right_instance_id", Integer, nullable=False),
+    Column("right_id", BigInteger, nullable=False),
+    Column("action", Text, nullable=False, comment="merge; or propose, for a person"),
+    Column("confidence", Double, nullable=False, comment="share of right pairs, as the rule states it"),
+    Column("rule", Text, nullable=False, comment="id of the rule that decided"),
+    Column("evidence", JSONB, nullable=False, comment="what agrees and contradicts"),
+    Column("refused", JSONB, comment="why it did not join clusters: the reason, and the objects between which"),
+    PrimaryKeyConstraint("entity", "left_instance_id", "left_id", "right_instance_id", "right_id", name="links_pkey"),
+    Index("links_right_idx", "entity", "right_instance_id", "right_id"),
+    CheckConstraint("action IN ('merge', 'propose')", name="links_action_check"),
+    CheckConstraint("(left_instance_id, left_id) < (right_instance_id, right_id)", name="links_order_check"),
+    schema="matches",
+    comment="Pairs of objects that are, or may be, the same thing.",
+)
+
+CLUSTERS = Table(
+    "clusters",
+    METADATA,
+    Column("id", Uuid, primary_key=True, comment="stays with the larger part when the cluster is split"),
+    Column("entity", Text, nullable=False),
+    Column("number", BigInteger, Identity(always=True), nullable=False, comment="the smaller the older"),
+    Column("size", Integer, nullable=False, comment="objects"),
+    Column("instances", Integer, nullable=False, comment="that have one of them"),
+    Column("revision", BigInteger, nullable=False, comment="of the object log, when the cluster last changed"),
+    Index("clusters_revision_idx", "revision"),
+    Index("clusters_size_idx", "entity", "size", postgresql_where=text("size > 1")),
+    schema="matches",
+    comment="Sets of objects that are the same thing; an object without a partner is a cluster of one.",
+)
+
+MEMBERS = Table(
+    "members",
+    METADATA,
+    Column("entity", Text, nullable=False),
+    Column("instance_id", Integer, nullable=False, comment="ops.instances.id"),
+    Column("id", BigInteger, nullable=False, comment="the server's id"),
+    Column("cluster_id", Uuid, nullable=False),
+    PrimaryKeyConstraint("entity", "instance_id", "id", name="members_pkey"),
+    ForeignKeyConstraint(["cluster_id"], ["matches.clusters.id"], name="members_cluster_fkey"),
+    Index("members_cluster_idx", "cluster_id"),
+    schema="matches",
+    comment="The cluster of every live object.",
+)
+
+REDIRECTS = Table(
+    "redirects",
+    METADATA,
+    Column("id", Uuid, primary_key=True, comment="of a cluster that is no more"),
+    Column("cluster_id", Uuid, nullable=False, comment="into which it was merged"),
+    Column("revision", BigInteger, nullable=False, comment="of the object log, when it was merged"),
+    ForeignKeyConstraint(["cluster_id"], ["matches.clusters.id"], ondelete="CASCADE", name="redirects_cluster_fkey"),
+    Index("redirects_cluster_idx", "cluster_id"),
+    schema="matches",
+    comment="Ids of clusters that were merged into older ones.",
+)
+
+DECISIONS = Table(
+    "decisions",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("verdict", Text, nullable=False, comment="same or different"),
+    Column("left_instance", Uuid, nullable=False, comment="ops.instances.uuid"),
+    Column("left_id", BigInteger, nullable=False),
+    Column("left_created_at", DateTime(timezone=True), comment="of the object: its id may be used again"),
+    Column("left_content", Text, comment="what it was, so that it is recognised after a re-import"),
+    Column("right_instance", Uuid, nullable=False),
+    Column("right_id", BigInteger, nullable=False),
+    Column("right_created_at", DateTime(timezone=True)),
+    Column("right_content", Text),
+    Column("note", Text),
+    Column("decided_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("withdrawn", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint("verdict IN ('same', 'different')", name="decisions_verdict_check"),
+    Index("decisions_left_idx", "entity", "left_instance", "left_id"),
+    Index("decisions_right_idx", "entity", "right_instance", "right_id"),
+    schema="matches",
+    comment="What people decided about pairs of objects; above every rule, for ever.",
+)

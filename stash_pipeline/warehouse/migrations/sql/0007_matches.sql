@@ -1,0 +1,164 @@
+CREATE TABLE matches.clusters (
+    id UUID NOT NULL,
+    entity TEXT NOT NULL,
+    number BIGINT GENERATED ALWAYS AS IDENTITY,
+    size INTEGER NOT NULL,
+    instances INTEGER NOT NULL,
+    revision BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+COMMENT ON TABLE matches.clusters IS 'Sets of objects that are the same thing; an object without a partner is a cluster of one.';
+
+COMMENT ON COLUMN matches.clusters.id IS 'stays with the larger part when the cluster is split';
+
+COMMENT ON COLUMN matches.clusters.number IS 'the smaller the older';
+
+COMMENT ON COLUMN matches.clusters.size IS 'objects';
+
+COMMENT ON COLUMN matches.clusters.instances IS 'that have one of them';
+
+COMMENT ON COLUMN matches.clusters.revision IS 'of the object log, when the cluster last changed';
+
+CREATE INDEX clusters_revision_idx ON matches.clusters (revision);
+
+CREATE INDEX clusters_size_idx ON matches.clusters (entity, size) WHERE size > 1;
+
+CREATE TABLE matches.decisions (
+    id BIGINT GENERATED ALWAYS AS IDENTITY,
+    entity TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    left_instance UUID NOT NULL,
+    left_id BIGINT NOT NULL,
+    left_created_at TIMESTAMP WITH TIME ZONE,
+    left_content TEXT,
+    right_instance UUID NOT NULL,
+    right_id BIGINT NOT NULL,
+    right_created_at TIMESTAMP WITH TIME ZONE,
+    right_content TEXT,
+    note TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    withdrawn BOOLEAN DEFAULT false NOT NULL,
+    PRIMARY KEY (id),
+    CONSTRAINT decisions_verdict_check CHECK (verdict IN ('same', 'different'))
+);
+
+COMMENT ON TABLE matches.decisions IS 'What people decided about pairs of objects; above every rule, for ever.';
+
+COMMENT ON COLUMN matches.decisions.verdict IS 'same or different';
+
+COMMENT ON COLUMN matches.decisions.left_instance IS 'ops.instances.uuid';
+
+COMMENT ON COLUMN matches.decisions.left_created_at IS 'of the object: its id may be used again';
+
+COMMENT ON COLUMN matches.decisions.left_content IS 'what it was, so that it is recognised after a re-import';
+
+CREATE INDEX decisions_left_idx ON matches.decisions (entity, left_instance, left_id);
+
+CREATE INDEX decisions_right_idx ON matches.decisions (entity, right_instance, right_id);
+
+CREATE TABLE matches.keys (
+    entity TEXT NOT NULL,
+    key BIGINT NOT NULL,
+    instance_id INTEGER NOT NULL,
+    id BIGINT NOT NULL,
+    CONSTRAINT match_keys_pkey PRIMARY KEY (entity, instance_id, id, key)
+);
+
+COMMENT ON TABLE matches.keys IS 'Blocking keys: only objects with a key in common, or with near perceptual hashes, are compared.';
+
+COMMENT ON COLUMN matches.keys.key IS '64 bits of a hash of the method and the value';
+
+COMMENT ON COLUMN matches.keys.instance_id IS 'ops.instances.id';
+
+COMMENT ON COLUMN matches.keys.id IS 'the server''s id';
+
+CREATE INDEX match_keys_key_idx ON matches.keys (entity, key);
+
+CREATE TABLE matches.links (
+    entity TEXT NOT NULL,
+    left_instance_id INTEGER NOT NULL,
+    left_id BIGINT NOT NULL,
+    right_instance_id INTEGER NOT NULL,
+    right_id BIGINT NOT NULL,
+    action TEXT NOT NULL,
+    confidence DOUBLE PRECISION NOT NULL,
+    rule TEXT NOT NULL,
+    evidence JSONB NOT NULL,
+    refused JSONB,
+    CONSTRAINT links_pkey PRIMARY KEY (entity, left_instance_id, left_id, right_instance_id, right_id),
+    CONSTRAINT links_action_check CHECK (action IN ('merge', 'propose')),
+    CONSTRAINT links_order_check CHECK ((left_instance_id, left_id) < (right_instance_id, right_id))
+);
+
+COMMENT ON TABLE matches.links IS 'Pairs of objects that are, or may be, the same thing.';
+
+COMMENT ON COLUMN matches.links.action IS 'merge; or propose, for a person';
+
+COMMENT ON COLUMN matches.links.confidence IS 'share of right pairs, as the rule states it';
+
+COMMENT ON COLUMN matches.links.rule IS 'id of the rule that decided';
+
+COMMENT ON COLUMN matches.links.evidence IS 'what agrees and contradicts';
+
+COMMENT ON COLUMN matches.links.refused IS 'why it did not join clusters: the reason, and the objects between which';
+
+CREATE INDEX links_right_idx ON matches.links (entity, right_instance_id, right_id);
+
+CREATE TABLE matches.phashes (
+    instance_id INTEGER NOT NULL,
+    scene_id BIGINT NOT NULL,
+    file_id BIGINT NOT NULL,
+    duration INTEGER NOT NULL,
+    phash BIGINT NOT NULL,
+    CONSTRAINT match_phashes_pkey PRIMARY KEY (instance_id, scene_id, file_id)
+);
+
+COMMENT ON TABLE matches.phashes IS 'Perceptual hashes that can prove something: of videos long enough, and not of plain frames.';
+
+COMMENT ON COLUMN matches.phashes.instance_id IS 'ops.instances.id';
+
+COMMENT ON COLUMN matches.phashes.scene_id IS '→ stash.scenes.id';
+
+COMMENT ON COLUMN matches.phashes.file_id IS '→ stash.files.id';
+
+COMMENT ON COLUMN matches.phashes.duration IS 'milliseconds';
+
+COMMENT ON COLUMN matches.phashes.phash IS 'as a signed 64-bit integer';
+
+CREATE INDEX match_phashes_duration_idx ON matches.phashes (duration) INCLUDE (phash, instance_id, scene_id, file_id);
+
+CREATE TABLE matches.members (
+    entity TEXT NOT NULL,
+    instance_id INTEGER NOT NULL,
+    id BIGINT NOT NULL,
+    cluster_id UUID NOT NULL,
+    CONSTRAINT members_pkey PRIMARY KEY (entity, instance_id, id),
+    CONSTRAINT members_cluster_fkey FOREIGN KEY(cluster_id) REFERENCES matches.clusters (id)
+);
+
+COMMENT ON TABLE matches.members IS 'The cluster of every live object.';
+
+COMMENT ON COLUMN matches.members.instance_id IS 'ops.instances.id';
+
+COMMENT ON COLUMN matches.members.id IS 'the server''s id';
+
+CREATE INDEX members_cluster_idx ON matches.members (cluster_id);
+
+CREATE TABLE matches.redirects (
+    id UUID NOT NULL,
+    cluster_id UUID NOT NULL,
+    revision BIGINT NOT NULL,
+    PRIMARY KEY (id),
+    CONSTRAINT redirects_cluster_fkey FOREIGN KEY(cluster_id) REFERENCES matches.clusters (id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE matches.redirects IS 'Ids of clusters that were merged into older ones.';
+
+COMMENT ON COLUMN matches.redirects.id IS 'of a cluster that is no more';
+
+COMMENT ON COLUMN matches.redirects.cluster_id IS 'into which it was merged';
+
+COMMENT ON COLUMN matches.redirects.revision IS 'of the object log, when it was merged';
+
+CREATE INDEX redirects_cluster_idx ON matches.redirects (cluster_id);

@@ -1,0 +1,64 @@
+"""Whatever happens on the servers, following the log of changed objects ends in the same matches as a rebuild."""
+
+import random
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.ops.removal import remove_instance
+from stash_pipeline_tests.matches.working import Servers, new_servers
+from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDoError, happen
+
+
+def test_objects_that_both_servers_have_are_in_one_cluster(warehouse: str, home: Path) -> None:
+    servers = new_servers(warehouse, home)
+    servers.follow()
+    with connect(servers.database_url) as connection:
+        rows = connection.execute(
+            "SELECT entity, count(*) FILTER (WHERE instances = 2), count(*) FROM matches.clusters GROUP BY 1"
+        ).fetchall()
+    shared = {entity: (both, every) for entity, both, every in rows}
+    assert shared["scenes"][0] >= 10
+    assert shared["performers"][0] and shared["tags"][0] and shared["studios"][0]
+
+
+def test_nothing_is_written_where_nothing_changed(warehouse: str, home: Path) -> None:
+    servers = new_servers(warehouse, home)
+    servers.follow()
+    before = servers.contents()
+    assert not servers.follow().tables
+    assert servers.contents() == before
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_following_ends_in_the_same_rows_as_a_rebuild(warehouse: str, home: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    servers = new_servers(warehouse, home, scenes=25, seed=seed + 1)
+    servers.follow()
+    assert servers.contents() == servers.rebuilt()
+    for step in range(6):
+        server = rng.choice((servers.home, servers.away))
+        events = [rng.choice(sorted(EVENTS)) for _ in range(rng.randint(1, 6))]
+        for event in events:
+            with suppress(NothingToDoError):
+                happen(server.stash, event, rng.randrange(1000))
+        server.refresh(mode="sweep")
+        servers.follow()
+        assert servers.contents() == servers.rebuilt(), (step, events)
+
+
+def test_an_instance_that_is_removed_leaves_no_match(warehouse: str, home: Path) -> None:
+    servers = new_servers(warehouse, home)
+    servers.follow()
+    with connect(servers.database_url) as connection:
+        remove_instance(connection, servers.away.instance.id)
+    servers.follow()
+    assert servers.contents() == servers.rebuilt()
+    assert servers.away.instance.id not in _instances(servers) and servers.home.instance.id in _instances(servers)
+
+
+def _instances(servers: Servers) -> set[int]:
+    with connect(servers.database_url) as connection:
+        return {row[0] for row in connection.execute("SELECT DISTINCT instance_id FROM matches.members")}

@@ -1,0 +1,76 @@
+"""Two servers with overlapping libraries, and the layer that matches them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from stash_pipeline.layers import LAYERS
+from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.layers import shared as shared_layers
+from stash_pipeline.warehouse.layers.shared import FollowedLayer
+from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
+from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
+
+CONTENTS = {
+    "keys": "SELECT entity, key, instance_id, id FROM matches.keys",
+    "phashes": "SELECT instance_id, scene_id, file_id, duration, phash FROM matches.phashes",
+    "links": "SELECT entity, left_instance_id, left_id, right_instance_id, right_id, action, confidence, rule,\n"
+    "    evidence::text, refused::text FROM matches.links",
+    "clusters": "SELECT c.entity, c.size, c.instances, array_agg((m.instance_id, m.id)::text ORDER BY 1)\n"
+    "FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id GROUP BY c.id",
+}
+"""What following and rebuilding must agree on; ids of clusters are those that they had."""
+
+
+@dataclass
+class Servers:
+    """Two mirrors in one database."""
+
+    home: Mirror
+    away: Mirror
+
+    @property
+    def database_url(self) -> str:
+        return self.home.database_url
+
+    def follow(self, **options: Any) -> FollowedLayer:
+        """Lets the layer follow."""
+        with connect(self.database_url) as connection:
+            return shared_layers.follow(connection, MATCHES_LAYER, LAYERS, **options)
+
+    def contents(self) -> dict[str, list[Any]]:
+        """All rows."""
+        with connect(self.database_url) as connection:
+            return contents(connection)
+
+    def rebuilt(self) -> dict[str, list[Any]]:
+        """All rows as a rebuild makes them, which is rolled back."""
+        with connect(self.database_url) as connection:
+            try:
+                with connection.transaction():
+                    MATCHES_LAYER.rebuild(connection, 1)
+                    made = contents(connection)
+                    raise psycopg.Rollback()
+            except psycopg.Rollback:
+                pass
+            return made
+
+
+def contents(connection: Connection) -> dict[str, list[Any]]:
+    """All rows, sorted."""
+    return {name: sorted(connection.execute(query).fetchall()) for name, query in CONTENTS.items()}
+
+
+def new_servers(warehouse: str, home: Path, scenes: int = 30, seed: int = 1, overlap: int = 7) -> Servers:
+    """Two servers that share about half of their objects, read once."""
+    servers = Servers(
+        *(
+            new_mirror(warehouse, home, generated(scenes, seed=one, overlap_seed=overlap))
+            for one in (2 * seed, 2 * seed + 1)
+        )
+    )
+    for server in (servers.home, servers.away):
+        server.refresh()
+    return servers
