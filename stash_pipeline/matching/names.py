@@ -7,6 +7,7 @@ Cyrillic writing. In other scripts marks are letters.
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ß": "ss"}
@@ -19,11 +20,19 @@ _BRACKETS = re.compile(
 _SHORT_I = ("\u0438", "\u0306")  # й is a letter, not an accented и
 
 
+_ASCII = {code: " " for code in range(128) if not chr(code).isalnum()} | {ord("'"): None, ord("`"): None}
+
+
+@lru_cache(maxsize=50_000)
 def normalise_name(name: str) -> str:
     """Lower case, without accents and punctuation, words separated by one space.
 
     A name of punctuation alone is kept as it is, so that only a blank name becomes empty.
     """
+    if name.isascii() and "." not in name:
+        # the same, without a look at each letter
+        lower = name.lower()
+        return " ".join(lower.translate(_ASCII).split()) or " ".join(lower.split())
     found = _pass(name)
     while (again := _pass(found)) != found:  # case folding may make new compatibility characters
         found = again

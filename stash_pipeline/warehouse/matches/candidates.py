@@ -6,10 +6,13 @@ hashes are stored, so that a few changed objects are compared with their neighbo
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg import Copy
 
 from stash_pipeline.matching.phash_pairs import find_pairs
 from stash_pipeline.matching.rule_table import PARAMETERS
@@ -26,41 +29,116 @@ Pair = tuple[Node, Node]
 """Two objects, the smaller first."""
 
 
+def ordered(one: Node, other: Node) -> Pair:
+    """The pair of two objects."""
+    return (one, other) if one < other else (other, one)
+
+
 def store(connection: Connection, entity: str, objects: Iterable[Object]) -> None:
     """Writes the keys and perceptual hashes of objects of which none are stored."""
-    phashes: list[tuple[int, ...]] = []
-    with connection.cursor().copy(
-        "COPY matches.keys (entity, key, instance_id, id) FROM STDIN (FORMAT binary)"
-    ) as copy:
-        copy.set_types(["text", "int8", "int4", "int8"])
+    phashes: list[PhashRow] = []
+    with _copy_of_keys(connection) as copy:
         for one in objects:
-            for key in {key_hash(key) for key in keys_of(entity, one.features)}:
+            for key in _keys(entity, one):
                 copy.write_row((entity, key, *one.node))
-            phashes += [(*one.node, each.file_id, each.duration, each.phash) for each in one.phashes]
-    with connection.cursor().copy(
-        "COPY matches.phashes (instance_id, scene_id, file_id, duration, phash) FROM STDIN (FORMAT binary)"
-    ) as copy:
-        copy.set_types(["int4", "int8", "int8", "int4", "int8"])
-        for row in phashes:
-            copy.write_row(row)
+            phashes += _phash_rows(one)
+    _write_phashes(connection, phashes)
 
 
-def remove(connection: Connection, entity: str, nodes: Sequence[Node]) -> set[int]:
-    """Removes what is stored of objects; returns the keys that they had."""
-    instances, ids = [node[0] for node in nodes], [node[1] for node in nodes]
-    rows = connection.execute(
-        "DELETE FROM matches.keys AS k USING unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
-        "WHERE k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id RETURNING k.key",
-        [instances, ids, entity],
-    )
-    keys = {row[0] for row in rows}
-    if entity == "scenes":
+def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live: Mapping[Node, Object]) -> set[int]:
+    """Brings the keys of some objects to what they are now; returns those that one has no longer, or did not have.
+
+    Args:
+        live: those of the objects that are not gone.
+    """
+    before = set(
         connection.execute(
-            "DELETE FROM matches.phashes AS p USING unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
-            "WHERE p.instance_id = w.instance_id AND p.scene_id = w.id",
-            [instances, ids],
-        )
-    return keys
+            "SELECT k.key, k.instance_id, k.id FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
+            "JOIN matches.keys AS k ON k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id",
+            [*columns(sorted(nodes), 2), entity],
+        ).fetchall()
+    )
+    after = {(key, *node) for node, one in live.items() for key in _keys(entity, one)}
+    connection.execute(
+        "DELETE FROM matches.keys AS k\n"
+        "USING unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS w(key, instance_id, id)\n"
+        "WHERE k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id AND k.key = w.key",
+        [*columns(sorted(before - after), 3), entity],
+    )
+    with _copy_of_keys(connection) as copy:
+        for row in sorted(after - before):
+            copy.write_row((entity, *row))
+    return {row[0] for row in before ^ after}
+
+
+@dataclass(frozen=True)
+class PhashChanges:
+    """Perceptual hashes of some scenes that are no more, and that are new."""
+
+    removed: list["PhashRow"]
+    added: list["PhashRow"]
+
+    @property
+    def scenes(self) -> set[Node]:
+        """The scenes that have or had them."""
+        return {row[:2] for row in (*self.removed, *self.added)}
+
+
+def phash_changes(connection: Connection, nodes: Iterable[Node], live: Mapping[Node, Object]) -> PhashChanges:
+    """Compares the stored perceptual hashes of some scenes with what they are now."""
+    before = set(
+        connection.execute(
+            "SELECT p.instance_id, p.scene_id, p.file_id, p.duration, p.phash\n"
+            "FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, scene_id)\n"
+            "JOIN matches.phashes AS p USING (instance_id, scene_id)",
+            columns(sorted(nodes), 2),
+        ).fetchall()
+    )
+    after = {row for one in live.values() for row in _phash_rows(one)}
+    return PhashChanges(sorted(before - after), sorted(after - before))
+
+
+def update_phashes(connection: Connection, changes: PhashChanges) -> None:
+    """Stores changes of perceptual hashes."""
+    connection.execute(
+        "DELETE FROM matches.phashes AS p USING unnest(%s::integer[], %s::bigint[], %s::bigint[])\n"
+        "    AS w(instance_id, scene_id, file_id)\n"
+        "WHERE p.instance_id = w.instance_id AND p.scene_id = w.scene_id AND p.file_id = w.file_id",
+        columns([row[:3] for row in changes.removed], 3),
+    )
+    _write_phashes(connection, changes.added)
+
+
+PhashRow = tuple[int, int, int, int, int]
+
+
+def _keys(entity: str, one: Object) -> set[int]:
+    return {key_hash(key) for key in keys_of(entity, one.features)}
+
+
+def _phash_rows(one: Object) -> list[PhashRow]:
+    return [(*one.node, each.file_id, each.duration, each.phash) for each in one.phashes]
+
+
+def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Rows as one list per column, also where there is none; for ``unnest``."""
+    return [[row[position] for row in rows] for position in range(width)]
+
+
+@contextmanager
+def _copy_of_keys(connection: Connection) -> Iterator[Copy]:
+    statement = "COPY matches.keys (entity, key, instance_id, id) FROM STDIN (FORMAT binary)"
+    with connection.cursor().copy(statement) as copy:
+        copy.set_types(["text", "int8", "int4", "int8"])
+        yield copy
+
+
+def _write_phashes(connection: Connection, rows: Iterable[PhashRow]) -> None:
+    statement = "COPY matches.phashes (instance_id, scene_id, file_id, duration, phash) FROM STDIN (FORMAT binary)"
+    with connection.cursor().copy(statement) as copy:
+        copy.set_types(["int4", "int8", "int8", "int4", "int8"])
+        for row in rows:
+            copy.write_row(row)
 
 
 def all_key_pairs(connection: Connection, entity: str) -> tuple[list[Node], NDArray[np.int64], NDArray[np.int64]]:
@@ -101,7 +179,7 @@ def phash_pairs_of_all(connection: Connection) -> tuple[set[Pair], Counter[tuple
         for left, right in zip(rows[chunk.left, :2].tolist(), rows[chunk.right, :2].tolist(), strict=True):
             one, other = (left[0], left[1]), (right[0], right[1])
             if one != other:
-                pairs.add((one, other) if one < other else (other, one))
+                pairs.add(ordered(one, other))
     counted = Counter(
         {(row[0], row[1], row[2]): count for row, count in zip(rows[:, :3].tolist(), neighbours.tolist(), strict=True)}
     )
@@ -123,37 +201,35 @@ def holders(connection: Connection, entity: str, keys: Iterable[int]) -> dict[in
 
 def keys_in_common(connection: Connection, entity: str, nodes: Iterable[Node]) -> dict[int, set[Node]]:
     """The keys of some objects, each with all objects that have it; see :func:`holders`."""
-    wanted = sorted(nodes)
     rows = connection.execute(
         "SELECT DISTINCT k.key FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
         "JOIN matches.keys AS k ON k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id",
-        [[node[0] for node in wanted], [node[1] for node in wanted], entity],
+        [*columns(sorted(nodes), 2), entity],
     )
     return holders(connection, entity, [row[0] for row in rows])
 
 
-def near_files(connection: Connection, scenes: Iterable[Node]) -> Iterator[tuple[tuple[int, int, int], Node]]:
-    """The files of some scenes with a near perceptual hash: (instance, scene, file), and the scene of the other."""
-    wanted = sorted(scenes)
-    rows = connection.execute(
+NearScenes = dict[tuple[int, int, int], list[Node]]
+"""Per file (instance, scene, file), the scenes of all other files with a near perceptual hash."""
+
+
+def near_scenes(connection: Connection, scenes: Iterable[Node]) -> NearScenes:
+    """What is near to the files of some scenes."""
+    near: NearScenes = {}
+    for instance_id, scene_id, file_id, other_instance, other_scene in connection.execute(
         "SELECT a.instance_id, a.scene_id, a.file_id, b.instance_id, b.scene_id\n"
-        "FROM unnest(%(i)s::integer[], %(s)s::bigint[]) AS w(instance_id, scene_id)\n"
+        "FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, scene_id)\n"
         "JOIN matches.phashes AS a USING (instance_id, scene_id)\n"
         "CROSS JOIN LATERAL (\n"
         "    SELECT p.instance_id, p.scene_id, p.file_id FROM matches.phashes AS p\n"
-        "    WHERE p.duration BETWEEN a.duration - %(window)s AND a.duration + %(window)s\n"
-        "      AND bit_count((p.phash # a.phash)::bit(64)) <= %(distance)s\n"
+        "    WHERE p.duration BETWEEN a.duration - %s AND a.duration + %s\n"
+        "      AND bit_count(int8send(p.phash # a.phash)) <= %s\n"
         "      AND (p.instance_id, p.scene_id, p.file_id) <> (a.instance_id, a.scene_id, a.file_id)\n"
         ") AS b",
-        {
-            "i": [node[0] for node in wanted],
-            "s": [node[1] for node in wanted],
-            "window": _WINDOW,
-            "distance": _DISTANCE,
-        },
-    )
-    for instance_id, scene_id, file_id, other_instance, other_scene in rows:
-        yield (instance_id, scene_id, file_id), (other_instance, other_scene)
+        [*columns(sorted(scenes), 2), _WINDOW, _WINDOW, _DISTANCE],
+    ):
+        near.setdefault((instance_id, scene_id, file_id), []).append((other_instance, other_scene))
+    return near
 
 
 _MANY: Final = 1 << 30

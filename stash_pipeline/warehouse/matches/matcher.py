@@ -14,7 +14,7 @@ from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches import candidates, clusters, linking
-from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair
+from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
 from stash_pipeline.warehouse.matches.decisions import Decided, decided, partners
 from stash_pipeline.warehouse.matches.features import Node, Object, Roots, load_objects
@@ -57,16 +57,8 @@ class Matcher:
         result = EntityMatches()
         if not nodes:
             return result
-        before_near = self._near_scenes(nodes)
-        touched = candidates.remove(self._connection, self._entity, nodes)
         live = {one.node: one for one in load_objects(self._connection, self._entity, self._roots, nodes)}
-        candidates.store(self._connection, self._entity, live.values())
-        by_key = candidates.keys_in_common(self._connection, self._entity, live)
-        by_key |= candidates.holders(self._connection, self._entity, touched - by_key.keys())
-        affected = {*nodes, *before_near, *self._near_scenes(live)}
-        for holders in by_key.values():
-            if len(holders) <= LARGEST_BLOCK:
-                affected |= holders
+        affected = set(nodes) | self._update(nodes, live)
         links = self._links_of(affected, live)
         stored = linking.stored_links(self._connection, self._entity, affected)
         outdated, new = linking.differing(stored, links)
@@ -78,36 +70,46 @@ class Matcher:
         result.clusters = self._recluster(seeds)
         return result
 
-    def _near_scenes(self, nodes: Iterable[Node]) -> set[Node]:
-        if self._entity != "scenes":
-            return set()
-        return {other for _, other in candidates.near_files(self._connection, nodes)}
+    def _update(self, nodes: list[Node], live: dict[Node, Object]) -> set[Node]:
+        """Stores what candidates are found by; returns the objects for which another number of others is near now."""
+        connection = self._connection
+        affected: set[Node] = set()
+        if self._entity == "scenes":
+            changes = candidates.phash_changes(connection, nodes, live)
+            if scenes := changes.scenes:
+                before = candidates.near_scenes(connection, scenes)
+                candidates.update_phashes(connection, changes)
+                for near in (before, candidates.near_scenes(connection, scenes)):
+                    affected.update(other for others in near.values() for other in others)
+        keys = candidates.update_keys(connection, self._entity, nodes, live)
+        for holders in candidates.holders(connection, self._entity, keys).values():
+            if len(holders) <= LARGEST_BLOCK:
+                affected |= holders
+        return affected
 
     def _links_of(self, affected: set[Node], live: dict[Node, Object]) -> linking.Links:
         """All links that some objects have."""
-        by_key = candidates.keys_in_common(self._connection, self._entity, affected)
+        connection, entity = self._connection, self._entity
         pairs: set[Pair] = set()
-        for holders in by_key.values():
+        for holders in candidates.keys_in_common(connection, entity, affected).values():
             if len(holders) <= LARGEST_BLOCK:
                 pairs.update(
                     pair for pair in combinations(sorted(holders), 2) if pair[0] in affected or pair[1] in affected
                 )
-        near: Counter[tuple[int, int, int]] = Counter()
-        if self._entity == "scenes":
-            for file, other in candidates.near_files(self._connection, affected):
-                node = file[:2]
-                if node != other:
-                    pairs.add((node, other) if node < other else (other, node))
+        near: candidates.NearScenes = {}
+        if entity == "scenes":
+            near = candidates.near_scenes(connection, affected)
+            for file, others in near.items():
+                pairs.update(ordered(file[:2], other) for other in others if other != file[:2])
         nodes = {node for pair in pairs for node in pair}
-        if self._entity == "scenes":
-            near.update(file for file, _ in candidates.near_files(self._connection, nodes))
-        counts = candidates.largest_counts(candidates.keys_in_common(self._connection, self._entity, nodes))
-        missing = nodes - live.keys()
-        objects = live | {
-            one.node: one for one in load_objects(self._connection, self._entity, self._roots, sorted(missing))
-        }
-        features = {node: linking.prepared(objects[node], counts, near) for node in nodes if node in objects}
-        return linking.link(self._entity, sorted(pairs), features)
+        if entity == "scenes":
+            near |= candidates.near_scenes(connection, nodes - affected)
+        counts = candidates.largest_counts(candidates.keys_in_common(connection, entity, nodes))
+        missing = sorted(nodes - live.keys())
+        objects = live | {one.node: one for one in load_objects(connection, entity, self._roots, missing)}
+        counted = {file: len(others) for file, others in near.items()}
+        features = {node: linking.prepared(objects[node], counts, counted) for node in nodes if node in objects}
+        return linking.link(entity, sorted(pairs), features)
 
     def _recluster(self, seeds: set[Node]) -> ClusterChanges:
         decisions = decided(self._connection, self._entity)
