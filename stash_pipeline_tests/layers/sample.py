@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
-from stash_pipeline.layers import LAYERS, Layers
+from stash_pipeline.layers import Layers
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.entities.layer import STASH_LAYER
 from stash_pipeline.warehouse.layers.layer import CheckOutcome, LayerCheck, LayerTable, Origin, SharedLayer, TableChange
 from stash_pipeline.warehouse.ops.object_log import CHANGED_OBJECTS, INSTANCES
 
@@ -202,13 +203,13 @@ LETTERS_LAYER = SharedLayer(
     after=("tag_names",),
 )
 
-SAMPLE: Layers = (*LAYERS, TAG_NAMES, LETTERS_LAYER)
-"""The registry with both."""
+SAMPLE: Layers = (STASH_LAYER, TAG_NAMES, LETTERS_LAYER)
+"""A registry with both."""
 
 
 def of_version(version: str) -> Layers:
     """The registry with another version of the first."""
-    return (*LAYERS, replace(TAG_NAMES, version=version), LETTERS_LAYER)
+    return (STASH_LAYER, replace(TAG_NAMES, version=version), LETTERS_LAYER)
 
 
 def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:

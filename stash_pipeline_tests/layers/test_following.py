@@ -8,8 +8,9 @@ from threading import Event
 
 import pytest
 
-from stash_pipeline.layers import LAYERS, Layers
+from stash_pipeline.layers import Layers
 from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.entities.layer import STASH_LAYER
 from stash_pipeline.warehouse.entities.sql import TABLES
 from stash_pipeline.warehouse.entities.transform import rebuild_layer
 from stash_pipeline.warehouse.layers.layer import SharedLayer, TableChange, shared
@@ -219,7 +220,7 @@ def test_an_instance_is_rebuilt_while_a_layer_follows(warehouse: str, server: Mi
 
         building = pool.submit(rebuild)
         layer = replace(TAG_NAMES, follow=read_tables, rebuild=read_tables)
-        follow(follower, layer, (*LAYERS, layer))
+        follow(follower, layer, (STASH_LAYER, layer))
         building.result()
 
 

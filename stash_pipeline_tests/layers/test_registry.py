@@ -15,6 +15,7 @@ from stash_pipeline.layers import LAYERS
 from stash_pipeline.settings import ENV_PREFIX, load_settings
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.documentation import tables_page
+from stash_pipeline.warehouse.entities.layer import STASH_LAYER
 from stash_pipeline.warehouse.layers.layer import effective_version, shared, with_those_after
 from stash_pipeline.warehouse.layers.shared import follow, record_failure
 from stash_pipeline_tests.layers.sample import LETTERS_LAYER, SAMPLE, TAG_NAMES, of_version
@@ -61,7 +62,7 @@ def test_every_shared_layer_has_a_check_that_it_is_current(defs: dg.Definitions)
 
 
 def test_without_a_shared_layer_there_is_no_job_and_no_sensor_of_them() -> None:
-    repository = build_defs(load_settings(), layers=LAYERS).get_repository_def()
+    repository = build_defs(load_settings(), layers=(STASH_LAYER,)).get_repository_def()
     assert "follow" not in {job.name for job in repository.get_all_jobs()}
     assert "shared_layers_sensor" not in {sensor.name for sensor in repository.sensor_defs}
 

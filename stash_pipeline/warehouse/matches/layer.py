@@ -107,6 +107,8 @@ MATCHES_LAYER: Final = SharedLayer(
             "matches.members",
             "Every object of stash is a member of one cluster, and no other is.",
             _every_object_has_a_cluster,
+            modes=frozenset({"reconcile", "sweep", "rebuild"}),
+            only_in_modes=True,
         ),
     ),
     version=VERSION,
