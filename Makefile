@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 # Extra arguments for pytest, e.g. make test ARGS='-k settings -x'
 ARGS ?=
 
+# Where it is set, each of the processes that tests start would compile every module anew, Dagster's as well.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-processes test-faults test-ui soak bench lint format migration lock clean
 
 demo: $(STAMP)

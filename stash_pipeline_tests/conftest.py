@@ -22,7 +22,14 @@ from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import upgrade
 
 TEMPLATE = "template_stash_pipeline"
-OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+# Tables are analyzed by who fills them; a vacuum beside the tests would look after databases that are soon dropped.
+OPTIONS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",
+}
 _numbers = count()
 
 

@@ -14,8 +14,10 @@ import pytest
 from dagster import DagsterError, DagsterInstance
 from dagster_postgres.utils import DagsterPostgresException, create_pg_connection
 from sqlalchemy import create_engine
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.runtime import dagster_storage
 from stash_pipeline.runtime.dagster_storage import StorageError, WarehouseDagsterStorage, _EventLog
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import get_settings, settings_in_use
@@ -130,10 +132,30 @@ def test_survives_the_loss_of_its_connections(home: Path, empty_database_url: st
         instance.add_dynamic_partitions("instance", ["home"])
         with psycopg.connect(empty_database_url) as connection:
             connection.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
                 "where datname = current_database() and pid <> pg_backend_pid()"
             )
         assert instance.get_dynamic_partitions("instance") == ["home"]
+
+
+@pytest.mark.parametrize(("seconds", "pings"), [(3600.0, 0), (0.0, 3)])
+def test_a_connection_is_asked_whether_it_is_alive_only_after_a_while(
+    home: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch, seconds: float, pings: int
+) -> None:
+    asked: list[Any] = []
+    ping = PGDialect_psycopg2.do_ping
+
+    def noted(dialect: PGDialect_psycopg2, connection: Any) -> bool:
+        asked.append(connection)
+        return bool(ping(dialect, connection))
+
+    with dagster_instance(home, empty_database_url) as instance:
+        instance.get_runs_count()
+        monkeypatch.setattr(PGDialect_psycopg2, "do_ping", noted)
+        monkeypatch.setattr(dagster_storage, "_SURELY_THERE_SECONDS", seconds)
+        for _ in range(3):
+            instance.get_runs_count()
+    assert len(asked) == pings
 
 
 def test_a_forked_process_does_not_disturb_its_parent(home: Path, empty_database_url: str) -> None:

@@ -18,6 +18,7 @@ from stash_pipeline_tests.mirror.working import (
     new_mirror,
     no_waiting,
     settings_for,
+    stop_looking,
 )
 
 _copies = count()
@@ -28,6 +29,7 @@ def warehouse(postgres: str, _template: str, request: pytest.FixtureRequest) -> 
     """A migrated database that the tests of a module share; each registers instances of its own."""
     name = request.module.__name__.rpartition(".")[2]
     yield create_database(postgres, name, _template)
+    stop_looking()
     drop_database(postgres, name)
 
 
@@ -65,6 +67,7 @@ def mirrored(
         return Mirror(url, instance, stash, settings_for(home, url, **settings), hook)
 
     yield make
+    stop_looking()
     for name in made:
         drop_database(postgres, name)
 

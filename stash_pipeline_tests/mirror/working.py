@@ -130,22 +130,20 @@ class Mirror:
         """Where the tables differ from what the server answers now; empty if nowhere."""
         answers = simulated_answers(self.stash, URL)
         expected = expected_tables(answers, kinds) if kinds else expected_tables(answers)
-        with connect(self.database_url) as connection:
-            found = mismatches(connection, self.instance.id, expected)
-            if not found and kinds is None and relations:
-                found = inverse_mismatches(connection, self.instance.id, answers)
-                found += count_mismatches(connection, self.instance.id, answers)
+        connection = looking_at(self.database_url)
+        found = mismatches(connection, self.instance.id, expected)
+        if not found and kinds is None and relations:
+            found = inverse_mismatches(connection, self.instance.id, answers)
+            found += count_mismatches(connection, self.instance.id, answers)
         return describe(found) if found else ""
 
     def state(self) -> dict[str, list[str]]:
         """All rows of the instance below ``raw``."""
-        with connect(self.database_url) as connection:
-            return whole_state(connection, self.instance.id)
+        return whole_state(looking_at(self.database_url), self.instance.id)
 
     def scalar(self, sql: str, parameters: Any = None) -> Any:
         """The first value of a query."""
-        with connect(self.database_url) as connection:
-            row = connection.execute(sql, parameters).fetchone()
+        row = looking_at(self.database_url).execute(sql, parameters).fetchone()
         return row[0] if row else None
 
     def live_ids(self, kind: str) -> set[int]:
@@ -161,13 +159,34 @@ class Mirror:
         return self._ids(f"SELECT id FROM stash.{kind} WHERE instance_id = %s")
 
     def _ids(self, sql: str) -> set[int]:
-        with connect(self.database_url) as connection:
-            return {row[0] for row in connection.execute(sql, [self.instance.id]).fetchall()}
+        rows = looking_at(self.database_url).execute(sql, [self.instance.id])
+        return {row[0] for row in rows.fetchall()}
 
     def sql(self, *statements: str) -> None:
         """Changes the server's library behind its back."""
         for statement in statements:
             self.stash.library.execute(statement)
+
+
+_looking: dict[str, psycopg.Connection[Any]] = {}
+
+
+def looking_at(database_url: str) -> psycopg.Connection[Any]:
+    """A connection to look at a database with; it stays open until another database is looked at.
+
+    A new one reads the catalog anew: most of the time of a comparison.
+    """
+    connection = _looking.get(database_url)
+    if connection is None or connection.closed:
+        stop_looking()
+        connection = _looking[database_url] = connect(database_url)
+    return connection
+
+
+def stop_looking() -> None:
+    """Closes that connection."""
+    while _looking:
+        _looking.popitem()[1].close()
 
 
 def settings_for(home: Path, database_url: str, **more: Any) -> Settings:
