@@ -19,6 +19,8 @@ from stash_pipeline.sync.run import mirror
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
 
+Assets = dict[dg.AssetKey, dg.AssetSpec]
+
 
 def library(scenes: int = 40, seed: int = 1) -> Library:
     made = Library.create()

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from stash_pipeline.assets.checks import checks_of
-from stash_pipeline.runtime.in_process import run_job
+from stash_pipeline.runtime.in_process import RunResult, run_job
 from stash_pipeline.settings import get_settings, settings_in_use
 from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.server import SimulatedStash
@@ -30,11 +30,18 @@ ALL = {
 def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
+    def messages(run: RunResult) -> list[str]:
+        return [entry.user_message for entry in dagster.all_logs(run.run_id) if not entry.is_dagster_event]
+
     with registered(dagster, graph_database, graph_home, "checked", SimulatedStash(library(20))):
-        first = checks(dagster, refresh(dagster, "checked").run_id)
+        run = refresh(dagster, "checked")
+        first = checks(dagster, run.run_id)
         assert set(first) == ALL | {"tables_match_rebuild"}
         assert all(passed for passed, _ in first.values()), first
         assert first["sample_matches_server"][1]["objects"] >= 40
+        # the log of the run ends with what was not evaluated, in words
+        (last,) = messages(run)
+        assert "Not evaluated" in last and last.endswith(": sweep_found_nothing.")
         # launched in the page without a choice, all are planned
         changes = checks(dagster, refresh(dagster, "checked", mode="changes").run_id)
         assert set(changes) == ALL
@@ -47,25 +54,14 @@ def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
             checks=checks_of("changes"),
         )
         assert set(checks(dagster, run.run_id)) == {"counts_match_server", "watermark_at_head"}
-        sweep = checks(dagster, refresh(dagster, "checked", mode="sweep").run_id)
+        run = refresh(dagster, "checked", mode="sweep")
+        sweep = checks(dagster, run.run_id)
         assert set(sweep) == ALL | {"sweep_found_nothing", "tables_match_rebuild"}
         assert all(passed for passed, _ in sweep.values()), sweep
+        assert messages(run) == []
         objects = checks(dagster, refresh(dagster, "checked", mode="objects", entities=["scenes"], ids=[1]).run_id)
         assert set(objects) == {"watermark_at_head", "no_orphans"}
-
-
-def test_the_log_of_a_run_ends_with_what_was_not_evaluated_in_words(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
-) -> None:
-    def messages(**config: Any) -> list[str]:
-        run = refresh(dagster, "worded", **config)
-        return [entry.user_message for entry in dagster.all_logs(run.run_id) if not entry.is_dagster_event]
-
-    with registered(dagster, graph_database, graph_home, "worded", SimulatedStash(library(8))):
-        (first,) = messages()
-        assert "Not evaluated" in first and first.endswith(": sweep_found_nothing.")
-        assert messages() == []
-        assert messages(mode="changes", dry_run=True) == []
+        assert messages(refresh(dagster, "checked", mode="changes", dry_run=True)) == []
 
 
 def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
@@ -177,9 +173,10 @@ def test_a_run_that_fails_on_the_network_is_tried_again(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RetryPolicy, "pause_before_run", lambda *_: 0.01)
-    faults = Faults.of("5xx:next=100")
-    stash = SimulatedStash(library(12), faults=faults)
-    with registered(dagster, graph_database, graph_home, "flaky", stash):
+    stash = SimulatedStash(library(12))
+    with registered(dagster, graph_database, graph_home, "flaky", stash) as instance:
+        fill(instance)
+        stash.faults = Faults.of("5xx:next=100")
         run = unattended(dagster, "flaky")
         assert not run.success and retries(dagster, run.run_id) == get_settings().network_retries
         assert "answered 5" in (run.failure or "")
@@ -203,7 +200,8 @@ def test_a_run_that_the_guard_stopped_is_not(
 
 
 def test_the_sample_can_be_switched_off(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
-    with registered(dagster, graph_database, graph_home, "unsampled", SimulatedStash(library(12))):
+    with registered(dagster, graph_database, graph_home, "unsampled", SimulatedStash(library(12))) as instance:
+        fill(instance)
         with settings_in_use(get_settings().model_copy(update={"sample_objects": 0})):
             found = checks(dagster, refresh(dagster, "unsampled").run_id)
-        assert set(found) == (ALL | {"tables_match_rebuild"}) - {"sample_matches_server"}
+        assert set(found) == (ALL | {"sweep_found_nothing", "tables_match_rebuild"}) - {"sample_matches_server"}

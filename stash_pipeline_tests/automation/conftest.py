@@ -14,6 +14,11 @@ from stash_pipeline_tests.conftest import create_database, drop_database
 Shared = tuple[str, dg.DagsterInstance]
 
 
+@pytest.fixture(scope="session")
+def _template(_with_dagster: str) -> str:
+    return _with_dagster
+
+
 @pytest.fixture(scope="module")
 def _shared(
     postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest

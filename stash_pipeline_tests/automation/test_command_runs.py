@@ -9,6 +9,7 @@ import pytest
 from stash_pipeline.commands.rebuild import rebuild
 from stash_pipeline.commands.sync import run_sync
 from stash_pipeline.settings import get_settings
+from stash_pipeline_tests.assets.running import fill
 from stash_pipeline_tests.automation.servers import registered
 
 
@@ -41,7 +42,8 @@ def test_a_command_runs_the_job_of_its_mode_and_says_what_and_why(
     dagster: dg.DagsterInstance, warehouse: str, home: Path, options: dict[str, Any], job: str, mode: str, why: str
 ) -> None:
     entities = options.pop("entities", [])
-    with registered(warehouse, home, "home", refreshed=False):
+    with registered(warehouse, home, "home", refreshed=False) as server:
+        fill(server.instance)
         (outcome,) = run_sync(get_settings(), ["home"], entities, show=False, **options)
     assert outcome["success"], outcome
     run = dagster.get_run_by_id(outcome["run_id"])

@@ -21,8 +21,8 @@ PARTITIONS = ["home", "away", "unchanged", "broken", "odd", "interrupted"]
 
 
 @pytest.fixture
-def instance(home: Path, empty_database_url: str) -> Iterator[DagsterInstance]:
-    with dagster_instance(home, empty_database_url) as opened:
+def instance(home: Path, database_url: str) -> Iterator[DagsterInstance]:
+    with dagster_instance(home, database_url) as opened:
         opened.add_dynamic_partitions("instance", PARTITIONS)
         yield opened
 

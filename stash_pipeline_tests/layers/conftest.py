@@ -13,6 +13,11 @@ from stash_pipeline_tests.layers.sample import create_tables
 from stash_pipeline_tests.mirror.working import no_waiting
 
 
+@pytest.fixture(scope="session")
+def _template(_with_dagster: str) -> str:
+    return _with_dagster
+
+
 @pytest.fixture(autouse=True)
 def _no_waiting() -> Iterator[None]:
     with no_waiting():

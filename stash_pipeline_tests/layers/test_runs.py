@@ -14,7 +14,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.layers.layer import shared
 from stash_pipeline.warehouse.layers.shared import follow, states, working_on
-from stash_pipeline_tests.assets.running import library, registered
+from stash_pipeline_tests.assets.running import fill, library, registered
 from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.layers.definitions import MODULE, defs
 from stash_pipeline_tests.layers.running import is_current, log_of, materialized, run, shared_tables
@@ -25,7 +25,7 @@ SECRET = "a-password-of-nobody"
 
 @pytest.fixture(scope="module")
 def dagster(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """One Dagster instance for all tests of this module: to make one takes longer than a run."""
+    """One Dagster instance for all tests of this module."""
     home = tmp_path_factory.mktemp("shared-layers")
     url = create_database(postgres, "shared_layers", _template)
     with connect(url) as connection:
@@ -39,8 +39,11 @@ def dagster(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFact
 def _read(dagster: dg.DagsterInstance) -> Iterator[tuple[Settings, SimulatedStash]]:
     settings = get_settings()
     server = SimulatedStash(library(8))
-    with registered(dagster, settings.database() or "", settings.home, "home", server):
-        assert run(dagster, "refresh", "home").success
+    with registered(dagster, settings.database() or "", settings.home, "home", server) as instance:
+        fill(instance)
+        with connect(settings.database() or "") as connection:
+            for layer in shared(SAMPLE):
+                follow(connection, layer, SAMPLE)
         yield settings, server
 
 
