@@ -375,13 +375,13 @@ def test_a_person_is_asked_what_becomes_of_the_rows(run: Commands, answer: str, 
         close_fds=True,
     )  # fmt: skip
     os.close(theirs)
-    said, deadline = b"", time.monotonic() + 60
+    said, deadline = b"", time.monotonic() + 120
     try:
         while b"CANCEL" not in said and time.monotonic() < deadline:
             if select.select([ours], [], [], 0.2)[0]:
                 said += os.read(ours, 4096)
         os.write(ours, answer.encode() + b"\n")
-        assert process.wait(60) == (0 if answer else 1)
+        assert process.wait(120) == (0 if answer else 1)
     finally:
         process.kill()
         os.close(ours)

@@ -33,7 +33,7 @@ def together(*work: Callable[[], Any]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=180)
         assert not thread.is_alive(), "it hangs"
     if errors:
         raise errors[0]
@@ -187,8 +187,8 @@ def test_a_second_writer_is_refused_or_waits(warehouse: str, home: Path) -> None
             threading.Event().wait(0.5)
 
     def wait() -> None:
-        held.wait(10)
-        with instance_lock(warehouse, server.instance.id, name, wait_seconds=20):
+        assert held.wait(60)
+        with instance_lock(warehouse, server.instance.id, name, wait_seconds=60):
             got.set()
 
     together(hold, wait)
@@ -202,7 +202,7 @@ def test_the_lock_ends_with_the_connection_of_who_held_it(warehouse: str, home: 
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s",
             [server.instance.id],
         )
-        with instance_lock(warehouse, server.instance.id, "x", wait_seconds=10):
+        with instance_lock(warehouse, server.instance.id, "x", wait_seconds=60):
             pass
 
 

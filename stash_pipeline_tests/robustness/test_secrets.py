@@ -125,7 +125,7 @@ def launched(url: str, partition: str) -> str:
         "executionMetadata": {"tags": [{"key": "dagster/partition", "value": partition}]},
     }
     run_id: str = ask(url, LAUNCH, p=params)["launchRun"]["run"]["runId"]
-    end = time.monotonic() + 90
+    end = time.monotonic() + 180
     while ask(url, STATUS, id=run_id)["runOrError"]["status"] not in ("SUCCESS", "FAILURE", "CANCELED"):
         assert time.monotonic() < end
         time.sleep(0.2)

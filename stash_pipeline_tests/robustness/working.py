@@ -33,7 +33,7 @@ def register(database_url: str, home: Path, url: str, name: str = "home", *, lan
         return add_instance(connection, name, url, home=home, lane=lane)
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 180) -> Any:
     """What the condition gives as soon as it gives something."""
     end = time.monotonic() + seconds
     while not (found := condition()):

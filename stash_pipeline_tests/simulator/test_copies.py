@@ -149,7 +149,7 @@ class _Watched(Library):
             super().copy_into(path, seconds)
             reading = threading.Thread(target=self._read)
             reading.start()
-            reading.join(10)
+            reading.join(60)
             self.log.append("copied")
 
     def _read(self) -> None:
@@ -163,10 +163,10 @@ def test_changes_wait_while_a_copy_is_made_and_questions_do_not() -> None:
     stash = SimulatedStash(library, backups=Backups(seconds=0.2))
     copying = threading.Thread(target=stash.execute, args=(BACKUP,))
     copying.start()
-    assert library.begun.wait(10)
+    assert library.begun.wait(60)
     data(stash.execute('mutation{tagUpdate(input:{id:"1",name:"Later"}){id}}'))
     library.log.append("changed")
-    copying.join(10)
+    copying.join(60)
     assert library.log == ["read", "copied", "changed"]
 
 

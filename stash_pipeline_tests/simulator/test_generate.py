@@ -105,6 +105,6 @@ def test_an_empty_library_is_a_library() -> None:
 
 
 def test_generating_is_quick() -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     _generated(scenes=2000)
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5

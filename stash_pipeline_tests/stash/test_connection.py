@@ -143,10 +143,11 @@ def test_healthz_is_not_believed() -> None:
         assert all(path != "/healthz" for path, _ in server.requests)
 
 
-def test_a_server_that_does_not_answer_in_time(library: Library) -> None:
-    with SimulatedStash(library, latency=1.5).running() as server:
-        report = check(server.url, KEY, timeout=0.3)
-    assert report.outcome == "timed_out" and "in time" in report.sentence and report.seconds < 1.4
+def test_a_server_that_does_not_answer_in_time() -> None:
+    # it takes connections, and never says a word
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        report = check(f"http://127.0.0.1:{silent.getsockname()[1]}", KEY, timeout=0.3)
+    assert report.outcome == "timed_out" and "in time" in report.sentence
 
 
 def test_a_port_where_nobody_listens() -> None:

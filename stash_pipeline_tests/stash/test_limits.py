@@ -122,7 +122,7 @@ def test_an_answer_that_trickles_in_ends_when_its_time_is_over(blocks: Blocks) -
     with pytest.raises(StashConnectionError, match="STASH_PIPELINE_REQUEST_TOTAL_SECONDS") as caught:
         ask(blocks, Limits(request_seconds=0.5))
     # without the bound this would never end
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 120
     assert caught.value.reason == "timeout"
 
 
@@ -135,7 +135,7 @@ def test_the_time_is_that_of_all_attempts_together() -> None:
         return slowly(OK + b"\r\n", b" ")()
 
     with pytest.raises(StashConnectionError):
-        ask(blocks, Limits(request_seconds=0.3), retries=RetryPolicy(first_attempts=50))
+        ask(blocks, Limits(request_seconds=2), retries=RetryPolicy(first_attempts=50))
     assert len(seen) == 1
 
 
@@ -148,7 +148,7 @@ def test_nobody_waits_longer_than_the_caller() -> None:
 
 
 def test_a_bound_is_of_one_request_and_not_of_the_next() -> None:
-    with hostile(whole(GOOD)) as url, StashClient(url, limits=Limits(request_seconds=5)) as client:
+    with hostile(whole(GOOD)) as url, StashClient(url, limits=Limits(request_seconds=60)) as client:
         with pytest.raises(StashConnectionError):
             client.execute("query { x }", deadline=time.monotonic() - 1)
         assert client.execute("query { x }").data == {"x": 1}
@@ -165,7 +165,7 @@ def test_what_was_given_up_closes_its_connection() -> None:
 
     with pytest.raises(LimitExceededError):
         ask(blocks)
-    assert closed.wait(10)
+    assert closed.wait(60)
 
 
 @pytest.mark.parametrize("depth", [1025, 5000, 100_000])

@@ -37,7 +37,7 @@ def joined(home: Path) -> "subprocess.Popen[str]":
 
 def ended(process: "subprocess.Popen[str]", number: signal.Signals) -> None:
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
 
 
 def keepers(home: Path) -> list[int]:

@@ -54,7 +54,7 @@ def pgbouncer(database_url: str, mode: Mode, *, turns: bool = False) -> Iterator
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         url = f"postgresql://postgres@127.0.0.1:{port}{parts.path}?sslmode=disable"
         try:
-            end = time.monotonic() + 20
+            end = time.monotonic() + 120
             while True:
                 try:
                     psycopg.connect(url, connect_timeout=5).close()
@@ -65,7 +65,7 @@ def pgbouncer(database_url: str, mode: Mode, *, turns: bool = False) -> Iterator
             yield url
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(120)
 
 
 POOLERS = [pytest.param(pooled, id="pooler"), pytest.param(pgbouncer, id="pgbouncer")]
