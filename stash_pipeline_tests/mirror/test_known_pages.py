@@ -144,7 +144,10 @@ def test_values_that_no_column_holds_are_counted_again_though_their_page_is_know
     assert 0 < first.changes["scenes"].unreadable == second.changes["scenes"].unreadable
 
 
-@pytest.mark.parametrize("release", ["v0.20.2", "v0.24", "v0.27", "v0.28", NEWEST])
+@pytest.mark.parametrize(
+    "release",
+    ["v0.20.2", "v0.28", NEWEST, *(pytest.param(name, marks=pytest.mark.soak) for name in ("v0.24", "v0.27"))],
+)
 def test_an_unchanged_library_of_any_release_is_read_twice_without_a_write(
     warehouse: str, home: Path, release: str
 ) -> None:
