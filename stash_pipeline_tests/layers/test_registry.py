@@ -108,10 +108,10 @@ def test_assets_and_automation_read_no_setting_when_they_are_imported() -> None:
         if path.stem != "__init__"
     ]
     environment = {**os.environ, f"{ENV_PREFIX}PAGE_SIZE": "many"}
-    command = [sys.executable, "-c", "import " + ", ".join(modules)]
-    assert subprocess.run(command, env=environment, check=False).returncode == 0
-    command = [sys.executable, "-c", "import stash_pipeline.definitions"]
+    script = f"import {', '.join(modules)}\nprint('imported', flush=True)\nimport stash_pipeline.definitions"
+    command = [sys.executable, "-c", script]
     result = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert result.stdout == "imported\n", result.stderr
     assert result.returncode != 0 and f"{ENV_PREFIX}PAGE_SIZE" in result.stderr
 
 

@@ -217,6 +217,7 @@ import sys
 from pathlib import Path
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
+from stash_pipeline.stash.retries import RetryPolicy
 for url in sys.argv[1:]:
     with StashClient(url, "eyJhbGciOiJIUzI1NiJ9.not-a-real-key", retries=RetryPolicy(first_attempts=2)) as client:
         try:
