@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stash_pipeline.instances import Lane
+from stash_pipeline.instances import LaneName
 from stash_pipeline.simulator.generate import move_to_windows
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.sync.compare_lanes import compare_lanes
@@ -17,7 +17,7 @@ HOSTS = (
     "https://media.example.org", "https://media.example.org/", "https://media.example.org/apps/stash",
     "https://media.example.org/scene/1/", "media.example.org",
 )  # fmt: skip
-READINGS: tuple[tuple[Lane, Mode], ...] = (("graphql", "reconcile"), ("snapshot", "sweep"), ("graphql", "sweep"))
+READINGS: tuple[tuple[LaneName, Mode], ...] = (("graphql", "reconcile"), ("snapshot", "sweep"), ("graphql", "sweep"))
 
 
 def lanes_agree(server: Mirror) -> None:

@@ -125,7 +125,8 @@ def test_ctrl_c_ends_a_run_also_in_a_statement_that_waits(command_line: CommandL
         assert process.returncode == 130, err
         assert "Traceback" not in err
         assert_consistent(url, instance.id)
-        assert command_line.run("sync", "home", "--no-wait").returncode == 0
+        done = command_line.run("sync", "home", "--no-wait")
+        assert done.returncode == 0, done.stderr
         assert_converged(url, instance.id, stash)
 
 
