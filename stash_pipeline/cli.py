@@ -195,7 +195,7 @@ def history(
 
 
 @app.command()
-def unstamped(
+def silent_changes(
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
     since: Annotated[
         float | None, typer.Option(min=0, max=100_000, metavar="DAYS", callback=finite, help="In so many last days.")
@@ -204,7 +204,7 @@ def unstamped(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
 ) -> None:
     """List the objects that changed while their updated_at stayed as it was."""
-    from stash_pipeline.commands.unstamped import unstamped as list_them
+    from stash_pipeline.commands.silent_changes import silent_changes as list_them
 
     list_them(names or [], since, run, as_json)
 

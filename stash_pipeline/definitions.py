@@ -5,7 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from stash_pipeline import layers as registry
-from stash_pipeline.assets.pipeline import mirror_assets
+from stash_pipeline.assets.pipeline import sync_assets
 from stash_pipeline.assets.resources import resources
 from stash_pipeline.assets.servers import server_specs
 from stash_pipeline.automation.jobs import maintain, reading_jobs, shared_jobs
@@ -31,7 +31,7 @@ def build_defs(
     """
     layers = registry.LAYERS if layers is None else layers
     return dg.Definitions(
-        assets=[mirror_assets(layers, settings.fresh_hours), *server_specs()],
+        assets=[sync_assets(layers, settings.fresh_hours), *server_specs()],
         asset_checks=[servers_answer],
         jobs=[*reading_jobs(layers), *shared_jobs(layers), maintain],
         schedules=[reconcile_schedule(settings.reconcile_minutes, layers), maintenance_schedule],

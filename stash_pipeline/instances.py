@@ -36,7 +36,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 LONGEST_NAME: Final = 64
 _COLUMNS = (
     "id, uuid::text, name, url, api_key_encrypted, api_key_env, priority, enabled, release, revision, ca_file, "
-    "removed_at, timezone, lane, snapshot_bytes, snapshot_seconds, snapshot_trouble, header_names, "
+    "removed_at, timezone, lane, snapshot_bytes, snapshot_seconds, snapshot_error, header_names, "
     "headers_encrypted, basic_auth_env, client_cert, client_key"
 )
 
@@ -66,7 +66,7 @@ class Instance:
     """How its library is read where all of it is."""
     snapshot_bytes: int | None = None
     snapshot_seconds: float | None = None
-    snapshot_trouble: str | None = None
+    snapshot_error: str | None = None
     """Of the last copy of its database: size, the time that the server took, what went wrong."""
     header_names: list[str] = field(default_factory=list, hash=False)
     headers_encrypted: bytes | None = None
@@ -393,7 +393,7 @@ def edit_instance(
         changes["timezone"] = None if timezone is None else find_zone(timezone).key
     if lane is not None:
         # what went wrong before is no reason any more
-        changes.update(lane=lane, snapshot_bytes=None, snapshot_seconds=None, snapshot_trouble=None)
+        changes.update(lane=lane, snapshot_bytes=None, snapshot_seconds=None, snapshot_error=None)
     if changes:
         assignments = ", ".join(f"{column} = %s" for column in changes)
         connection.execute(
@@ -412,15 +412,15 @@ def instance_revision(connection: Connection, instance_id: int) -> int:
 def record_probe(connection: Connection, instance_id: int, document: str, answer: dict[str, Any]) -> None:
     """Notes what tells in one request whether anything changed, and what it said before the refresh."""
     connection.execute(
-        "UPDATE ops.instances SET probe = %(d)s, probed = %(a)s\n"
-        "WHERE id = %(i)s AND (probe, probed) IS DISTINCT FROM (%(d)s, %(a)s)",
+        "UPDATE ops.instances SET probe_query = %(d)s, probe_response = %(a)s\n"
+        "WHERE id = %(i)s AND (probe_query, probe_response) IS DISTINCT FROM (%(d)s, %(a)s)",
         {"d": document, "a": Jsonb(answer), "i": instance_id},
     )
 
 
 def kept_probes(connection: Connection) -> dict[int, tuple[str, dict[str, Any]]]:
     """Per instance that was refreshed, by its ``id``: that query, and what it said before the last good refresh."""
-    rows = connection.execute("SELECT id, probe, probed FROM ops.instances WHERE probe IS NOT NULL")
+    rows = connection.execute("SELECT id, probe_query, probe_response FROM ops.instances WHERE probe_query IS NOT NULL")
     return {instance_id: (document, answer) for instance_id, document, answer in rows}
 
 
@@ -434,7 +434,7 @@ def record_snapshot(
     """
     connection.execute(
         "UPDATE ops.instances SET snapshot_bytes = coalesce(%s, snapshot_bytes),\n"
-        "    snapshot_seconds = coalesce(%s, snapshot_seconds), snapshot_trouble = %s WHERE id = %s",
+        "    snapshot_seconds = coalesce(%s, snapshot_seconds), snapshot_error = %s WHERE id = %s",
         [size, seconds, trouble, instance_id],
     )
 

@@ -308,12 +308,12 @@ def test_ctrl_c_at_any_moment_ends_a_command_with_130(registered: CommandLine, s
 def test_each_instance_that_is_named_is_mirrored_once(registered: CommandLine) -> None:
     assert [outcome["instance"] for outcome in registered.json("sync", "home", "HOME", "home")] == ["home"]
     assert [outcome["instance"] for outcome in registered.json("rebuild", "entities", "home", "Home")] == ["home"]
-    once = registered.run("unstamped", "home", "--json")
-    assert registered.run("unstamped", "home", "Home", "--json").stdout == once.stdout
+    once = registered.run("silent-changes", "home", "--json")
+    assert registered.run("silent-changes", "home", "Home", "--json").stdout == once.stdout
 
 
 def test_a_run_that_there_was_not_has_found_nothing(registered: CommandLine) -> None:
-    done = registered.run("unstamped", "--run", "999999")
+    done = registered.run("silent-changes", "--run", "999999")
     assert done.returncode == 1 and "There is no run 999999 yet" in done.stderr
 
 

@@ -118,7 +118,7 @@ def test_a_field_is_one_line_and_a_migration(package: Path, server: Mirror) -> N
         ],
         "stash.scenes",
     )
-    assert found["lane"] == "snapshot" and not found["fields_the_copy_lacks"]
+    assert found["lane"] == "snapshot" and not found["fields_not_in_snapshot"]
     assert found["changed"] == {"scenes": [0, 2, 0]}
     assert found["changed_by_the_other_lane"] == [{}, []]
     assert not found["lanes_differ"] and not found["rebuilt_differs"]
@@ -142,7 +142,7 @@ def test_a_field_that_no_copy_has_is_read_by_graphql(package: Path, server: Mirr
         ["SELECT id FROM stash.scenes WHERE weather = 'rain' ORDER BY id"],
         "stash.scenes",
     )
-    assert found["lane"] == "snapshot" and found["fields_the_copy_lacks"] == ["scenes.weather"]
+    assert found["lane"] == "snapshot" and found["fields_not_in_snapshot"] == ["scenes.weather"]
     assert found["changed"] == {"scenes": [0, 2, 0]} and found["rows"] == [[[2], [3]]]
     assert found["changed_by_the_other_lane"] == [{}, []]
 
@@ -160,13 +160,13 @@ def test_a_kind_is_an_entity_and_a_migration(package: Path, server: Mirror) -> N
             "SELECT id, document->>'name' FROM raw.playlists ORDER BY id",
             "SELECT id, name FROM stash.playlists ORDER BY id",
             "SELECT playlist_id, scene_id FROM stash.playlist_scenes ORDER BY 1, 2",
-            "SELECT kind, id FROM ops.object_log WHERE kind = 'playlists' ORDER BY id",
+            "SELECT entity, id FROM ops.object_log WHERE entity = 'playlists' ORDER BY id",
         ],
         "stash.playlist_scenes",
     )
     assert found["changed"] == {"playlists": [2, 0, 0]}
     assert found["changed_by_the_other_lane"] == [{}, []]
-    assert not found["fields_the_copy_lacks"] and not found["lanes_differ"] and not found["rebuilt_differs"]
+    assert not found["fields_not_in_snapshot"] and not found["lanes_differ"] and not found["rebuilt_differs"]
     named = [[1, "first"], [2, "second"]]
     logged = [["playlists", 1], ["playlists", 2]]
     assert found["rows"] == [named, named, [[1, 2], [1, 3], [2, 2]], logged]

@@ -83,9 +83,9 @@ OUT_OF_RANGE = [
     ("sync", "--entity", "scenes", "--id", "0"),
     ("sync", "--entity", "scenes", "--id", "99999999999999999999"),
     ("history", "scenes", "99999999999999999999"),
-    ("unstamped", "--run", "99999999999999999999"),
-    ("unstamped", "--since", "1e300"),
-    ("unstamped", "--since", "inf"),
+    ("silent-changes", "--run", "99999999999999999999"),
+    ("silent-changes", "--since", "1e300"),
+    ("silent-changes", "--since", "inf"),
 ]
 
 

@@ -136,7 +136,7 @@ def raw_checks(
                 details="\n".join(sample.differences[:_LINES]) or "nothing",
             )
     if SWEEP.key in selected and missed is not None:
-        yield _result(SWEEP, instance, not missed, warn=True, objects=sum(missed.values()), by_kind=_told(missed))
+        yield _result(SWEEP, instance, not missed, warn=True, objects=sum(missed.values()), by_entity=_told(missed))
     if INTACT.key in selected:
         yield _intact(connection, settings, instance, everything=mode == "sweep")
     if FRESH.key in selected:

@@ -24,7 +24,7 @@ from stash_pipeline.assets.results import instance_results, raw_results
 from stash_pipeline.assets.servers import observations
 from stash_pipeline.assets.shared import Results, SharedFollowing
 from stash_pipeline.assets.specs import keys_of, layer_check_specs, layer_specs
-from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG, WHY_TAG
+from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG, REASON_TAG
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, LaneName, get_instance, kept_probes, read_again
 from stash_pipeline.layers import Layers, layer_named
@@ -41,7 +41,7 @@ from stash_pipeline.warehouse.layers.layer import FollowedInstance, InstanceLaye
 from stash_pipeline.warehouse.ops.sync_runs import record_merged, was_read
 from stash_pipeline.warehouse.raw.stats import EntityStats
 
-OP: Final = "mirror"
+OP: Final = "sync_instance"
 """The name of the step, under which a run is configured."""
 
 """Seconds before a run that failed on the network is tried again."""
@@ -85,7 +85,7 @@ class SyncConfig(dg.Config):
     )
 
 
-def mirror_assets(layers: Layers, fresh_hours: float) -> dg.AssetsDefinition:
+def sync_assets(layers: Layers, fresh_hours: float) -> dg.AssetsDefinition:
     """The step, with the assets and checks of raw and of all layers.
 
     Args:
@@ -98,7 +98,7 @@ def mirror_assets(layers: Layers, fresh_hours: float) -> dg.AssetsDefinition:
         check_specs=[*RAW_CHECKS, *(spec for layer in layers for spec in layer_check_specs(layer))],
         can_subset=True,
     )
-    def mirror_step(
+    def sync_instance(
         context: dg.AssetExecutionContext,
         config: SyncConfig,
         warehouse: dg.ResourceParam[WarehouseResource],
@@ -107,7 +107,7 @@ def mirror_assets(layers: Layers, fresh_hours: float) -> dg.AssetsDefinition:
         """Reads one Stash server into ``raw``, then brings all layers to the same state."""
         yield from _run(context, config, layers, warehouse.settings, warehouse, clients)
 
-    return mirror_step
+    return sync_instance
 
 
 def _run(
@@ -173,7 +173,7 @@ def _follow_alone(
         layers,
         database_url,
         mode="rebuild" if rebuild else "changes",
-        cause=context.run.tags.get(WHY_TAG, "a run of its own"),
+        cause=context.run.tags.get(REASON_TAG, "a run of its own"),
         wait_seconds=config.wait_seconds,
         rebuild=rebuild,
         report_unchanged=config.report_unchanged,

@@ -42,12 +42,12 @@ def raw_results(
                 md.SECONDS: round(change.seconds, 3),
                 md.REQUEST_SECONDS: round(change.request_seconds, 3),
                 md.ROWS_PER_SECOND: md.per_second(change.fetched, change.seconds),
-                md.LACKING: ", ".join(lacking) or "none",
+                md.MISSING_FIELDS: ", ".join(lacking) or "none",
                 md.UNREADABLE: change.unreadable,
                 md.CHANGED_FIELDS: md.counted(change.fields),
                 # a number, and one per cause: the page plots them
-                md.UNSTAMPED: change.unstamped,
-                **{f"{md.UNSTAMPED}: {cause}": count for cause, count in sorted(change.causes.items())},
+                md.SILENT_CHANGES: change.silent_changes,
+                **{f"{md.SILENT_CHANGES}: {cause}": count for cause, count in sorted(change.silent_fields.items())},
                 md.FAILED: change.failed,
                 md.FAILURES: "\n".join(change.failures) or "none",
                 md.PREVIEW: md.preview(connection, RAW[name], instance.id),
@@ -59,8 +59,8 @@ def raw_results(
         yield dg.MaterializeResult(
             asset_key=HISTORY_KEY,
             metadata={
-                "documents_kept": sum(kept.values()),
-                "by_kind": md.counted(kept),
+                "documents_archived": sum(kept.values()),
+                "by_entity": md.counted(kept),
                 md.CHANGED_FIELDS: md.counted(
                     {
                         f"{name}.{field}": count
@@ -80,7 +80,7 @@ def raw_results(
                 md.LANE: mirrored.lane,
                 md.LANE_REASON: mirrored.lane_reason or "it reads no more than what has changed",
                 **_copied(mirrored),
-                md.UNSTAMPED: sum(change.unstamped for change in mirrored.changes.values()),
+                md.SILENT_CHANGES: sum(change.silent_changes for change in mirrored.changes.values()),
                 **_causes(mirrored),
                 "requests": mirrored.requests,
                 md.PAGES: pages,
@@ -90,8 +90,8 @@ def raw_results(
                 md.SECONDS: round(mirrored.seconds, 3),
                 md.ROWS_PER_SECOND: md.per_second(fetched, mirrored.seconds),
                 "release": mirrored.release,
-                md.LACKING: ", ".join(mirrored.lacking) or "none",
-                md.UNKNOWN: ", ".join(mirrored.unknown) or "none",
+                md.MISSING_FIELDS: ", ".join(mirrored.lacking) or "none",
+                md.UNMAPPED_FIELDS: ", ".join(mirrored.unknown) or "none",
             },
         )
 
@@ -105,7 +105,7 @@ def _copied(mirrored: SyncResult) -> dict[str, float | str]:
         "snapshot_bytes": copy.size,
         "snapshot_create_seconds": round(copy.making, 3),
         "snapshot_download_seconds": round(copy.fetching, 3),
-        md.NOT_IN_COPY: ", ".join(mirrored.not_in_copy) or "none",
+        md.NOT_IN_SNAPSHOT: ", ".join(mirrored.not_in_copy) or "none",
     }
 
 
@@ -113,10 +113,10 @@ def _causes(mirrored: SyncResult) -> dict[str, int]:
     """What changed without a stamp, by field of all kinds; and what vanished, which never leaves one."""
     causes: Counter[str] = Counter()
     for name, change in mirrored.changes.items():
-        causes.update({f"{name}.{field}": count for field, count in change.causes.items()})
+        causes.update({f"{name}.{field}": count for field, count in change.silent_fields.items()})
         if change.removed:
             causes[f"{name} removed"] += change.removed
-    return {f"{md.UNSTAMPED}: {cause}": count for cause, count in sorted(causes.items())}
+    return {f"{md.SILENT_CHANGES}: {cause}": count for cause, count in sorted(causes.items())}
 
 
 def instance_results(

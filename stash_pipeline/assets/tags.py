@@ -4,8 +4,8 @@ from typing import Final
 
 MODE_TAG: Final = "stash_pipeline/mode"
 LANE_TAG: Final = "stash_pipeline/lane"
-WHY_TAG: Final = "stash_pipeline/reason"
-ASKED_BY_TAG: Final = "stash_pipeline/requested_by"
+REASON_TAG: Final = "stash_pipeline/reason"
+REQUESTED_BY_TAG: Final = "stash_pipeline/requested_by"
 
 _LENGTH: Final = 200
 

@@ -67,7 +67,7 @@ SELECT id FROM ops.sync_runs r
 WHERE started_at < %(before)s AND status <> 'running'
     AND id NOT IN (SELECT max(id) FROM ops.sync_runs GROUP BY instance_id)
     AND id NOT IN (SELECT max(id) FROM ops.sync_runs WHERE status = 'succeeded' GROUP BY instance_id)
-    AND id NOT IN (SELECT run_id FROM ops.readings)
+    AND id NOT IN (SELECT run_id FROM ops.complete_reads)
     {{more}}
 ORDER BY id LIMIT {_BATCH}
 """
@@ -85,7 +85,7 @@ class Removed:
     sync_runs: int = 0
     pages: int = 0
     history: int = 0
-    copies: int = 0
+    snapshots: int = 0
 
 
 def maintain(
@@ -105,7 +105,7 @@ def maintain(
     """
     removed = Removed()
     if snapshots is not None:
-        removed.copies = remove_orphaned_copies(snapshots)
+        removed.snapshots = remove_orphaned_copies(snapshots)
     before = now() - keep_days * DAY_SECONDS
     day = datetime.fromtimestamp(before, timezone.utc)
     # Dagster's own columns hold UTC without saying so.
@@ -128,7 +128,7 @@ def maintain(
         connection.execute("DELETE FROM ops.sync_runs WHERE id = ANY(%s)", [old])
         removed.sync_runs += len(old)
     oldest = datetime.fromtimestamp(now() - keep_history_days * DAY_SECONDS, timezone.utc)
-    removed.history = connection.execute("DELETE FROM raw.history WHERE noted_at < %s", [oldest]).rowcount
+    removed.history = connection.execute("DELETE FROM raw.history WHERE recorded_at < %s", [oldest]).rowcount
     return removed
 
 

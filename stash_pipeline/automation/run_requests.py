@@ -12,7 +12,7 @@ from stash_pipeline.assets.pipeline import OP
 from stash_pipeline.assets.raw import raw_keys
 from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.assets.specs import keys_of
-from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
+from stash_pipeline.assets.tags import MODE_TAG, REASON_TAG, REQUESTED_BY_TAG, shortened
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
 from stash_pipeline.runtime.orphaned_runs import end_orphaned_runs
@@ -76,9 +76,9 @@ def request(
         asset_selection=sorted([*raw_keys(), *keys_of(layers)]),
         asset_check_keys=sorted(checks_of(mode, layers)),
         tags={
-            WHY_TAG: shortened(", ".join(reasons)),
+            REASON_TAG: shortened(", ".join(reasons)),
             MODE_TAG: mode,
-            ASKED_BY_TAG: asked_by,
+            REQUESTED_BY_TAG: asked_by,
             _PRIORITY_TAG: str(_PRIORITIES[mode]),
         },
     )

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.assets.specs import check_spec, is_current_spec, keys_of
-from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
+from stash_pipeline.assets.tags import MODE_TAG, REASON_TAG, REQUESTED_BY_TAG, shortened
 from stash_pipeline.automation.jobs import FOLLOW
 from stash_pipeline.automation.run_requests import connection_of_tick, is_going_on
 from stash_pipeline.errors import UserError
@@ -129,7 +129,7 @@ def _request(layers: Layers, due: Mapping[str, str]) -> dg.RunRequest:
             [is_current_spec(layer).key for layer in chosen]
             + [check_spec(check).key for layer in chosen for check in layer.checks if "changes" in check.modes]
         ),
-        tags={WHY_TAG: shortened(", ".join(due.values())), MODE_TAG: "follow", ASKED_BY_TAG: NAME},
+        tags={REASON_TAG: shortened(", ".join(due.values())), MODE_TAG: "follow", REQUESTED_BY_TAG: NAME},
     )
 
 

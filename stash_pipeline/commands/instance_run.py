@@ -15,7 +15,7 @@ def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any])
         config: of the step, see ``assets/pipeline.py``.
     """
     from stash_pipeline.assets.checks import checks_of
-    from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
+    from stash_pipeline.assets.tags import MODE_TAG, REASON_TAG, REQUESTED_BY_TAG, shortened
     from stash_pipeline.automation.jobs import JOB_OF_MODE, step_config
     from stash_pipeline.runtime.in_process import run_job
 
@@ -23,8 +23,8 @@ def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any])
     checks = checks_of(config["mode"]) if not config["dry_run"] else frozenset()
     tags = {
         MODE_TAG: config["mode"],
-        WHY_TAG: shortened(_command(name, config)),
-        ASKED_BY_TAG: "command line",
+        REASON_TAG: shortened(_command(name, config)),
+        REQUESTED_BY_TAG: "command line",
     }
     job = JOB_OF_MODE[config["mode"]]
     result = run_job(job, instance=dagster, partition_key=name, run_config=run_config, checks=checks, tags=tags)

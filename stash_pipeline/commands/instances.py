@@ -171,7 +171,7 @@ def _public(instance: "Instance") -> dict[str, Any]:
         "priority": instance.priority,
         "timezone": instance.timezone,
         "lane": instance.lane,
-        "snapshot_trouble": instance.snapshot_trouble,
+        "snapshot_error": instance.snapshot_error,
         "enabled": instance.enabled,
         "release": instance.release,
         "removed_at": instance.removed_at,

@@ -69,11 +69,11 @@ def _of_instances(
 
 
 def _run(dagster: Any, layer: "AnyLayer", command: str, instance: str | None = None) -> dict[str, Any]:
-    from stash_pipeline.assets.tags import ASKED_BY_TAG, WHY_TAG
+    from stash_pipeline.assets.tags import REASON_TAG, REQUESTED_BY_TAG
     from stash_pipeline.automation.jobs import rebuild_job_of, step_config
     from stash_pipeline.runtime.in_process import run_job
 
-    tags = {WHY_TAG: command, ASKED_BY_TAG: "command line"}
+    tags = {REASON_TAG: command, REQUESTED_BY_TAG: "command line"}
     result = run_job(
         rebuild_job_of(layer),
         instance=dagster,

@@ -18,7 +18,7 @@ SELECT i.name, i.url, i.enabled, i.release,
     l.status AS last_status, l.started_at AS last_started, l.error AS last_error,
     coalesce((SELECT jsonb_object_agg(e.key, e.value->'failures') FROM jsonb_each(l.entities) AS e
         WHERE jsonb_array_length(coalesce(e.value->'failures', '[]')) > 0), '{}') AS failures,
-    coalesce(l.lacking, '{}') AS lacking, coalesce(l.unknown, '{}') AS unknown,
+    coalesce(l.missing_fields, '{}') AS missing_fields, coalesce(l.unmapped_fields, '{}') AS unmapped_fields,
     (SELECT jsonb_object_agg(c.table_name, c.rows) FROM ops.row_counts c
      WHERE c.instance_id = i.id AND c.table_name = ANY(%(layer_tables)s)) AS rows,
     (SELECT count(*) FROM ops.dangling_references d WHERE d.instance_id = i.id) AS dangling
@@ -197,8 +197,8 @@ def _sentences(row: dict[str, Any]) -> list[str]:
         lines.append(f"failed in its last run: {row['last_error']}")
     for entity, failures in row["failures"].items():
         lines.append(f"could not send some {entity}: {'; '.join(failures)}")
-    if row["unknown"]:
-        lines.append(f"has fields that are not mirrored yet: {', '.join(row['unknown'])}")
+    if row["unmapped_fields"]:
+        lines.append(f"has fields that are not mirrored yet: {', '.join(row['unmapped_fields'])}")
     return lines
 
 

@@ -170,7 +170,7 @@ class RawLoader:
         change.bytes += page.size
         change.request_seconds += page.seconds
         if page.known:
-            change.known += 1
+            change.unchanged_pages += 1
         if page.fields and page.purpose in ("listing", "hint"):
             change.listed += page.objects
         elif page.known:

@@ -53,7 +53,9 @@ def fill(instance: Instance) -> None:
 def refresh(dagster: dg.DagsterInstance, name: str, **config: Any) -> RunResult:
     """Everything is read, unless another mode is named: most of these tests change the server behind its back."""
     config = {"mode": "sweep", **config}
-    return run_job("refresh", instance=dagster, partition_key=name, run_config={"ops": {"mirror": {"config": config}}})
+    return run_job(
+        "refresh", instance=dagster, partition_key=name, run_config={"ops": {"sync_instance": {"config": config}}}
+    )
 
 
 def materializations(dagster: dg.DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:

@@ -50,7 +50,7 @@ def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
             "refresh",
             instance=dagster,
             partition_key="checked",
-            run_config={"ops": {"mirror": {"config": {"mode": "changes"}}}},
+            run_config={"ops": {"sync_instance": {"config": {"mode": "changes"}}}},
             checks=checks_of("changes"),
         )
         assert set(checks(dagster, run.run_id)) == {"counts_match_server", "watermark_at_head"}
@@ -84,7 +84,7 @@ def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
         found = checks(dagster, refresh(dagster, "wrong", mode="sweep", lane="graphql").run_id)
         assert found["sample_matches_server"][0]
         passed, metadata = found["sweep_found_nothing"]
-        assert not passed and metadata["by_kind"] == "scenes 20"
+        assert not passed and metadata["by_entity"] == "scenes 20"
 
 
 def test_rows_changed_in_the_database_are_found_by_the_checks_of_a_sweep(

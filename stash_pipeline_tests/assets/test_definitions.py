@@ -151,7 +151,7 @@ def test_everything_in_the_database_has_a_comment_or_needs_none(graph_database: 
 @pytest.mark.parametrize("name", ["refresh", "reconcile", "sweep"])
 def test_all_assets_are_in_the_jobs_that_read(name: str, specs: Assets) -> None:
     job = defs.get_repository_def().get_job(name)
-    assert [node.name for node in job.nodes] == ["mirror"], "the check of all servers is none of one run"
+    assert [node.name for node in job.nodes] == ["sync_instance"], "the check of all servers is none of one run"
     assert job.asset_layer.executable_asset_keys == specs.keys()
     assert job.partitions_def == INSTANCES
 

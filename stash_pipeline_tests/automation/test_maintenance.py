@@ -137,7 +137,7 @@ def test_history_goes_after_its_days(instance: DagsterInstance, connection: Conn
     ensure_partitions(connection, added.id)
     for age in (91, 89):
         connection.execute(
-            "INSERT INTO raw.history (instance_id, entity, id, revision, change, document, run_id, noted_at)\n"
+            "INSERT INTO raw.history (instance_id, entity, id, revision, change, document, run_id, recorded_at)\n"
             "VALUES (%s, 'tags', 1, %s, 'changed', '{}', 1, now() - make_interval(days => %s))",
             [added.id, age, age],
         )
@@ -158,7 +158,7 @@ def test_pages_go_after_two_days_but_for_those_that_are_to_be_known_again(
             {"i": added.id, "d": age},
         )
     connection.execute(
-        "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form)\n"
+        "INSERT INTO ops.complete_reads (instance_id, entity, run_id, revision, form)\n"
         "SELECT instance_id, 'tags', min(id) + 1, 0, '' FROM ops.sync_runs GROUP BY 1"
     )
     removed = maintain(instance, connection, keep_days=14)

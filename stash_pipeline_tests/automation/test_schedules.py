@@ -250,7 +250,7 @@ def test_every_tick_of_the_schedule_reconciles_every_instance(instances: Instanc
     assert [(request.partition_key, request.run_key) for request in found] == [("attic", "attic"), ("home", "home")]
     (_, request) = found
     assert request.tags["dagster/partition"] == "home"
-    assert request.run_config == {"ops": {"mirror": {"config": {"mode": "reconcile"}}}}
+    assert request.run_config == {"ops": {"sync_instance": {"config": {"mode": "reconcile"}}}}
     assert request.tags["stash_pipeline/mode"] == "reconcile"
     assert request.tags["stash_pipeline/requested_by"] == "reconcile_schedule"
     assert request.tags["stash_pipeline/reason"] == "its turn"
@@ -282,7 +282,7 @@ def test_a_sweep_is_weekly_by_the_clocks_of_the_instance(instances: Instances) -
     assert isinstance(result, dg.SensorResult)
     (request,) = result.run_requests or []
     assert request.partition_key == "home" and request.tags["stash_pipeline/requested_by"] == "sweep_sensor"
-    assert request.run_config == {"ops": {"mirror": {"config": {"mode": "sweep"}}}}
+    assert request.run_config == {"ops": {"sync_instance": {"config": {"mode": "sweep"}}}}
     assert request.tags["stash_pipeline/reason"] == "its turn"
     instances.made(instances.add("unused"), "2026-05-10 04:03")
     assert instances.swept("2026-05-10 10:02")["attic"] == "its turn"

@@ -110,7 +110,7 @@ def test_a_change_asks_for_a_run_of_that_instance_only(changes: Sensor, servers:
     assert list(found) == ["attic"]
     request = found["attic"]
     assert request.run_key is None
-    assert request.run_config == {"ops": {"mirror": {"config": {"mode": "changes"}}}}
+    assert request.run_config == {"ops": {"sync_instance": {"config": {"mode": "changes"}}}}
     assert request.tags[WHY] == "+1 tags"
     assert request.tags[MODE] == "changes" and request.tags[ASKED_BY] == "changes_sensor"
     assert request.tags["dagster/partition"] == "attic"
@@ -454,7 +454,7 @@ def test_a_change_on_a_server_reaches_the_tables_by_itself(home: Path) -> None:
                     assert time.monotonic() < end, sql
                     time.sleep(0.2)
 
-        wait_for("SELECT count(*) FROM ops.instances WHERE probe IS NOT NULL")
+        wait_for("SELECT count(*) FROM ops.instances WHERE probe_query IS NOT NULL")
         server.change()
         wait_for("SELECT count(*) FROM stash.tags WHERE name = 'tag 1 of the test'")
         wait_for("SELECT count(*) FROM dagster.runs WHERE status = 'SUCCESS' HAVING count(*) = 2")

@@ -10,7 +10,7 @@ from stash_pipeline_tests.layers.definitions import MODULE
 
 def run(dagster: dg.DagsterInstance, job: str, name: str | None = None, **config: Any) -> RunResult:
     """A run of one of the jobs."""
-    run_config = {"ops": {"mirror": {"config": config}}} if config else None
+    run_config = {"ops": {"sync_instance": {"config": config}}} if config else None
     return run_job(job, instance=dagster, partition_key=name, run_config=run_config, module=MODULE)
 
 

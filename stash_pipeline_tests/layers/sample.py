@@ -52,9 +52,9 @@ CREATE SCHEMA letters;
 CREATE TABLE letters.letters (letter text PRIMARY KEY, names bigint NOT NULL);
 """
 
-_CHANGED = f"SELECT c.instance_id, c.id FROM {CHANGED_OBJECTS} AS c WHERE c.kind = 'tags'"
+_CHANGED = f"SELECT c.instance_id, c.id FROM {CHANGED_OBJECTS} AS c WHERE c.entity = 'tags'"
 _REMOVED = (
-    f"SELECT c.id FROM {CHANGED_OBJECTS} AS c WHERE c.kind = '{INSTANCES}'\n"
+    f"SELECT c.id FROM {CHANGED_OBJECTS} AS c WHERE c.entity = '{INSTANCES}'\n"
     "AND NOT EXISTS (SELECT FROM ops.instances AS i WHERE i.id = c.id)"
 )
 

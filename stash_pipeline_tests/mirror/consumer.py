@@ -28,12 +28,12 @@ class Consumer:
         """Applies what was logged since the last time."""
         with connect(self.database_url) as connection, connection.transaction():
             newest = collect_changes(connection, self.revision)
-            rows = connection.execute(f"SELECT kind, instance_id, id FROM {CHANGED_OBJECTS}").fetchall()
+            rows = connection.execute(f"SELECT entity, instance_id, id FROM {CHANGED_OBJECTS}").fetchall()
             for kind, instance_id, identifier in rows:
                 self.state.pop((instance_id, kind, identifier), None)
             for kind in {row[0] for row in rows}:
                 changed = (
-                    f"(x.instance_id, x.id) IN (SELECT instance_id, id FROM {CHANGED_OBJECTS} WHERE kind = '{kind}')"
+                    f"(x.instance_id, x.id) IN (SELECT instance_id, id FROM {CHANGED_OBJECTS} WHERE entity = '{kind}')"
                 )
                 self.state.update(_objects(connection, kind, changed))
             instances = {key[0] for key in self.state if key[1] == INSTANCES}
@@ -75,7 +75,7 @@ def _queries(kind: str) -> Iterable[str]:
             yield f"SELECT t.instance_id, t.{table.owner_column} AS id, {content} AS content FROM stash.{name} AS t"
     yield (
         "SELECT m.instance_id, m.id, jsonb_build_array('merges', m.successor_id) AS content FROM stash.merges AS m\n"
-        f"WHERE m.kind = '{kind}'"
+        f"WHERE m.entity = '{kind}'"
     )
 
 

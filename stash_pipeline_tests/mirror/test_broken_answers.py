@@ -439,23 +439,23 @@ def test_without_a_copy_auto_reads_the_answers_in_the_same_run_and_remembers_it(
     assert lane == "graphql" and "the snapshot failed" in reason and refusing.copies == 1
     assert not server.differences()
     # the next runs do not try, the sweep of the week does
-    assert again(server).snapshot_trouble
+    assert again(server).snapshot_error
     refusing = OtherFiles(server.stash, answer=REFUSALS[how])
     read = read_with(server, refusing, mode="reconcile")
     assert refusing.copies == 0 and "a sweep tries again" in read.lane_reason
     read_with(server, refusing, mode="sweep")
-    assert refusing.copies == 1 and again(server).snapshot_trouble
+    assert refusing.copies == 1 and again(server).snapshot_error
     with pytest.raises(StashError):
         read_with(server, refusing, "snapshot")
     assert read_with(server, OtherFiles(server.stash), mode="sweep").lane == "snapshot"
-    assert again(server).snapshot_trouble is None
+    assert again(server).snapshot_error is None
 
 
 def test_no_key_is_kept_of_what_a_server_says_of_its_copies(server: Mirror) -> None:
     key = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0LWtleQ.abcdef"
     read = read_with(server, OtherFiles(server.stash, told=f"cannot back up for {key}"), api_key=key)
     assert read.lane == "graphql" and key not in read.lane_reason and "***" in read.lane_reason
-    trouble = again(server).snapshot_trouble
+    trouble = again(server).snapshot_error
     assert trouble and key not in trouble
 
 
@@ -468,7 +468,7 @@ def test_a_server_that_is_gone_is_no_trouble_of_its_copies(server: Mirror) -> No
     gone.hook = down
     with pytest.raises(StashError):
         read_with(server, gone)
-    assert again(server).snapshot_trouble is None
+    assert again(server).snapshot_error is None
 
 
 # --- at the command line ----------------------------------------------------------------------------------

@@ -53,9 +53,9 @@ def test_an_unchanged_library_is_known_page_by_page(server: Mirror) -> None:
             "AND (entity <> 'folders' OR first_id IS NOT NULL)",
             [read.run_id, kind],
         )
-        assert change.known == full, kind
+        assert change.unchanged_pages == full, kind
         assert change.unchanged == change.fetched == change.rows, kind
-    assert sum(change.known for change in read.changes.values()) > 15
+    assert sum(change.unchanged_pages for change in read.changes.values()) > 15
     assert row_versions(server.database_url, server.instance.id) == before
 
 
@@ -64,7 +64,7 @@ def test_the_page_of_a_change_is_decoded_and_the_others_are_known(server: Mirror
     read, _ = server.refresh()
     scenes = read.changes["scenes"]
     assert (scenes.updated, scenes.inserted, scenes.removed) == (1, 0, 0)
-    assert scenes.known == server.scalar(
+    assert scenes.unchanged_pages == server.scalar(
         "SELECT count(*) - 1 FROM raw.pages WHERE run_id = %s AND entity = 'scenes' AND objects > 0", [read.run_id]
     )
     assert not server.differences()
@@ -131,7 +131,7 @@ def test_another_release_is_not_trusted_to_mean_the_same(server: Mirror) -> None
         server.settings,
     )
     read, _ = upgraded.refresh()
-    assert not any(change.known for change in read.changes.values())
+    assert not any(change.unchanged_pages for change in read.changes.values())
     assert not upgraded.differences()
 
 
@@ -140,7 +140,7 @@ def test_values_that_no_column_holds_are_counted_again_though_their_page_is_know
     server.sql("UPDATE scenes SET rating = 99999999999999999999 WHERE id = 3")
     first, _ = server.refresh()
     second, _ = server.refresh()
-    assert second.changes["scenes"].known
+    assert second.changes["scenes"].unchanged_pages
     assert 0 < first.changes["scenes"].unreadable == second.changes["scenes"].unreadable
 
 

@@ -239,8 +239,8 @@ def test_changing_the_lane_writes_nothing(home: Path, warehouse: str, release: s
     read, _ = server.refresh(mode="sweep", lane="graphql")
     assert not what_changed(read)
     # what the answers were is still known
-    known = {kind: change.known for kind, change in usual.changes.items()}
-    assert {kind: change.known for kind, change in read.changes.items()} == known
+    known = {kind: change.unchanged_pages for kind, change in usual.changes.items()}
+    assert {kind: change.unchanged_pages for kind, change in read.changes.items()} == known
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
@@ -302,7 +302,7 @@ def test_auto_takes_the_copy_where_everything_is_read(home: Path, warehouse: str
     )
     assert len(rows) == 2 and first.copy is not None and rows[0] == first.copy.size
     known = again(server)
-    assert known.snapshot_bytes and known.snapshot_seconds is not None and known.snapshot_trouble is None
+    assert known.snapshot_bytes and known.snapshot_seconds is not None and known.snapshot_error is None
     assert told(in_lane(server, "graphql"), server.refresh(mode="sweep")[0]) == ("graphql", "as configured")
     assert not server.differences() and not leftovers(server)
 
@@ -334,7 +334,7 @@ def test_without_a_usable_copy_auto_reads_the_answers_and_says_why(
     server.stash = SimulatedStash(server.stash.library)
     again(server)
     assert server.refresh(mode="sweep")[0].lane == "snapshot"
-    assert again(server).snapshot_trouble is None
+    assert again(server).snapshot_error is None
 
 
 def test_a_newer_database_than_any_that_is_known_is_read_by_its_answers(home: Path, warehouse: str) -> None:
@@ -438,8 +438,8 @@ def test_changes_without_a_stamp_are_counted_by_their_cause(home: Path, warehous
     happen(server.stash, "a scene is edited", 2)
     read, _ = server.refresh(mode="reconcile", lane="auto")
     change = read.changes["scenes"]
-    assert change.updated == 2 and change.unstamped == 1
-    assert set(change.causes) == {"last_played_at", "play_count", "play_history"}
+    assert change.updated == 2 and change.silent_changes == 1
+    assert set(change.silent_fields) == {"last_played_at", "play_count", "play_history"}
 
 
 # --- fields that a copy lacks -----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from stash_pipeline_tests.mirror.working import MakeMirror, Mirror
 
 def successor(server: Mirror, kind: str, identifier: int) -> Any:
     return server.scalar(
-        "SELECT successor_id FROM stash.merges WHERE instance_id = %s AND kind = %s AND id = %s",
+        "SELECT successor_id FROM stash.merges WHERE instance_id = %s AND entity = %s AND id = %s",
         [server.instance.id, kind, identifier],
     )
 

@@ -27,7 +27,7 @@ def foreseen(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> t
     """What a dry run says; it writes nothing, not even a note of itself."""
     client = StashClient(URL, transport=SimulatorTransport(server.stash))
     everything = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {} AS t"
-    ledgers = ["ops.instances", "ops.sync_runs", "ops.readings", "ops.row_counts", "raw.pages", "raw.history"]
+    ledgers = ["ops.instances", "ops.sync_runs", "ops.complete_reads", "ops.row_counts", "raw.pages", "raw.history"]
     before = (
         row_versions(server.database_url, server.instance.id),
         [server.scalar(everything.format(t)) for t in ledgers],

@@ -129,7 +129,8 @@ def test_a_field_that_nobody_knows_is_noted_and_shown_by_status(
     finally:
         build_schema.cache_clear()
     noted = server.scalar(
-        "SELECT unknown FROM ops.sync_runs WHERE instance_id = %s ORDER BY id DESC LIMIT 1", [server.instance.id]
+        "SELECT unmapped_fields FROM ops.sync_runs WHERE instance_id = %s ORDER BY id DESC LIMIT 1",
+        [server.instance.id],
     )
     assert noted == ["performers.shoe_size"]
     from stash_pipeline.cli import app

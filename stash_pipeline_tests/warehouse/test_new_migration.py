@@ -47,7 +47,7 @@ LACKING = [
     "ALTER TABLE stash.scenes ALTER COLUMN director TYPE varchar(10)",
     "COMMENT ON COLUMN stash.scenes.id IS 'something else, with 100 % and one '' quote'",
     # a view; a view with another column; a view of a kind that has no counts
-    "DROP VIEW raw.unstamped_changes",
+    "DROP VIEW raw.silent_changes",
     "DROP VIEW stash.gallery_counts",
     "CREATE VIEW stash.gallery_counts AS SELECT instance_id, id AS gallery_id FROM stash.galleries",
     "CREATE VIEW stash.image_counts AS SELECT 1 AS one",

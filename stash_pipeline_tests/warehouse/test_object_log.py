@@ -26,7 +26,7 @@ WRITERS, TRANSACTIONS, OBJECTS = 4, 60, 12
 def changed_since(connection: Connection, revision: int) -> tuple[int, set[tuple[int, str, int]]]:
     with connection.transaction():
         newest = collect_changes(connection, revision)
-        return newest, set(connection.execute(f"SELECT instance_id, kind, id FROM {CHANGED_OBJECTS}").fetchall())
+        return newest, set(connection.execute(f"SELECT instance_id, entity, id FROM {CHANGED_OBJECTS}").fetchall())
 
 
 def touched(kind: str, *ids: int) -> Touched:
@@ -138,6 +138,6 @@ def test_of_a_removed_instance_one_row_remains(database_url: str, home: Path) ->
             publish(connection, instance.id, touched("scenes", *range(1, 101)))
         remove_instance(connection, instance.id)
         rows = connection.execute(
-            "SELECT kind, id FROM ops.object_log WHERE instance_id = %s", [instance.id]
+            "SELECT entity, id FROM ops.object_log WHERE instance_id = %s", [instance.id]
         ).fetchall()
         assert rows == [("instances", instance.id)]

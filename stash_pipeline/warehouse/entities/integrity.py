@@ -195,7 +195,7 @@ def mark_damaged(connection: Connection, instance_id: int, report: DocumentRepor
             )
         # without a reading that it could be like, a kind is read whole; a copy like the last one is opened again
         connection.execute(
-            "DELETE FROM ops.readings WHERE instance_id = %s AND (entity = ANY(%s) OR entity = 'snapshot')",
+            "DELETE FROM ops.complete_reads WHERE instance_id = %s AND (entity = ANY(%s) OR entity = 'snapshot')",
             [instance_id, sorted(kinds)],
         )
     return len(waiting)

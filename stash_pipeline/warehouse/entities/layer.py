@@ -104,7 +104,9 @@ def _followed(connection: Connection, instance_id: int, done: Transformation) ->
             inserted=sum(done.merged.values()),
             removed=done.returned,
             first=first,
-            details={"by_kind": ", ".join(f"{kind} {count}" for kind, count in sorted(done.merged.items())) or "none"},
+            details={
+                "by_entity": ", ".join(f"{kind} {count}" for kind, count in sorted(done.merged.items())) or "none"
+            },
         )
     return FollowedInstance(tables, done.outdated, done.merged)
 

@@ -58,13 +58,15 @@ _EVIDENCE: dict[str, tuple[str, ...]] = {
     "studios": (_STASH_IDS, _ALIAS),
     "tags": (_ALIAS, _STASH_IDS),
 }
-"""Per kind, the strongest first."""
+"""Per entity, the strongest first."""
 
 _NOTE = """
 WITH gone AS MATERIALIZED (
     SELECT id, document, revision FROM {raw} AS r
     WHERE instance_id = %(i)s AND revision > %(since)s AND deleted_at IS NOT NULL
-        AND NOT EXISTS (SELECT FROM stash.merges AS m WHERE m.instance_id = %(i)s AND m.kind = %(kind)s AND m.id = r.id)
+        AND NOT EXISTS (
+            SELECT FROM stash.merges AS m WHERE m.instance_id = %(i)s AND m.entity = %(entity)s AND m.id = r.id
+        )
 ),
 evidence AS ({evidence}
 ),
@@ -75,14 +77,14 @@ ranked AS (
 best AS (
     SELECT id, min(successor) AS successor FROM ranked WHERE place = 1 GROUP BY id HAVING count(*) = 1
 )
-INSERT INTO stash.merges (instance_id, kind, id, successor_id, revision)
-SELECT %(i)s, %(kind)s, b.id, b.successor, g.revision FROM best AS b JOIN gone AS g ON g.id = b.id
+INSERT INTO stash.merges (instance_id, entity, id, successor_id, revision)
+SELECT %(i)s, %(entity)s, b.id, b.successor, g.revision FROM best AS b JOIN gone AS g ON g.id = b.id
 RETURNING id
 """
 
 _RETURNED = """
 DELETE FROM stash.merges AS m USING {raw} AS r
-WHERE m.instance_id = %(i)s AND m.kind = %(kind)s AND r.instance_id = %(i)s AND r.id = m.id AND r.deleted_at IS NULL
+WHERE m.instance_id = %(i)s AND m.entity = %(entity)s AND r.instance_id = %(i)s AND r.id = m.id AND r.deleted_at IS NULL
 RETURNING m.id
 """
 
@@ -96,8 +98,8 @@ MERGED_KINDS = tuple(_EVIDENCE)
 
 def _evidence_tables() -> tuple[str, ...]:
     tables = {"file_fingerprints"}
-    for kind, queries in _EVIDENCE.items():
-        singular = BY_NAME[kind].singular
+    for entity, queries in _EVIDENCE.items():
+        singular = BY_NAME[entity].singular
         for query, name in ((_FILES, "files"), (_CONTENT, "files"), (_STASH_IDS, "stash_ids"), (_ALIAS, "aliases")):
             if query in queries:
                 tables.add(f"{singular}_{name}")
@@ -128,34 +130,36 @@ def follow_merges(
         gone: kinds of which objects may have vanished since the last time. there: kinds of which any came.
 
     Returns:
-        per kind, how many objects got a successor; and how many came back, and have none any more.
+        per entity, how many objects got a successor; and how many came back, and have none any more.
     """
     returned = 0
     parameters: dict[str, Any] = {"i": instance_id}
     if there and _any(connection, "SELECT FROM stash.merges WHERE instance_id = %(i)s", parameters):
-        for kind in there:
-            if kind in _EVIDENCE:
-                returned += _touch(connection, _RETURNED.format(**_names(kind, instance_id)), kind, parameters, touched)
+        for entity in there:
+            if entity in _EVIDENCE:
+                returned += _touch(
+                    connection, _RETURNED.format(**_names(entity, instance_id)), entity, parameters, touched
+                )
     merged: dict[str, int] = {}
     since = _watermark(connection, instance_id) if gone else None
     # what vanished before the first look at an instance left no evidence
-    for kind in _EVIDENCE if since is not None else ():
-        names = _names(kind, instance_id)
-        parameters |= {"kind": kind, "since": since}
-        if kind not in gone or not _any(connection, _VANISHED.format(**names), parameters):
+    for entity in _EVIDENCE if since is not None else ():
+        names = _names(entity, instance_id)
+        parameters |= {"entity": entity, "since": since}
+        if entity not in gone or not _any(connection, _VANISHED.format(**names), parameters):
             continue
-        for evidence in _EVIDENCE[kind]:
+        for evidence in _EVIDENCE[entity]:
             statement = _NOTE.format(evidence=evidence.format(**names), **names)
-            noted = _touch(connection, statement, kind, parameters, touched)
+            noted = _touch(connection, statement, entity, parameters, touched)
             if noted:
-                merged[kind] = merged.get(kind, 0) + noted
+                merged[entity] = merged.get(entity, 0) + noted
     return merged, returned
 
 
-def _touch(connection: Connection, statement: str, kind: str, parameters: dict[str, Any], touched: Touched) -> int:
+def _touch(connection: Connection, statement: str, entity: str, parameters: dict[str, Any], touched: Touched) -> int:
     """Executes a statement that returns ids, and notes and counts them."""
-    ids = [row[0] for row in connection.execute(statement, {**parameters, "kind": kind}).fetchall()]
-    touched.add(kind, ids)
+    ids = [row[0] for row in connection.execute(statement, {**parameters, "entity": entity}).fetchall()]
+    touched.add(entity, ids)
     return len(ids)
 
 
@@ -178,10 +182,10 @@ def merges_counted(connection: Connection, instance_id: int) -> int:
     return int(row[0])
 
 
-def _names(kind: str, instance_id: int) -> dict[str, str]:
+def _names(entity: str, instance_id: int) -> dict[str, str]:
     """What the statements call the tables that they read."""
-    singular = BY_NAME[kind].singular
-    names = {"raw": partition("raw." + kind, instance_id), "owner": f"{singular}_id", "gone": "gone"}
+    singular = BY_NAME[entity].singular
+    names = {"raw": partition("raw." + entity, instance_id), "owner": f"{singular}_id", "gone": "gone"}
     for name in ("files", "stash_ids", "aliases"):
         names[name] = partition(f"stash.{singular}_{name}", instance_id)
     names["fingerprints"] = partition("stash.file_fingerprints", instance_id)

@@ -32,8 +32,8 @@ def end_run(
     *,
     error: str | None,
     release: str | None = None,
-    lacking: list[str] | None = None,
-    unknown: list[str] | None = None,
+    missing_fields: list[str] | None = None,
+    unmapped_fields: list[str] | None = None,
     entities: dict[str, Any] | None = None,
     requests: int = 0,
     size: int = 0,
@@ -48,15 +48,15 @@ def end_run(
         requests: sent. size: bytes that came back, decompressed. seconds: it took.
     """
     connection.execute(
-        "UPDATE ops.sync_runs SET status = %s, finished_at = now(), error = %s, release = %s, lacking = %s,\n"
-        "    unknown = %s, entities = %s::jsonb, requests = %s, bytes = %s, seconds = %s,\n"
+        "UPDATE ops.sync_runs SET status = %s, finished_at = now(), error = %s, release = %s, missing_fields = %s,\n"
+        "    unmapped_fields = %s, entities = %s::jsonb, requests = %s, bytes = %s, seconds = %s,\n"
         "    lane = %s, lane_reason = %s WHERE id = %s",
         [
             "failed" if error else "succeeded",
             error,
             release,
-            lacking or [],
-            unknown or [],
+            missing_fields or [],
+            unmapped_fields or [],
             json.dumps(entities or {}),
             requests,
             size,

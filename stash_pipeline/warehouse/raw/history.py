@@ -42,20 +42,20 @@ class FieldChanges:
 
     Attributes:
         fields: in how many documents each field differs.
-        unstamped: documents that differ, though their ``updated_at`` is the same. causes: in how many of those each
+        silent: documents that differ, though their ``updated_at`` is the same. causes: in how many of those each
             field differs.
     """
 
     fields: Counter[str] = field(default_factory=Counter)
-    unstamped: int = 0
-    causes: Counter[str] = field(default_factory=Counter)
+    silent: int = 0
+    silent_fields: Counter[str] = field(default_factory=Counter)
 
     def add(self, before: Json, names: list[str]) -> None:
         """Counts one document, of which these fields differ."""
         self.fields.update(names)
         if names and "updated_at" in before and "updated_at" not in names:
-            self.unstamped += 1
-            self.causes.update(names)
+            self.silent += 1
+            self.silent_fields.update(names)
 
 
 def present(connection: Connection, instance_id: int, entity: str, ids: list[int]) -> dict[int, Json]:
@@ -99,7 +99,7 @@ def timeline(connection: Connection, instance_id: int, entity: str, identifier: 
         return []
     document, deleted_at, fetched_at, revision, run_id = row
     found = connection.execute(
-        "SELECT change, noted_at, run_id, revision, document FROM raw.history\n"
+        "SELECT change, recorded_at, run_id, revision, document FROM raw.history\n"
         "WHERE instance_id = %s AND entity = %s AND id = %s ORDER BY revision",
         [instance_id, entity, identifier],
     ).fetchall()
@@ -120,7 +120,7 @@ def timeline(connection: Connection, instance_id: int, entity: str, identifier: 
     return events
 
 
-def unstamped(
+def silent_changes(
     connection: Connection, instance_id: int, *, since: datetime | None = None, run_id: int | None = None
 ) -> Iterator[Json]:
     """The changes that ``updated_at`` did not tell of, newest first; one row after another, however many there are.
@@ -131,13 +131,13 @@ def unstamped(
     Returns:
         per change ``entity``, ``id``, ``at``, ``run_id`` and ``fields``, the names of what differs.
     """
-    with connection.transaction(), connection.cursor("unstamped") as cursor:
+    with connection.transaction(), connection.cursor("silent_changes") as cursor:
         cursor.execute(
-            "SELECT entity, id, noted_at, run_id, fields FROM raw.unstamped_changes\n"
+            "SELECT entity, id, recorded_at, run_id, fields FROM raw.silent_changes\n"
             "WHERE instance_id = %(instance)s\n"
-            "    AND (%(since)s::timestamptz IS NULL OR noted_at >= %(since)s)\n"
+            "    AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)\n"
             "    AND (%(run)s::bigint IS NULL OR run_id = %(run)s)\n"
-            "ORDER BY noted_at DESC, entity, id, revision DESC",
+            "ORDER BY recorded_at DESC, entity, id, revision DESC",
             {"instance": instance_id, "since": since, "run": run_id},
         )
         for entity, identifier, at, run, fields in cursor:

@@ -64,7 +64,7 @@ def known_pages(
     """
     result: dict[str, dict[bytes, CachedPage]] = {}
     for entity, revision, run_id in connection.execute(
-        "SELECT entity, revision, run_id FROM ops.readings WHERE instance_id = %s AND entity = ANY(%s)\n"
+        "SELECT entity, revision, run_id FROM ops.complete_reads WHERE instance_id = %s AND entity = ANY(%s)\n"
         "  AND form = ANY(%s) AND purpose = %s",
         [instance_id, list(forms), list(forms.values()), purpose],
     ).fetchall():
@@ -93,7 +93,7 @@ def known_pages(
 def record_pages(connection: Connection, instance_id: int, run_id: int, lane: str, pages: Iterable[Page]) -> None:
     """Writes answers into the ledger."""
     with connection.cursor().copy(
-        "COPY raw.pages (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash, known,\n"
+        "COPY raw.pages (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash, unchanged,\n"
         "    first_id, last_id, unreadable) FROM STDIN"
     ) as copy:
         for page in pages:
@@ -122,7 +122,7 @@ def record_copy(connection: Connection, instance_id: int, run_id: int, copy: Cop
     """
     connection.execute(
         "INSERT INTO raw.pages\n"
-        "    (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash, known, unreadable)\n"
+        "    (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash, unchanged, unreadable)\n"
         "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)",
         [
             instance_id,
@@ -142,7 +142,7 @@ def record_copy(connection: Connection, instance_id: int, run_id: int, copy: Cop
 def read_like_this(connection: Connection, instance_id: int, forms: Mapping[str, bytes]) -> set[str]:
     """The kinds that were read completely, and in the same form."""
     rows = connection.execute(
-        "SELECT entity, form FROM ops.readings WHERE instance_id = %s AND purpose = 'documents'", [instance_id]
+        "SELECT entity, form FROM ops.complete_reads WHERE instance_id = %s AND purpose = 'documents'", [instance_id]
     )
     return {entity for entity, form_then in rows if forms.get(entity) == form_then}
 
@@ -162,7 +162,7 @@ def copy_form(digest_of_copy: bytes, parts: Iterable[str]) -> bytes:
 def copy_is_known(connection: Connection, instance_id: int, form_of: bytes) -> bool:
     """Whether the last copy that was read was this one, and nothing was written since."""
     row = connection.execute(
-        "SELECT 1 FROM ops.readings AS r JOIN ops.instances AS i ON i.id = r.instance_id\n"
+        "SELECT 1 FROM ops.complete_reads AS r JOIN ops.instances AS i ON i.id = r.instance_id\n"
         "WHERE r.instance_id = %s AND r.entity = %s AND r.purpose = %s AND r.form = %s AND r.revision = i.revision",
         [instance_id, COPY, COPY, form_of],
     ).fetchone()
@@ -174,7 +174,7 @@ def record_reading(
 ) -> None:
     """Notes that a kind was read completely, at the instance's present revision."""
     connection.execute(
-        "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form, purpose)\n"
+        "INSERT INTO ops.complete_reads (instance_id, entity, run_id, revision, form, purpose)\n"
         "SELECT id, %s, %s, revision, %s, %s FROM ops.instances WHERE id = %s\n"
         "ON CONFLICT (instance_id, entity, purpose) DO UPDATE SET run_id = excluded.run_id,\n"
         "    revision = excluded.revision, form = excluded.form, finished_at = now()",

@@ -41,12 +41,12 @@ class EntityStats:
     complete: bool = False
     rows: int = 0
     first: bool = False
-    known: int = 0
+    unchanged_pages: int = 0
     listed: int = 0
     merged: int = 0
     fields: Counter[str] = field(default_factory=Counter)
-    unstamped: int = 0
-    causes: Counter[str] = field(default_factory=Counter)
+    silent_changes: int = 0
+    silent_fields: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -58,8 +58,8 @@ class EntityStats:
     def note(self, found: FieldChanges) -> None:
         """Adds what differs of some more documents."""
         self.fields.update(found.fields)
-        self.unstamped += found.unstamped
-        self.causes.update(found.causes)
+        self.silent_changes += found.silent
+        self.silent_fields.update(found.silent_fields)
 
     @property
     def changed(self) -> bool:

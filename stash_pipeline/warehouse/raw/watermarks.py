@@ -23,7 +23,7 @@ def record_watermark(
 ) -> None:
     """Notes that a kind is as the server had it at that moment."""
     connection.execute(
-        "INSERT INTO ops.clocks (instance_id, entity, read_at, missing) VALUES (%s, %s, %s, %s)\n"
+        "INSERT INTO ops.read_watermarks (instance_id, entity, read_at, missing) VALUES (%s, %s, %s, %s)\n"
         "ON CONFLICT (instance_id, entity) DO UPDATE SET read_at = excluded.read_at, missing = excluded.missing",
         [instance_id, entity, read_at, missing],
     )
@@ -32,13 +32,16 @@ def record_watermark(
 def advance_clock(connection: Connection, instance_id: int, entity: str, read_at: datetime) -> None:
     """The same after a reading that did not see everything: what was missing is still missing."""
     connection.execute(
-        "UPDATE ops.clocks SET read_at = %s WHERE instance_id = %s AND entity = %s", [read_at, instance_id, entity]
+        "UPDATE ops.read_watermarks SET read_at = %s WHERE instance_id = %s AND entity = %s",
+        [read_at, instance_id, entity],
     )
 
 
 def clocks(connection: Connection, instance_id: int) -> dict[str, tuple[datetime, int]]:
     """Per kind: the moment up to which it is known, and how many objects are missing."""
-    rows = connection.execute("SELECT entity, read_at, missing FROM ops.clocks WHERE instance_id = %s", [instance_id])
+    rows = connection.execute(
+        "SELECT entity, read_at, missing FROM ops.read_watermarks WHERE instance_id = %s", [instance_id]
+    )
     return {entity: (read_at, missing) for entity, read_at, missing in rows}
 
 

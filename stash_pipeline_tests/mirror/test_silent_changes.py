@@ -11,7 +11,7 @@ import pytest
 from stash_pipeline.instances import LaneName
 from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.raw.history import unstamped
+from stash_pipeline.warehouse.raw.history import silent_changes
 from stash_pipeline_tests.mirror.histories import furnished
 from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDoError, happen
 from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, run_command
@@ -22,7 +22,7 @@ def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str
     kinds: Counter[str] = Counter()
     fields: Counter[tuple[str, str]] = Counter()
     with connect(server.database_url) as connection:
-        for change in unstamped(connection, server.instance.id, run_id=run_id):
+        for change in silent_changes(connection, server.instance.id, run_id=run_id):
             kinds[change["entity"]] += 1
             fields.update((change["entity"], name) for name in change["fields"])
     return kinds, fields
@@ -30,8 +30,10 @@ def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str
 
 def counted(read: SyncResult) -> tuple[Counter[str], Counter[tuple[str, str]]]:
     """The same, as the reading says."""
-    kinds = Counter({name: change.unstamped for name, change in read.changes.items() if change.unstamped})
-    return kinds, Counter({(name, key): n for name, change in read.changes.items() for key, n in change.causes.items()})
+    kinds = Counter({name: change.silent_changes for name, change in read.changes.items() if change.silent_changes})
+    return kinds, Counter(
+        {(name, key): n for name, change in read.changes.items() for key, n in change.silent_fields.items()}
+    )
 
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
@@ -56,7 +58,7 @@ def test_the_list_is_what_was_counted(warehouse: str, home: Path, release: str, 
 
 
 def run(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    return run_command(server, monkeypatch, "unstamped", *arguments)
+    return run_command(server, monkeypatch, "silent-changes", *arguments)
 
 
 def test_the_command_lists_the_objects(

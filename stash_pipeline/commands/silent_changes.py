@@ -1,4 +1,4 @@
-"""``stash-pipeline unstamped``: the objects that changed while their ``updated_at`` stayed as it was."""
+"""``stash-pipeline silent-changes``: the objects that changed while their ``updated_at`` stayed as it was."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.settings import get_settings
 
 
-def unstamped(names: list[str], days: float | None, run_id: int | None, as_json: bool) -> None:
+def silent_changes(names: list[str], days: float | None, run_id: int | None, as_json: bool) -> None:
     """The command. With ``as_json``, one JSON object per line.
 
     Raises:
@@ -19,7 +19,7 @@ def unstamped(names: list[str], days: float | None, run_id: int | None, as_json:
     """
     from stash_pipeline.instances import get_instance, list_instances
     from stash_pipeline.warehouse.connect import connect
-    from stash_pipeline.warehouse.raw.history import unstamped as changes
+    from stash_pipeline.warehouse.raw.history import silent_changes as changes
     from stash_pipeline.warehouse.raw.partitions import has_partitions
     from stash_pipeline.warehouse.session import open_warehouse
 
