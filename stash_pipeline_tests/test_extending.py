@@ -148,7 +148,7 @@ def test_a_field_that_no_copy_has_is_read_by_graphql(package: Path, server: Mirr
 
 
 def test_a_kind_is_an_entity_and_a_migration(package: Path, server: Mirror) -> None:
-    follow(package, "A kind")
+    follow(package, "An entity")
     found = mirrored(
         package,
         server,
@@ -182,5 +182,5 @@ def test_a_command_is_a_module_and_its_options(package: Path, server: Mirror) ->
     assert (printed.returncode, printed.stdout) == (0, f"{server.instance.name}: {SCENES} scenes\n"), printed.stderr
     assert json.loads(run(package, *program, "tags", "--json", **there).stdout)[server.instance.name] > 0
     wrong = run(package, *program, "songs", **there)
-    assert wrong.returncode == 1 and "There is no kind 'songs'; there are tags, " in wrong.stderr
+    assert wrong.returncode == 1 and "There is no entity 'songs'; choose one of tags, " in wrong.stderr
     assert "Traceback" not in wrong.stderr

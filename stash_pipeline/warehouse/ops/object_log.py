@@ -32,7 +32,8 @@ WITH head AS (
     UPDATE ops.object_log_head SET revision = revision + 1 RETURNING revision
 ), logged AS (
     INSERT INTO ops.object_log (instance_id, entity, id, revision)
-    SELECT %(i)s, o.entity, o.id, head.revision FROM head, unnest(%(entities)s::text[], %(ids)s::bigint[]) AS o(entity, id)
+    SELECT %(i)s, o.entity, o.id, head.revision
+    FROM head, unnest(%(entities)s::text[], %(ids)s::bigint[]) AS o(entity, id)
     ON CONFLICT (instance_id, entity, id) DO UPDATE SET revision = excluded.revision
 )
 SELECT revision FROM head
