@@ -161,7 +161,7 @@ def test_a_sweep_tells_what_was_written_on_its_way_and_what_could_not_be_read(co
         assert command_line.run("instances", "add", "odd", server.url, "--lane", "graphql").returncode == 0
         done = command_line.run("sync", "odd")
         assert done.returncode == 0, done.stderr
-        assert "could not be read, of scenes: 7: tags is null" in done.stderr
+        assert "could not read scenes 7: tags is null" in done.stderr
         library.execute("UPDATE tags SET name = 'Another' WHERE id = 2")
         done = command_line.run("sync", "odd", "--mode", "sweep")
         # by the reconcile that a sweep begins with

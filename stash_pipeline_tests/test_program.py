@@ -101,7 +101,7 @@ def test_numbers_out_of_range_are_usage_errors(run: Run, arguments: tuple[str, .
     [
         (("nothing", "--json"), 2, "No such command"),
         (("instances", "edit", "--json"), 2, "Missing argument"),
-        (("instances", "edit", "home", "--json"), 1, "Nothing to change"),
+        (("instances", "edit", "home", "--json"), 1, "Give at least one option to change"),
         (("sync", "--mode", "half", "--json"), 2, "half"),
         (("sync", "--json", "--wait"), 2, "--wait"),
         (("status", "--json", "--nothing"), 2, "--nothing"),

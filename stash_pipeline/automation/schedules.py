@@ -14,7 +14,7 @@ from stash_pipeline.automation.run_requests import connection_of_tick, request, 
 from stash_pipeline.automation.turns import turns_of
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
-from stash_pipeline.partitions import out_of_step
+from stash_pipeline.partitions import partition_drift
 from stash_pipeline.sync.timetable import cron_of, last_sweep
 
 _RECONCILE: Final = "reconcile_schedule"
@@ -53,7 +53,7 @@ def reconcile_schedule(minutes: int, layers: Layers) -> dg.ScheduleDefinition:
         wanted = [instance.name for instance, timetable in turns if last_sweep(timetable, moment) != moment]
         busy = unfinished(context.instance) if wanted else set()
         # the sensor that keeps the partitions in step has not come to it yet
-        missing, _ = out_of_step(context.instance, wanted)
+        missing, _ = partition_drift(context.instance, wanted)
         requests = []
         for name in wanted:
             if name in busy:

@@ -19,7 +19,7 @@ from stash_pipeline.automation.servers import evaluation
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import list_instances
 from stash_pipeline.layers import Layers
-from stash_pipeline.partitions import INSTANCES, out_of_step
+from stash_pipeline.partitions import INSTANCES, partition_drift
 from stash_pipeline.sync.server_probe import Found, Question, ask, digest_of, questions
 
 _CHANGES: Final = "changes_sensor"
@@ -135,7 +135,7 @@ class _Tick:
         if self.others:
             self.context.log.info("; ".join(self.others))
         # an instance that was added a moment ago: a request for a partition that is not there would fail the tick
-        missing, _ = out_of_step(self.context.instance, wanted)
+        missing, _ = partition_drift(self.context.instance, wanted)
         return dg.SensorResult(
             run_requests=requests,
             cursor=cursor,
@@ -222,7 +222,7 @@ def instances_sensor(
             names = [instance.name for instance in list_instances(connection)]
     except UserError as error:
         return dg.SkipReason(str(error))
-    added, removed = out_of_step(context.instance, names)
+    added, removed = partition_drift(context.instance, names)
     if not added and not removed:
         return dg.SkipReason("The partitions are those of the registry.")
     requests: list[Any] = []

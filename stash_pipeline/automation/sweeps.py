@@ -17,7 +17,7 @@ from stash_pipeline.automation.run_requests import connection_of_tick, request, 
 from stash_pipeline.automation.turns import Turns, turns_of
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
-from stash_pipeline.partitions import out_of_step
+from stash_pipeline.partitions import partition_drift
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.sync.timetable import last_sweep, next_sweep, sweep_wanted
 from stash_pipeline.warehouse.connect import Connection
@@ -68,7 +68,7 @@ def sweeps_due(
             wanted[instance.name] = (instance.uuid, "missed at its turn" if late else "its turn")
     busy = unfinished(context.instance) if wanted else set()
     # the sensor that keeps the partitions in step has not come to it yet
-    missing, _ = out_of_step(context.instance, list(wanted)) if wanted else ([], [])
+    missing, _ = partition_drift(context.instance, list(wanted)) if wanted else ([], [])
     requests = []
     for name, (uuid, why) in wanted.items():
         if name in busy:

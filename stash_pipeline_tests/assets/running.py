@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from stash_pipeline.instances import Instance, add_instance
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import RunResult, run_job
 from stash_pipeline.settings import get_settings
 from stash_pipeline.simulator.generate import generate_library
@@ -36,7 +36,7 @@ def registered(
     with stash.running() as server, connect(database) as connection:
         instance = add_instance(connection, name, server.url, home=home)
         names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
-        keep_in_step(dagster, names)
+        sync_partitions(dagster, names)
         yield instance
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import get_settings, load_settings, settings_in_use
 from stash_pipeline.warehouse.connect import connect
@@ -45,7 +45,7 @@ def dagster(_shared: Shared, warehouse: str) -> Iterator[dg.DagsterInstance]:
     """Dagster's instance with no run and no partition, and settings of this process that lead to it."""
     _, instance = _shared
     with settings_in_use(get_settings().with_database(warehouse)):
-        keep_in_step(instance, [])
+        sync_partitions(instance, [])
         for run in instance.get_runs():
             instance.delete_run(run.run_id)
         yield instance

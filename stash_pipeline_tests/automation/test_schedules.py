@@ -21,7 +21,7 @@ from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.layers import LAYERS
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.settings import RECONCILE_MINUTES, WEEKDAYS, get_settings, load_settings, settings_in_use
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.sync.timetable import (
@@ -240,7 +240,7 @@ def instances(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> Iterat
     made = Instances(dagster, warehouse, home)
     made.add("home")
     made.add("attic", "America/Denver")
-    keep_in_step(dagster, ["home", "attic"])
+    sync_partitions(dagster, ["home", "attic"])
     yield made
 
 
@@ -306,7 +306,7 @@ def test_at_the_moment_of_a_sweep_there_is_no_reconcile(instances: Instances) ->
 
 def test_a_missed_sweep_is_asked_for_until_there_was_one(instances: Instances, warehouse: str) -> None:
     cabin, cellar = instances.add("cabin"), instances.add("cellar")
-    keep_in_step(instances.dagster, ["cabin", "cellar"])
+    sync_partitions(instances.dagster, ["cabin", "cellar"])
     with connect(warehouse) as connection:
         connection.execute("DELETE FROM ops.instances WHERE name IN ('home', 'attic')")
     instances.made(cabin, "2026-05-10 07:00", kinds=["tags"])
@@ -340,7 +340,7 @@ def test_nothing_is_asked_for_where_a_run_is_unfinished(instances: Instances, jo
 
 
 def test_disabled_instances_and_those_without_partition_have_no_turn(instances: Instances, warehouse: str) -> None:
-    keep_in_step(instances.dagster, ["attic"])
+    sync_partitions(instances.dagster, ["attic"])
     assert instances.reconciled("2026-05-04 10:00") == ["attic"]
     assert "home has no partition yet" in instances.skipped("2026-05-10 04:00")
     with connect(warehouse) as connection:

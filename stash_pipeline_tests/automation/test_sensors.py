@@ -16,7 +16,7 @@ from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
 from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.instances import Instance, add_instance, edit_instance
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.orphaned_runs import HOST_TAG, PROCESS_TAG, process_tags
 from stash_pipeline.runtime.supervisor import serving
 from stash_pipeline.settings import get_settings, load_settings, settings_in_use
@@ -103,7 +103,7 @@ def unreachable(warehouse: str, home: Path, name: str = "cabin") -> str:
 
 
 def test_a_change_asks_for_a_run_of_that_instance_only(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     assert changes.skipped() == "nothing changed on attic, home"
     servers["attic"].change()
     found = changes.asked()
@@ -120,7 +120,7 @@ def test_a_change_asks_for_a_run_of_that_instance_only(changes: Sensor, servers:
 
 
 def test_what_is_asked_for_is_a_run_that_can_be_launched(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     servers["home"].edit()
     request = changes.asked()["home"]
     assert request.tags[WHY] == "scenes edited"
@@ -156,7 +156,7 @@ def test_a_server_that_was_never_read_and_does_not_answer_has_no_run_that_fails(
 
 
 def test_another_release_is_a_reason(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     servers["home"].counting.__dict__.update(Counting([Fault("422", next=1)]).__dict__)
     assert changes.asked()["home"].tags[WHY] == "another release"
 
@@ -164,7 +164,7 @@ def test_another_release_is_a_reason(changes: Sensor, servers: dict[str, Server]
 def test_a_long_list_of_reasons_is_cut(
     changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     monkeypatch.setattr(asking, "what_changed", lambda before, now: ["a reason"] * 50)
     assert [len(request.tags[WHY]) for request in changes.asked().values()] == [200, 200]
 
@@ -173,7 +173,7 @@ def test_a_long_list_of_reasons_is_cut(
 
 
 def test_a_run_that_failed_is_asked_for_again_but_not_at_once(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     servers["home"].change()
     assert list(changes.asked()) == ["home"]
     run = run_of(changes.dagster, "home", dg.DagsterRunStatus.STARTED)
@@ -189,7 +189,7 @@ def test_a_run_that_failed_is_asked_for_again_but_not_at_once(changes: Sensor, s
 
 
 def test_a_change_after_a_good_run_is_asked_for_at_once(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     for _ in range(3):
         servers["home"].change()
         assert list(changes.asked()) == ["home"]
@@ -200,7 +200,7 @@ def test_a_change_after_a_good_run_is_asked_for_at_once(changes: Sensor, servers
 def test_nothing_is_asked_for_where_a_run_is_unfinished(
     changes: Sensor, servers: dict[str, Server], status: str
 ) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     run_of(changes.dagster, "home", dg.DagsterRunStatus[status])
     for server in servers.values():
         server.change()
@@ -214,7 +214,7 @@ def test_nothing_is_asked_for_where_a_run_is_unfinished(
 
 
 def test_a_run_whose_process_was_killed_holds_nothing_up(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     run = run_of(changes.dagster, "home", dg.DagsterRunStatus.STARTED)
     changes.dagster.add_run_tags(run.run_id, {HOST_TAG: process_tags()[HOST_TAG], PROCESS_TAG: "1@0"})
     servers["home"].change()
@@ -241,7 +241,7 @@ def test_removed_and_disabled_instances_are_not_asked(
 def test_a_server_that_cannot_be_reached_hides_no_other_and_is_asked_ever_less_often(
     changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path
 ) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     uuid = unreachable(warehouse, home)
     servers["home"].change()
     assert list(changes.asked()) == ["home"]
@@ -318,7 +318,7 @@ def test_a_key_that_is_not_there_is_told_and_looked_for_again_at_once(
 
 def test_the_key_is_in_nothing_that_dagster_keeps(changes: Sensor, warehouse: str, home: Path) -> None:
     with registered(warehouse, home, "home", api_key=KEY) as server:
-        keep_in_step(changes.dagster, ["home"])
+        sync_partitions(changes.dagster, ["home"])
         assert changes.skipped() == "nothing changed on home"
         server.change()
         changes.asked()
@@ -415,13 +415,13 @@ def test_the_partitions_follow_the_registry(dagster: dg.DagsterInstance, warehou
     sensor = Sensor("instances_sensor", dagster)
     for name in ("home", "attic"):
         unreachable(warehouse, home, name)
-    keep_in_step(dagster, ["home", "gone"])
+    sync_partitions(dagster, ["home", "gone"])
     data = sensor.tick()
     assert data.skip_message == "added attic; removed gone"
     add, delete = data.dynamic_partitions_requests or []
     assert isinstance(add, dg.AddDynamicPartitionsRequest) and list(add.partition_keys) == ["attic"]
     assert isinstance(delete, dg.DeleteDynamicPartitionsRequest) and list(delete.partition_keys) == ["gone"]
-    keep_in_step(dagster, ["home", "attic"])
+    sync_partitions(dagster, ["home", "attic"])
     assert sensor.skipped() == "The partitions are those of the registry."
 
 

@@ -18,7 +18,7 @@ import pytest
 from stash_pipeline import __main__ as program
 from stash_pipeline.commands import instances as commands
 from stash_pipeline.instances import get_instance, list_instances
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.secrets import KEY_FILE
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, use_settings
@@ -133,7 +133,7 @@ def test_adding_asks_nothing_over_the_network_unless_it_is_told_to(run: Commands
     [
         (("--api-key-env", "A", "--api-key-stdin"), "exclude each other"),
         (("--api-key-env", KEY), "not the key itself"),
-        (("--api-key-stdin",), "holds no key"),
+        (("--api-key-stdin",), "standard input is empty"),
         (("--ca-file", "nowhere.pem"), "does not exist"),
     ],
 )
@@ -265,7 +265,7 @@ def test_names_that_differ_only_in_case_are_one_instance(run: Commands) -> None:
     assert run("edit", "home", "--url", OTHER + "/").code == 0
     run("remove", "home", "--keep-rows")
     back = run("add", "home", OTHER, "--json").json
-    assert (back["name"], back["revived"]) == ("Home", True)
+    assert (back["name"], back["restored"]) == ("Home", True)
     assert run("remove", "home", "--yes", "--json").json["name"] == "Home"
     assert run.rows() == []
 
@@ -335,7 +335,7 @@ def test_removed_with_its_rows_kept_and_brought_back(run: Commands) -> None:
     for command in (("test", name), ("edit", name, "--priority", "1"), ("remove", name, "--keep-rows")):
         assert "rows were kept" in run.refused(*command)
     back = run("add", name, mirror.instance.url, "--json").json
-    assert back["revived"] and back["enabled"] and back["uuid"] == mirror.instance.uuid
+    assert back["restored"] and back["enabled"] and back["uuid"] == mirror.instance.uuid
     assert mirror.state() == state
     run("remove", name, "--keep-rows")
     # its rows can still be removed
@@ -367,7 +367,7 @@ def test_a_person_is_asked_what_becomes_of_the_rows(run: Commands, answer: str, 
     """With Dagster's partitions, in a process of its own."""
     run("add", "home", OTHER)
     with dagster_instance(run.home, run.database_url) as dagster:
-        keep_in_step(dagster, ["home"])
+        sync_partitions(dagster, ["home"])
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "stash_pipeline", "instances", "remove", "home"],

@@ -103,7 +103,7 @@ def test_the_command_shows_what_changed_field_by_field(
     assert [event["change"] for event in told][-2:] == ["changed", "present"]
     for arguments, sentence in (
         (("films", "3"), "There is no entity 'films'"),
-        (("scenes", "999999", name), "There was never an object 999999 among the scenes"),
+        (("scenes", "999999", name), "No object 999999 was ever stored among the scenes"),
         (("scenes", "3", "nowhere"), "There is no instance 'nowhere'"),
     ):
         assert run(server, monkeypatch, *arguments) == 1

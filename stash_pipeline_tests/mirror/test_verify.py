@@ -202,7 +202,7 @@ def test_the_command_names_what_differs_and_ends_with_1(
 ) -> None:
     capsys.readouterr()
     assert run_command(running, monkeypatch, "verify") == 0
-    assert "as they were stored" in capsys.readouterr().out
+    assert "are intact" in capsys.readouterr().out
     damage(running, DOCUMENTS["mojibake"])
     damage(running, TABLES_DAMAGED["a value"][0])
     assert run_command(running, monkeypatch, "verify", running.instance.name) == 1
@@ -250,7 +250,7 @@ def test_what_cannot_be_read_again_stays_marked_for_the_next_refresh(
     said = capsys.readouterr().out
     assert (
         "refuses connections" in said
-        and "the next refresh that succeeds reads what is damaged again (documents: 1)" in said
+        and "the next successful sync reads the damaged documents again (1)" in said
     )
     with connect(running.database_url) as connection:
         edit_instance(connection, running.instance.name, home=home, url=reachable)
