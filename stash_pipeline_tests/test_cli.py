@@ -203,7 +203,7 @@ def test_the_key_is_nowhere_in_clear(registered: CommandLine) -> None:
         (("sync", "home", "--entity", "films"), "There is no entity 'films'"),
         (("instances", "add", "a b", "http://localhost:9999"), "letters, digits and dashes"),
         (("instances", "add", "other", "localhost:9999"), "not the URL of a Stash server"),
-        (("instances", "add", "home", "http://localhost:9999"), "There is an instance 'home' already"),
+        (("instances", "add", "home", "http://localhost:9999"), "An instance 'home' already exists"),
         (("query", "films"), "There is no entity 'films'"),
         (("rebuild", "films"), "There is no layer 'films'"),
         (("query", "scenes", "--release", "v9.9"), "v0.30"),

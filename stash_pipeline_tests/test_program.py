@@ -150,7 +150,7 @@ def test_queries_are_printed_without_the_simulator(run: Run, monkeypatch: pytest
         monkeypatch.setitem(sys.modules, name, None)
     code, out, err = run("query", "groups", "--release", "v0.20")
     assert (code, err.count("\n")) == (0, 1)
-    assert "findMovies" in out and "lacking there: " in err
+    assert "findMovies" in out and "missing in this release: " in err
     code, out, err = run("query", "groups")
     assert (code, err) == (0, "")
     assert "findGroups" in out
@@ -189,7 +189,7 @@ def test_a_defect_ends_with_70_and_leaves_its_traceback_in_a_file(
     for secret in ("hush-hush", "the-key-of-a-server", KEY):
         assert secret not in text + err
     code, out, err = run("query", "scenes", "--release", "--json")
-    assert (code, err) == (70, "") and "please report it, with the file" in json.loads(out)["error"]
+    assert (code, err) == (70, "") and "please report it and attach the file" in json.loads(out)["error"]
 
 
 def test_only_the_newest_reports_are_kept(run: Run, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
@@ -274,7 +274,7 @@ def test_only_what_looks_like_a_setting_is_warned_of(
 
 def test_an_argument_that_is_no_text_is_refused(run: Run) -> None:
     code, _, err = run("sync", "h\udcffme")
-    assert code == 2 and "is not text" in err
+    assert code == 2 and "is not valid text" in err
 
 
 # --- as a process ------------------------------------------------------------------------------------------

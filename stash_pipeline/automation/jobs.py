@@ -44,7 +44,7 @@ def step_config(**config: Any) -> dict[str, Any]:
     return {"ops": {OP: {"config": config}}}
 
 
-def reading_jobs(layers: Layers) -> list[Any]:
+def instance_jobs(layers: Layers) -> list[Any]:
     """The jobs of one instance: they read its server, and carry what they find through every layer."""
     # of all servers, and not of the one that is read: that check is the sensor's, and a person's
     of_all = dg.AssetSelection.checks(dg.AssetCheckKey(PAGES_KEY, SERVERS_ANSWER))

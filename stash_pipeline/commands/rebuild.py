@@ -1,4 +1,4 @@
-"""``stash-pipeline rebuild``: a layer made anew from what is above it, by the job of that layer."""
+"""``stash-pipeline rebuild``: rebuilds a layer from the layers above it, by the layer's job."""
 
 from typing import TYPE_CHECKING, Any
 

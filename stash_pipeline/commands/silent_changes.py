@@ -1,4 +1,4 @@
-"""``stash-pipeline silent-changes``: the objects that changed while their ``updated_at`` stayed as it was."""
+"""``stash-pipeline silent-changes``: lists the objects that changed without a new ``updated_at``."""
 
 import json
 import sys

@@ -258,7 +258,7 @@ def test_a_key_file_that_others_can_read_is_closed(run: Commands) -> None:
 
 def test_names_that_differ_only_in_case_are_one_instance(run: Commands) -> None:
     assert run("add", "Home", OTHER).code == 0
-    assert "There is an instance 'Home' already" in run.refused("add", "hOME", "http://b.example")
+    assert "An instance 'Home' already exists" in run.refused("add", "hOME", "http://b.example")
     assert run("edit", "home", "--priority", "2").out == "Changed Home.\n"
     assert run("disable", "HOME", "--json").json["name"] == "Home"
     # its own address is no other instance's

@@ -63,13 +63,13 @@ def test_what_is_pending_is_asked_of_all_servers(status: Status, database_url: s
         assert found["home"]["pending"] == {"reasons": ["+1 tags", "scenes edited"], "trouble": None}
         assert found["attic"]["pending"] == {"reasons": [], "trouble": None}
         assert found["new"]["pending"] == {"reasons": ["never read"], "trouble": None}
-        assert "refuses connections" in found["cabin"]["pending"]["trouble"]
+        assert "refuses connections" in found["cabin"]["pending"]["error"]
         assert found["off"]["pending"] is None
         assert (one.requests, other.requests) == (1, 1)
         printed = status()
         assert "home has pending changes: +1 tags, scenes edited" in printed
         assert "attic has pending changes: none" in printed
-        assert "cabin cannot be asked for changes: http://127.0.0.1" in printed
+        assert "cabin cannot be checked for changes: http://127.0.0.1" in printed
         assert {row["pending"] for row in by_name(status("--offline", "--json")).values()} == {None}
         assert "pending" not in status("--offline")
         assert (one.requests, other.requests) == (2, 2)
@@ -84,7 +84,7 @@ def test_servers_that_hang_are_waited_for_together_and_not_long(
         started = time.monotonic()
         found = by_name(status("--json"))
         assert time.monotonic() - started < 1.4
-    assert all("did not answer" in row["pending"]["trouble"] for row in found.values())
+    assert all("did not answer" in row["pending"]["error"] for row in found.values())
 
 
 def test_the_last_refresh_of_each_mode_and_the_next_turns(status: Status, database_url: str, home: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_disabled_instance_and_one_of_an_unknown_zone_have_no_turn(
     found = by_name(status("--offline", "--json"))
     assert found["attic"]["next_sweep"] is None and found["home"]["next_sweep"] is None
     printed = status("--offline")
-    assert "disabled" in printed and "home is in no schedule: There is no time zone 'Mars/Olympus'" in printed
+    assert "disabled" in printed and "home is not scheduled: There is no time zone 'Mars/Olympus'" in printed
 
 
 @pytest.mark.parametrize(

@@ -140,4 +140,4 @@ def test_a_field_that_nobody_knows_is_noted_and_shown_by_status(
     monkeypatch.setenv("COLUMNS", "300")
     shown = CliRunner().invoke(app, ["status"])
     assert shown.exit_code == 0, shown.output
-    assert f"{server.instance.name} has fields that are not mirrored yet: performers.shoe_size" in shown.output
+    assert f"{server.instance.name} has unmapped fields: performers.shoe_size" in shown.output

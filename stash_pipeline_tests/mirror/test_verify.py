@@ -248,10 +248,7 @@ def test_what_cannot_be_read_again_stays_marked_for_the_next_refresh(
     capsys.readouterr()
     assert run_command(running, monkeypatch, "verify", "--repair") == 1
     said = capsys.readouterr().out
-    assert (
-        "refuses connections" in said
-        and "the next successful sync reads the damaged documents again (1)" in said
-    )
+    assert "refuses connections" in said and "the next successful sync reads the damaged documents again (1)" in said
     with connect(running.database_url) as connection:
         edit_instance(connection, running.instance.name, home=home, url=reachable)
     assert run_command(running, monkeypatch, "sync") == 0

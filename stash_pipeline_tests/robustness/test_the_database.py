@@ -229,7 +229,7 @@ def test_a_database_of_another_encoding(postgres: str, home: Path, encoding: str
 def test_an_address_that_cannot_be(home: Path, url: str) -> None:
     for arguments in (["status"], ["sync"], ["up"]):
         sentence = said_in_a_sentence(CommandLine(home, url).run(*arguments))
-        assert "STASH_PIPELINE_DATABASE_URL: its port is no number" in sentence and "HUSH" not in sentence
+        assert "STASH_PIPELINE_DATABASE_URL: its port is not a number" in sentence and "HUSH" not in sentence
 
 
 def test_a_port_in_use(home: Path, database_url: str) -> None:

@@ -101,7 +101,7 @@ def test_what_somebody_put_in_its_place_is_refused_and_left_alone(home: Path, wh
             os.chown(place, 65534, 65534)
     before = [path.lstat() for path in (place, victim)]
     user = "daemon" if os.geteuid() == 0 else None
-    with pytest.raises(UserError, match="is in the way: it is no directory of ours"):
+    with pytest.raises(UserError, match="exists and does not belong to stash-pipeline"):
         make_for(place, user)
     after = [path.lstat() for path in (place, victim)]
     assert [(s.st_uid, s.st_gid, s.st_mode) for s in before] == [(s.st_uid, s.st_gid, s.st_mode) for s in after]
