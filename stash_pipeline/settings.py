@@ -261,7 +261,7 @@ def check_database_url(url: str) -> None:
     try:
         parts = conninfo_to_dict(psycopg_url(url))
     except ProgrammingError:
-        raise refuse(f"Postgres does not know one of its parts: correct it, or {encode}") from None
+        raise refuse(f"one of its parts is unknown to Postgres: correct it, or {encode}") from None
     if "@" in rest.partition("?")[0].partition("/")[2]:
         raise refuse(f"its database name is invalid: {encode}")
     hosts, ports = (str(parts.get(name) or "").split(",") for name in ("host", "port"))

@@ -277,7 +277,7 @@ def test_names_from_before_that_rule_are_told_apart_as_they_are_written(run: Com
         connection.execute("UPDATE ops.instances SET name = 'HOME' WHERE name = 'other'")
     assert run("edit", "home", "--priority", "1", "--json").json["url"].startswith(OTHER)
     assert run("edit", "HOME", "--priority", "1", "--json").json["url"].startswith("http://b.example")
-    assert "may be HOME and home" in run.refused("edit", "Home", "--priority", "1")
+    assert "matches HOME and home" in run.refused("edit", "Home", "--priority", "1")
 
 
 def test_two_at_once_register_one_name_once(run: Commands) -> None:

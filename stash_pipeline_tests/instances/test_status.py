@@ -60,9 +60,9 @@ def test_what_is_pending_is_asked_of_all_servers(status: Status, database_url: s
         one.change()
         one.edit()
         found = by_name(status("--json"))
-        assert found["home"]["pending"] == {"reasons": ["+1 tags", "scenes edited"], "trouble": None}
-        assert found["attic"]["pending"] == {"reasons": [], "trouble": None}
-        assert found["new"]["pending"] == {"reasons": ["never read"], "trouble": None}
+        assert found["home"]["pending"] == {"reasons": ["+1 tags", "scenes edited"], "error": None}
+        assert found["attic"]["pending"] == {"reasons": [], "error": None}
+        assert found["new"]["pending"] == {"reasons": ["never read"], "error": None}
         assert "refuses connections" in found["cabin"]["pending"]["error"]
         assert found["off"]["pending"] is None
         assert (one.requests, other.requests) == (1, 1)

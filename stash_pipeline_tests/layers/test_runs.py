@@ -235,7 +235,7 @@ def test_the_command_rebuilds_any_layer_of_the_registry(
     with connect(warehouse) as connection:
         connection.execute("DELETE FROM tag_names.names")
     assert rebuild_command.rebuild("tag_names", [], False) == 0
-    assert capsys.readouterr().out == "tag_names: made anew\n"
+    assert capsys.readouterr().out == "tag_names: rebuilt\n"
     assert is_followed(warehouse)
     assert rebuild_command.rebuild("stash", ["home"], False) == 0
     with pytest.raises(Exception, match="Layer tag_names is made of all instances; name none"):

@@ -164,5 +164,5 @@ def test_the_page_of_a_failed_run_says_what_happened_and_what_to_do(interface: I
 def test_the_page_of_a_run_without_an_instance_says_that_one_is_to_be_chosen(interface: Interface, page: Page) -> None:
     run_id = launch(interface, None, status="FAILURE")
     page.goto(f"{interface.url}/runs/{run_id}")
-    page.get_by_text("No instance was chosen.").first.wait_for()
+    page.get_by_text("No instance was selected.").first.wait_for()
     keep(page, "no_instance")
