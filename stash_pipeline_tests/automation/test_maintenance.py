@@ -179,7 +179,7 @@ def test_the_job_says_what_it_removed_and_runs_by_itself_every_day(instance: Dag
     run = instance.get_run_by_id(result.run_id)
     assert run is not None and run.tags["removed/runs"] == "0"
     said = [entry.user_message for entry in instance.all_logs(result.run_id)]
-    assert any("Older than 14 days (90 for history) and removed: 0 runs" in text for text in said)
+    assert any("Removed what is older than 14 days (90 for history): 0 runs" in text for text in said)
     assert maintenance_schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert maintenance_schedule.job_name == maintain_job.name == "maintain"
     assert maintain_job.description and maintenance_schedule.description

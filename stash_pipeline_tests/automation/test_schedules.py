@@ -253,7 +253,7 @@ def test_every_tick_of_the_schedule_reconciles_every_instance(instances: Instanc
     assert request.run_config == {"ops": {"sync_instance": {"config": {"mode": "reconcile"}}}}
     assert request.tags["stash_pipeline/mode"] == "reconcile"
     assert request.tags["stash_pipeline/requested_by"] == "reconcile_schedule"
-    assert request.tags["stash_pipeline/reason"] == "its turn"
+    assert request.tags["stash_pipeline/reason"] == "scheduled"
     assert instances.reconciled("2026-05-04 11:00") == ["attic", "home"]
 
 
@@ -283,15 +283,15 @@ def test_a_sweep_is_weekly_by_the_clocks_of_the_instance(instances: Instances) -
     (request,) = result.run_requests or []
     assert request.partition_key == "home" and request.tags["stash_pipeline/requested_by"] == "sweep_sensor"
     assert request.run_config == {"ops": {"sync_instance": {"config": {"mode": "sweep"}}}}
-    assert request.tags["stash_pipeline/reason"] == "its turn"
+    assert request.tags["stash_pipeline/reason"] == "scheduled"
     instances.made(instances.add("unused"), "2026-05-10 04:03")
-    assert instances.swept("2026-05-10 10:02")["attic"] == "its turn"
+    assert instances.swept("2026-05-10 10:02")["attic"] == "scheduled"
 
 
 def test_the_settings_say_when_the_sweep_is(instances: Instances) -> None:
     settings = load_settings(database_url=instances.warehouse, sweep_weekday="Wednesday", sweep_hour=22)
     with settings_in_use(settings):
-        assert instances.swept("2026-05-06 22:04") == {"home": "its turn"}
+        assert instances.swept("2026-05-06 22:04") == {"home": "scheduled"}
 
 
 def test_a_tick_without_a_sweep_says_when_there_is_one(instances: Instances) -> None:
@@ -310,7 +310,7 @@ def test_a_missed_sweep_is_asked_for_until_there_was_one(instances: Instances, w
     with connect(warehouse) as connection:
         connection.execute("DELETE FROM ops.instances WHERE name IN ('home', 'attic')")
     instances.made(cabin, "2026-05-10 07:00", kinds=["tags"])
-    missed = "missed at its turn"
+    missed = "missed sweep"
     assert instances.swept("2026-05-10 09:00") == {"cabin": missed, "cellar": missed}, "a sweep of some kinds is none"
     assert instances.swept("2026-05-10 09:05") == {}, "they were asked for a moment ago"
     instances.made(cabin, "2026-05-10 09:00")
@@ -321,22 +321,22 @@ def test_a_missed_sweep_is_asked_for_until_there_was_one(instances: Instances, w
 
 
 def test_a_sweep_whose_run_left_nothing_is_asked_for_again_but_not_at_once(instances: Instances) -> None:
-    assert instances.swept("2026-05-10 04:00") == {"home": "its turn"}
+    assert instances.swept("2026-05-10 04:00") == {"home": "scheduled"}
     assert instances.swept("2026-05-10 04:05") == {}
-    assert instances.swept("2026-05-10 05:05") == {"home": "missed at its turn"}
+    assert instances.swept("2026-05-10 05:05") == {"home": "missed sweep"}
     # a cursor of another version is no hindrance
     instances.cursor = '{"x": 7}'
-    assert instances.swept("2026-05-10 05:10") == {"home": "missed at its turn"}
+    assert instances.swept("2026-05-10 05:10") == {"home": "missed sweep"}
 
 
 @pytest.mark.parametrize("job", ["refresh", "reconcile", "sweep", "rebuild", "__ASSET_JOB"])
 def test_nothing_is_asked_for_where_a_run_is_unfinished(instances: Instances, job: str) -> None:
     run = run_of(instances.dagster, "home", dg.DagsterRunStatus.QUEUED, job)
     assert instances.reconciled("2026-05-04 10:00") == ["attic"]
-    assert "home is being refreshed" in instances.skipped("2026-05-10 04:00")
+    assert "home is being synced" in instances.skipped("2026-05-10 04:00")
     instances.dagster.report_run_canceled(run)
     assert instances.reconciled("2026-05-04 10:00") == ["attic", "home"]
-    assert instances.swept("2026-05-10 04:00") == {"home": "its turn"}
+    assert instances.swept("2026-05-10 04:00") == {"home": "scheduled"}
 
 
 def test_disabled_instances_and_those_without_partition_have_no_turn(instances: Instances, warehouse: str) -> None:
@@ -349,15 +349,15 @@ def test_disabled_instances_and_those_without_partition_have_no_turn(instances: 
     assert said == "home has no partition yet"
     with connect(warehouse) as connection:
         edit_instance(connection, "home", home=instances.home, enabled=False)
-    assert instances.reconcile("2026-05-04 10:00").skip_message == "There is no instance whose turn it is."
+    assert instances.reconcile("2026-05-04 10:00").skip_message == "No instance is due."
     assert instances.skipped("2026-05-10 04:00") == "There is no enabled instance."
 
 
 def test_a_zone_that_is_not_known_any_more_hides_no_other_instance(instances: Instances, warehouse: str) -> None:
     with connect(warehouse) as connection:
         connection.execute("UPDATE ops.instances SET timezone = 'Mars/Olympus' WHERE name = 'home'")
-    assert instances.swept("2026-05-10 10:02") == {"attic": "its turn"}
-    assert "home has no turn: There is no time zone 'Mars/Olympus'" in instances.skipped("2026-05-04 10:00")
+    assert instances.swept("2026-05-10 10:02") == {"attic": "scheduled"}
+    assert "home is not scheduled: There is no time zone 'Mars/Olympus'" in instances.skipped("2026-05-04 10:00")
 
 
 def test_without_the_database_a_tick_is_skipped_with_a_sentence(

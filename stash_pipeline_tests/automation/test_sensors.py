@@ -74,7 +74,7 @@ class Sensor:
         kept = json.loads(self.cursor or "{}")
         for one in kept.values():
             one["not_before"] -= seconds
-            one["asked_at"] -= seconds
+            one["requested_at"] -= seconds
         self.cursor = json.dumps(kept)
 
     def kept(self, server: Server) -> dict[str, Any]:
@@ -177,13 +177,13 @@ def test_a_run_that_failed_is_asked_for_again_but_not_at_once(changes: Sensor, s
     servers["home"].change()
     assert list(changes.asked()) == ["home"]
     run = run_of(changes.dagster, "home", dg.DagsterRunStatus.STARTED)
-    assert changes.skipped() == "nothing changed on attic; home changed, and is being refreshed"
+    assert changes.skipped() == "nothing changed on attic; home changed and is being synced"
     changes.dagster.report_run_failed(run)
-    assert "nothing changed on attic; home changed, and its run did not bring that; another one in" in changes.skipped()
+    assert "nothing changed on attic; home still differs after its last run; retrying in" in changes.skipped()
     # also when more has changed meanwhile
     servers["home"].change()
     changes.later(540)
-    assert "another one in" in changes.skipped()
+    assert "retrying in" in changes.skipped()
     changes.later(61)
     assert changes.asked()["home"].tags[WHY] == "+2 tags"
 
@@ -205,7 +205,7 @@ def test_nothing_is_asked_for_where_a_run_is_unfinished(
     for server in servers.values():
         server.change()
     assert list(changes.asked()) == ["attic"]
-    assert changes.kept(servers["home"])["asked_at"] == 0
+    assert changes.kept(servers["home"])["requested_at"] == 0
     changes.later(601)
     assert list(changes.asked()) == ["attic"]
     (run,) = changes.dagster.get_runs(dg.RunsFilter(tags={"test": "yes"}))
@@ -298,7 +298,7 @@ def test_an_instance_whose_turn_did_not_come_is_asked_by_the_next_tick(
     changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "_ALL_SECONDS", 0.0)
-    assert "home was not asked: other servers took all the time" in changes.skipped()
+    assert "home was not asked because other servers took too long" in changes.skipped()
     assert changes.kept(servers["home"])["failures"] == 0 and servers["home"].requests == 0
     monkeypatch.undo()
     assert changes.skipped() == "nothing changed on attic, home"
@@ -357,12 +357,12 @@ def test_a_server_that_does_not_answer_fails_the_check_once_and_passes_it_when_i
     changes: Sensor, servers: dict[str, Server]
 ) -> None:
     (first,) = reported(changes.tick())
-    assert first.passed and first.description == "All servers answer (2)."
+    assert first.passed and first.description == "All servers respond (2)."
     assert reported(changes.tick()) == []
     servers["home"].counting.__dict__.update(Counting([Fault("5xx", next=2)]).__dict__)
     (failed,) = reported(changes.tick())
     assert not failed.passed and failed.severity is dg.AssetCheckSeverity.WARN
-    assert failed.description is not None and failed.description.startswith("No answer from home. http://127.0.0.1:")
+    assert failed.description is not None and failed.description.startswith("No response from home. http://127.0.0.1:")
     assert failed.metadata["answering"].value == 1 and failed.metadata["silent"].value == 1
     said = str(failed.metadata["instance home"].value)
     assert "answered 5" in said and "`stash-pipeline instances edit home --url URL`" in said
@@ -393,7 +393,7 @@ def test_a_silent_server_that_is_disabled_is_no_longer_reported(
     with connect(warehouse) as connection:
         edit_instance(connection, "cabin", home=home, enabled=False)
     (after,) = reported(changes.tick())
-    assert after.passed and after.description == "All servers answer (2)."
+    assert after.passed and after.description == "All servers respond (2)."
 
 
 def test_a_person_can_have_the_servers_asked_now(
@@ -422,7 +422,7 @@ def test_the_partitions_follow_the_registry(dagster: dg.DagsterInstance, warehou
     assert isinstance(add, dg.AddDynamicPartitionsRequest) and list(add.partition_keys) == ["attic"]
     assert isinstance(delete, dg.DeleteDynamicPartitionsRequest) and list(delete.partition_keys) == ["gone"]
     sync_partitions(dagster, ["home", "attic"])
-    assert sensor.skipped() == "The partitions are those of the registry."
+    assert sensor.skipped() == "The partitions match the registry."
 
 
 def test_all_are_on_from_the_start_and_the_interval_is_a_setting() -> None:

@@ -89,11 +89,11 @@ def test_a_change_is_left_to_its_refresh_first_and_asked_for_at_the_next_tick(
     follow_all(connection)
     assert sensor.skipped() == "All shared layers are current."
     added = add_instance(connection, "home", "http://127.0.0.1:9", home=home)
-    assert "left to the refresh" in sensor.skipped()
+    assert "by the sync that made the change" in sensor.skipped()
     assert sensor.asked()[1].startswith("tag_names is 1 revisions behind")
     follow_all(connection)
     remove_instance(connection, added.id)
-    assert "left to the refresh" in sensor.skipped()
+    assert "by the sync that made the change" in sensor.skipped()
     assert sensor.asked()[0] == {"tag_names", "letters"}
 
 
@@ -113,13 +113,13 @@ def test_a_layer_that_fails_is_tried_again_after_growing_pauses(sensor: Sensor, 
     for pause in (60, 120, 240, 480, 960, 1920, 3600, 3600):
         failed(sensor.now)
         sensor.now += pause - 5
-        assert sensor.skipped().endswith("layer tag_names is tried again in 0:00:05: It failed.")
+        assert sensor.skipped().endswith("layer tag_names is retried in 0:00:05: It failed.")
         sensor.now += 6
         assert sensor.asked() == ({"tag_names"}, "tag_names failed")
     follow_all(connection)
     assert sensor.skipped() == "All shared layers are current."
     failed(sensor.now)
-    assert "tried again in 0:01:00" in sensor.skipped()
+    assert "retried in 0:01:00" in sensor.skipped()
 
 
 def test_a_layer_is_not_asked_for_while_one_that_it_reads_is_not_tried(
@@ -136,7 +136,7 @@ def test_nothing_is_asked_for_while_a_run_is_going_on(
     sensor: Sensor, dagster: dg.DagsterInstance, connection: Connection
 ) -> None:
     run = run_of(dagster, "", dg.DagsterRunStatus.QUEUED, "follow")
-    assert sensor.skipped() == "A run of the job follow is going on."
+    assert sensor.skipped() == "A run of the job follow is in progress."
     dagster.delete_run(run.run_id)
     assert sensor.asked()[0] == {"tag_names", "letters"}
 

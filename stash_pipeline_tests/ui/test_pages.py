@@ -134,7 +134,7 @@ def test_the_checks_of_a_run_are_shown_with_what_they_found(interface: Interface
 def test_a_person_can_have_the_servers_asked(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/assets/raw/pages?view=checks&checkDetail=servers_answer")
     page.get_by_text("Execute", exact=True).last.click()
-    page.get_by_text("All servers answer (2).").first.wait_for(timeout=120_000)
+    page.get_by_text("All servers respond (2).").first.wait_for(timeout=120_000)
     keep(page, "servers")
 
 
