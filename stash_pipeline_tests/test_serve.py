@@ -188,7 +188,7 @@ def test_each_process_has_a_log(running: Serving) -> None:
 
 
 def test_a_home_is_served_once(running: Serving, settings: Settings) -> None:
-    with pytest.raises(UserError, match="served already"), serving(settings, free_port(), module=MODULE):
+    with pytest.raises(UserError, match="already serves"), serving(settings, free_port(), module=MODULE):
         pass
 
 
@@ -244,7 +244,7 @@ def test_the_death_of_one_ends_the_others(home: Path) -> None:
         daemon.kill()
         assert process.wait(120) == 1
         assert process.stderr is not None
-        assert "The daemon ended unexpectedly (exit code -9)" in process.stderr.read()
+        assert "The daemon terminated unexpectedly (exit code -9)" in process.stderr.read()
     assert processes_of(home) == []
 
 

@@ -222,7 +222,7 @@ def test_says_when_the_server_cannot_be_reached() -> None:
     settings = get_settings().with_database("postgresql://me:hush@127.0.0.1:1/d")
     with settings_in_use(settings):
         storage = WarehouseDagsterStorage()
-    with pytest.raises(StorageError, match="can't be reached") as raised:
+    with pytest.raises(StorageError, match="cannot be reached") as raised:
         storage.run_storage.get_runs_count()
     assert "hush" not in str(raised.value)
     assert issubclass(StorageError, UserError)
@@ -233,7 +233,7 @@ def test_the_private_server_is_called_what_it_is(home: Path) -> None:
     settings = get_settings().with_database(EmbeddedPostgres(home).url)
     with settings_in_use(settings):
         storage = WarehouseDagsterStorage()
-    with pytest.raises(StorageError, match="private Postgres can't be reached") as raised:
+    with pytest.raises(StorageError, match="private Postgres cannot be reached") as raised:
         storage.run_storage.get_runs_count()
     assert "STASH_PIPELINE_DATABASE_URL" not in str(raised.value)
 

@@ -238,7 +238,7 @@ def test_a_port_in_use(home: Path, database_url: str) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         sentence = said_in_a_sentence(CommandLine(home, database_url).run("up", "--port", str(port)))
-    assert f"Port {port} of 127.0.0.1 can't be had" in sentence and "--port" in sentence
+    assert f"Port {port} of 127.0.0.1 is not available" in sentence and "--port" in sentence
 
 
 def test_a_variable_that_is_not_set(home: Path, database_url: str) -> None:
