@@ -1,10 +1,9 @@
 """Every table of the warehouse, as SQLAlchemy metadata derived from the entity specification.
 
-This is the one registry: COPY column order, the SQL of the layers, Dagster's column schema and lineage, and the
-documentation read it; a test compares it with what the migrations make. The tables of an instance's data are
-partitioned by instance (``LIST (instance_id)``); the partitions live in schema ``partitions`` as
-``<schema>_<table>_<instance id>``, so that one instance's load never locks another's and removing an instance
-drops tables instead of rows.
+This is the only registry: COPY column order, the SQL of the layers, Dagster's column schema and lineage, and the
+documentation use it; a test compares it with the migrations. The tables of an instance's data are partitioned by
+instance (``LIST (instance_id)``). The partitions are in schema ``partitions`` as ``<schema>_<table>_<instance id>``:
+loading one instance never locks another, and removing an instance drops tables instead of rows.
 """
 
 from functools import cache
@@ -368,12 +367,12 @@ def _raw_table(entity: Entity) -> Table:
 
 
 def partial_date_columns(name: str) -> tuple[str, str, str]:
-    """The three columns of a partial date: first day of the period, text as the server has it, precision."""
+    """The three columns of a partial date: first day of the period, the server's text, precision."""
     return name, f"{name}_text", f"{name}_precision"
 
 
 def _foreign_key(table: str, column: str, target: str) -> ForeignKeyConstraint:
-    # deferred: tables of one load may refer to each other in circles (files, folders, galleries, images)
+    # deferred: tables of one load refer to each other in cycles (files, folders, galleries, images)
     return ForeignKeyConstraint(
         ["instance_id", column],
         [f"stash.{target}.instance_id", f"stash.{target}.id"],
@@ -503,11 +502,11 @@ JOINS: dict[str, Table] = {
 
 
 RAW_PARTITIONED = (*RAW, HISTORY.name)
-"""The tables of schema ``raw`` that have a partition per instance."""
+"""The partitioned tables of schema ``raw``."""
 
 
 def type_name(column: Column[Any]) -> str:
-    """The type of a column, as Postgres spells it."""
+    """The type of a column in Postgres' spelling."""
     return str(column.type.compile(dialect=postgresql.dialect())).lower()
 
 

@@ -177,7 +177,7 @@ def test_a_database_newer_than_the_code(home: Path, database_url: str) -> None:
     with connect(database_url) as connection:
         connection.execute("UPDATE ops.alembic_version SET version_num = '9999'")
     sentence = said_in_a_sentence(CommandLine(home, database_url).run("sync"))
-    assert "schema 9999, which is newer than this program knows" in sentence
+    assert "schema 9999, which this version of stash-pipeline does not know" in sentence
 
 
 @pytest.mark.parametrize(("version", "accepted"), [(140012, False), (150000, True), (180000, True)])
@@ -197,7 +197,7 @@ def test_a_user_without_the_right_to_create(home: Path, empty_database_url: str)
     guest = urlsplit(empty_database_url)
     url = guest._replace(netloc=guest.netloc.replace("postgres@", "guest@")).geturl()
     sentence = said_in_a_sentence(CommandLine(home, url).run("status"))
-    assert "lacks a right: permission denied for database" in sentence
+    assert "lacks a privilege: permission denied for database" in sentence
 
 
 def test_a_database_that_is_not_there(home: Path) -> None:

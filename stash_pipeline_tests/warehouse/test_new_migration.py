@@ -72,7 +72,7 @@ def test_what_the_migrations_lack_is_written_and_can_be_taken_back(database_url:
 
 def test_a_table_is_not_dropped_by_itself(database_url: str) -> None:
     run(database_url, ["CREATE TABLE stash.weather (id bigint)"])
-    with pytest.raises(UserError, match=r"no longer has stash\.weather: write the migration that drops it by hand"):
+    with pytest.raises(UserError, match=r"no longer has stash\.weather; write the migration that drops it by hand"):
         compared(database_url)
 
 
@@ -90,7 +90,7 @@ def test_a_count_of_what_does_not_refer_is_refused(kind: str, count: Count, wron
 
 @pytest.mark.parametrize("name", ["", "Scene-Weather", "downgrade", "../scenes", "a b"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(UserError, match="Name the migration by what it does"):
+    with pytest.raises(UserError, match="Name the migration after its purpose"):
         new_migration.new_migration(name)
 
 

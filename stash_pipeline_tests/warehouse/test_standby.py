@@ -39,7 +39,7 @@ def test_a_standby_is_refused_with_the_way_out(home: Path) -> None:
     with as_it_is(home) as url:
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
-        with pytest.raises(UserError, match="is a standby.*address of its primary"), connect(url):
+        with pytest.raises(UserError, match="is a read-only standby.*address of its primary"), connect(url):
             pass
         command = subprocess.run(
             [sys.executable, "-m", "stash_pipeline", "instances", "list"],
@@ -47,5 +47,5 @@ def test_a_standby_is_refused_with_the_way_out(home: Path) -> None:
             capture_output=True,
             text=True,
         )
-    assert command.returncode == 1 and "is a standby" in command.stderr
+    assert command.returncode == 1 and "is a read-only standby" in command.stderr
     assert "Traceback" not in command.stderr

@@ -162,7 +162,7 @@ class RawWriter:
         row_counts.add_documents(self.connection, self.instance_id, entity, -len(ids))
 
     def _archive(self, entity: str, ids: list[int], revision: int, *, removed: bool = False) -> None:
-        history.keep(
+        history.archive(
             self.connection, self.instance_id, entity, ids, revision=revision, run_id=self.run_id, removed=removed
         )
 
