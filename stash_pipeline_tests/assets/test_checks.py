@@ -103,7 +103,7 @@ def test_rows_changed_in_the_database_are_found_by_the_checks_of_a_sweep(
         assert "tables_match_rebuild" not in found
         found = checks(dagster, refresh(dagster, "damaged", lane="graphql").run_id)
         passed, metadata = found["documents_match_hashes"]
-        assert not passed and metadata["details"] == "raw.tags 2: document is not what was stored"
+        assert not passed and metadata["details"] == "raw.tags 2: document differs from what was stored"
         passed, metadata = found["tables_match_rebuild"]
         assert not passed and "scenes id 3: title differs" in metadata["details"]
 

@@ -150,7 +150,9 @@ def test_a_rebuild_is_made_without_a_change(warehouse: str, server: Mirror) -> N
 
 def test_a_layer_never_gets_ahead_of_one_that_it_reads(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
-        with pytest.raises(LayerNotReadyError, match="letters is made of layer tag_names, which has not been made yet"):
+        with pytest.raises(
+            LayerNotReadyError, match="letters is derived from layer tag_names, which has not been built yet"
+        ):
             follow(connection, LETTERS_LAYER, SAMPLE)
         done = follow_all(connection)
         rename_a_tag(server)

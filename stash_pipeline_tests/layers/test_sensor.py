@@ -78,7 +78,7 @@ def follow_all(connection: Connection) -> None:
 
 
 def test_a_layer_that_was_never_made_is_made_with_those_that_read_it(sensor: Sensor, connection: Connection) -> None:
-    assert sensor.asked() == ({"tag_names", "letters"}, "tag_names was never made, letters was never made")
+    assert sensor.asked() == ({"tag_names", "letters"}, "tag_names was never built, letters was never built")
     follow_all(connection)
     assert sensor.skipped() == "All shared layers are current."
 

@@ -237,13 +237,13 @@ def test_a_transformation_that_fails_changes_nothing(mirrored: MakeMirror, monke
     before = server.state()
     server.sql(*statements("a tag is destroyed", 1), *statements("objects are created", 2))
     server.read()
-    real = _Run._sweep
+    real = _Run._move_dangling
 
     def broken(self: Any) -> None:
         real(self)
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(_Run, "_sweep", broken)
+    monkeypatch.setattr(_Run, "_move_dangling", broken)
     with pytest.raises(RuntimeError):
         server.transform()
     assert server.state() == before

@@ -120,7 +120,7 @@ def test_changes_are_told_in_words() -> None:
         described("custom_fields", None, {"far": 15 * 10**19})
         == 'custom_fields: nothing → {"far":150000000000000000000}'
     )
-    assert described("files", [1, 2], [2, 1]) == "files: another order"
+    assert described("files", [1, 2], [2, 1]) == "files: reordered"
     assert described("rating100", 20, None) == "rating100: 20 → nothing"
     assert described("details", "a" * 200, "b").startswith("details: aaa") and "…" in described("x", "a" * 200, "b")
     assert differences({"a": 1, "b": 2}, {"b": 3, "c": 4}) == [("a", 1, None), ("b", 2, 3), ("c", None, 4)]

@@ -79,7 +79,7 @@ def test_a_changed_stamp_and_a_lost_row_are_found(server: Mirror) -> None:
     damage(server, "UPDATE {raw.scenes} SET server_updated_at = server_updated_at + interval '1 hour' WHERE id = 2")
     damage(server, "DELETE FROM {raw.tags} WHERE id = 1")
     lines = report(server).documents.lines()
-    assert "raw.scenes 2: server_updated_at is not what was stored" in lines
+    assert "raw.scenes 2: server_updated_at differs from what was stored" in lines
     tags = len(server.live_ids("tags"))
     assert f"raw.tags: {tags} live documents, {tags + 1} counted" in lines
 
@@ -165,7 +165,7 @@ def test_a_sample_checks_so_many_documents_of_each_kind(server: Mirror) -> None:
 def test_a_document_that_no_table_can_hold_is_said(server: Mirror) -> None:
     damage(server, 'UPDATE {raw.scenes} SET document = document || \'{"organized": "perhaps"}\' WHERE id = 3')
     checked = report(server)
-    assert "raw.scenes 3: document is not what was stored" in checked.lines()
+    assert "raw.scenes 3: document differs from what was stored" in checked.lines()
     assert "cannot be built from the documents" in checked.not_compared
 
 
@@ -207,7 +207,7 @@ def test_the_command_names_what_differs_and_ends_with_1(
     damage(running, TABLES_DAMAGED["a value"][0])
     assert run_command(running, monkeypatch, "verify", running.instance.name) == 1
     said = capsys.readouterr().out
-    assert "raw.tags 3: document is not what was stored" in said and "scenes id 3: title differs" in said
+    assert "raw.tags 3: document differs from what was stored" in said and "scenes id 3: title differs" in said
     assert f"stash-pipeline verify {running.instance.name} --repair" in said
     assert run_command(running, monkeypatch, "verify", "--json") == 1
     (outcome,) = json.loads(capsys.readouterr().out)
@@ -265,4 +265,4 @@ def test_text_in_another_encoding_is_found(
             "    'UTF8'), 'LATIN1')::jsonb WHERE id = 1"
         )
     assert run_command(running, monkeypatch, "verify") == 1
-    assert "raw.scenes 1: document is not what was stored" in capsys.readouterr().out
+    assert "raw.scenes 1: document differs from what was stored" in capsys.readouterr().out
