@@ -135,8 +135,8 @@ def test_a_disk_too_small_for_a_database(megabytes: int) -> None:
     with small_disk(megabytes) as home:
         for _ in range(2):
             sentence = said_in_a_sentence(CommandLine(home, None).run("status"))
-            assert sentence.startswith(f"stash-pipeline: Cannot make a database under {home}: ")
-            assert "No space left on device" in sentence and "MB of room: make some, or set" in sentence
+            assert sentence.startswith(f"stash-pipeline: Cannot create a database under {home}: ")
+            assert "No space left on device" in sentence and "MB are free; free some space, or set" in sentence
             assert "initdb" not in sentence
         assert not (home / ".postgres.new").exists() and not (home / "postgres").exists()
 

@@ -124,7 +124,7 @@ def test_a_link_in_the_place_of_the_socket_s_directory_keeps_the_server_from_sta
     victim.mkdir(mode=0o700)
     place.symlink_to(victim)
     try:
-        with pytest.raises(UserError, match="is in the way"), running_server(long, options=FAST):
+        with pytest.raises(UserError, match="does not belong to stash-pipeline"), running_server(long, options=FAST):
             pass
         assert victim.stat().st_uid == os.geteuid()
     finally:
