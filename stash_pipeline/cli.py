@@ -22,8 +22,8 @@ app.add_typer(instances.app, name="instances")
 app.add_typer(lanes.app, name="lanes")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         typer.echo(f"stash-pipeline {version('stash-pipeline')}")

@@ -59,8 +59,8 @@ class Bars:
 
 
 @contextmanager
-def _progress_bars(wanted: bool) -> Any:
-    if not wanted:
+def _progress_bars(show: bool) -> Any:
+    if not show:
         yield
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -197,7 +197,9 @@ def sync(
             else:
                 print_outcome(outcome)
     # with --id, an object that could not be read is a failure
-    failed = bool(ids) and any(change.get("failures") for one in outcomes for change in one["entities"].values())
+    failed = bool(ids) and any(
+        change.get("failures") for outcome in outcomes for change in outcome["entities"].values()
+    )
     return 0 if all(outcome["success"] for outcome in outcomes) and not failed else 1
 
 

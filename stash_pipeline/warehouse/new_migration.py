@@ -76,15 +76,15 @@ def compare_with_registry(connection: Connection) -> tuple[Script, Script]:
             "compare_type": True,
             "version_table_schema": "ops",
         }
-        found = produce_migrations(MigrationContext.configure(connection, opts=options), METADATA)
-        assert found.upgrade_ops is not None and found.downgrade_ops is not None
-        for operation in _flat(found.upgrade_ops):
+        migrations = produce_migrations(MigrationContext.configure(connection, opts=options), METADATA)
+        assert migrations.upgrade_ops is not None and migrations.downgrade_ops is not None
+        for operation in _flat(migrations.upgrade_ops):
             if isinstance(operation, ops.DropTableOp):
                 raise UserError(
                     f"The registry no longer has {operation.schema}.{operation.table_name}; write the migration that "
                     "drops it by hand, because it cannot be reverted."
                 )
-        forward, backward = _rendered(found.upgrade_ops), _rendered(found.downgrade_ops)
+        forward, backward = _rendered(migrations.upgrade_ops), _rendered(migrations.downgrade_ops)
     changed, before = _changed_views(connection, forward)
     if not _succeeds(connection, _with_views(forward, changed, before)):
         # a column of a view changes its type, so the view must be dropped first
@@ -158,13 +158,13 @@ def _definitions(connection: Connection) -> dict[str, Script]:
             "ORDER BY 1"
         )
     )
-    found = {}
+    views = {}
     for name, query, comment in rows:
-        found[name] = [f"CREATE VIEW {name} AS\n{query.strip().removesuffix(';')}"]
+        views[name] = [f"CREATE VIEW {name} AS\n{query.strip().removesuffix(';')}"]
         if comment:
             escaped = comment.replace("'", "''")
-            found[name].append(f"COMMENT ON VIEW {name} IS '{escaped}'")
-    return found
+            views[name].append(f"COMMENT ON VIEW {name} IS '{escaped}'")
+    return views
 
 
 def _changed_views(connection: Connection, forward: Script) -> tuple[list[str], dict[str, Script]]:

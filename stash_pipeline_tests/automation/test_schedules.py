@@ -296,7 +296,7 @@ def test_the_settings_say_when_the_sweep_is(instances: Instances) -> None:
 
 def test_a_tick_without_a_sweep_says_when_there_is_one(instances: Instances) -> None:
     due = moment("2026-05-10 04:00").astimezone()
-    assert instances.skipped("2026-05-04 10:00") == f"the next one is due on home at {due:%Y-%m-%d %H:%M %Z}"
+    assert instances.skipped("2026-05-04 10:00") == f"the next sweep is due on home at {due:%Y-%m-%d %H:%M %Z}"
 
 
 def test_at_the_moment_of_a_sweep_there_is_no_reconcile(instances: Instances) -> None:

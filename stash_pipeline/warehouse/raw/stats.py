@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from stash_pipeline.warehouse.raw.history import FieldChanges
 
-FAILURES_TOLD = 10
+FAILURES_KEPT = 10
 
 
 @dataclass
@@ -52,15 +52,15 @@ class EntityStats:
     failures: list[str] = field(default_factory=list)
 
     def tell(self, failure: str) -> None:
-        """Adds what was wrong with one object; of many, the first."""
-        if len(self.failures) < FAILURES_TOLD:
+        """Adds the error of one object; keeps the first ones."""
+        if len(self.failures) < FAILURES_KEPT:
             self.failures.append(failure)
 
-    def note(self, found: FieldChanges) -> None:
-        """Adds what differs of some more documents."""
-        self.fields.update(found.fields)
-        self.silent_changes += found.silent
-        self.silent_fields.update(found.silent_fields)
+    def note(self, changes: FieldChanges) -> None:
+        """Adds the differences of more documents."""
+        self.fields.update(changes.fields)
+        self.silent_changes += changes.silent
+        self.silent_fields.update(changes.silent_fields)
 
     @property
     def changed(self) -> bool:

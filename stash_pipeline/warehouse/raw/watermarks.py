@@ -29,7 +29,7 @@ def record_watermark(
     )
 
 
-def advance_clock(connection: Connection, instance_id: int, entity: str, read_at: datetime) -> None:
+def advance_watermark(connection: Connection, instance_id: int, entity: str, read_at: datetime) -> None:
     """Records the same after an incremental read, which keeps the number of missing objects."""
     connection.execute(
         "UPDATE ops.read_watermarks SET read_at = %s WHERE instance_id = %s AND entity = %s",
@@ -37,7 +37,7 @@ def advance_clock(connection: Connection, instance_id: int, entity: str, read_at
     )
 
 
-def clocks(connection: Connection, instance_id: int) -> dict[str, tuple[datetime, int]]:
+def read_watermarks(connection: Connection, instance_id: int) -> dict[str, tuple[datetime, int]]:
     """Per entity: the time up to which it was read, and the number of missing objects."""
     rows = connection.execute(
         "SELECT entity, read_at, missing FROM ops.read_watermarks WHERE instance_id = %s", [instance_id]

@@ -18,7 +18,7 @@ from stash_pipeline.warehouse.raw import history
 from stash_pipeline.warehouse.raw.page_ledger import record_pages, record_reading
 from stash_pipeline.warehouse.raw.partitions import ensure_partitions
 from stash_pipeline.warehouse.raw.stats import EntityStats
-from stash_pipeline.warehouse.raw.watermarks import advance_clock, record_utc_offset, record_watermark
+from stash_pipeline.warehouse.raw.watermarks import advance_watermark, record_utc_offset, record_watermark
 from stash_pipeline.warehouse.tables import partition
 
 _NULL = "\\N"
@@ -120,7 +120,7 @@ class RawWriter:
         return {identifier: (digest, live) for identifier, digest, live in rows}
 
     def live(self, entity: str, ids: Iterable[int]) -> set[int]:
-        """Those of these ids that are there and have no tombstone."""
+        """The ids of stored objects without a tombstone."""
         rows = self.connection.execute(
             f"SELECT id FROM {self.leaf(entity)} WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
             [self.instance_id, list(ids)],
@@ -211,7 +211,7 @@ class RawWriter:
         """See :meth:`Sink.finish_hint`."""
         self._count_rows(entity, change)
         if read_at is not None:
-            advance_clock(self.connection, self.instance_id, entity, read_at)
+            advance_watermark(self.connection, self.instance_id, entity, read_at)
 
     def record_offset(self, offset: timedelta) -> None:
         """Notes the offset of the server's wall clock."""
