@@ -121,7 +121,7 @@ def test_a_document_too_many_fails_the_run(
         run = refresh(dagster, "many", mode="changes")
         assert not run.success
         passed, metadata = checks(dagster, run.run_id)["counts_match_server"]
-        assert not passed and metadata["differing"] == "scenes 13 here, 12 there"
+        assert not passed and metadata["differing"] == "scenes 13 stored, 12 on the server"
 
 
 def test_orphans_and_numbers_are_counted(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
