@@ -153,7 +153,9 @@ def query(
 
 @app.command()
 def rebuild(
-    layer: Annotated[str, typer.Argument(help="stash (or entities): the entities and joins, from raw.")],
+    layer: Annotated[
+        str, typer.Argument(metavar="LAYER", help="For example stash (or entities): entities and joins, from raw.")
+    ],
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -187,7 +189,9 @@ def history(
     identifier: Annotated[
         int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="The server's id of the object.")
     ],
-    instance: Annotated[str | None, typer.Argument(help="Default: every instance that has the object.")] = None,
+    instance: Annotated[
+        str | None, typer.Argument(metavar="[INSTANCE]", help="Default: every instance that has the object.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what changed in an object, and when, field by field."""

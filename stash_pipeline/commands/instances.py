@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Manage the Stash servers to sync.")
 
-Name = Annotated[str, typer.Argument(help="Name of the instance: letters, digits, dashes.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the instance: letters, digits, dashes.")]
 YesPublic = Annotated[
     bool, typer.Option("--yes-public", help="Send a request to a public address without a key, which may lock Stash.")
 ]
@@ -103,7 +103,7 @@ def _warn(text: str) -> None:
 @app.command()
 def add(
     name: Name,
-    url: Annotated[str, typer.Argument(help="For example http://localhost:9999")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="For example http://localhost:9999")],
     api_key_env: KeyEnv = None,
     api_key_stdin: KeyStdin = False,
     ca_file: CaFile = None,

@@ -38,7 +38,7 @@ WITH head AS (
 )
 SELECT revision FROM head
 """
-"""One statement, because a small change costs no more than a few round trips."""
+"""One statement, because round trips dominate the cost of a small change."""
 
 _CHANGED_TOO = """
 INSERT INTO ops.object_log (instance_id, entity, id, revision)

@@ -51,7 +51,7 @@ class FieldChanges:
     silent_fields: Counter[str] = field(default_factory=Counter)
 
     def add(self, before: Json, names: list[str]) -> None:
-        """Counts one document, of which these fields differ."""
+        """Counts one document with the fields that differ."""
         self.fields.update(names)
         if names and "updated_at" in before and "updated_at" not in names:
             self.silent += 1

@@ -170,7 +170,7 @@ def copy_is_known(connection: Connection, instance_id: int, form_of: bytes) -> b
     return row is not None
 
 
-def record_reading(
+def record_complete_read(
     connection: Connection, instance_id: int, run_id: int, entity: str, form_of: bytes, purpose: str = "documents"
 ) -> None:
     """Records that an entity was read completely, at the instance's current revision."""

@@ -22,7 +22,7 @@ class EntityStats:
         fields: in how many of the updated documents each field changed.
         silent_changes: updated documents without a new ``updated_at``.
         silent_fields: in how many of those each field changed.
-        listed: objects of which only the fields that show a change were read.
+        listed: objects that were listed, with only the fields that show a change.
         merged: removed objects whose successor is known.
         failed: objects that the server has but cannot send.
         failures: the errors of the first of them.

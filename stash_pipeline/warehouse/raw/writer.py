@@ -15,7 +15,7 @@ from stash_pipeline.stash.reader import Page
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops import row_counts
 from stash_pipeline.warehouse.raw import history
-from stash_pipeline.warehouse.raw.page_ledger import record_pages, record_reading
+from stash_pipeline.warehouse.raw.page_ledger import record_pages, record_complete_read
 from stash_pipeline.warehouse.raw.partitions import ensure_partitions
 from stash_pipeline.warehouse.raw.stats import EntityStats
 from stash_pipeline.warehouse.raw.watermarks import advance_watermark, record_utc_offset, record_watermark
@@ -203,7 +203,7 @@ class RawWriter:
                 # without the documents, which are never searched and most of the work
                 self.connection.execute(f"ANALYZE {self.leaf(entity)} (instance_id, id, revision, deleted_at)")
             for purpose, form in forms.items():
-                record_reading(self.connection, self.instance_id, self.run_id, entity, form, purpose)
+                record_complete_read(self.connection, self.instance_id, self.run_id, entity, form, purpose)
             if read_at is not None:
                 record_watermark(self.connection, self.instance_id, entity, read_at, missing)
 
