@@ -190,7 +190,7 @@ def history(
         int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="The server's id of the object.")
     ],
     instance: Annotated[
-        str | None, typer.Argument(metavar="[INSTANCE]", help="Default: every instance that has the object.")
+        str | None, typer.Argument(metavar="INSTANCE", help="Default: every instance that has the object.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

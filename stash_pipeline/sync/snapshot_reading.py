@@ -11,7 +11,7 @@ from stash_pipeline.sync.lanes.snapshot import OpenCopy, SnapshotLane, open_copy
 from stash_pipeline.sync.session import SyncSession, format_counts
 from stash_pipeline.sync.snapshot_ranges import hashes
 from stash_pipeline.warehouse.connect import share_partitions
-from stash_pipeline.warehouse.raw.page_ledger import COPY, copy_is_known, record_copy, record_complete_read
+from stash_pipeline.warehouse.raw.page_ledger import COPY, copy_is_known, record_complete_read, record_copy
 
 log = logging.getLogger(__name__)
 
