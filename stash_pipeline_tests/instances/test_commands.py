@@ -351,7 +351,7 @@ def test_the_same_server_at_another_address_is_noticed(run: Commands) -> None:
         assert run("test", server.url, "--json").json["same_as"] == []
         mirror.refresh()
         found = run("test", server.url)
-        assert found.code == 0 and f"as instance {mirror.instance.name}: the same server" in found.err
+        assert found.code == 0 and f"of instance {mirror.instance.name}: the same server" in found.err
         mirror.sql("UPDATE tags SET created_at = '2001-01-01T00:00:00Z' WHERE id = (SELECT min(id) FROM tags)")
         assert run("test", server.url, "--json").json["same_as"] == []
 
