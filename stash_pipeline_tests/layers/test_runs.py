@@ -240,5 +240,5 @@ def test_the_command_rebuilds_any_layer_of_the_registry(
     assert rebuild_command.rebuild("stash", ["home"], False) == 0
     with pytest.raises(Exception, match="Layer tag_names covers all instances; name none"):
         rebuild_command.rebuild("tag_names", ["home"], False)
-    with pytest.raises(Exception, match="There is no layer 'films' .* there is stash, tag_names, letters"):
+    with pytest.raises(Exception, match="There is no layer 'films' .* choose one of: stash, tag_names, letters"):
         rebuild_command.rebuild("films", [], False)
