@@ -4,18 +4,18 @@ dagster.yaml selects it. The warehouse itself never uses these connections.
 
 Differences from `DagsterPostgresStorage`:
 
-* The address comes from our settings, so that one variable, STASH_PIPELINE_DATABASE_URL, serves both; without it, it is
-  the private Postgres, which the first process to connect starts, as with `dagster dev`.
-* Nothing is connected to before it is needed: to load or validate definitions takes no database.
-* Its sessions are ours (`warehouse.database_session`), in the schema `dagster`, whichever engine opens them: Dagster
-  makes them from the address, and so the address names a plugin of SQLAlchemy's that prepares each connection.
-* The driver is named: with SQLAlchemy 2.1 a bare address means psycopg 3, which its statements fail on.
-* Connections are pooled. Dagster opens one for every statement: 265 for a run of 30 steps, 7 ms each. Before each of
-  these statements a pool would ask the server whether it is still there; ours asks where there is reason to.
-* What a run plans, one event per asset, is written at once: 70 events one by one are 200 statements.
-* Its commits don't wait for the disk. Should the *machine* fail, the last half second of events is lost, of
-  the log only: the data are written by other connections, which do wait. Dagster then believes that a run got
-  less far than it did; run monitoring ends that run, and the next refresh finds nothing to change.
+* The address comes from the settings, so that one variable, STASH_PIPELINE_DATABASE_URL, serves both. Without it, it is
+  the private Postgres, which the first process to connect starts, for example under `dagster dev`.
+* It connects only when needed: loading or validating definitions takes no database.
+* Its sessions are prepared by `warehouse.database_session`, in the schema `dagster`, whichever engine opens them:
+  Dagster creates engines from the address, so the address names an SQLAlchemy plugin that prepares each connection.
+* The driver is explicit: with SQLAlchemy 2.1 a bare address means psycopg 3, with which Dagster's statements fail.
+* Connections are pooled. Dagster opens one for every statement: 265 for a run of 30 steps, 7 ms each. The pool pings a
+  connection only if it was idle for some time or has data to read, not before every statement.
+* The events that a run plans, one per asset, are written at once: 70 events one by one take 200 statements.
+* Its commits do not wait for the disk. If the *machine* fails, the last half second of events is lost, but no data:
+  other connections write those and do wait. Dagster then assumes that a run got less far than it did; run monitoring
+  ends that run, and the next sync finds nothing to change.
 """
 
 import logging
@@ -75,9 +75,9 @@ logging.getLogger().addFilter(_not_line_by_line)
 _MAIN_TABLES: Final = ("runs", "event_logs", "jobs")
 _EVENTS_AT_ONCE: Final = "1000"
 _PLANNED: Final = {DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
-# For so long after its last statement, a connection that has not been closed is taken for a live one.
-_SURELY_THERE_SECONDS: Final = 5.0
-# Of no meaning but that nobody else uses it.
+# for this long after its last statement, an open connection is assumed to be alive
+_ASSUMED_ALIVE_SECONDS: Final = 5.0
+# an arbitrary number that nothing else uses
 _LOCK: Final = 0x5354_4153_4844
 
 
@@ -270,7 +270,7 @@ def _pooled_engine(database: _Database) -> Engine:
     )
     event.listen(engine, "do_connect", database.connect)
     _replace_dead_connections(engine)
-    # A forked child must not talk over its parent's connections, nor close them.
+    # a forked child must neither use nor close its parent's connections
     reference = weakref.ref(engine)
 
     def forget_in_child() -> None:
@@ -282,9 +282,9 @@ def _pooled_engine(database: _Database) -> Engine:
 
 
 def _replace_dead_connections(engine: Engine) -> None:
-    """A restart of the server is not noticed: a dead connection is replaced before it is used.
+    """Replaces dead connections before use, so that a restart of the server goes unnoticed.
 
-    As `pool_pre_ping` does, which sends a statement before every statement; a run has hundreds within seconds.
+    Unlike `pool_pre_ping`, it does not ping before every statement, of which a run has hundreds within seconds.
     """
     dialect = engine.dialect
 
@@ -296,7 +296,7 @@ def _replace_dead_connections(engine: Engine) -> None:
         if idle_since is None:
             return
         try:
-            if time.monotonic() - idle_since >= _SURELY_THERE_SECONDS or _has_news(connection):
+            if time.monotonic() - idle_since >= _ASSUMED_ALIVE_SECONDS or _has_input(connection):
                 dialect.do_ping(connection)
         except dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error
@@ -305,8 +305,8 @@ def _replace_dead_connections(engine: Engine) -> None:
     event.listen(engine, "checkout", taken)
 
 
-def _has_news(connection: Any) -> bool:
-    """Whether an idle connection has something to read: its end, mostly."""
+def _has_input(connection: Any) -> bool:
+    """Whether an idle connection has something to read, usually its end."""
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
     return bool(waiting.poll(0))

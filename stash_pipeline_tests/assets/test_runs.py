@@ -8,7 +8,7 @@ import pytest
 
 from stash_pipeline.definitions import defs
 from stash_pipeline.instances import Instance, add_instance
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import run_job
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
@@ -38,7 +38,7 @@ def test_a_run_materializes_every_table_and_a_second_one_only_the_ledger(
         with connect(graph_database) as connection:
             for table, metadata in found.items():
                 if table == "raw.history":
-                    assert metadata["documents_kept"] == 0 and metadata["changed_fields"] == "none"
+                    assert metadata["documents_archived"] == 0 and metadata["changed_fields"] == "none"
                     continue
                 if table == "raw.pages":
                     assert metadata["pages"] > 0 and metadata["bytes"] > 0 and metadata["release"] == "v0.30.1"
@@ -62,7 +62,7 @@ def test_a_run_materializes_every_table_and_a_second_one_only_the_ledger(
         third = refresh(dagster, "first")
         found = materializations(dagster, third.run_id)
         assert set(found) == {"raw.pages", "raw.history", "raw.scenes", "stash.scenes", "stash.scene_tags"}
-        assert found["raw.history"]["documents_kept"] == 1 and found["raw.history"]["by_kind"] == "scenes 1"
+        assert found["raw.history"]["documents_archived"] == 1 and found["raw.history"]["by_entity"] == "scenes 1"
         assert found["raw.history"]["changed_fields"] == "scenes.tags 1, scenes.title 1"
         assert found["raw.scenes"]["updated"] == 1
         assert found["raw.scenes"]["changed_fields"] == "tags 1, title 1"
@@ -106,7 +106,7 @@ def test_a_run_observes_what_the_server_says_where_that_is_new(
 def test_a_run_without_an_instance_says_that_one_is_to_be_chosen(dagster: dg.DagsterInstance) -> None:
     run = run_job("refresh", instance=dagster)
     assert not run.success and run.failure is not None
-    assert run.failure.startswith("No instance was chosen.") and "partition" in run.failure
+    assert run.failure.startswith("No instance was selected.") and "partition" in run.failure
 
 
 @pytest.mark.parametrize(("job", "mode"), [("refresh", "changes"), ("reconcile", "reconcile"), ("sweep", "sweep")])
@@ -138,7 +138,7 @@ def test_a_server_that_does_not_answer_is_a_failed_run_with_one_sentence(
     with connect(graph_database) as connection:
         add_instance(connection, "gone", "http://127.0.0.1:9", home=graph_home)
         names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
-    keep_in_step(dagster, names)
+    sync_partitions(dagster, names)
     run = refresh(dagster, "gone")
     assert not run.success
     assert run.failure is not None
@@ -267,10 +267,10 @@ def test_an_instance_that_was_removed_is_a_sentence_too(dagster: dg.DagsterInsta
 
 def test_partitions_follow_the_registry(dagster: dg.DagsterInstance) -> None:
     before = dagster.get_dynamic_partitions("instances")
-    added, removed = keep_in_step(dagster, [*before, "a-new-one"])
+    added, removed = sync_partitions(dagster, [*before, "a-new-one"])
     assert (added, removed) == (["a-new-one"], [])
-    assert keep_in_step(dagster, [*before, "a-new-one"]) == ([], [])
-    assert keep_in_step(dagster, list(before)) == ([], ["a-new-one"])
+    assert sync_partitions(dagster, [*before, "a-new-one"]) == ([], [])
+    assert sync_partitions(dagster, list(before)) == ([], ["a-new-one"])
 
 
 def test_no_event_of_a_run_holds_the_key(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
@@ -280,7 +280,7 @@ def test_no_event_of_a_run_holds_the_key(dagster: dg.DagsterInstance, graph_data
         add_instance(connection, "locked", server.url, home=graph_home, api_key=key)
         add_instance(connection, "wrong", server.url, home=graph_home, api_key=key + "-wrong")
         names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
-        keep_in_step(dagster, names)
+        sync_partitions(dagster, names)
         good, bad = refresh(dagster, "locked"), refresh(dagster, "wrong")
     assert good.success and not bad.success
     assert bad.failure is not None and "API key" in bad.failure
