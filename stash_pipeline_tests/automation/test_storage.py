@@ -152,7 +152,7 @@ def test_a_connection_is_asked_whether_it_is_alive_only_after_a_while(
     with dagster_instance(home, empty_database_url) as instance:
         instance.get_runs_count()
         monkeypatch.setattr(PGDialect_psycopg2, "do_ping", noted)
-        monkeypatch.setattr(dagster_storage, "_SURELY_THERE_SECONDS", seconds)
+        monkeypatch.setattr(dagster_storage, "_ASSUMED_ALIVE_SECONDS", seconds)
         for _ in range(3):
             instance.get_runs_count()
     assert len(asked) == pings
