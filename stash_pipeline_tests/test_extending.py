@@ -131,7 +131,7 @@ def test_a_field_is_one_line_and_a_migration(package: Path, server: Mirror) -> N
 def test_a_field_that_no_copy_has_is_read_by_graphql(package: Path, server: Mirror) -> None:
     follow(package, "A field")
     # the server computes it of another column
-    specification = package / "stash_pipeline" / "stash" / "entities.py"
+    specification = package / "stash_pipeline" / "stash" / "entities" / "media.py"
     line = 'field.text("weather", index="hash")'
     text = specification.read_text("utf-8")
     specification.write_text(text.replace(line, 'field.text("weather", index="hash", stored="t.climate")'), "utf-8")
