@@ -1,6 +1,6 @@
-"""How a line of the entity specification is written: one function per form that many fields have.
+"""Shorthands for the entity specification: one function for each common form of a field.
 
-The specification is in ``entities.py``, its vocabulary in ``fields.py``.
+The specification is in ``entities``, its vocabulary in ``fields.py``.
 """
 
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ def scalar(
 
     Args:
         spellings: selections of the server's field, newest first; default is the name itself.
-        stored: where it lies in a copy of the server's database, see :class:`Stored`. empty_since: as there.
+        stored, empty_since: where a copy of the server's database has it, see :class:`Stored`.
     """
     sources = _sources(spellings or (name,))
     place = Stored(stored, empty_since) if stored or empty_since is not None else None
@@ -53,27 +53,27 @@ def text(name: str, *spellings: str, **options: Any) -> Field:
 
 
 def integer(name: str, *spellings: str, **options: Any) -> Field:
-    """A number of 32 bits."""
+    """A 32-bit integer."""
     return scalar("integer", name, *spellings, **options)
 
 
 def bigint(name: str, *spellings: str, **options: Any) -> Field:
-    """A number of 64 bits."""
+    """A 64-bit integer."""
     return scalar("bigint", name, *spellings, **options)
 
 
 def number(name: str, *spellings: str, **options: Any) -> Field:
-    """A number with a fraction."""
+    """A floating-point number."""
     return scalar("double precision", name, *spellings, **options)
 
 
 def boolean(name: str, *spellings: str, **options: Any) -> Field:
-    """True or false."""
+    """A boolean."""
     return scalar("boolean", name, *spellings, **options)
 
 
 def time(name: str, *spellings: str, **options: Any) -> Field:
-    """A moment."""
+    """A timestamp."""
     return scalar("timestamptz", name, *spellings, **options)
 
 
@@ -89,7 +89,7 @@ def path(name: str, selection: str, **options: Any) -> Field:
 
 
 def json(name: str, *spellings: str, **options: Any) -> Field:
-    """A value of free form."""
+    """A JSON value of any form."""
     return scalar("jsonb", name, *spellings, **options)
 
 
@@ -105,7 +105,7 @@ def many(
     """References to other objects, in a join table.
 
     Args:
-        stored: the server's join table, and its columns for the owner and for the other object.
+        stored: the server's join table, its owner column and its column for the other object.
     """
     joined = JoinTable(table, (Column(column, "bigint"),), (column,), target, column)
     place = StoredList(*stored) if stored else None
@@ -122,7 +122,7 @@ def files(owner: str, stored: str, *spellings: str, rare: Rare | None = None) ->
 
 
 def urls(owner: str, *legacy: str) -> Field:
-    """Addresses; ``legacy``: single fields that were before there was a list."""
+    """URLs; ``legacy``: single fields of releases that have no list."""
     joined = JoinTable(f"{owner}_urls", (Column("url", "text"),), ("position",), ordinal="position", sort=False)
     sources = [Source(("urls",))]
     if legacy:
@@ -131,16 +131,16 @@ def urls(owner: str, *legacy: str) -> Field:
 
 
 def legacy_urls(url: Any, twitter: Any = None, instagram: Any = None) -> list[str]:
-    """``urls`` of releases that have single columns, as Stash's own migration 62 (v0.27) makes them."""
-    found = [url] if url else []
+    """``urls`` of releases that have single columns, built as Stash's own migration 62 (v0.27) does."""
+    result = [url] if url else []
     for prefix, value in (("https://www.twitter.com/", twitter), ("https://www.instagram.com/", instagram)):
         if value:
-            found.append(value if value.lower().startswith("http") and "://" in value else prefix + value)
-    return found
+            result.append(value if value.lower().startswith("http") and "://" in value else prefix + value)
+    return result
 
 
 def aliases(owner: str, *spellings: str) -> Field:
-    """Other names."""
+    """Alternative names."""
     table = f"{owner}_aliases"
     joined = JoinTable(table, (Column("alias", "text", index="hash of lower"),), ("alias",))
     return Field(
@@ -149,7 +149,7 @@ def aliases(owner: str, *spellings: str) -> Field:
 
 
 def stash_ids(owner: str) -> Field:
-    """Ids of other catalogues."""
+    """Ids in stash-boxes."""
     columns = (
         Column("endpoint", "text"),
         Column("stash_id", "text", index="values"),
@@ -160,6 +160,6 @@ def stash_ids(owner: str) -> Field:
 
 
 def times(name: str, table: str, column: str, *, index: Index = "", rare: Rare | None = None) -> Field:
-    """Moments, in order."""
+    """Timestamps, in order."""
     joined = JoinTable(table, (Column(column, "timestamptz", index=index),), ("position",), ordinal="position")
     return Field(name, joined, _sources((name,)), "the same moment may occur twice", True, rare)

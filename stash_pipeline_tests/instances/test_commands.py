@@ -210,7 +210,7 @@ def test_the_key_comes_from_the_variable_and_its_absence_is_said(
 def test_a_public_address_is_warned_of_and_not_asked(run: Commands) -> None:
     # an address of the documentation's: nobody has it
     run("add", "cloud", "http://203.0.113.9:9999")
-    assert "was not asked" in run.refused("test", "cloud")
+    assert "was not contacted" in run.refused("test", "cloud")
     assert run("test", "cloud", "--json").json["outcome"] == "public_address"
 
 

@@ -311,8 +311,8 @@ def test_auto_takes_the_copy_where_everything_is_read(home: Path, warehouse: str
     ("backups", "reason"),
     [
         (Backups(offered=False), "does not offer copies"),
-        (Backups(forbidden=True), "makes no copy of its database"),
-        (Backups(dirty=True), "never finished"),
+        (Backups(forbidden=True), "cannot create a copy of its database"),
+        (Backups(dirty=True), "is incomplete"),
         (Backups(version=80), "schema version 80"),
     ],
 )
@@ -385,7 +385,7 @@ def test_nothing_of_a_copy_that_is_damaged_in_the_middle_is_written(
     before = row_versions(warehouse, server.instance.id)
     # the tags come long before
     server.sql("ALTER TABLE groups_relations RENAME COLUMN order_index TO place")
-    with pytest.raises(StashError, match="not what its version says"):
+    with pytest.raises(StashError, match="does not match its version"):
         server.refresh(mode="sweep")
     assert row_versions(warehouse, server.instance.id) == before
     server.sql("ALTER TABLE groups_relations RENAME COLUMN place TO order_index")

@@ -117,9 +117,9 @@ def test_parts_hold_every_id_once_and_whole_ranges(file: Path, tmp_path: Path, l
     path.write_bytes(file.read_bytes())
     change(path, "DELETE FROM tags WHERE id > 1", f"UPDATE tags SET id = {last}")
     parts = [part for part in parts_of(path) if part.kind == "tags"]
-    assert [part.stretch.after for part in parts] == [-1, *(part.stretch.until for part in parts[:-1])]
-    assert parts[-1].stretch.until == 2**63 - 1 and len(parts) <= 65
-    assert all((part.stretch.until + 1) % RANGE_IDS == 0 for part in parts[:-1])
+    assert [part.span.after for part in parts] == [-1, *(part.span.until for part in parts[:-1])]
+    assert parts[-1].span.until == 2**63 - 1 and len(parts) <= 65
+    assert all((part.span.until + 1) % RANGE_IDS == 0 for part in parts[:-1])
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -151,7 +151,7 @@ def test_a_process_that_is_killed_is_told_of(file: Path, monkeypatch: pytest.Mon
         return process
 
     monkeypatch.setattr(workers, "_started", doomed)
-    with pytest.raises(SnapshotError, match="ended before it had read it"):
+    with pytest.raises(SnapshotError, match="terminated unexpectedly"):
         read(file, LARGE)
 
 
@@ -174,7 +174,7 @@ def test_the_whole_file_is_looked_at(file: Path, tmp_path: Path, size: int) -> N
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_damage_is_told_of_by_a_sentence(tmp_path: Path, size: int) -> None:
     path = change(library_file(tmp_path / "one.sqlite"), "ALTER TABLE scenes DROP COLUMN code")
-    with pytest.raises(SnapshotError, match="not what its version says"):
+    with pytest.raises(SnapshotError, match="does not match its version"):
         read(path, size)
 
 
@@ -219,7 +219,7 @@ def test_a_reader_notices_the_end_of_its_parent_by_the_pipe_alone(monkeypatch: p
     os.close(process._alive)
     process._alive = -1
     assert process.wait(timeout=60) == 1
-    process.let_go()
+    process.close_pipes()
 
 
 @pytest.mark.processes
@@ -238,7 +238,7 @@ def test_a_reader_notices_the_end_of_its_parent_by_the_pipe_alone(monkeypatch: p
                 "SELECT 10000 + x, 'f' || x, 1, 1, '2024-01-01T00:00:00Z', '2024-01-01T00:00:00Z',\n"
                 "    '2024-01-01T00:00:00Z' FROM many WHERE x < 1000",
             ],
-            "far larger documents than it is itself",
+            "far larger than the copy itself",
         ),
     ],
 )

@@ -128,9 +128,9 @@ def test_the_place_in_the_list_is_told() -> None:
     value = {**whole(PLANS["v0.30.1"]["scenes"]), "tags": [{"id": "1"}, {"id": "2"}, {"id": "x"}]}
     assert reader.read(value).broken == "tags[2] has no usable id."
     value["tags"] = None
-    assert reader.read(value).broken == "tags is null, and no list."
+    assert reader.read(value).broken == "tags is null, not a list."
     value["tags"] = [{"id": "1"}, 5]
-    assert reader.read(value).broken == "tags[1] is a number, and no object."
+    assert reader.read(value).broken == "tags[1] is a number, not an object."
     value["tags"] = []
     value["groups"] = [{"group": {"id": "1"}}, {"group": None}]
     assert reader.read(value).broken == "groups[1] has no usable group.id."

@@ -71,7 +71,7 @@ def test_a_key_that_the_server_does_not_want_is_left_out_and_that_is_said(librar
         report = check(server.url, KEY)
     assert report.outcome == "key_not_wanted" and report.key_refused and not report.key_used
     assert report.counts["scenes"] == 20
-    assert "asked again without the key" in report.sentence and "--no-api-key" in report.sentence
+    assert "without the key, it answers" in report.sentence and "--no-api-key" in report.sentence
 
 
 def test_the_500_of_an_old_release_with_plain_text_is_a_refused_key() -> None:
@@ -85,7 +85,7 @@ def test_the_500_of_an_old_release_with_plain_text_is_a_refused_key() -> None:
 def test_a_server_in_set_up_refuses_the_key_too_and_both_is_said() -> None:
     with answering(REFUSED, stash_of("SETUP")) as server:
         report = check(server.url, KEY)
-    assert report.outcome == "setup_pending" and report.key_refused and "asked again without" in report.sentence
+    assert report.outcome == "setup_pending" and report.key_refused and "repeated without the key" in report.sentence
 
 
 NOT_STASH = "not_stash"
@@ -97,24 +97,24 @@ NOT_STASH = "not_stash"
         (Canned(200, "<html>{key}</html>", HTML), NOT_STASH, "not JSON"),
         (Canned(404, "no page for {key}", HTML), NOT_STASH, "404"),
         (Canned(405, "", {}), NOT_STASH, "405"),
-        (Canned(200, '{"k": "{key}"}', JSON), NOT_STASH, "not GraphQL's"),
-        (Canned(200, "[1]", JSON), NOT_STASH, "not GraphQL's"),
-        (graphql(version=None), NOT_STASH, "not as Stash"),
+        (Canned(200, '{"k": "{key}"}', JSON), NOT_STASH, "not a GraphQL response"),
+        (Canned(200, "[1]", JSON), NOT_STASH, "not a GraphQL response"),
+        (graphql(version=None), NOT_STASH, "not a Stash"),
         (graphql(version={"version": "v0.30.1"}, systemStatus={"status": "OK"}), NOT_STASH, "count"),
         (
             Canned(422, '{"errors":[{"message":"{key}","extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}', JSON),
             NOT_STASH,
-            "not Stash's",
+            "not a Stash",
         ),
         (Canned(200, '{"errors":[{"message":"broken {key}"}],"data":null}', JSON), "server_error", "broken"),
         (Canned(502, "bad gateway {key}", HTML), "server_error", "proxy"),
         (Canned(403, "{key}", {"Content-Type": "text/plain"}), "forbidden", "config.yml"),
-        (Canned(403, "{key}", HTML), "forbidden", "a proxy before Stash refuses us"),
+        (Canned(403, "{key}", HTML), "forbidden", "a proxy in front of Stash denies access"),
         (Canned(302, "", {"Location": "/login?returnURL={key}"}), "login_page", "login page"),
         (Canned(307, "", {"Location": "https://auth.example/?rd={key}"}), "login_page", "login page"),
         (Canned(301, "", {"Location": "https://stash.example/{key}"}), "redirect", "not followed"),
         (Canned(301), "redirect", "not followed"),
-        (stash_of("SETUP"), "setup_pending", "set-up"),
+        (stash_of("SETUP"), "setup_pending", "finish its setup"),
         (stash_of("NEEDS_MIGRATION"), "migration_pending", "migration"),
         (stash_of(version="v0.19.1"), "too_old", "v0.19.1"),
         (stash_of(version="v{key}"), "ok", "3 tags"),
@@ -204,7 +204,7 @@ def test_a_certificate_for_another_host_is_not_taken(tmp_path: Path) -> None:
 def test_https_where_http_is_spoken() -> None:
     with answering(stash_of()) as server:
         report = check(server.url.replace("http", "https"), KEY)
-    assert report.outcome == "tls_error" and "http?" in report.sentence
+    assert report.outcome == "tls_error" and "an http port?" in report.sentence
 
 
 @pytest.mark.parametrize("content", [None, "", "no pem", "-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"])
@@ -276,7 +276,7 @@ def test_a_public_address_is_not_asked_without_a_key() -> None:
 def test_a_key_that_is_refused_at_a_public_address_is_not_left_out() -> None:
     with answering(REFUSED, stash_of()) as server:
         report = check(server.url, KEY, resolver=elsewhere)
-        assert report.outcome == "wrong_key" and "was not asked without the key" in report.sentence
+        assert report.outcome == "wrong_key" and "was not repeated without the key" in report.sentence
         assert [key for _, key in server.requests] == [KEY]
         assert check(server.url, KEY, resolver=elsewhere, ask_public=True).outcome == "key_not_wanted"
 

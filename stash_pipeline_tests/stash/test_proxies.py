@@ -47,7 +47,7 @@ def check(url: str, access: Access) -> ConnectionReport:
     ("answer", "outcome", "words"),
     [
         (BASIC, "proxy_login", "--basic-auth-env VAR"),
-        (Canned(401, "", {"WWW-Authenticate": 'Basic realm="{key}"'}), "proxy_login", "beside the API key"),
+        (Canned(401, "", {"WWW-Authenticate": 'Basic realm="{key}"'}), "proxy_login", "besides the API key"),
         (Canned(401, "", {"WWW-Authenticate": "Bearer"}), "proxy_login", "bearer"),
         (Canned(401, '<a href="https://auth.example.org">401</a>', HTML), "proxy_login", "--header"),
         (Canned(401, "", {"WWW-Authenticate": "FormBased"}), "wrong_key", "refuses the API key"),
@@ -57,10 +57,10 @@ def check(url: str, access: Access) -> ConnectionReport:
         (Canned(302, "", {"Location": "/oauth2/sign_in"}), "login_page", "--header"),
         (Canned(302, "", {"Location": "/login"}), "login_page", "give the API key."),
         (Canned(302, "", {"Location": "https://authors.example.org/graphql"}), "redirect", "not followed"),
-        (Canned(200, '<html><form><input type="password" name="p"></form></html>', HTML), "login_page", "not JSON"),
+        (Canned(200, '<html><form><input type="password" name="p"></form></html>', HTML), "login_page", "not with JSON"),
         (Canned(200, "<!DOCTYPE html><title>Sign in - Access</title>"), "login_page", "--header"),
-        (Canned(200, "<html>It works!</html>", HTML), "not_stash", "not JSON"),
-        (Canned(403, "<html>Forbidden</html>", HTML), "forbidden", "a proxy before Stash"),
+        (Canned(200, "<html>It works!</html>", HTML), "not_stash", "not with JSON"),
+        (Canned(403, "<html>Forbidden</html>", HTML), "forbidden", "a proxy in front of Stash"),
         (Canned(405, "", {}), "not_stash", "answered 405. Is it a Stash server?"),
         (Canned(404, "", {}), "not_stash", "answered 404. Is it a Stash server?"),
         (Canned(404, "gone.", {}), "not_stash", "answered 404: gone. Is it a Stash server?"),
@@ -81,7 +81,7 @@ def test_a_basic_login_is_sent_and_its_refusal_is_no_matter_of_the_key() -> None
         assert check(server.url, Access(KEY, basic_auth=LOGIN)).ok
         assert [key for _, key in server.requests] == [KEY, KEY]
         wrong = check(server.url, Access(KEY, basic_auth="anna:another-password"))
-        assert wrong.outcome == "proxy_login" and "refuses the user and password" in wrong.sentence
+        assert wrong.outcome == "proxy_login" and "rejects the user and password" in wrong.sentence
         missing = check(server.url, Access(KEY))
         assert missing.outcome == "proxy_login" and "--basic-auth-env" in missing.sentence
 
@@ -119,7 +119,7 @@ def test_the_sensor_asks_through_the_proxy_too(tmp_path: Path, monkeypatch: pyte
         )
         found = ask(load_settings(home=tmp_path), [Question(plain), Question(through)])
     assert found["two"].reasons == (NEVER_READ,)
-    assert "wants a user and a password of its own" in (found["one"].trouble or "")
+    assert "requires its own user and password" in (found["one"].trouble or "")
 
 
 @pytest.mark.parametrize("one_file", [True, False])
@@ -139,9 +139,9 @@ def test_a_client_certificate_is_shown(tmp_path: Path, one_file: bool) -> None:
     ("files", "words"),
     [
         ({"client_cert": "none.pem"}, "does not exist"),
-        ({"client_cert": "server.key"}, "holds no certificate"),
+        ({"client_cert": "server.key"}, "contains no certificate"),
         ({"client_cert": "server.crt"}, "--client-key"),
-        ({"client_cert": "server.crt", "client_key": "ca.pem"}, "holds no private key"),
+        ({"client_cert": "server.crt", "client_key": "ca.pem"}, "contains no private key"),
         ({"client_cert": "ca.pem", "client_key": "server.key"}, "does not belong"),
         ({"client_cert": "server.crt", "client_key": "locked.key"}, "passphrase"),
     ],
@@ -166,7 +166,7 @@ def test_a_client_certificate_that_cannot_be_used_gets_a_sentence(
     ("given", "words"),
     [
         ({"headers": (("ApiKey", TOKEN),)}, "--api-key-stdin"),
-        ({"headers": (("Host", TOKEN),)}, "cannot be given"),
+        ({"headers": (("Host", TOKEN),)}, "cannot be set"),
         ({"headers": (("Two words", TOKEN),)}, "'Name: value'"),
         ({"headers": (("X", f"{TOKEN}\r\nHost: x"),)}, "cannot have"),
         ({"headers": (("X", ""),)}, "is empty"),

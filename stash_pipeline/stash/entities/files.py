@@ -19,7 +19,7 @@ EMBEDDED_SELECTIONS: dict[str, tuple[Source, ...]] = {
         Source((f"files{{{_FILE}}}", "folder{id path parent_folder_id zip_file_id mod_time created_at updated_at}")),
     ),
 }
-"""Before v0.29 files and folders have no query of their own and are read where they are embedded."""
+"""Before v0.29, files and folders have no query of their own. They are read from the objects that embed them."""
 
 EMBEDDED_FILE_TYPES = {"scenes": "VideoFile", "images": "ImageFile", "galleries": "BasicFile"}
 
@@ -34,7 +34,7 @@ _PHASH = Derived(
 
 
 def _of_video(name: str) -> str:
-    # an older release may have taken for a video what a newer one takes for an image
+    # a file can have rows of both types: an older release classified it as a video, a newer one as an image
     return f"CASE WHEN i.file_id IS NULL THEN v.{name} END"
 
 

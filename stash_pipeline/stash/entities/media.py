@@ -7,15 +7,15 @@ from stash_pipeline.stash.entities.shared import INVERSE, SUCCEEDED, SUCCESSORS
 from stash_pipeline.stash.fields import Column, Count, Entity, Field, JoinTable, Rare, Source
 
 UNSTAMPED_BEFORE: tuple[tuple[str, str, dict[str, tuple[str, ...]]], ...] = (
-    # v0.23: auto tag stamped nothing before
+    # v0.23: before it, auto tag did not update timestamps
     (
         "SavedFilter", "find_filter",
         dict.fromkeys(("scenes", "images", "galleries"), ("tags", "performers", "studio")),
     ),
-    # v0.28: an image without a title was sent under the name of its file before
+    # v0.28: before it, an image without a title was sent with its file name as the title
     ("SceneMarker", "end_seconds", {"images": ("title",)}),
 )  # fmt: skip
-"""What may change without a stamp in releases without a field of a type: per kind, its fields."""
+"""(type, field, fields per entity): in releases whose type lacks the field, these fields can change silently."""
 
 _MARKER = "'/scene/' || t.scene_id || '/scene_marker/' || t.id"
 
@@ -25,7 +25,7 @@ _PLAYS = Rare("play_count", _SOME, "document ? 'play_history'")
 _OS = Rare("o_counter", _SOME, "document ? 'o_history'")
 _INTERACTIVE = Rare("interactive", True, "document->'interactive' = 'true'")
 _FILES = Rare(
-    # no mutation and no scan changes the only file of an object for another one
+    # no mutation and no scan replaces the only file of an object by another one
     "file_count",
     {"value": 1, "modifier": "NOT_EQUALS"},
     "coalesce(jsonb_array_length(document->'files'), 0) <> 1",
@@ -51,7 +51,7 @@ IMAGES = Entity(
         field.path("thumbnail_path", "paths{thumbnail}", stored="'/image/' || t.id || '/thumbnail'"),
         field.path("preview_path", "paths{preview}"),
         field.json("custom_fields"), field.time("created_at"), field.time("updated_at"),
-        # visual_files since v0.21; `files` fails on video clips from then on
+        # visual_files since v0.21; since then `files` fails on video clips
         field.files(
             "image", "images_files", "visual_files{...VideoFile{id} ...ImageFile{id}}", "files{id}", rare=_FILES
         ),
@@ -137,7 +137,7 @@ SCENES = Entity(
         field.path("preview_path", "paths{preview}", stored="'/scene/' || t.id || '/preview'"),
         field.path("webp_path", "paths{webp}", stored="'/scene/' || t.id || '/webp'"),
         field.path("vtt_path", "paths{vtt}"),
-        # holds the hash of the primary file, whose content may change
+        # contains the hash of the primary file, whose content can change
         field.path("sprite_path", "paths{sprite}", unstamped=True),
         field.path("funscript_path", "paths{funscript}", stored="'/scene/' || t.id || '/funscript'"),
         field.path(

@@ -1,4 +1,4 @@
-"""Pages by number, for releases that can do nothing better: repeated until a listing afterwards agrees."""
+"""Pages by number, for releases that support nothing better: repeated until a listing afterwards agrees."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,10 +11,10 @@ from stash_pipeline.stash.response_page import RawPage, Task, unset_times
 
 
 class Offset(Paginator):
-    """All objects, by the numbers of pages."""
+    """All objects, by page numbers."""
 
     def tasks(self) -> Sequence[Task]:
-        """One: nothing may be read side by side."""
+        """One task: pages must be read sequentially."""
         return [self._passes]
 
     def verify(self) -> None:
@@ -48,7 +48,7 @@ class Offset(Paginator):
         )
 
     def _page(self, size: int, number: int, without: frozenset[str] = frozenset()) -> Iterator[RawPage | int]:
-        """A page, or the parts of it that can be read, and the ids of objects that cannot."""
+        """A page, or its readable parts and the ids of objects that cannot be read."""
         reader = self.reader
         variables = reader.numbered(number, size)
         try:
@@ -67,7 +67,7 @@ class Offset(Paginator):
                     reader.cannot_read(identifier, error)
                     yield identifier
                 return
-        # pages can only be cut into equal parts
+        # a page can only be split into equal parts
         parts = next(n for n in range(2, size + 1) if size % n == 0)
         for part in range(parts):
             yield from self._page(size // parts, (number - 1) * parts + part + 1)
