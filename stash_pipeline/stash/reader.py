@@ -302,7 +302,7 @@ class _LibraryReader:
                 event, answer = event
                 answer.release()
             yield event
-        carriers = [progress for progress in self.progress if progress.wanted.plan.carries_files]
+        carriers = [progress for progress in self.progress if progress.request.plan.carries_files]
         if carriers and not self.unfinished:
             yield from self._embedded_ends(carriers)
 
@@ -315,7 +315,7 @@ class _LibraryReader:
         if not complete:
             return
         lost = [
-            f"{progress.wanted.entity} {identifier}"
+            f"{progress.request.entity} {identifier}"
             for progress in carriers
             for identifier in sorted(progress.pages.reader.unreadable)
         ]
@@ -386,7 +386,7 @@ class _LibraryReader:
                     return
                 if isinstance(item, RawPage):
                     self._announce(progress)
-                    self._put(self.arrived, (progress.wanted, item))
+                    self._put(self.arrived, (progress.request, item))
                 else:
                     with self.changed:
                         progress.open_tasks += 1
@@ -409,7 +409,7 @@ class _LibraryReader:
     def _finish(self, progress: _Progress) -> None:
         with self.changed:
             self.unfinished.discard(id(progress))
-        request = progress.wanted
+        request = progress.request
         for identifier, message in sorted(progress.pages.reader.unreadable.items()):
             self._put(self.arrived, UnreadableObject(request.entity, identifier, message))
         if request.ids is not None and progress.pages.reader.vanished:
@@ -426,10 +426,10 @@ class _LibraryReader:
 
     def _announce(self, progress: _Progress) -> None:
         with self.changed:
-            if progress.announced or progress.pages.reader.expected is None or not progress.wanted.everything:
+            if progress.announced or progress.pages.reader.expected is None or not progress.request.everything:
                 return
             progress.announced = True
-        self._put(self.arrived, Expected(progress.wanted.entity, progress.pages.reader.expected))
+        self._put(self.arrived, Expected(progress.request.entity, progress.pages.reader.expected))
 
     def _put(self, destination: queue.Queue[Any], event: Any) -> None:
         # nobody consumes the queue after the reader was stopped

@@ -105,7 +105,7 @@ def test_every_known_range_goes_to_one_part(file: Path, tmp_path: Path, last: in
 def parts_of(path: Path) -> list[Part]:
     reader = Reader(job(path))
     try:
-        (parts,) = reader.answers(DIVIDE)
+        (parts,) = reader.execute(DIVIDE)
         return list(parts)
     finally:
         reader.close()

@@ -158,8 +158,8 @@ class _EntityReader:
             raise SnapshotError(f"The copy of the database does not match its version (the ids of {table}).")
         if missing := unmapped(plan, kind):
             # omitted fields would look empty
-            fields = ", ".join(f"{plan.entity.name}.{name}" for name in missing)
-            raise SnapshotError(f"The copy of the database does not match its version: {fields} not found.")
+            paths = ", ".join(f"{plan.entity.name}.{name}" for name in missing)
+            raise SnapshotError(f"The copy of the database does not match its version: {paths} not found.")
         self.snapshot = snapshot
         self.span = span
         fields = {planned.field.name: planned.field for planned in plan.fields}
