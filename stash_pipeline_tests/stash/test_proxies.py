@@ -57,7 +57,11 @@ def check(url: str, access: Access) -> ConnectionReport:
         (Canned(302, "", {"Location": "/oauth2/sign_in"}), "login_page", "--header"),
         (Canned(302, "", {"Location": "/login"}), "login_page", "give the API key."),
         (Canned(302, "", {"Location": "https://authors.example.org/graphql"}), "redirect", "not followed"),
-        (Canned(200, '<html><form><input type="password" name="p"></form></html>', HTML), "login_page", "not with JSON"),
+        (
+            Canned(200, '<html><form><input type="password" name="p"></form></html>', HTML),
+            "login_page",
+            "not with JSON",
+        ),
         (Canned(200, "<!DOCTYPE html><title>Sign in - Access</title>"), "login_page", "--header"),
         (Canned(200, "<html>It works!</html>", HTML), "not_stash", "not JSON"),
         (Canned(403, "<html>Forbidden</html>", HTML), "forbidden", "a proxy in front of Stash"),
