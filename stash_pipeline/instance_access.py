@@ -127,7 +127,7 @@ def checked(
     try:
         if any(access.files()):
             # whatever the URL is, they are to be of use
-            access.context("https:")
+            access.ssl_context("https:")
         return graphql_url(url) if url is not None else None, access
     except StashError as error:
         raise UserError(str(error)) from None

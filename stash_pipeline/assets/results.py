@@ -103,8 +103,8 @@ def _copied(mirrored: SyncResult) -> dict[str, float | str]:
         return {}
     return {
         "snapshot_bytes": copy.size,
-        "snapshot_create_seconds": round(copy.making, 3),
-        "snapshot_download_seconds": round(copy.fetching, 3),
+        "snapshot_create_seconds": round(copy.create_seconds, 3),
+        "snapshot_download_seconds": round(copy.download_seconds, 3),
         md.NOT_IN_COPY: ", ".join(mirrored.not_in_copy) or "none",
     }
 

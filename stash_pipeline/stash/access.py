@@ -63,7 +63,7 @@ class Access:
         """This access without the API key."""
         return replace(self, api_key=None)
 
-    def sent(self) -> dict[str, str]:
+    def request_headers(self) -> dict[str, str]:
         """The headers of every request."""
         headers = dict(self.headers)
         if self.basic_auth is not None:
@@ -76,7 +76,7 @@ class Access:
         """The certificate files."""
         return self.ca_file, self.client_cert, self.client_key
 
-    def context(self, url: str) -> ssl.SSLContext:
+    def ssl_context(self, url: str) -> ssl.SSLContext:
         """The TLS context for a URL.
 
         Raises:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from stash_pipeline.stash.errors import IncompleteListingError, InvalidResponseError
-from stash_pipeline.stash.json_values import InvalidValueError, as_id, kind_of
+from stash_pipeline.stash.json_values import InvalidValueError, as_id, json_type
 
 _MOST = 2**31
 """A count is a GraphQL integer."""
 
 
-def wrong(path: str, value: Any, expected: str) -> InvalidResponseError:
+def unexpected(path: str, value: Any, expected: str) -> InvalidResponseError:
     """The error for an unexpected value. It names the value's type only."""
-    return InvalidResponseError(f"The server's answer is not valid: {path} is {kind_of(value)}, not {expected}.")
+    return InvalidResponseError(f"The server's answer is not valid: {path} is {json_type(value)}, not {expected}.")
 
 
 def objects_of(data: Any, query: str, result: str, *, single: bool = False) -> list[dict[str, Any]]:
@@ -34,10 +34,10 @@ def objects_of(data: Any, query: str, result: str, *, single: bool = False) -> l
     if single:
         return [_object(value, path)]
     if not isinstance(value, list):
-        raise wrong(path, value, "a list")
+        raise unexpected(path, value, "a list")
     for position, element in enumerate(value):
         if type(element) is not dict:
-            raise wrong(f"{path}[{position}]", element, "an object")
+            raise unexpected(f"{path}[{position}]", element, "an object")
     return value
 
 
@@ -57,7 +57,7 @@ def as_count(value: Any, path: str) -> int:
         InvalidResponseError: if the value is not a valid number of objects.
     """
     if type(value) is not int:
-        raise wrong(path, value, "a number of objects")
+        raise unexpected(path, value, "a number of objects")
     if not 0 <= value < _MOST:
         raise InvalidResponseError(f"The server's answer is not valid: {path} is out of range.")
     return value
@@ -98,5 +98,5 @@ def _has_id(entry: dict[str, Any]) -> bool:
 
 def _object(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise wrong(path, value, "an object")
+        raise unexpected(path, value, "an object")
     return value

@@ -159,11 +159,11 @@ class StashClient:
         encoding = "identity" if is_this_machine(self.url) else "gzip"
         headers = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": encoding}
         self._http = httpx.Client(
-            headers={**headers, **self.access.sent()},
+            headers={**headers, **self.access.request_headers()},
             timeout=httpx.Timeout(timeout, connect=connect_timeout),
             limits=httpx.Limits(max_connections=max(connections, 1)),
             follow_redirects=False,
-            verify=self.access.context(self.url),
+            verify=self.access.ssl_context(self.url),
             transport=transport,
         )
         bound(self._http)

@@ -91,7 +91,7 @@ class ConnectionReport:
     """The result of a connection test. ``oldest`` has the first objects of a few entities, by entity and id."""
 
     outcome: Outcome
-    sentence: str
+    message: str
     url: str
     release: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class ConnectionReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report for programs."""
-        names = ("outcome", "sentence", "url", "release", "counts", "seconds", "key_used", "key_refused")
+        names = ("outcome", "message", "url", "release", "counts", "seconds", "key_used", "key_refused")
         return {"ok": self.ok, **{name: getattr(self, name) for name in names}}
 
 
@@ -117,7 +117,7 @@ class _StopError(Exception):
     def __init__(self, outcome: Outcome, sentence: str, release: str | None = None) -> None:
         super().__init__(sentence)
         self.outcome = outcome
-        self.sentence = sentence
+        self.message = sentence
         self.release = release
 
 
@@ -162,7 +162,7 @@ def check_connection(
         access = access or Access(api_key)
         address = graphql_url(url)
         # detects an unusable file before anything is sent
-        access.context(address)
+        access.ssl_context(address)
     except StashError as error:
         # the input may contain a key
         return ConnectionReport("wrong_settings", str(error), "" if "://" not in url else _host(url))
@@ -170,7 +170,7 @@ def check_connection(
     mask = access.mask()
     return replace(
         report,
-        sentence=mask.text(report.sentence),
+        message=mask.text(report.message),
         release=mask.text(report.release) if report.release else report.release,
         seconds=round(time.perf_counter() - started, 3),
     )
@@ -204,7 +204,7 @@ class _Check:
             self._look_up()
             self._guard()
         except _StopError as stop:
-            return ConnectionReport(stop.outcome, stop.sentence, self.url)
+            return ConnectionReport(stop.outcome, stop.message, self.url)
         report = self._ask(self.access)
         if self.access.api_key and report.outcome == "wrong_key":
             return self._without_key(report)
@@ -236,7 +236,7 @@ class _Check:
             addition = (
                 " The request was not repeated without the key, because the address is public (see --yes-public)."
             )
-            return replace(refused, sentence=refused.sentence + addition)
+            return replace(refused, message=refused.message + addition)
         second = self._ask(self.access.without_key())
         if second.outcome == "key_needed":
             return refused
@@ -245,9 +245,9 @@ class _Check:
                 f"{self.url} refuses any API key, because it has no credentials set; without the key, it answers: "
                 f"{_summary(second)}. Remove the key with `stash-pipeline instances edit NAME --no-api-key`."
             )
-            return replace(second, outcome="key_not_wanted", sentence=sentence, key_refused=True)
-        sentence = f"{second.sentence} (It refused the API key; the request was repeated without the key.)"
-        return replace(second, sentence=sentence, key_refused=True)
+            return replace(second, outcome="key_not_wanted", message=sentence, key_refused=True)
+        sentence = f"{second.message} (It refused the API key; the request was repeated without the key.)"
+        return replace(second, message=sentence, key_refused=True)
 
     def _ask(self, access: Access) -> ConnectionReport:
         report = ConnectionReport("ok", "", self.url, key_used=bool(access.api_key))
@@ -256,14 +256,14 @@ class _Check:
                 release = self._identity(client)
                 counts, oldest = self._contents(client, release)
         except _StopError as stop:
-            return replace(report, outcome=stop.outcome, sentence=stop.sentence, release=stop.release)
+            return replace(report, outcome=stop.outcome, message=stop.message, release=stop.release)
         except StashError as error:
             outcome, sentence = self._explained(error, bool(access.api_key))
             # a rejected key is not used
             refused = outcome == "wrong_key"
-            return replace(report, outcome=outcome, sentence=sentence, key_refused=refused)
+            return replace(report, outcome=outcome, message=sentence, key_refused=refused)
         report = replace(report, release=release, counts=counts, oldest=oldest)
-        return replace(report, sentence=f"{self.url} answers: {_summary(report)}.")
+        return replace(report, message=f"{self.url} answers: {_summary(report)}.")
 
     def _identity(self, client: StashClient) -> str:
         status = None

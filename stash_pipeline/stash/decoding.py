@@ -64,7 +64,7 @@ class Part:
     source: str
     path: str = ""
 
-    def wrong(self, expected: str) -> UnexpectedResponseError:
+    def unexpected(self, expected: str) -> UnexpectedResponseError:
         """The error for an unexpected value."""
         place = shortened(self.path, _TEXT_LENGTH) or "the top"
         return UnexpectedResponseError(
@@ -77,7 +77,7 @@ class Part:
     def object(self) -> dict[str, Any]:
         """The value, if it is an object."""
         if not isinstance(self.value, dict):
-            raise self.wrong("an object")
+            raise self.unexpected("an object")
         return self.value
 
     def get(self, name: str) -> "Part":
@@ -87,15 +87,15 @@ class Part:
     def items(self) -> list["Part"]:
         """The elements of the list."""
         if not isinstance(self.value, list):
-            raise self.wrong("a list")
+            raise self.unexpected("a list")
         return [self._at(value, number) for number, value in enumerate(self.value)]
 
     def text(self, longest: int = _TEXT_LENGTH) -> str:
         """The value, if it is a text."""
         if not isinstance(self.value, str):
-            raise self.wrong("a text")
+            raise self.unexpected("a text")
         if len(self.value) > longest:
-            raise self.wrong(f"a text of at most {longest:,} characters")
+            raise self.unexpected(f"a text of at most {longest:,} characters")
         return self.value
 
     def text_or_none(self, longest: int = _TEXT_LENGTH) -> str | None:
@@ -105,19 +105,19 @@ class Part:
     def number(self, least: int = 0, most: int = LARGEST) -> int:
         """The value, if it is a whole number."""
         if isinstance(self.value, bool) or not isinstance(self.value, int):
-            raise self.wrong("a whole number")
+            raise self.unexpected("a whole number")
         if not least <= self.value <= most:
-            raise self.wrong(f"a number from {least:,} to {most:,}")
+            raise self.unexpected(f"a number from {least:,} to {most:,}")
         return self.value
 
     def id(self) -> int:
         """The value, if it is an id: a text of digits, as a GraphQL ID is sent."""
         text = self.value
         if isinstance(text, bool) or not isinstance(text, str | int):
-            raise self.wrong("an id")
+            raise self.unexpected("an id")
         digits = str(text) if isinstance(text, int) else text
         if not (digits.isascii() and digits.isdecimal() and len(digits) < 19):
-            raise self.wrong("an id")
+            raise self.unexpected("an id")
         return int(digits)
 
 

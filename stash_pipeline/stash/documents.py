@@ -27,8 +27,8 @@ from stash_pipeline.stash.json_values import (
     Partial,
     as_id,
     as_text,
-    kind_of,
-    shown,
+    excerpt,
+    json_type,
     without_surrogates,
 )
 from stash_pipeline.stash.query_plan import PlannedField, QueryPlan
@@ -144,7 +144,7 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
         convert = _path_reader(prefix)
     else:
         convert = COLUMN_READERS[form.type]
-    combine, shape = planned.source.read, planned.shape
+    combine, shape = planned.spelling.read, planned.shape
     if combine is not None:
         names = [next(iter(tree)) if tree else None for tree in planned.trees]
 
@@ -152,7 +152,7 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
             if shape is not None:
                 elements = value.get(names[0] or "")
                 if not isinstance(elements, list) and (elements is not None or shape.required):
-                    raise InvalidRelationError(f" is {kind_of(elements)}, not a list.")
+                    raise InvalidRelationError(f" is {json_type(elements)}, not a list.")
             return combine(*(value.get(name) if name else None for name in names))
 
         return "", (name, "", get_combined, convert)
@@ -244,7 +244,7 @@ class DocumentReader:
                 except (InvalidValueError, TypeError, AttributeError, KeyError) as error:
                     if name in self._relations:
                         return broken_document(identifier, self._breach(name, error, value))
-                    unreadable[name] = shown(value.get(name))
+                    unreadable[name] = excerpt(value.get(name))
                     continue
                 value_type = type(field_value)
                 if value_type is Partial:
@@ -270,10 +270,10 @@ class DocumentReader:
         if isinstance(relation, list):
             position = next((n for n, element in enumerate(relation) if not isinstance(element, dict)), None)
             if position is not None:
-                return f"{path}[{position}] is {kind_of(relation[position])}, not an object."
+                return f"{path}[{position}] is {json_type(relation[position])}, not an object."
         if isinstance(relation, dict):
             return f"{path} has no usable id."
-        return f"{path} is {kind_of(relation)}, not {'a list' if name in self._lists else 'an object'}."
+        return f"{path} is {json_type(relation)}, not {'a list' if name in self._lists else 'an object'}."
 
 
 def finish(document: Json, identifier: int, unreadable: tuple[str, ...] = ()) -> Document:
@@ -324,7 +324,7 @@ def _shortened(encoded: bytes, identifier: int, unreadable: tuple[str, ...]) -> 
         if isinstance(value, list):
             # an omitted list would look empty
             return broken_document(identifier, f"{name} has more than {LONGEST_VALUE:,} bytes.")
-        document.setdefault("unreadable", {})[name] = shown(value)
+        document.setdefault("unreadable", {})[name] = excerpt(value)
     return finish(document, identifier, tuple(dict.fromkeys([*unreadable, *long])))
 
 

@@ -13,7 +13,7 @@ ScalarType = Literal[
 
 
 @dataclass(frozen=True)
-class Source:
+class Spelling:
     """One spelling of a field: what to select, and how to read the response.
 
     Attributes:
@@ -92,7 +92,7 @@ class JoinTable:
         primary_key: the columns that, with instance and owner, identify a row.
         target: the entity that ``target_column`` refers to, if any.
         ordinal: name of the column for the element's position (from 0), or None.
-        first: name of a boolean column that is true for the first element, or None.
+        primary_flag: name of a boolean column that is true for the first element, or None.
         owner_column: the owner's id column; default is the owner's singular name + ``_id``.
         sort: the server's order has no meaning, so the document sorts the list.
         read: converts an element of the server into an element of the document, instead of reading its columns by
@@ -107,7 +107,7 @@ class JoinTable:
     target: str | None = None
     target_column: str | None = None
     ordinal: str | None = None
-    first: str | None = None
+    primary_flag: str | None = None
     owner_column: str | None = None
     sort: bool = True
     read: Callable[[Any], Any] | None = None
@@ -167,8 +167,8 @@ class Field:
     """A field of a document.
 
     Attributes:
-        name: in the document. form: how it is stored. sources: its spellings, newest first.
-        unstamped: it can change without a new ``updated_at``, so the entity's listing includes it.
+        name: in the document. form: how it is stored. spellings: newest first.
+        silent: it can change without a new ``updated_at``, so the entity's listing includes it.
         rare: if the server supports this filter, only the objects that it finds are listed with the field.
         stored: where a copy of the server's database has it. None means the column of the same name, unless
             ``stash/snapshot`` maps the field. URLs, JSON values and lists have no such column. If a copy does not have
@@ -177,9 +177,9 @@ class Field:
 
     name: str
     form: Form
-    sources: tuple[Source, ...]
+    spellings: tuple[Spelling, ...]
     description: str = ""
-    unstamped: bool = False
+    silent: bool = False
     rare: Rare | None = None
     stored: Stored | StoredList | None = None
 

@@ -47,7 +47,7 @@ class Partial:
     refused: str
 
 
-def kind_of(value: Any) -> str:
+def json_type(value: Any) -> str:
     """The type of a JSON value, as error messages name it."""
     if value is None:
         return "null"
@@ -58,7 +58,7 @@ def kind_of(value: Any) -> str:
     return "a text" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
 
 
-def shown(value: Any) -> str:
+def excerpt(value: Any) -> str:
     """An excerpt of a value that cannot be stored."""
     try:
         return repr(value[:_SHOWN] if isinstance(value, str) else value)[:_SHOWN]

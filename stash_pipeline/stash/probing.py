@@ -78,14 +78,14 @@ def _newest(listing: Part) -> str | None:
     """The timestamp of the first object; None if there is none."""
     lists = [name for name, value in listing.object().items() if name != "count" and value is not None]
     if len(lists) != 1:
-        raise listing.wrong("a count and a list")
+        raise listing.unexpected("a count and a list")
     objects = listing.get(lists[0]).items()
     if not objects:
         return None
     stamp = objects[0].get(next(iter(objects[0].object()), ""))
     text = stamp.text_or_none(_STAMP_LENGTH)
     if text is not None and not (text.isascii() and text.isprintable()):
-        raise stamp.wrong("a time")
+        raise stamp.unexpected("a time")
     return text
 
 
@@ -147,7 +147,7 @@ def _stored_form(state: Probe) -> dict[str, Any]:
     return answer
 
 
-def what_changed(before: Probe, now: Probe) -> list[str]:
+def change_reasons(before: Probe, now: Probe) -> list[str]:
     """The reasons for a refresh, a few words each; empty if nothing changed."""
     reasons = []
     if before.version != now.version:

@@ -7,9 +7,9 @@ have, and the fields of the server that the specification does not have.
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES, UNSTAMPED_BEFORE
+from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES, SILENT_BEFORE
 from stash_pipeline.stash.errors import InvalidResponseError
-from stash_pipeline.stash.fields import Entity, Field, JoinTable, Source
+from stash_pipeline.stash.fields import Entity, Field, JoinTable, Spelling
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.selection import Tree, cut, merge, parse, render, without_fields
 
@@ -33,9 +33,9 @@ class PlannedField:
     """A field of the document, and the spelling that this server has for it."""
 
     field: Field
-    source: Source
+    spelling: Spelling
     trees: tuple[Tree | None, ...]
-    """One tree per selection of the source, without unsupported fields; None for a missing optional part."""
+    """One tree per selection of the spelling, without unsupported fields; None for a missing optional part."""
     shape: ListShape | None = None
     """Set if the server has the field as a list."""
 
@@ -52,9 +52,9 @@ class QueryPlan:
         ids_argument: the query has an argument ``ids: [ID!]``.
         filters: the fields of the entity's own filter.
         carried: the selection of embedded files, if files have no query of their own.
-        unstamped: fields that can change silently in this release, and not in newer ones.
-        lacking: fields of the specification that the server does not have.
-        unknown: fields of the server that the specification does not have.
+        silent_fields: fields that can change silently in this release, and not in newer ones.
+        missing_fields: fields of the specification that the server does not have.
+        unmapped_fields: fields of the server that the specification does not have.
     """
 
     entity: Entity
@@ -67,11 +67,11 @@ class QueryPlan:
     ids_argument: bool = False
     tree: Tree = field(default_factory=dict)
     fields: list[PlannedField] = field(default_factory=list)
-    lacking: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
+    missing_fields: list[str] = field(default_factory=list)
+    unmapped_fields: list[str] = field(default_factory=list)
     filters: frozenset[str] = frozenset()
     carried: Tree = field(default_factory=dict)
-    unstamped: frozenset[str] = frozenset()
+    silent_fields: frozenset[str] = frozenset()
 
     @property
     def carries_files(self) -> bool:
@@ -100,7 +100,8 @@ class QueryPlan:
             for part in planned.trees:
                 merge(tree, part or {})
         carried = self.carried if carry else {}
-        return replace(self, fields=fields, tree=merge(tree, carried), carried=carried, lacking=[], unknown=[])
+        tree = merge(tree, carried)
+        return replace(self, fields=fields, tree=tree, carried=carried, missing_fields=[], unmapped_fields=[])
 
     def page_document(self, *, without: Collection[str] = ()) -> str:
         """The query for a page, by ``$filter`` and, if there is one, the entity's own ``$entity_filter``.
@@ -162,40 +163,40 @@ def plan_entity(entity: Entity, schema: ServerSchema, *, embedded_files: bool) -
     plan = QueryPlan(entity, type_name, query, result, filter_argument, filter_type, "id" in filters, ids_argument)
     plan.filters = filters
     if not query and not entity.embedded_in:
-        plan.lacking.append(entity.name)
+        plan.missing_fields.append(entity.name)
         return plan
     _choose_spellings(plan, schema)
     if embedded_files and entity.name in EMBEDDED_SELECTIONS:
         _carry_files(plan, schema)
     if not entity.single:
         plan.tree = {"id": {}, **plan.tree}
-    _note_unknown(plan, schema)
+    _record_unmapped(plan, schema)
     return plan
 
 
 def _choose_spellings(plan: QueryPlan, schema: ServerSchema) -> None:
     members = schema.types[plan.type_name].members if plan.type_name in schema.types else ()
     for spec in plan.entity.fields:
-        for source in spec.sources:
-            if source.unless in schema.fields(plan.type_name):
+        for spelling in spec.spellings:
+            if spelling.unless in schema.fields(plan.type_name):
                 # not missing: the server has its successor
                 break
-            if isinstance(spec.form, JoinTable) and (source.read is None or "{" in source.selections[0]):
-                _check_list(parse(source.selections[0]), schema, plan.type_name)
+            if isinstance(spec.form, JoinTable) and (spelling.read is None or "{" in spelling.selections[0]):
+                _check_list(parse(spelling.selections[0]), schema, plan.type_name)
             trees = [
-                _cut_for(parse(selection), schema, plan.type_name, members, plan.lacking, plan.entity.name)
-                for selection in source.selections
+                _cut_for(parse(selection), schema, plan.type_name, members, plan.missing_fields, plan.entity.name)
+                for selection in spelling.selections
             ]
-            if trees[0] is None or (None in trees and not source.optional_parts):
+            if trees[0] is None or (None in trees and not spelling.optional_parts):
                 continue
             for tree in trees:
                 if tree is not None:
                     merge(plan.tree, tree)
             shape = _list_shape(trees[0], schema, plan.type_name)
-            plan.fields.append(PlannedField(spec, source, tuple(trees), shape))
+            plan.fields.append(PlannedField(spec, spelling, tuple(trees), shape))
             break
         else:
-            plan.lacking.append(f"{plan.entity.name}.{spec.name}")
+            plan.missing_fields.append(f"{plan.entity.name}.{spec.name}")
 
 
 def _check_list(tree: Tree, schema: ServerSchema, type_name: str) -> None:
@@ -243,7 +244,7 @@ def _list_shape(tree: Tree, schema: ServerSchema, type_name: str) -> ListShape |
 
 
 def _cut_for(
-    tree: Tree, schema: ServerSchema, type_name: str, members: tuple[str, ...], lacking: list[str], where: str
+    tree: Tree, schema: ServerSchema, type_name: str, members: tuple[str, ...], missing_fields: list[str], where: str
 ) -> Tree | None:
     """``tree`` on an object type, or on those members of an interface that have it; None if none of them has it."""
     root = next(iter(tree))
@@ -254,7 +255,7 @@ def _cut_for(
         result = cut(tree, schema, type_name, where, missing)
         if not result:
             return None
-        lacking.extend(missing)
+        missing_fields.extend(missing)
         return result
     fragments = {
         f"...{member}": cut(tree, schema, member, where, missing) for member in members if root in schema.fields(member)
@@ -263,32 +264,32 @@ def _cut_for(
 
 
 def _carry_files(plan: QueryPlan, schema: ServerSchema) -> None:
-    for source in EMBEDDED_SELECTIONS[plan.entity.name]:
-        trees = [parse(selection) for selection in source.selections]
+    for spelling in EMBEDDED_SELECTIONS[plan.entity.name]:
+        trees = [parse(selection) for selection in spelling.selections]
         if next(iter(trees[0])) in schema.fields(plan.type_name):
             for tree in trees:
-                merge(plan.carried, cut(tree, schema, plan.type_name, plan.entity.name, plan.lacking))
+                merge(plan.carried, cut(tree, schema, plan.type_name, plan.entity.name, plan.missing_fields))
             merge(plan.tree, plan.carried)
             return
 
 
-def _note_unknown(plan: QueryPlan, schema: ServerSchema) -> None:
+def _record_unmapped(plan: QueryPlan, schema: ServerSchema) -> None:
     if plan.entity.single:
         return
-    selections = [s for field in plan.entity.fields for source in field.sources for s in source.selections]
+    selections = [s for field in plan.entity.fields for spelling in field.spellings for s in spelling.selections]
     spelled = {"id"}.union(*(parse(selection) for selection in selections))
     for name, info in schema.fields(plan.type_name).items():
         is_known = name in spelled or name in plan.entity.ignored or name.endswith("_count")
         if not is_known and not info.deprecated:
-            plan.unknown.append(f"{plan.entity.name}.{name}")
+            plan.unmapped_fields.append(f"{plan.entity.name}.{name}")
 
 
 def plan_library(schema: ServerSchema) -> dict[str, QueryPlan]:
     """The plans of all entities for one server."""
     embedded = schema.query("findFiles") is None
     plans = {entity.name: plan_entity(entity, schema, embedded_files=embedded) for entity in ENTITIES}
-    for type_name, field_name, entities in UNSTAMPED_BEFORE:
+    for type_name, field_name, entities in SILENT_BEFORE:
         if field_name not in schema.fields(type_name):
             for name, fields in entities.items():
-                plans[name].unstamped |= {*fields}
+                plans[name].silent_fields |= {*fields}
     return plans

@@ -13,14 +13,14 @@ from stash_pipeline.stash.fields import Entity, Rare
 from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.response_page import CachedPage
 
-Purpose = Literal["documents", "listing", "hint", "objects", "snapshot"]
-"""documents: all objects, whole. listing: all objects, a few fields. hint: the objects that match a criterion, the same
+Purpose = Literal["documents", "listing", "incremental", "objects", "snapshot"]
+"""documents: all objects, whole. listing: all objects, a few fields. incremental: objects that match a criterion, the same
 few fields. objects: some objects by id, whole. snapshot: all objects, from a copy of the database."""
 
 STAMPS = ("created_at", "updated_at")
 
 LISTED: dict[str, tuple[str, ...]] = {
-    entity.name: (*STAMPS, *(field.name for field in entity.fields if field.unstamped))
+    entity.name: (*STAMPS, *(field.name for field in entity.fields if field.silent))
     for entity in ENTITIES
     if entity.listed
 }
@@ -31,7 +31,7 @@ _TOLD_BY_HISTORIES = {"play_count", "o_counter", "last_played_at"}
 
 
 @dataclass(frozen=True)
-class Holder:
+class SparseFields:
     """Sparse fields: a filter of the server finds the few objects that have them, and only these are listed."""
 
     rare: Rare
@@ -50,16 +50,16 @@ class Holder:
         return self.name in plan.filters and has_field and not carried
 
 
-def _holders(entity: Entity) -> tuple[Holder, ...]:
+def _sparse_fields(entity: Entity) -> tuple[SparseFields, ...]:
     rare: list[Rare] = []
     for field_ in entity.fields:
         if field_.rare and field_.rare not in rare:
             rare.append(field_.rare)
-    return tuple(Holder(filter_, tuple(f.name for f in entity.fields if f.rare == filter_)) for filter_ in rare)
+    return tuple(SparseFields(filter_, tuple(f.name for f in entity.fields if f.rare == filter_)) for filter_ in rare)
 
 
-HOLDERS: dict[str, tuple[Holder, ...]] = {
-    entity.name: entity_holders for entity in ENTITIES if (entity_holders := _holders(entity))
+SPARSE_FIELDS: dict[str, tuple[SparseFields, ...]] = {
+    entity.name: entity_fields for entity in ENTITIES if (entity_fields := _sparse_fields(entity))
 }
 
 LISTING_OBJECTS = 1000
@@ -74,7 +74,7 @@ class ReadRequest:
         criterion: of the entity's own filter; objects that do not match are not read.
         ids: of the objects to read, sorted.
         known: pages that need not be decoded again, by hash.
-        holds: set if the criterion finds all objects with these sparse fields.
+        sparse: set if the criterion finds all objects with these sparse fields.
         page_size: objects per request; None uses the reader's default.
     """
 
@@ -83,7 +83,7 @@ class ReadRequest:
     criterion: Mapping[str, Any] = field(default_factory=dict)
     ids: tuple[int, ...] | None = None
     known: Mapping[bytes, CachedPage] = field(default_factory=dict)
-    holds: Holder | None = None
+    sparse: SparseFields | None = None
     page_size: int | None = None
 
     @property
@@ -99,30 +99,30 @@ class ReadRequest:
 
 def listing_plan(plan: QueryPlan) -> QueryPlan:
     """The plan for a complete listing of an entity in :data:`LISTED`."""
-    names = {*LISTED[plan.entity.name], *plan.unstamped}
+    names = {*LISTED[plan.entity.name], *plan.silent_fields}
     if {"play_history", "o_history"} <= {planned.field.name for planned in plan.fields}:
         names -= _TOLD_BY_HISTORIES
-    for holder in HOLDERS.get(plan.entity.name, ()):
+    for sparse in SPARSE_FIELDS.get(plan.entity.name, ()):
         # without the filter, only the listing shows captions
-        names = names - {*holder.fields} if holder.serves(plan) else names | {*holder.fields}
+        names = names - {*sparse.fields} if sparse.serves(plan) else names | {*sparse.fields}
     return plan.cut_to(names, carry=True)
 
 
 def incremental_plan(plan: QueryPlan) -> QueryPlan:
     """The plan for a listing of objects that may have changed."""
-    return plan.cut_to({*LISTED.get(plan.entity.name, STAMPS), *plan.unstamped}, carry=False)
+    return plan.cut_to({*LISTED.get(plan.entity.name, STAMPS), *plan.silent_fields}, carry=False)
 
 
-def holders(plan: QueryPlan) -> list[ReadRequest]:
+def sparse_requests(plan: QueryPlan) -> list[ReadRequest]:
     """The requests for sparse fields, which the entity's own listing omits."""
     return [
         ReadRequest(
-            plan.cut_to(holder.fields, carry=False),
-            "hint",
-            {holder.name: holder.rare.criterion},
-            holds=holder,
+            plan.cut_to(sparse.fields, carry=False),
+            "incremental",
+            {sparse.name: sparse.rare.criterion},
+            sparse=sparse,
             page_size=LISTING_OBJECTS,
         )
-        for holder in HOLDERS.get(plan.entity.name, ())
-        if holder.serves(plan)
+        for sparse in SPARSE_FIELDS.get(plan.entity.name, ())
+        if sparse.serves(plan)
     ]

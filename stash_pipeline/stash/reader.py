@@ -22,7 +22,7 @@ from stash_pipeline.stash.json_values import as_id
 from stash_pipeline.stash.memory import MemoryBudget
 from stash_pipeline.stash.pagination import Paginator, paginator
 from stash_pipeline.stash.query_plan import QueryPlan
-from stash_pipeline.stash.read_request import Holder, Purpose, ReadRequest
+from stash_pipeline.stash.read_request import Purpose, ReadRequest, SparseFields
 from stash_pipeline.stash.response_page import CachedPage, RawPage, Task
 from stash_pipeline.stash.server_paths import folder_of
 
@@ -34,8 +34,9 @@ class Page:
     Attributes:
         known: set if an earlier sync had the same response; there are no documents then.
         range: first and last id, if the page has all objects of its entity between them.
-        purpose: in listings and hints, the documents of ``entity`` have only ``fields``; embedded documents are whole.
-        holds: set if the response lists the objects with these sparse fields.
+        purpose: for ``listing`` and ``incremental``, the documents of ``entity`` have only ``fields``; embedded
+            documents are whole.
+        sparse: set if the response lists the objects with these sparse fields.
     """
 
     entity: str
@@ -49,7 +50,7 @@ class Page:
     range: tuple[int, int] | None = None
     purpose: Purpose = "documents"
     fields: tuple[str, ...] = ()
-    holds: Holder | None = None
+    sparse: SparseFields | None = None
 
     @property
     def unreadable(self) -> int:
@@ -73,7 +74,7 @@ class Complete:
 
     entity: str
     purpose: Purpose = "documents"
-    holds: Holder | None = None
+    sparse: SparseFields | None = None
 
     @property
     def everything(self) -> bool:
@@ -115,7 +116,7 @@ class _Progress:
 
 
 @dataclass
-class Readers:
+class DocumentBuilder:
     """The document readers of one server, and what they collect over the pages of several entities."""
 
     plans: dict[str, QueryPlan]
@@ -146,7 +147,7 @@ class Readers:
         name = raw.plan.entity.name
         answer = raw.answer
         page = Page(name, {name: []}, raw.variables, answer.size, answer.seconds, answer.hash, raw.count)
-        page.purpose, page.holds = request.purpose, request.holds
+        page.purpose, page.sparse = request.purpose, request.sparse
         page.fields = tuple(planned.field.name for planned in raw.plan.fields)
         if raw.known:
             page.known, page.range, page.documents = raw.known, (raw.known.first, raw.known.last), {}
@@ -259,7 +260,7 @@ class _LibraryReader:
         in_flight: int,
     ) -> None:
         self.plans = plans
-        self.readers = Readers(plans, client.prefix)
+        self.builder = DocumentBuilder(plans, client.prefix)
         self.in_flight = max(1, in_flight)
         self.stop = threading.Event()
         self.arrived: queue.Queue[Any] = queue.Queue(maxsize=2 * self.in_flight + 2)
@@ -320,7 +321,7 @@ class _LibraryReader:
             for identifier in sorted(progress.pages.reader.unreadable)
         ]
         # broken objects of any owner
-        lost += self.readers.broken
+        lost += self.builder.broken
         for name in names:
             if lost:
                 owners = ", ".join(lost[:10]) + (", …" if len(lost) > 10 else "")
@@ -329,7 +330,7 @@ class _LibraryReader:
                 yield Complete(name)
 
     def _folders_page(self, purpose: Purpose) -> Page:
-        documents = self.readers.collected_folders()
+        documents = self.builder.collected_folders()
         joined = orjson.dumps([document.hash.hex() for document in documents])
         digest = answer_hash(joined)
         return Page("folders", {"folders": documents}, {}, 0, 0.0, digest, len(documents), purpose=purpose)
@@ -360,8 +361,8 @@ class _LibraryReader:
             if isinstance(event, tuple):
                 request, page = event
                 try:
-                    documents = self.readers.page(page, request)
-                    page.forget()
+                    documents = self.builder.page(page, request)
+                    page.release_objects()
                     if page.answer.reservation:
                         page.answer.reservation.shrink(page.answer.size)
                     event = documents, page.answer
@@ -414,7 +415,7 @@ class _LibraryReader:
             self._put(self.arrived, UnreadableObject(request.entity, identifier, message))
         if request.ids is not None and progress.pages.reader.vanished:
             self._put(self.arrived, NotFound(request.entity, tuple(sorted(progress.pages.reader.vanished))))
-        self._put(self.arrived, Complete(request.entity, request.purpose, request.holds))
+        self._put(self.arrived, Complete(request.entity, request.purpose, request.sparse))
 
     def _insert(self, progress: _Progress, task: Task) -> None:
         """Inserts a task before the tasks of later requests: one entity is finished before the next one begins."""

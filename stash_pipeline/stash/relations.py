@@ -18,9 +18,9 @@ from stash_pipeline.stash.json_values import (
     InvalidValueError,
     Partial,
     as_id,
+    excerpt,
     in_order_of_time,
-    kind_of,
-    shown,
+    json_type,
 )
 from stash_pipeline.stash.query_plan import ListShape
 
@@ -110,11 +110,11 @@ def _breach(value: Any, joined: JoinTable, shape: ListShape) -> str | None:
         if value is None:
             return " is null." if shape.elements_required else None
         is_wrong = isinstance(value, dict | list) or (column.type == "timestamptz" and not isinstance(value, str))
-        return f" is {kind_of(value)}." if is_wrong else None
+        return f" is {json_type(value)}." if is_wrong else None
     if value is None:
         return " is null." if shape.elements_required else None
     if not isinstance(value, dict):
-        return f" is {kind_of(value)}, not an object."
+        return f" is {json_type(value)}, not an object."
     for member in _members(joined):
         if not member.identifies:
             continue
@@ -152,7 +152,7 @@ def _list_reader(joined: JoinTable, shape: ListShape, read: Callable[[Any], Any]
 
     def convert(values: Any) -> Any:
         if not isinstance(values, list):
-            raise InvalidRelationError(f" is {kind_of(values)}, not a list.")
+            raise InvalidRelationError(f" is {json_type(values)}, not a list.")
         if not values:
             return values
         elements: list[tuple[Any, Any]] = []
@@ -169,7 +169,7 @@ def _list_reader(joined: JoinTable, shape: ListShape, read: Callable[[Any], Any]
                 refused.append(value)
         if refused or nulls:
             _look_for_breaches(values)
-        if joined.first:
+        if joined.primary_flag:
             elements[1:] = sorted(elements[1:], key=_element_key)
         elif joined.sort and not are_times:
             elements.sort(key=_element_key)
@@ -183,7 +183,7 @@ def _list_reader(joined: JoinTable, shape: ListShape, read: Callable[[Any], Any]
             for key, element in elements:
                 unique.setdefault(key, element)
             result = list(unique.values())
-        return Partial(result, shown(refused)) if refused else result
+        return Partial(result, excerpt(refused)) if refused else result
 
     def _look_for_breaches(values: list[Any]) -> None:
         for position, value in enumerate(values):
@@ -215,7 +215,7 @@ def _id_list_reader(joined: JoinTable, shape: ListShape) -> Callable[[Any], Any]
             if joint.isascii() and joint.isdigit():
                 ids = [int(text) for text in values]
                 if max(ids) < INT8:
-                    return ids[:1] + sorted(set(ids[1:]) - {ids[0]}) if joined.first else sorted(set(ids))
+                    return ids[:1] + sorted(set(ids[1:]) - {ids[0]}) if joined.primary_flag else sorted(set(ids))
         except (TypeError, ValueError):
             pass
         return careful(values)

@@ -49,7 +49,7 @@ class RawPage:
         """The number of objects."""
         return self.known.objects if self.known else len(self.objects)
 
-    def forget(self) -> None:
+    def release_objects(self) -> None:
         """Releases the objects after they were read; the paginator may keep the page until the next response."""
         self.objects = []
         self.answer = replace(self.answer, data={})
@@ -88,14 +88,14 @@ def neighbourhoods(ids: list[int], width: int) -> list[list[int]]:
     return groups
 
 
-def are_of(page: RawPage, ids: list[int]) -> bool:
+def has_exactly(page: RawPage, ids: list[int]) -> bool:
     """Whether the page contains exactly these objects; ``ids`` are sorted."""
     if page.known:
         return (page.known.first, page.known.last, page.known.objects) == (ids[0], ids[-1], len(ids))
     return set(page.ids) == set(ids)
 
 
-def instead_of(page: RawPage, ids: list[int]) -> str:
+def describe_difference(page: RawPage, ids: list[int]) -> str:
     """How the objects of a page differ from the requested ones, for an error message."""
     if page.known:
         return f"the response for ids {page.known.first} to {page.known.last}"

@@ -77,7 +77,7 @@ class _Introspection:
 
     def object(self, value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self._part(value, path).wrong("an object")
+            raise self._part(value, path).unexpected("an object")
         return value
 
     def list(self, value: Any, path: str) -> Sequence[Any]:
@@ -85,13 +85,13 @@ class _Introspection:
         if value is None:
             return ()
         if not isinstance(value, list):
-            raise self._part(value, path).wrong("a list")
+            raise self._part(value, path).unexpected("a list")
         return value
 
     def name(self, value: Any, path: str) -> str:
         name = self.object(value, path).get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise self._part(name, f"{path}/name").wrong("a name")
+            raise self._part(name, f"{path}/name").unexpected("a name")
         return name
 
     def unwrapped(self, reference: Any, path: str) -> str:
@@ -100,7 +100,7 @@ class _Introspection:
             if not inner:
                 return _CUT if self._is_cut(reference) else self.name(reference, path)
             reference = inner
-        raise self._part(reference, path).wrong("a type with fewer wrappers")
+        raise self._part(reference, path).unexpected("a type with fewer wrappers")
 
     @staticmethod
     def _is_cut(reference: dict[str, Any]) -> bool:
@@ -109,7 +109,7 @@ class _Introspection:
     def spelled(self, reference: Any, path: str, depth: int = 0) -> str:
         kind = self.object(reference, path).get("kind")
         if depth == _WRAPPED:
-            raise self._part(reference, path).wrong("a type with fewer wrappers")
+            raise self._part(reference, path).unexpected("a type with fewer wrappers")
         if self._is_cut(reference):
             return _CUT
         if kind == "NON_NULL":
@@ -135,7 +135,7 @@ class _Introspection:
         name = self.name(value, path)
         kind = value.get("kind")
         if not isinstance(kind, str) or not _NAME.fullmatch(kind):
-            raise self._part(kind, f"{path}/kind").wrong("a kind")
+            raise self._part(kind, f"{path}/kind").unexpected("a kind")
         return TypeInfo(
             name,
             kind,

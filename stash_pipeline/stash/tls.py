@@ -16,7 +16,7 @@ from stash_pipeline.stash.errors import StashError
 _lock: Final = threading.Lock()
 
 
-def trust(ca_file: str | Path) -> ssl.SSLContext:
+def ssl_context_for(ca_file: str | Path) -> ssl.SSLContext:
     """A TLS context that trusts the authorities in a PEM file, and no others.
 
     Raises:
@@ -34,7 +34,7 @@ def trust(ca_file: str | Path) -> ssl.SSLContext:
         raise invalid from None
 
 
-def show(context: ssl.SSLContext, certificate: str | Path, key: str | Path | None) -> None:
+def load_client_certificate(context: ssl.SSLContext, certificate: str | Path, key: str | Path | None) -> None:
     """Loads a client certificate into a context.
 
     Args:
@@ -73,12 +73,12 @@ Files = tuple[str | None, str | None, str | None]
 """CA file, client certificate, client key."""
 
 
-def ages(files: Files) -> tuple[int | None, ...]:
+def modification_times(files: Files) -> tuple[int | None, ...]:
     """Modification times of the files: certificates are renewed under the same name."""
-    return tuple(_age(file) for file in files)
+    return tuple(_modification_time(file) for file in files)
 
 
-def _age(file: str | None) -> int | None:
+def _modification_time(file: str | None) -> int | None:
     try:
         return Path(file).stat().st_mtime_ns if file else None
     except OSError:
@@ -95,15 +95,15 @@ def shared_context(url: str, files: Files) -> ssl.SSLContext:
         return _unused()
     # two threads must not both create it
     with _lock:
-        return _context(files, ages(files))
+        return _context(files, modification_times(files))
 
 
 @lru_cache(maxsize=64)
-def _context(files: Files, _ages: tuple[int | None, ...]) -> ssl.SSLContext:
+def _context(files: Files, _times: tuple[int | None, ...]) -> ssl.SSLContext:
     ca_file, certificate, key = files
-    context = trust(ca_file) if ca_file else httpx.create_ssl_context()
+    context = ssl_context_for(ca_file) if ca_file else httpx.create_ssl_context()
     if certificate:
-        show(context, certificate, key)
+        load_client_certificate(context, certificate, key)
     return context
 
 

@@ -165,7 +165,7 @@ def test_a_long_list_of_reasons_is_cut(
     changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep_in_step(changes.dagster, ["home", "attic"])
-    monkeypatch.setattr(asking, "what_changed", lambda before, now: ["a reason"] * 50)
+    monkeypatch.setattr(asking, "change_reasons", lambda before, now: ["a reason"] * 50)
     assert [len(request.tags[WHY]) for request in changes.asked().values()] == [200, 200]
 
 

@@ -14,7 +14,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import Answer, ServerInfo
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.query_plan import plan_library
-from stash_pipeline.stash.reader import Complete, Page, Readers
+from stash_pipeline.stash.reader import Complete, DocumentBuilder, Page
 from stash_pipeline.stash.response_page import RawPage
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.sync import loader as load
@@ -74,7 +74,7 @@ def check(warehouse: str, instance: Instance, answers: Answers, expected: Expect
 def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False) -> None:
     """Loads the recorded answers without any server."""
     plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
-    readers = Readers(plans, "")
+    readers = DocumentBuilder(plans, "")
     with connect(warehouse) as connection:
         run_id = start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
         loader = load.RawLoader(RawWriter(connection, instance.id, run_id))

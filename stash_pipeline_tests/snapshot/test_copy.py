@@ -18,7 +18,7 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.stash.snapshot import copy
-from stash_pipeline.stash.snapshot.copy import SnapshotTooLargeError, remove_orphaned_copies, taken
+from stash_pipeline.stash.snapshot.copy import SnapshotTooLargeError, downloaded_copy, remove_orphaned_copies
 from stash_pipeline.stash.snapshot.database import Snapshot, SnapshotError
 
 KEY = "eyJhbGciOi.not-a-real-key"
@@ -47,12 +47,12 @@ def scenes(path: Path) -> int:
 def test_a_copy_arrives_and_is_gone_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "private" / "one.sqlite"
     with serving(api_key=KEY) as (_, client):
-        with taken(client, path) as found:
+        with downloaded_copy(client, path) as found:
             assert scenes(path) == 40
             assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
             assert found.size == path.stat().st_size == client.bytes - _answers(client, found.size)
         assert not path.exists()
-        with pytest.raises(RuntimeError), taken(client, path):
+        with pytest.raises(RuntimeError), downloaded_copy(client, path):
             raise RuntimeError
         assert not path.exists()
 
@@ -66,12 +66,12 @@ def _answers(client: StashClient, size: int) -> int:
 def test_a_connection_that_breaks_is_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (stash, client):
-        with taken(client, path) as whole:
+        with downloaded_copy(client, path) as whole:
             size = whole.size
         before = client.bytes
         # the request for the copy is the first
         stash.faults = Faults.of("latency:next=1,seconds=0", "drop:every=2")
-        with taken(client, path) as found:
+        with downloaded_copy(client, path) as found:
             assert found.size == size and scenes(path) == 40
         # what had come was not fetched again
         assert client.bytes - before < size + 1000
@@ -93,7 +93,7 @@ def test_a_server_that_fails_again_and_again_is_given_up(tmp_path: Path, monkeyp
     path = tmp_path / "one.sqlite"
     with serving() as (stash, client):
         broken_from_the_link_on(monkeypatch, stash, "5xx:1.0")
-        with pytest.raises(StashError, match="503 instead of sending"), taken(client, path):
+        with pytest.raises(StashError, match="503 instead of sending"), downloaded_copy(client, path):
             raise AssertionError
         assert client.requests == 1 + client.retry_policy.attempts
     assert not path.exists()
@@ -103,18 +103,18 @@ def test_a_file_that_is_silently_short_is_not_a_database(tmp_path: Path, monkeyp
     path = tmp_path / "one.sqlite"
     with serving() as (stash, client):
         broken_from_the_link_on(monkeypatch, stash, "truncated:next=1")
-        with taken(client, path), pytest.raises(SnapshotError, match="truncated"):
+        with downloaded_copy(client, path), pytest.raises(SnapshotError, match="truncated"):
             Snapshot(path)
 
 
 def test_one_that_is_too_large_or_has_no_room_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (_, client):
-        with pytest.raises(SnapshotTooLargeError) as caught, taken(client, path, largest=1000):
+        with pytest.raises(SnapshotTooLargeError) as caught, downloaded_copy(client, path, largest=1000):
             raise AssertionError
         assert caught.value.size > 100_000 and client.bytes < 1000
         monkeypatch.setattr(copy, "_ROOM_BESIDES", 1 << 60)
-        with pytest.raises(SnapshotError, match="Free disk space"), taken(client, path):
+        with pytest.raises(SnapshotError, match="Free disk space"), downloaded_copy(client, path):
             raise AssertionError
     assert not path.exists()
 
@@ -122,7 +122,7 @@ def test_one_that_is_too_large_or_has_no_room_is_not_fetched(tmp_path: Path, mon
 def test_a_copy_that_takes_too_long_is_asked_for_once_and_given_up(tmp_path: Path) -> None:
     with serving(Backups(seconds=2)) as (_, client):
         words = "did not create a copy of its database within 0 s"
-        with pytest.raises(SnapshotError, match=words), taken(client, tmp_path / "one.sqlite", patience=0.2):
+        with pytest.raises(SnapshotError, match=words), downloaded_copy(client, tmp_path / "one.sqlite", patience=0.2):
             raise AssertionError
 
 
@@ -130,10 +130,10 @@ def test_a_server_that_makes_none_is_told_in_its_own_words(tmp_path: Path) -> No
     words = "The server cannot create a copy of its database: .*denied"
     path = tmp_path / "one.sqlite"
     with serving(Backups(forbidden=True)) as (_, client), pytest.raises(SnapshotError, match=words):
-        taken(client, path).__enter__()
+        downloaded_copy(client, path).__enter__()
     with serving(Backups(life=0)) as (stash, client):
         stash.faults = Faults.of("latency:next=1,seconds=0", "drop:every=2")
-        with pytest.raises(SnapshotError, match="deleted the copy"), taken(client, path):
+        with pytest.raises(SnapshotError, match="deleted the copy"), downloaded_copy(client, path):
             raise AssertionError
 
 
@@ -145,7 +145,7 @@ def test_a_base_path_may_look_like_a_link(tmp_path: Path) -> None:
         usual = stash.context
         stash.context = lambda base_url="", prefix="": usual(f"{base_url}/downloads/stash", prefix)  # type: ignore[method-assign]
         path = tmp_path / "one.sqlite"
-        with taken(client, path):
+        with downloaded_copy(client, path):
             assert scenes(path) == 40
 
 
@@ -153,7 +153,7 @@ def test_copies_that_nobody_owns_are_removed_and_others_are_not(tmp_path: Path) 
     folder = tmp_path / "snapshots"
     assert remove_orphaned_copies(folder) == 0
     folder.mkdir()
-    with serving() as (_, client), taken(client, folder / "owned.sqlite"):
+    with serving() as (_, client), downloaded_copy(client, folder / "owned.sqlite"):
         (folder / "half.sqlite").write_bytes(b"half of a copy")
         (folder / "notes.txt").write_text("somebody's")
         (folder / "link.sqlite").symlink_to(folder / "notes.txt")
@@ -169,8 +169,8 @@ def test_the_copy_of_a_killed_process_is_nobody_s(tmp_path: Path) -> None:
     path = tmp_path / "snapshots" / "one.sqlite"
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom stash_pipeline.stash.client import StashClient\n"
-        "from stash_pipeline.stash.snapshot.copy import taken\n"
-        "with StashClient(sys.argv[1]) as client, taken(client, Path(sys.argv[2])):\n"
+        "from stash_pipeline.stash.snapshot.copy import downloaded_copy\n"
+        "with StashClient(sys.argv[1]) as client, downloaded_copy(client, Path(sys.argv[2])):\n"
         "    print('here', flush=True)\n    time.sleep(600)\n"
     )
     with serving() as (stash, client):
@@ -201,6 +201,6 @@ def test_a_file_that_is_taken_away_before_it_is_locked_is_made_anew(
         return judge(there, handle)
 
     monkeypatch.setattr(copy, "_is_at", meanwhile)
-    with serving() as (_, client), taken(client, path):
+    with serving() as (_, client), downloaded_copy(client, path):
         assert scenes(path) == 40
     assert len(looked) == 2

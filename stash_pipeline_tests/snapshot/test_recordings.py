@@ -7,7 +7,7 @@ import pytest
 
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.query_plan import plan_library
-from stash_pipeline.stash.reader import Readers
+from stash_pipeline.stash.reader import DocumentBuilder
 from stash_pipeline.stash.response_page import RawPage
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.snapshot.database import Snapshot
@@ -28,7 +28,7 @@ def _as_recorded(kind: str, json: bytes) -> bytes:
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_real_database_gives_byte_for_byte_what_the_real_server_answered(release: str) -> None:
     plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
-    readers = Readers(plans, "")
+    readers = DocumentBuilder(plans, "")
     answered: dict[str, dict[int, bytes]] = {kind: {} for kind in KINDS}
     for plan in plans.values():
         if plan.query:

@@ -18,7 +18,7 @@ from stash_pipeline.stash.snapshot import reader_pool as workers
 from stash_pipeline.stash.snapshot.database import SnapshotError
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming
 from stash_pipeline.stash.snapshot.ranges import DIVIDE, RANGE_IDS, End, Job, Part, Range, Reader, packed
-from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, readers
+from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, reader_pool
 from stash_pipeline_tests.snapshot.working import all_documents, change, library_file, plans
 
 SMALL, LARGE = 1, PROCESSES_FROM
@@ -34,7 +34,7 @@ def job(path: Path) -> Job:
 
 
 def read(path: Path, size: int, known: dict[str, dict[int, bytes]] | None = None) -> list[Range | End]:
-    with readers(size) as these:
+    with reader_pool(size) as these:
         return list(these.read(job(path), known or {}))
 
 
@@ -181,9 +181,9 @@ def test_damage_is_told_of_by_a_sentence(tmp_path: Path, size: int) -> None:
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_who_does_not_listen_to_the_end_leaves_nobody_behind(file: Path, size: int) -> None:
     before = threading.active_count()
-    with readers(size) as these:
+    with reader_pool(size) as these:
         next(these.read(job(file)))
-    with pytest.raises(RuntimeError), readers(size) as these:
+    with pytest.raises(RuntimeError), reader_pool(size) as these:
         next(these.read(job(file)))
         raise RuntimeError
     assert threading.active_count() == before
@@ -193,8 +193,8 @@ def test_who_does_not_listen_to_the_end_leaves_nobody_behind(file: Path, size: i
 PARENT = """
 import sys, time
 from pathlib import Path
-from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, readers
-with readers(PROCESSES_FROM) as these:
+from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, reader_pool
+with reader_pool(PROCESSES_FROM) as these:
     print(*[process.pid for process in these._processes], flush=True)
     time.sleep(600)
 """
@@ -266,7 +266,7 @@ def test_a_crafted_copy_takes_no_more_memory_than_it_is_given(
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        with readers(LARGE) as these:
+        with reader_pool(LARGE) as these:
             for _ in these.read(job(path)):
                 pass
         assert not outcome

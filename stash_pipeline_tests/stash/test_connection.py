@@ -18,7 +18,7 @@ from stash_pipeline.stash.address import server_key
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.connection_test import ConnectionReport, check_connection, is_public
 from stash_pipeline.stash.errors import StashError
-from stash_pipeline.stash.tls import trust
+from stash_pipeline.stash.tls import ssl_context_for
 from stash_pipeline_tests.instances.servers import HTML, JSON, Canned, Running, answering, authority, graphql, stash_of
 from stash_pipeline_tests.ports import free_port
 
@@ -37,7 +37,7 @@ def check(url: str, key: str | None = None, **more: Any) -> ConnectionReport:
     """A report of which no part holds the key."""
     report = check_connection(url, key, **{"timeout": 2.0, **more})
     assert KEY not in repr(report) and KEY not in str(report.as_json())
-    assert report.sentence and (report.ok == (report.outcome == "ok"))
+    assert report.message and (report.ok == (report.outcome == "ok"))
     return report
 
 
@@ -48,7 +48,7 @@ def test_a_stash_without_credentials_is_counted(library: Library) -> None:
     assert report.counts["scenes"] == 20 and set(report.counts) >= {"tags", "groups", "images"}
     assert not report.key_used and not report.key_refused
     assert len(report.oldest["tags"]) == 5
-    assert "v0.30.1 with 20 scenes" in report.sentence
+    assert "v0.30.1 with 20 scenes" in report.message
 
 
 @pytest.mark.parametrize("release", ["v0.20", "v0.26", "v0.27", "v0.30"])
@@ -61,8 +61,8 @@ def test_the_right_key_is_taken_by_every_release(library: Library, release: str)
 def test_a_wrong_key_and_a_missing_key_are_told_apart(library: Library) -> None:
     with SimulatedStash(library, api_key="another").running() as server:
         wrong, needed = check(server.url, KEY), check(server.url)
-    assert wrong.outcome == "wrong_key" and wrong.key_refused and "refuses the API key" in wrong.sentence
-    assert needed.outcome == "key_needed" and "needs its API key" in needed.sentence
+    assert wrong.outcome == "wrong_key" and wrong.key_refused and "refuses the API key" in wrong.message
+    assert needed.outcome == "key_needed" and "needs its API key" in needed.message
 
 
 @pytest.mark.parametrize("release", ["v0.20", "v0.30"])
@@ -71,7 +71,7 @@ def test_a_key_that_the_server_does_not_want_is_left_out_and_that_is_said(librar
         report = check(server.url, KEY)
     assert report.outcome == "key_not_wanted" and report.key_refused and not report.key_used
     assert report.counts["scenes"] == 20
-    assert "without the key, it answers" in report.sentence and "--no-api-key" in report.sentence
+    assert "without the key, it answers" in report.message and "--no-api-key" in report.message
 
 
 def test_the_500_of_an_old_release_with_plain_text_is_a_refused_key() -> None:
@@ -85,7 +85,7 @@ def test_the_500_of_an_old_release_with_plain_text_is_a_refused_key() -> None:
 def test_a_server_in_set_up_refuses_the_key_too_and_both_is_said() -> None:
     with answering(REFUSED, stash_of("SETUP")) as server:
         report = check(server.url, KEY)
-    assert report.outcome == "setup_pending" and report.key_refused and "repeated without the key" in report.sentence
+    assert report.outcome == "setup_pending" and report.key_refused and "repeated without the key" in report.message
 
 
 NOT_STASH = "not_stash"
@@ -131,7 +131,7 @@ def test_what_answers_instead_is_told_apart(
     caplog.set_level(logging.DEBUG)
     with answering(answer) as server:
         report = check(server.url, KEY)
-        assert report.outcome == outcome and words in report.sentence
+        assert report.outcome == outcome and words in report.message
         # a redirect is never followed, and nothing is tried again
         assert {path for path, _ in server.requests} == {"/graphql"} and len(server.requests) <= 2
     assert KEY not in caplog.text and KEY not in "".join(capfd.readouterr())
@@ -147,17 +147,17 @@ def test_a_server_that_does_not_answer_in_time() -> None:
     # it takes connections, and never says a word
     with socket.create_server(("127.0.0.1", 0)) as silent:
         report = check(f"http://127.0.0.1:{silent.getsockname()[1]}", KEY, timeout=0.3)
-    assert report.outcome == "timed_out" and "in time" in report.sentence
+    assert report.outcome == "timed_out" and "in time" in report.message
 
 
 def test_a_port_where_nobody_listens() -> None:
     report = check(f"http://127.0.0.1:{free_port()}", KEY)
-    assert report.outcome == "refused" and "refuses connections" in report.sentence
+    assert report.outcome == "refused" and "refuses connections" in report.message
 
 
 def test_a_name_that_nobody_has() -> None:
     report = check("http://stash.invalid:9999", KEY)
-    assert report.outcome == "name_not_resolved" and "stash.invalid" in report.sentence
+    assert report.outcome == "name_not_resolved" and "stash.invalid" in report.message
 
 
 def test_a_server_that_hangs_up() -> None:
@@ -180,10 +180,10 @@ def test_a_private_authority_is_trusted_where_its_file_is_given(tmp_path: Path) 
     ca_file, tls = authority(tmp_path)
     with answering(stash_of(), tls=tls) as server:
         unknown = check(server.url, KEY)
-        assert unknown.outcome == "tls_error" and "--ca-file" in unknown.sentence
+        assert unknown.outcome == "tls_error" and "--ca-file" in unknown.message
         assert server.requests == [], "the key was sent before the certificate was checked"
         known = check(server.url, access=Access(KEY, ca_file=str(ca_file)))
-        assert known.ok, known.sentence
+        assert known.ok, known.message
         plain = check(server.url.replace("https", "http"), access=Access(KEY, ca_file=str(ca_file)))
         assert plain.outcome in ("unreachable", "timed_out") and not plain.ok
         with StashClient(server.url, access=Access(KEY, ca_file=str(ca_file))) as client:
@@ -198,13 +198,13 @@ def test_a_certificate_for_another_host_is_not_taken(tmp_path: Path) -> None:
     ca_file, tls = authority(tmp_path, "127.0.0.2")
     with answering(stash_of(), tls=tls) as server:
         report = check(server.url, access=Access(KEY, ca_file=str(ca_file)))
-    assert report.outcome == "tls_error" and "127.0.0.1" in report.sentence
+    assert report.outcome == "tls_error" and "127.0.0.1" in report.message
 
 
 def test_https_where_http_is_spoken() -> None:
     with answering(stash_of()) as server:
         report = check(server.url.replace("http", "https"), KEY)
-    assert report.outcome == "tls_error" and "an http port?" in report.sentence
+    assert report.outcome == "tls_error" and "an http port?" in report.message
 
 
 @pytest.mark.parametrize("content", [None, "", "no pem", "-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"])
@@ -213,9 +213,9 @@ def test_a_ca_file_that_cannot_be_used_gets_a_sentence(tmp_path: Path, content: 
     if content is not None:
         path.write_text(content)
     report = check("https://127.0.0.1:1", access=Access(KEY, ca_file=str(path)))
-    assert report.outcome == "wrong_settings" and str(path) in report.sentence
+    assert report.outcome == "wrong_settings" and str(path) in report.message
     with pytest.raises(StashError, match=r"cannot be read"):
-        trust(tmp_path)
+        ssl_context_for(tmp_path)
 
 
 def test_ipv6() -> None:
@@ -267,8 +267,8 @@ def test_a_public_address_is_not_asked_without_a_key() -> None:
         guard: AbstractContextManager[None] = _nobody_is_asked(server)
         with guard:
             report = check(server.url, resolver=elsewhere)
-        assert report.outcome == "public_address" and "203.0.113.7" in report.sentence
-        assert "--yes-public" in report.sentence
+        assert report.outcome == "public_address" and "203.0.113.7" in report.message
+        assert "--yes-public" in report.message
         assert check(server.url, resolver=elsewhere, ask_public=True).ok
         assert check(server.url, KEY, resolver=elsewhere).ok
 
@@ -276,7 +276,7 @@ def test_a_public_address_is_not_asked_without_a_key() -> None:
 def test_a_key_that_is_refused_at_a_public_address_is_not_left_out() -> None:
     with answering(REFUSED, stash_of()) as server:
         report = check(server.url, KEY, resolver=elsewhere)
-        assert report.outcome == "wrong_key" and "was not repeated without the key" in report.sentence
+        assert report.outcome == "wrong_key" and "was not repeated without the key" in report.message
         assert [key for _, key in server.requests] == [KEY]
         assert check(server.url, KEY, resolver=elsewhere, ask_public=True).outcome == "key_not_wanted"
 

@@ -5,7 +5,7 @@ import pytest
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline.stash.probing import Probe, probe_document, read_probe, what_changed
+from stash_pipeline.stash.probing import Probe, change_reasons, probe_document, read_probe
 from stash_pipeline.stash.query_plan import plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 
@@ -47,12 +47,12 @@ def test_an_empty_library_is_no_error(stash: SimulatedStash) -> None:
 
 def test_what_happens_is_told_in_words(stash: SimulatedStash) -> None:
     before = asked(stash)
-    assert what_changed(before, asked(stash)) == []
+    assert change_reasons(before, asked(stash)) == []
     stash.execute('mutation{sceneUpdate(input:{id:"1",title:"x"}){id}}')
-    assert what_changed(before, asked(stash)) == ["scenes edited"]
+    assert change_reasons(before, asked(stash)) == ["scenes edited"]
     stash.execute('mutation{tagCreate(input:{name:"new one"}){id}}')
     stash.execute('mutation{sceneDestroy(input:{id:"2"})}')
-    told = what_changed(before, asked(stash))
+    told = change_reasons(before, asked(stash))
     assert "+1 tags" in told and "-1 scenes" in told
 
 
@@ -61,9 +61,9 @@ def test_what_happens_is_told_in_words(stash: SimulatedStash) -> None:
 def test_a_play_is_told(stash: SimulatedStash) -> None:
     before = asked(stash)
     stash.execute('mutation{sceneAddPlay(id:"1"){count}}')
-    assert what_changed(before, asked(stash)) == ["scenes played"]
+    assert change_reasons(before, asked(stash)) == ["scenes played"]
 
 
 def test_an_upgrade_is_told() -> None:
-    told = what_changed(Probe("v0.29.3", 72), Probe("v0.30.1", 75))
+    told = change_reasons(Probe("v0.29.3", 72), Probe("v0.30.1", 75))
     assert told == ["release v0.29.3 → v0.30.1", "database schema 72 → 75"]

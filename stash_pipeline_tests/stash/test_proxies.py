@@ -74,7 +74,7 @@ def test_who_refuses_is_told_apart(answer: Canned, outcome: str, words: str) -> 
     # whatever it says to the key, it says without it too
     with answering(answer) as server:
         report = check(server.url, Access(KEY))
-        assert (report.outcome, words in report.sentence) == (outcome, True), report
+        assert (report.outcome, words in report.message) == (outcome, True), report
         with StashClient(server.url, KEY, retries=NO_RETRIES) as client, pytest.raises(StashError) as caught:
             client.server_info()
     assert KEY not in str(caught.value) and str(caught.value).endswith((".", "?")), caught.value
@@ -85,9 +85,9 @@ def test_a_basic_login_is_sent_and_its_refusal_is_no_matter_of_the_key() -> None
         assert check(server.url, Access(KEY, basic_auth=LOGIN)).ok
         assert [key for _, key in server.requests] == [KEY, KEY]
         wrong = check(server.url, Access(KEY, basic_auth="anna:another-password"))
-        assert wrong.outcome == "proxy_login" and "rejects the user and password" in wrong.sentence
+        assert wrong.outcome == "proxy_login" and "rejects the user and password" in wrong.message
         missing = check(server.url, Access(KEY))
-        assert missing.outcome == "proxy_login" and "--basic-auth-env" in missing.sentence
+        assert missing.outcome == "proxy_login" and "--basic-auth-env" in missing.message
 
 
 def test_headers_are_sent_with_every_request_also_where_the_key_is_left_out() -> None:
@@ -136,7 +136,7 @@ def test_a_client_certificate_is_shown(tmp_path: Path, one_file: bool) -> None:
     with answering(stash_of(), tls=tls) as server:
         assert check(server.url, Access(KEY, ca_file=str(ca_file), client_cert=cert, client_key=key)).ok
         without = check(server.url, Access(KEY, ca_file=str(ca_file)))
-        assert not without.ok and "certificate" in without.sentence, without
+        assert not without.ok and "certificate" in without.message, without
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_client_certificate_that_cannot_be_used_gets_a_sentence(
         client_cert=str(tmp_path / files["client_cert"]), client_key=str(tmp_path / key_file) if key_file else None
     )
     report = check("https://127.0.0.1:1", access)
-    assert report.outcome == "wrong_settings" and words in report.sentence, report
+    assert report.outcome == "wrong_settings" and words in report.message, report
 
 
 @pytest.mark.parametrize(

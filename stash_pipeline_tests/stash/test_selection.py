@@ -159,14 +159,14 @@ def test_every_wanted_field_is_planned_or_named_as_lacking() -> None:
         plans = plan_library(schema_of(release))
         for name, plan in plans.items():
             planned = {one.field.name for one in plan.fields}
-            named = {path.split(".")[1] for path in plan.lacking if path.count(".") >= 1}
+            named = {path.split(".")[1] for path in plan.missing_fields if path.count(".") >= 1}
             for field in plan.entity.fields:
                 excused = field.name == "legacy_filter"
                 assert field.name in planned | named or excused, (release, name, field.name)
 
 
 def test_no_selection_asks_for_counts_streams_or_keys() -> None:
-    texts = [s for e in ENTITIES for f in e.fields for source in f.sources for s in source.selections]
+    texts = [s for e in ENTITIES for f in e.fields for spelling in f.spellings for s in spelling.selections]
     texts += [s for sources in EMBEDDED_SELECTIONS.values() for source in sources for s in source.selections]
     for text in texts:
         for name in text.replace("{", " ").replace("}", " ").split():
@@ -186,9 +186,9 @@ def test_a_server_of_the_future_with_unknown_fields_is_read_and_they_are_reporte
         if entry["name"] == "Tag":
             entry["fields"] = [one for one in entry["fields"] if one["name"] != "favorite"]
     plans = plan_library(ServerSchema(data))
-    assert plans["scenes"].unknown == ["scenes.mood"]
+    assert plans["scenes"].unmapped_fields == ["scenes.mood"]
     assert "custom_fields" in [one.field.name for one in plans["scenes"].fields]
-    assert "tags.favorite" in plans["tags"].lacking
+    assert "tags.favorite" in plans["tags"].missing_fields
     assert "favorite" not in plans["tags"].tree
 
 

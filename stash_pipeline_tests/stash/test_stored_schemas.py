@@ -62,7 +62,11 @@ def _as_planned(data: dict[str, Any]) -> dict[str, Any]:
 def _told(plans: dict[str, QueryPlan]) -> dict[str, Any]:
     """What plans ask a server, and what they say of it."""
     return {
-        name: (plan.query and (plan.page_document(), plan.listing_document()), plan.lacking, plan.unknown)
+        name: (
+            plan.query and (plan.page_document(), plan.listing_document()),
+            plan.missing_fields,
+            plan.unmapped_fields,
+        )
         for name, plan in plans.items()
     }
 

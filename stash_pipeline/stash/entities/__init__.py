@@ -9,10 +9,10 @@ Stash's GraphQL schema, v0.20 to v0.31.
 
 from stash_pipeline.stash.entities import catalogue, files, media, system
 from stash_pipeline.stash.entities.files import EMBEDDED_FILE_TYPES, EMBEDDED_SELECTIONS
-from stash_pipeline.stash.entities.media import UNSTAMPED_BEFORE
+from stash_pipeline.stash.entities.media import SILENT_BEFORE
 from stash_pipeline.stash.fields import Entity
 
-__all__ = ["BY_NAME", "EMBEDDED_FILE_TYPES", "EMBEDDED_SELECTIONS", "ENTITIES", "UNSTAMPED_BEFORE", "entity"]
+__all__ = ["BY_NAME", "EMBEDDED_FILE_TYPES", "EMBEDDED_SELECTIONS", "ENTITIES", "SILENT_BEFORE", "entity"]
 
 ENTITIES: tuple[Entity, ...] = (
     catalogue.TAGS, files.FOLDERS, files.FILES, catalogue.STUDIOS, catalogue.PERFORMERS, catalogue.GROUPS,

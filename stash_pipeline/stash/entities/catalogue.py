@@ -2,7 +2,7 @@
 
 from stash_pipeline.stash import declarations as field
 from stash_pipeline.stash.entities.shared import COUNTED, INVERSE, SUCCEEDED, SUCCESSORS, V22
-from stash_pipeline.stash.fields import Column, Count, Entity, Field, JoinTable, Source, Total
+from stash_pipeline.stash.fields import Column, Count, Entity, Field, JoinTable, Spelling, Total
 
 TAGS = Entity(
     "tags", "tag", ("Tag",), (("findTags", "tags"),), ("tag_filter",),
@@ -108,9 +108,9 @@ GROUPS = Entity(
                 ("group_id",), "groups", "group_id", ordinal="order_index",
                 owner_column="containing_group_id", sort=False,
             ),
-            (Source(("sub_groups{group{id} description}",)),),
+            (Spelling(("sub_groups{group{id} description}",)),),
             "read from the containing group, which alone knows the order",
-            unstamped=True,
+            silent=True,
         ),
     ),
     "Groups (movies before v0.27), with the groups they contain in group_containing.",

@@ -2,21 +2,21 @@
 
 from stash_pipeline.stash import declarations as field
 from stash_pipeline.stash.entities.shared import INVERSE
-from stash_pipeline.stash.fields import Column, Derived, Entity, Field, JoinTable, Reference, Source
+from stash_pipeline.stash.fields import Column, Derived, Entity, Field, JoinTable, Reference, Spelling
 from stash_pipeline.stash.fingerprints import read_fingerprint
 
 _FILE = "id path basename parent_folder_id zip_file_id mod_time size fingerprints{type value} created_at updated_at"
 _IMAGE_FILE = f"{_FILE} format width height"
 _VIDEO_FILE = f"{_IMAGE_FILE} duration video_codec audio_codec frame_rate bit_rate"
 
-EMBEDDED_SELECTIONS: dict[str, tuple[Source, ...]] = {
-    "scenes": (Source((f"files{{{_VIDEO_FILE}}}",)),),
+EMBEDDED_SELECTIONS: dict[str, tuple[Spelling, ...]] = {
+    "scenes": (Spelling((f"files{{{_VIDEO_FILE}}}",)),),
     "images": (
-        Source((f"visual_files{{__typename ...VideoFile{{{_VIDEO_FILE}}} ...ImageFile{{{_IMAGE_FILE}}}}}",)),
-        Source((f"files{{{_IMAGE_FILE}}}",)),
+        Spelling((f"visual_files{{__typename ...VideoFile{{{_VIDEO_FILE}}} ...ImageFile{{{_IMAGE_FILE}}}}}",)),
+        Spelling((f"files{{{_IMAGE_FILE}}}",)),
     ),
     "galleries": (
-        Source((f"files{{{_FILE}}}", "folder{id path parent_folder_id zip_file_id mod_time created_at updated_at}")),
+        Spelling((f"files{{{_FILE}}}", "folder{id path parent_folder_id zip_file_id mod_time created_at updated_at}")),
     ),
 }
 """Before v0.29, files and folders have no query of their own. They are read from the objects that embed them."""
@@ -44,7 +44,7 @@ FOLDERS = Entity(
         field.text("path", index="hash"),
         field.one("parent_folder", "folders", "parent_folder{id}", "parent_folder_id"),
         Field(
-            "zip_file", Reference("files", late=True), (Source(("zip_file{id}",)), Source(("zip_file_id",))),
+            "zip_file", Reference("files", late=True), (Spelling(("zip_file{id}",)), Spelling(("zip_file_id",))),
             "the archive that the folder lies in",
         ),
         field.time("mod_time"), field.time("created_at"), field.time("updated_at"),
@@ -79,7 +79,7 @@ FILES = Entity(
                 "file_fingerprints", (Column("type", "text"), Column("value", "text")), ("type", "value"),
                 read=read_fingerprint, derived=(_PHASH,), indexes=(("type", "value"),),
             ),
-            (Source(("fingerprints{type value}",)),),
+            (Spelling(("fingerprints{type value}",)),),
             "phash is padded to 16 hex digits; file_fingerprints.phash has it as a bigint",
         ),
     ),

@@ -4,9 +4,9 @@ from typing import Any
 
 from stash_pipeline.stash import declarations as field
 from stash_pipeline.stash.entities.shared import INVERSE, SUCCEEDED, SUCCESSORS
-from stash_pipeline.stash.fields import Column, Count, Entity, Field, JoinTable, Rare, Source
+from stash_pipeline.stash.fields import Column, Count, Entity, Field, JoinTable, Rare, Spelling
 
-UNSTAMPED_BEFORE: tuple[tuple[str, str, dict[str, tuple[str, ...]]], ...] = (
+SILENT_BEFORE: tuple[tuple[str, str, dict[str, tuple[str, ...]]], ...] = (
     # v0.23: before it, auto tag did not update timestamps
     (
         "SavedFilter", "find_filter",
@@ -45,7 +45,7 @@ IMAGES = Entity(
         field.text("photographer", empty_since=0),
         field.date("date", index="values"),
         field.integer("rating100", stored="t.rating"),
-        field.integer("o_counter", unstamped=True),
+        field.integer("o_counter", silent=True),
         field.boolean("organized"), field.one("studio", "studios"),
         field.path("image_path", "paths{image}", stored="'/image/' || t.id || '/image'"),
         field.path("thumbnail_path", "paths{thumbnail}", stored="'/image/' || t.id || '/thumbnail'"),
@@ -62,7 +62,7 @@ IMAGES = Entity(
         ),
         field.many(
             "galleries", "image_galleries", "galleries", "gallery_id", ("galleries_images", "image_id", "gallery_id"),
-            unstamped=True,
+            silent=True,
         ),
         field.urls("image", "url"),
     ),
@@ -81,7 +81,7 @@ GALLERIES = Entity(
         field.date("date", index="values"),
         field.integer("rating100", stored="t.rating"),
         field.boolean("organized"), field.one("studio", "studios"), field.one("folder", "folders"),
-        field.one("cover", "images", unstamped=True),
+        field.one("cover", "images", silent=True),
         field.path("cover_path", "paths{cover}", stored="'/gallery/' || t.id || '/cover'"),
         field.path("preview_path", "paths{preview}", stored="'/gallery/' || t.id || '/preview'"),
         field.json("custom_fields"), field.time("created_at"), field.time("updated_at"),
@@ -102,8 +102,8 @@ GALLERIES = Entity(
                 ),
                 ("id",),
             ),
-            (Source(("chapters{id title image_index created_at updated_at}",)),),
-            unstamped=True,
+            (Spelling(("chapters{id title image_index created_at updated_at}",)),),
+            silent=True,
         ),
     ),
     "Galleries: a zip file, a folder, or neither.",
@@ -125,20 +125,20 @@ SCENES = Entity(
         field.date("date", index="values"),
         field.integer("rating100", index="values", stored="t.rating"),
         field.boolean("organized"),
-        field.integer("o_counter", unstamped=True),
-        field.integer("play_count", unstamped=True),
-        field.number("play_duration", unstamped=True),
-        field.number("resume_time", unstamped=True),
-        field.time("last_played_at", unstamped=True),
-        field.boolean("interactive", unstamped=True, rare=_INTERACTIVE, stored="coalesce(v.interactive, 0)"),
-        field.integer("interactive_speed", unstamped=True, rare=_INTERACTIVE, stored="v.interactive_speed"),
+        field.integer("o_counter", silent=True),
+        field.integer("play_count", silent=True),
+        field.number("play_duration", silent=True),
+        field.number("resume_time", silent=True),
+        field.time("last_played_at", silent=True),
+        field.boolean("interactive", silent=True, rare=_INTERACTIVE, stored="coalesce(v.interactive, 0)"),
+        field.integer("interactive_speed", silent=True, rare=_INTERACTIVE, stored="v.interactive_speed"),
         field.one("studio", "studios"),
         field.path("screenshot_path", "paths{screenshot}", stored="'/scene/' || t.id || '/screenshot'"),
         field.path("preview_path", "paths{preview}", stored="'/scene/' || t.id || '/preview'"),
         field.path("webp_path", "paths{webp}", stored="'/scene/' || t.id || '/webp'"),
         field.path("vtt_path", "paths{vtt}"),
         # contains the hash of the primary file, whose content can change
-        field.path("sprite_path", "paths{sprite}", unstamped=True),
+        field.path("sprite_path", "paths{sprite}", silent=True),
         field.path("funscript_path", "paths{funscript}", stored="'/scene/' || t.id || '/funscript'"),
         field.path(
             "interactive_heatmap_path", "paths{interactive_heatmap}",
@@ -154,7 +154,7 @@ SCENES = Entity(
         ),
         field.many(
             "galleries", "scene_galleries", "galleries", "gallery_id", ("scenes_galleries", "scene_id", "gallery_id"),
-            unstamped=True,
+            silent=True,
         ),
         Field(
             "groups",
@@ -164,8 +164,8 @@ SCENES = Entity(
                 ("group_id",), "groups", "group_id",
             ),
             (
-                Source(("groups{group{id} scene_index}",)),
-                Source(("movies{movie{id} scene_index}",), _scene_groups_of_movies),
+                Spelling(("groups{group{id} scene_index}",)),
+                Spelling(("movies{movie{id} scene_index}",), _scene_groups_of_movies),
             ),
         ),
         field.urls("scene", "url"), field.stash_ids("scene"),
@@ -178,7 +178,7 @@ SCENES = Entity(
                 (Column("language_code", "text"), Column("caption_type", "text")),
                 ("language_code", "caption_type"),
             ),
-            (Source(("captions{language_code caption_type}",)),),
+            (Spelling(("captions{language_code caption_type}",)),),
             rare=_CAPTIONS,
         ),
     ),

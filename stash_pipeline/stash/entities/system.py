@@ -1,7 +1,7 @@
 """The entities of the server itself: its saved filters and its configuration."""
 
 from stash_pipeline.stash import declarations as field
-from stash_pipeline.stash.fields import Column, Entity, Field, JoinTable, Scalar, Source, Stored
+from stash_pipeline.stash.fields import Column, Entity, Field, JoinTable, Scalar, Spelling, Stored
 
 SAVED_FILTERS = Entity(
     "saved_filters", "saved_filter", ("SavedFilter",), (("findSavedFilters", ""),), (),
@@ -12,7 +12,7 @@ SAVED_FILTERS = Entity(
         Field(
             "legacy_filter",
             Scalar("text"),
-            (Source(("filter",), unless="find_filter"),),
+            (Spelling(("filter",), unless="find_filter"),),
             "the whole filter as text, before v0.23",
             stored=Stored("t.filter"),
         ),
@@ -37,14 +37,14 @@ CONFIGURATION = Entity(
                 ),
                 ("path",),
             ),
-            (Source(("general{stashes{path excludeVideo excludeImage}}",)),),
+            (Spelling(("general{stashes{path excludeVideo excludeImage}}",)),),
         ),
         Field(
             "stash_boxes",
             JoinTable(
                 "configuration_stash_boxes", (Column("name", "text"), Column("endpoint", "text")), ("endpoint",)
             ),
-            (Source(("general{stashBoxes{name endpoint}}",)),),
+            (Spelling(("general{stashBoxes{name endpoint}}",)),),
         ),
     ),
     "What the server is set up with; one row per instance. Secrets are never asked for.",

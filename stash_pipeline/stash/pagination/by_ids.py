@@ -9,8 +9,8 @@ from types import MappingProxyType
 from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.pagination.page_reader import PageReader
 from stash_pipeline.stash.pagination.paginator import Paginator
-from stash_pipeline.stash.query_errors import denied, may_be_one_object
-from stash_pipeline.stash.response_page import RawPage, Task, are_of, instead_of, unset_times
+from stash_pipeline.stash.query_errors import is_not_found, splitting_may_help
+from stash_pipeline.stash.response_page import RawPage, Task, describe_difference, has_exactly, unset_times
 
 
 class ByIds(Paginator):
@@ -57,14 +57,14 @@ def read_by_ids(
         known = MappingProxyType({}) if gaps else reader.known
         page = reader.page(plan.ids_document(without=without), variables, known, holds=True)
         page.gaps, page.without = gaps, without
-        if not are_of(page, ids):
+        if not has_exactly(page, ids):
             raise IncompleteListingError(
-                f"{plan.query} was asked for {len(ids)} objects by id and returned {instead_of(page, ids)}; "
+                f"{plan.query} was asked for {len(ids)} objects by id and returned {describe_difference(page, ids)}; "
                 "nothing was removed."
             )
         yield reader.delivered(page)
     except StashQueryError as error:
-        if not may_be_one_object(error):
+        if not splitting_may_help(error):
             raise
         unset = unset_times(plan, error)
         if unset and max(unset) < len(ids) and any(names - without for names in unset.values()):
@@ -78,7 +78,7 @@ def read_by_ids(
             middle = len(ids) // 2
             yield from read_by_ids(reader, ids[:middle], without, gaps=gaps)
             yield from read_by_ids(reader, ids[middle:], without, gaps=gaps)
-        elif denied(error):
+        elif is_not_found(error):
             reader.not_found(ids)
         else:
             reader.cannot_read(ids[0], error)

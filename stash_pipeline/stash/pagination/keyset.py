@@ -14,7 +14,7 @@ from stash_pipeline.stash.limits import check_listed
 from stash_pipeline.stash.pagination.by_ids import read_by_ids
 from stash_pipeline.stash.pagination.page_reader import PASSES, PageReader
 from stash_pipeline.stash.pagination.paginator import Paginator
-from stash_pipeline.stash.query_errors import may_be_one_object
+from stash_pipeline.stash.query_errors import splitting_may_help
 from stash_pipeline.stash.response_page import RawPage, Task, unset_times
 
 
@@ -116,7 +116,7 @@ class Keyset(Paginator):
         try:
             return reader.page(reader.plan.page_document(), variables, reader.known, holds=True), None
         except StashQueryError as error:
-            if not may_be_one_object(error):
+            if not splitting_may_help(error):
                 raise
             return reader.listing(variables, filtered=True), error
 
@@ -166,7 +166,7 @@ def read_range(reader: PageReader, ids: list[int], without: frozenset[str] = fro
         page = reader.page(reader.plan.page_document(without=without), by_id(reader, criterion), holds=True)
         page.without = without
     except StashQueryError as error:
-        if not may_be_one_object(error):
+        if not splitting_may_help(error):
             raise
         unset = unset_times(reader.plan, error).get(0, frozenset()) - without
         if len(ids) > 1:

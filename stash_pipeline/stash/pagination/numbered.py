@@ -13,7 +13,7 @@ from stash_pipeline.stash.answers import count_of
 from stash_pipeline.stash.errors import StashQueryError
 from stash_pipeline.stash.pagination.by_ids import ByIds, read_by_ids
 from stash_pipeline.stash.pagination.page_reader import PageReader
-from stash_pipeline.stash.query_errors import may_be_one_object
+from stash_pipeline.stash.query_errors import splitting_may_help
 from stash_pipeline.stash.response_page import RawPage, Task
 
 PAGE: Final = 250
@@ -77,7 +77,7 @@ class Numbered(ByIds):
                 reader.plan.page_document(), reader.numbered(number, self._size), reader.known, holds=True
             )
         except StashQueryError as error:
-            if not may_be_one_object(error):
+            if not splitting_may_help(error):
                 raise
             self._disturbed = True
             return None

@@ -6,7 +6,7 @@ from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.limits import check_listed
 from stash_pipeline.stash.pagination.page_reader import PASSES
 from stash_pipeline.stash.pagination.paginator import Paginator
-from stash_pipeline.stash.query_errors import may_be_one_object
+from stash_pipeline.stash.query_errors import splitting_may_help
 from stash_pipeline.stash.response_page import RawPage, Task, unset_times
 
 
@@ -57,7 +57,7 @@ class Offset(Paginator):
             yield page
             return
         except StashQueryError as error:
-            if not may_be_one_object(error):
+            if not splitting_may_help(error):
                 raise
             if size == 1 and (unset := unset_times(reader.plan, error).get(0, frozenset()) - without):
                 yield from self._page(1, number, without | unset)

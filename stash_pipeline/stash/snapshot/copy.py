@@ -43,18 +43,20 @@ class Copy:
     """A complete copy.
 
     Attributes:
-        size: in bytes. digest: of its content. making: seconds to create it. fetching: seconds to download it.
+        size: in bytes. digest: of its content. create_seconds: to create it. download_seconds: to download it.
     """
 
     path: Path
     size: int
     digest: bytes
-    making: float
-    fetching: float
+    create_seconds: float
+    download_seconds: float
 
 
 @contextmanager
-def taken(client: StashClient, path: Path, *, largest: int | None = None, patience: float = 600.0) -> Iterator[Copy]:
+def downloaded_copy(
+    client: StashClient, path: Path, *, largest: int | None = None, patience: float = 600.0
+) -> Iterator[Copy]:
     """Downloads a copy; the file is removed on exit, in any case.
 
     Args:

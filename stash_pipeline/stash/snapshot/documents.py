@@ -9,7 +9,7 @@ import orjson
 from stash_pipeline.stash.documents import Document, Json, broken_document, finish
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.fields import JoinTable, Reference
-from stash_pipeline.stash.json_values import InvalidRelationError, InvalidValueError, Partial, shown
+from stash_pipeline.stash.json_values import InvalidRelationError, InvalidValueError, Partial, excerpt
 from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.relations import relation_reader
 from stash_pipeline.stash.snapshot import catalogue, media, values
@@ -40,7 +40,7 @@ class Naming:
     previews: frozenset[int] = frozenset()
     windows: bool = False
 
-    def told(self) -> str:
+    def as_key(self) -> str:
         """A text that is equal for equal facts."""
         return f"{self.hash_type} {self.cover_names} {sorted(self.previews)} {self.windows}"
 
@@ -279,7 +279,7 @@ class _EntityReader:
                 except _REFUSED:
                     if isinstance(self.fields[name].form, Reference):
                         return f"{name} is no usable id."
-                    unreadable[name] = shown(value)
+                    unreadable[name] = excerpt(value)
                     del document[name]
         return None
 
@@ -304,7 +304,7 @@ class _EntityReader:
         except InvalidRelationError:
             raise
         except _REFUSED:
-            unreadable[list_.name] = shown(members)
+            unreadable[list_.name] = excerpt(members)
             return
         if type(value) is Partial:
             unreadable[list_.name], value = value.refused, value.values

@@ -43,8 +43,8 @@ _AHEAD: Final = 6
 _END: Final = object()
 
 
-class Readers:
-    """The readers of one copy; created by :func:`readers`."""
+class ReaderPool:
+    """The readers of one copy; created by :func:`reader_pool`."""
 
     def __init__(self, processes: "list[_Process]", size: int) -> None:
         self._processes = processes
@@ -153,10 +153,10 @@ class _Orders:
 
 
 @contextmanager
-def readers(size: int) -> Iterator[Readers]:
+def reader_pool(size: int) -> Iterator[ReaderPool]:
     """The readers for a copy of ``size`` bytes; processes start here, so that they are ready when they are needed."""
     processes = [_started() for _ in range(PROCESSES)] if size >= PROCESSES_FROM else []
-    pool = Readers(processes, size)
+    pool = ReaderPool(processes, size)
     try:
         yield pool
     finally:

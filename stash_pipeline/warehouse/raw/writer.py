@@ -75,7 +75,7 @@ class Sink(Protocol):
             read_at: the server's clock when the reading began. missing: objects that exist and could not be read.
         """
 
-    def finish_hint(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
+    def finish_incremental(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
         """Notes that what was stamped before that moment is here; without one, that not all of it is."""
 
     def record_offset(self, offset: timedelta) -> None:
@@ -204,8 +204,8 @@ class RawWriter:
             if read_at is not None:
                 record_watermark(self.connection, self.instance_id, entity, read_at, missing)
 
-    def finish_hint(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
-        """See :meth:`Sink.finish_hint`."""
+    def finish_incremental(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
+        """See :meth:`Sink.finish_incremental`."""
         self._count_rows(entity, change)
         if read_at is not None:
             advance_clock(self.connection, self.instance_id, entity, read_at)
