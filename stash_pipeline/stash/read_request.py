@@ -14,8 +14,8 @@ from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.response_page import CachedPage
 
 Purpose = Literal["documents", "listing", "incremental", "objects", "snapshot"]
-"""documents: all objects, whole. listing: all objects, a few fields. incremental: objects that match a criterion, the same
-few fields. objects: some objects by id, whole. snapshot: all objects, from a copy of the database."""
+"""documents: all objects, whole. listing: all objects, a few fields. incremental: the same few fields, of objects that
+match a criterion. objects: some objects by id, whole. snapshot: all objects, from a copy of the database."""
 
 STAMPS = ("created_at", "updated_at")
 

@@ -1,4 +1,4 @@
-"""What a run says about its own result, and what becomes of a run that fails on the network."""
+"""Asset checks of a run, and retries of runs that fail on the network."""
 
 from pathlib import Path
 from typing import Any
@@ -165,7 +165,7 @@ def retries(dagster: dg.DagsterInstance, run_id: str) -> int:
 
 
 def unattended(dagster: dg.DagsterInstance, name: str) -> Any:
-    """A run as the daemon starts it: nobody waits for its end."""
+    """A run as the daemon starts it, without waiting for its end."""
     return run_job("refresh", instance=dagster, partition_key=name, tags={"dagster/max_retries": "1"})
 
 

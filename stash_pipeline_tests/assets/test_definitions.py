@@ -33,7 +33,7 @@ def _check_specs() -> list[dg.AssetCheckSpec]:
 
 
 def described(specs: Assets) -> dict[str, Any]:
-    """The graph in as few words as possible."""
+    """A compact description of the graph."""
     repository = defs.get_repository_def()
     assets = {
         spec.key.to_user_string(): {
@@ -69,7 +69,7 @@ def described(specs: Assets) -> dict[str, Any]:
 
 
 def lines(graph: dict[str, Any]) -> str:
-    """One asset a line, so that a difference is read at a glance."""
+    """One line per asset, for readable differences."""
     assets = ",\n".join(f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in graph["assets"].items())
     rest = json.dumps({name: one for name, one in graph.items() if name != "assets"}, indent=1)
     return '{\n "assets": {\n' + assets + "\n },\n" + rest[2:] + "\n"

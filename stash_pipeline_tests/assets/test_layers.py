@@ -1,4 +1,4 @@
-"""Dependencies point one way: who may import whom."""
+"""Import rules between the packages."""
 
 import ast
 from pathlib import Path
@@ -27,7 +27,7 @@ DAGSTER = ("assets", "automation", "runtime", "partitions.py", "definitions.py")
 
 
 def imports(path: Path) -> list[str]:
-    """Names of all modules that a file imports, anywhere in it."""
+    """Names of all modules that a file imports, anywhere."""
     found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""An instance may be removed or edited while a run waits for its turn: the run goes by what it is then."""
+"""Instances that are removed or edited while a run waits in the queue."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ def removed_and_added(connection: Connection, instance: Instance, home: Path) ->
 
 @contextmanager
 def before_its_turn(monkeypatch: pytest.MonkeyPatch, database_url: str, change: Callable[[Connection], object]) -> Any:
-    """Has the change happen after a run has looked at its instance, and before it has the lock."""
+    """Applies a change after a run has looked up its instance, and before it has the lock."""
 
     @contextmanager
     def late(url: str, instance_id: int, name: str, **options: Any) -> Iterator[InstanceLock]:

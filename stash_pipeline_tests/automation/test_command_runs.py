@@ -1,4 +1,4 @@
-"""The runs of commands: they look in the page like those of sensors and schedules."""
+"""Runs of commands look like runs of sensors and schedules in the UI."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from stash_pipeline_tests.automation.servers import registered
 
 
 def tags_of(run: dg.DagsterRun) -> dict[str, str]:
-    """Ours, without those that say which process it was."""
+    """Our tags, except those that identify the process."""
     ours = {name.partition("/")[2]: value for name, value in run.tags.items() if name.startswith("stash_pipeline/")}
     return {name: value for name, value in ours.items() if name not in ("host", "process")}
 

@@ -1,4 +1,4 @@
-"""What is used of Dagster's private modules is there, as it is used. An upgrade of Dagster fails here first."""
+"""Contract tests for Dagster's private modules. An upgrade of Dagster fails here first."""
 
 import ast
 import dataclasses

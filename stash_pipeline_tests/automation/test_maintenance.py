@@ -1,4 +1,4 @@
-"""The maintenance removes what is old and superseded, and nothing else."""
+"""Maintenance removes only what is old and superseded."""
 
 import time
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def test_the_latest_run_of_every_partition_stays_whatever_its_age(
 def test_a_partition_that_is_shared_by_runs_keeps_the_latest_of_each_asset(
     instance: DagsterInstance, connection: Connection
 ) -> None:
-    """The run that made only one of two assets last does not free the one that made the other."""
+    """A run that last materialized only one of two assets does not replace the run of the other."""
     first = refresh(instance, "home")
     instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition="home"))
     maintain(instance, connection, keep_days=1, now=in_days(30))

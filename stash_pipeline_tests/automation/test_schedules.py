@@ -1,4 +1,4 @@
-"""The schedules: each instance has its turn, once, by its own clocks."""
+"""Each instance is scheduled exactly once per interval, in its own time zone."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
@@ -59,7 +59,7 @@ timetables = st.builds(
 
 
 def sweeps_between(timetable: Timetable, since: datetime, until: datetime) -> list[datetime]:
-    """Those at `since` or later, and before `until`."""
+    """Sweeps at `since` or later, and before `until`."""
     found = []
     moment = since - timedelta(microseconds=1)
     while (moment := next_sweep(timetable, moment)) < until:
@@ -171,7 +171,7 @@ def test_what_no_cron_can_say_is_refused_with_what_can_be() -> None:
 
 
 class Instances:
-    """Registered instances that nobody asks, and ticks of the schedule and of the sensor of sweeps."""
+    """Registered instances without servers, and ticks of the schedule and of the sweep sensor."""
 
     def __init__(self, dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
         self.dagster = dagster
@@ -181,7 +181,7 @@ class Instances:
         self.resource = WarehouseResource(get_settings)
 
     def add(self, name: str, zone: str | None = "UTC") -> Instance:
-        """Registered long ago."""
+        """Registers an instance, dated long ago."""
         with connect(self.warehouse) as connection:
             added = add_instance(connection, name, f"http://127.0.0.1:{free_port()}", home=self.home, timezone=zone)
             connection.execute("UPDATE ops.instances SET created_at = '2020-01-01Z' WHERE id = %s", [added.id])
@@ -209,13 +209,13 @@ class Instances:
         return sorted(request.partition_key or "" for request in self.reconcile(at).run_requests or [])
 
     def swept(self, at: str) -> dict[str, str]:
-        """What is asked for, and why."""
+        """The requested sweeps, with their reasons."""
         result = self.sweep(at)
         requests = (result.run_requests or []) if isinstance(result, dg.SensorResult) else []
         return {request.partition_key or "": request.tags["stash_pipeline/reason"] for request in requests}
 
     def skipped(self, at: str) -> str:
-        """Why a tick of the sensor asks for nothing."""
+        """The reason why a tick of the sensor requests nothing."""
         result = self.sweep(at)
         assert not (isinstance(result, dg.SensorResult) and result.run_requests)
         reason = result.skip_message if isinstance(result, dg.SkipReason) else result.skip_reason
@@ -223,7 +223,7 @@ class Instances:
         return reason if isinstance(reason, str) else reason.skip_message or ""
 
     def made(self, instance: Instance, at: str, error: str | None = None, kinds: Iterable[str] = BY_NAME) -> None:
-        """A sweep that began then."""
+        """A sweep that started at this time."""
         with connect(self.warehouse) as connection:
             run_id = start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
             end_run(connection, run_id, error=error, entities={kind: {} for kind in kinds})
@@ -236,7 +236,7 @@ def moment(text: str) -> datetime:
 
 @pytest.fixture
 def instances(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> Iterator[Instances]:
-    """Two, one of them at another hour of the day."""
+    """Two instances in different time zones."""
     made = Instances(dagster, warehouse, home)
     made.add("home")
     made.add("attic", "America/Denver")
@@ -272,7 +272,7 @@ def test_the_schedule_says_how_often_it_ticks(instances: Instances) -> None:
 
 
 def build_cron(minutes: int) -> object:
-    """The cron of the definitions as a process with this setting loads them."""
+    """The cron schedule of the definitions in a process with this setting."""
     return build_defs(load_settings(reconcile_minutes=minutes)).resolve_schedule_def("reconcile_schedule").cron_schedule
 
 

@@ -1,4 +1,4 @@
-"""The sensors: what changed on a server is refreshed, and nothing else is asked for."""
+"""The sensors request a refresh for what changed on a server, and nothing else."""
 
 import json
 import threading
@@ -35,7 +35,7 @@ WHY, MODE, ASKED_BY = "stash_pipeline/reason", "stash_pipeline/mode", "stash_pip
 
 
 class Sensor:
-    """A sensor of the definitions, tick after tick, with its cursor from one to the next."""
+    """A sensor of the definitions, which passes its cursor from tick to tick."""
 
     def __init__(self, name: str, dagster: dg.DagsterInstance) -> None:
         self.name = name
@@ -56,21 +56,21 @@ class Sensor:
         return data
 
     def skipped(self) -> str:
-        """The reason of a tick that asks for nothing."""
+        """The reason of a tick that requests nothing."""
         data = self.tick()
         assert not data.run_requests, data.run_requests
         assert data.skip_message
         return data.skip_message
 
     def asked(self) -> dict[str | None, dg.RunRequest]:
-        """What a tick asks for, by partition."""
+        """The requests of a tick, by partition."""
         data = self.tick()
         found = {request.partition_key: request for request in data.run_requests or []}
         assert found and len(found) == len(data.run_requests or []), data.skip_message
         return found
 
     def later(self, seconds: float) -> None:
-        """Lets so much time pass, as the cursor sees it."""
+        """Advances the time in the cursor."""
         kept = json.loads(self.cursor or "{}")
         for one in kept.values():
             one["not_before"] -= seconds
@@ -89,7 +89,7 @@ def changes(dagster: dg.DagsterInstance) -> Sensor:
 
 @pytest.fixture
 def servers(warehouse: str, home: Path) -> Iterator[dict[str, Server]]:
-    """Two, refreshed."""
+    """Two refreshed servers."""
     with ExitStack() as stack:
         yield {name: stack.enter_context(registered(warehouse, home, name)) for name in ("home", "attic")}
 
@@ -345,7 +345,7 @@ def test_without_the_database_a_tick_is_skipped_with_a_sentence(name: str, dagst
 
 
 def reported(data: SensorExecutionData) -> list[dg.AssetCheckEvaluation]:
-    """What a tick says of the servers."""
+    """What a tick reports about the servers."""
     found = [event for event in data.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
     assert {(event.asset_key.to_user_string(), event.check_name) for event in found} <= {
         ("raw/pages", "servers_answer")

@@ -1,4 +1,4 @@
-"""Dagster's storage: in the warehouse's Postgres, in its own schema, through few connections."""
+"""Dagster's storage in the warehouse's Postgres: its own schema, few connections."""
 
 import multiprocessing
 import threading
@@ -49,14 +49,14 @@ def test_is_what_plain_dagster_finds_by_its_environment(
 
 
 def planned(home: Path, database_url: str) -> tuple[list[tuple[Any, ...]], ...]:
-    """What is stored of two runs that were planned: of events, of assets, of checks; ids of runs by their order."""
+    """What is stored for two planned runs: events, assets, checks; with run ids by order."""
 
     @dg.multi_asset(
         specs=[dg.AssetSpec(name, skippable=True) for name in ("one", "two")],
         check_specs=[dg.AssetCheckSpec("holds", asset="one"), dg.AssetCheckSpec("holds", asset="two")],
     )
     def both():  # type: ignore[no-untyped-def]  # Dagster reads the annotations
-        """Is only planned."""
+        """Is only planned, never executed."""
 
     job = dg.Definitions(assets=[both]).resolve_implicit_global_asset_job_def()
     with dagster_instance(home, database_url) as instance:

@@ -1,4 +1,4 @@
-"""``stash-pipeline instances``: what a proxy before a server is shown, kept without its secrets being readable."""
+"""``stash-pipeline instances``: access data for proxies, stored without readable secrets."""
 
 import json
 from collections.abc import Mapping

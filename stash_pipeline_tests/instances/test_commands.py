@@ -1,4 +1,4 @@
-"""``stash-pipeline instances``: the registry, over a real database and servers on loopback."""
+"""``stash-pipeline instances``: the registry, with a real database and servers on loopback."""
 
 import io
 import json
@@ -35,7 +35,7 @@ OTHER = "http://stash.example:9999"
 
 @dataclass
 class Done:
-    """How a command ended, and what it printed."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -67,13 +67,13 @@ class Commands:
         return Done(code if isinstance(code, int) else 0, out, err)
 
     def refused(self, *arguments: str, given: str = "") -> str:
-        """The one sentence of a command that fails."""
+        """The single error sentence of a failing command."""
         done = self(*arguments, given=given)
         assert done.code == 1 and len(done.err.strip().splitlines()) == 1, done
         return done.err
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """The registry as it is in the database, system columns included."""
+        """The registry in the database, with system columns."""
         with connect(self.database_url) as connection:
             return connection.execute("SELECT xmin::text, i.* FROM ops.instances i ORDER BY id").fetchall()
 
@@ -82,7 +82,7 @@ class Commands:
 def run(
     database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Commands]:
-    """Commands over a database and a home of the test's own; Dagster's partitions are left out."""
+    """Commands with the test's own database and home, without Dagster's partitions."""
     monkeypatch.setenv(DATABASE_URL_VARIABLE, database_url)
     monkeypatch.setattr(commands, "follow_registry", lambda settings: None)
     yield Commands(home, database_url, monkeypatch, capsys)
@@ -364,7 +364,7 @@ def test_nothing_is_removed_without_a_terminal_or_a_word(run: Commands) -> None:
 
 @pytest.mark.parametrize(("answer", "left"), [("keep", 1), ("remove", 0), ("", 1)])
 def test_a_person_is_asked_what_becomes_of_the_rows(run: Commands, answer: str, left: int) -> None:
-    """With Dagster's partitions, in a process of its own."""
+    """With Dagster's partitions, in a separate process."""
     run("add", "home", OTHER)
     with dagster_instance(run.home, run.database_url) as dagster:
         keep_in_step(dagster, ["home"])

@@ -1,4 +1,4 @@
-"""``stash-pipeline status``: how fresh the mirror is, what is pending on the servers, what comes next."""
+"""``stash-pipeline status``: freshness of the mirror, pending changes, next runs."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ Status = Callable[..., str]
 
 @pytest.fixture
 def status(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Status:
-    """Runs the command and gives what it printed."""
+    """Runs the command and returns its output."""
     monkeypatch.setenv(DATABASE_URL_VARIABLE, database_url)
     # as wide as a page may be
     monkeypatch.setattr(console, "width", 100)

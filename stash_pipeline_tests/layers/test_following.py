@@ -1,4 +1,4 @@
-"""Shared layers follow the object log: exactly, once, in one transaction, one process at a time."""
+"""Shared layers follow the object log exactly once, in one transaction, one process at a time."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -193,7 +193,7 @@ def test_two_processes_that_follow_at_once_follow_everything_once(warehouse: str
 
 
 def test_an_instance_is_rebuilt_while_a_layer_follows(warehouse: str, server: Mirror) -> None:
-    """Dropping and attaching partitions locks all tables; who reads some of them could be in the way of the rest."""
+    """Dropping and attaching partitions locks all tables, and a reader of some of them could deadlock with it."""
     reading = Event()
     with ThreadPoolExecutor(1) as pool, connect(warehouse) as follower, connect(warehouse) as builder:
         pid = builder.info.backend_pid

@@ -1,4 +1,4 @@
-"""All that is derived from the registry of layers knows a layer that is put into it."""
+"""Everything that is derived from the layer registry includes a newly registered layer."""
 
 import os
 import subprocess
@@ -99,7 +99,7 @@ def test_the_status_says_how_far_shared_layers_have_got(warehouse: str, monkeypa
 
 
 def test_assets_and_automation_read_no_setting_when_they_are_imported() -> None:
-    """A wrong setting would end the import; the definitions themselves are built of settings, and say what is wrong."""
+    """An invalid setting would fail the import; the definitions are built from settings, and report it."""
     package = Path(stash_pipeline.__file__).parent
     modules = [
         f"stash_pipeline.{folder}.{path.stem}"

@@ -1,4 +1,4 @@
-"""Shared layers in runs of Dagster: they follow in the run of an instance, by themselves, and never in its way."""
+"""Shared layers in Dagster runs: they follow in runs of instances and on their own, and never block them."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -49,7 +49,7 @@ def _read(dagster: dg.DagsterInstance) -> Iterator[tuple[Settings, SimulatedStas
 
 @pytest.fixture
 def stash(_read: tuple[Settings, SimulatedStash], dagster: dg.DagsterInstance) -> Iterator[SimulatedStash]:
-    """A server that was read, with layers that followed."""
+    """A server that was synced, with layers that followed."""
     settings, server = _read
     with settings_in_use(settings), connect(settings.database() or "") as connection:
         yield server
@@ -60,7 +60,7 @@ def stash(_read: tuple[Settings, SimulatedStash], dagster: dg.DagsterInstance) -
 
 @pytest.fixture
 def warehouse(stash: SimulatedStash) -> str:
-    """The address of the database."""
+    """The URL of the database."""
     return get_settings().database() or ""
 
 
@@ -68,7 +68,7 @@ _numbers = count(1)
 
 
 def rename_a_tag(stash: SimulatedStash, name: str | None = None) -> str:
-    """By default to a name that begins with another letter than all others."""
+    """Renames a tag, by default to a name with an unused first letter."""
     number = next(_numbers)
     name = name or chr(0x4E00 + number)
     stamp = f"2031-01-01T00:{number:02}:00Z"

@@ -1,4 +1,4 @@
-"""The sensor of shared layers: what no refresh took along follows, and what fails is tried ever less often."""
+"""The sensor of shared layers: it requests what no refresh took along, and retries failures less and less often."""
 
 import time
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ from stash_pipeline_tests.ports import free_port
 
 
 class Sensor:
-    """The sensor, tick after tick."""
+    """The sensor, which keeps its cursor between ticks."""
 
     def __init__(self, dagster: dg.DagsterInstance) -> None:
         self.dagster = dagster
@@ -49,7 +49,7 @@ class Sensor:
         return result
 
     def asked(self, layers: Layers = SAMPLE) -> tuple[set[str], str]:
-        """The layers that are to follow, and why."""
+        """The requested layers, and the reason."""
         (request,) = self.tick(layers).run_requests or []
         assert request.asset_selection and request.partition_key is None
         assert {key.asset_key for key in request.asset_check_keys or []} <= set(request.asset_selection)

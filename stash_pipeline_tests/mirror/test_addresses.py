@@ -1,4 +1,4 @@
-"""What a server says of addresses and paths depends on its setting and its system; both lanes read the same."""
+"""URLs and paths depend on the server's settings and operating system; both lanes read the same."""
 
 from pathlib import Path
 

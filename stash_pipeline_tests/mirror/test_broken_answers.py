@@ -1,4 +1,4 @@
-"""What a server sends in place of its relations takes nothing away: by answers, and by copies of its database."""
+"""Invalid relations from a server remove nothing, whether by GraphQL or by a database copy."""
 
 import json
 import sqlite3
@@ -56,7 +56,7 @@ def server(warehouse: str, home: Path) -> Mirror:
 
 
 def answering(server: Mirror, change: Callable[[dict[str, Any]], None], kind: str = "scenes") -> None:
-    """Lets the objects of a kind pass through a function on their way."""
+    """Passes the objects of an entity through a function."""
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         answer = server.stash.engine.answer(server.stash.context(URL), payload["query"], payload["variables"], None)
@@ -270,7 +270,7 @@ def test_what_is_held_back_and_read_again_counts_once(warehouse: str, home: Path
 
 
 class OtherFiles(SimulatorTransport):
-    """A server whose copies are changed on their way, or not to be had."""
+    """A server whose copies are modified on their way, or not available."""
 
     def __init__(
         self,
@@ -426,7 +426,7 @@ REFUSALS: dict[str, Callable[[], httpx.Response]] = {
 
 @pytest.fixture
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A download that breaks off goes on at once."""
+    """An interrupted download is resumed at once."""
     monkeypatch.setattr(RetryPolicy, "pause", lambda *_: 0.001)
 
 

@@ -1,4 +1,4 @@
-"""Whatever happens on the server, a refresh makes the tables equal to it, and writes only what changed."""
+"""Whatever happens on the server, a refresh makes the tables equal to it, and writes only changes."""
 
 import random
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ _numbers = count(1)
 
 
 def happen(server: Mirror, *events: str) -> None:
-    """Lets things happen on the server."""
+    """Applies events to the server."""
     for event in events:
         server.sql(*statements(event, next(_numbers)))
 
 
 def rebuilt(server: Mirror) -> dict[str, list[str]]:
-    """The state after dropping everything below raw and building it again."""
+    """The state after dropping and rebuilding everything below raw."""
     with connect(server.database_url) as connection:
         drop_layer(connection, server.instance.id)
     server.transform()
@@ -32,7 +32,7 @@ def rebuilt(server: Mirror) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def long_lived(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
-    """One mirror to which one thing after the other happens."""
+    """One mirror for a sequence of events."""
     server = new_mirror(warehouse, tmp_path_factory.mktemp("home"), generated(40, seed=3))
     server.refresh()
     assert not server.differences()
@@ -244,7 +244,7 @@ def test_an_owner_that_changes_while_its_target_is_missing_keeps_the_reference_i
 def test_a_table_that_is_not_there_yet_is_filled_beside_the_changes_of_the_others(
     mirrored: MakeMirror, pending: bool
 ) -> None:
-    """As after an upgrade of this program that brings new tables."""
+    """As after an upgrade of this program that adds tables."""
     server = mirrored()
     before = server.state()
     with connect(server.database_url) as connection:

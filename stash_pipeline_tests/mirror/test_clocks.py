@@ -1,4 +1,4 @@
-"""Clocks and pages that move: summer time, other zones, late and early stamps, objects that come and go meanwhile."""
+"""Moving clocks and pages: summer time, time zones, late and early timestamps, objects that come and go."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,12 +24,12 @@ UNSTAMPED = "an o of an image"
 
 
 def retitle(server: Mirror, title: str, scene: int = 3) -> None:
-    """An edit that the server stamps."""
+    """An edit that updates the timestamp."""
     mutate(server.stash, "sceneUpdate", input={"id": scene, "title": title})
 
 
 def title_here(server: Mirror, scene: int = 3) -> str:
-    """The title of a scene as the mirror has it."""
+    """The title of a scene in the mirror."""
     sql = "SELECT title FROM stash.scenes WHERE instance_id = %s AND id = %s"
     return str(server.scalar(sql, [server.instance.id, scene]))
 
@@ -173,7 +173,7 @@ def test_a_clock_that_is_set_back_by_little_is_not_noticed(warehouse: str, home:
 
 
 def at_request(server: Mirror, wanted: int, do: Callable[[], None]) -> Hook:
-    """A hook that does something before one request."""
+    """A hook that acts before one request."""
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         if number == wanted:

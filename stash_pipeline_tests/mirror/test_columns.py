@@ -1,4 +1,4 @@
-"""The order of columns does not matter: a column that a migration adds comes last, wherever the registry has it."""
+"""Column order does not matter: a column that a migration adds comes last, wherever the registry has it."""
 
 from pathlib import Path
 

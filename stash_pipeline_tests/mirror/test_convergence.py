@@ -1,4 +1,4 @@
-"""However a reading is cut into requests, and whatever fails or changes meanwhile, the mirror converges."""
+"""The mirror converges, however a sync is split into requests, and whatever fails or changes during it."""
 
 import json
 import random
@@ -25,7 +25,7 @@ def refused(text: str = "down") -> httpx.Response:
 
 
 def failing_after(requests: int) -> Hook:
-    """Answers so many requests, and then no more."""
+    """Answers a number of requests, and then fails."""
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         return refused() if number > requests else None
@@ -34,7 +34,7 @@ def failing_after(requests: int) -> Hook:
 
 
 def requests_needed(server: Mirror, **settings: Any) -> int:
-    """How many requests a whole reading takes, found with another mirror of the same library."""
+    """The number of requests of a full sync, measured with another mirror of the same library."""
     twin = new_mirror(server.database_url, server.settings.home, server.stash.library, server.stash.release.name)
     twin.read(**settings)
     assert twin.transport is not None
@@ -42,7 +42,7 @@ def requests_needed(server: Mirror, **settings: Any) -> int:
 
 
 def raw_is_consistent(server: Mirror) -> None:
-    """Every committed document has a revision that the instance knows, and a ledger that names its run."""
+    """Every committed document has a known revision, and a ledger entry that names its run."""
     with connect(server.database_url) as connection:
         for kind in BY_NAME:
             row = connection.execute(
@@ -190,7 +190,7 @@ def test_requests_that_fail_now_and_then_are_made_again(warehouse: str, home: Pa
 def test_an_object_that_vanished_inside_an_answer_does_not_end_the_reading(
     warehouse: str, home: Path, release: str, query: str
 ) -> None:
-    """Nested fields are read in transactions of their own: a tag destroyed meanwhile fails the whole answer."""
+    """Nested fields are read in their own transactions: a tag destroyed in between fails the whole response."""
     spoiled: list[int] = []
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
@@ -306,7 +306,7 @@ def test_what_changes_during_a_reading_is_neither_lost_nor_a_failure(
 def test_a_listing_in_parts_that_shift_does_not_tombstone_what_slipped_through(
     mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One destroyed before the edge of a part and one created at the end: the count agrees, an id is missed."""
+    """One object is destroyed before the edge of a part and one created: the count matches, but an id is missed."""
     monkeypatch.setattr(page_reader, "LISTING_SIZE", 4)
     server = mirrored(100, seed=2)
     assert len(server.live_ids("performers")) == 10
@@ -354,7 +354,7 @@ def test_a_server_whose_count_never_agrees_is_not_believed(mirrored: MakeMirror)
 def test_an_answer_that_leaves_out_objects_without_an_error_is_not_taken_for_the_whole(
     mirrored: MakeMirror, release: str
 ) -> None:
-    """The server says how many scenes there are; a page that is cut short must not pass for the last one."""
+    """The server reports the number of scenes; a truncated page must not count as the last one."""
     server = mirrored(40, release, seed=2)
     real = server.stash.engine.answer
 

@@ -1,4 +1,4 @@
-"""The mirror of invented libraries, as every kind of release answers them, equals what the server answers."""
+"""The mirror of generated libraries equals the server's responses, for every kind of release."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A server that lost its objects, or is another one, is not followed until a person says so."""
+"""A server that lost or replaced its objects is not followed until a user accepts it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, generated, n
 
 
 def refused(server: Mirror, *words: str) -> None:
-    """A refresh stops with these words, and has not written one row."""
+    """A refresh stops with these words, without writing a row."""
     before = row_versions(server.database_url, server.instance.id)
     with pytest.raises(SuspiciousServerError, match="--accept-removals") as stopped:
         server.refresh()
@@ -94,7 +94,7 @@ def test_a_smaller_schema_version_stops_the_run(warehouse: str, home: Path) -> N
 
 
 def test_another_time_zone_is_no_other_time(mirrored: MakeMirror) -> None:
-    """The same instants, spelled with another offset."""
+    """The same instants, written with another offset."""
     server = mirrored()
     server.sql("UPDATE scenes SET created_at = replace(created_at, 'Z', '+00:00'), title = title || '!'")
     server.refresh()

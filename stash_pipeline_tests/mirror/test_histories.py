@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, and whatever befalls the readings: the next one that compares all is right."""
+"""After any sequence of events and failures, the next complete sync gives an exact mirror."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -54,7 +54,7 @@ ATTEMPTS = 60
 
 
 def a_trouble(rng: random.Random) -> Trouble:
-    """Something that befalls a reading, early or late."""
+    """A fault during a sync, early or late."""
     at = rng.randint(1, rng.choice((10, 60)))
     return rng.choice(
         (
@@ -67,40 +67,40 @@ def a_trouble(rng: random.Random) -> Trouble:
 
 
 def an_event(rng: random.Random) -> Step:
-    """Anything that happens to a library."""
+    """Any event of a library."""
     return Happens(rng.choice(sorted(EVENTS)), rng.randrange(100))
 
 
 def a_while(rng: random.Random) -> Step:
-    """Seconds, or hours; seldom back."""
+    """Seconds or hours; rarely backwards."""
     if rng.random() < 0.1:
         return Passes(-rng.randint(1, 5 * 3600))
     return Passes(rng.choice((rng.randint(0, 5), rng.randint(1, 12 * 3600))))
 
 
 def a_reading(rng: random.Random) -> Step:
-    """With a trouble or without, by answers or by a copy."""
+    """A sync with or without a fault, in either lane."""
     trouble = a_trouble(rng) if rng.random() < 0.5 else None
     return Read(rng.choice(MODES), rng.random() < 0.7, trouble, rng.choice(LANES))
 
 
 def a_hurry(rng: random.Random) -> Step:
-    """Much in one second."""
+    """Several steps within one second."""
     return InOneSecond(rng.choice(sorted(EVENTS)), rng.randrange(100), rng.choice(MODES))
 
 
 def some_kinds(rng: random.Random) -> Step:
-    """In any mode."""
+    """A sync of some entities, in any mode."""
     return ReadKinds(rng.choice(MODES), tuple(rng.sample(list(BY_NAME), rng.randint(1, 4))))
 
 
 def some_objects(rng: random.Random) -> Step:
-    """Of one kind, some of which may not be there."""
+    """A sync of some objects, some of which may not exist."""
     return ReadObjects(rng.choice(ASKED), tuple(sorted(rng.sample(range(1, 25), rng.randint(1, 6)))))
 
 
 def a_restart(rng: random.Random) -> Step:
-    """Of the server, as another one."""
+    """A restart of the server with another configuration."""
     return rng.choice((Upgraded(rng.choice(RELEASES)), Zone(rng.choice(ZONES))))
 
 
@@ -126,7 +126,7 @@ def a_history(rng: random.Random, most: int) -> list[Step]:
 
 
 def shortest(history: History, goes_wrong: Callable[[History], bool]) -> History:
-    """What is left of a history when all that can be left out is."""
+    """The minimal failing part of a history."""
     attempts, size = 0, len(history)
     while size:
         start = 0
@@ -143,7 +143,7 @@ def shortest(history: History, goes_wrong: Callable[[History], bool]) -> History
 
 @pytest.fixture(scope="module")
 def kept_home() -> Iterator[Path]:
-    """A home that lasts as long as the database."""
+    """A home that lives as long as the database."""
     with TemporaryDirectory(prefix="stash-pipeline-test-") as directory:
         yield Path(directory)
 
@@ -163,7 +163,7 @@ class Survivor:
     pace: float
 
     def live(self, history: History) -> None:
-        """Lives through one, and leaves nothing in the database."""
+        """Runs one history, and leaves nothing in the database."""
         server, clock = furnished(
             self.warehouse, self.home, self.release, scenes=8, requests_in_flight=1, page_size=self.page_size
         )
@@ -175,7 +175,7 @@ class Survivor:
                 remove_instance(connection, server.instance.id)
 
     def goes_wrong(self, history: History) -> bool:
-        """Whether it does not survive."""
+        """Whether a history fails."""
         try:
             self.live(history)
         except Exception:
@@ -183,13 +183,13 @@ class Survivor:
         return False
 
     def tell(self, history: Sequence[Step]) -> str:
-        """How to live through it again."""
+        """How to run the history again."""
         steps = "".join(f"    {step!r},\n" for step in history)
         return f"Survivor(warehouse, home, {self.release!r}, {self.page_size}, {self.pace}).live([\n{steps}])"
 
 
 def survive(warehouse: str, home: Path, seed: int, most: int) -> None:
-    """Lives through the history of a seed; where it goes wrong, tells how to repeat it in few steps."""
+    """Runs the history of a seed; on failure, prints how to repeat it in few steps."""
     rng = random.Random(seed)
     survivor = Survivor(warehouse, home, rng.choice(RELEASES), rng.choice((100, 4)), rng.choice((0.0, 0.3)))
     history = a_history(rng, most)

@@ -1,4 +1,4 @@
-"""``raw.history``: what every document was before it changed or vanished, and the command that shows it."""
+"""``raw.history``: previous versions of changed and removed documents, and the command that shows them."""
 
 import json
 from typing import Any

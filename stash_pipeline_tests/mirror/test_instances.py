@@ -1,4 +1,4 @@
-"""Instances live beside each other: their rows, their locks, their first loads and their removal."""
+"""Instances are independent: their rows, locks, initial loads and removal."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, p
 
 
 def together(*work: Callable[[], Any]) -> None:
-    """Runs all at once; the first error of any is raised."""
+    """Runs functions concurrently; raises the first error."""
     errors: list[BaseException] = []
     barrier = threading.Barrier(len(work))
 
@@ -143,7 +143,7 @@ def test_two_transformations_of_two_instances_at_once_both_succeed(warehouse: st
 
 @pytest.mark.faults
 def test_removing_and_rebuilding_instances_does_not_fail_a_refresh_of_another(warehouse: str, home: Path) -> None:
-    """Dropping partitions locks the tables of all instances: nobody may end in a deadlock for it."""
+    """Dropping partitions locks the tables of all instances, which must not cause a deadlock."""
     busy = new_mirror(warehouse, home, generated(40, seed=1))
     busy.refresh()
 

@@ -1,4 +1,4 @@
-"""A process that is killed at any instant of a refresh loses nothing: the next one ends in the server's state.
+"""A process that is killed at any point of a refresh loses nothing; the next refresh gives the server's state.
 
 The process is forked, with its server inside, and kills itself (-9) at one of the points where it talks to Postgres or
 to Stash, before or after it is answered. Processes of the command line, killed by the clock, are in
@@ -31,7 +31,7 @@ MODES: tuple[Mode, ...] = ("changes", "reconcile", "sweep")
 
 
 def in_a_process_of_its_own(work: Callable[[], None]) -> int:
-    """Runs it in a fork; returns the signal that ended it, 0 for none."""
+    """Runs a function in a fork; returns the signal that ended it, 0 for none."""
     with warnings.catch_warnings():
         # newer Pythons warn of threads, of which the fork uses none
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -51,7 +51,7 @@ def in_a_process_of_its_own(work: Callable[[], None]) -> int:
 
 
 def refresh_until(server: Mirror, mode: Mode, last: int) -> int:
-    """A refresh that is killed when it has talked so often; returns the signal, or 0 if it ended before."""
+    """A refresh that is killed at its n-th exchange; returns the signal, or 0 if it ended before."""
 
     def work() -> None:
         talks = 0

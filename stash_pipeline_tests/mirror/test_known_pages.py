@@ -1,4 +1,4 @@
-"""Answers that the last complete reading had are not decoded again, unless something was written since."""
+"""Pages of the last complete sync are not decoded again, unless something was written since."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def title(server: Mirror, identifier: int) -> Any:
 
 
 def dying_after(requests: int, query: str) -> Hook:
-    """The server answers so many requests of a query, and then none of it."""
+    """The server answers a number of requests of a query, and then none."""
     answered = 0
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
@@ -34,7 +34,7 @@ def dying_after(requests: int, query: str) -> Hook:
 
 @pytest.fixture
 def server(warehouse: str, home: Path) -> Mirror:
-    """A library of a few pages of each kind, read once."""
+    """A library with a few pages per entity, synced once."""
     made = new_mirror(warehouse, home, generated(40), NEWEST, page_size=7)
     made.refresh()
     return made
@@ -71,7 +71,7 @@ def test_the_page_of_a_change_is_decoded_and_the_others_are_known(server: Mirror
 
 
 def test_what_a_reading_wrote_that_never_ended_is_read_again(server: Mirror) -> None:
-    """The server changes and goes back; in between, half a reading has loaded the change."""
+    """The server changes and changes back; in between, an unfinished sync has loaded the change."""
     old = title(server, 10)
     server.sql("UPDATE scenes SET title = 'For a moment' WHERE id = 10")
     server.hook = dying_after(4, "findScenes")
@@ -86,7 +86,7 @@ def test_what_a_reading_wrote_that_never_ended_is_read_again(server: Mirror) -> 
 
 
 def test_an_object_that_half_a_reading_brought_and_that_is_gone_again_is_removed(server: Mirror) -> None:
-    """Its page is then equal to a page of the last complete reading, which did not have it."""
+    """Its page then equals a page of the last complete sync, which did not have the object."""
     ((created_at,),) = server.stash.library.tuples("SELECT created_at FROM scenes WHERE id = 11")
     server.sql("DELETE FROM scenes_tags WHERE scene_id = 11", "DELETE FROM scenes WHERE id = 11")
     server.stash.library.execute("PRAGMA foreign_keys = ON")
@@ -108,7 +108,7 @@ def test_an_object_that_half_a_reading_brought_and_that_is_gone_again_is_removed
 
 
 def test_a_row_that_was_tampered_with_under_a_new_revision_is_repaired(server: Mirror) -> None:
-    """Whatever wrote to raw after the reading ended, its pages are not trusted."""
+    """If anything wrote to raw after the sync, its pages are not trusted."""
     from stash_pipeline.warehouse.connect import connect
 
     with connect(server.database_url) as connection:

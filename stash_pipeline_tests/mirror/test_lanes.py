@@ -1,4 +1,4 @@
-"""Both lanes read the same library the same way, whatever the release; and each where it should."""
+"""Both lanes read the same library the same way in every release, and each is used where it should be."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ READABLE = [release for release in known_releases() if release >= "v0.20" and re
 
 
 def one_per_schema(releases: list[str]) -> list[ParameterSet]:
-    """The first release of each version of the database's schema, and that can be asked for files; others in soak."""
+    """The first release of each schema version with a query for files; other releases in soak."""
     seen: set[tuple[int, bool]] = set()
     found = []
     for name in releases:
@@ -41,7 +41,7 @@ def one_per_schema(releases: list[str]) -> list[ParameterSet]:
 
 
 def with_backups(warehouse: str, home: Path, backups: Backups, lane: str = "auto", **settings: Any) -> Mirror:
-    """A mirror of a server that makes copies like that."""
+    """A mirror of a server with these backups."""
     server = new_mirror(warehouse, home, generated(20, seed=4), **settings)
     server.stash = SimulatedStash(server.stash.library, backups=backups)
     return in_lane(server, lane)
@@ -446,7 +446,7 @@ def test_changes_without_a_stamp_are_counted_by_their_cause(home: Path, warehous
 
 
 def without_place(monkeypatch: pytest.MonkeyPatch, kind: str, name: str) -> None:
-    """As if the specification had just got this field, and named a column that no copy has."""
+    """As if the specification had a new field, mapped to a column that no copy has."""
     entity = BY_NAME[kind]
     fields = tuple(replace(f, stored=Stored("t.nowhere")) if f.name == name else f for f in entity.fields)
     monkeypatch.setitem(BY_NAME, kind, replace(entity, fields=fields))

@@ -1,4 +1,4 @@
-"""Rows that another version of this program made are made anew, without a person who knows of it."""
+"""Rows of another version of this program are rebuilt automatically."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def server(mirrored: MakeMirror) -> Mirror:
 
 
 def other_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if a release had come that spells names of tags in another way."""
+    """As if a new release changed the form of tag names."""
     tags = TABLES["tags"]
     monkeypatch.setitem(TABLES, "tags", replace(tags, select=tags.select.replace("d.name", "upper(d.name)", 1)))
     layer_versions.layer_version.cache_clear()

@@ -1,4 +1,4 @@
-"""What became of objects that are gone: merges, as far as the server's state tells."""
+"""Merges of deleted objects, as far as the server's state shows them."""
 
 from typing import Any
 

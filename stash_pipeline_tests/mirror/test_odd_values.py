@@ -1,4 +1,4 @@
-"""Values that nobody would write and every library has: nothing is lost, nothing fails."""
+"""Unusual values of real libraries: nothing is lost, nothing fails."""
 
 import json
 from pathlib import Path
@@ -54,7 +54,7 @@ def server(warehouse: str, home: Path) -> Mirror:
 
 
 def answering(server: Mirror, change: Any, query: str = "findScenes") -> None:
-    """Lets every answer to the query pass through a function that changes its ``data``."""
+    """Passes the ``data`` of every response to the query through a function."""
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         if query not in payload["query"] or "created_at" not in payload["query"]:
@@ -228,7 +228,7 @@ def test_nul_and_lone_surrogates_become_a_replacement_and_lose_nothing_else(serv
 
 
 def test_bytes_that_are_no_utf_8_do_not_make_a_library_unreadable(server: Mirror) -> None:
-    """Stash passes the name of a file on as it is on the disk: Latin-1 from an old share, for instance."""
+    """Stash passes file names on unchanged, for instance Latin-1 from an old share."""
 
     def change(data: Any) -> bytes:
         for entry in data["files"]:
@@ -311,7 +311,7 @@ def test_an_object_without_a_usable_id_ends_the_reading_and_removes_nothing(serv
 
 
 def test_a_server_under_a_path_is_mirrored_to_the_same_rows(warehouse: str, home: Path) -> None:
-    """Behind a proxy that serves Stash under a path, its URLs carry that path."""
+    """Behind a proxy with a base path, the URLs of Stash contain that path."""
     from stash_pipeline.stash.client import StashClient
     from stash_pipeline.sync.run import mirror
     from stash_pipeline_tests.mirror.working import SimulatorTransport

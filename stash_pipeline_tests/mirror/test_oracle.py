@@ -1,4 +1,4 @@
-"""The oracle sees what it is there to see: a wrong value in any column, a missing and a foreign row."""
+"""The oracle detects a wrong value in any column, a missing row and an additional row."""
 
 import pytest
 
@@ -33,7 +33,7 @@ OTHER = {
 
 @pytest.fixture(scope="module")
 def full(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Mirror:
-    """A mirror that has rows in (nearly) every table."""
+    """A mirror with rows in (nearly) every table."""
     server = new_mirror(warehouse, tmp_path_factory.mktemp("home"), generated(60, seed=5))
     for event in ("chapters come and go", "captions appear", "groups contain others in another order"):
         server.sql(*statements(event, 1))

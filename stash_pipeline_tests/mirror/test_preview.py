@@ -1,4 +1,4 @@
-"""A dry run says what a reading would do, and does nothing."""
+"""A dry run reports what a sync would do, and changes nothing."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from stash_pipeline_tests.mirror.working import (
 
 
 def foreseen(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> tuple[SyncResult, dict[str, list[str]]]:
-    """What a dry run says; it writes nothing, not even a note of itself."""
+    """The result of a dry run, which writes nothing, not even a record of itself."""
     client = StashClient(URL, transport=SimulatorTransport(server.stash))
     everything = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {} AS t"
     ledgers = ["ops.instances", "ops.sync_runs", "ops.readings", "ops.row_counts", "raw.pages", "raw.history"]

@@ -1,4 +1,4 @@
-"""The mirror of what real servers answered holds exactly these answers."""
+"""Mirrors of recorded servers contain exactly the recorded values."""
 
 import json
 import sqlite3
@@ -72,7 +72,7 @@ def check(warehouse: str, instance: Instance, answers: Answers, expected: Expect
 
 
 def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False) -> None:
-    """Loads the recorded answers without any server."""
+    """Loads the recorded responses without a server."""
     plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
     readers = DocumentBuilder(plans, "")
     with connect(warehouse) as connection:
@@ -97,7 +97,7 @@ def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False
 
 
 def _reversed(value: dict[str, Any]) -> dict[str, Any]:
-    """The same object with its sets in another order and its fields too."""
+    """The same object with its sets and fields in another order."""
     sets = {
         "tags", "performers", "galleries", "parents", "aliases", "alias_list", "stash_ids", "fingerprints",
         "groups", "movies", "play_history", "o_history", "captions",

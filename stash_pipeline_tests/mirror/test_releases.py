@@ -1,4 +1,4 @@
-"""Every release is mirrored into the same columns, an upgrade costs what changed, and nothing new goes unnoticed."""
+"""All releases give the same columns, an upgrade rewrites only changes, and new fields are reported."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ SHOWN = ("v0.20", "v0.24", "v0.28", "v0.30", "v0.31")
 
 
 def documents(server: Mirror) -> dict[str, dict[int, dict[str, Any]]]:
-    """All live documents, by kind and id."""
+    """All live documents, by entity and id."""
     found = {}
     with connect(server.database_url) as connection:
         for kind in BY_NAME:
@@ -33,7 +33,7 @@ def documents(server: Mirror) -> dict[str, dict[int, dict[str, Any]]]:
 
 
 def revisions(server: Mirror) -> dict[str, dict[int, int]]:
-    """Which revision wrote each document last."""
+    """The revision that last wrote each document."""
     found = {}
     with connect(server.database_url) as connection:
         for kind in BY_NAME:

@@ -1,4 +1,4 @@
-"""The list of what ``updated_at`` did not tell of: just those objects and fields that the readings counted."""
+"""The list of silent changes contains exactly the objects and fields that the syncs counted."""
 
 import json
 import random
@@ -18,7 +18,7 @@ from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, run_command
 
 
 def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str, str]]]:
-    """How often each kind, and each field of a kind, is in the list of a run."""
+    """How often each entity, and each of its fields, is in the list of a run."""
     kinds: Counter[str] = Counter()
     fields: Counter[tuple[str, str]] = Counter()
     with connect(server.database_url) as connection:
@@ -29,7 +29,7 @@ def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str
 
 
 def counted(read: SyncResult) -> tuple[Counter[str], Counter[tuple[str, str]]]:
-    """The same, as the reading says."""
+    """The same counts, from the result of the sync."""
     kinds = Counter({name: change.unstamped for name, change in read.changes.items() if change.unstamped})
     return kinds, Counter({(name, key): n for name, change in read.changes.items() for key, n in change.causes.items()})
 

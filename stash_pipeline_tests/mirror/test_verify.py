@@ -1,4 +1,4 @@
-"""A mirror proves itself: whatever happens to a stored row is found, named, and repaired."""
+"""Verification detects, names and repairs any change to a stored row."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture
 def server(warehouse: str, home: Path) -> Mirror:
-    """A mirror of everything but the groups, so that references to those have no target."""
+    """A mirror of everything except groups, so references to groups are dangling."""
     made = new_mirror(warehouse, home, generated(40, seed=5))
     made.refresh([kind for kind in BY_NAME if kind != "groups"])
     return made
@@ -181,14 +181,14 @@ def test_checking_writes_nothing(server: Mirror) -> None:
 
 @pytest.fixture
 def alone(postgres: str, _template: str) -> Iterator[str]:
-    """A database with one instance: the command looks at all."""
+    """A database with one instance, because the command checks all instances."""
     yield create_database(postgres, "verified", _template)
     drop_database(postgres, "verified")
 
 
 @pytest.fixture
 def running(alone: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    """A server that listens, and its mirror, refreshed by the command."""
+    """A listening server, and its mirror, refreshed by the command."""
     made = new_mirror(alone, home, generated(30, seed=5))
     with made.stash.running() as address, connect(alone) as connection:
         edit_instance(connection, made.instance.name, home=home, url=address.url)

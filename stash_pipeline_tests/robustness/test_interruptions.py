@@ -1,4 +1,4 @@
-"""A run that ends in the middle, however it does, leaves nothing half-written; the next one repairs it."""
+"""A run that is interrupted in any way leaves no partial writes; the next run repairs the rest."""
 
 import random
 import signal
@@ -38,14 +38,14 @@ def command_line(home: Path, database_url: str) -> Iterator[CommandLine]:
 
 
 def active(database_url: str) -> int:
-    """Statements of ours that the server works at, or that wait for a lock."""
+    """Our statements that the server executes, or that wait for a lock."""
     with connect(database_url) as connection:
         row = connection.execute(WAITING).fetchone()
         return int(row[0]) if row else 0
 
 
 def killed(command_line: CommandLine, seconds: float, mode: str = "changes") -> bool:
-    """Starts a sync and kills it at that time, counted from its first request; False if it ended before."""
+    """Starts a sync and kills it after this time, counted from its first request; False if it ended before."""
     process = command_line.start("sync", "home", "--mode", mode)
     url = command_line.database_url or ""
 
@@ -65,7 +65,7 @@ def killed(command_line: CommandLine, seconds: float, mode: str = "changes") -> 
 
 
 def kill_at(command_line: CommandLine, instants: list[float], lane: LaneName) -> None:
-    """Kills first loads and changed ones in turn, and judges what each leaves."""
+    """Kills initial loads and updates in turn, and checks the result of each."""
     stash = simulated(60, latency=0.01)
     url = command_line.database_url or ""
     mode = "reconcile" if lane == "snapshot" else "changes"
@@ -184,7 +184,7 @@ def test_the_lock_says_when_it_is_lost(database_url: str) -> None:
 
 
 def test_a_killed_run_does_not_hold_up_the_queue(command_line: CommandLine) -> None:
-    """Dagster's own record of a killed run is closed by whoever runs a job next."""
+    """Dagster's record of a killed run is closed by the next process that runs a job."""
     stash = simulated(20, latency=0.3)
     url = command_line.database_url or ""
     with stash.running() as server:

@@ -1,4 +1,4 @@
-"""An API key is nowhere in what is kept, said or shown: not after success, not after any fault, not at DEBUG.
+"""An API key never appears in stored data or output: not after success, not after any fault, not at DEBUG.
 
 Everything runs as it does for a person, in processes of its own, over a private Postgres: what the database
 writes to its files is among the files of the home that are searched.
@@ -52,7 +52,7 @@ OUTPUT = "query($key: [String!]!) {capturedLogs(logKey: $key) {stdout stderr}}"
 
 
 def forms(key: str) -> dict[str, bytes]:
-    """How a key may be written: base64 at each of the three alignments, hex (a bytea), URL-encoded, in other case."""
+    """The encodings of a key: base64 at its three alignments, hex (bytea), URL-encoded, in other case."""
     found = {
         "clear": key.encode(),
         "hex": key.encode().hex().encode(),
@@ -70,7 +70,7 @@ def forms(key: str) -> dict[str, bytes]:
 
 
 class Search:
-    """Looks for the keys, and knows where they were found."""
+    """Searches for the keys, and records where they were found."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
@@ -78,7 +78,7 @@ class Search:
         self.needles = {f"{name} of {key[:4]}…": text for key in (KEY, WRONG_KEY) for name, text in forms(key).items()}
 
     def look(self, where: str, content: bytes | str) -> None:
-        """Notes the keys that are in this content."""
+        """Records the keys in this content."""
         self.places += 1
         data = content.encode() if isinstance(content, str) else content
         self.found += [f"{name} in {where}" for name, needle in self.needles.items() if needle in data]
@@ -113,7 +113,7 @@ def command_line(monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
 
 
 def launched(url: str, partition: str) -> str:
-    """Launches ``refresh`` as the web page does, and returns the run's id when it has ended."""
+    """Launches ``refresh`` as the UI does, and returns the run's id after it has ended."""
     params = {
         "selector": {
             "repositoryLocationName": "stash_pipeline",
@@ -133,7 +133,7 @@ def launched(url: str, partition: str) -> str:
 
 
 def ask(url: str, query: str, search: Search | None = None, **variables: Any) -> Any:
-    """The data of a GraphQL query to the web page."""
+    """The data of a GraphQL query to the web server."""
     answer = httpx.post(f"{url}/graphql", json={"query": query, "variables": variables}, timeout=60)
     if search:
         search.look(query[:60], answer.content)
@@ -142,7 +142,7 @@ def ask(url: str, query: str, search: Search | None = None, **variables: Any) ->
 
 
 def look_at_the_page(search: Search, url: str) -> None:
-    """Everything that the web page shows of runs and assets."""
+    """Everything that the UI shows about runs and assets."""
     for query in SHOWN:
         ask(url, query, search)
     for run in ask(url, SHOWN[1])["runsOrError"]["results"]:

@@ -1,4 +1,4 @@
-"""What is wrong with the database is told in a sentence, with exit code 1, and leaves nothing half-written."""
+"""Database problems are reported in a sentence with exit code 1, and leave no partial writes."""
 
 import os
 import socket
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.processes
 
 
 def said_in_a_sentence(done: "subprocess.CompletedProcess[str]") -> str:
-    """The only line on standard error of a command that failed."""
+    """The only line on standard error of a failed command."""
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     lines = done.stderr.strip().splitlines()
@@ -46,7 +46,7 @@ def said_in_a_sentence(done: "subprocess.CompletedProcess[str]") -> str:
 
 
 def stop_at_once(home: Path) -> None:
-    """As a crash of the machine would: no checkpoint, no farewell."""
+    """Stops Postgres like a crash of the machine: without checkpoint and without notifying clients."""
     user = server_user()
     command = (programs_for(user) / "pg_ctl", "stop", "-m", "immediate", "-w", "-D", ".")
     code, output = run_program(command, user, directory=home / "postgres")
@@ -77,7 +77,7 @@ def test_postgres_restarted_in_the_middle_of_a_run(home: Path) -> None:
 
 @contextmanager
 def small_disk(megabytes: int) -> Iterator[Path]:
-    """A directory on a file system of its own."""
+    """A directory on its own file system."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system")
     with TemporaryDirectory(prefix="stash-pipeline-test-") as directory:
@@ -92,7 +92,7 @@ def small_disk(megabytes: int) -> Iterator[Path]:
 
 
 def fill(ballast: Path, leave: int) -> None:
-    """Takes all of the room but so many bytes."""
+    """Fills the disk except for a number of bytes."""
     room = os.statvfs(ballast.parent)
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - leave)
@@ -182,7 +182,7 @@ def test_a_database_newer_than_the_code(home: Path, database_url: str) -> None:
 
 @pytest.mark.parametrize(("version", "accepted"), [(140012, False), (150000, True), (180000, True)])
 def test_a_postgres_too_old(version: int, accepted: bool) -> None:
-    """No old server is at hand: this is the check itself, with the number that one would give."""
+    """No old server is available: this tests the check itself, with the version number of one."""
     if accepted:
         require_version(version)
         return

@@ -1,4 +1,4 @@
-"""The command: one line when ready, one sentence when not."""
+"""The command: one line when it is ready, one sentence when it fails."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""Copies of a server's database: what is in them, in the tables of each release."""
+"""Copies of a server's database: their content, in the tables of each release."""
 
 import sqlite3
 import threading
@@ -42,7 +42,7 @@ def _odd_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def odd_library(_odd_file: Path) -> Library:
-    """What older tables have no place for, beside an invented library; servers of some releases change it."""
+    """A generated library with values that older tables cannot store; servers of some releases modify it."""
     return Library.open(_odd_file)
 
 
@@ -137,7 +137,7 @@ def test_a_copy_is_of_the_moment_at_which_it_was_asked_for(stash: SimulatedStash
 
 
 class _Watched(Library):
-    """Tells when it is copied, and asks for something before the copying is over."""
+    """Signals when it is copied, and runs a query before the copy is complete."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)

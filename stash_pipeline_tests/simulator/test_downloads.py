@@ -1,4 +1,4 @@
-"""Links to copies of a server's database: how long they live, and reading them whole and in parts."""
+"""Download links of database copies: their lifetime, and whole and range requests."""
 
 import gc
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What moves updated_at, and what does not."""
+"""Which mutations change updated_at, and which do not."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def _stamps(stash: SimulatedStash) -> Stamps:
 
 
 def _bumped(stash: SimulatedStash, document: str) -> set[tuple[str, int]]:
-    """The rows whose updated_at a mutation moved; destroyed and new rows are left out."""
+    """The rows whose updated_at a mutation changed, except destroyed and new rows."""
     before = _stamps(stash)
     data(stash.execute(document))
     after = _stamps(stash)
@@ -176,7 +176,7 @@ def test_updated_at_is_local_wall_clock_with_offset(
 
 
 def test_the_hour_after_summer_time_is_not_greater_than_the_hour_before(make: Make, clock: Clock) -> None:
-    """The filter compares text, so an hour of changes is missed every autumn."""
+    """The filter compares texts, so changes in one hour are missed every autumn."""
     stash = make()
     clock.now = type(clock.now).fromisoformat("2026-10-25T01:10:00+00:00")
     data(stash.execute('mutation{sceneUpdate(input:{id:"1"}){id}}'))

@@ -1,4 +1,4 @@
-"""Faults on request: which requests are hit, and what a client sees of each kind."""
+"""Fault injection: the affected requests, and the effect of each kind on a client."""
 
 import time
 

@@ -168,7 +168,7 @@ def test_duplicates_are_groups_of_near_hashes(make: Make) -> None:
 
 
 def test_a_null_that_must_not_be_null_removes_everything_above_it(make: Make) -> None:
-    """The reason to leave deprecated fields alone."""
+    """The reason not to use deprecated fields."""
     stash = make(release="v0.20.2")
     stash.library.execute("DELETE FROM scenes_files WHERE scene_id = 2")
     query = '{findScenes(filter:{sort:"id",per_page:3}){scenes{id file{duration}}}}'

@@ -1,4 +1,4 @@
-"""Generated libraries: repeatable, in proportion, odd where real ones are, and alike when asked."""
+"""Generated libraries: reproducible, proportionate, with unusual values, and overlapping on request."""
 
 import sqlite3
 import time

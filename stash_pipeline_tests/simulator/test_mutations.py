@@ -1,4 +1,4 @@
-"""What mutations store, refuse, and take back."""
+"""What mutations store, reject and roll back."""
 
 from typing import Any
 
@@ -197,7 +197,7 @@ def test_sql_reads_and_writes_directly(stash: SimulatedStash) -> None:
 
 
 def test_several_mutations_in_one_request_see_stale_counters(stash: SimulatedStash) -> None:
-    """The server reads counters once per request; the next request sees the truth."""
+    """The server reads counters once per request; the next request gets the current values."""
     data(stash.execute('mutation{sceneResetPlayCount(id:"1")}'))
     answer = data(
         stash.execute(

@@ -1,4 +1,4 @@
-"""What the newest release adds, and that no release before it has that."""
+"""Additions of the newest release, which no earlier release has."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The simulator, on the database of a real server, answers as that server did."""
+"""With the database of a real server, the simulator gives the same responses."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every release answers every field that it has, and no field that it lacks."""
+"""Every release resolves all of its fields, and no others."""
 
 from typing import Any
 

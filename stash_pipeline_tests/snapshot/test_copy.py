@@ -1,4 +1,4 @@
-"""A copy of the database is fetched whole, over whatever connection, or not at all."""
+"""A copy of the database is downloaded completely or not at all, over any connection."""
 
 import sqlite3
 import subprocess
@@ -58,7 +58,7 @@ def test_a_copy_arrives_and_is_gone_afterwards(tmp_path: Path) -> None:
 
 
 def _answers(client: StashClient, size: int) -> int:
-    """Bytes beside the file."""
+    """Responses to requests other than the file."""
     assert client.bytes - size < 1000
     return client.bytes - size
 
@@ -78,7 +78,7 @@ def test_a_connection_that_breaks_is_gone_on_with(tmp_path: Path) -> None:
 
 
 def broken_from_the_link_on(patch: pytest.MonkeyPatch, stash: SimulatedStash, fault: str) -> None:
-    """The copy is made; then something goes wrong."""
+    """The copy is created; then something fails."""
     original = copy._create_copy
 
     def made(client: StashClient, patience: float) -> str:
@@ -189,7 +189,7 @@ def test_the_copy_of_a_killed_process_is_nobody_s(tmp_path: Path) -> None:
 def test_a_file_that_is_taken_away_before_it_is_locked_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By another process that looks for what nobody owns at that very moment."""
+    """Another process removes it as an orphan at that moment."""
     path = tmp_path / "snapshots" / "one.sqlite"
     looked: list[int] = []
     judge = copy._is_at

@@ -1,4 +1,4 @@
-"""A file that comes over a network may be anything: reading it ends in documents or in a sentence."""
+"""A file from the network can be anything: reading it gives documents or an error sentence."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The databases of real servers give the documents that their answers gave."""
+"""The databases of real servers give the same documents as their responses."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from stash_pipeline_tests.recordings import RELEASES, recorded_database
 
 
 def _as_recorded(kind: str, json: bytes) -> bytes:
-    """Of chapters only the ids were asked for when the answers were recorded."""
+    """Only the ids of chapters were requested when the responses were recorded."""
     document: dict[str, Any] = orjson.loads(json)
     if kind == "galleries" and "chapters" in document:
         document["chapters"] = [{"id": chapter["id"]} for chapter in document["chapters"]]

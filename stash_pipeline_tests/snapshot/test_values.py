@@ -1,4 +1,4 @@
-"""Values as a server makes them of what it has stored."""
+"""Conversion of stored values, as the server does it."""
 
 import json
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from stash_pipeline.stash.snapshot import catalogue, values
 
 
 def spelled(moment: datetime, ahead: int, years: int) -> str:
-    """A local time, as many years earlier as Python cannot count, and its offset in minutes."""
+    """A local time, shifted to years that Python does not support, and its offset in minutes."""
     sign, minutes = "-" if ahead < 0 else "+", abs(ahead)
     offset = f"{sign}{minutes // 60:02}:{minutes % 60:02}" if ahead else "Z"
     return f"{moment.year - years:04}{moment:-%m-%dT%H:%M:%S}{offset}"

@@ -1,4 +1,4 @@
-"""A copy is read by threads or processes; whatever becomes of them, who asked is told."""
+"""A copy is read by threads or processes; their failures are reported."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""An answer that breaks the server's own schema is no empty answer, and is told of with its path."""
+"""A response that violates the server's own schema does not count as empty, and is reported with its path."""
 
 from typing import Any
 
@@ -218,7 +218,7 @@ def test_a_value_that_is_too_long_is_unreadable_and_a_list_that_is_makes_its_obj
 
 
 def plan_fits(plan: QueryPlan, size: int) -> bool:
-    """Whether an object may have texts of that size in all its fields."""
+    """Whether an object can have texts of that size in all its fields."""
     texts = [one.field.name for one in plan.fields if getattr(one.field.form, "type", "") == "text"]
     custom = {f"k{n}": "x" * (size // 8) for n in range(7)}
     value = {**whole(plan), **dict.fromkeys(texts, "x" * size), "custom_fields": custom, "date": "x" * size}

@@ -1,4 +1,4 @@
-"""The connection test: what stands where a Stash is expected, told apart, on loopback; the key never said."""
+"""The connection test distinguishes all kinds of servers, and never prints the key."""
 
 import logging
 import socket
@@ -34,7 +34,7 @@ def library() -> Library:
 
 
 def check(url: str, key: str | None = None, **more: Any) -> ConnectionReport:
-    """A report of which no part holds the key."""
+    """A report; no part of it contains the key."""
     report = check_connection(url, key, **{"timeout": 2.0, **more})
     assert KEY not in repr(report) and KEY not in str(report.as_json())
     assert report.message and (report.ok == (report.outcome == "ok"))

@@ -1,4 +1,4 @@
-"""Documents: one canonical form of an object, whatever the server's order and spelling, and nothing lost."""
+"""Documents: one canonical form of an object, independent of the server's order and spelling, without loss."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ PLANS = {release: plans_of(release) for release in ("v0.20.2", "v0.30.1")}
 
 
 class Whole:
-    """Reads objects of which a test spells out what it is about: lists that a server always sends are empty."""
+    """Reads objects of which a test gives only the relevant fields; other required lists are empty."""
 
     def __init__(self, release: str, kind: str) -> None:
         plan = PLANS[release][kind]

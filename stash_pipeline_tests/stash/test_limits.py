@@ -1,4 +1,4 @@
-"""What is taken from a server has bounds: of bytes, seconds, depth and length; beyond them there is a sentence."""
+"""Limits for bytes, seconds, depth and length of responses; exceeding one is reported in a sentence."""
 
 import gzip
 import json
@@ -31,7 +31,7 @@ GOOD = b'{"data":{"x":1}}'
 
 
 def ask(blocks: Blocks, limits: Limits = SMALL, **more: Any) -> Any:
-    """The data of an answer; whoever was asked is asked once."""
+    """The data of a response, with a single attempt."""
     with (
         hostile(blocks) as url,
         StashClient(url, **{"limits": limits, "timeout": 5.0, "retries": NO_RETRIES, **more}) as client,

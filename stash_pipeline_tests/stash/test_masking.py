@@ -1,4 +1,4 @@
-"""A secret is found in every form that a program may write it in, and nothing else is taken away."""
+"""A secret is masked in every common encoding, and nothing else is masked."""
 
 import base64
 import html
@@ -20,7 +20,7 @@ _SECRETS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_si
 
 
 def written(secret: str, before: str, behind: str) -> list[str]:
-    """The secret between other texts, in all forms."""
+    """The secret in all encodings, between other texts."""
     whole_text = (before + secret + behind).encode()
     return [
         before + secret + behind,
@@ -39,7 +39,7 @@ def written(secret: str, before: str, behind: str) -> list[str]:
 
 
 def holds(text: str, secret: str) -> bool:
-    """Whether twelve characters of the secret in a row are in it, in clear or in base64, whatever the alignment."""
+    """Whether a text contains twelve consecutive characters of the secret, in plain text or base64."""
     small = text.lower()
     parts = [secret.lower()[i : i + 12] for i in range(len(secret) - 11)]
     for offset in range(3):

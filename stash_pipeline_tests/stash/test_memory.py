@@ -1,4 +1,4 @@
-"""Answers share a budget of memory: each is decoded when there is room for it."""
+"""Responses share a memory budget: each is decoded when there is room for it."""
 
 import threading
 

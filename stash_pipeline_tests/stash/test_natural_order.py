@@ -1,4 +1,4 @@
-"""Names in the order that servers were seen to give them."""
+"""Names in the order that servers were observed to use."""
 
 from itertools import permutations
 
