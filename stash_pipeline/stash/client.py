@@ -194,14 +194,14 @@ class StashClient:
         """Sends a query, with retries.
 
         Args:
-            document: GraphQL text. variables: its variables. name: how errors call it.
-            known: hashes of good answers that need not be decoded again.
-            budget: an answer is decoded when there is room for it, and holds its room until it is released.
-            timeout: seconds for an answer that is work for the server, and asked for only once; None for the usual.
-            deadline: of the monotonic clock, when nobody waits for the answer any more.
+            document: GraphQL text. variables: its variables. name: of the query, for error messages.
+            known: hashes of responses that need not be decoded again.
+            budget: the response is decoded when there is room for it, and keeps its room until it is released.
+            timeout: seconds for an expensive request, which is sent only once; None for normal requests.
+            deadline: by the monotonic clock.
 
         Raises:
-            StashError: one of its kinds; the message never holds the key.
+            StashError: one of its subclasses; the message never contains the key.
         """
         payload = orjson.dumps({"query": document, "variables": variables or {}})
         end = time.monotonic() + (self.limits.request_seconds if timeout is None else timeout)

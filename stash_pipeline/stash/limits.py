@@ -252,30 +252,30 @@ _NEW_OBJECTS: Final = 10_000
 """New objects that are accepted during a read: a scan may be running."""
 
 
-def check_listed(found: int, counted: int | None, query: str) -> None:
+def check_listed(received: int, counted: int | None, query: str) -> None:
     """Ends a listing that does not stop.
 
     Args:
-        found: objects so far. counted: the server's own count; None if it is unknown.
+        received: objects so far. counted: the server's own count; None if it is unknown.
 
     Raises:
         IncompleteListingError: if it is much longer than the server says.
     """
-    if counted is not None and found > 2 * counted + _NEW_OBJECTS:
+    if counted is not None and received > 2 * counted + _NEW_OBJECTS:
         raise IncompleteListingError(
-            f"{query} reports {counted:,} objects and returned {found:,}; nothing was removed."
+            f"{query} reports {counted:,} objects and returned {received:,}; nothing was removed."
         )
 
 
-def check_page(found: int, asked: int | None, query: str) -> None:
+def check_page(received: int, requested: int | None, query: str) -> None:
     """Checks that a page has no more objects than were requested.
 
     Raises:
         IncompleteListingError: if it has more.
     """
-    if asked is not None and asked > 0 and found > asked:
+    if requested is not None and requested > 0 and received > requested:
         raise IncompleteListingError(
-            f"{query} was asked for at most {asked:,} objects and returned {found:,}; nothing was removed."
+            f"{query} was asked for at most {requested:,} objects and returned {received:,}; nothing was removed."
         )
 
 
