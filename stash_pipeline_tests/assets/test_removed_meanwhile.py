@@ -49,7 +49,7 @@ def before_its_turn(monkeypatch: pytest.MonkeyPatch, database_url: str, change: 
 
 @pytest.mark.parametrize("change", [removed, kept, removed_and_added])
 @pytest.mark.parametrize("mode", ["changes", "sweep"])
-def test_a_run_whose_instance_was_removed_meanwhile_says_so_and_writes_nothing(
+def test_a_run_of_an_instance_removed_after_launch_fails_and_writes_nothing(
     dagster: dg.DagsterInstance,
     graph_database: str,
     graph_home: Path,
@@ -77,7 +77,7 @@ def test_a_run_whose_instance_was_removed_meanwhile_says_so_and_writes_nothing(
             assert refresh(dagster, name, mode=mode).success
 
 
-def test_a_run_whose_instance_was_edited_meanwhile_reads_the_new_address(
+def test_a_run_of_an_instance_edited_after_launch_uses_the_new_address(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = SimulatedStash(library(5)), SimulatedStash(library(5))

@@ -179,7 +179,7 @@ def _listed(stash: SimulatedStash, field: str, result: str, selection: str, base
     if errors := answer.get("errors"):
         refused = {error["path"][2] for error in errors}
         if all(error["path"][3] == "chapters" and error["path"][5:] == ["created_at"] for error in errors):
-            return _galleries_with_what_is_known_of_chapters(stash, asked(everything, _without_creation(selection)))
+            return _galleries_with_known_chapters(stash, asked(everything, _without_creation(selection)))
         assert all(error["path"][3:] == ["mod_time"] for error in errors), errors
         answer = asked(everything, selection.replace("mod_time", ""))
         for index, one in enumerate(answer["data"][field][result]):
@@ -198,7 +198,7 @@ def _without_creation(selection: str) -> str:
     return _CHAPTERS.sub(r"\1", selection)
 
 
-def _galleries_with_what_is_known_of_chapters(stash: SimulatedStash, answer: Json) -> list[Json]:
+def _galleries_with_known_chapters(stash: SimulatedStash, answer: Json) -> list[Json]:
     """Of a gallery with a chapter of which nobody knows when it was created, nothing can be asked about that."""
     found: list[Json] = answer["data"]["findGalleries"]["galleries"]
     for gallery in found:

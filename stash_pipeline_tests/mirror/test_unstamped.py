@@ -36,7 +36,9 @@ def counted(read: SyncResult) -> tuple[Counter[str], Counter[tuple[str, str]]]:
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_the_list_is_what_was_counted(warehouse: str, home: Path, release: str, lane: LaneName) -> None:
+def test_the_list_of_silent_changes_matches_the_counts(
+    warehouse: str, home: Path, release: str, lane: LaneName
+) -> None:
     rng = random.Random(f"{release} {lane}")
     server, clock = furnished(warehouse, home, release, scenes=20)
     server.read(lane=lane)
@@ -59,7 +61,7 @@ def run(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int
     return run_command(server, monkeypatch, "unstamped", *arguments)
 
 
-def test_the_command_lists_the_objects(
+def test_the_command_lists_silently_changed_objects(
     mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = mirrored()

@@ -84,7 +84,7 @@ class Search:
         self.found += [f"{name} in {where}" for name, needle in self.needles.items() if needle in data]
 
 
-def test_the_search_finds_a_key_in_every_form() -> None:
+def test_the_secret_search_finds_a_key_in_every_form() -> None:
     for before in ("", "a", "ab", "abc"):
         encoded = KEY.encode().hex(), KEY.encode().hex().upper(), "".join(f"%{byte:02X}" for byte in KEY.encode())
         for text in (
@@ -141,7 +141,7 @@ def ask(url: str, query: str, search: Search | None = None, **variables: Any) ->
     return answer.json()["data"]
 
 
-def look_at_the_page(search: Search, url: str) -> None:
+def search_web_page(search: Search, url: str) -> None:
     """Everything that the UI shows about runs and assets."""
     for query in SHOWN:
         ask(url, query, search)
@@ -152,7 +152,7 @@ def look_at_the_page(search: Search, url: str) -> None:
                 ask(url, OUTPUT, search, key=[run["runId"], "compute_logs", event["fileKey"]])
 
 
-def look_at_the_database(search: Search, url: str) -> None:
+def search_database(search: Search, url: str) -> None:
     """Every row of every table of every schema."""
     with connect(url) as connection:
         tables = connection.execute(
@@ -172,7 +172,7 @@ def look_at_the_database(search: Search, url: str) -> None:
         pytest.param(FAULTS, True, marks=pytest.mark.soak, id="all"),
     ],
 )
-def test_a_key_is_nowhere_after_success_every_fault_and_debug_logging(
+def test_no_key_leaks_after_success_faults_and_debug_logging(
     command_line: CommandLine, faults: tuple[str, ...], page: bool
 ) -> None:
     library = Library.create()
@@ -205,8 +205,8 @@ def test_a_key_is_nowhere_after_success_every_fault_and_debug_logging(
             with settings_in_use(settings), serving(settings, free_port()) as running:
                 for name in ("good", "json-error"):
                     launched(running.url, name)
-                look_at_the_page(search, running.url)
-        look_at_the_database(search, EmbeddedPostgres(command_line.home).url)
+                search_web_page(search, running.url)
+        search_database(search, EmbeddedPostgres(command_line.home).url)
     for file in command_line.home.rglob("*"):
         if file.is_file():
             search.look(str(file.relative_to(command_line.home)), file.read_bytes())

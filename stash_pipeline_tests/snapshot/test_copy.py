@@ -44,7 +44,7 @@ def scenes(path: Path) -> int:
     return int(count)
 
 
-def test_a_copy_arrives_and_is_gone_afterwards(tmp_path: Path) -> None:
+def test_a_copy_is_downloaded_and_removed_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "private" / "one.sqlite"
     with serving(api_key=KEY) as (_, client):
         with downloaded_copy(client, path) as found:
@@ -63,7 +63,7 @@ def _answers(client: StashClient, size: int) -> int:
     return client.bytes - size
 
 
-def test_a_connection_that_breaks_is_gone_on_with(tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed(tmp_path: Path) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (stash, client):
         with downloaded_copy(client, path) as whole:
@@ -77,7 +77,7 @@ def test_a_connection_that_breaks_is_gone_on_with(tmp_path: Path) -> None:
         assert client.bytes - before < size + 1000
 
 
-def broken_from_the_link_on(patch: pytest.MonkeyPatch, stash: SimulatedStash, fault: str) -> None:
+def failing_after_the_link(patch: pytest.MonkeyPatch, stash: SimulatedStash, fault: str) -> None:
     """The copy is created; then something fails."""
     original = copy._create_copy
 
@@ -89,25 +89,27 @@ def broken_from_the_link_on(patch: pytest.MonkeyPatch, stash: SimulatedStash, fa
     patch.setattr(copy, "_create_copy", made)
 
 
-def test_a_server_that_fails_again_and_again_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_that_fails_repeatedly_is_abandoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (stash, client):
-        broken_from_the_link_on(monkeypatch, stash, "5xx:1.0")
+        failing_after_the_link(monkeypatch, stash, "5xx:1.0")
         with pytest.raises(StashError, match="503 instead of sending"), downloaded_copy(client, path):
             raise AssertionError
         assert client.requests == 1 + client.retry_policy.attempts
     assert not path.exists()
 
 
-def test_a_file_that_is_silently_short_is_not_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silently_truncated_file_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (stash, client):
-        broken_from_the_link_on(monkeypatch, stash, "truncated:next=1")
+        failing_after_the_link(monkeypatch, stash, "truncated:next=1")
         with downloaded_copy(client, path), pytest.raises(SnapshotError, match="truncated"):
             Snapshot(path)
 
 
-def test_one_that_is_too_large_or_has_no_room_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_is_too_large_for_limit_or_disk_is_not_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (_, client):
         with pytest.raises(SnapshotTooLargeError) as caught, downloaded_copy(client, path, largest=1000):
@@ -119,14 +121,14 @@ def test_one_that_is_too_large_or_has_no_room_is_not_fetched(tmp_path: Path, mon
     assert not path.exists()
 
 
-def test_a_copy_that_takes_too_long_is_asked_for_once_and_given_up(tmp_path: Path) -> None:
+def test_a_copy_that_takes_too_long_is_requested_once_and_abandoned(tmp_path: Path) -> None:
     with serving(Backups(seconds=2)) as (_, client):
         words = "did not create a copy of its database within 0 s"
         with pytest.raises(SnapshotError, match=words), downloaded_copy(client, tmp_path / "one.sqlite", patience=0.2):
             raise AssertionError
 
 
-def test_a_server_that_makes_none_is_told_in_its_own_words(tmp_path: Path) -> None:
+def test_an_error_of_the_backup_mutation_is_reported(tmp_path: Path) -> None:
     words = "The server cannot create a copy of its database: .*denied"
     path = tmp_path / "one.sqlite"
     with serving(Backups(forbidden=True)) as (_, client), pytest.raises(SnapshotError, match=words):
@@ -140,7 +142,7 @@ def test_a_server_that_makes_none_is_told_in_its_own_words(tmp_path: Path) -> No
 # --- what killed runs leave -------------------------------------------------------------------------------
 
 
-def test_a_base_path_may_look_like_a_link(tmp_path: Path) -> None:
+def test_a_base_path_can_look_like_a_link(tmp_path: Path) -> None:
     with serving() as (stash, client):
         usual = stash.context
         stash.context = lambda base_url="", prefix="": usual(f"{base_url}/downloads/stash", prefix)  # type: ignore[method-assign]
@@ -149,7 +151,7 @@ def test_a_base_path_may_look_like_a_link(tmp_path: Path) -> None:
             assert scenes(path) == 40
 
 
-def test_copies_that_nobody_owns_are_removed_and_others_are_not(tmp_path: Path) -> None:
+def test_only_orphaned_copies_are_removed(tmp_path: Path) -> None:
     folder = tmp_path / "snapshots"
     assert remove_orphaned_copies(folder) == 0
     folder.mkdir()
@@ -165,7 +167,7 @@ def test_copies_that_nobody_owns_are_removed_and_others_are_not(tmp_path: Path) 
 
 
 @pytest.mark.faults
-def test_the_copy_of_a_killed_process_is_nobody_s(tmp_path: Path) -> None:
+def test_the_copy_of_a_killed_process_is_orphaned(tmp_path: Path) -> None:
     path = tmp_path / "snapshots" / "one.sqlite"
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom stash_pipeline.stash.client import StashClient\n"
@@ -186,7 +188,7 @@ def test_the_copy_of_a_killed_process_is_nobody_s(tmp_path: Path) -> None:
         assert remove_orphaned_copies(path.parent) == 1
 
 
-def test_a_file_that_is_taken_away_before_it_is_locked_is_made_anew(
+def test_a_file_that_is_removed_before_it_is_locked_is_recreated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process removes it as an orphan at that moment."""

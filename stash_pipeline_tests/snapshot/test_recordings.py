@@ -26,7 +26,7 @@ def _as_recorded(kind: str, json: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_a_real_database_gives_byte_for_byte_what_the_real_server_answered(release: str) -> None:
+def test_a_real_database_gives_the_bytes_of_the_real_responses(release: str) -> None:
     plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
     readers = DocumentBuilder(plans, "")
     answered: dict[str, dict[int, bytes]] = {kind: {} for kind in KINDS}

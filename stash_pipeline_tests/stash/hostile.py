@@ -66,7 +66,7 @@ def whole(body: bytes, *headers: bytes) -> Blocks:
     return lambda: [OK + lines + b"Content-Length: %d\r\n\r\n" % len(body), body]
 
 
-def made_when_asked(make: Callable[[], Blocks]) -> Blocks:
+def built_on_request(make: Callable[[], Blocks]) -> Blocks:
     """A response that is built on request: a large one costs nothing if its test does not run."""
     made = cache(make)
     return lambda: made()()

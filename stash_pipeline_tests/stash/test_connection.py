@@ -41,7 +41,7 @@ def check(url: str, key: str | None = None, **more: Any) -> ConnectionReport:
     return report
 
 
-def test_a_stash_without_credentials_is_counted(library: Library) -> None:
+def test_a_stash_without_credentials_passes_with_its_counts(library: Library) -> None:
     with SimulatedStash(library).running() as server:
         report = check(server.url)
     assert report.ok and report.release == "v0.30.1"
@@ -52,13 +52,13 @@ def test_a_stash_without_credentials_is_counted(library: Library) -> None:
 
 
 @pytest.mark.parametrize("release", ["v0.20", "v0.26", "v0.27", "v0.30"])
-def test_the_right_key_is_taken_by_every_release(library: Library, release: str) -> None:
+def test_every_release_accepts_the_right_key(library: Library, release: str) -> None:
     with SimulatedStash(library, release=release, api_key=KEY).running() as server:
         report = check(server.url, KEY)
     assert report.ok and report.key_used and report.counts["groups"] > 0
 
 
-def test_a_wrong_key_and_a_missing_key_are_told_apart(library: Library) -> None:
+def test_a_wrong_key_and_a_missing_key_are_distinguished(library: Library) -> None:
     with SimulatedStash(library, api_key="another").running() as server:
         wrong, needed = check(server.url, KEY), check(server.url)
     assert wrong.outcome == "wrong_key" and wrong.key_refused and "refuses the API key" in wrong.message
@@ -66,7 +66,7 @@ def test_a_wrong_key_and_a_missing_key_are_told_apart(library: Library) -> None:
 
 
 @pytest.mark.parametrize("release", ["v0.20", "v0.30"])
-def test_a_key_that_the_server_does_not_want_is_left_out_and_that_is_said(library: Library, release: str) -> None:
+def test_an_unnecessary_key_is_omitted_and_reported(library: Library, release: str) -> None:
     with SimulatedStash(library, release=release).running() as server:
         report = check(server.url, KEY)
     assert report.outcome == "key_not_wanted" and report.key_refused and not report.key_used
@@ -74,7 +74,7 @@ def test_a_key_that_the_server_does_not_want_is_left_out_and_that_is_said(librar
     assert "without the key, it answers" in report.message and "--no-api-key" in report.message
 
 
-def test_the_500_of_an_old_release_with_plain_text_is_a_refused_key() -> None:
+def test_a_plain_text_500_of_an_old_release_is_a_rejected_key() -> None:
     old = Canned(500, "unauthorized", {"Content-Type": "text/plain; charset=utf-8"})
     with answering(old, stash_of(version="v0.20.2")) as server:
         assert check(server.url, KEY).outcome == "key_not_wanted"
@@ -82,7 +82,7 @@ def test_the_500_of_an_old_release_with_plain_text_is_a_refused_key() -> None:
         assert check(server.url, KEY).outcome == "wrong_key"
 
 
-def test_a_server_in_set_up_refuses_the_key_too_and_both_is_said() -> None:
+def test_a_server_in_setup_that_rejects_the_key_reports_both() -> None:
     with answering(REFUSED, stash_of("SETUP")) as server:
         report = check(server.url, KEY)
     assert report.outcome == "setup_pending" and report.key_refused and "repeated without the key" in report.message
@@ -121,7 +121,7 @@ NOT_STASH = "not_stash"
         (stash_of(version=""), "ok", "unnamed"),
     ],
 )
-def test_what_answers_instead_is_told_apart(
+def test_other_servers_are_distinguished(
     answer: Canned,
     outcome: str,
     words: str,
@@ -137,30 +137,30 @@ def test_what_answers_instead_is_told_apart(
     assert KEY not in caplog.text and KEY not in "".join(capfd.readouterr())
 
 
-def test_healthz_is_not_believed() -> None:
+def test_a_healthy_healthz_is_not_enough() -> None:
     with answering(stash_of("NEEDS_MIGRATION")) as server:
         assert check(server.url).outcome == "migration_pending"
         assert all(path != "/healthz" for path, _ in server.requests)
 
 
-def test_a_server_that_does_not_answer_in_time() -> None:
+def test_a_timeout_is_reported() -> None:
     # it takes connections, and never says a word
     with socket.create_server(("127.0.0.1", 0)) as silent:
         report = check(f"http://127.0.0.1:{silent.getsockname()[1]}", KEY, timeout=0.3)
     assert report.outcome == "timed_out" and "in time" in report.message
 
 
-def test_a_port_where_nobody_listens() -> None:
+def test_a_closed_port_is_reported() -> None:
     report = check(f"http://127.0.0.1:{free_port()}", KEY)
     assert report.outcome == "refused" and "refuses connections" in report.message
 
 
-def test_a_name_that_nobody_has() -> None:
+def test_an_unknown_host_name_is_reported() -> None:
     report = check("http://stash.invalid:9999", KEY)
     assert report.outcome == "name_not_resolved" and "stash.invalid" in report.message
 
 
-def test_a_server_that_hangs_up() -> None:
+def test_a_dropped_connection_is_reported() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def hang_up() -> None:
@@ -176,7 +176,7 @@ def test_a_server_that_hangs_up() -> None:
     assert report.outcome == "unreachable"
 
 
-def test_a_private_authority_is_trusted_where_its_file_is_given(tmp_path: Path) -> None:
+def test_a_private_authority_is_trusted_with_its_ca_file(tmp_path: Path) -> None:
     ca_file, tls = authority(tmp_path)
     with answering(stash_of(), tls=tls) as server:
         unknown = check(server.url, KEY)
@@ -194,21 +194,21 @@ def test_a_private_authority_is_trusted_where_its_file_is_given(tmp_path: Path) 
         assert check(server.url, access=Access(KEY, ca_file=str(other))).outcome == "tls_error"
 
 
-def test_a_certificate_for_another_host_is_not_taken(tmp_path: Path) -> None:
+def test_a_certificate_for_another_host_is_rejected(tmp_path: Path) -> None:
     ca_file, tls = authority(tmp_path, "127.0.0.2")
     with answering(stash_of(), tls=tls) as server:
         report = check(server.url, access=Access(KEY, ca_file=str(ca_file)))
     assert report.outcome == "tls_error" and "127.0.0.1" in report.message
 
 
-def test_https_where_http_is_spoken() -> None:
+def test_https_to_an_http_port_is_reported() -> None:
     with answering(stash_of()) as server:
         report = check(server.url.replace("http", "https"), KEY)
     assert report.outcome == "tls_error" and "an http port?" in report.message
 
 
 @pytest.mark.parametrize("content", [None, "", "no pem", "-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"])
-def test_a_ca_file_that_cannot_be_used_gets_a_sentence(tmp_path: Path, content: str | None) -> None:
+def test_an_unusable_ca_file_is_reported(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
@@ -218,7 +218,7 @@ def test_a_ca_file_that_cannot_be_used_gets_a_sentence(tmp_path: Path, content: 
         ssl_context_for(tmp_path)
 
 
-def test_ipv6() -> None:
+def test_ipv6_addresses_are_supported() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -228,7 +228,7 @@ def test_ipv6() -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "/", "/graphql", "/graphql/", "/media/stash", "/media/stash/graphql"])
-def test_every_spelling_of_an_address(typed: str) -> None:
+def test_every_spelling_of_an_address_is_accepted(typed: str) -> None:
     with answering(stash_of()) as server:
         assert check(server.url + typed).ok
         assert {path for path, _ in server.requests} == {
@@ -237,12 +237,12 @@ def test_every_spelling_of_an_address(typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["localhost:9999", f"http://u:{KEY}@stash", f"http://stash?apikey={KEY}"])
-def test_an_address_that_is_none_is_not_repeated(typed: str) -> None:
+def test_the_error_for_an_invalid_address_does_not_contain_it(typed: str) -> None:
     assert check(typed).outcome == "wrong_settings"
 
 
 @pytest.mark.parametrize("key", ["two words", "a\x01b", "schlüssel"])
-def test_a_key_that_cannot_be_sent_is_not_said(key: str) -> None:
+def test_the_error_for_an_invalid_key_does_not_contain_it(key: str) -> None:
     with answering(stash_of()) as server:
         report = check_connection(server.url, key)
         assert server.requests == []
@@ -253,7 +253,7 @@ def test_a_key_that_cannot_be_sent_is_not_said(key: str) -> None:
 
 
 @contextmanager
-def _nobody_is_asked(server: Running) -> Iterator[None]:
+def _no_server_is_contacted(server: Running) -> Iterator[None]:
     yield
     assert server.requests == []
 
@@ -262,9 +262,9 @@ def elsewhere(host: str, port: int) -> list[str]:
     return ["127.0.0.1", "203.0.113.7"]
 
 
-def test_a_public_address_is_not_asked_without_a_key() -> None:
+def test_a_public_address_is_not_contacted_without_a_key() -> None:
     with answering(stash_of()) as server:
-        guard: AbstractContextManager[None] = _nobody_is_asked(server)
+        guard: AbstractContextManager[None] = _no_server_is_contacted(server)
         with guard:
             report = check(server.url, resolver=elsewhere)
         assert report.outcome == "public_address" and "203.0.113.7" in report.message
@@ -273,7 +273,7 @@ def test_a_public_address_is_not_asked_without_a_key() -> None:
         assert check(server.url, KEY, resolver=elsewhere).ok
 
 
-def test_a_key_that_is_refused_at_a_public_address_is_not_left_out() -> None:
+def test_a_request_to_a_public_address_is_not_repeated_without_a_rejected_key() -> None:
     with answering(REFUSED, stash_of()) as server:
         report = check(server.url, KEY, resolver=elsewhere)
         assert report.outcome == "wrong_key" and "was not repeated without the key" in report.message
@@ -290,11 +290,11 @@ def test_a_key_that_is_refused_at_a_public_address_is_not_left_out() -> None:
         ("::ffff:8.8.8.8", True),
     ],
 )  # fmt: skip
-def test_what_is_public(address: str, public: bool) -> None:
+def test_public_and_local_addresses_are_distinguished(address: str, public: bool) -> None:
     assert is_public(address) is public
 
 
-def test_spellings_of_one_address_have_one_key() -> None:
+def test_all_spellings_of_an_address_have_the_same_server_key() -> None:
     same = ("http://Stash.example", "HTTP://stash.example:80/graphql", "http://stash.example./")
     assert len({server_key(url) for url in same}) == 1
     others = ("https://stash.example", "http://stash.example:81", "http://stash.example/a", "http://[::1]")
@@ -302,7 +302,7 @@ def test_spellings_of_one_address_have_one_key() -> None:
 
 
 @pytest.mark.parametrize("scenes", [(8,), (1, 2, 3, 4, 5, 6, 7, 8)])
-def test_objects_that_were_never_made_do_not_fail_the_test(scenes: tuple[int, ...]) -> None:
+def test_objects_without_a_creation_time_do_not_fail_the_test(scenes: tuple[int, ...]) -> None:
     library = Library.create()
     generate_library(library, scenes=8, seed=3)
     library.execute_many("UPDATE scenes SET created_at = '0001-01-01T00:00:00Z' WHERE id = ?", [(n,) for n in scenes])

@@ -131,7 +131,9 @@ def walk(fake: Fake, page_size: int = 3, shard_pages: int = 8, *, retries: bool 
 @given(
     st.sets(st.integers(1, 60), max_size=25), st.integers(1, 9), st.integers(1, 5),
 )  # fmt: skip
-def test_what_stands_still_is_read_completely(strategy: str, ids: set[int], page_size: int, shard_pages: int) -> None:
+def test_an_unchanging_library_is_read_completely(
+    strategy: str, ids: set[int], page_size: int, shard_pages: int
+) -> None:
     fake = Fake(PLANS[strategy], set(ids))
     read, walking = walk(fake, page_size, shard_pages)
     assert read == ids
@@ -148,7 +150,7 @@ CHANGES = st.dictionaries(
 @pytest.mark.parametrize("strategy", PLANS)
 @settings(max_examples=300, deadline=None)
 @given(st.sets(st.integers(1, 30), max_size=25), CHANGES, st.integers(1, 6), st.integers(1, 3))
-def test_what_was_there_all_the_time_has_been_read_when_the_walk_says_so(
+def test_objects_that_existed_all_the_time_are_read(
     strategy: str, ids: set[int], changes: dict[int, list[tuple[str, int]]], page_size: int, shard_pages: int
 ) -> None:
     fake = Fake(PLANS[strategy], set(ids), changes)
@@ -165,14 +167,14 @@ def test_what_was_there_all_the_time_has_been_read_when_the_walk_says_so(
 
 @settings(max_examples=200, deadline=None)
 @given(st.sets(st.integers(1, 30), min_size=1, max_size=25), CHANGES, st.integers(1, 6))
-def test_a_keyset_never_minds_what_changes(
+def test_keyset_pagination_tolerates_all_changes(
     ids: set[int], changes: dict[int, list[tuple[str, int]]], page_size: int
 ) -> None:
     walk(Fake(KEYSET, set(ids), changes), page_size)
 
 
 @pytest.mark.parametrize("strategy", PLANS)
-def test_one_lasting_change_in_the_middle_is_no_failure(strategy: str) -> None:
+def test_a_single_change_in_the_middle_is_not_an_error(strategy: str) -> None:
     for moment in range(1, 14):
         for change in ([("create", 0)], [("destroy", 2)], [("destroy", 5), ("create", 0)]):
             fake = Fake(PLANS[strategy], set(range(1, 12)), {moment: change})
@@ -181,13 +183,13 @@ def test_one_lasting_change_in_the_middle_is_no_failure(strategy: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", PLANS)
-def test_no_request_asks_for_more_than_a_page(strategy: str) -> None:
+def test_no_request_exceeds_the_page_size(strategy: str) -> None:
     fake = Fake(PLANS[strategy], set(range(1, 50)))
     walk(fake, page_size=3)
     assert max(fake.sizes) <= 4
 
 
-def test_vanished_ids_cost_few_requests() -> None:
+def test_deleted_ids_cost_few_requests() -> None:
     fake = Fake(LISTED, set(range(1, 101)))
     page_reader.LISTING_SIZE = 1000
     try:
@@ -201,7 +203,7 @@ def test_vanished_ids_cost_few_requests() -> None:
     assert fake.requests < 20
 
 
-def test_a_listing_that_names_what_the_server_then_denies_is_not_believed() -> None:
+def test_a_listing_of_ids_that_the_server_does_not_have_is_rejected() -> None:
     class Liar(Fake):
         def before_response(self, document: str, variables: dict[str, Any]) -> None:
             if "5" in variables.get("ids", ()):
@@ -212,7 +214,7 @@ def test_a_listing_that_names_what_the_server_then_denies_is_not_believed() -> N
 
 
 @pytest.mark.parametrize("strategy", PLANS)
-def test_pages_that_are_cut_short_on_their_way_do_not_pass_for_the_whole(strategy: str) -> None:
+def test_truncated_pages_are_not_considered_complete(strategy: str) -> None:
     class Cut(Fake):
         def after_response(self, document: str, entries: list[dict[str, Any]], result: dict[str, Any]) -> None:
             if "created_at" in document and len(entries) > 1:
@@ -227,7 +229,7 @@ def test_pages_that_are_cut_short_on_their_way_do_not_pass_for_the_whole(strateg
 
 
 @pytest.mark.parametrize("strategy", PLANS)
-def test_a_server_that_ignores_the_order_does_not_trap_the_walk(strategy: str) -> None:
+def test_a_server_that_ignores_the_sort_order_does_not_cause_an_endless_loop(strategy: str) -> None:
     class Disordered(Fake):
         def after_response(self, document: str, entries: list[dict[str, Any]], result: dict[str, Any]) -> None:
             entries.reverse()
@@ -242,7 +244,7 @@ def test_a_server_that_ignores_the_order_does_not_trap_the_walk(strategy: str) -
 
 
 @pytest.mark.parametrize("strategy", PLANS)
-def test_an_error_that_is_no_vanishing_is_raised(strategy: str) -> None:
+def test_other_errors_are_raised(strategy: str) -> None:
     class Broken(Fake):
         def before_response(self, document: str, variables: dict[str, Any]) -> None:
             if "created_at" in document:
@@ -253,7 +255,7 @@ def test_an_error_that_is_no_vanishing_is_raised(strategy: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", PLANS)
-def test_a_nested_object_that_vanished_makes_the_page_be_asked_again(strategy: str) -> None:
+def test_a_deleted_nested_object_makes_the_page_be_requested_again(strategy: str) -> None:
     class Flickering(Fake):
         failures = 0
 
@@ -293,7 +295,7 @@ class Poisoned(Fake):
 @pytest.mark.parametrize("strategy", PLANS)
 @given(st.sets(st.integers(1, 40), min_size=6, max_size=25), st.integers(1, 9), st.integers(1, 4), st.data())
 @settings(max_examples=30, deadline=None)
-def test_what_cannot_be_read_is_named_and_everything_else_arrives(
+def test_unreadable_objects_are_named_and_all_others_are_read(
     strategy: str, ids: set[int], page_size: int, shard_pages: int, data: st.DataObject
 ) -> None:
     poison = data.draw(st.sets(st.sampled_from(sorted(ids)), max_size=4))
@@ -306,7 +308,7 @@ def test_what_cannot_be_read_is_named_and_everything_else_arrives(
 
 
 @pytest.mark.parametrize("strategy", PLANS)
-def test_an_error_that_passes_costs_one_more_reading(strategy: str) -> None:
+def test_a_transient_error_costs_one_more_request(strategy: str) -> None:
     class Once(Fake):
         failed = False
 
@@ -366,7 +368,7 @@ RANGES = replace(KEYSET, ids_argument=False)
 @pytest.mark.parametrize("strategy", [*PLANS, "ranges"])
 @given(st.sets(st.integers(1, 40), min_size=1, max_size=25), st.integers(1, 9), st.data())
 @settings(max_examples=40, deadline=None)
-def test_objects_without_a_time_are_read_without_it_and_all_others_with_theirs(
+def test_objects_with_unset_times_are_read_without_those_fields(
     strategy: str, ids: set[int], page_size: int, data: st.DataObject
 ) -> None:
     fake = Timeless(PLANS.get(strategy, RANGES), set(ids))
@@ -377,7 +379,7 @@ def test_objects_without_a_time_are_read_without_it_and_all_others_with_theirs(
 
 
 @pytest.mark.parametrize(("strategy", "failures"), [("keyset", 2), ("ids", 1)])
-def test_objects_without_a_time_cost_few_requests_and_no_waiting(strategy: str, failures: int) -> None:
+def test_unset_times_cost_few_requests_and_no_delay(strategy: str, failures: int) -> None:
     page_reader.LISTING_SIZE = 1000
     try:
         usual = Fake(PLANS[strategy], set(range(1, 101)))
@@ -392,7 +394,7 @@ def test_objects_without_a_time_cost_few_requests_and_no_waiting(strategy: str, 
 
 
 @pytest.mark.parametrize("plan", [KEYSET, RANGES])
-def test_what_is_asked_for_alone_is_read_without_its_time(plan: QueryPlan) -> None:
+def test_a_single_requested_object_is_read_without_its_unset_time(plan: QueryPlan) -> None:
     fake = Timeless(plan, set(range(1, 10)))
     fake.timeless = frozenset((4, 5))
     walking = paginator(fake, plan, 3, ids=(3, 4), complete=False)
@@ -400,7 +402,7 @@ def test_what_is_asked_for_alone_is_read_without_its_time(plan: QueryPlan) -> No
     assert {int(one["id"]): one["asked"] for page in found for one in page.objects} == {3: True, 4: False}
 
 
-def test_a_null_that_is_no_time_spoils_its_object_only() -> None:
+def test_a_null_in_another_field_affects_only_its_object() -> None:
     fake = Timeless(LISTED, set(range(1, 10)))
     fake.timeless, fake.field = frozenset((4,)), "name"
     read, walking = timed(fake)
@@ -408,7 +410,7 @@ def test_a_null_that_is_no_time_spoils_its_object_only() -> None:
     assert walking.reader.unreadable.keys() == {4} and "must not be null" in walking.reader.unreadable[4]
 
 
-def test_pages_by_number_miss_nothing_when_something_before_them_vanishes() -> None:
+def test_numbered_pages_skip_nothing_when_objects_are_deleted() -> None:
     # a deletion on the first page moves the rest up: one object is skipped at the end of a page, and the count matches
     for requests in range(1, 9):
         fake = Fake(NUMBERED, set(range(1, 13)), {requests: [("destroy", 1), ("create", 0)]})
@@ -417,7 +419,7 @@ def test_pages_by_number_miss_nothing_when_something_before_them_vanishes() -> N
         assert not walking.reader.unreadable
 
 
-def test_pages_by_number_read_nothing_twice_as_long_as_nothing_vanishes() -> None:
+def test_numbered_pages_read_nothing_twice_without_deletions() -> None:
     fake = Fake(NUMBERED, set(range(1, 101)))
     read, _ = walk(fake, page_size=10)
     assert read == fake.ids
@@ -427,7 +429,7 @@ def test_pages_by_number_read_nothing_twice_as_long_as_nothing_vanishes() -> Non
 
 
 @pytest.mark.parametrize("count", [0, 3, 10**9])
-def test_pages_by_number_do_not_believe_a_count(count: int) -> None:
+def test_numbered_pages_do_not_rely_on_the_count(count: int) -> None:
     class Liar(Fake):
         def after_response(self, document: str, entries: list[dict[str, Any]], result: dict[str, Any]) -> None:
             if not entries:

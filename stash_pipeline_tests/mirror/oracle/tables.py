@@ -71,10 +71,10 @@ class _Builder(CatalogueRows, MediaRows, FileRows):
             if "files" in self.kinds:
                 for entry in self.answers.objects["files"]:
                     self._file(entry, entry["__typename"])
-        self._lose_references()
+        self._remove_dangling()
         return self.expected
 
-    def _lose_references(self) -> None:
+    def _remove_dangling(self) -> None:
         """A reference to a missing object is not in the tables, but is recorded as dangling."""
         tables = self.expected.tables
         for table, column, owner, target in COLUMN_REFERENCES:

@@ -159,7 +159,7 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize("case", PARAMETERS)
-def test_a_hostile_server_is_refused_with_a_sentence_and_changes_nothing(mirrored: SyncResult, case: Case) -> None:
+def test_a_hostile_server_is_rejected_with_a_sentence_and_changes_nothing(mirrored: SyncResult, case: Case) -> None:
     before = mirrored.state()
     honest, mirrored.server.spoil = mirrored.server.spoil, case.spoil
     try:
@@ -187,7 +187,7 @@ def test_a_hostile_server_is_refused_with_a_sentence_and_changes_nothing(mirrore
     assert {name for name in before if before[name] != after[name]} == set()
 
 
-def test_the_cases_are_many_and_named_once() -> None:
+def test_hostile_cases_are_many_and_have_unique_names() -> None:
     names = [case.name for case in CASES]
     assert len(set(names)) == len(names) >= 150
     assert set(names) >= FEW
