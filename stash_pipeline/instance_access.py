@@ -128,7 +128,7 @@ def checked(
     try:
         if any(access.files()):
             # the files must be valid whatever the URL is
-            access.context("https:")
+            access.ssl_context("https:")
         return graphql_url(url) if url is not None else None, access
     except StashError as error:
         raise UserError(str(error)) from None

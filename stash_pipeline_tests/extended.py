@@ -24,7 +24,7 @@ SCENES, SEED = 6, 5
 
 
 def changes(read: SyncResult) -> dict[str, list[int]]:
-    """Per kind that a reading changed: inserted, updated, removed."""
+    """Counts per changed entity: inserted, updated, removed."""
     counts = {name: [c.inserted, c.updated, c.removed] for name, c in read.changes.items()}
     return {name: found for name, found in counts.items() if any(found)}
 

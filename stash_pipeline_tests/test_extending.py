@@ -104,7 +104,7 @@ def lines_of_the_product(title: str) -> int:
     return sum(line.startswith("+") for block in blocks for line in block.splitlines())
 
 
-def test_a_field_is_one_line_and_a_migration(package: Path, server: Mirror) -> None:
+def test_adding_a_field_takes_one_line_and_a_migration(package: Path, server: Mirror) -> None:
     assert lines_of_the_product("A field") == 1
     follow(package, "A field")
     found = mirrored(
@@ -128,10 +128,10 @@ def test_a_field_is_one_line_and_a_migration(package: Path, server: Mirror) -> N
     assert "| weather | text |" in (package / "docs" / "tables.md").read_text("utf-8")
 
 
-def test_a_field_that_no_copy_has_is_read_by_graphql(package: Path, server: Mirror) -> None:
+def test_a_field_missing_in_copies_is_read_by_graphql(package: Path, server: Mirror) -> None:
     follow(package, "A field")
     # the server computes it of another column
-    specification = package / "stash_pipeline" / "stash" / "entities.py"
+    specification = package / "stash_pipeline" / "stash" / "entities" / "media.py"
     line = 'field.text("weather", index="hash")'
     text = specification.read_text("utf-8")
     specification.write_text(text.replace(line, 'field.text("weather", index="hash", stored="t.climate")'), "utf-8")
@@ -147,7 +147,7 @@ def test_a_field_that_no_copy_has_is_read_by_graphql(package: Path, server: Mirr
     assert found["changed_by_the_other_lane"] == [{}, []]
 
 
-def test_a_kind_is_an_entity_and_a_migration(package: Path, server: Mirror) -> None:
+def test_adding_an_entity_takes_its_specification_and_a_migration(package: Path, server: Mirror) -> None:
     follow(package, "An entity")
     found = mirrored(
         package,
@@ -174,7 +174,7 @@ def test_a_kind_is_an_entity_and_a_migration(package: Path, server: Mirror) -> N
     assert "### stash.playlist_scenes" in (package / "docs" / "tables.md").read_text("utf-8")
 
 
-def test_a_command_is_a_module_and_its_options(package: Path, server: Mirror) -> None:
+def test_adding_a_command_takes_a_module_and_its_options(package: Path, server: Mirror) -> None:
     follow(package, "A command")
     there = {"STASH_PIPELINE_DATABASE_URL": server.database_url, "STASH_PIPELINE_HOME": str(server.settings.home)}
     program = (sys.executable, "-m", "stash_pipeline", "count")

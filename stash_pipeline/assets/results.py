@@ -103,8 +103,8 @@ def _snapshot(synced: SyncResult) -> dict[str, float | str]:
         return {}
     return {
         "snapshot_bytes": snapshot.size,
-        "snapshot_create_seconds": round(snapshot.making, 3),
-        "snapshot_download_seconds": round(snapshot.fetching, 3),
+        "snapshot_create_seconds": round(snapshot.create_seconds, 3),
+        "snapshot_download_seconds": round(snapshot.download_seconds, 3),
         md.NOT_IN_SNAPSHOT: ", ".join(synced.not_in_copy) or "none",
     }
 

@@ -134,7 +134,7 @@ def add(
                 if as_json:
                     print_json({"instance": name, **report.as_json()})
                     raise typer.Exit(1)
-                raise UserError(f"{name} is not registered. {report.sentence}")
+                raise UserError(f"{name} is not registered. {report.message}")
         before = find_instance(connection, name)
         instance = add_instance(
             connection,
@@ -151,7 +151,7 @@ def add(
         print_json({**_public(instance), "restored": before is not None})
         return
     if test:
-        _say(report.sentence)
+        _say(report.message)
     done = "Restored" if before else "Registered"
     _say(f"{done} {instance.name} at {instance.url}. Sync it with: stash-pipeline sync {instance.name}")
 
@@ -279,7 +279,7 @@ def test(
         same = sorted({*twins, *([other.name] if other else [])})
         print_json({"instance": name, **report.as_json(), "same_as": same, "notes": notes})
     else:
-        (_say if report.ok else _warn)(report.sentence)
+        (_say if report.ok else _warn)(report.message)
         for note in notes:
             _warn(note)
     if not report.ok:

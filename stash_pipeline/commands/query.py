@@ -19,5 +19,5 @@ def query(entity: str, release: str | None) -> None:
     else:
         owners = ", ".join(plan.entity.embedded_in)
         stderr.print(f"{release} has no query for {entity}; they are read as part of {owners}.")
-    if plan.lacking:
-        stderr.print(f"missing in this release: {', '.join(plan.lacking)}")
+    if plan.missing_fields:
+        stderr.print(f"missing in this release: {', '.join(plan.missing_fields)}")

@@ -45,7 +45,7 @@ class SnapshotReading:
                 session.client, session.settings, session.instance, session.server, entities, limited=limited
             ) as copy:
                 self.copy, self.missing_fields = copy.copy, copy.missing_fields
-                self._record(copy.copy.size, copy.copy.making)
+                self._record(copy.copy.size, copy.copy.create_seconds)
                 self._warn_of_missing_fields()
                 # what the copy does not hold, before its transaction
                 others = [name for name in entities if name not in copy.entities]

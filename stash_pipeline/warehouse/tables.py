@@ -443,8 +443,8 @@ def _join_table(entity: Entity, joined: JoinTable) -> Table:
     ]
     if joined.ordinal:
         columns.append(Column(joined.ordinal, Integer, nullable=False, comment="from 0"))
-    if joined.first:
-        columns.append(Column(joined.first, Boolean, nullable=False, comment="the first of the server's list"))
+    if joined.primary_flag:
+        columns.append(Column(joined.primary_flag, Boolean, nullable=False, comment="the first of the server's list"))
     columns += [Column(derived.name, _type(derived.type), comment=derived.comment) for derived in joined.derived]
     constraints: list[SchemaItem] = [
         PrimaryKeyConstraint("instance_id", owner, *joined.primary_key, name=f"{joined.table}_pkey"),

@@ -1,4 +1,4 @@
-"""A Dagster instance over a migrated database, for the tests of a module."""
+"""A Dagster instance with a migrated database, shared by the tests of a module."""
 
 from collections.abc import Iterator
 from pathlib import Path

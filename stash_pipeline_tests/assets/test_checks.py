@@ -1,4 +1,4 @@
-"""What a run says about its own result, and what becomes of a run that fails on the network."""
+"""Asset checks of a run, and retries of runs that fail on the network."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ ALL = {
 }
 
 
-def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
+def test_a_refresh_evaluates_all_planned_checks_that_apply(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     def messages(run: RunResult) -> list[str]:
@@ -64,7 +64,7 @@ def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
         assert messages(refresh(dagster, "checked", mode="changes", dry_run=True)) == []
 
 
-def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
+def test_sample_and_sweep_detect_a_wrong_document(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     with registered(dagster, graph_database, graph_home, "wrong", SimulatedStash(library(20))) as instance:
@@ -87,7 +87,7 @@ def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
         assert not passed and metadata["by_entity"] == "scenes 20"
 
 
-def test_rows_changed_in_the_database_are_found_by_the_checks_of_a_sweep(
+def test_sweep_checks_detect_rows_changed_in_the_database(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     with registered(dagster, graph_database, graph_home, "damaged", SimulatedStash(library(20))) as instance:
@@ -108,7 +108,7 @@ def test_rows_changed_in_the_database_are_found_by_the_checks_of_a_sweep(
         assert not passed and "scenes id 3: title differs" in metadata["details"]
 
 
-def test_a_document_too_many_fails_the_run(
+def test_an_extra_document_fails_the_run(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with registered(dagster, graph_database, graph_home, "many", SimulatedStash(library(12))) as instance:
@@ -124,7 +124,9 @@ def test_a_document_too_many_fails_the_run(
         assert not passed and metadata["differing"] == "scenes 13 stored, 12 on the server"
 
 
-def test_orphans_and_numbers_are_counted(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
+def test_checks_report_dangling_references_and_counts(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
     stash = SimulatedStash(library(12))
     with registered(dagster, graph_database, graph_home, "orphans", stash) as instance:
         fill(instance)
@@ -165,11 +167,11 @@ def retries(dagster: dg.DagsterInstance, run_id: str) -> int:
 
 
 def unattended(dagster: dg.DagsterInstance, name: str) -> Any:
-    """A run as the daemon starts it: nobody waits for its end."""
+    """A run as the daemon starts it, without waiting for its end."""
     return run_job("refresh", instance=dagster, partition_key=name, tags={"dagster/max_retries": "1"})
 
 
-def test_a_run_that_fails_on_the_network_is_tried_again(
+def test_a_run_that_fails_on_the_network_is_retried(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RetryPolicy, "pause_before_run", lambda *_: 0.01)
@@ -186,7 +188,7 @@ def test_a_run_that_fails_on_the_network_is_tried_again(
         assert unattended(dagster, "flaky").success
 
 
-def test_a_run_that_the_guard_stopped_is_not(
+def test_a_run_that_the_safeguards_stop_is_not_retried(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     stash = SimulatedStash(library(80))
@@ -199,7 +201,7 @@ def test_a_run_that_the_guard_stopped_is_not(
         assert retries(dagster, run.run_id) == 0
 
 
-def test_the_sample_can_be_switched_off(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
+def test_the_sample_check_can_be_disabled(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
     with registered(dagster, graph_database, graph_home, "unsampled", SimulatedStash(library(12))) as instance:
         fill(instance)
         with settings_in_use(get_settings().model_copy(update={"sample_objects": 0})):

@@ -33,7 +33,7 @@ def _check_specs() -> list[dg.AssetCheckSpec]:
 
 
 def described(specs: Assets) -> dict[str, Any]:
-    """The graph in as few words as possible."""
+    """A compact description of the graph."""
     repository = defs.get_repository_def()
     assets = {
         spec.key.to_user_string(): {
@@ -69,13 +69,13 @@ def described(specs: Assets) -> dict[str, Any]:
 
 
 def lines(graph: dict[str, Any]) -> str:
-    """One asset a line, so that a difference is read at a glance."""
+    """One line per asset, for readable differences."""
     assets = ",\n".join(f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in graph["assets"].items())
     rest = json.dumps({name: one for name, one in graph.items() if name != "assets"}, indent=1)
     return '{\n "assets": {\n' + assets + "\n },\n" + rest[2:] + "\n"
 
 
-def test_the_graph_is_the_one_that_was_agreed_on(graph: Assets) -> None:
+def test_the_asset_graph_equals_the_golden_file(graph: Assets) -> None:
     text = lines(described(graph))
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(text, "utf-8")
@@ -87,7 +87,7 @@ def test_definitions_can_be_built_twice_and_are_valid() -> None:
     dg.Definitions.validate_loadable(build_defs(get_settings()))
 
 
-def test_every_asset_says_what_it_is_who_owns_it_and_which_table_it_makes(specs: Assets) -> None:
+def test_every_asset_has_description_owner_and_table(specs: Assets) -> None:
     for key, spec in specs.items():
         name = key.to_user_string()
         assert spec.description and spec.description.strip().endswith("."), name
@@ -100,7 +100,7 @@ def test_every_asset_says_what_it_is_who_owns_it_and_which_table_it_makes(specs:
         assert len(key.path) == 2, name
 
 
-def test_assets_are_the_tables_of_the_database_and_their_columns(specs: Assets, graph_database: str) -> None:
+def test_assets_match_the_tables_and_columns_of_the_database(specs: Assets, graph_database: str) -> None:
     engine = create_engine(sqlalchemy_url(graph_database))
     inspector = inspect(engine)
     there = {(schema, table) for schema in ("raw", "stash") for table in inspector.get_table_names(schema=schema)}
@@ -113,7 +113,7 @@ def test_assets_are_the_tables_of_the_database_and_their_columns(specs: Assets, 
     engine.dispose()
 
 
-def test_the_migrated_schema_is_the_registry_of_tables(graph_database: str) -> None:
+def test_the_migrated_schema_equals_the_table_registry(graph_database: str) -> None:
     def include(name: str | None, kind: str, parents: Any) -> bool:
         if kind == "schema":
             return name in ("ops", "raw", "stash")
@@ -138,7 +138,7 @@ def test_the_migrated_schema_is_the_registry_of_tables(graph_database: str) -> N
     assert differences == []
 
 
-def test_everything_in_the_database_has_a_comment_or_needs_none(graph_database: str) -> None:
+def test_every_table_and_column_has_a_comment_unless_exempt(graph_database: str) -> None:
     with connect(graph_database) as connection:
         rows = connection.execute(
             "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace\n"
@@ -149,14 +149,14 @@ def test_everything_in_the_database_has_a_comment_or_needs_none(graph_database: 
 
 
 @pytest.mark.parametrize("name", ["refresh", "reconcile", "sweep"])
-def test_all_assets_are_in_the_jobs_that_read(name: str, specs: Assets) -> None:
+def test_sync_jobs_select_all_assets(name: str, specs: Assets) -> None:
     job = defs.get_repository_def().get_job(name)
     assert [node.name for node in job.nodes] == ["sync_instance"], "the check of all servers is none of one run"
     assert job.asset_layer.executable_asset_keys == specs.keys()
     assert job.partitions_def == INSTANCES
 
 
-def test_an_asset_depends_on_nothing_that_is_not_there(graph: Assets) -> None:
+def test_assets_depend_only_on_existing_assets(graph: Assets) -> None:
     for key, spec in graph.items():
         for dep in spec.deps:
             assert dep.asset_key in graph, (key, dep)
@@ -164,7 +164,7 @@ def test_an_asset_depends_on_nothing_that_is_not_there(graph: Assets) -> None:
             assert any(dep.asset_key.path[0] == "raw" for dep in spec.deps), key
 
 
-def test_every_column_says_where_it_comes_from_and_whose_id_it_is(specs: Assets) -> None:
+def test_every_column_names_its_source_and_its_foreign_key(specs: Assets) -> None:
     columns = {
         ".".join(key.path): {column.name: column.tags for column in spec.metadata["dagster/column_schema"].columns}
         for key, spec in specs.items()
@@ -197,7 +197,7 @@ def test_every_column_of_a_layer_has_its_lineage(specs: Assets) -> None:
         assert len(lineage.deps_by_column) == len(columns) or key == dg.AssetKey(["stash", "merges"]), key
 
 
-def test_documents_and_tables_are_not_described_alike(specs: Assets) -> None:
+def test_documents_and_tables_have_different_descriptions(specs: Assets) -> None:
     for entity in ENTITIES:
         raw, table = specs[dg.AssetKey(["raw", entity.name])], specs[dg.AssetKey(["stash", entity.name])]
         assert raw.description and table.description and table.description not in raw.description

@@ -26,7 +26,7 @@ def check_equal(database: str, instance: Instance, stash: SimulatedStash) -> Non
     assert not found, describe(found)
 
 
-def test_a_run_materializes_every_table_and_a_second_one_only_the_ledger(
+def test_the_first_run_materializes_every_table_and_the_second_only_the_ledger(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, specs: Assets
 ) -> None:
     stash = SimulatedStash(library())
@@ -75,7 +75,7 @@ def test_a_run_materializes_every_table_and_a_second_one_only_the_ledger(
         assert len(materializations(dagster, reported.run_id)) >= len(ENTITIES) + 1
 
 
-def test_a_run_observes_what_the_server_says_where_that_is_new(
+def test_a_run_observes_the_server_when_its_state_is_new(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     stash = SimulatedStash(library(10))
@@ -103,14 +103,14 @@ def test_a_run_observes_what_the_server_says_where_that_is_new(
         assert seen["stash_server/scenes"]["newest_timestamp"].startswith("2031-01-01")
 
 
-def test_a_run_without_an_instance_says_that_one_is_to_be_chosen(dagster: dg.DagsterInstance) -> None:
+def test_a_run_without_an_instance_asks_to_choose_one(dagster: dg.DagsterInstance) -> None:
     run = run_job("refresh", instance=dagster)
     assert not run.success and run.failure is not None
     assert run.failure.startswith("No instance was selected.") and "partition" in run.failure
 
 
 @pytest.mark.parametrize(("job", "mode"), [("refresh", "changes"), ("reconcile", "reconcile"), ("sweep", "sweep")])
-def test_a_job_does_what_it_is_named_for_and_its_run_says_so(
+def test_each_job_runs_its_mode_and_the_run_is_tagged_with_it(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, job: str, mode: str
 ) -> None:
     name = f"named-{job}"
@@ -132,7 +132,7 @@ def test_a_job_does_what_it_is_named_for_and_its_run_says_so(
             assert rows[-1] == (mode,)
 
 
-def test_a_server_that_does_not_answer_is_a_failed_run_with_one_sentence(
+def test_an_unreachable_server_fails_the_run_with_one_sentence(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     with connect(graph_database) as connection:
@@ -156,7 +156,7 @@ def test_a_server_that_does_not_answer_is_a_failed_run_with_one_sentence(
     assert row is not None and row[0] == "failed" and row[1] in run.failure
 
 
-def test_an_unknown_kind_is_a_failed_run_with_one_sentence(
+def test_an_unknown_entity_fails_the_run_with_one_sentence(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     with registered(dagster, graph_database, graph_home, "unknown", SimulatedStash(library(6))):
@@ -165,7 +165,7 @@ def test_an_unknown_kind_is_a_failed_run_with_one_sentence(
     assert run.failure is not None and "senes" in run.failure and "scenes" in run.failure
 
 
-def test_a_server_that_lost_its_library_is_followed_when_the_run_is_told_so(
+def test_a_mass_removal_is_applied_when_the_run_accepts_it(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     stash = SimulatedStash(library(60))
@@ -179,7 +179,7 @@ def test_a_server_that_lost_its_library_is_followed_when_the_run_is_told_so(
         check_equal(graph_database, instance, stash)
 
 
-def test_a_rebuild_makes_entities_and_joins_anew_without_asking_the_server(
+def test_a_rebuild_recreates_entities_and_joins_without_contacting_the_server(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     stash = SimulatedStash(library(20))
@@ -196,7 +196,7 @@ def test_a_rebuild_makes_entities_and_joins_anew_without_asking_the_server(
     check_equal(graph_database, instance, stash)
 
 
-def test_a_dry_run_observes_and_materializes_nothing(
+def test_a_dry_run_only_observes_and_materializes_nothing(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     stash = SimulatedStash(library(12))
@@ -214,7 +214,9 @@ def test_a_dry_run_observes_and_materializes_nothing(
     assert "→ changed" in str(observed.metadata["would_change"].value)
 
 
-def test_some_kinds_only_can_be_read(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
+def test_a_run_can_be_limited_to_some_entities(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
     with registered(dagster, graph_database, graph_home, "some", SimulatedStash(library(12))):
         run = refresh(dagster, "some", entities=["tags", "studios"])
         assert run.success, run.failure
@@ -236,7 +238,7 @@ def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
     return {".".join(event.asset_key.path) for event in result.get_asset_materialization_events() if event.asset_key}
 
 
-def test_any_part_of_the_graph_can_be_materialized_alone(
+def test_any_subset_of_the_graph_can_be_materialized(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     stash = SimulatedStash(library(20))
@@ -257,7 +259,7 @@ def test_any_part_of_the_graph_can_be_materialized_alone(
         check_equal(graph_database, instance, stash)
 
 
-def test_an_instance_that_was_removed_is_a_sentence_too(dagster: dg.DagsterInstance, graph_database: str) -> None:
+def test_a_removed_instance_fails_the_run_with_one_sentence(dagster: dg.DagsterInstance, graph_database: str) -> None:
     dagster.add_dynamic_partitions("instances", ["never-registered"])
     run = refresh(dagster, "never-registered")
     assert not run.success
@@ -265,7 +267,7 @@ def test_an_instance_that_was_removed_is_a_sentence_too(dagster: dg.DagsterInsta
     assert "\n" not in run.failure
 
 
-def test_partitions_follow_the_registry(dagster: dg.DagsterInstance) -> None:
+def test_partitions_match_the_registered_instances(dagster: dg.DagsterInstance) -> None:
     before = dagster.get_dynamic_partitions("instances")
     added, removed = sync_partitions(dagster, [*before, "a-new-one"])
     assert (added, removed) == (["a-new-one"], [])
@@ -273,7 +275,7 @@ def test_partitions_follow_the_registry(dagster: dg.DagsterInstance) -> None:
     assert sync_partitions(dagster, list(before)) == ([], ["a-new-one"])
 
 
-def test_no_event_of_a_run_holds_the_key(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
+def test_no_run_event_contains_the_api_key(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
     key = "key-that-nobody-may-see"
     stash = SimulatedStash(library(12), api_key=key)
     with stash.running() as server, connect(graph_database) as connection:

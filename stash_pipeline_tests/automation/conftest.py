@@ -1,4 +1,4 @@
-"""One database and one instance of Dagster for a module of tests, as good as new for each test."""
+"""One database and one Dagster instance per module, reset for each test."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ def _shared(
 
 @pytest.fixture
 def warehouse(_shared: Shared) -> str:
-    """The address of the database, with no instance in it."""
+    """The URL of the database, without any instance."""
     url, _ = _shared
     with connect(url) as connection:
         connection.execute("DELETE FROM ops.instances")
@@ -42,7 +42,7 @@ def warehouse(_shared: Shared) -> str:
 
 @pytest.fixture
 def dagster(_shared: Shared, warehouse: str) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance with no run and no partition, and settings of this process that lead to it."""
+    """A Dagster instance without runs and partitions, and settings of this process that use it."""
     _, instance = _shared
     with settings_in_use(get_settings().with_database(warehouse)):
         sync_partitions(instance, [])

@@ -60,12 +60,12 @@ _REMOVED = (
 
 
 def create_tables(connection: Connection) -> None:
-    """Makes the schemas of both layers."""
+    """Creates the schemas of both layers."""
     connection.execute(_SCHEMA)
 
 
 def fail_with(connection: Connection, message: str | None) -> None:
-    """Makes the first layer fail from now on; None: no more."""
+    """Makes the first layer fail from now on; None stops that."""
     connection.execute("DELETE FROM tag_names.troubles")
     if message is not None:
         connection.execute("INSERT INTO tag_names.troubles VALUES (%s)", [message])
@@ -84,7 +84,7 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def follow_names(connection: Connection, revision: int) -> Mapping[str, TableChange]:
-    """Takes over the tags that changed, and counts the names that they had and have."""
+    """Applies the changed tags, and counts their old and new names."""
     connection.execute("CREATE TEMP TABLE touched_names (name text) ON COMMIT DROP")
     members, names = TableChange(), TableChange()
     gone = connection.execute(
@@ -116,7 +116,7 @@ def follow_names(connection: Connection, revision: int) -> Mapping[str, TableCha
 
 
 def rebuild_names(connection: Connection, revision: int) -> Mapping[str, TableChange]:
-    """Makes both tables anew."""
+    """Rebuilds both tables."""
     connection.execute("DELETE FROM tag_names.members")
     connection.execute("DELETE FROM tag_names.names")
     members = connection.execute("INSERT INTO tag_names.members SELECT instance_id, id, name FROM stash.tags").rowcount
@@ -207,7 +207,7 @@ SAMPLE: Layers = (*LAYERS, TAG_NAMES, LETTERS_LAYER)
 
 
 def of_version(version: str) -> Layers:
-    """The registry with another version of the first."""
+    """The registry with another version of the first layer."""
     return (*LAYERS, replace(TAG_NAMES, version=version), LETTERS_LAYER)
 
 
@@ -220,7 +220,7 @@ def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def expected(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """What they should be."""
+    """The rows that both layers should have."""
     queries = {
         MEMBERS.fullname: "SELECT instance_id, id, name FROM stash.tags ORDER BY 1, 2",
         NAMES.fullname: "SELECT name, count(*) FROM stash.tags GROUP BY 1 ORDER BY 1, 2",

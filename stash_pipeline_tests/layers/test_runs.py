@@ -1,4 +1,4 @@
-"""Shared layers in runs of Dagster: they follow in the run of an instance, by themselves, and never in its way."""
+"""Shared layers in Dagster runs: they follow in runs of instances and on their own, and never block them."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -49,7 +49,7 @@ def _read(dagster: dg.DagsterInstance) -> Iterator[tuple[Settings, SimulatedStas
 
 @pytest.fixture
 def stash(_read: tuple[Settings, SimulatedStash], dagster: dg.DagsterInstance) -> Iterator[SimulatedStash]:
-    """A server that was read, with layers that followed."""
+    """A server that was synced, with layers that followed."""
     settings, server = _read
     with settings_in_use(settings), connect(settings.database() or "") as connection:
         yield server
@@ -60,7 +60,7 @@ def stash(_read: tuple[Settings, SimulatedStash], dagster: dg.DagsterInstance) -
 
 @pytest.fixture
 def warehouse(stash: SimulatedStash) -> str:
-    """The address of the database."""
+    """The URL of the database."""
     return get_settings().database() or ""
 
 
@@ -68,7 +68,7 @@ _numbers = count(1)
 
 
 def rename_a_tag(stash: SimulatedStash, name: str | None = None) -> str:
-    """By default to a name that begins with another letter than all others."""
+    """Renames a tag, by default to a name with an unused first letter."""
     number = next(_numbers)
     name = name or chr(0x4E00 + number)
     stamp = f"2031-01-01T00:{number:02}:00Z"
@@ -98,7 +98,7 @@ def test_a_change_on_a_server_reaches_the_last_layer_in_the_same_run(
     assert all(check.passed for check in is_current(dagster, result.run_id).values())
 
 
-def test_a_shared_table_that_did_not_change_emits_nothing(
+def test_an_unchanged_shared_table_emits_no_event(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     result = run(dagster, "refresh", "home")
@@ -112,7 +112,7 @@ def test_a_shared_table_that_did_not_change_emits_nothing(
     assert shared_tables(dagster, result.run_id) == {"tag_names.members", "tag_names.names"}
 
 
-def test_a_layer_that_fails_fails_no_run_of_an_instance_and_is_named_by_its_check(
+def test_a_failing_layer_fails_its_check_and_no_instance_run(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_PASSWORD", SECRET)
@@ -137,7 +137,7 @@ def test_a_layer_that_fails_fails_no_run_of_an_instance_and_is_named_by_its_chec
     assert run(dagster, "refresh", "home").success and is_followed(warehouse)
 
 
-def test_a_layer_that_another_run_works_on_is_left_to_the_sensor(
+def test_a_locked_layer_is_left_to_the_sensor(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     rename_a_tag(stash)
@@ -152,7 +152,7 @@ def test_a_layer_that_another_run_works_on_is_left_to_the_sensor(
     assert state.error is None and not state.current
 
 
-def test_shared_layers_follow_alone_without_an_instance_and_without_its_server(
+def test_shared_layers_follow_without_instance_and_server(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     with connect(warehouse) as connection:
@@ -174,7 +174,7 @@ def test_shared_layers_follow_alone_without_an_instance_and_without_its_server(
     assert found is not None and found.tags["stash_pipeline/mode"] == "follow"
 
 
-def test_one_asset_of_a_shared_layer_can_be_materialized_alone(
+def test_a_single_asset_of_a_shared_layer_can_be_materialized(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     with connect(warehouse) as connection:
@@ -188,7 +188,7 @@ def test_one_asset_of_a_shared_layer_can_be_materialized_alone(
     assert event.asset_key == dg.AssetKey(["tag_names", "names"]) and event.partition is None
 
 
-def test_a_run_of_a_shared_layer_alone_fails_where_the_layer_does(
+def test_a_run_of_only_a_failing_shared_layer_fails(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     with connect(warehouse) as connection:
@@ -200,7 +200,7 @@ def test_a_run_of_a_shared_layer_alone_fails_where_the_layer_does(
     assert not is_current(dagster, result.run_id)["tag_names"].passed
 
 
-def test_a_rebuild_makes_a_layer_and_those_that_read_it_anew(
+def test_a_rebuild_recreates_a_layer_and_its_readers(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     with connect(warehouse) as connection:
@@ -212,7 +212,7 @@ def test_a_rebuild_makes_a_layer_and_those_that_read_it_anew(
     assert is_followed(warehouse)
 
 
-def test_a_rebuild_of_an_instance_is_followed_in_the_same_run(
+def test_layers_follow_the_rebuild_of_an_instance_in_the_same_run(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     with connect(warehouse) as connection:

@@ -1,4 +1,4 @@
-"""A later layer in miniature: it holds a copy of everything below ``raw``, and learns of changes from the log alone."""
+"""A minimal later layer: it has a copy of everything below ``raw``, and learns of changes from the object log only."""
 
 import json
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ State = dict[Key, list[str]]
 
 
 class Consumer:
-    """Applies the log, commit after commit."""
+    """Applies the log, commit by commit."""
 
     def __init__(self, database_url: str) -> None:
         self.database_url = database_url
@@ -25,7 +25,7 @@ class Consumer:
         self.state: State = {}
 
     def follow(self) -> None:
-        """Applies what was logged since the last time."""
+        """Applies everything that was logged since the last call."""
         with connect(self.database_url) as connection, connection.transaction():
             newest = collect_changes(connection, self.revision)
             rows = connection.execute(f"SELECT entity, instance_id, id FROM {CHANGED_OBJECTS}").fetchall()
@@ -42,7 +42,7 @@ class Consumer:
 
 
 def everything(database_url: str) -> State:
-    """What a consumer should hold that reads all of it."""
+    """What a consumer that reads everything should have."""
     with connect(database_url) as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         state: State = {}
@@ -80,7 +80,7 @@ def _queries(kind: str) -> Iterable[str]:
 
 
 def differences(consumer: Consumer) -> dict[Key, Any]:
-    """Objects that the consumer holds otherwise than they are: (held, true)."""
+    """Objects that differ between the consumer and the tables: (consumer, tables)."""
     there = everything(consumer.database_url)
     return {
         key: (consumer.state.get(key), there.get(key))

@@ -1,4 +1,4 @@
-"""What a server says of addresses and paths depends on its setting and its system; both lanes read the same."""
+"""URLs and paths depend on the server's settings and operating system; both lanes read the same."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def paths(server: Mirror, table: str) -> set[str]:
     return set(rows)
 
 
-def test_the_setting_external_host_changes_nothing_in_any_lane(home: Path, warehouse: str) -> None:
+def test_external_host_changes_nothing_in_any_lane(home: Path, warehouse: str) -> None:
     server, _ = furnished(warehouse, home, "v0.30.1", scenes=10)
     server.refresh()
     for host in HOSTS:
@@ -47,7 +47,7 @@ def test_the_setting_external_host_changes_nothing_in_any_lane(home: Path, wareh
     assert server.scalar(shown, [server.instance.id]) == "/scene/1/screenshot"
 
 
-def test_what_a_proxy_says_of_its_prefix_changes_nothing(home: Path, warehouse: str) -> None:
+def test_a_proxy_prefix_changes_nothing(home: Path, warehouse: str) -> None:
     server, _ = furnished(warehouse, home, "v0.30.1", scenes=5)
     server.refresh()
     usual = server.stash.context
@@ -57,7 +57,7 @@ def test_what_a_proxy_says_of_its_prefix_changes_nothing(home: Path, warehouse: 
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_a_server_on_windows_is_read_alike_in_both_lanes(home: Path, warehouse: str, release: str) -> None:
+def test_both_lanes_read_a_windows_server_alike(home: Path, warehouse: str, release: str) -> None:
     server, _ = furnished(warehouse, home, release, scenes=15)
     server.stash.windows = True
     move_to_windows(server.stash.library)
@@ -81,7 +81,7 @@ def test_a_server_on_windows_is_read_alike_in_both_lanes(home: Path, warehouse: 
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_folders_of_windows_on_a_server_that_moved_to_linux(home: Path, warehouse: str, release: str) -> None:
+def test_windows_folders_on_a_server_that_moved_to_linux_are_read(home: Path, warehouse: str, release: str) -> None:
     server, _ = furnished(warehouse, home, release, scenes=15)
     move_to_windows(server.stash.library)
     first, second = (
@@ -98,7 +98,7 @@ def test_folders_of_windows_on_a_server_that_moved_to_linux(home: Path, warehous
     assert any(path.startswith("E:\\/") for path in found) and any(path.startswith("/data/x/y/") for path in found)
 
 
-def test_a_database_path_that_does_not_tell_is_asked_about(home: Path, warehouse: str) -> None:
+def test_a_relative_database_path_makes_us_ask_for_the_system(home: Path, warehouse: str) -> None:
     server, _ = furnished(warehouse, home, "v0.30.1", scenes=5)
     server.stash.windows = True
     server.stash.database_path = "stash-go.sqlite"

@@ -1,4 +1,4 @@
-"""The list of what ``updated_at`` did not tell of: just those objects and fields that the readings counted."""
+"""The list of silent changes contains exactly the objects and fields that the syncs counted."""
 
 import json
 import random
@@ -18,7 +18,7 @@ from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, run_command
 
 
 def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str, str]]]:
-    """How often each kind, and each field of a kind, is in the list of a run."""
+    """How often each entity, and each of its fields, is in the list of a run."""
     kinds: Counter[str] = Counter()
     fields: Counter[tuple[str, str]] = Counter()
     with connect(server.database_url) as connection:
@@ -38,7 +38,9 @@ def counted(read: SyncResult) -> tuple[Counter[str], Counter[tuple[str, str]]]:
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_the_list_is_what_was_counted(warehouse: str, home: Path, release: str, lane: LaneName) -> None:
+def test_the_list_of_silent_changes_matches_the_counts(
+    warehouse: str, home: Path, release: str, lane: LaneName
+) -> None:
     rng = random.Random(f"{release} {lane}")
     server, clock = furnished(warehouse, home, release, scenes=20)
     server.read(lane=lane)
@@ -61,7 +63,7 @@ def run(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int
     return run_command(server, monkeypatch, "silent-changes", *arguments)
 
 
-def test_the_command_lists_the_objects(
+def test_the_command_lists_silently_changed_objects(
     mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = mirrored()

@@ -1,4 +1,4 @@
-"""A run that ends in the middle, however it does, leaves nothing half-written; the next one repairs it."""
+"""A run that is interrupted in any way leaves no partial writes; the next run repairs the rest."""
 
 import random
 import signal
@@ -38,14 +38,14 @@ def command_line(home: Path, database_url: str) -> Iterator[CommandLine]:
 
 
 def active(database_url: str) -> int:
-    """Statements of ours that the server works at, or that wait for a lock."""
+    """Our statements that the server executes, or that wait for a lock."""
     with connect(database_url) as connection:
         row = connection.execute(WAITING).fetchone()
         return int(row[0]) if row else 0
 
 
 def killed(command_line: CommandLine, seconds: float, mode: str = "changes") -> bool:
-    """Starts a sync and kills it at that time, counted from its first request; False if it ended before."""
+    """Starts a sync and kills it after this time, counted from its first request; False if it ended before."""
     process = command_line.start("sync", "home", "--mode", mode)
     url = command_line.database_url or ""
 
@@ -65,7 +65,7 @@ def killed(command_line: CommandLine, seconds: float, mode: str = "changes") -> 
 
 
 def kill_at(command_line: CommandLine, instants: list[float], lane: LaneName) -> None:
-    """Kills first loads and changed ones in turn, and judges what each leaves."""
+    """Kills initial loads and updates in turn, and checks the result of each."""
     stash = simulated(60, latency=0.01)
     url = command_line.database_url or ""
     mode = "reconcile" if lane == "snapshot" else "changes"
@@ -90,14 +90,14 @@ def kill_at(command_line: CommandLine, instants: list[float], lane: LaneName) ->
 
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
-def test_kill_9_at_some_instants(command_line: CommandLine, lane: LaneName) -> None:
+def test_a_sync_survives_kill_9_at_some_points(command_line: CommandLine, lane: LaneName) -> None:
     kill_at(command_line, [0.2, 0.4, 0.3, 0.5], lane)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
 @pytest.mark.parametrize("seed", range(3))
-def test_kill_9_at_many_instants(command_line: CommandLine, seed: int, lane: LaneName) -> None:
+def test_a_sync_survives_kill_9_at_many_points(command_line: CommandLine, seed: int, lane: LaneName) -> None:
     rng = random.Random(seed)
     kill_at(command_line, [rng.uniform(0, 1.2) for _ in range(24)], lane)
 
@@ -130,7 +130,7 @@ def test_ctrl_c_ends_a_run_also_in_a_statement_that_waits(command_line: CommandL
         assert_converged(url, instance.id, stash)
 
 
-def test_a_second_run_of_an_instance_waits_or_refuses_by_choice(command_line: CommandLine) -> None:
+def test_a_second_run_of_an_instance_waits_or_fails_as_configured(command_line: CommandLine) -> None:
     stash = simulated(10)
     url = command_line.database_url or ""
     with stash.running() as server:
@@ -148,7 +148,7 @@ def test_a_second_run_of_an_instance_waits_or_refuses_by_choice(command_line: Co
         assert_converged(url, instance.id, stash)
 
 
-def test_a_run_that_lost_its_lock_writes_no_more(command_line: CommandLine) -> None:
+def test_a_run_that_lost_its_lock_stops_writing(command_line: CommandLine) -> None:
     stash = simulated(60, latency=0.1)
     url = command_line.database_url or ""
     with stash.running() as server:
@@ -171,7 +171,7 @@ def test_a_run_that_lost_its_lock_writes_no_more(command_line: CommandLine) -> N
         assert_converged(url, instance.id, stash)
 
 
-def test_the_lock_says_when_it_is_lost(database_url: str) -> None:
+def test_the_lock_detects_its_loss(database_url: str) -> None:
     with instance_lock(database_url, 4711, "home") as lock:
         lock.check()
         with connect(database_url) as connection:
@@ -183,8 +183,8 @@ def test_the_lock_says_when_it_is_lost(database_url: str) -> None:
             lock.check()
 
 
-def test_a_killed_run_does_not_hold_up_the_queue(command_line: CommandLine) -> None:
-    """Dagster's own record of a killed run is closed by whoever runs a job next."""
+def test_a_killed_run_does_not_block_the_queue(command_line: CommandLine) -> None:
+    """Dagster's record of a killed run is closed by the next process that runs a job."""
     stash = simulated(20, latency=0.3)
     url = command_line.database_url or ""
     with stash.running() as server:

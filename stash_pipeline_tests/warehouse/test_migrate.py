@@ -26,7 +26,7 @@ def migrate(url: str, revision: str, *, down: bool = False) -> None:
     engine.dispose()
 
 
-def test_rows_of_the_first_schema_are_kept_and_get_the_new_columns(empty_database_url: str) -> None:
+def test_an_upgrade_keeps_rows_and_adds_columns(empty_database_url: str) -> None:
     migrate(empty_database_url, "0001")
     with connect(empty_database_url) as connection:
         connection.execute("INSERT INTO ops.instances (name, url) VALUES ('home', 'http://127.0.0.1:9')")
@@ -53,7 +53,7 @@ def test_rows_of_the_first_schema_are_kept_and_get_the_new_columns(empty_databas
         )
 
 
-def test_merges_move_out_of_raw_and_what_is_there_is_logged(empty_database_url: str) -> None:
+def test_an_upgrade_moves_merges_out_of_raw_and_logs_existing_objects(empty_database_url: str) -> None:
     migrate(empty_database_url, "0005")
     with connect(empty_database_url) as connection:
         connection.execute("INSERT INTO ops.instances (name, url) VALUES ('home', 'http://127.0.0.1:9')")
@@ -159,7 +159,7 @@ def test_rows_of_renamed_tables_and_columns_are_kept(empty_database_url: str) ->
         connection.execute("UPDATE ops.instances SET priority = 6")
 
 
-def test_a_migration_can_be_taken_back(empty_database_url: str) -> None:
+def test_migrations_can_be_downgraded(empty_database_url: str) -> None:
     upgrade(empty_database_url)
     migrate(empty_database_url, "0001", down=True)
     with connect(empty_database_url) as connection:
@@ -170,11 +170,11 @@ def test_a_migration_can_be_taken_back(empty_database_url: str) -> None:
     upgrade(empty_database_url)
 
 
-def test_the_newest_revision_is_where_the_migrations_end() -> None:
+def test_the_newest_revision_is_the_head() -> None:
     assert newest_revision() == ScriptDirectory.from_config(_config()).get_current_head()
 
 
-def test_an_instance_that_was_read_before_gets_the_partitions_of_a_new_kind(database_url: str) -> None:
+def test_a_migration_creates_partitions_of_new_entities_for_existing_instances(database_url: str) -> None:
     with connect(database_url) as connection:
         connection.execute(
             "INSERT INTO ops.instances (name, url)\n"

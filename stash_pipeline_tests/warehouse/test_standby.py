@@ -32,7 +32,7 @@ def as_it_is(home: Path) -> Iterator[str]:
         run_program((control, "stop", "-m", "fast", "-w", "-D", "."), user, directory=server.data)
 
 
-def test_a_standby_is_refused_with_the_way_out(home: Path) -> None:
+def test_a_standby_is_rejected_with_a_remedy(home: Path) -> None:
     with running_server(home, options=OPTIONS) as url, psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (id integer)")
     (home / "postgres" / "standby.signal").touch()

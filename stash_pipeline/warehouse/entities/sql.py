@@ -108,8 +108,8 @@ def _join_statements(entity: Entity, field_name: str, joined: JoinTable) -> Tabl
     if joined.ordinal:
         columns.append(joined.ordinal)
         expressions.append("(e.n - 1)::integer")
-    if joined.first:
-        columns.append(joined.first)
+    if joined.primary_flag:
+        columns.append(joined.primary_flag)
         expressions.append("e.n = 1")
     for derived in joined.derived:
         columns.append(derived.name)

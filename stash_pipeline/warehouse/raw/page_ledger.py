@@ -133,7 +133,7 @@ def record_copy(connection: Connection, instance_id: int, run_id: int, copy: Cop
             Jsonb({MUTATION: {"download": True}}),
             objects,
             copy.size,
-            round((copy.making + copy.fetching) * 1000),
+            round((copy.create_seconds + copy.download_seconds) * 1000),
             copy.digest,
             known,
         ],

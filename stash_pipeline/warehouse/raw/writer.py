@@ -78,7 +78,7 @@ class Sink(Protocol):
             missing: objects that exist but could not be read.
         """
 
-    def finish_hint(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
+    def finish_incremental(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
         """Records that everything edited before that moment was read; without one, that some is missing."""
 
     def record_offset(self, offset: timedelta) -> None:
@@ -207,8 +207,8 @@ class RawWriter:
             if read_at is not None:
                 record_watermark(self.connection, self.instance_id, entity, read_at, missing)
 
-    def finish_hint(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
-        """See :meth:`Sink.finish_hint`."""
+    def finish_incremental(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
+        """See :meth:`Sink.finish_incremental`."""
         self._count_rows(entity, change)
         if read_at is not None:
             advance_watermark(self.connection, self.instance_id, entity, read_at)
