@@ -39,6 +39,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/object_log.py
 	$(BIN)/python benchmarks/dagster_cost.py
 	$(BIN)/python benchmarks/event_log.py
+	$(BIN)/python benchmarks/phash.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check
