@@ -245,7 +245,8 @@ def expand(starts: Indices, counts: Indices) -> Iterator[tuple[Indices, Indices]
         some = counts[begin:end]
         index = np.repeat(np.arange(begin, end, dtype=np.int32), some)
         first = (starts[begin:end] - (ends[begin:end] - some - before)).astype(np.int32)
-        position = np.repeat(first, some) + np.arange(len(index), dtype=np.int32)
+        position = np.repeat(first, some)
+        position += np.arange(len(index), dtype=np.int32)
         if len(index):
             yield index, position
         begin = end
