@@ -73,3 +73,23 @@ def one_typo(left: str, right: str, shortest: int = 5) -> bool:
         return left[start:] == right[start + 1 :]
     swapped = left[start : start + 2] == right[start : start + 2][::-1]
     return left[start + 1 :] == right[start + 1 :] or (swapped and left[start + 2 :] == right[start + 2 :])
+
+
+def independent_names(names: Iterable[str]) -> list[str]:
+    """Normalised names, none of which abbreviates another: ``anna`` and ``anna b`` add nothing to ``anna bright``."""
+    kept: list[str] = []
+    for name in sorted(names, key=lambda one: (-len(one), one)):
+        if not any(_abbreviates(name, longer) for longer in kept):
+            kept.append(name)
+    return kept
+
+
+def _abbreviates(short: str, name: str) -> bool:
+    """Whether each word of the short name begins one of the other's, in any order."""
+    words = name.split()
+    for part in sorted(short.split(), key=len, reverse=True):
+        match = next((word for word in words if word.startswith(part)), None)
+        if match is None:
+            return False
+        words.remove(match)
+    return True

@@ -55,7 +55,7 @@ PARAMETERS: Mapping[str, Mapping[str, int]] = {
     "duration_differs": {"percent": 10},
     "duration_differs_same_hash": {"window": 2_000},
     "phash_differs": {"distance": 16},
-    "rare_name": {"most": 2},
+    "rare_name": {"most": 1},
     "url": {"most": 4},
     "path": {"folders": 1},
 }

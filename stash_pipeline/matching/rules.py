@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from stash_pipeline.matching.clustering import LinkRule
 from stash_pipeline.matching.rule_table import (
     AGREEMENTS,
     CONTRADICTIONS,
@@ -36,6 +37,7 @@ from stash_pipeline.matching.rule_table import (
 )
 
 Action: TypeAlias = Literal["merge", "propose", "nothing"]
+_HASHES = {"oshash", "md5", "phash_exact", "phash_close", "phash"}
 _NO_DETAILS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -132,3 +134,17 @@ def _details(given: Mapping[str, Any] | Collection[str]) -> dict[str, Any]:
     if isinstance(given, Mapping):
         return dict(sorted(given.items()))
     return dict.fromkeys(sorted(given), _NO_DETAILS)
+
+
+def link_rules(kind: str) -> list[LinkRule]:
+    """The rules of a kind as those of links in clusters: what rests on a picture must not chain."""
+    families = AGREEMENTS[kind]
+    return [
+        LinkRule(
+            rule.id,
+            complete="picture" in {families[name] for name in rule.requires},
+            identity=bool(rule.requires & _HASHES),
+        )
+        for rule in RULES
+        if rule.kind == kind
+    ]
