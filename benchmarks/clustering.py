@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from machine import write
 
-from stash_pipeline.matching.clustering import LinkRule, Links, OneEach, OneValue, cluster, resemblance
+from stash_pipeline.matching.clustering import LinkRule, Links, OneEach, OneValue, cluster
+from stash_pipeline.matching.phash import resemblance
 
 NODES, LINKS, DECISIONS, SEED = 1_000_000, 800_000, 5_000, 1
 RULES = [LinkRule("oshash", identity=True), LinkRule("phash", complete=True), LinkRule("stash_id")]
