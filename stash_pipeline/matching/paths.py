@@ -1,0 +1,66 @@
+"""Paths of files relative to the folders of a library, so that two servers' paths can be compared.
+
+One server sees ``D:\\Media\\a\\b.mp4``, another ``/data/a/b.mp4``. Which of both a path is, its own form says: it comes
+from a server, not from this machine.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_WINDOWS = re.compile(r"[A-Za-z]:(?:[\\/]|$)|\\\\")
+_LONG = re.compile(r"^\\\\\?\\(?:UNC\\)?", re.IGNORECASE)
+
+
+def is_windows(path: str) -> bool:
+    """Whether a path begins with a drive or is one of a Windows share."""
+    return bool(_WINDOWS.match(path))
+
+
+def _absolute(path: str) -> tuple[str, ...] | None:
+    return _parts(_LONG.sub("", path).replace("\\", "/") if is_windows(path) else path)
+
+
+def _parts(path: str) -> tuple[str, ...] | None:
+    """The folders of a path and its name; None if it leads out of its beginning."""
+    found: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            if not found:
+                return None
+            found.pop()
+        elif part not in ("", "."):
+            found.append(part)
+    return tuple(found)
+
+
+def _comparable(part: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", part).casefold())
+
+
+def relative_path(path: str, roots: Iterable[str]) -> str | None:
+    """The path below the deepest of the roots that holds it, with ``/`` between folders; None if none does.
+
+    Windows does not tell upper from lower case, and other systems do; a root is found accordingly.
+    """
+    parts = _absolute(path)
+    best: int | None = None
+    for root in roots:
+        above = _absolute(root)
+        if parts is None or above is None or is_windows(root) != is_windows(path) or len(above) >= len(parts):
+            continue
+        head = parts[: len(above)]
+        same = list(map(_comparable, head)) == list(map(_comparable, above)) if is_windows(path) else head == above
+        if same and (best is None or len(above) > best):
+            best = len(above)
+    return None if best is None or parts is None else "/".join(parts[best:])
+
+
+def path_key(relative: str) -> str:
+    """What is equal for the same file on two systems: case and the way accents are stored do not count."""
+    return "/".join(map(_comparable, _parts(relative) or ()))
+
+
+def depth(relative: str) -> int:
+    """The number of folders; a name without any says less."""
+    return max(0, len(_parts(relative) or ()) - 1)
