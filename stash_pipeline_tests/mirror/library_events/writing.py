@@ -115,8 +115,8 @@ def one(stash: SimulatedStash, rng: random.Random, sql: str) -> int:
 
 
 def some(stash: SimulatedStash, rng: random.Random, sql: str, most: int = 3) -> list[int]:
-    """Some of the ids that a query returns, at least one."""
-    found = numbers(stash, sql)
+    """Some of the ids that a query returns, at least one, none twice."""
+    found = sorted(set(numbers(stash, sql)))
     if not found:
         raise NothingToDoError(sql)
     return sorted(rng.sample(found, min(rng.randint(1, most), len(found))))
