@@ -1,11 +1,14 @@
-# Every target makes the virtual environment that it needs; nothing but Python 3.10+ must be installed.
+# Every target creates the virtual environment that it needs. Only Python 3.10 or newer must be installed.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Extra arguments for pytest, e.g. make test ARGS='-k settings -x'
+# additional arguments for pytest, for example make test ARGS='-k settings -x'
 ARGS ?=
+
+# Where it is set, each of the processes that tests start would compile every module anew, Dagster's as well.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-processes test-faults test-ui soak bench lint format migration lock clean
 
@@ -49,12 +52,12 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# Compares the migrations with the registry of tables and views: make migration NAME=what_it_does
+# Writes a migration for the differences between the registry and the migrations: make migration NAME=what_it_does
 migration: $(STAMP)
 	$(BIN)/python -m stash_pipeline.warehouse.new_migration $(NAME)
 	$(BIN)/python -m stash_pipeline.warehouse.documentation docs
 
-# Chooses the versions anew within the ranges of setup.cfg; what constraints.txt has already is kept where it fits.
+# Updates constraints.txt within the ranges of setup.cfg; keeps its versions where they fit.
 lock: $(STAMP)
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile setup.cfg --universal --python-version 3.10 --extra dev --no-annotate \

@@ -54,7 +54,7 @@ def click(url: str, mode: str = "changes") -> tuple[float, float]:
             "repositoryName": "__repository__",
             "pipelineName": "refresh",
         },
-        "runConfigData": {"ops": {"mirror": {"config": {"mode": mode}}}},
+        "runConfigData": {"ops": {"sync_instance": {"config": {"mode": mode}}}},
         "mode": "default",
         "executionMetadata": {"tags": [{"key": "dagster/partition", "value": "home"}]},
     }

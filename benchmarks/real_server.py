@@ -116,7 +116,9 @@ class Phases:
     def read_anew(self, instance: Instance) -> None:
         """Has the next copy read, though it is the last one."""
         with connect(self.database) as connection:
-            connection.execute("DELETE FROM ops.readings WHERE instance_id = %s AND purpose = %s", [instance.id, COPY])
+            connection.execute(
+                "DELETE FROM ops.complete_reads WHERE instance_id = %s AND purpose = %s", [instance.id, COPY]
+            )
 
     def edit(self, instance: Instance) -> int:
         """Gives one scene in a hundred another rating; how many those are."""

@@ -1,1 +1,1 @@
-"""A Dagster pipeline that mirrors Stash servers into one searchable Postgres database."""
+"""A Dagster pipeline that syncs Stash servers into one searchable Postgres database."""

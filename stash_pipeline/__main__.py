@@ -1,7 +1,6 @@
-"""The program ``stash-pipeline``: runs a command, and turns whatever stops it into a sentence and an exit code.
+"""The program ``stash-pipeline``: runs a command, and turns every error into one sentence and an exit code.
 
-Here: how errors reach a person or a program. Not here: the commands (``cli.py``), which are imported inside ``main``:
-a Ctrl-C while they load must not end in a traceback either.
+The commands (``cli.py``) are imported inside ``main``, because a Ctrl-C while they load must not end in a traceback.
 """
 
 import errno
@@ -21,33 +20,33 @@ USAGE: Final = 2
 DEFECT: Final = 70
 """EX_SOFTWARE of sysexits.h."""
 INTERRUPTED: Final = 130
-"""128 and the number of SIGINT, as shells say it."""
+"""128 plus the number of SIGINT, as in shells."""
 
 _ENVIRONMENTAL: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR,
      errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.EIO}
 )  # fmt: skip
-"""What the machine refuses for reasons of its own, whatever this program does."""
+"""Errors of the machine, not of this program."""
 
 
 def main() -> None:
     """Runs the command of ``sys.argv`` and exits.
 
-    Exit codes: 0 done; 1 it failed, for a reason that a person can mend; 2 the command line is wrong; 70 a defect of
-    this program, with the traceback in a file; 130 interrupted.
+    Exit codes: 0 success; 1 failure that the user can fix; 2 invalid command line; 70 a bug of this program, with the
+    traceback in a file; 130 interrupted.
     """
     try:
         code = _run()
     except KeyboardInterrupt:
         code = _report("Interrupted.", INTERRUPTED)
-        # nothing is left to be tidied up: another Ctrl-C may end the process at once
+        # cleanup is done: another Ctrl-C may end the process at once
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(_flushed(code))
 
 
 def _run() -> int:
     """Runs the command, and returns the exit code."""
-    # what a service manager sends ends things as tidily as Ctrl-C
+    # the signal of a service manager ends the program as cleanly as Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.unraisablehook = _repeat_swallowed_interrupt
     from stash_pipeline.commands.ahead import collect_rarely
@@ -60,7 +59,7 @@ def _run() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else FAILED if end.code else 0
     except Exception as error:
-        # click's own usage errors; their class is no part of typer's public names
+        # click's usage errors; typer does not export their class
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             return _usage_error(error)
         if sentence := _sentence(error):
@@ -74,16 +73,16 @@ _REPEAT_SECONDS: Final = 0.05
 
 
 def _repeat_swallowed_interrupt(unraisable: "UnraisableHookArgs") -> None:
-    """Sends Ctrl-C again where Python dropped it.
+    """Sends Ctrl-C again if Python dropped it.
 
-    An exception that is raised inside a finalizer or a weak reference's callback cannot reach the program. Libraries
-    have many of them, and the garbage collector calls them at any moment: without this, a Ctrl-C that falls into one
-    would be lost, and the command would run on.
+    An exception raised inside a finalizer or a weak reference's callback cannot reach the program. Libraries have many
+    of them, and the garbage collector calls them at any moment. Without this hook, a Ctrl-C during such a call would be
+    lost, and the command would continue.
     """
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
-    # once the callback has returned: raised from here, it would be dropped as well
+    # after the callback has returned: raised from here, it would be dropped again
     main_thread = threading.main_thread().ident
     repeat = threading.Timer(_REPEAT_SECONDS, signal.pthread_kill, [main_thread, signal.SIGINT])
     repeat.daemon = True
@@ -96,7 +95,7 @@ def _command() -> int:
         try:
             argument.encode()
         except UnicodeEncodeError:
-            return _report(f"The argument {argument!r} is not text in the encoding of this terminal.", USAGE)
+            return _report(f"The argument {argument!r} is not valid text in the encoding of this terminal.", USAGE)
     import typer
 
     from stash_pipeline.cli import app
@@ -118,7 +117,7 @@ def _command() -> int:
 
 
 def _sentence(error: Exception) -> str | None:
-    """What a person is told of an error that has its cause outside of this program; None for a defect."""
+    """The message for an error caused outside this program; None for a bug."""
     from stash_pipeline.errors import UserError
     from stash_pipeline.stash.errors import StashError
 
@@ -130,14 +129,14 @@ def _sentence(error: Exception) -> str | None:
         return database_sentence(trouble)
     if isinstance(error, OSError) and error.errno in _ENVIRONMENTAL:
         where = f" ({error.filename})" if error.filename is not None else ""
-        return f"The system refused: {error.strerror}{where}."
+        return f"The operating system reports an error: {error.strerror}{where}."
     return None
 
 
 def _database_error(error: BaseException | None) -> BaseException | None:
-    """The driver's error behind an error, if the database has gone, or is full.
+    """The driver's error behind an error, if the database is unreachable or full.
 
-    By name: of the three libraries that have an error of this name only those in use are loaded.
+    Compared by name, so that only libraries in use are loaded.
     """
     while error is not None:
         if type(error).__module__.split(".")[0] in ("psycopg", "psycopg2") and any(
@@ -149,12 +148,12 @@ def _database_error(error: BaseException | None) -> BaseException | None:
 
 
 def wants_json(arguments: list[str]) -> bool:
-    """Whether a command line asks for JSON; also one that cannot be parsed."""
+    """Whether a command line requests JSON, even if it cannot be parsed."""
     return "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
 
 
 def _report(sentence: str, code: int) -> int:
-    """Tells what went wrong: a program on standard output in JSON, a person on standard error."""
+    """Reports an error: to programs as JSON on standard output, to people on standard error."""
     if wants_json(sys.argv[1:]):
         with suppress(OSError):
             sys.stdout.write(json.dumps({"error": sentence}) + "\n")
@@ -165,7 +164,7 @@ def _report(sentence: str, code: int) -> int:
 
 
 def _usage_error(error: Exception) -> int:
-    """What click says of a command line that it cannot parse; without a command, the help."""
+    """Reports click's usage error; without a command, the help."""
     code: int = error.exit_code  # type: ignore[attr-defined]
     if wants_json(sys.argv[1:]):
         message: str = error.format_message()  # type: ignore[attr-defined]
@@ -175,12 +174,12 @@ def _usage_error(error: Exception) -> int:
 
 
 def _flushed(code: int) -> int:
-    """The exit code, once all output is written; a reader that has gone is no error of the command."""
+    """The exit code after all output is written. A closed pipe is not an error of the command."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError as error:
-            # what is still in the buffer would be tried again at exit, with a traceback
+            # Python would write the rest of the buffer again at exit, with a traceback
             with suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             if error.errno != errno.EPIPE and code == 0:

@@ -1,4 +1,4 @@
-"""The commands of ``stash-pipeline``: their names and options. How errors reach a person is in ``__main__.py``."""
+"""The commands of ``stash-pipeline``: their names and options. ``__main__.py`` reports errors."""
 
 from enum import Enum
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from stash_pipeline.commands import instances, lanes
 from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
 
-# the simulator's own command reads its options; it is imported only when it is asked for
+# the simulator's own command parses its options; it is imported only when it runs
 _PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 app = typer.Typer(
@@ -22,8 +22,8 @@ app.add_typer(instances.app, name="instances")
 app.add_typer(lanes.app, name="lanes")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         typer.echo(f"stash-pipeline {version('stash-pipeline')}")
@@ -39,12 +39,12 @@ def options(
     """Options of the program itself."""
 
 
-database = typer.Typer(no_args_is_help=True, help="The warehouse's schema.")
+database = typer.Typer(no_args_is_help=True, help="Manage the schema of the warehouse.")
 app.add_typer(database, name="db")
 
 
 class Mode(str, Enum):
-    """How much of a server is read; without --id."""
+    """How much of a server is read, without --id."""
 
     changes = "changes"
     reconcile = "reconcile"
@@ -54,12 +54,12 @@ class Mode(str, Enum):
 @app.command()
 def sync(
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all enabled.")] = None,
-    entity: Annotated[list[str] | None, typer.Option(help="Only this kind; may be given several times.")] = None,
+    entity: Annotated[list[str] | None, typer.Option(help="Read only this entity; repeatable.")] = None,
     mode: Annotated[
         Mode | None,
         typer.Option(
-            help="changes (the default): what has a newer timestamp; reconcile: complete listings, and what they show "
-            "to differ; sweep: everything. What was never read is read whole.",
+            help="changes (default): objects with newer timestamps; reconcile: complete listings, then the objects "
+            "that differ; sweep: everything. Entities that were never read are read in full.",
         ),
     ] = None,
     identifier: Annotated[
@@ -69,7 +69,7 @@ def sync(
             min=1,
             max=LARGEST_ID,
             metavar="ID",
-            help="Read this object again, of the one --entity; may be given several times.",
+            help="Read only this object, of the one --entity; repeatable.",
         ),
     ] = None,
     wait: Annotated[
@@ -78,31 +78,31 @@ def sync(
             min=0,
             metavar="SECONDS",
             callback=finite,
-            help="How long to wait for another run of the same instance; default: 60.",
+            help="How long to wait for another run of the same instance. Default: 60.",
         ),
     ] = None,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Refuse at once when another run is going on.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would change.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Fail at once if another run is in progress.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; print what would change.")] = False,
     accept_removals: Annotated[
-        bool, typer.Option("--accept-removals", help="Follow a server that has lost many objects, or is another one.")
+        bool, typer.Option("--accept-removals", help="Sync a server that lost many objects or was replaced.")
     ] = False,
     lane: Annotated[
         instances.LaneChoice | None,
-        typer.Option(help="How everything is read, where it is: by a copy of the database, or by answers."),
+        typer.Option(help="Where everything is read: from a snapshot of the database, or by GraphQL."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and no progress.")] = False,
 ) -> None:
-    """Mirror Stash servers now; needs no running UI."""
+    """Sync Stash servers now. The UI need not be running."""
     from stash_pipeline.commands.sync import WAIT_SECONDS
     from stash_pipeline.commands.sync import sync as run
 
     waits = {"--wait": wait is not None, "--no-wait": no_wait}
     refuse_together(waits)
     for option, given in waits.items():
-        refuse_together({"--dry-run": dry_run, option: given}, "a dry run waits for nobody")
+        refuse_together({"--dry-run": dry_run, option: given}, "a dry run does not wait for other runs")
     single = bool(identifier)
-    refuse_together({"--id": single, "--mode": mode is not None}, "--id reads nothing but the objects it names")
-    refuse_together({"--id": single, "--lane": lane is not None}, "single objects are read by answers")
+    refuse_together({"--id": single, "--mode": mode is not None}, "--id reads only the given objects")
+    refuse_together({"--id": single, "--lane": lane is not None}, "single objects are always read by GraphQL")
 
     raise typer.Exit(
         run(
@@ -121,10 +121,12 @@ def sync(
 
 @app.command()
 def status(
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no server; without what is pending there.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Send no request to a server; omit pending changes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show how fresh and how large the mirror is, what has changed on the servers since, and what comes next."""
+    """Show how fresh and how large the tables are, what has changed on the servers since, and what runs next."""
     from stash_pipeline.commands.status import status as run
 
     run(as_json, offline=offline)
@@ -132,7 +134,7 @@ def status(
 
 @app.command()
 def maintain(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Remove old runs, ticks and logs; the daily schedule does the same while the UI runs."""
+    """Remove old runs, ticks and logs. A daily schedule does the same while the daemon runs."""
     from stash_pipeline.commands.maintain import maintain as run
 
     run(as_json)
@@ -140,10 +142,10 @@ def maintain(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
 
 @app.command()
 def query(
-    entity: Annotated[str, typer.Argument(help="A kind, for instance scenes.")],
-    release: Annotated[str | None, typer.Option(help="As this release of Stash would be asked: v0.27.")] = None,
+    entity: Annotated[str, typer.Argument(metavar="ENTITY", help="For example scenes.")],
+    release: Annotated[str | None, typer.Option(help="A release of Stash, for example v0.27.")] = None,
 ) -> None:
-    """Print the GraphQL document that reads a kind."""
+    """Print the GraphQL query that reads an entity."""
     from stash_pipeline.commands.query import query as run
 
     run(entity, release)
@@ -151,11 +153,13 @@ def query(
 
 @app.command()
 def rebuild(
-    layer: Annotated[str, typer.Argument(help="A layer: stash (or entities) is entities and joins, from raw.")],
+    layer: Annotated[
+        str, typer.Argument(metavar="LAYER", help="For example stash (or entities): entities and joins, from raw.")
+    ],
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make a layer anew from what is above it; asks no server."""
+    """Rebuild a layer from the layers above it. Sends no request to a server."""
     from stash_pipeline.commands.rebuild import rebuild as run
 
     raise typer.Exit(run(layer, names or [], as_json))
@@ -166,14 +170,14 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
     sample: Annotated[
         int | None,
-        typer.Option(min=1, max=LARGEST_ID, metavar="N", help="Check N documents of each kind; default: all."),
+        typer.Option(min=1, max=LARGEST_ID, metavar="N", help="Check N documents per entity. Default: all."),
     ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Read damaged documents again, and rebuild tables that differ.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Prove that what is stored is what was read: hashes of documents, tables against a rebuild."""
+    """Verify that the stored data is what was read: hashes of documents, tables against a rebuild."""
     from stash_pipeline.commands.verify import verify as run
 
     raise typer.Exit(run(names or [], sample, repair, as_json))
@@ -181,39 +185,41 @@ def verify(
 
 @app.command()
 def history(
-    entity: Annotated[str, typer.Argument(help="A kind, for instance scenes.")],
+    entity: Annotated[str, typer.Argument(metavar="ENTITY", help="For example scenes.")],
     identifier: Annotated[
         int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="The server's id of the object.")
     ],
-    instance: Annotated[str | None, typer.Argument(help="Of this instance; without it, of each that has it.")] = None,
+    instance: Annotated[
+        str | None, typer.Argument(metavar="INSTANCE", help="Default: every instance that has the object.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what changed in an object, when, field by field."""
+    """Show what changed in an object, and when, field by field."""
     from stash_pipeline.commands.history import history as run
 
     run(entity, identifier, instance, as_json)
 
 
 @app.command()
-def unstamped(
+def silent_changes(
     names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
     since: Annotated[
-        float | None, typer.Option(min=0, max=100_000, metavar="DAYS", callback=finite, help="In so many last days.")
+        float | None, typer.Option(min=0, max=100_000, metavar="DAYS", callback=finite, help="Of the last DAYS days.")
     ] = None,
     run: Annotated[int | None, typer.Option(min=1, max=LARGEST_ID, metavar="ID", help="Found by this run.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
 ) -> None:
-    """List the objects that changed while their updated_at stayed as it was."""
-    from stash_pipeline.commands.unstamped import unstamped as list_them
+    """List the objects that changed without a new updated_at."""
+    from stash_pipeline.commands.silent_changes import silent_changes as list_changes
 
-    list_them(names or [], since, run, as_json)
+    list_changes(names or [], since, run, as_json)
 
 
 @app.command()
 def up(
     port: Port = None,
 ) -> None:
-    """Start everything: Postgres if none is configured, Dagster's UI and daemon. Ctrl-C stops all."""
+    """Start Postgres (if none is configured), Dagster's UI and daemon. Ctrl-C stops all of them."""
     from stash_pipeline.runtime.supervisor import up as run
     from stash_pipeline.settings import get_settings
 
@@ -222,21 +228,23 @@ def up(
 
 @app.command()
 def demo(
-    ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Open Dagster's UI at the end, until Ctrl-C.")] = True,
+    ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Serve Dagster's UI at the end, until Ctrl-C.")] = True,
     port: Port = None,
     scenes: Annotated[int, typer.Option(min=1, help="Scenes per simulated server.")] = 2000,
-    home: Annotated[Path | None, typer.Option(help="Where the demo lives; default: a new temporary folder.")] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="Folder for the demo's data. Default: a new temporary folder.")
+    ] = None,
 ) -> None:
-    """Mirror two simulated Stash servers and look at the result in Dagster's UI."""
+    """Sync two simulated Stash servers and view the result in Dagster's UI."""
     from stash_pipeline.commands.demo import demo as run
 
-    refuse_together({"--no-ui": not ui, "--port": port is not None}, "without the UI there is no port")
+    refuse_together({"--no-ui": not ui, "--port": port is not None}, "the port is that of the UI")
     raise typer.Exit(run(ui=ui, port=port, scenes=scenes, home=home))
 
 
 @database.command("upgrade")
 def upgrade() -> None:
-    """Bring the database to the newest schema; every other command does so by itself."""
+    """Migrate the database to the newest schema. Every other command does so automatically."""
     from stash_pipeline.commands.output import console
     from stash_pipeline.settings import get_settings
     from stash_pipeline.warehouse.session import open_warehouse

@@ -1,4 +1,4 @@
-"""The last resort: a defect's traceback goes into a file that only its owner can read, without secrets."""
+"""Writes the traceback of an unexpected error to a file that only its owner can read, without secrets."""
 
 import os
 import re
@@ -15,14 +15,14 @@ from stash_pipeline.settings import DATABASE_URL_VARIABLE, get_settings
 from stash_pipeline.stash.masking import masked
 
 _KEPT: Final = 20
-"""Reports; older ones are removed when another is written."""
+"""The number of reports kept; writing another removes older ones."""
 
 _SECRET_NAMES: Final = re.compile(r"KEY|TOKEN|SECRET|PASSW|AUTH|CREDENTIAL", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 6
-"""Characters below which a value is too common a word to be replaced wherever it stands."""
+"""Values with fewer characters are too common as words to be replaced everywhere."""
 
 _IN_AN_ADDRESS: Final = re.compile(r"(?<=://)([^\s/@:]*):([^\s/@]+)@")
-# keys of Stash are of this form
+# Stash's API keys have this form
 _JSON_WEB_TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}")
 
 
@@ -32,12 +32,12 @@ def report_defect(error: BaseException) -> str:
     try:
         path = _write(without_secrets("".join(traceback.format_exception(error))))
     except OSError as trouble:
-        return f"An unexpected error ended the command ({name}); its report could not be written: {trouble.strerror}."
-    return f"An unexpected error ended the command ({name}); please report it, with the file {path}."
+        return f"Unexpected error ({name}); its report could not be written: {trouble.strerror}."
+    return f"Unexpected error ({name}); please report it and attach the file {path}."
 
 
 def without_secrets(text: str) -> str:
-    """``text`` without the passwords and keys that this process may know."""
+    """``text`` without the passwords and keys that this process can know."""
     for secret in sorted(_secrets(), key=len, reverse=True):
         text = masked(text, secret)
     text = _IN_AN_ADDRESS.sub(r"\1:***@", text)
@@ -48,7 +48,7 @@ def _secrets() -> set[str]:
     values = {value for name, value in os.environ.items() if _SECRET_NAMES.search(name)}
     with suppress(ValueError):
         place = urlsplit(os.environ.get(DATABASE_URL_VARIABLE, "")).netloc
-        # also of an address that lacks its host
+        # also if the address lacks its host
         password = (place.rpartition("@")[0] or place).partition(":")[2]
         values |= {password, unquote(password)}
     return {value.strip() for value in values if len(value.strip()) >= _SHORTEST_SECRET}
@@ -69,7 +69,7 @@ def _write(text: str) -> Path:
 
 
 def _directory() -> Path:
-    """`logs` of the home; where that cannot be written to, a new folder for temporary files."""
+    """`logs` in the home, or a new temporary folder if that is not writable."""
     with suppress(Exception):
         directory = get_settings().home / "logs"
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)

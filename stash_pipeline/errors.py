@@ -1,9 +1,9 @@
-"""The errors that a person who runs this can cause and can mend.
+"""The errors that a user can cause and fix.
 
-Here: only what every layer may raise. Not here: errors of one layer (a Stash server's answer, a broken
-document), which live with the layer, and defects, which keep their traceback.
+Only the error that every layer can raise is here. Errors of one layer (an invalid response of a Stash server, a broken
+document) are in that layer; bugs keep their traceback.
 """
 
 
 class UserError(Exception):
-    """One sentence that says what is wrong and what to do; shown without a traceback."""
+    """One sentence that says what is wrong and what to do, shown without a traceback."""

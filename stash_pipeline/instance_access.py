@@ -1,6 +1,7 @@
-"""What the registry keeps of the ways to a server, made into what a client shows: keys, headers, logins, files.
+"""Turns the access options in the registry into what a client sends: keys, headers, logins, certificates.
 
-Secrets are encrypted (``secrets.py``) or come from an environment variable; they leave only as an ``Access``.
+Secrets are encrypted (``secrets.py``) or come from an environment variable. They leave this module only as an
+``Access``.
 """
 
 import json
@@ -21,7 +22,7 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def limits_of(settings: Settings) -> Limits:
-    """What is taken from a server, as it is set."""
+    """The limits on what a server may send, from the settings."""
     return Limits(
         settings.answer_max_mb * MB,
         settings.request_total_seconds,
@@ -41,13 +42,13 @@ def access_of(
     client_key: str | None = None,
     whose: str = "the server",
 ) -> Access:
-    """All that a server is shown, with the values of the variables that are named.
+    """Everything that is sent to a server for access, with the values of the named variables.
 
     Raises:
         UserError: if a variable is not set, or a value cannot be sent.
     """
     if client_key and not client_cert:
-        raise UserError("--client-key needs the certificate that it belongs to: give --client-cert too.")
+        raise UserError("--client-key needs its certificate; also give --client-cert.")
     try:
         return Access(
             key_from_variable(api_key_env, whose) if api_key_env else api_key,
@@ -65,20 +66,20 @@ def _check_key_variable(variable: str) -> None:
     if not _VARIABLE.match(variable):
         raise UserError(
             "--api-key-env takes the name of a variable (letters, digits, underscores), not the key itself; "
-            "a key goes to standard input, with --api-key-stdin."
+            "to give the key on standard input, use --api-key-stdin."
         )
 
 
 def _check_login_variable(variable: str) -> None:
     if not _VARIABLE.match(variable):
         raise UserError(
-            "--basic-auth-env takes the name of a variable (letters, digits, underscores) that holds user:password, "
-            "not the password itself."
+            "--basic-auth-env takes the name of a variable (letters, digits, underscores) that contains "
+            "user:password, not the password itself."
         )
 
 
 def key_from_variable(variable: str, whose: str = "the server") -> str:
-    """The API key that an environment variable holds.
+    """The API key in an environment variable.
 
     Raises:
         UserError: if it is not set.
@@ -86,12 +87,12 @@ def key_from_variable(variable: str, whose: str = "the server") -> str:
     _check_key_variable(variable)
     value = os.environ.get(variable, "").strip()
     if not value:
-        raise UserError(f"The API key of {whose} is to come from the variable {variable}, which is not set.")
+        raise UserError(f"The variable {variable} with the API key of {whose} is not set; set it.")
     return value
 
 
 def login_from_variable(variable: str, whose: str = "the server") -> str:
-    """The ``user:password`` for a proxy that an environment variable holds.
+    """The ``user:password`` for a proxy, from an environment variable.
 
     Raises:
         UserError: if it is not set.
@@ -99,7 +100,7 @@ def login_from_variable(variable: str, whose: str = "the server") -> str:
     _check_login_variable(variable)
     value = os.environ.get(variable, "").strip()
     if not value:
-        raise UserError(f"The proxy login of {whose} is to come from the variable {variable}, which is not set.")
+        raise UserError(f"The variable {variable} with the proxy login of {whose} is not set; set it.")
     return value
 
 
@@ -113,7 +114,7 @@ def checked(
     client_cert: str | None,
     client_key: str | None,
 ) -> tuple[str | None, Access]:
-    """URL and files as they are kept; what cannot be used is refused, and not repeated if it may be a secret."""
+    """Normalizes URL and files for the registry. Errors do not repeat a value that can be a secret."""
     if api_key_env is not None:
         _check_key_variable(api_key_env)
     if basic_auth_env is not None:
@@ -126,21 +127,21 @@ def checked(
     )
     try:
         if any(access.files()):
-            # whatever the URL is, they are to be of use
-            access.context("https:")
+            # the files must be valid whatever the URL is
+            access.ssl_context("https:")
         return graphql_url(url) if url is not None else None, access
     except StashError as error:
         raise UserError(str(error)) from None
 
 
 def merged_headers(before: Headers, given: Headers) -> Headers:
-    """Headers with others added, or in the place of those of the same name."""
+    """Adds headers; they replace those of the same name."""
     names = {name.lower() for name, _ in given}
     return (*(header for header in before if header[0].lower() not in names), *given)
 
 
 def decrypted_headers(home: Path, kept: bytes | None) -> Headers:
-    """Headers as they were given.
+    """Decrypts stored headers.
 
     Raises:
         UserError: if the key file cannot be used.
@@ -149,5 +150,5 @@ def decrypted_headers(home: Path, kept: bytes | None) -> Headers:
 
 
 def encrypted_headers(home: Path, headers: Headers) -> bytes | None:
-    """Headers as they are kept."""
+    """Encrypts headers for the registry."""
     return secrets.encrypt(home, json.dumps(dict(headers))) if headers else None

@@ -1,7 +1,7 @@
-"""The registry of instances: the Stash servers that are mirrored.
+"""The registry of instances: the Stash servers to sync.
 
-Its rows are the keys of the Dagster partitions (``partitions.py`` keeps those in step). API keys are encrypted
-(``secrets.py``) or the name of an environment variable; they leave this module only as the argument of a client.
+Its names are the keys of the Dagster partitions (see ``partitions.py``). API keys are encrypted (``secrets.py``) or
+given as the name of an environment variable; they leave this module only as the argument of a client.
 """
 
 import difflib
@@ -36,7 +36,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 LONGEST_NAME: Final = 64
 _COLUMNS = (
     "id, uuid::text, name, url, api_key_encrypted, api_key_env, priority, enabled, release, revision, ca_file, "
-    "removed_at, timezone, lane, snapshot_bytes, snapshot_seconds, snapshot_trouble, header_names, "
+    "removed_at, timezone, lane, snapshot_bytes, snapshot_seconds, snapshot_error, header_names, "
     "headers_encrypted, basic_auth_env, client_cert, client_key"
 )
 
@@ -46,7 +46,7 @@ LaneName = Literal["auto", "graphql", "snapshot"]
 
 @dataclass(frozen=True)
 class Instance:
-    """One registered server. ``id`` is the key inside the database, ``uuid`` outside."""
+    """One registered server. ``id`` is its key inside the database, ``uuid`` outside."""
 
     id: int
     uuid: str
@@ -61,19 +61,19 @@ class Instance:
     ca_file: str | None = None
     removed_at: datetime | None = None
     timezone: str | None = None
-    """Of its schedules; None is the zone of the machine."""
+    """Of its schedules; None: the time zone of the machine."""
     lane: LaneName = "auto"
-    """How its library is read where all of it is."""
+    """How a complete library is read."""
     snapshot_bytes: int | None = None
     snapshot_seconds: float | None = None
-    snapshot_trouble: str | None = None
-    """Of the last copy of its database: size, the time that the server took, what went wrong."""
+    snapshot_error: str | None = None
+    """Of the last snapshot of its database: size, seconds that the server took to create it, and what went wrong."""
     header_names: list[str] = field(default_factory=list, hash=False)
     headers_encrypted: bytes | None = None
     basic_auth_env: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
-    """What is shown to a proxy before it."""
+    """Access to a proxy in front of it."""
 
     def __repr__(self) -> str:
         return f"Instance({self.name!r}, {self.url!r})"
@@ -99,7 +99,7 @@ class Instance:
         return decrypted_headers(home, self.headers_encrypted)
 
     def access(self, home: Path) -> Access:
-        """All that the server, and a proxy before it, is shown.
+        """The access to the server and to a proxy in front of it.
 
         Raises:
             UserError: if a variable is not set, or the key file cannot be used.
@@ -118,7 +118,7 @@ class Instance:
         """The time zone of its schedules, or None for the machine's.
 
         Raises:
-            UserError: if this machine does not know it (any more).
+            UserError: if this machine does not know the time zone.
         """
         return None if self.timezone is None else find_zone(self.timezone)
 
@@ -135,15 +135,15 @@ class Instance:
 
 
 def find_zone(name: str) -> ZoneInfo:
-    """The time zone of an IANA name.
+    """The time zone with an IANA name.
 
     Raises:
-        UserError: if there is none.
+        UserError: if it does not exist.
     """
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UserError(f"There is no time zone {name!r}; give a name such as Europe/Paris or UTC.") from None
+        raise UserError(f"There is no time zone {name!r}; give a name like Europe/Paris or UTC.") from None
 
 
 def _instance(row: tuple[Any, ...]) -> Instance:
@@ -151,7 +151,7 @@ def _instance(row: tuple[Any, ...]) -> Instance:
 
 
 def list_instances(connection: Connection, *, enabled_only: bool = False, with_removed: bool = False) -> list[Instance]:
-    """The instances, in order of priority and name; removed ones whose rows were kept only if asked for."""
+    """The instances in order of priority and name, optionally with removed ones whose rows were kept."""
     conditions = ["true" if with_removed else "removed_at IS NULL", "enabled" if enabled_only else "true"]
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM ops.instances WHERE {' AND '.join(conditions)} ORDER BY priority, name"
@@ -160,64 +160,64 @@ def list_instances(connection: Connection, *, enabled_only: bool = False, with_r
 
 
 def find_instance(connection: Connection, name: str) -> Instance | None:
-    """The instance of that name, removed or not; one whose name differs only in case, if none has exactly that.
+    """The instance with a name, removed or not; names are not case-sensitive, but an exact match wins.
 
     Raises:
-        UserError: if several names differ from it only in case, as versions before this rule allowed.
+        UserError: if several names differ only in case, which earlier versions allowed.
     """
     rows = connection.execute(f"SELECT {_COLUMNS} FROM ops.instances WHERE lower(name) = lower(%s)", [name]).fetchall()
-    found = [_instance(row) for row in rows]
-    exact = [instance for instance in found if instance.name == name]
-    if len(found) > 1 and not exact:
-        names = " and ".join(sorted(instance.name for instance in found))
-        raise UserError(f"{name!r} may be {names}; write the one that is meant as it is registered.")
-    return next(iter(exact or found), None)
+    matches = [_instance(row) for row in rows]
+    exact = [instance for instance in matches if instance.name == name]
+    if len(matches) > 1 and not exact:
+        names = " and ".join(sorted(instance.name for instance in matches))
+        raise UserError(f"{name!r} matches {names}; give the exact name.")
+    return next(iter(exact or matches), None)
 
 
 def get_instance(connection: Connection, name: str, *, with_removed: bool = False) -> Instance:
-    """The instance of that name, whatever its case.
+    """The instance with a name, which is not case-sensitive.
 
     Raises:
-        UserError: if there is none; the sentence names the nearest, and all that there are.
+        UserError: if it does not exist; the message suggests the nearest name and lists all of them.
     """
-    found = find_instance(connection, name)
-    if found is None:
+    instance = find_instance(connection, name)
+    if instance is None:
         registered = [instance.name for instance in list_instances(connection)]
-        nearest = difflib.get_close_matches(name.lower(), [one.lower() for one in registered], n=1)
-        meant = next((one for one in registered if nearest and one.lower() == nearest[0]), None)
+        nearest = difflib.get_close_matches(name.lower(), [other.lower() for other in registered], n=1)
+        suggestion = next((other for other in registered if nearest and other.lower() == nearest[0]), None)
         raise UserError(
             f"There is no instance {name!r} (registered: {', '.join(registered) or 'none yet'}); "
-            + (f"did you mean {meant}? If not, add it" if meant else "add it")
+            + (f"did you mean {suggestion}? If not, add it" if suggestion else "add it")
             + f" with `stash-pipeline instances add {name} URL`."
         )
-    if found.removed_at is not None and not with_removed:
+    if instance.removed_at is not None and not with_removed:
         raise UserError(
-            f"The instance {found.name} was removed and its rows were kept; bring it back with "
-            f"`stash-pipeline instances add {found.name} URL`."
+            f"The instance {instance.name} was removed and its rows were kept; restore it with "
+            f"`stash-pipeline instances add {instance.name} URL`."
         )
-    return found
+    return instance
 
 
 def _same_name(name: str, other: str | None) -> bool:
-    """Names that differ only in case are one instance."""
+    """Whether two names are the same instance; case does not matter."""
     return other is not None and name.lower() == other.lower()
 
 
 def read_again(connection: Connection, instance: Instance, *, with_removed: bool = False) -> Instance:
-    """The instance as it is now, for who has just got its lock.
+    """Reads the instance again; call it after acquiring the instance's lock.
 
     Raises:
-        UserError: if it was removed meanwhile, be it that another one has its name by now.
+        UserError: if it was removed meanwhile, even if another instance now has its name.
     """
     row = connection.execute(f"SELECT {_COLUMNS} FROM ops.instances WHERE id = %s", [instance.id]).fetchone()
-    found = None if row is None else _instance(row)
-    if found is None or (found.removed_at is not None and not with_removed):
+    current = None if row is None else _instance(row)
+    if current is None or (current.removed_at is not None and not with_removed):
         raise UserError(f"The instance {instance.name} was removed meanwhile; nothing was written.")
-    return found
+    return current
 
 
 def same_address(connection: Connection, url: str, *, besides: str | None = None) -> Instance | None:
-    """Another instance that is registered with this address, however it is spelt."""
+    """Another instance registered with this address, however it is spelled."""
     key = server_key(url)
     for instance in list_instances(connection):
         if not _same_name(instance.name, besides) and server_key(instance.url) == key:
@@ -226,35 +226,35 @@ def same_address(connection: Connection, url: str, *, besides: str | None = None
 
 
 def refuse_same_address(connection: Connection, url: str, *, besides: str | None = None) -> None:
-    """For who registers an address: the same server twice would be mirrored twice.
+    """Refuses an address that is already registered, because the server would be synced twice.
 
     Raises:
-        UserError: if another instance has it already, or it is no address.
+        UserError: if another instance has the address, or it is invalid.
     """
     try:
         other = same_address(connection, url, besides=besides)
     except StashError as error:
         raise UserError(str(error)) from None
     if other:
-        raise UserError(f"That server is registered already, as instance {other.name}; edit that one, or remove it.")
+        raise UserError(f"That server is already registered as instance {other.name}; edit or remove that instance.")
 
 
 def same_library(connection: Connection, oldest: dict[str, dict[int, str]], *, besides: str | None = None) -> list[str]:
-    """Names of the instances whose mirrored rows begin as this server does: it, at another address, or a copy of it.
+    """Names of the instances whose first objects are this server's: the same server at another address, or a copy.
 
     Args:
-        oldest: per kind, when the server's first objects were created, by id. Three must be in the mirror, and
-            none must differ; so nothing is said of an instance that was never mirrored.
+        oldest: per entity, the creation times of the server's first objects, by id. At least three must match stored
+            rows and none may differ, so an instance that was never synced does not match.
     """
     names = []
     for instance in list_instances(connection):
         if _same_name(instance.name, besides):
             continue
         agreeing = differing = 0
-        for kind, created in oldest.items():
+        for entity, created in oldest.items():
             rows = connection.execute(
                 "SELECT t.created_at = o.created_at FROM unnest(%s::bigint[], %s::timestamptz[]) AS o(id, created_at)\n"
-                f"JOIN stash.{kind} t ON t.id = o.id AND t.instance_id = %s",
+                f"JOIN stash.{entity} t ON t.id = o.id AND t.instance_id = %s",
                 [list(created), list(created.values()), instance.id],
             ).fetchall()
             agreeing += sum(1 for (equal,) in rows if equal)
@@ -281,24 +281,24 @@ def add_instance(
     timezone: str | None = None,
     lane: LaneName = "auto",
 ) -> Instance:
-    """Registers a server; one that was removed and whose rows were kept goes on with them.
+    """Registers a server, or restores a removed one with its kept rows.
 
     Raises:
-        UserError: for a name that is taken, in whatever case, too long or not of letters, digits and dashes; for a
-            URL or a time zone that is none.
+        UserError: if the name is taken (in any case), too long, or has other characters than letters, digits and
+            dashes; if the URL or the time zone is invalid.
     """
     if not _NAME.match(name):
-        raise UserError(f"{_shortened(name)!r} cannot be the name of an instance: use letters, digits and dashes.")
+        raise UserError(f"The instance name {_shortened(name)!r} is invalid; use letters, digits and dashes.")
     if len(name) > LONGEST_NAME:
-        raise UserError(f"The name of an instance has at most {LONGEST_NAME} characters, and this one {len(name)}.")
+        raise UserError(f"The instance name has {len(name)} characters; use at most {LONGEST_NAME}.")
     kept_url, access = checked(url, api_key, api_key_env, headers, basic_auth_env, ca_file, client_cert, client_key)
     if timezone is not None:
         find_zone(timezone)
     encrypted = secrets.encrypt(home, api_key) if api_key else None
     with connection.transaction():
-        # no unique index: names that differ only in case may be there from before this rule
+        # no unique index: earlier versions allowed names that differ only in case
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('stash_pipeline names of instances'))")
-        found = find_instance(connection, name)
+        existing = find_instance(connection, name)
         row = connection.execute(
             "INSERT INTO ops.instances AS i\n"
             "    (name, url, api_key_encrypted, api_key_env, ca_file, priority, timezone, lane, header_names,\n"
@@ -312,7 +312,7 @@ def add_instance(
             "    removed_at = NULL, updated_at = now()\n"
             f"WHERE i.removed_at IS NOT NULL RETURNING {_COLUMNS}",
             [
-                found.name if found else name,
+                existing.name if existing else name,
                 kept_url,
                 encrypted,
                 api_key_env,
@@ -328,8 +328,8 @@ def add_instance(
             ],
         ).fetchone()
     if row is None:
-        taken = found.name if found else name
-        raise UserError(f"There is an instance {taken!r} already; choose another name, or edit that one.")
+        taken = existing.name if existing else name
+        raise UserError(f"An instance {taken!r} already exists; choose another name, or edit that instance.")
     return _instance(row)
 
 
@@ -361,11 +361,10 @@ def edit_instance(
     no_timezone: bool = False,
     lane: LaneName | None = None,
 ) -> Instance:
-    """Changes what is given and leaves the rest.
+    """Changes the given values and keeps the rest.
 
     Args:
-        headers: are added to those that there are, or take the place of one of the same name; with ``no_headers``
-            they are all that there are.
+        headers: added to the existing ones, replacing those of the same name; with ``no_headers`` they replace all.
     """
     instance = get_instance(connection, name)
     kept_url, access = checked(url, api_key, api_key_env, headers, basic_auth_env, ca_file, client_cert, client_key)
@@ -392,8 +391,8 @@ def edit_instance(
     if timezone is not None or no_timezone:
         changes["timezone"] = None if timezone is None else find_zone(timezone).key
     if lane is not None:
-        # what went wrong before is no reason any more
-        changes.update(lane=lane, snapshot_bytes=None, snapshot_seconds=None, snapshot_trouble=None)
+        # forget the last snapshot, so that the next run tries again
+        changes.update(lane=lane, snapshot_bytes=None, snapshot_seconds=None, snapshot_error=None)
     if changes:
         assignments = ", ".join(f"{column} = %s" for column in changes)
         connection.execute(
@@ -410,37 +409,38 @@ def instance_revision(connection: Connection, instance_id: int) -> int:
 
 
 def record_probe(connection: Connection, instance_id: int, document: str, answer: dict[str, Any]) -> None:
-    """Notes what tells in one request whether anything changed, and what it said before the refresh."""
+    """Records the query that shows in one request whether anything changed, and its response before the sync."""
     connection.execute(
-        "UPDATE ops.instances SET probe = %(d)s, probed = %(a)s\n"
-        "WHERE id = %(i)s AND (probe, probed) IS DISTINCT FROM (%(d)s, %(a)s)",
+        "UPDATE ops.instances SET probe_query = %(d)s, probe_response = %(a)s\n"
+        "WHERE id = %(i)s AND (probe_query, probe_response) IS DISTINCT FROM (%(d)s, %(a)s)",
         {"d": document, "a": Jsonb(answer), "i": instance_id},
     )
 
 
 def kept_probes(connection: Connection) -> dict[int, tuple[str, dict[str, Any]]]:
-    """Per instance that was refreshed, by its ``id``: that query, and what it said before the last good refresh."""
-    rows = connection.execute("SELECT id, probe, probed FROM ops.instances WHERE probe IS NOT NULL")
+    """The probe query and its response before the last successful sync, by the id of the instance."""
+    rows = connection.execute("SELECT id, probe_query, probe_response FROM ops.instances WHERE probe_query IS NOT NULL")
     return {instance_id: (document, answer) for instance_id, document, answer in rows}
 
 
 def record_snapshot(
     connection: Connection, instance_id: int, size: int | None, seconds: float | None, trouble: str | None = None
 ) -> None:
-    """Keeps what the last copy of the server's database cost, or why there is none.
+    """Records the cost of the last snapshot, or why there is none.
 
     Args:
-        size: in bytes, None if it was not sent. seconds: that the server took.
+        size: in bytes, None if it was not downloaded.
+        seconds: that the server took to create it.
     """
     connection.execute(
         "UPDATE ops.instances SET snapshot_bytes = coalesce(%s, snapshot_bytes),\n"
-        "    snapshot_seconds = coalesce(%s, snapshot_seconds), snapshot_trouble = %s WHERE id = %s",
+        "    snapshot_seconds = coalesce(%s, snapshot_seconds), snapshot_error = %s WHERE id = %s",
         [size, seconds, trouble, instance_id],
     )
 
 
 def record_server(connection: Connection, instance_id: int, release: str, database_schema: int | None) -> None:
-    """Keeps what the server said of itself, if it is news."""
+    """Records the release and schema version that the server reports, if they changed."""
     connection.execute(
         "UPDATE ops.instances SET release = %(r)s, database_schema = %(s)s, updated_at = now()\n"
         "WHERE id = %(i)s AND (release, database_schema) IS DISTINCT FROM (%(r)s, %(s)s)",

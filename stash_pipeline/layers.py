@@ -1,8 +1,8 @@
 """The registry of layers below ``raw``, in the order in which they follow.
 
-A new layer is a package of its own, and one entry here. Assets, checks, jobs, ``rebuild``, ``status``, the removal of
-an instance and ``docs/tables.md`` are derived from the registry; ``docs/layers.md`` says how to write one. ``raw``,
-which is read from the servers and not made of other tables, is none of them.
+A new layer is its own package and one entry here. Assets, checks, jobs, ``rebuild``, ``status``, the removal of an
+instance and ``docs/tables.md`` are derived from the registry. ``docs/layers.md`` describes how to write one. ``raw`` is
+not part of it, because it is read from servers instead of derived from tables.
 """
 
 from stash_pipeline.errors import UserError
@@ -16,7 +16,7 @@ LAYERS: Layers = (STASH_LAYER, MATCHES_LAYER)
 
 
 def layer_named(name: str, layers: Layers) -> AnyLayer:
-    """The layer that a person names, by its own name or by a group of its assets.
+    """The layer with a name or with an asset group of that name.
 
     Raises:
         UserError: if there is none.
@@ -25,4 +25,4 @@ def layer_named(name: str, layers: Layers) -> AnyLayer:
         if layer.answers_to(name):
             return layer
     known = ", ".join(layer.name for layer in layers)
-    raise UserError(f"There is no layer {name!r} that can be rebuilt; there is {known}.")
+    raise UserError(f"There is no layer {name!r} to rebuild; choose one of: {known}.")

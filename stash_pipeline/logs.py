@@ -1,4 +1,4 @@
-"""What this program says on standard error beside its results."""
+"""Logging of this program to standard error."""
 
 import logging
 import sys
@@ -10,9 +10,9 @@ _LOGGER: Final = "stash-pipeline"
 
 
 def start_logging() -> None:
-    """Shows messages of the level of the settings and above; does nothing the second time.
+    """Logs at the level of the settings to standard error; a second call does nothing.
 
-    The lines of httpcore are left out at DEBUG: they hold headers of answers, and a proxy may echo the key there.
+    DEBUG messages of httpcore are suppressed: they contain response headers, in which a proxy can echo the key.
     """
     root = logging.getLogger()
     if any(handler.name == _LOGGER for handler in root.handlers):

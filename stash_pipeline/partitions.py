@@ -1,21 +1,21 @@
-"""The partitions: one per registered instance, named like it."""
+"""The partitions: one per registered instance, with its name."""
 
 import dagster as dg
 
 INSTANCES = dg.DynamicPartitionsDefinition(name="instances")
 
 
-def out_of_step(instance: dg.DagsterInstance, names: list[str]) -> tuple[list[str], list[str]]:
-    """Which of ``names`` have no partition yet, and which partitions are not among them."""
+def partition_drift(instance: dg.DagsterInstance, names: list[str]) -> tuple[list[str], list[str]]:
+    """The ``names`` without a partition, and the partitions that are not among them."""
     assert INSTANCES.name is not None
     present = set(instance.get_dynamic_partitions(INSTANCES.name))
     return sorted(set(names) - present), sorted(present - set(names))
 
 
-def keep_in_step(instance: dg.DagsterInstance, names: list[str]) -> tuple[list[str], list[str]]:
-    """Makes the partitions exactly those of ``names``; returns what was added and what was removed."""
+def sync_partitions(instance: dg.DagsterInstance, names: list[str]) -> tuple[list[str], list[str]]:
+    """Makes the partitions exactly ``names``; returns the added and the removed ones."""
     assert INSTANCES.name is not None
-    added, removed = out_of_step(instance, names)
+    added, removed = partition_drift(instance, names)
     if added:
         instance.add_dynamic_partitions(INSTANCES.name, added)
     for name in removed:

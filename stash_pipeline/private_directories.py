@@ -1,7 +1,6 @@
-"""The project's home and its directories: private to their owner, and nothing above them is touched.
+"""Creates the project's home and its directories, private to their owner. Directories above them are never changed.
 
-Here: making them, and letting the private Postgres' own user pass where that is another one (`as root` in
-`warehouse.postgres_programs`). Not here: what is kept in them.
+If the private Postgres runs as another user (when root starts it), that user is allowed to pass through the home.
 """
 
 import os
@@ -21,14 +20,14 @@ _PRIVATE: Final = 0o700
 
 
 def default_home() -> Path:
-    """Where a home is unless it is set: root's own directory is closed to the user that Postgres then runs as."""
+    """The default home. Not in root's home directory, which the user that Postgres then runs as cannot enter."""
     return ROOTS_HOME if os.geteuid() == 0 else USERS_HOME
 
 
 def make_home(home: Path) -> None:
-    """Makes a home, for its owner only. One that is there is left as it is, unless its place is ours by default."""
+    """Creates a home that only its owner can enter. An existing one is changed only if it is the default home."""
     if home in (ROOTS_HOME, USERS_HOME.expanduser()):
-        # what `let_pass` gives stays
+        # keeps the permission that `let_pass` grants
         make_private(home, but=stat.S_IXGRP)
         return
     try:
@@ -39,26 +38,26 @@ def make_home(home: Path) -> None:
 
 
 def make_private(directory: Path, *, but: int = 0) -> None:
-    """Makes a directory of ours, or has one that earlier versions made, for its owner only, but for these bits."""
+    """Creates a directory for its owner only, or restricts an existing one; keeps the permission bits ``but``."""
     closed = 0o077 & ~but
     try:
         directory.mkdir(mode=_PRIVATE, parents=True)
     except FileExistsError:
-        # not by name: what is there may be a link
+        # by descriptor: the path may be a link
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            found = os.fstat(handle)
-            if found.st_uid == os.geteuid() and found.st_mode & closed:
-                os.fchmod(handle, stat.S_IMODE(found.st_mode) & ~closed)
+            status = os.fstat(handle)
+            if status.st_uid == os.geteuid() and status.st_mode & closed:
+                os.fchmod(handle, stat.S_IMODE(status.st_mode) & ~closed)
         finally:
             os.close(handle)
 
 
 def let_pass(home: Path, user: str) -> None:
-    """Lets the group of a user pass through a home of ours: not list it, and nobody else.
+    """Lets the group of a user pass through the home, without listing it.
 
     Raises:
-        UserError: where a directory above it is closed to the user; it is not ours to open.
+        UserError: if the user cannot enter a directory above it, which is never changed.
     """
     account = pwd.getpwnam(user)
     closed = next((step for step in reversed(home.parents) if not _passable(step, account)), None)
@@ -70,32 +69,32 @@ def let_pass(home: Path, user: str) -> None:
             closed = home
     if closed is not None:
         raise UserError(
-            f"Postgres does not run as root, and the user {user} that it runs as cannot enter {closed}: set "
-            f"STASH_PIPELINE_HOME to a directory that it can reach, such as {ROOTS_HOME}, run this as an ordinary "
-            "user, or set STASH_PIPELINE_DATABASE_URL to a Postgres of your own."
+            f"Postgres does not run as root but as the user {user}, who cannot enter {closed}: set "
+            f"STASH_PIPELINE_HOME to a directory that this user can reach, such as {ROOTS_HOME}, run this command as "
+            "an ordinary user, or set STASH_PIPELINE_DATABASE_URL to your own Postgres."
         )
 
 
 def make_for(directory: Path, user: str | None) -> None:
-    """Makes a directory for one user only, in a place where anybody may have made that name before.
+    """Creates a directory for one user only, in a place where anybody could have created that name before.
 
     Raises:
-        UserError: if what is there is a link, no directory, somebody else's, or open to others.
+        UserError: if the path is a link, not a directory, owned by another user, or open to others.
     """
     owner = os.geteuid() if user is None else pwd.getpwnam(user).pw_uid
     with suppress(FileExistsError):
         directory.mkdir(mode=_PRIVATE)
     try:
-        # the name is looked up once: what is judged is what is given away
+        # the path is resolved once, so the directory that is checked is the one that is handed over
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
         raise _in_the_way(directory) from None
     try:
-        found = os.fstat(handle)
-        ours = found.st_uid in (owner, os.geteuid()) and not found.st_mode & 0o077
+        status = os.fstat(handle)
+        ours = status.st_uid in (owner, os.geteuid()) and not status.st_mode & 0o077
         if not ours:
             raise _in_the_way(directory)
-        if found.st_uid != owner:
+        if status.st_uid != owner:
             os.fchown(handle, owner, -1)
     finally:
         os.close(handle)
@@ -103,22 +102,22 @@ def make_for(directory: Path, user: str | None) -> None:
 
 def _in_the_way(directory: Path) -> UserError:
     return UserError(
-        f"{directory} is in the way: it is no directory of ours; remove it, or set STASH_PIPELINE_HOME to a shorter "
-        "path, which needs no directory there."
+        f"{directory} exists and does not belong to stash-pipeline; remove it, or set STASH_PIPELINE_HOME to a shorter "
+        "path, which does not need that directory."
     )
 
 
 def _passable(directory: Path, account: pwd.struct_passwd) -> bool:
-    found = directory.stat()
-    if found.st_uid == account.pw_uid:
+    status = directory.stat()
+    if status.st_uid == account.pw_uid:
         bit = stat.S_IXUSR
-    elif found.st_gid == account.pw_gid:
+    elif status.st_gid == account.pw_gid:
         bit = stat.S_IXGRP
     else:
         bit = stat.S_IXOTH
-    if found.st_mode & bit:
+    if status.st_mode & bit:
         return True
-    # an access control list may say otherwise
+    # an access control list may still allow it
     try:
         command = ["test", "-x", str(directory)]
         options = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}

@@ -1,6 +1,6 @@
-"""API keys and headers at rest: encrypted with a key file that only its owner can read.
+"""Encrypts stored API keys and headers with a key file that only its owner can read.
 
-Here: the key file and the two directions. Not here: where the ciphertext is kept (``instances.py``).
+``instances.py`` stores the ciphertext.
 """
 
 import os
@@ -16,15 +16,15 @@ from stash_pipeline.private_directories import make_home
 KEY_FILE = "instances.key"
 _KEYS = "API keys"
 _REPAIR = {
-    _KEYS: "give the key again with `stash-pipeline instances edit NAME --api-key-stdin`.",
-    "headers": "give them again with `stash-pipeline instances edit NAME --no-headers --header 'Name: value'`.",
+    _KEYS: "enter the key again with `stash-pipeline instances edit NAME --api-key-stdin`.",
+    "headers": "enter them again with `stash-pipeline instances edit NAME --no-headers --header 'Name: value'`.",
 }
 
 
 def _read(path: Path) -> bytes | None:
-    """The key file's content, None where there is no file; readable by its owner only from now on."""
+    """The content of the key file, or None if it does not exist. Restricts the file to its owner."""
     try:
-        # another process may have made it and not written it yet
+        # another process may have created it and not written it yet
         for _ in range(20):
             content = path.read_bytes()
             if content:
@@ -44,7 +44,7 @@ def _make(path: Path) -> bytes:
     key = Fernet.generate_key()
     try:
         make_home(path.parent)
-        # exclusive: two first uses at once must not each make one
+        # exclusive: two processes must not each create one
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return _read(path) or key
@@ -63,39 +63,39 @@ def _cipher(content: bytes) -> Fernet | None:
 
 
 def encrypt(home: Path, secret: str) -> bytes:
-    """The secret, readable only with the key file under ``home`` (made on first use, mode 0600).
+    """Encrypts a secret with the key file under ``home`` (created on first use, mode 0600).
 
     Raises:
-        UserError: if the key file can be neither read nor made.
+        UserError: if the key file can be neither read nor created.
     """
     path = home / KEY_FILE
     content = _read(path)
     cipher = _cipher(content) if content is not None else None
     if cipher is None:
         if content is not None:
-            # no key at all: nothing was ever encrypted with it, so nothing is lost by another
+            # not a key, so nothing was ever encrypted with it and replacing it loses nothing
             path.unlink(missing_ok=True)
         cipher = Fernet(_make(path))
     return cipher.encrypt(secret.encode())
 
 
 def decrypt(home: Path, token: bytes, what: str = _KEYS) -> str:
-    """The secret behind ``token``.
+    """Decrypts ``token``.
 
     Args:
-        what: is stored so: ``API keys`` or ``headers``; for the sentence that says how to mend it.
+        what: what the token contains, ``API keys`` or ``headers``; selects the instruction in the error.
 
     Raises:
-        UserError: if the key file is gone or is another one.
+        UserError: if the key file is missing or is a different one.
     """
     path = home / KEY_FILE
     content = _read(path)
     if content is None:
-        raise UserError(f"The key file {path} is gone, so stored {what} cannot be read; {_REPAIR[what]}")
+        raise UserError(f"The key file {path} is missing, so stored {what} cannot be decrypted; {_REPAIR[what]}")
     cipher = _cipher(content)
     try:
         if cipher is not None:
             return cipher.decrypt(token).decode()
     except (InvalidToken, ValueError):
         pass
-    raise UserError(f"The key file {path} is not the one that stored {what} were encrypted with; {_REPAIR[what]}")
+    raise UserError(f"The key file {path} does not match the stored {what}; {_REPAIR[what]}")

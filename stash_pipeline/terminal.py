@@ -1,4 +1,4 @@
-"""What a terminal can show: output never fails for a character that it lacks."""
+"""Makes output work in terminals whose encoding lacks some characters."""
 
 import codecs
 import io
@@ -10,7 +10,7 @@ _ASCII: Final = {
     "→": "->", "…": "...", "–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "•": "*", "×": "x",
     "✓": "ok", "\N{NO-BREAK SPACE}": " ", "━": "-", "╸": "-", "╺": "-",
 }  # fmt: skip
-"""Signs of this program's own output, and what stands for them."""
+"""Characters in this program's output, and their replacements."""
 
 
 def _replacement(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -21,7 +21,7 @@ def _replacement(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def accept_any_text(*streams: Any) -> None:
-    """Makes streams take any text: what their encoding lacks is written in ASCII, as ``\\xeb`` if need be."""
+    """Makes streams accept any text: characters that their encoding lacks become ASCII, ``\\xeb`` if necessary."""
     codecs.register_error(_HANDLER, _replacement)
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):

@@ -22,7 +22,14 @@ from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import upgrade
 
 TEMPLATE = "template_stash_pipeline"
-OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+# Tables are analyzed by who fills them; a vacuum beside the tests would look after databases that are soon dropped.
+OPTIONS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",
+}
 _numbers = count()
 
 
@@ -95,10 +102,27 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _template(postgres: str) -> str:
-    url = create_database(postgres, TEMPLATE)
-    upgrade(url)
+def _migrated(postgres: str) -> str:
+    upgrade(create_database(postgres, TEMPLATE))
     return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def _with_dagster(postgres: str, _migrated: str) -> str:
+    """A migrated database with Dagster's tables: to make those takes longer than a run, to copy them no time."""
+    from stash_pipeline.runtime.in_process import dagster_instance
+
+    name = f"{TEMPLATE}_dagster"
+    url = create_database(postgres, name, _migrated)
+    with temporary_home() as home, dagster_instance(home, url) as instance:
+        instance.get_runs_count()
+    return name
+
+
+@pytest.fixture(scope="session")
+def _template(_migrated: str) -> str:
+    """Of all databases; folders whose tests run Dagster take the other one."""
+    return _migrated
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ SCENES, SEED = 6, 5
 
 
 def changes(read: SyncResult) -> dict[str, list[int]]:
-    """Per kind that a reading changed: inserted, updated, removed."""
+    """Counts per changed entity: inserted, updated, removed."""
     counts = {name: [c.inserted, c.updated, c.removed] for name, c in read.changes.items()}
     return {name: found for name, found in counts.items() if any(found)}
 
@@ -53,7 +53,7 @@ def mirrored(url: str, home: Path, name: str, statements: list[str], queries: li
     schema = specs[dg.AssetKey(columns.split("."))].metadata["dagster/column_schema"]
     return {
         "lane": first.lane,
-        "fields_the_copy_lacks": first.not_in_copy,
+        "fields_not_in_snapshot": first.not_in_copy,
         "changed": changes(first),
         "changed_by_the_other_lane": [changes(again), [n for n, change in last.tables.items() if change.changed]],
         "lanes_differ": [*compared.lines, *compared.not_in_copy],

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.processes
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
-def test_loading_a_prerendered_library_writes_all_of_it_once() -> None:
+def test_loading_a_prerendered_library_writes_each_object_once() -> None:
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / "load.py"), "120"], capture_output=True, text=True, timeout=120, check=True
     )
@@ -23,7 +23,7 @@ def test_loading_a_prerendered_library_writes_all_of_it_once() -> None:
     assert 0 < figures["100 scenes changed"]["documents written"] <= 120
 
 
-def test_a_library_is_mirrored_by_copies_of_its_database() -> None:
+def test_a_prerendered_library_is_mirrored_by_the_snapshot_lane() -> None:
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / "snapshot.py"), "200"],
         capture_output=True,

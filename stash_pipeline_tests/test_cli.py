@@ -83,14 +83,14 @@ def registered(command_line: CommandLine, stash: str) -> CommandLine:
     return command_line
 
 
-def test_the_help_names_the_commands(command_line: CommandLine) -> None:
+def test_the_help_lists_the_commands(command_line: CommandLine) -> None:
     done = command_line.run("--help")
     assert done.returncode == 0
     for name in ("instances", "sync", "status", "up", "demo", "simulate", "query"):
         assert name in done.stdout
 
 
-def test_two_commands_mirror_a_server(registered: CommandLine) -> None:
+def test_add_and_sync_mirror_a_server(registered: CommandLine) -> None:
     first = registered.run("sync", "home")
     assert first.returncode == 0, first.stderr
     assert "scenes" in first.stdout
@@ -102,12 +102,12 @@ def test_two_commands_mirror_a_server(registered: CommandLine) -> None:
     assert status["last_status"] == "succeeded" and status["rows"]["stash.scenes"] == 30
 
 
-def test_one_kind_can_be_mirrored_alone(registered: CommandLine) -> None:
+def test_a_single_entity_can_be_synced(registered: CommandLine) -> None:
     outcome = registered.json("sync", "home", "--entity", "tags", "--entity", "studios", "--mode", "sweep")[0]
     assert set(outcome["entities"]) == {"tags", "studios"}
 
 
-def test_single_objects_are_read_again(registered: CommandLine) -> None:
+def test_single_objects_can_be_read_again(registered: CommandLine) -> None:
     assert registered.json("sync", "home")[0]["success"]
     outcome = registered.json("sync", "home", "--entity", "scenes", "--id", "3", "--id", "4")[0]
     assert {kind: change["fetched"] for kind, change in outcome["entities"].items()} == {"scenes": 2}
@@ -115,14 +115,14 @@ def test_single_objects_are_read_again(registered: CommandLine) -> None:
     assert refused.returncode != 0 and "--entity" in refused.stderr
 
 
-def test_a_dry_run_says_what_would_change(registered: CommandLine) -> None:
+def test_a_dry_run_reports_what_would_change(registered: CommandLine) -> None:
     assert registered.json("sync", "home")[0]["success"]
     done = registered.run("sync", "home", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "nothing would change" in done.stdout
 
 
-def test_the_lane_is_an_instance_s_and_can_be_another_for_one_run(registered: CommandLine) -> None:
+def test_the_lane_is_a_setting_of_the_instance_and_can_be_overridden(registered: CommandLine) -> None:
     whole = registered.json("sync", "home", "--mode", "sweep", "--lane", "snapshot")[0]
     assert whole["success"] and whole["lane"] == "snapshot"
     assert registered.run("instances", "edit", "home", "--lane", "graphql").returncode == 0
@@ -136,7 +136,7 @@ def test_the_lane_is_an_instance_s_and_can_be_another_for_one_run(registered: Co
     assert refused.returncode != 0 and "Traceback" not in refused.stderr
 
 
-def test_both_lanes_are_compared(registered: CommandLine) -> None:
+def test_the_lanes_can_be_compared(registered: CommandLine) -> None:
     compared = registered.json("lanes", "compare", "home")
     assert compared["instance"] == "home" and compared["differences"] == []
     assert compared["documents"]["scenes"] == 30
@@ -144,7 +144,7 @@ def test_both_lanes_are_compared(registered: CommandLine) -> None:
     assert registered.run("lanes", "compare", "nobody").returncode == 1
 
 
-def test_a_sweep_tells_what_was_written_on_its_way_and_what_could_not_be_read(command_line: CommandLine) -> None:
+def test_a_sweep_reports_repaired_and_unreadable_objects(command_line: CommandLine) -> None:
     library = Library.create()
     generate_library(library, scenes=8, seed=6)
     hostile = HostileServer(SimulatedStash(library))
@@ -161,7 +161,7 @@ def test_a_sweep_tells_what_was_written_on_its_way_and_what_could_not_be_read(co
         assert command_line.run("instances", "add", "odd", server.url, "--lane", "graphql").returncode == 0
         done = command_line.run("sync", "odd")
         assert done.returncode == 0, done.stderr
-        assert "could not be read, of scenes: 7: tags is null" in done.stderr
+        assert "could not read scenes 7: tags is null" in done.stderr
         library.execute("UPDATE tags SET name = 'Another' WHERE id = 2")
         done = command_line.run("sync", "odd", "--mode", "sweep")
         # by the reconcile that a sweep begins with
@@ -171,7 +171,7 @@ def test_a_sweep_tells_what_was_written_on_its_way_and_what_could_not_be_read(co
     assert command_line.run("instances", "remove", "odd", "--yes").returncode == 0
 
 
-def test_a_layer_is_rebuilt(registered: CommandLine) -> None:
+def test_a_layer_can_be_rebuilt(registered: CommandLine) -> None:
     assert registered.json("sync", "home")[0]["success"]
     before = registered.json("status")[0]["rows"]
     (outcome,) = registered.json("rebuild", "entities", "home")
@@ -179,7 +179,7 @@ def test_a_layer_is_rebuilt(registered: CommandLine) -> None:
     assert registered.json("status")[0]["rows"] == before
 
 
-def test_the_key_is_nowhere_in_clear(registered: CommandLine) -> None:
+def test_the_key_is_nowhere_in_plain_text(registered: CommandLine) -> None:
     shown = registered.run("instances", "list")
     assert "encrypted" in shown.stdout and KEY not in shown.stdout
     assert (registered.home / "instances.key").stat().st_mode & 0o777 == 0o600
@@ -203,13 +203,13 @@ def test_the_key_is_nowhere_in_clear(registered: CommandLine) -> None:
         (("sync", "home", "--entity", "films"), "There is no entity 'films'"),
         (("instances", "add", "a b", "http://localhost:9999"), "letters, digits and dashes"),
         (("instances", "add", "other", "localhost:9999"), "not the URL of a Stash server"),
-        (("instances", "add", "home", "http://localhost:9999"), "There is an instance 'home' already"),
+        (("instances", "add", "home", "http://localhost:9999"), "An instance 'home' already exists"),
         (("query", "films"), "There is no entity 'films'"),
         (("rebuild", "films"), "There is no layer 'films'"),
         (("query", "scenes", "--release", "v9.9"), "v0.30"),
     ],
 )
-def test_a_mistake_gets_one_sentence_and_exit_code_1(
+def test_a_user_error_prints_one_sentence_and_exits_with_1(
     registered: CommandLine, arguments: tuple[str, ...], sentence: str
 ) -> None:
     done = registered.run(*arguments)
@@ -219,7 +219,7 @@ def test_a_mistake_gets_one_sentence_and_exit_code_1(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_server_that_is_down_fails_the_run_with_its_reason(registered: CommandLine) -> None:
+def test_a_server_that_is_down_fails_the_run_with_a_reason(registered: CommandLine) -> None:
     assert registered.run("instances", "add", "down", f"http://127.0.0.1:{free_port()}").returncode == 0
     done = registered.run("sync", "down")
     assert done.returncode == 1
@@ -229,7 +229,7 @@ def test_a_server_that_is_down_fails_the_run_with_its_reason(registered: Command
     assert [row["name"] for row in registered.json("instances", "list")] == ["home"]
 
 
-def test_a_wrong_key_is_said_to_be_wrong(registered: CommandLine, stash: str) -> None:
+def test_a_wrong_key_is_reported(registered: CommandLine, stash: str) -> None:
     # the same address twice would be refused
     elsewhere = stash.replace("127.0.0.1", "localhost")
     registered.run("instances", "add", "locked", elsewhere, "--api-key-stdin", given="wrong\n")
@@ -238,7 +238,7 @@ def test_a_wrong_key_is_said_to_be_wrong(registered: CommandLine, stash: str) ->
     registered.run("instances", "remove", "locked", "--yes")
 
 
-def test_a_disabled_instance_is_left_out_unless_it_is_named(registered: CommandLine) -> None:
+def test_a_disabled_instance_is_skipped_unless_it_is_named(registered: CommandLine) -> None:
     registered.run("instances", "disable", "home")
     nothing = registered.run("sync")
     assert nothing.returncode == 1 and "No instance is" in nothing.stderr
@@ -266,7 +266,7 @@ def interrupt(process: "subprocess.Popen[str]") -> str:
 
 
 @pytest.mark.parametrize("names", [["slow"], ["slow", "slower"]], ids=["one", "two"])
-def test_ctrl_c_ends_a_run_with_130_and_frees_the_instances(registered: CommandLine, names: list[str]) -> None:
+def test_ctrl_c_ends_a_run_with_130_and_unlocks_the_instances(registered: CommandLine, names: list[str]) -> None:
     with ExitStack() as stack:
         for seed, name in enumerate(names, start=6):
             library = Library.create()
@@ -293,7 +293,7 @@ def test_ctrl_c_ends_a_run_with_130_and_frees_the_instances(registered: CommandL
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 1.5, 3.0])
-def test_ctrl_c_at_any_moment_ends_a_command_with_130(registered: CommandLine, seconds: float) -> None:
+def test_ctrl_c_at_any_time_ends_a_command_with_130(registered: CommandLine, seconds: float) -> None:
     library = Library.create()
     generate_library(library, scenes=30, seed=6)
     with SimulatedStash(library, latency=20.0).running() as server:
@@ -305,15 +305,15 @@ def test_ctrl_c_at_any_moment_ends_a_command_with_130(registered: CommandLine, s
     assert registered.run("instances", "remove", "slow", "--yes").returncode == 0
 
 
-def test_each_instance_that_is_named_is_mirrored_once(registered: CommandLine) -> None:
+def test_each_named_instance_is_synced_once(registered: CommandLine) -> None:
     assert [outcome["instance"] for outcome in registered.json("sync", "home", "HOME", "home")] == ["home"]
     assert [outcome["instance"] for outcome in registered.json("rebuild", "entities", "home", "Home")] == ["home"]
-    once = registered.run("unstamped", "home", "--json")
-    assert registered.run("unstamped", "home", "Home", "--json").stdout == once.stdout
+    once = registered.run("silent-changes", "home", "--json")
+    assert registered.run("silent-changes", "home", "Home", "--json").stdout == once.stdout
 
 
-def test_a_run_that_there_was_not_has_found_nothing(registered: CommandLine) -> None:
-    done = registered.run("unstamped", "--run", "999999")
+def test_an_unknown_run_is_reported(registered: CommandLine) -> None:
+    done = registered.run("silent-changes", "--run", "999999")
     assert done.returncode == 1 and "There is no run 999999 yet" in done.stderr
 
 

@@ -100,7 +100,7 @@ def scenes_of(home: Path) -> int:
     return int(row[0])
 
 
-def test_dagster_dev_brings_its_postgres_and_takes_it_along(
+def test_dagster_dev_starts_and_stops_its_postgres(
     clone: Path, environment: dict[str, str], home: Path, server: SimulatedStash, tmp_path: Path
 ) -> None:
     port, log = free_port(), tmp_path / "dev.log"
@@ -176,7 +176,7 @@ def test_definitions_are_validated_without_a_database(
     assert left_behind(home) == []
 
 
-def test_dg_lists_the_definitions(clone: Path, environment: dict[str, str], home: Path) -> None:
+def test_dg_lists_all_definitions(clone: Path, environment: dict[str, str], home: Path) -> None:
     done = run(clone, environment, "dg", "list", "defs", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -191,7 +191,7 @@ def test_dg_lists_the_definitions(clone: Path, environment: dict[str, str], home
 @pytest.mark.parametrize(
     "selection", [("--assets", "key:raw/* or key:stash/*"), ("--job", "sweep")], ids=["assets", "job"]
 )
-def test_dg_launch_mirrors_an_instance(
+def test_dg_launch_syncs_an_instance(
     clone: Path, environment: dict[str, str], home: Path, server: SimulatedStash, selection: tuple[str, str]
 ) -> None:
     done = run(clone, environment, "dg", "launch", *selection, "--partition", "home")

@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 SIMULATOR = (ROOT / "docs" / "simulator.md").read_text("utf-8")
 
 
-def test_the_page_of_tables_is_the_registry_s() -> None:
+def test_tables_md_is_up_to_date() -> None:
     assert (ROOT / "docs" / "tables.md").read_text("utf-8") == tables_page(), (
         "run python -m stash_pipeline.warehouse.documentation docs"
     )
@@ -34,23 +34,23 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
-def test_the_readme_names_every_command(name: str) -> None:
+def test_the_readme_lists_every_command(name: str) -> None:
     assert f"`stash-pipeline {name}" in README
 
 
-def test_every_file_that_the_documentation_points_to_exists() -> None:
+def test_every_linked_file_exists() -> None:
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name} points to {target}"
 
 
-def test_every_make_target_of_the_readme_exists() -> None:
+def test_every_make_target_in_the_readme_exists() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for target in set(re.findall(r"`?make ([a-z-]+)", README)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_the_commands_of_the_readme_are_found_where_they_are_typed() -> None:
+def test_the_commands_of_the_readme_exist() -> None:
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL):
         if re.search(r"^(stash-pipeline|dagster)", block, re.MULTILINE):
             assert block.startswith(". .venv/bin/activate"), block
@@ -64,7 +64,7 @@ def _table(page: str, heading: str) -> str:
     return "\n".join(row.split("|")[1] for row in section.splitlines() if row.startswith("| `"))
 
 
-def test_the_page_of_the_simulator_lists_its_options_and_faults() -> None:
+def test_simulator_md_lists_all_options_and_faults() -> None:
     command = typer.Typer()
     command.command()(simulate)
     options = {option for one in typer.main.get_command(command).params for option in one.opts}
@@ -73,7 +73,7 @@ def test_the_page_of_the_simulator_lists_its_options_and_faults() -> None:
     assert re.findall(r"`(\w+)`", _table(SIMULATOR, "Faults")) == list(KINDS)
 
 
-def test_the_example_on_the_page_of_the_simulator_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_in_simulator_md_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", SIMULATOR, re.DOTALL)
     names: dict[str, Any] = {}
     exec(example, names)

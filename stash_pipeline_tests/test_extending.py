@@ -104,7 +104,7 @@ def lines_of_the_product(title: str) -> int:
     return sum(line.startswith("+") for block in blocks for line in block.splitlines())
 
 
-def test_a_field_is_one_line_and_a_migration(package: Path, server: Mirror) -> None:
+def test_adding_a_field_takes_one_line_and_a_migration(package: Path, server: Mirror) -> None:
     assert lines_of_the_product("A field") == 1
     follow(package, "A field")
     found = mirrored(
@@ -118,7 +118,7 @@ def test_a_field_is_one_line_and_a_migration(package: Path, server: Mirror) -> N
         ],
         "stash.scenes",
     )
-    assert found["lane"] == "snapshot" and not found["fields_the_copy_lacks"]
+    assert found["lane"] == "snapshot" and not found["fields_not_in_snapshot"]
     assert found["changed"] == {"scenes": [0, 2, 0]}
     assert found["changed_by_the_other_lane"] == [{}, []]
     assert not found["lanes_differ"] and not found["rebuilt_differs"]
@@ -128,10 +128,10 @@ def test_a_field_is_one_line_and_a_migration(package: Path, server: Mirror) -> N
     assert "| weather | text |" in (package / "docs" / "tables.md").read_text("utf-8")
 
 
-def test_a_field_that_no_copy_has_is_read_by_graphql(package: Path, server: Mirror) -> None:
+def test_a_field_missing_in_copies_is_read_by_graphql(package: Path, server: Mirror) -> None:
     follow(package, "A field")
     # the server computes it of another column
-    specification = package / "stash_pipeline" / "stash" / "entities.py"
+    specification = package / "stash_pipeline" / "stash" / "entities" / "media.py"
     line = 'field.text("weather", index="hash")'
     text = specification.read_text("utf-8")
     specification.write_text(text.replace(line, 'field.text("weather", index="hash", stored="t.climate")'), "utf-8")
@@ -142,13 +142,13 @@ def test_a_field_that_no_copy_has_is_read_by_graphql(package: Path, server: Mirr
         ["SELECT id FROM stash.scenes WHERE weather = 'rain' ORDER BY id"],
         "stash.scenes",
     )
-    assert found["lane"] == "snapshot" and found["fields_the_copy_lacks"] == ["scenes.weather"]
+    assert found["lane"] == "snapshot" and found["fields_not_in_snapshot"] == ["scenes.weather"]
     assert found["changed"] == {"scenes": [0, 2, 0]} and found["rows"] == [[[2], [3]]]
     assert found["changed_by_the_other_lane"] == [{}, []]
 
 
-def test_a_kind_is_an_entity_and_a_migration(package: Path, server: Mirror) -> None:
-    follow(package, "A kind")
+def test_adding_an_entity_takes_its_specification_and_a_migration(package: Path, server: Mirror) -> None:
+    follow(package, "An entity")
     found = mirrored(
         package,
         server,
@@ -160,13 +160,13 @@ def test_a_kind_is_an_entity_and_a_migration(package: Path, server: Mirror) -> N
             "SELECT id, document->>'name' FROM raw.playlists ORDER BY id",
             "SELECT id, name FROM stash.playlists ORDER BY id",
             "SELECT playlist_id, scene_id FROM stash.playlist_scenes ORDER BY 1, 2",
-            "SELECT kind, id FROM ops.object_log WHERE kind = 'playlists' ORDER BY id",
+            "SELECT entity, id FROM ops.object_log WHERE entity = 'playlists' ORDER BY id",
         ],
         "stash.playlist_scenes",
     )
     assert found["changed"] == {"playlists": [2, 0, 0]}
     assert found["changed_by_the_other_lane"] == [{}, []]
-    assert not found["fields_the_copy_lacks"] and not found["lanes_differ"] and not found["rebuilt_differs"]
+    assert not found["fields_not_in_snapshot"] and not found["lanes_differ"] and not found["rebuilt_differs"]
     named = [[1, "first"], [2, "second"]]
     logged = [["playlists", 1], ["playlists", 2]]
     assert found["rows"] == [named, named, [[1, 2], [1, 3], [2, 2]], logged]
@@ -174,7 +174,7 @@ def test_a_kind_is_an_entity_and_a_migration(package: Path, server: Mirror) -> N
     assert "### stash.playlist_scenes" in (package / "docs" / "tables.md").read_text("utf-8")
 
 
-def test_a_command_is_a_module_and_its_options(package: Path, server: Mirror) -> None:
+def test_adding_a_command_takes_a_module_and_its_options(package: Path, server: Mirror) -> None:
     follow(package, "A command")
     there = {"STASH_PIPELINE_DATABASE_URL": server.database_url, "STASH_PIPELINE_HOME": str(server.settings.home)}
     program = (sys.executable, "-m", "stash_pipeline", "count")
@@ -182,5 +182,5 @@ def test_a_command_is_a_module_and_its_options(package: Path, server: Mirror) ->
     assert (printed.returncode, printed.stdout) == (0, f"{server.instance.name}: {SCENES} scenes\n"), printed.stderr
     assert json.loads(run(package, *program, "tags", "--json", **there).stdout)[server.instance.name] > 0
     wrong = run(package, *program, "songs", **there)
-    assert wrong.returncode == 1 and "There is no kind 'songs'; there are tags, " in wrong.stderr
+    assert wrong.returncode == 1 and "There is no entity 'songs'; choose one of tags, " in wrong.stderr
     assert "Traceback" not in wrong.stderr

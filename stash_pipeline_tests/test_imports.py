@@ -74,14 +74,14 @@ def _cycles(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
     }
 
 
-def test_modules_do_not_import_each_other_in_a_cycle() -> None:
+def test_modules_have_no_import_cycles() -> None:
     graph = _imports(_modules())
     assert _cycles(graph) == set()
     # by another way, that nothing was missed
     TopologicalSorter(graph).prepare()
 
 
-def test_cycles_are_found_through_types_and_inside_functions() -> None:
+def test_cycles_through_type_and_function_imports_are_detected() -> None:
     sources = {
         "a": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from stash_pipeline.b import B\n",
         "b": "def late() -> None:\n    import stash_pipeline.c\n",
@@ -92,7 +92,7 @@ def test_cycles_are_found_through_types_and_inside_functions() -> None:
     assert _cycles(graph) == {frozenset({"a", "b", "c"})}
 
 
-def test_only_the_command_that_serves_it_imports_the_simulator() -> None:
+def test_only_the_simulate_command_imports_the_simulator() -> None:
     importers = {
         name
         for name, found in _imports(_modules()).items()
@@ -101,7 +101,7 @@ def test_only_the_command_that_serves_it_imports_the_simulator() -> None:
     assert importers == MAY_IMPORT_THE_SIMULATOR
 
 
-def test_what_the_extra_demo_installs_is_imported_by_the_simulator_only() -> None:
+def test_only_the_simulator_imports_the_demo_dependencies() -> None:
     importers = {
         name
         for name, tree in _modules().items()

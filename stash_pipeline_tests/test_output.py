@@ -59,7 +59,7 @@ def counts(progress: Progress) -> list[tuple[float, float | None]]:
     return [(task.completed, task.total) for task in progress.tasks]
 
 
-def test_objects_that_are_read_twice_do_not_push_a_bar_beyond_its_end() -> None:
+def test_objects_read_twice_do_not_push_a_progress_bar_beyond_its_end() -> None:
     listener, progress = bars()
     listener.expected("home", "scenes", 2000)
     listener.fetched("home", "scenes", 2000)
@@ -71,7 +71,7 @@ def test_objects_that_are_read_twice_do_not_push_a_bar_beyond_its_end() -> None:
     assert counts(progress) == [(2000, 2000)]
 
 
-def test_a_second_reading_begins_its_bars_anew() -> None:
+def test_a_second_sync_restarts_its_progress_bars() -> None:
     listener, progress = bars()
     for instance in ("home", "attic"):
         listener.expected(instance, "tags", 10)
@@ -82,7 +82,7 @@ def test_a_second_reading_begins_its_bars_anew() -> None:
     assert sorted(counts(progress)) == [(4, 10), (10, 10)]
 
 
-def test_a_bar_of_unknown_length_ends_where_the_reading_did() -> None:
+def test_a_progress_bar_of_unknown_length_ends_with_the_sync() -> None:
     listener, progress = bars()
     listener.fetched("home", "files", 7)
     listener.fetched("home", "files", 5)
@@ -91,7 +91,7 @@ def test_a_bar_of_unknown_length_ends_where_the_reading_did() -> None:
     assert counts(progress) == [(12, 12)]
 
 
-def test_a_kind_that_lacks_some_objects_ends_with_those_it_has() -> None:
+def test_the_progress_bar_of_an_incomplete_entity_ends_at_its_count() -> None:
     listener, progress = bars()
     listener.expected("home", "images", 10)
     listener.fetched("home", "images", 8)
@@ -99,7 +99,7 @@ def test_a_kind_that_lacks_some_objects_ends_with_those_it_has() -> None:
     assert counts(progress) == [(8, 8)]
 
 
-def test_an_error_is_shown_as_it_is_whatever_brackets_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_brackets_in_an_error_are_printed_literally(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sync, "stderr", Console(file=stream, width=40))
     outcome = {"instance": "home", "success": False, "error": "Stash said [/red] [bold]" + "x" * 60,
@@ -108,7 +108,7 @@ def test_an_error_is_shown_as_it_is_whatever_brackets_it_holds(monkeypatch: pyte
     assert stream.getvalue() == f"home: {outcome['error']}\n"
 
 
-def test_a_release_may_have_any_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_release_can_have_any_name(capsys: pytest.CaptureFixture[str]) -> None:
     sync.print_outcome({"instance": "home", "success": True, "error": None, "entities": {}, "seconds": None,
                         "release": "[/v1]"})  # fmt: skip
     assert capsys.readouterr().out == "home ([/v1]): nothing changed.\n"

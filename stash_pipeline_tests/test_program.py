@@ -61,7 +61,7 @@ CONTRADICTIONS = [
 
 
 @pytest.mark.parametrize("arguments", CONTRADICTIONS, ids=" ".join)
-def test_options_that_contradict_or_would_be_ignored_are_refused(run: Run, arguments: tuple[str, ...]) -> None:
+def test_contradictory_or_ignored_options_are_rejected(run: Run, arguments: tuple[str, ...]) -> None:
     code, out, err = run(*arguments)
     assert (code, out) == (1, "")
     assert len(err.splitlines()) == 1 and "--" in err
@@ -83,9 +83,9 @@ OUT_OF_RANGE = [
     ("sync", "--entity", "scenes", "--id", "0"),
     ("sync", "--entity", "scenes", "--id", "99999999999999999999"),
     ("history", "scenes", "99999999999999999999"),
-    ("unstamped", "--run", "99999999999999999999"),
-    ("unstamped", "--since", "1e300"),
-    ("unstamped", "--since", "inf"),
+    ("silent-changes", "--run", "99999999999999999999"),
+    ("silent-changes", "--since", "1e300"),
+    ("silent-changes", "--since", "inf"),
 ]
 
 
@@ -101,7 +101,7 @@ def test_numbers_out_of_range_are_usage_errors(run: Run, arguments: tuple[str, .
     [
         (("nothing", "--json"), 2, "No such command"),
         (("instances", "edit", "--json"), 2, "Missing argument"),
-        (("instances", "edit", "home", "--json"), 1, "Nothing to change"),
+        (("instances", "edit", "home", "--json"), 1, "Give at least one option to change"),
         (("sync", "--mode", "half", "--json"), 2, "half"),
         (("sync", "--json", "--wait"), 2, "--wait"),
         (("status", "--json", "--nothing"), 2, "--nothing"),
@@ -116,20 +116,20 @@ def test_with_json_errors_are_json_too(run: Run, arguments: tuple[str, ...], cod
     assert list(json.loads(out)) == ["error"] and words in json.loads(out)["error"]
 
 
-def test_what_follows_two_dashes_asks_for_no_json() -> None:
+def test_arguments_after_a_double_dash_do_not_enable_json() -> None:
     assert program.wants_json(["sync", "--json", "--", "home"])
     assert not program.wants_json(["sync", "--", "--json"])
 
 
 @pytest.mark.parametrize("arguments", [("--release", "v9"), ("--timezone", "Mars/Olympus"), ("--fault", "fire:0.1")])
-def test_a_simulation_that_cannot_start_ends_with_1(run: Run, arguments: tuple[str, ...]) -> None:
+def test_a_simulation_that_cannot_start_exits_with_1(run: Run, arguments: tuple[str, ...]) -> None:
     code, out, err = run("simulate", "--port", "0", "--scenes", "1", *arguments)
     assert (code, out) == (1, "") and err
 
 
 @pytest.mark.parametrize("module", ["graphql", "starlette", "uvicorn"])
 @pytest.mark.parametrize("arguments", [("demo", "--no-ui"), ("simulate", "--port", "0")])
-def test_commands_of_the_simulator_name_the_extra_they_need(
+def test_simulator_commands_name_the_extra_they_need(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], module: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)  # Python's way to forbid an import
@@ -139,7 +139,7 @@ def test_commands_of_the_simulator_name_the_extra_they_need(
     assert module in sentence and "pip install 'stash-pipeline[demo]'" in sentence
 
 
-def test_queries_are_printed_without_the_simulator(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queries_can_be_printed_without_the_simulator(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "graphql",
         "starlette",
@@ -150,7 +150,7 @@ def test_queries_are_printed_without_the_simulator(run: Run, monkeypatch: pytest
         monkeypatch.setitem(sys.modules, name, None)
     code, out, err = run("query", "groups", "--release", "v0.20")
     assert (code, err.count("\n")) == (0, 1)
-    assert "findMovies" in out and "lacking there: " in err
+    assert "findMovies" in out and "missing in this release: " in err
     code, out, err = run("query", "groups")
     assert (code, err) == (0, "")
     assert "findGroups" in out
@@ -159,7 +159,7 @@ def test_queries_are_printed_without_the_simulator(run: Run, monkeypatch: pytest
     assert "v0.20.2 has no query for folders" in err
 
 
-def test_a_file_that_is_no_database_cannot_be_simulated(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_cannot_be_simulated(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "film.sqlite"
     file.write_bytes(bytes(range(256)) * 40)
     code, _, err = run("simulate", "--port", "0", "--database", str(file))
@@ -173,7 +173,7 @@ def _failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     monkeypatch.setattr("stash_pipeline.commands.query.query", fail)
 
 
-def test_a_defect_ends_with_70_and_leaves_its_traceback_in_a_file(
+def test_a_bug_exits_with_70_and_writes_its_traceback_to_a_file(
     run: Run, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
     monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", "postgresql://me:hush-hush@127.0.0.1:5432/d")
@@ -189,10 +189,10 @@ def test_a_defect_ends_with_70_and_leaves_its_traceback_in_a_file(
     for secret in ("hush-hush", "the-key-of-a-server", KEY):
         assert secret not in text + err
     code, out, err = run("query", "scenes", "--release", "--json")
-    assert (code, err) == (70, "") and "please report it, with the file" in json.loads(out)["error"]
+    assert (code, err) == (70, "") and "please report it and attach the file" in json.loads(out)["error"]
 
 
-def test_only_the_newest_reports_are_kept(run: Run, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+def test_only_the_newest_error_reports_are_kept(run: Run, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     (home / "logs").mkdir()
     for number in range(30):
         (home / "logs" / f"error-20200101-0000{number:02}-1.log").touch()
@@ -201,7 +201,7 @@ def test_only_the_newest_reports_are_kept(run: Run, monkeypatch: pytest.MonkeyPa
     assert len(list((home / "logs").glob("error-*.log"))) == 20
 
 
-def test_a_defect_is_reported_also_where_the_home_cannot_be_written_to(
+def test_a_bug_is_reported_even_if_the_home_is_read_only(
     run: Run, monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path
 ) -> None:
     (home / "file").touch()
@@ -222,7 +222,7 @@ def test_a_defect_is_reported_also_where_the_home_cannot_be_written_to(
         "c2VjcmV0LXdvcmQ=",
     ],
 )
-def test_secrets_are_taken_out_of_a_report(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_error_reports_contain_no_secrets(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", "postgresql://me:secret-word")
     shown = without_secrets(f"KeyError: {text}")
     assert "secret-word" not in shown and "c2VjcmV0LXdvc" not in shown and "***" in shown
@@ -237,7 +237,7 @@ def test_secrets_are_taken_out_of_a_report(monkeypatch: pytest.MonkeyPatch, text
         (KeyboardInterrupt(), 130, ""),
     ],
 )
-def test_what_has_its_cause_outside_is_no_defect(
+def test_errors_with_an_external_cause_are_not_bugs(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, sentence: str
 ) -> None:
     _failing(monkeypatch, error)
@@ -246,7 +246,9 @@ def test_what_has_its_cause_outside_is_no_defect(
 
 
 @pytest.mark.parametrize("name", ["PAGESIZE", "PAGE_SIZES", "page_sise"])
-def test_a_misspelt_setting_is_warned_of_with_the_nearest(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_misspelt_setting_warns_and_suggests_the_nearest(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv(f"STASH_PIPELINE_{name}", "50")
     code, _, err = run("query", "scenes")
     assert code == 0
@@ -264,7 +266,7 @@ def test_a_misspelt_setting_is_warned_of_with_the_nearest(run: Run, monkeypatch:
         ("STASH_CONFIG_FILE", False),
     ],
 )
-def test_only_what_looks_like_a_setting_is_warned_of(
+def test_only_variables_that_look_like_settings_warn(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, warned: bool
 ) -> None:
     monkeypatch.setenv(name, "50")
@@ -272,9 +274,9 @@ def test_only_what_looks_like_a_setting_is_warned_of(
     assert code == 0 and (name in err) == warned
 
 
-def test_an_argument_that_is_no_text_is_refused(run: Run) -> None:
+def test_an_argument_with_invalid_bytes_is_rejected(run: Run) -> None:
     code, _, err = run("sync", "h\udcffme")
-    assert code == 2 and "is not text" in err
+    assert code == 2 and "is not valid text" in err
 
 
 # --- as a process ------------------------------------------------------------------------------------------
@@ -312,7 +314,7 @@ main()
 
 @pytest.mark.processes
 @pytest.mark.parametrize("environment", ENCODINGS, ids=lambda e: "-".join(f"{k}={v}" for k, v in e.items()))
-def test_a_terminal_without_unicode_gets_the_same_in_its_own_signs(home: Path, environment: dict[str, str]) -> None:
+def test_a_terminal_without_unicode_gets_ascii_output(home: Path, environment: dict[str, str]) -> None:
     done = _process(home, "query", "scenes", script=["-c", SHOWN], environment=environment)
     assert done.returncode == 0, done.stderr
     assert b"12,345" in done.stdout and b"a -> b" in done.stdout and b"\\ud800 [b]" in done.stdout
@@ -321,14 +323,14 @@ def test_a_terminal_without_unicode_gets_the_same_in_its_own_signs(home: Path, e
 
 @pytest.mark.processes
 @pytest.mark.parametrize("environment", ENCODINGS[::3], ids=lambda e: "-".join(f"{k}={v}" for k, v in e.items()))
-def test_the_help_is_shown_by_any_terminal(home: Path, environment: dict[str, str]) -> None:
+def test_the_help_works_in_any_terminal(home: Path, environment: dict[str, str]) -> None:
     for arguments in (["--help"], ["sync", "--help"], ["simulate", "--help"]):
         done = _process(home, *arguments, environment=environment)
         assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
 
 
 @pytest.mark.processes
-def test_a_full_disk_behind_the_output_is_told_in_a_sentence(home: Path) -> None:
+def test_a_full_disk_for_the_output_is_reported(home: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = _process(home, "query", "scenes", capture_output=False, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 1
@@ -337,7 +339,7 @@ def test_a_full_disk_behind_the_output_is_told_in_a_sentence(home: Path) -> None
 
 
 @pytest.mark.processes
-def test_a_reader_that_goes_away_leaves_no_traceback(home: Path) -> None:
+def test_a_closed_pipe_causes_no_traceback(home: Path) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
     try:
@@ -347,7 +349,7 @@ def test_a_reader_that_goes_away_leaves_no_traceback(home: Path) -> None:
     assert done.stderr == b""
 
 
-def test_every_command_that_prints_results_takes_json() -> None:
+def test_every_command_with_results_supports_json() -> None:
     """Commands that serve, and a query, which is no JSON, are the exceptions."""
     import typer
 

@@ -28,7 +28,7 @@ def test_defaults_need_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.page_size, settings.requests_in_flight, settings.ui_port) == (100, 2, 3000)
 
 
-def test_the_environment_is_read_once_and_anew_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_read_once_and_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     use_settings(None)
     monkeypatch.setenv("STASH_PIPELINE_PAGE_SIZE", "250")
     assert get_settings().page_size == 250
@@ -39,14 +39,14 @@ def test_the_environment_is_read_once_and_anew_when_asked(monkeypatch: pytest.Mo
     use_settings(None)
 
 
-def test_settings_can_be_given_for_a_block() -> None:
+def test_settings_can_be_overridden_for_a_block() -> None:
     outside = get_settings()
     with settings_in_use(outside.with_database("postgresql://h/d")):
         assert get_settings().database() == "postgresql://h/d"
     assert get_settings() is outside
 
 
-def test_a_child_process_finds_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_process_has_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_settings(page_size=7, database_url="postgresql://me:hush@h/d")
     environment = settings.child_environment(DAGSTER_HOME="/d")
     assert environment["DAGSTER_HOME"] == "/d"
@@ -71,12 +71,12 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("KEEP_RUNS_DAYS", "99999999999", "STASH_PIPELINE_KEEP_RUNS_DAYS: input should be less than"),
         ("KEEP_HISTORY_DAYS", "99999999999", "STASH_PIPELINE_KEEP_HISTORY_DAYS: input should be less than"),
         ("REQUEST_TIMEOUT_SECONDS", "1e300", "STASH_PIPELINE_REQUEST_TIMEOUT_SECONDS: input should be less than"),
-        ("HOME", "~nobody-of-this-name/x", "STASH_PIPELINE_HOME: there is no home directory of that user"),
+        ("HOME", "~nobody-of-this-name/x", "STASH_PIPELINE_HOME: that user has no home directory"),
         ("UI_PORT", "http", "STASH_PIPELINE_UI_PORT: input should be a valid integer"),
         ("DATABASE_URL", "mysql://u:pw@h/d", "STASH_PIPELINE_DATABASE_URL: a Postgres address looks like"),
     ],
 )
-def test_a_wrong_setting_is_named_in_a_sentence(
+def test_an_error_names_the_invalid_setting(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(f"STASH_PIPELINE_{variable}", value)
@@ -86,7 +86,7 @@ def test_a_wrong_setting_is_named_in_a_sentence(
     assert "pw" not in str(raised.value)
 
 
-def test_words_may_be_written_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_values_are_case_insensitive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STASH_PIPELINE_LOG_LEVEL", "debug")
     monkeypatch.setenv("STASH_PIPELINE_SWEEP_WEEKDAY", " Monday ")
     settings = load_settings()
@@ -97,26 +97,26 @@ def test_words_may_be_written_in_any_case(monkeypatch: pytest.MonkeyPatch) -> No
     ("url", "said"),
     [
         # the host forgotten: the password stands where a port would
-        ("postgresql://usr:HUSH", "its port is no number"),
-        ("postgresql://usr:HUSH/stash", "its port is no number"),
-        ("postgresql://usr:7357735", "its port is no number"),
-        ("postgresql://usr:HUSH@host:abc/d", "its port is no number"),
-        ("postgresql://usr:HUSH@host:0/d", "its port is no number"),
-        ("postgresql://usr:HUSH@host:99999/d", "its port is no number"),
-        ("postgresql://usr:HUSH@host:५४३२/d", "its port is no number"),
-        ("postgresql://usr:HUSH@host/d?port=-1", "its port is no number"),
+        ("postgresql://usr:HUSH", "its port is not a number"),
+        ("postgresql://usr:HUSH/stash", "its port is not a number"),
+        ("postgresql://usr:7357735", "its port is not a number"),
+        ("postgresql://usr:HUSH@host:abc/d", "its port is not a number"),
+        ("postgresql://usr:HUSH@host:0/d", "its port is not a number"),
+        ("postgresql://usr:HUSH@host:99999/d", "its port is not a number"),
+        ("postgresql://usr:HUSH@host:५४३२/d", "its port is not a number"),
+        ("postgresql://usr:HUSH@host/d?port=-1", "its port is not a number"),
         ("postgresql://usr:/HUSH@host/d", "special characters of the password"),
         ("postgresql://usr:HU/SH@host/d", "special characters of the password"),
-        ("postgresql://usr:HU@SH@host/d", "its host is no name of a computer"),
-        ("postgresql://usr:HUSH%zz@host/d", "a part that Postgres does not know"),
-        ("postgresql://usr:HU SH@host/d", "a part that Postgres does not know"),
-        ("postgresql://usr:HUSH@host/d?schema=HUSH", "a part that Postgres does not know"),
-        ("postgresql://usr:HUSH@[::1/d", "a part that Postgres does not know"),
+        ("postgresql://usr:HU@SH@host/d", "its host name is invalid"),
+        ("postgresql://usr:HUSH%zz@host/d", "one of its parts is unknown to Postgres"),
+        ("postgresql://usr:HU SH@host/d", "one of its parts is unknown to Postgres"),
+        ("postgresql://usr:HUSH@host/d?schema=HUSH", "one of its parts is unknown to Postgres"),
+        ("postgresql://usr:HUSH@[::1/d", "one of its parts is unknown to Postgres"),
         ("postgresql://usr:HUSH@one:1,two:2/d", "name one host"),
         ("HUSH", "a Postgres address looks like"),
     ],
 )
-def test_an_address_that_cannot_be_is_refused_without_a_word_of_it(
+def test_the_error_for_an_invalid_database_url_does_not_contain_it(
     monkeypatch: pytest.MonkeyPatch, url: str, said: str
 ) -> None:
     monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", url)
@@ -142,11 +142,11 @@ def test_an_address_that_cannot_be_is_refused_without_a_word_of_it(
         "postgresql://u:p@127.0.0.1/d?connect_timeout=3",
     ],
 )
-def test_an_address_that_can_be_is_taken(url: str) -> None:
+def test_a_valid_database_url_is_accepted(url: str) -> None:
     assert load_settings(database_url=url).database() == url
 
 
-def test_the_password_is_not_shown() -> None:
+def test_the_database_password_is_not_shown() -> None:
     settings = load_settings(database_url="postgresql://me:hush@h/d")
     assert "hush" not in repr(settings)
     assert settings.database() == "postgresql://me:hush@h/d"
@@ -156,20 +156,20 @@ def test_the_password_is_not_shown() -> None:
     "scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2", "POSTGRESQL"]
 )
 @pytest.mark.parametrize("rest", ["u:p%40w@h:5433/d?sslmode=require", SOCKET_URL.split("://")[1]])
-def test_addresses_are_brought_to_one_form(scheme: str, rest: str) -> None:
+def test_database_urls_are_normalized(scheme: str, rest: str) -> None:
     assert psycopg_url(f"{scheme}://{rest}") == f"postgresql://{rest}"
     assert sqlalchemy_url(f"{scheme}://{rest}") == f"postgresql+psycopg://{rest}"
     assert sqlalchemy_url(f"{scheme}://{rest}", "psycopg2") == f"postgresql+psycopg2://{rest}"
 
 
-def test_a_socket_address_is_understood_by_both_drivers() -> None:
+def test_both_drivers_accept_a_socket_address() -> None:
     host = "/tmp/a b"
     assert make_url(sqlalchemy_url(SOCKET_URL)).query["host"] == host
     assert psycopg.conninfo.conninfo_to_dict(psycopg_url(SOCKET_URL))["host"] == host
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
-def test_the_private_server_is_reached_with_either_driver(postgres: str, driver: str) -> None:
+def test_both_drivers_reach_the_private_server(postgres: str, driver: str) -> None:
     engine = create_engine(sqlalchemy_url(postgres, driver))
     with engine.connect() as connection:
         assert connection.execute(text("select 1")).scalar() == 1
@@ -177,6 +177,6 @@ def test_the_private_server_is_reached_with_either_driver(postgres: str, driver:
 
 
 @pytest.mark.parametrize("wrong", ["", "h/d", "sqlite:///x.db", "postgresql://"])
-def test_anything_else_is_refused(wrong: str) -> None:
+def test_other_database_urls_are_rejected(wrong: str) -> None:
     with pytest.raises(ValueError, match="looks like"):
         psycopg_url(wrong)

@@ -58,7 +58,7 @@ def _package_files() -> set[str]:
     }
 
 
-def test_the_wheel_has_every_file_of_the_package(distributions: Path) -> None:
+def test_the_wheel_contains_every_file_of_the_package(distributions: Path) -> None:
     (wheel,) = distributions.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert _package_files() - names == set()
@@ -67,7 +67,7 @@ def test_the_wheel_has_every_file_of_the_package(distributions: Path) -> None:
     assert not any(name.startswith("stash_pipeline_tests/") for name in names)
 
 
-def test_the_source_distribution_has_every_file_of_the_package(distributions: Path) -> None:
+def test_the_source_distribution_contains_every_file_of_the_package(distributions: Path) -> None:
     (archive,) = distributions.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}

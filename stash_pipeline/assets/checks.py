@@ -1,7 +1,6 @@
-"""The asset checks: whether a run left the mirror as the server is. They are evaluated inside the run's one step.
+"""The asset checks: whether the tables match the server after a run. They are evaluated inside the run's single step.
 
-Blocking ones are those whose error everything downstream would inherit. The questions themselves are in
-``sync/verify.py``.
+Checks are blocking if everything downstream would inherit the error. ``sync/verify.py`` compares the data.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,31 +37,31 @@ COUNTS = dg.AssetCheckSpec(
     "counts_match_server",
     asset=PAGES_KEY,
     blocking=True,
-    description="Of each kind there are as many live documents as the server counts.",
+    description="The number of live documents of each entity equals the server's count.",
 )
 SAMPLE = dg.AssetCheckSpec(
     "sample_matches_server",
     asset=PAGES_KEY,
     description="A random sample of objects, read again from the server, is equal field by field. "
-    "STASH_PIPELINE_SAMPLE_OBJECTS says how many.",
+    "STASH_PIPELINE_SAMPLE_OBJECTS sets its size.",
 )
 SWEEP = dg.AssetCheckSpec(
     "sweep_found_nothing",
     asset=PAGES_KEY,
-    description="A sweep, which reads everything, found nothing that the reconcile just before it had missed.",
+    description="A sweep, which reads everything, found nothing that the preceding reconcile missed.",
 )
 FRESH = dg.AssetCheckSpec(
     "instances_are_fresh",
     asset=PAGES_KEY,
-    description="Every enabled instance, not only this run's, had a good refresh within "
-    "STASH_PIPELINE_FRESH_HOURS. Evaluated by the runs of all instances.",
+    description="Every enabled instance, not only this run's, had a successful sync within "
+    "STASH_PIPELINE_FRESH_HOURS. Runs of all instances evaluate it.",
 )
 INTACT = dg.AssetCheckSpec(
     "documents_match_hashes",
     asset=PAGES_KEY,
-    description="Stored documents still have the hashes with which they were read: all of them after a sweep, else a "
-    "random sample. A document that does not was changed in the database; `stash-pipeline verify --repair` reads it "
-    "again.",
+    description="Stored documents still have the hashes with which they were read: all of them after a sweep, "
+    "otherwise a random sample. A document with another hash was changed in the database; "
+    "`stash-pipeline verify --repair` reads it again.",
 )
 RAW_CHECKS = [COUNTS, SAMPLE, SWEEP, FRESH, INTACT]
 
@@ -76,10 +75,10 @@ _RAW_CHECKS_BY_MODE = {
 
 
 def checks_of(mode: str, layers: Layers = LAYERS) -> frozenset[dg.AssetCheckKey]:
-    """The checks that a run of this mode is asked for, where no person chooses them."""
-    found = {spec.key for spec in _RAW_CHECKS_BY_MODE[mode]}
-    found |= {check_spec(check).key for layer in layers for check in layer.checks if mode in check.modes}
-    return frozenset(found | {is_current_spec(layer).key for layer in shared(layers)})
+    """The checks that a run of this mode evaluates by default."""
+    keys = {spec.key for spec in _RAW_CHECKS_BY_MODE[mode]}
+    keys |= {check_spec(check).key for layer in layers for check in layer.checks if mode in check.modes}
+    return frozenset(keys | {is_current_spec(layer).key for layer in shared(layers)})
 
 
 _LINES = 50
@@ -93,12 +92,12 @@ def _result(
         asset_key=spec.asset_key,
         check_name=spec.name,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        # Dagster knows no partition of a check that is evaluated inside a run
+        # Dagster stores no partition for a check that is evaluated inside a run
         metadata={"instance": instance.name, **metadata},
     )
 
 
-def _told(counts: Mapping[str, Any]) -> str:
+def _joined(counts: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
 
 
@@ -108,23 +107,24 @@ def raw_checks(
     settings: Settings,
     clients: StashClients,
     instance: Instance,
-    mirrored: SyncResult,
-    kinds: list[str],
+    synced: SyncResult,
+    entities: list[str],
     missed: Mapping[str, int] | None,
     mode: str,
 ) -> Iterator[dg.AssetCheckResult]:
-    """Of the documents.
+    """Evaluates the checks of raw.
 
     Args:
-        selected: keys of the checks to evaluate. kinds: those that were to be read.
-        missed: per kind, what a sweep found after a reconcile; None where there was no such pair.
-        mode: of the refresh.
+        selected: keys of the checks to evaluate.
+        entities: entities that the run reads.
+        missed: per entity, what a sweep found after a reconcile; None if the run was no such pair.
+        mode: of the run.
     """
-    counted = [kind for kind in kinds if kind in mirrored.probe.counts]
+    counted = [entity for entity in entities if entity in synced.probe.counts]
     with ExitStack() as stack:
         client = cache(lambda: stack.enter_context(clients.client(settings, instance)))
         if COUNTS.key in selected and counted:
-            yield _counts(connection, instance, mirrored, counted, client)
+            yield _counts(connection, instance, synced, counted, client)
         if SAMPLE.key in selected and counted and settings.sample_objects:
             sample = verify.compare_sample(connection, settings, instance, client(), counted)
             yield _result(
@@ -136,26 +136,26 @@ def raw_checks(
                 details="\n".join(sample.differences[:_LINES]) or "nothing",
             )
     if SWEEP.key in selected and missed is not None:
-        yield _result(SWEEP, instance, not missed, warn=True, objects=sum(missed.values()), by_kind=_told(missed))
+        yield _result(SWEEP, instance, not missed, warn=True, objects=sum(missed.values()), by_entity=_joined(missed))
     if INTACT.key in selected:
         yield _intact(connection, settings, instance, everything=mode == "sweep")
     if FRESH.key in selected:
         stale = verify.stale_instances(connection, settings.fresh_hours)
-        last = {one["instance"]: one["last"] or "never" for one in stale}
-        yield _result(FRESH, instance, not stale, warn=True, stale=len(stale), last_good_refresh=_told(last))
+        last = {row["instance"]: row["last"] or "never" for row in stale}
+        yield _result(FRESH, instance, not stale, warn=True, stale=len(stale), last_successful_sync=_joined(last))
 
 
 def _counts(
     connection: Connection,
     instance: Instance,
-    mirrored: SyncResult,
-    kinds: list[str],
+    synced: SyncResult,
+    entities: list[str],
     client: Callable[[], StashClient],
 ) -> dg.AssetCheckResult:
-    differing = verify.count_differences(connection, instance.id, kinds, mirrored.probe, client, mirrored.probe_text)
-    told = {name: f"{here} here, {there} there" for name, (here, there) in differing.items()}
-    documents = sum(mirrored.probe.counts[kind] for kind in kinds)
-    return _result(COUNTS, instance, not differing, documents=documents, differing=_told(told))
+    differing = verify.count_differences(connection, instance.id, entities, synced.probe, client, synced.probe_text)
+    counts = {name: f"{stored} stored, {on_server} on the server" for name, (stored, on_server) in differing.items()}
+    documents = sum(synced.probe.counts[entity] for entity in entities)
+    return _result(COUNTS, instance, not differing, documents=documents, differing=_joined(counts))
 
 
 def _intact(connection: Connection, settings: Settings, instance: Instance, *, everything: bool) -> dg.AssetCheckResult:
@@ -178,20 +178,20 @@ Pending = Callable[[], CheckOutcome | None]
 def evaluating(
     selected: Any, layers: Iterable[InstanceLayer], database_url: str, instance_id: int
 ) -> Iterator[dict[dg.AssetCheckKey, Pending]]:
-    """Begins those checks that need not wait, on connections of their own; gives what waits for their results."""
+    """Starts the concurrent checks on their own connections; yields functions that wait for their results."""
 
     def evaluate(check: LayerCheck) -> CheckOutcome | None:
         with connect(database_url) as connection:
             return check.evaluate(connection, instance_id)
 
-    begun = [
+    concurrent = [
         check for layer in layers for check in layer.checks if check.concurrent and check_spec(check).key in selected
     ]
-    if not begun:
+    if not concurrent:
         yield {}
         return
-    with ThreadPoolExecutor(len(begun), "checks") as pool:
-        yield {check_spec(check).key: pool.submit(evaluate, check).result for check in begun}
+    with ThreadPoolExecutor(len(concurrent), "checks") as pool:
+        yield {check_spec(check).key: pool.submit(evaluate, check).result for check in concurrent}
 
 
 def layer_checks(
@@ -202,13 +202,14 @@ def layer_checks(
     mode: str,
     pending: Mapping[dg.AssetCheckKey, Pending],
 ) -> Iterator[dg.AssetCheckResult]:
-    """The checks of a layer, once it has followed.
+    """Evaluates the checks of a layer after it has followed.
 
     Args:
-        instance: of a layer of instances. pending: those that were begun by :func:`evaluating`.
+        instance: for an instance layer.
+        pending: the checks started by :func:`evaluating`.
     """
     arguments = [instance.id] if instance and isinstance(layer, InstanceLayer) else []
-    # those that were begun last: the others need not wait for them
+    # the concurrent checks last, so that the others do not wait for them
     for check in sorted(layer.checks, key=lambda check: check_spec(check).key in pending):
         key = check_spec(check).key
         if key not in selected or (check.only_in_modes and mode not in check.modes):
@@ -225,26 +226,27 @@ def layer_checks(
             )
 
 
-def is_current(layer: SharedLayer, trouble: str | None, *, warn: bool, **metadata: Any) -> dg.AssetCheckResult:
-    """Whether a shared layer holds what the object log has.
+def is_current(layer: SharedLayer, error: str | None, *, warn: bool, **metadata: Any) -> dg.AssetCheckResult:
+    """Whether a shared layer has followed the object log.
 
     Args:
-        trouble: why it does not. warn: whether that passes by itself.
+        error: why it has not.
+        warn: whether the error is temporary.
     """
     return dg.AssetCheckResult(
-        passed=trouble is None,
+        passed=error is None,
         asset_key=table_key(layer.tables[0].name),
         check_name=IS_CURRENT,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        description=trouble,
+        description=error,
         metadata=metadata,
     )
 
 
-def missed_by_reconcile(connection: Connection, instance: Instance, mirrored: SyncResult) -> dict[str, int]:
-    """What a sweep wrote that the reconcile before it should have found; fresh stamps explain a change."""
-    assert mirrored.started_at is not None
-    since = mirrored.started_at - timedelta(minutes=5)
-    found = verify.changed_by(connection, instance.id, mirrored.run_id, mirrored.revision_before, since)
-    # they have no timestamp, so that an edit just now looks the same
-    return {name: count for name, count in found.items() if not BY_NAME[name].whole}
+def missed_by_reconcile(connection: Connection, instance: Instance, synced: SyncResult) -> dict[str, int]:
+    """What a sweep wrote that the preceding reconcile should have found, except objects with fresh timestamps."""
+    assert synced.started_at is not None
+    since = synced.started_at - timedelta(minutes=5)
+    changed = verify.changed_by(connection, instance.id, synced.run_id, synced.revision_before, since)
+    # without those that have no timestamps, because a recent edit looks the same
+    return {name: count for name, count in changed.items() if not BY_NAME[name].whole}

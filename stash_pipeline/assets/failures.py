@@ -1,4 +1,4 @@
-"""How a run fails for a cause outside of this program: one sentence, then what a person can do about it."""
+"""How a run fails for a cause outside this program: with one sentence, and what to do about it."""
 
 import dagster as dg
 
@@ -10,14 +10,14 @@ from stash_pipeline.stash.errors import (
 )
 
 _MOVED = "If it has moved: `stash-pipeline instances edit {name} --url URL`."
-_LEAVE = "To leave it alone: `stash-pipeline instances disable {name}`."
-_KEY = "To give another key: `stash-pipeline instances edit {name} --api-key-stdin`."
+_LEAVE = "To stop syncing it: `stash-pipeline instances disable {name}`."
+_KEY = "To change the key: `stash-pipeline instances edit {name} --api-key-stdin`."
 _PROXY = "To log in to the proxy: `stash-pipeline instances edit {name} --basic-auth-env VAR`, or `--header`."
 _CERTIFICATE = "To trust its certificate: `stash-pipeline instances edit {name} --ca-file PATH`."
 
 
 def way_out(error: Exception, name: str) -> str:
-    """The commands that mend it, if there are any; `name` is the instance."""
+    """The commands that fix an error, if there are any; `name` is the instance."""
     if isinstance(error, StashConnectionError):
         ways = [_CERTIFICATE if error.reason == "tls" else _MOVED, _LEAVE]
     elif isinstance(error, StashHTTPError):
@@ -31,17 +31,17 @@ def way_out(error: Exception, name: str) -> str:
 
 
 def sentence(error: Exception, name: str) -> str:
-    """What went wrong, and the way out."""
+    """The error and what to do about it."""
     return f"{error} {way_out(error, name)}".strip()
 
 
 def failure(description: str) -> dg.Failure:
-    """Ends the run; a cause outside of this program has no traceback."""
+    """An exception that fails the run without a traceback."""
     return dg.Failure(description=description, allow_retries=False)
 
 
 class RetriedRequest(dg.RetryRequested):
-    """Ends the attempt; the page shows this text, where Dagster has none."""
+    """Ends the attempt with a text that the UI shows."""
 
     def __init__(self, description: str, *, max_retries: int, seconds_to_wait: float) -> None:
         super().__init__(max_retries, seconds_to_wait)

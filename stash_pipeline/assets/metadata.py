@@ -1,4 +1,4 @@
-"""Metadata of assets, derived from the table registry: columns and their origins, where the code is, previews."""
+"""Metadata of assets, derived from the table registry: columns and their origins, code references, previews."""
 
 import inspect
 import warnings
@@ -31,15 +31,15 @@ SECONDS = "seconds"
 REQUEST_SECONDS = "request_seconds"
 ROWS_PER_SECOND = "rows_per_second"
 PREVIEW = "preview"
-LACKING = "missing_fields"
-UNKNOWN = "unmapped_fields"
-NOT_IN_COPY = "fields_the_copy_lacks"
+MISSING_FIELDS = "missing_fields"
+UNMAPPED_FIELDS = "unmapped_fields"
+NOT_IN_SNAPSHOT = "fields_not_in_snapshot"
 UNREADABLE = "objects_with_invalid_values"
 CHANGED_FIELDS = "changed_fields"
 WOULD_CHANGE = "would_change"
 LANE = "lane"
 LANE_REASON = "lane_reason"
-UNSTAMPED = "silent_changes"
+SILENT_CHANGES = "silent_changes"
 FAILED = "failed_objects"
 FAILURES = "failure_messages"
 DANGLING = "dangling_references"
@@ -56,14 +56,14 @@ _PREVIEW_ROWS = 5
 _PREVIEW_WIDTH = 60
 
 
-def counted(counts: Mapping[str, int]) -> str:
-    """What there is of each, the most frequent first."""
-    most = sorted(((count, name) for name, count in counts.items() if count), key=lambda pair: (-pair[0], pair[1]))
-    return ", ".join(f"{name} {count}" for count, name in most) or "none"
+def format_counts(counts: Mapping[str, int]) -> str:
+    """The counts above zero as text, the largest first."""
+    largest = sorted(((count, name) for name, count in counts.items() if count), key=lambda pair: (-pair[0], pair[1]))
+    return ", ".join(f"{name} {count}" for count, name in largest) or "none"
 
 
 def column_schema(table: Table, origins: Mapping[str, Origin] | None = None) -> dg.TableSchema:
-    """The columns of a table as Dagster shows them; tags say where the values of a column come from."""
+    """The columns of a table for Dagster, with tags for the origins of their values."""
     keys = {column.name for column in table.primary_key.columns}
     return dg.TableSchema(
         columns=[
@@ -84,7 +84,7 @@ def column_schema(table: Table, origins: Mapping[str, Origin] | None = None) -> 
 def _origin_tags(origin: Origin) -> dict[str, str]:
     tags = {}
     if len(origin.columns) == 1:
-        # a tag holds one value; all of them are in the column lineage
+        # a tag has one value; the column lineage has all origins
         tags[FROM] = origin.columns[0]
     if origin.refers_to:
         tags[REFERS_TO] = origin.refers_to
@@ -92,7 +92,7 @@ def _origin_tags(origin: Origin) -> dict[str, str]:
 
 
 def column_lineage(origins: Mapping[str, Origin]) -> dict[str, Any]:
-    """Metadata that says of every column which columns its values come from."""
+    """Metadata with the origins of each column."""
     if not origins:
         return {}
     deps = {column: [_column_dep(name) for name in origin.columns] for column, origin in origins.items()}
@@ -106,21 +106,21 @@ def _column_dep(name: str) -> dg.TableColumnDep:
 
 @cache
 def _lines() -> tuple[Path, dict[str, int]]:
-    """The file of the entity specification, and the line where each kind begins."""
+    """The file of the entity specification, and the first line of each entity."""
     file = Path(inspect.getsourcefile(entities) or "")
-    found = {}
+    lines = {}
     for number, text in enumerate(file.read_text("utf-8").splitlines(), start=1):
-        name, begins, _ = text.partition(" = Entity(")
-        if begins:
-            found[name.lower()] = number
-    return file, found
+        name, separator, _ = text.partition(" = Entity(")
+        if separator:
+            lines[name.lower()] = number
+    return file, lines
 
 
 def code_reference(entity: str) -> dict[str, Any]:
     """Metadata that links an asset to the lines of the entity specification that define it."""
     file, lines = _lines()
     with warnings.catch_warnings():
-        # the classes are beta, their metadata has been shown by the UI since 1.7
+        # the classes are beta, but the UI has shown their metadata since 1.7
         warnings.simplefilter("ignore", dg.BetaWarning)
         reference = dg.LocalFileCodeReference(
             file_path=str(file), line_number=lines.get(entity, 1), label="entity specification"
@@ -129,13 +129,13 @@ def code_reference(entity: str) -> dict[str, Any]:
 
 
 def per_second(rows: int, seconds: float) -> float:
-    """Rows per second, rounded; 0 when nothing was measured."""
+    """Rows per second, rounded; 0 if no time was measured."""
     return round(rows / seconds, 1) if seconds > 0 else 0.0
 
 
 def preview(connection: Connection, table: Table, instance_id: int | None = None) -> dg.MarkdownMetadataValue:
-    """The first rows of a table, or of one instance's part of it, as Markdown; long values are cut."""
-    # the registry's own names, and an integer; as text, because Python's dates end before Postgres's
+    """The first rows of a table, or of its rows of one instance, as Markdown; long values are truncated."""
+    # the names come from the registry; values as text, because Python's range of dates is smaller than Postgres'
     columns_as_text = ", ".join(f"{column.name}::text" for column in table.columns)
     order = ", ".join(column.name for column in table.primary_key.columns) or "1"
     where = "" if instance_id is None else "WHERE instance_id = %(i)s "

@@ -1,8 +1,8 @@
-"""The step that carries one instance through raw and the layers made of it, and lets the shared layers follow.
+"""The step that syncs one instance into raw and its layers, and then lets the shared layers follow.
 
-One step, many assets: Dagster would skip a second step as soon as one table of the first did not change, and each
-step costs 0.1 s on Postgres. A table that did not change emits nothing. The assets of shared layers have no partition;
-selected alone, they follow without one, and no server is read.
+One step materializes many assets: Dagster would skip a second step as soon as one table of the first did not change,
+and each step costs 0.1 s on Postgres. A table that did not change emits no event. The assets of shared layers have no
+partition. If only they are selected, they follow without a partition, and no server is read.
 """
 
 import logging
@@ -24,7 +24,7 @@ from stash_pipeline.assets.results import instance_results, raw_results
 from stash_pipeline.assets.servers import observations
 from stash_pipeline.assets.shared import Results, SharedFollowing
 from stash_pipeline.assets.specs import keys_of, layer_check_specs, layer_specs
-from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG, WHY_TAG
+from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG, REASON_TAG
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, LaneName, get_instance, kept_probes, read_again
 from stash_pipeline.layers import Layers, layer_named
@@ -41,55 +41,53 @@ from stash_pipeline.warehouse.layers.layer import FollowedInstance, InstanceLaye
 from stash_pipeline.warehouse.ops.sync_runs import record_merged, was_read
 from stash_pipeline.warehouse.raw.stats import EntityStats
 
-OP: Final = "mirror"
-"""The name of the step, under which a run is configured."""
-
-"""Seconds before a run that failed on the network is tried again."""
+OP: Final = "sync_instance"
+"""The name of the step in the run configuration."""
 
 
 class SyncConfig(dg.Config):
-    """What a run may be asked for, in the launchpad or by the command line."""
+    """The configuration of a run, set in the launchpad or by the command line."""
 
     mode: Literal["job", "changes", "reconcile", "sweep", "objects"] = Field(
         default="job",
-        description="how much is read. job: as the job is named, and changes where it has another name; changes: what "
-        "the server stamped since the last reading; reconcile: listings of everything, and what they show to differ; "
-        "sweep: everything; objects: the ids named. What was never read is read whole in any mode",
+        description="How much to read. job: the mode with the name of the job, else changes; changes: objects with "
+        "timestamps since the last read; reconcile: complete listings, then the objects that differ; sweep: "
+        "everything; objects: the given ids. Entities that were never read are read in full in every mode.",
     )
-    entities: list[str] = Field(default=[], description="kinds to read; empty reads all of those selected")
+    entities: list[str] = Field(default=[], description="Entities to read; empty reads all selected ones.")
     lane: Literal["instance", "auto", "graphql", "snapshot"] = Field(
         default="instance",
-        description="how everything is read: by a copy of the server's database (snapshot), by its answers (graphql), "
-        "by the copy where that can be had (auto), or as the instance is configured",
+        description="How to read everything: from a snapshot of the server's database (snapshot), by GraphQL "
+        "(graphql), from a snapshot if available (auto), or as configured for the instance (instance).",
     )
-    ids: list[int] = Field(default=[], description="of mode objects: the ids of one kind to read again")
-    report_unchanged: bool = Field(default=False, description="also report the tables that did not change")
+    ids: list[int] = Field(default=[], description="Ids to read in mode objects, of one entity.")
+    report_unchanged: bool = Field(default=False, description="Also report tables that did not change.")
     dry_run: bool = Field(
-        default=False, description="write nothing; observations of the raw assets say what would change"
+        default=False, description="Write nothing; observations of the raw assets show what would change."
     )
     accept_removals: bool = Field(
         default=False,
-        description="follow the server also where many objects are gone, or ids mean other objects than before",
+        description="Sync even if many objects are gone, or ids belong to other objects than before.",
     )
     rebuild: list[str] = Field(
         default=[],
-        description="names of layers to make anew from what is above them, instead of following what changed",
+        description="Names of layers to rebuild from the layers above them, instead of following the changes.",
     )
     wait_seconds: float = Field(
-        default=60.0, description="how long to wait for another run that writes to the same instance"
+        default=60.0, description="How long to wait for another run that writes to the same instance."
     )
     shared_wait_seconds: float = Field(
         default=10.0,
-        description="how long to wait for another run that works on the same layer of all instances; that layer then "
-        "follows by itself",
+        description="How long to wait for another run that works on the same shared layer. After that, "
+        "shared_layers_sensor lets the layer follow.",
     )
 
 
-def mirror_assets(layers: Layers, fresh_hours: float) -> dg.AssetsDefinition:
-    """The step, with the assets and checks of raw and of all layers.
+def sync_assets(layers: Layers, fresh_hours: float) -> dg.AssetsDefinition:
+    """The step with the assets and checks of raw and of all layers.
 
     Args:
-        fresh_hours: after which raw is stale without a refresh.
+        fresh_hours: hours without a sync after which raw is stale.
     """
 
     @dg.multi_asset(
@@ -98,16 +96,16 @@ def mirror_assets(layers: Layers, fresh_hours: float) -> dg.AssetsDefinition:
         check_specs=[*RAW_CHECKS, *(spec for layer in layers for spec in layer_check_specs(layer))],
         can_subset=True,
     )
-    def mirror_step(
+    def sync_instance(
         context: dg.AssetExecutionContext,
         config: SyncConfig,
         warehouse: dg.ResourceParam[WarehouseResource],
         clients: dg.ResourceParam[StashClients],
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-        """Reads one Stash server into ``raw``, then brings all layers to the same state."""
+        """Reads one Stash server into ``raw``, then updates all layers."""
         yield from _run(context, config, layers, warehouse.settings, warehouse, clients)
 
-    return mirror_step
+    return sync_instance
 
 
 def _run(
@@ -129,31 +127,31 @@ def _run(
             return
         if not context.has_partition_key:
             raise UserError(
-                "No instance was chosen. Launch again with one as the partition: in the page by the button of the job "
-                "or asset, at the command line with `--partition NAME`."
+                "No instance was selected. Launch the job or asset with an instance as its partition: in the UI, or "
+                "on the command line with `--partition NAME`."
             )
         name = context.partition_key
         _tag(context, {MODE_TAG: "rebuild" if rebuild else config.mode})
         database_url = warehouse.url()
         with connect(database_url) as connection:
             instance = get_instance(connection, name)
-            wanted = _wanted(config, context.selected_asset_keys)
+            entities = _selected_entities(config, context.selected_asset_keys)
             if config.dry_run:
-                _observe(context, settings, clients, database_url, instance, wanted, config)
+                _observe(context, settings, clients, database_url, instance, entities, config)
                 return
             step = _Step(
-                context, config, layers, rebuild, settings, clients, database_url, connection, instance, wanted
+                context, config, layers, rebuild, settings, clients, database_url, connection, instance, entities
             )
             yield from _name_omitted_checks(context, config.mode, step.run())
     except (StashError, UserError) as error:
-        said = sentence(error, name)
+        message = sentence(error, name)
         if may_pass(error) and _is_retried(context, settings):
             pause = RetryPolicy().pause_before_run(context.retry_number)
-            raise RetriedRequest(said, max_retries=settings.network_retries, seconds_to_wait=pause) from None
-        # a sentence, not a traceback: the cause is outside of this program
-        raise failure(said) from None
+            raise RetriedRequest(message, max_retries=settings.network_retries, seconds_to_wait=pause) from None
+        # no traceback: the cause is outside this program
+        raise failure(message) from None
     except psycopg.OperationalError as error:
-        # restarted, or its disk is full: nothing half-written, and nothing that this program could mend
+        # Postgres was restarted or its disk is full; every transaction was rolled back
         raise failure(database_sentence(error)) from None
 
 
@@ -167,50 +165,50 @@ def _is_of_shared_layers_only(context: dg.AssetExecutionContext, layers: Layers)
 def _follow_alone(
     context: dg.AssetExecutionContext, config: SyncConfig, layers: Layers, database_url: str, rebuild: frozenset[str]
 ) -> Results:
-    """Lets shared layers follow in a run of their own, which fails where one of them does."""
+    """Lets shared layers follow in a separate run, which fails if one of them fails."""
     following = SharedFollowing(
         context,
         layers,
         database_url,
         mode="rebuild" if rebuild else "changes",
-        cause=context.run.tags.get(WHY_TAG, "a run of its own"),
+        cause=context.run.tags.get(REASON_TAG, "a separate run"),
         wait_seconds=config.wait_seconds,
         rebuild=rebuild,
         report_unchanged=config.report_unchanged,
     )
     yield from following.run()
-    if following.troubles:
-        raise failure(" ".join(following.troubles.values()))
+    if following.errors:
+        raise failure(" ".join(following.errors.values()))
 
 
 def _with_mode_of_job(config: SyncConfig, job: str) -> SyncConfig:
-    """The configuration with the mode that is meant."""
+    """The configuration with the mode that the job implies."""
     if config.mode != "job":
         return config
     return config.model_copy(update={"mode": job if job in ("reconcile", "sweep") else "changes"})
 
 
 def _mode(config: SyncConfig) -> Mode:
-    """Of a configuration that has it from the job."""
+    """The mode of a configuration."""
     return "changes" if config.mode == "job" else config.mode
 
 
 def _tag(context: dg.AssetExecutionContext, tags: dict[str, str]) -> None:
-    """Says in the list of runs what this one is, as far as it was not said when it was launched."""
-    news = {name: value for name, value in tags.items() if context.run.tags.get(name) != value}
-    if news:
-        context.instance.add_run_tags(context.run.run_id, news)
+    """Adds the tags that the run does not have yet."""
+    missing = {name: value for name, value in tags.items() if context.run.tags.get(name) != value}
+    if missing:
+        context.instance.add_run_tags(context.run.run_id, missing)
 
 
 def _is_not_about_omitted_outputs(record: logging.LogRecord) -> bool:
-    """Drops what Dagster says of checks without a result: a set of its internal names, at the end of the log."""
+    """Drops Dagster's message about checks without a result, which lists internal names."""
     return "did not yield or return expected outputs" not in record.getMessage()
 
 
 def _name_omitted_checks(
     context: dg.AssetExecutionContext, mode: str, results: Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    """Passes the results on, and says at the end which checks have none."""
+    """Yields the results, and finally logs which checks have none."""
     omitted = {key.name for key in context.selected_asset_check_keys}
     for result in results:
         if isinstance(result, dg.AssetCheckResult):
@@ -218,18 +216,18 @@ def _name_omitted_checks(
         yield result
     if omitted:
         names = ", ".join(sorted(omitted))
-        context.log.info(f"Not evaluated, because this run of mode {mode} read nothing that tells: {names}.")
+        context.log.info(f"Not evaluated, because a run of mode {mode} does not read enough for them: {names}.")
 
 
 def _is_retried(context: dg.AssetExecutionContext, settings: Settings) -> bool:
-    """Whether a failure on the network is tried again: not where a person waits for the end of a command."""
+    """Whether a run that failed on the network is retried; not if a command waits for it."""
     attended = context.run.tags.get("dagster/max_retries") == "0"
     return not attended and context.retry_number < settings.network_retries
 
 
 @dataclass
 class _Step:
-    """One run of the step: read, follow, check, report."""
+    """One execution of the step: reads, follows, checks, reports."""
 
     context: dg.AssetExecutionContext
     config: SyncConfig
@@ -240,56 +238,56 @@ class _Step:
     database_url: str
     connection: Connection
     instance: Instance
-    wanted: list[str]
+    entities: list[str]
 
     def run(self) -> Results:
-        """Everything under the instance's lock but the checks and what is shared with other instances."""
+        """Reads and follows under the instance's lock; then evaluates checks and lets shared layers follow."""
         config, connection, instance = self.config, self.connection, self.instance
-        mirrored, missed = None, None
+        synced, missed = None, None
         selected, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
         mode = "rebuild" if self.rebuild else config.mode
         layers = of_instances(self.layers)
         wait = config.wait_seconds
         with instance_lock(self.database_url, instance.id, instance.name, wait_seconds=wait) as lock:
-            # removed, or edited, while this run came to its turn
+            # it may have been removed or edited while this run waited
             instance = self.instance = read_again(connection, instance)
-            _, said = kept_probes(connection).get(instance.id, ("", {}))
-            if self.wanted:
-                if config.mode == "sweep" and set(self.wanted) == set(BY_NAME) and was_read(connection, instance.id):
-                    # what the sweep then still finds, a reconcile does not see: by listings, that is; a copy of the
-                    # database sees all, and is itself compared with them here
-                    self._mirror(lock, "reconcile", "graphql")
-                    mirrored = self._mirror(lock, "sweep")
-                    missed = missed_by_reconcile(connection, instance, mirrored)
+            _, last_response = kept_probes(connection).get(instance.id, ("", {}))
+            if self.entities:
+                if config.mode == "sweep" and set(self.entities) == set(BY_NAME) and was_read(connection, instance.id):
+                    # whatever the sweep finds after this, a reconcile by listings misses; if the sweep reads a
+                    # snapshot, this also compares the two lanes
+                    self._sync(lock, "reconcile", "graphql")
+                    synced = self._sync(lock, "sweep")
+                    missed = missed_by_reconcile(connection, instance, synced)
                 else:
-                    mirrored = self._mirror(lock, _mode(config))
-            followed = [(layer, self._follow(lock, layer, mirrored)) for layer in layers]
+                    synced = self._sync(lock, _mode(config))
+            followed = [(layer, self._follow(lock, layer, synced)) for layer in layers]
         with evaluating(checks, layers, self.database_url, instance.id) as pending:
-            if mirrored:
-                _tag(self.context, {LANE_TAG: mirrored.lane})
-                for observation in observations(instance, read_probe(said), mirrored.probe):
+            if synced:
+                _tag(self.context, {LANE_TAG: synced.lane})
+                for observation in observations(instance, read_probe(last_response), synced.probe):
                     self.context.log_event(observation)
-                yield from raw_results(connection, instance, mirrored, selected, config.mode, config.report_unchanged)
+                yield from raw_results(connection, instance, synced, selected, config.mode, config.report_unchanged)
             for layer, done in followed:
                 yield from instance_results(connection, layer, instance, done, selected, config.report_unchanged)
             yield from self._follow_shared(mode)
-            if mirrored and config.mode != "objects":
+            if synced and config.mode != "objects":
                 yield from raw_checks(
                     checks,
                     connection,
                     self.settings,
                     self.clients,
                     instance,
-                    mirrored,
-                    self.wanted,
+                    synced,
+                    self.entities,
                     missed,
                     config.mode,
                 )
             for layer in layers:
                 yield from layer_checks(checks, connection, layer, instance, mode, pending)
 
-    def _follow(self, lock: InstanceLock, layer: InstanceLayer, mirrored: SyncResult | None) -> FollowedInstance:
-        """Brings one layer to the state of what is above it."""
+    def _follow(self, lock: InstanceLock, layer: InstanceLayer, synced: SyncResult | None) -> FollowedInstance:
+        """Updates one layer from the layers above it."""
         lock.check()
         if layer.name in self.rebuild:
             done = layer.rebuild(self.connection, self.instance.id)
@@ -297,16 +295,16 @@ class _Step:
             done = layer.follow(self.connection, self.instance.id, partial(connect, self.database_url))
         if done.outdated:
             self.context.log.info(
-                f"Another version of this program made the rows of {' and '.join(layer.groups)}: made anew."
+                f"Rebuilt {' and '.join(layer.groups)}, because another version of this program made the rows."
             )
-        if mirrored and done.merged:
-            record_merged(self.connection, mirrored.run_id, done.merged)
+        if synced and done.merged:
+            record_merged(self.connection, synced.run_id, done.merged)
             for name, count in done.merged.items():
-                mirrored.changes.setdefault(name, EntityStats()).merged = count
+                synced.changes.setdefault(name, EntityStats()).merged = count
         return done
 
     def _follow_shared(self, mode: str) -> Results:
-        """After the lock of the instance is released: another run may read this server while these layers follow."""
+        """Runs after the instance's lock is released, so that another run can read this server meanwhile."""
         following = SharedFollowing(
             self.context,
             self.layers,
@@ -319,12 +317,12 @@ class _Step:
         )
         yield from following.run()
 
-    def _mirror(self, lock: InstanceLock, mode: Mode, lane: LaneName | None = None) -> SyncResult:
+    def _sync(self, lock: InstanceLock, mode: Mode, lane: LaneName | None = None) -> SyncResult:
         return mirror(
             self.settings,
             self.database_url,
             self.instance,
-            self.wanted,
+            self.entities,
             mode=mode,
             objects=_objects(self.config),
             dagster_run_id=self.context.run.run_id,
@@ -341,28 +339,28 @@ def _observe(
     clients: StashClients,
     database_url: str,
     instance: Instance,
-    wanted: list[str],
+    entities: list[str],
     config: SyncConfig,
 ) -> None:
-    """Says what a reading would change, and changes nothing."""
-    seen, lines = preview(
+    """Reports what a sync would change, without writing."""
+    result, lines = preview(
         settings,
         database_url,
         instance,
-        wanted,
+        entities,
         mode=_mode(config),
         objects=_objects(config),
         accept_removals=config.accept_removals,
         lane=_lane(config),
         client=clients.client(settings, instance),
     )
-    for name, change in seen.changes.items():
+    for name, change in result.changes.items():
         if not change.changed:
             continue
         context.log_event(
             dg.AssetObservation(
                 raw_key(name),
-                description="dry run: nothing of this was written",
+                description="Dry run: nothing was written.",
                 partition=instance.name,
                 metadata={
                     md.FETCHED: change.fetched,
@@ -370,9 +368,9 @@ def _observe(
                     md.UPDATED: change.updated,
                     md.UNCHANGED: change.unchanged,
                     md.REMOVED: change.removed,
-                    md.CHANGED_FIELDS: md.counted(change.fields),
+                    md.CHANGED_FIELDS: md.format_counts(change.fields),
                     md.WOULD_CHANGE: "\n".join(lines.get(name, [])) or "everything is new",
-                    "release": seen.release,
+                    "release": result.release,
                 },
             )
         )
@@ -386,13 +384,13 @@ def _lane(config: SyncConfig) -> LaneName | None:
     return None if config.lane == "instance" else config.lane
 
 
-def _wanted(config: SyncConfig, selected: Any) -> list[str]:
-    """The kinds to read: those whose raw asset is selected, cut to what the configuration names."""
+def _selected_entities(config: SyncConfig, selected: Any) -> list[str]:
+    """The entities to read: those whose raw asset is selected, limited to those in the configuration."""
     unknown = [name for name in config.entities if name not in BY_NAME]
     if unknown:
-        raise UserError(f"There is no entity {unknown[0]!r}; there are {', '.join(BY_NAME)}.")
+        raise UserError(f"There is no entity {unknown[0]!r}; choose one of {', '.join(BY_NAME)}.")
     if (config.mode == "objects") != bool(config.ids) or (config.ids and len(config.entities) != 1):
-        raise UserError("Mode objects takes the ids to read, and one entity; the other modes take no ids.")
+        raise UserError("Mode objects needs ids and exactly one entity; the other modes take no ids.")
     return [
         entity.name
         for entity in ENTITIES

@@ -1,4 +1,4 @@
-"""Layer raw: the documents as the servers returned them, and the ledger of the pages that they came in."""
+"""Layer raw: the documents as the servers returned them, their history, and the ledger of pages."""
 
 from datetime import timedelta
 
@@ -22,23 +22,23 @@ def raw_key(entity: str) -> dg.AssetKey:
 
 
 def raw_keys() -> list[dg.AssetKey]:
-    """All of the layer."""
+    """All asset keys of the layer."""
     return [*(raw_key(entity.name) for entity in ENTITIES), PAGES_KEY, HISTORY_KEY]
 
 
 def raw_specs(fresh_hours: float) -> list[dg.AssetSpec]:
-    """One asset per kind, the ledger, and what documents were before.
+    """One asset per entity, the ledger, and the history of documents.
 
     Args:
-        fresh_hours: after which a ledger without a new row is stale.
+        fresh_hours: hours without a new row after which the ledger is stale.
     """
     specs = [
         dg.AssetSpec(
             raw_key(entity.name),
             deps=[server_key(entity.name)],
-            description=f"The {entity.name.replace('_', ' ')} of every server as documents: one row per object, "
-            "with all that the server says of it as JSON, and its hash. One that is gone keeps its row, with the time "
-            f"that it was missed. The typed columns are in stash/{entity.name}.",
+            description=f"The {entity.name.replace('_', ' ')} of every server as documents: one row per object with "
+            "the complete JSON of the server and its hash. Removed objects keep their rows, with the time of removal. "
+            f"The typed columns are in stash/{entity.name}.",
             group_name=GROUP,
             kinds={"graphql", "postgres"},
             owners=OWNERS,
@@ -56,10 +56,10 @@ def raw_specs(fresh_hours: float) -> list[dg.AssetSpec]:
         dg.AssetSpec(
             PAGES_KEY,
             deps=[server_key(entity.name) for entity in ENTITIES],
-            # every refresh of any instance writes it; that each of them is fresh is an asset check
+            # every sync of any instance writes to it; an asset check covers the freshness of each instance
             freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=fresh_hours)),
-            description="The ledger of the answers of the servers: what was asked for, how many objects and bytes "
-            "came back, and how long it took.",
+            description="The ledger of the servers' responses: the request, the number of objects and bytes in the "
+            "response, and its duration.",
             group_name=GROUP,
             kinds={"graphql", "postgres"},
             owners=OWNERS,
@@ -72,7 +72,7 @@ def raw_specs(fresh_hours: float) -> list[dg.AssetSpec]:
         dg.AssetSpec(
             HISTORY_KEY,
             deps=[raw_key(entity.name) for entity in ENTITIES],
-            description="What every document was before it changed or vanished; `stash-pipeline history` shows it.",
+            description="Every document as it was before it changed or vanished; `stash-pipeline history` shows it.",
             group_name=GROUP,
             kinds={"postgres"},
             owners=OWNERS,

@@ -1,7 +1,7 @@
 """The resources of the definitions: the settings, the database, and the clients of Stash servers.
 
-They are plain objects and no ``ConfigurableResource``: the page would show the configuration of one, and the address of
-the database holds its password.
+They are plain objects instead of ``ConfigurableResource``, because the UI would show their configuration, and the
+address of the database contains its password.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,27 +19,27 @@ CLIENTS: Final = "clients"
 
 
 class WarehouseResource:
-    """The settings that hold for runs and ticks, and the database that they lead to."""
+    """The settings of runs and ticks, and their database."""
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
 
     @property
     def settings(self) -> Settings:
-        """As they are now: the address of a private Postgres is known only once that runs."""
+        """The current settings: the address of a private Postgres is known only once it runs."""
         return self._settings()
 
     def url(self) -> str:
-        """The address of the database, which is started and migrated if it has to be.
+        """The address of the database, which is started and migrated if necessary.
 
         Raises:
-            UserError: if there is none to be had.
+            UserError: if it is not available.
         """
         return join_warehouse(self.settings)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """A connection of one's own.
+        """Opens a new connection.
 
         Raises:
             UserError: if the database cannot be reached.
@@ -49,17 +49,17 @@ class WarehouseResource:
 
 
 class StashClients:
-    """Makes the clients of the servers of instances."""
+    """Creates clients for the servers of instances."""
 
     def client(self, settings: Settings, instance: Instance) -> StashClient:
-        """A client, which the caller closes.
+        """A client, which the caller must close.
 
         Raises:
-            UserError: if the API key, or whatever else gives access, is not there.
+            UserError: if the API key or other access data are not available.
         """
         return instance.client(settings)
 
 
 def resources(settings: Callable[[], Settings]) -> dict[str, Any]:
-    """By their names in the definitions."""
+    """The resources by their names in the definitions."""
     return {WAREHOUSE: WarehouseResource(settings), CLIENTS: StashClients()}

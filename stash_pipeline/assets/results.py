@@ -1,4 +1,4 @@
-"""What a run reports of the tables that it wrote: materializations, with numbers and a preview."""
+"""The materializations of the tables that a run wrote, with statistics and a preview."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,14 +18,14 @@ from stash_pipeline.warehouse.tables import RAW
 
 
 def raw_results(
-    connection: Connection, instance: Instance, mirrored: SyncResult, selected: Any, mode: str, report_unchanged: bool
+    connection: Connection, instance: Instance, synced: SyncResult, selected: Any, mode: str, report_unchanged: bool
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Of the documents: what changed, or could not be read; and the ledger."""
-    for name, change in mirrored.changes.items():
-        told = change.changed or change.first or change.failures or report_unchanged
-        if raw_key(name) not in selected or not told:
+    """The results of raw: documents that changed or could not be read, history, and the ledger."""
+    for name, change in synced.changes.items():
+        reported = change.changed or change.first or change.failures or report_unchanged
+        if raw_key(name) not in selected or not reported:
             continue
-        lacking = [path for path in mirrored.lacking if path.split(".")[0] == name]
+        missing = [path for path in synced.lacking if path.split(".")[0] == name]
         yield dg.MaterializeResult(
             asset_key=raw_key(name),
             metadata={
@@ -42,81 +42,81 @@ def raw_results(
                 md.SECONDS: round(change.seconds, 3),
                 md.REQUEST_SECONDS: round(change.request_seconds, 3),
                 md.ROWS_PER_SECOND: md.per_second(change.fetched, change.seconds),
-                md.LACKING: ", ".join(lacking) or "none",
+                md.MISSING_FIELDS: ", ".join(missing) or "none",
                 md.UNREADABLE: change.unreadable,
-                md.CHANGED_FIELDS: md.counted(change.fields),
-                # a number, and one per cause: the page plots them
-                md.UNSTAMPED: change.unstamped,
-                **{f"{md.UNSTAMPED}: {cause}": count for cause, count in sorted(change.causes.items())},
+                md.CHANGED_FIELDS: md.format_counts(change.fields),
+                # a total, and a number per field: the UI plots them
+                md.SILENT_CHANGES: change.silent_changes,
+                **{f"{md.SILENT_CHANGES}: {field}": count for field, count in sorted(change.silent_fields.items())},
                 md.FAILED: change.failed,
                 md.FAILURES: "\n".join(change.failures) or "none",
                 md.PREVIEW: md.preview(connection, RAW[name], instance.id),
             },
         )
-    kept = {name: change.updated + change.removed for name, change in mirrored.changes.items()}
-    first = any(change.first for change in mirrored.changes.values())
-    if HISTORY_KEY in selected and (first or any(kept.values())):
+    archived = {name: change.updated + change.removed for name, change in synced.changes.items()}
+    first = any(change.first for change in synced.changes.values())
+    if HISTORY_KEY in selected and (first or any(archived.values())):
         yield dg.MaterializeResult(
             asset_key=HISTORY_KEY,
             metadata={
-                "documents_kept": sum(kept.values()),
-                "by_kind": md.counted(kept),
-                md.CHANGED_FIELDS: md.counted(
+                "documents_archived": sum(archived.values()),
+                "by_entity": md.format_counts(archived),
+                md.CHANGED_FIELDS: md.format_counts(
                     {
                         f"{name}.{field}": count
-                        for name, change in mirrored.changes.items()
+                        for name, change in synced.changes.items()
                         for field, count in change.fields.items()
                     }
                 ),
             },
         )
     if PAGES_KEY in selected:
-        pages = sum(change.pages for change in mirrored.changes.values())
-        fetched = sum(change.fetched for change in mirrored.changes.values())
+        pages = sum(change.pages for change in synced.changes.values())
+        fetched = sum(change.fetched for change in synced.changes.values())
         yield dg.MaterializeResult(
             asset_key=PAGES_KEY,
             metadata={
                 "mode": mode,
-                md.LANE: mirrored.lane,
-                md.LANE_REASON: mirrored.lane_reason or "it reads no more than what has changed",
-                **_copied(mirrored),
-                md.UNSTAMPED: sum(change.unstamped for change in mirrored.changes.values()),
-                **_causes(mirrored),
-                "requests": mirrored.requests,
+                md.LANE: synced.lane,
+                md.LANE_REASON: synced.lane_reason or "mode changes reads little",
+                **_snapshot(synced),
+                md.SILENT_CHANGES: sum(change.silent_changes for change in synced.changes.values()),
+                **_silent_changes(synced),
+                "requests": synced.requests,
                 md.PAGES: pages,
                 md.FETCHED: fetched,
-                md.LISTED: sum(change.listed for change in mirrored.changes.values()),
-                md.BYTES: sum(change.bytes for change in mirrored.changes.values()),
-                md.SECONDS: round(mirrored.seconds, 3),
-                md.ROWS_PER_SECOND: md.per_second(fetched, mirrored.seconds),
-                "release": mirrored.release,
-                md.LACKING: ", ".join(mirrored.lacking) or "none",
-                md.UNKNOWN: ", ".join(mirrored.unknown) or "none",
+                md.LISTED: sum(change.listed for change in synced.changes.values()),
+                md.BYTES: sum(change.bytes for change in synced.changes.values()),
+                md.SECONDS: round(synced.seconds, 3),
+                md.ROWS_PER_SECOND: md.per_second(fetched, synced.seconds),
+                "release": synced.release,
+                md.MISSING_FIELDS: ", ".join(synced.lacking) or "none",
+                md.UNMAPPED_FIELDS: ", ".join(synced.unknown) or "none",
             },
         )
 
 
-def _copied(mirrored: SyncResult) -> dict[str, float | str]:
-    """What the copy of the database cost: the server, which writes nothing while it makes it, and the network."""
-    copy = mirrored.copy
-    if copy is None:
+def _snapshot(synced: SyncResult) -> dict[str, float | str]:
+    """The cost of the snapshot: to create it, which blocks writes on the server, and to download it."""
+    snapshot = synced.copy
+    if snapshot is None:
         return {}
     return {
-        "snapshot_bytes": copy.size,
-        "snapshot_create_seconds": round(copy.making, 3),
-        "snapshot_download_seconds": round(copy.fetching, 3),
-        md.NOT_IN_COPY: ", ".join(mirrored.not_in_copy) or "none",
+        "snapshot_bytes": snapshot.size,
+        "snapshot_create_seconds": round(snapshot.create_seconds, 3),
+        "snapshot_download_seconds": round(snapshot.download_seconds, 3),
+        md.NOT_IN_SNAPSHOT: ", ".join(synced.not_in_copy) or "none",
     }
 
 
-def _causes(mirrored: SyncResult) -> dict[str, int]:
-    """What changed without a stamp, by field of all kinds; and what vanished, which never leaves one."""
-    causes: Counter[str] = Counter()
-    for name, change in mirrored.changes.items():
-        causes.update({f"{name}.{field}": count for field, count in change.causes.items()})
+def _silent_changes(synced: SyncResult) -> dict[str, int]:
+    """Silent changes per field of all entities, and removals, which never leave a timestamp."""
+    counts: Counter[str] = Counter()
+    for name, change in synced.changes.items():
+        counts.update({f"{name}.{field}": count for field, count in change.silent_fields.items()})
         if change.removed:
-            causes[f"{name} removed"] += change.removed
-    return {f"{md.UNSTAMPED}: {cause}": count for cause, count in sorted(causes.items())}
+            counts[f"{name} removed"] += change.removed
+    return {f"{md.SILENT_CHANGES}: {field}": count for field, count in sorted(counts.items())}
 
 
 def instance_results(
@@ -127,7 +127,7 @@ def instance_results(
     selected: Any,
     report_unchanged: bool,
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Of the tables of a layer that changed for one instance."""
+    """The results of the tables of a layer that changed for one instance."""
     for name, change in _reported(layer, followed.tables, selected, report_unchanged):
         table = next(table for table in layer.tables if table.name == name)
         yield dg.MaterializeResult(
@@ -151,12 +151,12 @@ def shared_results(
     cause: str,
     report_unchanged: bool,
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Of the tables of a shared layer that changed.
+    """The results of the tables of a shared layer that changed.
 
     Args:
         cause: what the layer followed.
     """
-    # one that was made anew is new, also where it is empty
+    # a rebuilt table is reported even if it is empty
     everything = report_unchanged or followed.objects is None
     for name, change in _reported(layer, followed.tables, selected, everything):
         table = next(table for table in layer.tables if table.name == name)
@@ -177,7 +177,7 @@ def shared_results(
 def _reported(
     layer: Layer, tables: Mapping[str, TableChange], selected: Any, report_unchanged: bool
 ) -> Iterator[tuple[str, TableChange]]:
-    """In the order of the layer."""
+    """The changes to report, in the order of the layer's tables."""
     for table in layer.tables:
         change = tables.get(table.name)
         if change is None or table_key(table.name) not in selected:

@@ -1,7 +1,7 @@
-"""What lies before raw: the kinds of objects that the Stash servers have, as external assets.
+"""The entities on the Stash servers, upstream of raw, as external assets.
 
-Nothing here makes them. A run observes those of which its server says something new: how many objects there are, and
-the newest timestamp.
+The pipeline does not materialize them. A run observes an entity when its server reports another number of objects or a
+newer timestamp.
 """
 
 from collections.abc import Iterator
@@ -17,22 +17,22 @@ GROUP = "stash_servers"
 
 
 def server_key(entity: str) -> dg.AssetKey:
-    """The objects of a kind on the servers."""
+    """The asset of an entity on the servers."""
     return dg.AssetKey(["stash_server", entity])
 
 
 def server_specs() -> list[dg.AssetSpec]:
-    """One external asset per kind."""
+    """One external asset per entity."""
     return [
         dg.AssetSpec(
             server_key(entity.name),
-            description=f"The {entity.name.replace('_', ' ')} that every Stash server has. Observed by the runs that "
-            "see another number of them, or a newer timestamp.",
+            description=f"The {entity.name.replace('_', ' ')} on the Stash servers. A run observes this asset when its "
+            "server reports another number of objects or a newer timestamp.",
             group_name=GROUP,
             kinds={"graphql"},
             owners=OWNERS,
-            # no partitions, though it is observed by instance: a run that was launched without an instance would be
-            # ended by Dagster with a traceback, while it looks for the versions of what is upstream
+            # no partitions, although observations are per instance: Dagster would fail a run launched without an
+            # instance with a traceback while it looks up the versions of upstream assets
             metadata=code_reference(entity.name),
         )
         for entity in ENTITIES
@@ -40,16 +40,16 @@ def server_specs() -> list[dg.AssetSpec]:
 
 
 def observations(instance: Instance, before: Probe, now: Probe) -> Iterator[dg.AssetObservation]:
-    """Of the kinds of which a server says something else than before.
+    """Observations of the entities whose count or newest timestamp changed.
 
     Args:
-        before: what it said before the last good refresh.
+        before: the response before the last successful sync.
     """
-    for kind, objects in now.counts.items():
-        newest = now.newest.get(kind)
-        if (before.counts.get(kind), before.newest.get(kind)) != (objects, newest):
+    for entity, objects in now.counts.items():
+        newest = now.newest.get(entity)
+        if (before.counts.get(entity), before.newest.get(entity)) != (objects, newest):
             yield dg.AssetObservation(
-                server_key(kind),
+                server_key(entity),
                 partition=instance.name,
                 metadata={
                     "instance": instance.name,

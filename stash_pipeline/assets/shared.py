@@ -1,7 +1,7 @@
-"""How the step lets the shared layers follow: one after the other, each by itself.
+"""Lets the shared layers follow within the step, one after the other and independently.
 
-What fails here is no failure of the mirror. It is noted in ``ops.shared_layers``, the check ``is_current`` of the layer
-names it, the log has its traceback, and ``shared_layers_sensor`` tries again.
+A failing shared layer does not fail the sync. The failure is recorded in ``ops.shared_layers``, the layer's check
+``is_current`` reports it, the log has the traceback, and ``shared_layers_sensor`` retries.
 """
 
 import traceback
@@ -36,8 +36,9 @@ class SharedFollowing:
     """The shared layers of one run.
 
     Attributes:
-        rebuild: names of those to be made anew. cause: what the run has to say of why they changed.
-        troubles: why some did not follow, by their names; filled by :meth:`run`.
+        rebuild: names of the layers to rebuild.
+        cause: why the layers changed, for the metadata.
+        errors: why layers did not follow, by name; filled by :meth:`run`.
     """
 
     context: dg.AssetExecutionContext
@@ -48,57 +49,57 @@ class SharedFollowing:
     wait_seconds: float
     rebuild: frozenset[str] = frozenset()
     report_unchanged: bool = False
-    troubles: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> Results:
-        """Lets those follow of which an asset or a check is selected, in their order."""
+        """Lets the layers with a selected asset or check follow, in order."""
         rebuilt = with_those_after(shared(self.layers), self.rebuild)
         for layer in shared(self.layers):
             if self._is_selected(layer):
-                yield from self._one(layer, layer.name in rebuilt)
+                yield from self._follow(layer, layer.name in rebuilt)
 
     def _is_selected(self, layer: SharedLayer) -> bool:
         assets, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
         return any(key in assets for key in keys_of([layer])) or is_current_spec(layer).key in checks
 
-    def _one(self, layer: SharedLayer, rebuild: bool) -> Results:
-        waits = [name for name in layer.after if name in self.troubles]
-        if waits:
-            yield from self._left(layer, f"Layer {layer.name} waits for layer {waits[0]}.", warn=True)
+    def _follow(self, layer: SharedLayer, rebuild: bool) -> Results:
+        blockers = [name for name in layer.after if name in self.errors]
+        if blockers:
+            yield from self._skip(layer, f"Layer {layer.name} waits for layer {blockers[0]}.", warn=True)
             return
         results: list[dg.MaterializeResult[Any] | dg.AssetCheckResult] = []
         try:
             with connect(self.database_url) as connection:
                 followed = follow(connection, layer, self.layers, rebuild=rebuild, wait_seconds=self.wait_seconds)
-                results += self._followed(connection, layer, followed)
+                results += self._results(connection, layer, followed)
         except (LayerLockedError, LayerNotReadyError) as error:
-            yield from self._left(layer, str(error), warn=True)
+            yield from self._skip(layer, str(error), warn=True)
             return
         except Exception as error:
-            sentence = self._failed(layer, error)
-            # what was committed is told, whatever became of the rest
+            sentence = self._record_failure(layer, error)
+            # committed changes are reported even if a check failed
             yield from (result for result in results if isinstance(result, dg.MaterializeResult))
-            yield from self._left(layer, sentence, warn=False)
+            yield from self._skip(layer, sentence, warn=False)
             return
         yield from results
 
-    def _followed(self, connection: Connection, layer: SharedLayer, followed: FollowedLayer) -> Results:
+    def _results(self, connection: Connection, layer: SharedLayer, followed: FollowedLayer) -> Results:
         selected, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
         yield from shared_results(connection, layer, followed, selected, self.cause, self.report_unchanged)
         if followed.objects is None:
-            self.context.log.info(f"Layer {layer.name} was made anew.")
+            self.context.log.info(f"Layer {layer.name} was rebuilt.")
         yield from layer_checks(checks, connection, layer, None, self.mode, {})
         if is_current_spec(layer).key in checks:
             yield is_current(layer, None, warn=False, revision=followed.revision)
 
-    def _left(self, layer: SharedLayer, trouble: str, *, warn: bool) -> Results:
-        """Tells why a layer did not follow."""
-        self.troubles[layer.name] = trouble
+    def _skip(self, layer: SharedLayer, error: str, *, warn: bool) -> Results:
+        """Reports why a layer did not follow."""
+        self.errors[layer.name] = error
         if is_current_spec(layer).key in self.context.selected_asset_check_keys:
-            yield is_current(layer, trouble, warn=warn)
+            yield is_current(layer, error, warn=warn)
 
-    def _failed(self, layer: SharedLayer, error: Exception) -> str:
-        """Notes a failure where the sensor sees it, and gives its sentence."""
+    def _record_failure(self, layer: SharedLayer, error: Exception) -> str:
+        """Records a failure for the sensor, and returns its message."""
         sentence = f"Layer {layer.name} could not follow: {_sentence(error)}"
         report = without_secrets("".join(traceback.format_exception(error)))
         self.context.log.error(f"{sentence}\n{report}")
@@ -106,7 +107,7 @@ class SharedFollowing:
             with connect(self.database_url) as connection:
                 record_failure(connection, layer, sentence)
         except (psycopg.Error, UserError) as problem:
-            self.context.log.warning(f"That could not be noted: {without_secrets(str(problem))}")
+            self.context.log.warning(f"The failure could not be recorded: {without_secrets(str(problem))}")
         return sentence
 
 

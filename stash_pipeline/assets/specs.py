@@ -9,21 +9,21 @@ from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.warehouse.layers.layer import AnyLayer, InstanceLayer, Layer, LayerCheck, LayerTable, SharedLayer
 
 IS_CURRENT = "is_current"
-"""The name of the check that every shared layer has."""
+"""The name of the check of every shared layer."""
 
 
 def table_key(name: str) -> dg.AssetKey:
-    """The asset of a table, by its name with its schema."""
+    """The asset key of a table, by its name with the schema."""
     return dg.AssetKey(name.split("."))
 
 
 def keys_of(layers: Iterable[Layer]) -> list[dg.AssetKey]:
-    """The assets of layers, in their order."""
+    """The asset keys of layers, in order."""
     return [table_key(table.name) for layer in layers for table in layer.tables]
 
 
 def layer_specs(layer: AnyLayer) -> list[dg.AssetSpec]:
-    """One asset per table. Those of a layer of instances have the partitions of instances, others have none."""
+    """One asset per table. Assets of instance layers are partitioned by instance, others are not partitioned."""
     return [_table_spec(layer, table) for table in layer.tables]
 
 
@@ -48,23 +48,23 @@ def _table_spec(layer: AnyLayer, table: LayerTable) -> dg.AssetSpec:
 
 
 def check_spec(check: LayerCheck) -> dg.AssetCheckSpec:
-    """The check as Dagster has it."""
+    """The Dagster spec of a check."""
     return dg.AssetCheckSpec(
         check.name, asset=table_key(check.table), blocking=check.blocking, description=check.description
     )
 
 
 def is_current_spec(layer: SharedLayer) -> dg.AssetCheckSpec:
-    """The check that a shared layer holds what the object log has."""
+    """The check that a shared layer has followed the object log."""
     return dg.AssetCheckSpec(
         IS_CURRENT,
         asset=table_key(layer.tables[0].name),
-        description=f"Layer {layer.name} follows the changes of all instances, and its last attempt did not fail. A "
-        "failure does not fail the run: `shared_layers_sensor` tries again.",
+        description=f"Layer {layer.name} has followed the changes of all instances, and its last attempt succeeded. A "
+        "failure does not fail the run: `shared_layers_sensor` retries.",
     )
 
 
 def layer_check_specs(layer: AnyLayer) -> list[dg.AssetCheckSpec]:
-    """Its own checks, and the one that every shared layer has."""
+    """The layer's own checks and, for a shared layer, ``is_current``."""
     own = [check_spec(check) for check in layer.checks]
     return [*own, is_current_spec(layer)] if isinstance(layer, SharedLayer) else own

@@ -1,4 +1,4 @@
-"""The jobs, named by what they do."""
+"""The jobs."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.warehouse.layers.layer import AnyLayer, of_instances, shared, with_those_after
 
 REMOVED_TAG = "removed/"
-"""Begins the names of the tags by which a run of `maintain` says in the list of runs what it removed."""
+"""Prefix of the tags of a run of `maintain` that show in the list of runs what it removed."""
 
 REFRESH: Final = "refresh"
 RECONCILE: Final = "reconcile"
@@ -31,79 +31,78 @@ JOB_OF_MODE: Final[Mapping[Mode, str]] = {
     "sweep": SWEEP,
     "objects": REFRESH,
 }
-"""All of them are the same step, with its configuration set."""
+"""All of them run the same step with a different configuration."""
 
 
 def rebuild_job_of(layer: AnyLayer) -> str:
-    """The name of the job that makes a layer anew: one for the layers of instances, one for each shared layer."""
+    """The name of the job that rebuilds a layer: one for the instance layers, one for each shared layer."""
     return f"{REBUILD}_{layer.name}" if layer.scope == "all" else REBUILD
 
 
 def step_config(**config: Any) -> dict[str, Any]:
-    """The configuration of a run, see :class:`stash_pipeline.assets.pipeline.MirrorConfig`."""
+    """The configuration of a run, see :class:`stash_pipeline.assets.pipeline.SyncConfig`."""
     return {"ops": {OP: {"config": config}}}
 
 
-def reading_jobs(layers: Layers) -> list[Any]:
-    """The jobs of one instance: they read its server, and carry what they find through every layer."""
-    # of all servers, and not of the one that is read: that check is the sensor's, and a person's
-    of_all = dg.AssetSelection.checks(dg.AssetCheckKey(PAGES_KEY, SERVERS_ANSWER))
-    selection = dg.AssetSelection.assets(*raw_keys(), *keys_of(layers)) - of_all
-    made = of_instances(layers)
-    groups = " and ".join(group for layer in made for group in layer.groups)
+def instance_jobs(layers: Layers) -> list[Any]:
+    """The jobs of one instance: they read its server and update every layer."""
+    # this check covers all servers, so the sensor evaluates it, and a run of one instance does not
+    servers_check = dg.AssetSelection.checks(dg.AssetCheckKey(PAGES_KEY, SERVERS_ANSWER))
+    selection = dg.AssetSelection.assets(*raw_keys(), *keys_of(layers)) - servers_check
+    instance_layers = of_instances(layers)
+    groups = " and ".join(group for layer in instance_layers for group in layer.groups)
     return [
         dg.define_asset_job(
             REFRESH,
             selection=selection,
-            description="Carries the changes of one instance through every layer: reads what its server stamped since "
-            "the last reading into raw, then brings all layers to the same state. Choose the instance as the "
-            "partition.",
+            description="Syncs the changes of one instance: reads what changed on its server since the last read into "
+            "raw, then updates all layers. Select the instance as the partition.",
         ),
         dg.define_asset_job(
             RECONCILE,
             selection=selection,
             config=step_config(mode="reconcile"),
-            description="Compares one instance with listings of everything on its server, and carries what differs "
-            "through every layer. Choose the instance as the partition.",
+            description="Compares one instance with complete listings of its server, then syncs the differences into "
+            "all layers. Select the instance as the partition.",
         ),
         dg.define_asset_job(
             SWEEP,
             selection=selection,
             config=step_config(mode="sweep"),
-            description="Reads one instance whole, after a reconcile, and carries what differs through every layer. "
-            "Choose the instance as the partition.",
+            description="Reads one instance in full, after a reconcile, and syncs the differences into all layers. "
+            "Select the instance as the partition.",
         ),
         dg.define_asset_job(
             REBUILD,
             selection=dg.AssetSelection.assets(*keys_of(layers)),
-            config=step_config(rebuild=[layer.name for layer in made]),
-            description=f"Drops one instance's {groups} and makes them anew from raw, without asking its server. The "
-            "result is what refreshes have made; this is for a person who doubts that.",
+            config=step_config(rebuild=[layer.name for layer in instance_layers]),
+            description=f"Rebuilds the {groups} of one instance from raw, without a request to its server. The result "
+            "equals that of incremental syncs; use it if you suspect that the tables are damaged.",
         ),
     ]
 
 
 def shared_jobs(layers: Layers) -> list[Any]:
-    """The jobs of the shared layers, which need no instance and read no server; none without such a layer."""
-    there = shared(layers)
-    if not there:
+    """The jobs of the shared layers, which need no instance and read no server; none without a shared layer."""
+    shared_layers = shared(layers)
+    if not shared_layers:
         return []
     return [
         dg.define_asset_job(
             FOLLOW,
-            selection=dg.AssetSelection.assets(*keys_of(there)),
-            description="Lets the layers that are made of all instances follow what has changed, without reading any "
-            "server. Refreshes do so too; this is for changes that no refresh took along.",
+            selection=dg.AssetSelection.assets(*keys_of(shared_layers)),
+            description="Lets the layers made of all instances follow the changes, without reading a server. Syncs do "
+            "the same; this job is for changes that no sync applied.",
         ),
         *(
             dg.define_asset_job(
                 rebuild_job_of(layer),
                 selection=dg.AssetSelection.assets(*keys_of(_with_readers(layer.name, layers))),
                 config=step_config(rebuild=[layer.name]),
-                description=f"Makes layer {layer.name}, and the layers that are made of it, anew. The result is what "
-                "following the changes has made; this is for a person who doubts that.",
+                description=f"Rebuilds layer {layer.name} and the layers made of it. The result equals that of "
+                "following the changes; use it if you suspect that the tables are damaged.",
             )
-            for layer in there
+            for layer in shared_layers
         ),
     ]
 
@@ -116,7 +115,7 @@ def _with_readers(name: str, layers: Layers) -> list[AnyLayer]:
 @dg.op(
     name="remove_superseded",
     out=dg.Out(dg.Nothing),
-    description="Removes runs, ticks, output and ledger rows that are old and not the latest of anything.",
+    description="Removes old runs, ticks, output and ledger rows that are superseded.",
 )
 def _remove_superseded(context: dg.OpExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]) -> None:
     from stash_pipeline.automation.maintenance import maintain as remove
@@ -133,18 +132,18 @@ def _remove_superseded(context: dg.OpExecutionContext, warehouse: dg.ResourcePar
             )
         )
     context.log.info(
-        f"Older than {settings.keep_runs_days} days ({settings.keep_history_days} for history) and removed: "
-        + ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in removed.items())
+        f"Removed what is older than {settings.keep_runs_days} days ({settings.keep_history_days} for history): "
+        + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in removed.items())
     )
-    context.instance.add_run_tags(context.run.run_id, {f"{REMOVED_TAG}{what}": str(n) for what, n in removed.items()})
+    context.instance.add_run_tags(context.run.run_id, {f"{REMOVED_TAG}{name}": str(n) for name, n in removed.items()})
 
 
 @dg.job(
     name=MAINTAIN,
-    description="Removes what is older than STASH_PIPELINE_KEEP_RUNS_DAYS from Dagster's storage and the ledger: runs, "
-    "ticks, output of runs, pages. Never the run that holds the latest materialization of an asset's partition.",
+    description="Removes runs, ticks, output and pages older than STASH_PIPELINE_KEEP_RUNS_DAYS from Dagster's storage "
+    "and the ledger. Keeps the run with the latest materialization of each partition of an asset.",
     executor_def=dg.in_process_executor,
 )
 def maintain() -> None:
-    """The job of the schedule and of the command."""
+    """The job of the schedule and the command."""
     _remove_superseded()

@@ -1,10 +1,9 @@
-"""Keeps what runs leave behind from growing without bound.
+"""Limits the growth of what runs leave behind.
 
-Dagster never removes a run: its events (1 kB each), its tags and the files with its output stay. Removed here is
-what is older than ``keep_runs_days``, and is not the latest of anything: a run that holds the latest
-materialization of one partition of an asset stays whatever its age, because without it Dagster takes that
-partition for one that was never made. With the same age go our own notes of runs, ``ops.sync_runs``; the answers
-that they had, ``raw.pages``, go after two days, for there are as many as the library is large.
+Dagster never removes a run: its events (1 kB each), tags and output files stay. This module removes what is older than
+``keep_runs_days`` and superseded. A run with the latest materialization of a partition of an asset is kept whatever its
+age, because without it Dagster considers the partition never materialized. Rows of ``ops.sync_runs`` are removed at the
+same age; rows of ``raw.pages`` after two days, because their number grows with the library.
 """
 
 import time
@@ -24,8 +23,8 @@ from stash_pipeline.warehouse.connect import Connection
 DAY_SECONDS: Final = 86400
 _BATCH: Final = 500
 
-# The latest event of every kind that Dagster keeps per partition of an asset, by one grouping over the index
-# that serves the same question for the web page.
+# The latest event of every type per partition of an asset, by one grouping over the index that the UI uses for the
+# same query.
 _SUPERSEDED: Final = f"""
 WITH latest AS (
     SELECT max(id) AS id FROM {SCHEMA}.event_logs
@@ -46,7 +45,7 @@ WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED')
 ORDER BY id LIMIT {_BATCH}
 """
 
-# The last tick of a schedule or sensor says where it goes on.
+# The last tick of a schedule or sensor has its cursor.
 _TICKS: Final = f"""
 DELETE FROM {SCHEMA}.job_ticks t
 WHERE t.timestamp < %(before)s AND EXISTS (
@@ -60,14 +59,14 @@ DELETE FROM {SCHEMA}.asset_check_executions c
 WHERE c.create_timestamp < %(before)s AND NOT EXISTS (SELECT FROM {SCHEMA}.runs r WHERE r.run_id = c.run_id)
 """
 
-# `status` shows the last run of an instance and its last success; the pages of a kind's last complete reading are
-# known again by the next one.
+# `status` shows the last run and the last successful run of an instance; the next read compares its pages with those of
+# the last complete read.
 _SYNC_RUNS: Final = f"""
 SELECT id FROM ops.sync_runs r
 WHERE started_at < %(before)s AND status <> 'running'
     AND id NOT IN (SELECT max(id) FROM ops.sync_runs GROUP BY instance_id)
     AND id NOT IN (SELECT max(id) FROM ops.sync_runs WHERE status = 'succeeded' GROUP BY instance_id)
-    AND id NOT IN (SELECT run_id FROM ops.readings)
+    AND id NOT IN (SELECT run_id FROM ops.complete_reads)
     {{more}}
 ORDER BY id LIMIT {_BATCH}
 """
@@ -85,7 +84,7 @@ class Removed:
     sync_runs: int = 0
     pages: int = 0
     history: int = 0
-    copies: int = 0
+    snapshots: int = 0
 
 
 def maintain(
@@ -97,22 +96,22 @@ def maintain(
     snapshots: Path | None = None,
     now: Callable[[], float] = time.time,
 ) -> Removed:
-    """Removes what is older than so many days and superseded. May be ended at any time, and run at any time.
+    """Removes what is superseded and older than the given days. Can run, and be interrupted, at any time.
 
     Args:
-        connection: to the database that holds both the warehouse and Dagster's storage.
-        snapshots: where copies of servers' databases are; those of killed runs go.
+        connection: to the database with both the warehouse and Dagster's storage.
+        snapshots: the folder of snapshots; those of killed runs are removed.
     """
     removed = Removed()
     if snapshots is not None:
-        removed.copies = remove_orphaned_copies(snapshots)
+        removed.snapshots = remove_orphaned_copies(snapshots)
     before = now() - keep_days * DAY_SECONDS
     day = datetime.fromtimestamp(before, timezone.utc)
-    # Dagster's own columns hold UTC without saying so.
+    # Dagster's columns are UTC without a time zone
     naive = {"before": day.replace(tzinfo=None)}
     while superseded := [row[0] for row in connection.execute(_SUPERSEDED, naive).fetchall()]:
         for run_id in superseded:
-            # Files first: what is left of a run when this is ended in between is then found by its row.
+            # files first: if this is interrupted in between, the row of the run still leads to the rest
             instance.compute_log_manager.delete_logs(prefix=[run_id])
             instance.delete_run(run_id)
         removed.runs += len(superseded)
@@ -128,12 +127,12 @@ def maintain(
         connection.execute("DELETE FROM ops.sync_runs WHERE id = ANY(%s)", [old])
         removed.sync_runs += len(old)
     oldest = datetime.fromtimestamp(now() - keep_history_days * DAY_SECONDS, timezone.utc)
-    removed.history = connection.execute("DELETE FROM raw.history WHERE noted_at < %s", [oldest]).rowcount
+    removed.history = connection.execute("DELETE FROM raw.history WHERE recorded_at < %s", [oldest]).rowcount
     return removed
 
 
 def _remove_orphaned_logs(instance: DagsterInstance, before: float) -> int:
-    """Removes old folders of runs that are gone: deleted in the web page, or from another machine."""
+    """Removes old output folders without a run: deleted in the UI, or of another machine."""
     manager = instance.compute_log_manager
     if not isinstance(manager, LocalComputeLogManager):
         return 0

@@ -1,7 +1,7 @@
-"""The sensors: what is looked at all the time while the daemon runs.
+"""The sensors, which poll while the daemon runs.
 
-A tick in which nothing changed costs one connection to Postgres, one small request per server, and no look at
-Dagster's runs.
+A tick without changes costs one connection to Postgres and one small request per server; it does not query Dagster's
+runs.
 """
 
 import json
@@ -19,7 +19,7 @@ from stash_pipeline.automation.servers import evaluation
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import list_instances
 from stash_pipeline.layers import Layers
-from stash_pipeline.partitions import INSTANCES, out_of_step
+from stash_pipeline.partitions import INSTANCES, partition_drift
 from stash_pipeline.sync.server_probe import Found, Question, ask, digest_of, questions
 
 _CHANGES: Final = "changes_sensor"
@@ -27,75 +27,79 @@ _STEP_SECONDS: Final = 30
 
 _FIRST_WAIT: Final = 10.0
 _LONGEST_WAIT: Final = 600.0
-_ASK_AGAIN_SECONDS: Final = 600.0
+_RETRY_SECONDS: Final = 600.0
 
 
-class _Known(BaseModel):
-    """What the sensor keeps of one instance between its ticks.
+class _State(BaseModel):
+    """The state of one instance between ticks.
 
     Attributes:
-        failures: in a row, to ask the server. trouble: of the last. not_before: it is not asked again until then.
-        reported: whether the page says that it does not answer. refreshed: digest of the answer at its last refresh.
-        asked: digest of the answer for which a run was requested. asked_at: when.
-        since: digest of the answer that the run was to get away from; it is another one after a good refresh.
+        failures: consecutive failed requests to the server.
+        error: of the last failed request.
+        not_before: time of the next request to the server.
+        reported: whether the check in the UI says that the server does not respond.
+        refreshed: digest of the response at the last sync.
+        requested: digest of the response for which a run was requested.
+        requested_at: time of that request.
+        since: digest of the response when the run was requested; it changes with a successful sync.
     """
 
     failures: int = 0
-    trouble: str = ""
+    error: str = ""
     not_before: float = 0.0
     reported: bool = False
     refreshed: str = ""
-    asked: str = ""
-    asked_at: float = 0.0
+    requested: str = ""
+    requested_at: float = 0.0
     since: str = ""
 
 
-def _read(cursor: str | None) -> dict[str, _Known]:
+def _read(cursor: str | None) -> dict[str, _State]:
     try:
-        return {uuid: _Known(**kept) for uuid, kept in json.loads(cursor or "{}").items()}
+        return {uuid: _State(**state) for uuid, state in json.loads(cursor or "{}").items()}
     except (ValueError, TypeError, AttributeError, ValidationError):
-        # of another version of this program
+        # written by another version of this program
         return {}
 
 
-def _write(known: Mapping[str, _Known]) -> str:
-    return json.dumps({uuid: kept.model_dump() for uuid, kept in known.items()})
+def _write(states: Mapping[str, _State]) -> str:
+    return json.dumps({uuid: state.model_dump() for uuid, state in states.items()})
 
 
 def changes_sensor(seconds: int, layers: Layers) -> dg.SensorDefinition:
-    """The sensor that asks every server, every so many seconds."""
+    """The sensor that asks every server for changes at an interval."""
 
     @dg.sensor(
         name=_CHANGES,
         job_name=REFRESH,
         minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks every enabled instance in one small request whether anything changed, and has those "
-        "refreshed on which something did. A server that does not answer is asked ever less often, and named by the "
-        "asset check `servers_answer` of raw/pages.",
+        description="Asks the server of every enabled instance in one small request whether anything changed, and "
+        "launches a refresh if it did. A server that does not respond is asked less and less often, and is reported by "
+        "the asset check `servers_answer` of raw/pages.",
     )
     def sensor(
         context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]
     ) -> dg.SensorResult | dg.SkipReason:
         try:
             with connection_of_tick(warehouse) as connection:
-                asked = questions(connection)
+                probes = questions(connection)
         except UserError as error:
             return dg.SkipReason(str(error))
-        return _Tick(context, warehouse, layers, asked, time.time()).result()
+        return _Tick(context, warehouse, layers, probes, time.time()).result()
 
     return sensor
 
 
 class _Tick:
-    """One look at all servers."""
+    """One tick: asks all servers."""
 
     def __init__(
         self,
         context: dg.SensorEvaluationContext,
         warehouse: WarehouseResource,
         layers: Layers,
-        asked: list[Question],
+        questions: list[Question],
         now: float,
     ) -> None:
         before = _read(context.cursor)
@@ -103,39 +107,39 @@ class _Tick:
         self.settings = warehouse.settings
         self.layers = layers
         self.now = now
-        self.questions = asked
-        # those that are gone are forgotten
-        self.known = {question.instance.uuid: before.get(question.instance.uuid, _Known()) for question in asked}
-        self.forgotten = any(kept.reported for uuid, kept in before.items() if uuid not in self.known)
+        self.questions = questions
+        # removed instances are dropped from the state
+        self.states = {question.instance.uuid: before.get(question.instance.uuid, _State()) for question in questions}
+        self.report_outdated = any(state.reported for uuid, state in before.items() if uuid not in self.states)
         self.unchanged: list[str] = []
-        self.others: list[str] = []
+        self.messages: list[str] = []
 
     def result(self) -> dg.SensorResult:
-        """Asks, and says what is to be done."""
+        """Asks the servers, and returns the run requests."""
         changed = self._changed()
         busy = unfinished(self.context.instance) if changed else set()
-        wanted: list[str] = []
+        names: list[str] = []
         requests: list[dg.RunRequest] = []
-        for question, found in changed:
-            name, kept = question.instance.name, self.known[question.instance.uuid]
+        for question, answer in changed:
+            name, state = question.instance.name, self.states[question.instance.uuid]
             if name in busy:
-                self.others.append(f"{name} changed, and is being refreshed")
+                self.messages.append(f"{name} changed and is being synced")
                 continue
-            if self._was_asked(kept, question, found):
-                again = kept.asked_at + _ASK_AGAIN_SECONDS - self.now
-                self.others.append(f"{name} changed, and its run did not bring that; another one in {again:.0f} s")
+            if self._was_requested(state, question, answer):
+                wait = state.requested_at + _RETRY_SECONDS - self.now
+                self.messages.append(f"{name} still differs after its last run; retrying in {wait:.0f} s")
                 continue
-            kept.asked, kept.asked_at, kept.since = found.digest, self.now, digest_of(question.before)
-            wanted.append(name)
-            requests.append(request(self.layers, name, "changes", found.reasons, _CHANGES))
+            state.requested, state.requested_at, state.since = answer.digest, self.now, digest_of(question.before)
+            names.append(name)
+            requests.append(request(self.layers, name, "changes", answer.reasons, _CHANGES))
         events = self._events()
-        cursor = _write(self.known)
+        cursor = _write(self.states)
         if not requests:
             return dg.SensorResult(skip_reason=self._sentence(), cursor=cursor, asset_events=events)
-        if self.others:
-            self.context.log.info("; ".join(self.others))
-        # an instance that was added a moment ago: a request for a partition that is not there would fail the tick
-        missing, _ = out_of_step(self.context.instance, wanted)
+        if self.messages:
+            self.context.log.info("; ".join(self.messages))
+        # a new instance may have no partition yet, and a request for a missing partition would fail the tick
+        missing, _ = partition_drift(self.context.instance, names)
         return dg.SensorResult(
             run_requests=requests,
             cursor=cursor,
@@ -144,74 +148,74 @@ class _Tick:
         )
 
     def _events(self) -> list[dg.AssetCheckEvaluation]:
-        """For the page: which servers do not answer, when that is not what it says already.
+        """The evaluation of the check `servers_answer`, if it differs from the one in the UI.
 
-        Dagster takes a check for not evaluated that is older than what it is of: every refresh writes raw/pages.
+        Dagster considers a check outdated if it is older than its asset, and every sync writes raw/pages.
         """
         silent = {}
-        news = self.forgotten
+        outdated = self.report_outdated
         for question in self.questions:
-            kept = self.known[question.instance.uuid]
-            if kept.trouble:
-                silent[question.instance.name] = kept.trouble
-            now = (bool(kept.trouble), digest_of(question.before))
-            news |= now != (kept.reported, kept.refreshed)
-            kept.reported, kept.refreshed = now
-        return [evaluation(silent, len(self.questions) - len(silent))] if news else []
+            state = self.states[question.instance.uuid]
+            if state.error:
+                silent[question.instance.name] = state.error
+            now = (bool(state.error), digest_of(question.before))
+            outdated |= now != (state.reported, state.refreshed)
+            state.reported, state.refreshed = now
+        return [evaluation(silent, len(self.questions) - len(silent))] if outdated else []
 
     def _changed(self) -> list[tuple[Question, Found]]:
-        """The instances on which something changed; of the others it is noted what there is to say."""
-        due = [question for question in self.questions if self.known[question.instance.uuid].not_before <= self.now]
-        found = ask(self.settings, due)
+        """The instances with changes; collects messages about the others."""
+        due = [question for question in self.questions if self.states[question.instance.uuid].not_before <= self.now]
+        answers = ask(self.settings, due)
         changed = []
         for question in self.questions:
-            name, kept = question.instance.name, self.known[question.instance.uuid]
-            answer = found.get(question.instance.uuid)
+            name, state = question.instance.name, self.states[question.instance.uuid]
+            answer = answers.get(question.instance.uuid)
             if answer is None:
-                self._wait(name, kept)
+                self._wait(name, state)
                 continue
             if not answer.asked:
-                self.others.append(f"{name} was not asked: other servers took all the time")
+                self.messages.append(f"{name} was not asked because other servers took too long")
                 continue
             if answer.trouble is not None:
-                self._failed(name, kept, answer)
+                self._record_failure(name, state, answer)
                 continue
-            kept.failures, kept.trouble, kept.not_before = 0, "", 0.0
+            state.failures, state.error, state.not_before = 0, "", 0.0
             if answer.reasons:
                 changed.append((question, answer))
             else:
                 self.unchanged.append(name)
         return changed
 
-    def _was_asked(self, kept: _Known, question: Question, answer: Found) -> bool:
-        """Whether a run was requested a short while ago, for the same or without success."""
-        recent = kept.asked_at + _ASK_AGAIN_SECONDS > self.now
-        return recent and (kept.asked == answer.digest or kept.since == digest_of(question.before))
+    def _was_requested(self, state: _State, question: Question, answer: Found) -> bool:
+        """Whether a run was requested recently, for the same response or without success."""
+        recent = state.requested_at + _RETRY_SECONDS > self.now
+        return recent and (state.requested == answer.digest or state.since == digest_of(question.before))
 
-    def _failed(self, name: str, kept: _Known, answer: Found) -> None:
-        kept.failures, kept.trouble = kept.failures + 1, answer.trouble or ""
+    def _record_failure(self, name: str, state: _State, answer: Found) -> None:
+        state.failures, state.error = state.failures + 1, answer.trouble or ""
         if answer.passing:
-            kept.not_before = self.now + min(_FIRST_WAIT * 2 ** min(kept.failures - 1, 10), _LONGEST_WAIT)
-            self._wait(name, kept)
+            state.not_before = self.now + min(_FIRST_WAIT * 2 ** min(state.failures - 1, 10), _LONGEST_WAIT)
+            self._wait(name, state)
         else:
-            # nothing was sent: it may be looked at again at once
-            self.others.append(f"{name} cannot be asked: {kept.trouble}")
+            # no request was sent, so the next tick may try again
+            self.messages.append(f"{name} cannot be asked: {state.error}")
 
-    def _wait(self, name: str, kept: _Known) -> None:
-        self.others.append(f"{name} is asked again in {kept.not_before - self.now:.0f} s: {kept.trouble}")
+    def _wait(self, name: str, state: _State) -> None:
+        self.messages.append(f"{name} is asked again in {state.not_before - self.now:.0f} s: {state.error}")
 
     def _sentence(self) -> str:
         if not self.questions:
             return "There is no enabled instance."
         unchanged = [f"nothing changed on {', '.join(self.unchanged)}"] if self.unchanged else []
-        return "; ".join([*unchanged, *self.others])
+        return "; ".join([*unchanged, *self.messages])
 
 
 @dg.sensor(
     name="instances_sensor",
     minimum_interval_seconds=_STEP_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Keeps the partitions in step with the registry of instances, whoever edits it.",
+    description="Keeps the partitions in sync with the registry of instances.",
 )
 def instances_sensor(
     context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]
@@ -222,9 +226,9 @@ def instances_sensor(
             names = [instance.name for instance in list_instances(connection)]
     except UserError as error:
         return dg.SkipReason(str(error))
-    added, removed = out_of_step(context.instance, names)
+    added, removed = partition_drift(context.instance, names)
     if not added and not removed:
-        return dg.SkipReason("The partitions are those of the registry.")
+        return dg.SkipReason("The partitions match the registry.")
     requests: list[Any] = []
     done = []
     if added:

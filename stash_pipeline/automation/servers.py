@@ -1,6 +1,6 @@
-"""The asset check that says which servers do not answer. The sensor of changes, which asks them all, keeps it true.
+"""The asset check that reports servers that do not respond. `changes_sensor`, which asks all of them, updates it.
 
-In the page it is executed by a person who wants to know now; a run of one instance does not evaluate it.
+It can be executed in the UI; a run of one instance does not evaluate it.
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,16 @@ NAME: Final = "servers_answer"
 
 _WAY_OUT: Final = (
     "If it has moved: `stash-pipeline instances edit {name} --url URL`. "
-    "To leave it alone: `stash-pipeline instances disable {name}`."
+    "To stop syncing it: `stash-pipeline instances disable {name}`."
 )
 
 
 def evaluation(silent: Mapping[str, str], answering: int) -> dg.AssetCheckEvaluation:
-    """The result for the page.
+    """The result of the check.
 
     Args:
-        silent: the sentence about each server that does not answer, by its instance. answering: how many do.
+        silent: the error of each server that does not respond, by its instance.
+        answering: how many servers respond.
     """
     metadata: dict[str, Any] = {"answering": answering, "silent": len(silent)}
     return dg.AssetCheckEvaluation(
@@ -38,37 +39,37 @@ def evaluation(silent: Mapping[str, str], answering: int) -> dg.AssetCheckEvalua
         description=_sentence(silent, answering),
         metadata={
             **metadata,
-            **{f"instance {name}": f"{said} {_WAY_OUT.format(name=name)}" for name, said in silent.items()},
+            **{f"instance {name}": f"{error} {_WAY_OUT.format(name=name)}" for name, error in silent.items()},
         },
     )
 
 
 def _sentence(silent: Mapping[str, str], answering: int) -> str:
     if silent:
-        return f"No answer from {', '.join(sorted(silent))}. " + " ".join(silent.values())
-    return f"All servers answer ({answering})." if answering else "There is no enabled instance."
+        return f"No response from {', '.join(sorted(silent))}. " + " ".join(silent.values())
+    return f"All servers respond ({answering})." if answering else "There is no enabled instance."
 
 
 @dg.asset_check(
     asset=PAGES_KEY,
     name=NAME,
-    description="The server of every enabled instance answers. `changes_sensor` asks them, and reports here when that "
-    "changes; executing the check asks them now.",
+    description="The server of every enabled instance responds. `changes_sensor` asks the servers and reports changes "
+    "here; executing the check asks them now.",
 )
 def servers_answer(warehouse: dg.ResourceParam[WarehouseResource]) -> dg.AssetCheckResult:
-    """Asks all of them."""
+    """Asks all servers."""
     try:
         with connection_of_tick(warehouse) as connection:
-            asked = questions(connection)
+            probes = questions(connection)
     except UserError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    found = ask(warehouse.settings, asked)
+    answers = ask(warehouse.settings, probes)
     silent = {
-        question.instance.name: said.trouble
-        for question in asked
-        if (said := found[question.instance.uuid]).trouble is not None and said.asked
+        probe.instance.name: answer.trouble
+        for probe in probes
+        if (answer := answers[probe.instance.uuid]).trouble is not None and answer.asked
     }
-    result = evaluation(silent, len(asked) - len(silent))
+    result = evaluation(silent, len(probes) - len(silent))
     return dg.AssetCheckResult(
         passed=result.passed, severity=result.severity, description=result.description, metadata=result.metadata
     )

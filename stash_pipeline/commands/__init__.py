@@ -1,1 +1,1 @@
-"""The commands behind ``stash-pipeline``, one module per subject. Heavy imports happen inside them."""
+"""The commands of ``stash-pipeline``, one module per subject. Heavy imports are inside the functions."""

@@ -1,4 +1,4 @@
-"""Options of several commands that say how a server, and a proxy before it, lets us in."""
+"""Options that several commands share: access to a server and to a proxy in front of it."""
 
 import getpass
 import sys
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from stash_pipeline.stash.access import Access, Headers
 
 KeyEnv = Annotated[
-    str | None, typer.Option("--api-key-env", metavar="VAR", help="Take the API key from this variable at run time.")
+    str | None, typer.Option("--api-key-env", metavar="VAR", help="Read the API key from this variable at run time.")
 ]
 KeyStdin = Annotated[
-    bool, typer.Option("--api-key-stdin", help="Read the API key from standard input; kept encrypted.")
+    bool, typer.Option("--api-key-stdin", help="Read the API key from standard input and store it encrypted.")
 ]
 CaFile = Annotated[
     str | None,
@@ -28,7 +28,7 @@ HeaderLines = Annotated[
     typer.Option(
         "--header",
         metavar="'NAME: VALUE'",
-        help="A header that a proxy before Stash wants; kept encrypted. May be given several times.",
+        help="A header for a proxy in front of Stash, stored encrypted; repeatable.",
     ),
 ]
 BasicAuthEnv = Annotated[
@@ -36,22 +36,22 @@ BasicAuthEnv = Annotated[
     typer.Option(
         "--basic-auth-env",
         metavar="VAR",
-        help="Take user:password for a proxy before Stash from this variable at run time.",
+        help="Read user:password for a proxy in front of Stash from this variable at run time.",
     ),
 ]
 ClientCert = Annotated[
     str | None,
-    typer.Option("--client-cert", metavar="PATH", help="PEM file of a certificate that a proxy wants to be shown."),
+    typer.Option("--client-cert", metavar="PATH", help="PEM file of a client certificate for a proxy."),
 ]
 ClientKey = Annotated[
     str | None,
-    typer.Option("--client-key", metavar="PATH", help="PEM file of its key, where the certificate's does not hold it."),
+    typer.Option("--client-key", metavar="PATH", help="PEM file of its key, if it is not in the certificate's file."),
 ]
 
 
 @dataclass(frozen=True)
 class Given:
-    """What was given on the command line."""
+    """The access options given on the command line."""
 
     api_key: str | None
     api_key_env: str | None
@@ -62,11 +62,11 @@ class Given:
     client_key: str | None
 
     def arguments(self) -> dict[str, Any]:
-        """For who registers or changes an instance."""
+        """Arguments to register or change an instance."""
         return dict(vars(self))
 
     def access(self) -> "Access":
-        """For who asks the server now."""
+        """The access for requests made now."""
         from stash_pipeline.instance_access import access_of
 
         return access_of(**self.arguments())
@@ -83,7 +83,7 @@ def given(
     *,
     no_api_key: bool = False,
 ) -> Given:
-    """What the options say; the key is read from standard input if that is asked for."""
+    """Parses the options; reads the key from standard input if requested."""
     return Given(
         _key(api_key_env, api_key_stdin, no_api_key),
         api_key_env,
@@ -98,13 +98,13 @@ def given(
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon:
-        # it is not repeated: it may be the secret alone
-        raise UserError("--header takes 'Name: value', with a colon behind the name.")
+        # not repeated in the message: it may be the secret itself
+        raise UserError("--header takes 'Name: value', with a colon after the name.")
     return name.strip(), value.strip()
 
 
 def _key(api_key_env: str | None, api_key_stdin: bool, no_api_key: bool) -> str | None:
-    """The key on standard input, if that is asked for; and for one way of giving keys only."""
+    """The key from standard input, if requested; refuses several sources of the key."""
     refuse_together(
         {"--api-key-env": api_key_env is not None, "--api-key-stdin": api_key_stdin, "--no-api-key": no_api_key}
     )
@@ -115,8 +115,8 @@ def _key_from_stdin() -> str:
     if sys.stdin.isatty():
         key = getpass.getpass("API key (not shown): ").strip()
     else:
-        # what is no text becomes a character that no key has
+        # bytes that are not text become a character that no key contains
         key = sys.stdin.buffer.readline().decode("utf-8", "replace").strip()
     if not key:
-        raise UserError("--api-key-stdin was given, but standard input holds no key.")
+        raise UserError("--api-key-stdin was given, but standard input is empty; pipe the key into the command.")
     return key

@@ -1,4 +1,4 @@
-"""What keeps a command short: Dagster takes a second to import, and most of another to be taken down at the end."""
+"""Shortens commands: importing Dagster takes a second, and its teardown at exit most of another."""
 
 import atexit
 import gc
@@ -11,18 +11,18 @@ _OBJECTS_BETWEEN_COLLECTIONS: Final = 200_000
 
 
 def collect_rarely() -> None:
-    """Looks for cycles among objects a hundred times less often than Python does, and not at the end.
+    """Makes garbage collections a hundred times rarer, and skips the one at exit.
 
-    What a command makes, its modules first of all, stays until its end. To look for cycles in it while it is made, and
-    once more before the process ends, was a quarter of its time.
+    The objects of a command, above all its modules, live until it ends. Collections while they are created, and the one
+    at exit, took a quarter of its time.
     """
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    # what is frozen is not looked at
+    # frozen objects are not collected
     atexit.register(gc.freeze)
 
 
 def import_ahead(*modules: str) -> None:
-    """Imports modules in a thread. Who needs them imports them as ever, and is told then what is wrong with them."""
+    """Imports modules in a thread. The regular import follows where they are needed, and raises any error."""
 
     def work() -> None:
         with suppress(Exception):

@@ -1,4 +1,4 @@
-"""``stash-pipeline demo``: two simulated servers, mirrored, and a table of what arrived."""
+"""``stash-pipeline demo``: syncs two simulated servers and prints the row counts."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ from stash_pipeline.settings import Settings, get_settings, load_settings, use_s
 from stash_pipeline.warehouse.session import open_warehouse
 
 _OVERLAP = 7
-"""Both libraries are drawn from this one: about half of each is in the other as well."""
+"""The overlap seed: about half of each library is also in the other."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ SERVERS = (
 
 @contextmanager
 def _simulated(server: _Server, scenes: int, log: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A simulated server in a process of its own; it prints its URL when it is ready."""
+    """A simulated server in its own process; it prints its URL when it is ready."""
     arguments = [
         sys.executable, "-m", "stash_pipeline", "simulate", "--port", "0", "--scenes", str(scenes),
         "--seed", str(server.seed), "--overlap-seed", str(_OVERLAP), "--release", server.release,
@@ -51,7 +51,7 @@ def _simulated(server: _Server, scenes: int, log: Path) -> Iterator["subprocess.
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            # the terminal's Ctrl-C is for us; we end the simulators when we are done with them
+            # the terminal's Ctrl-C must not reach the simulators; the demo ends them itself
             start_new_session=True,
         )
     try:
@@ -72,7 +72,7 @@ def _url(process: "subprocess.Popen[str]", log: Path) -> str:
         for word in line.split():
             if word.startswith("http://"):
                 return word.rstrip(".,")
-    raise UserError(f"A simulated server did not start: {log.read_text().strip() or 'it said nothing'}")
+    raise UserError(f"A simulated server did not start: {log.read_text().strip() or 'it printed no error'}")
 
 
 def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
@@ -90,15 +90,15 @@ def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
         try:
             make_home(home)
         except OSError as error:
-            raise UserError(f"The demo cannot live in {home}: {error.strerror}; give another --home.") from None
-        # the demo never touches a configured warehouse
+            raise UserError(f"The demo cannot use the folder {home}: {error.strerror}; give another --home.") from None
+        # the demo never uses a configured warehouse
         settings = load_settings(home=home).without_database()
         use_settings(settings)
         logs = {server: home / f"{server.name}.log" for server in SERVERS}
         processes = {server: stack.enter_context(_simulated(server, scenes, log)) for server, log in logs.items()}
-        console.print("Inventing two libraries and starting a private Postgres ...")
+        console.print("Generating two libraries and starting a private Postgres ...")
         settings = stack.enter_context(open_warehouse(settings))
-        outcomes = _mirror(settings, {server: _url(processes[server], logs[server]) for server in SERVERS})
+        outcomes = _sync(settings, {server: _url(processes[server], logs[server]) for server in SERVERS})
         if not all(outcome["success"] for outcome in outcomes):
             return 1
         if ui:
@@ -106,7 +106,7 @@ def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
     return 0
 
 
-def _mirror(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]]:
+def _sync(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]]:
     from stash_pipeline.commands.sync import print_outcome, run_sync
     from stash_pipeline.instances import add_instance, list_instances
     from stash_pipeline.warehouse.connect import connect
@@ -121,7 +121,7 @@ def _mirror(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]
                 add_instance(
                     connection, server.name, url, home=settings.home, priority=priority, timezone=server.timezone
                 )
-        # the mode that checks most: its results are there to be looked at
+        # the mode with the most checks, so that their results can be viewed
         outcomes = run_sync(settings, [server.name for server in urls], [], mode="sweep")
         for outcome in outcomes:
             if outcome["success"]:
@@ -136,20 +136,20 @@ def _serve(settings: Settings, port: int) -> None:
 
     console.print("Starting Dagster's UI ...")
     with interruptible(), suppress(KeyboardInterrupt), serving(settings, port) as running:
-        console.print(f"Dagster's UI: {running.url} (the lineage: {running.url}/asset-groups). Ctrl-C ends it.")
+        console.print(f"Dagster's UI: {running.url} (the lineage: {running.url}/asset-groups). Stop it with Ctrl-C.")
         running.wait()
 
 
 def report(connection: Any, outcome: dict[str, Any]) -> None:
-    """Per entity: on the server, in the mirror, rows per second."""
+    """Prints per entity: objects on the server, rows in the table, rows per second."""
     rows = []
     for entity, change in outcome["entities"].items():
-        found = connection.execute(
+        (count,) = connection.execute(
             f"SELECT count(*) FROM stash.{entity} t JOIN ops.instances i ON i.id = t.instance_id WHERE i.name = %s",
             [outcome["instance"]],
         ).fetchone()
         expected = change["expected"] if change["expected"] is not None else change["fetched"]
         speed = round(change["fetched"] / change["seconds"]) if change["seconds"] else None
-        rows.append([entity, expected, found[0], speed])
+        rows.append([entity, expected, count, speed])
     title = f"{outcome['instance']} ({outcome['release']}), {outcome['seconds']:.1f} s"
-    table(title, ["entity", "on the server", "in the mirror", "rows/s"], rows, numbers=3)
+    table(title, ["entity", "on the server", "in Postgres", "rows/s"], rows, numbers=3)

@@ -1,4 +1,4 @@
-"""``stash-pipeline history``: what changed in one object, when, field by field."""
+"""``stash-pipeline history``: what changed in one object, and when, field by field."""
 
 from stash_pipeline.commands.output import console, print_json
 from stash_pipeline.errors import UserError
@@ -9,7 +9,7 @@ def history(entity: str, identifier: int, instance: str | None, as_json: bool) -
     """The command.
 
     Raises:
-        UserError: if there is no such kind or instance, or the object was never there.
+        UserError: if there is no such entity or instance, or the object was never stored.
     """
     from stash_pipeline.instances import get_instance, list_instances
     from stash_pipeline.stash.entities import BY_NAME
@@ -19,21 +19,21 @@ def history(entity: str, identifier: int, instance: str | None, as_json: bool) -
     from stash_pipeline.warehouse.session import open_warehouse
 
     if entity not in BY_NAME:
-        raise UserError(f"There is no entity {entity!r}; there are {', '.join(BY_NAME)}.")
+        raise UserError(f"There is no entity {entity!r}; choose one of {', '.join(BY_NAME)}.")
     with open_warehouse(get_settings()) as settings, connect(settings.database() or "") as connection:
-        wanted = [get_instance(connection, instance)] if instance else list_instances(connection)
-        found = {
+        instances = [get_instance(connection, instance)] if instance else list_instances(connection)
+        timelines = {
             one.name: events
-            for one in wanted
+            for one in instances
             if has_partitions(connection, one.id) and (events := timeline(connection, one.id, entity, identifier))
         }
-    if not found:
+    if not timelines:
         where = f"of {instance}" if instance else "of any instance"
-        raise UserError(f"There was never an object {identifier} among the {entity} {where} in the mirror.")
+        raise UserError(f"No object {identifier} was ever stored among the {entity} {where}; check the id.")
     if as_json:
-        print_json(found)
+        print_json(timelines)
         return
-    for name, events in found.items():
+    for name, events in timelines.items():
         console.print(f"[bold]{name}, {entity} {identifier}[/bold]", highlight=False)
         for event in events:
             at = event["at"].astimezone().strftime("%Y-%m-%d %H:%M:%S")

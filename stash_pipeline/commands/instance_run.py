@@ -1,4 +1,4 @@
-"""One run of one instance, in this process: the job of a mode, and its outcome for a command."""
+"""Runs the job of a mode for one instance in this process, and returns its outcome for a command."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ WRITTEN = ("inserted", "updated", "removed")
 
 
 def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """One run of the job of the mode in this process, and what came of it.
+    """Runs the job of the mode in this process and returns its outcome.
 
     Args:
-        config: of the step, see ``assets/pipeline.py``.
+        config: configuration of the step, see ``assets/pipeline.py``.
     """
     from stash_pipeline.assets.checks import checks_of
-    from stash_pipeline.assets.tags import ASKED_BY_TAG, MODE_TAG, WHY_TAG, shortened
+    from stash_pipeline.assets.tags import MODE_TAG, REASON_TAG, REQUESTED_BY_TAG, shortened
     from stash_pipeline.automation.jobs import JOB_OF_MODE, step_config
     from stash_pipeline.runtime.in_process import run_job
 
@@ -23,8 +23,8 @@ def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any])
     checks = checks_of(config["mode"]) if not config["dry_run"] else frozenset()
     tags = {
         MODE_TAG: config["mode"],
-        WHY_TAG: shortened(_command(name, config)),
-        ASKED_BY_TAG: "command line",
+        REASON_TAG: shortened(_command(name, config)),
+        REQUESTED_BY_TAG: "command line",
     }
     job = JOB_OF_MODE[config["mode"]]
     result = run_job(job, instance=dagster, partition_key=name, run_config=run_config, checks=checks, tags=tags)
@@ -33,12 +33,12 @@ def run_one(dagster: Any, settings: Settings, name: str, config: dict[str, Any])
         "success": result.success,
         "error": result.failure,
         "run_id": result.run_id,
-        **(_foreseen(dagster, result.run_id) if config["dry_run"] else _outcome(settings, result.run_id)),
+        **(_preview(dagster, result.run_id) if config["dry_run"] else _outcome(settings, result.run_id)),
     }
 
 
 def _command(name: str, config: dict[str, Any]) -> str:
-    """The command that reads one instance so."""
+    """The command line of a run of one instance."""
     words = ["stash-pipeline sync", name]
     if config["mode"] in ("reconcile", "sweep"):
         words += ["--mode", config["mode"]]
@@ -53,8 +53,8 @@ def _command(name: str, config: dict[str, Any]) -> str:
     return " ".join(words)
 
 
-def _foreseen(dagster: Any, run_id: str) -> dict[str, Any]:
-    """What a dry run observed."""
+def _preview(dagster: Any, run_id: str) -> dict[str, Any]:
+    """The observations of a dry run."""
     from stash_pipeline.assets import metadata as md
     from stash_pipeline.runtime.in_process import observations
 
@@ -71,7 +71,7 @@ def _foreseen(dagster: Any, run_id: str) -> dict[str, Any]:
 
 
 def _outcome(settings: Settings, run_id: str) -> dict[str, Any]:
-    """What became of a run; a sweep is a reconcile before it, and both count."""
+    """The outcome of a run. A sweep starts with a reconcile; both count."""
     from stash_pipeline.stash.entities import BY_NAME
     from stash_pipeline.warehouse.connect import connect
 
@@ -87,12 +87,12 @@ def _outcome(settings: Settings, run_id: str) -> dict[str, Any]:
     entities = {}
     # JSONB sorts keys by length
     for name in BY_NAME:
-        readings = [row[1][name] for row in rows if name in (row[1] or {})]
-        if readings:
-            written = {key: sum(reading[key] for reading in readings) for key in WRITTEN}
-            before = sum(reading["inserted"] + reading["updated"] for reading in readings[:-1])
-            unchanged = max(readings[-1]["unchanged"] - before, 0)
-            entities[name] = {**readings[-1], **written, "unchanged": unchanged}
+        reads = [row[1][name] for row in rows if name in (row[1] or {})]
+        if reads:
+            written = {key: sum(read[key] for read in reads) for key in WRITTEN}
+            before = sum(read["inserted"] + read["updated"] for read in reads[:-1])
+            unchanged = max(reads[-1]["unchanged"] - before, 0)
+            entities[name] = {**reads[-1], **written, "unchanged": unchanged}
     seconds = [row[2] for row in rows if row[2] is not None]
     return {
         "release": release,

@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     from stash_pipeline.stash.access import Access
     from stash_pipeline.stash.connection_test import ConnectionReport
 
-app = typer.Typer(no_args_is_help=True, help="The Stash servers that are mirrored.")
+app = typer.Typer(no_args_is_help=True, help="Manage the Stash servers to sync.")
 
-Name = Annotated[str, typer.Argument(help="Name of the instance: letters, digits, dashes.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the instance: letters, digits, dashes.")]
 YesPublic = Annotated[
-    bool, typer.Option("--yes-public", help="Ask a public address without a key, though that may lock Stash.")
+    bool, typer.Option("--yes-public", help="Send a request to a public address without a key, which may lock Stash.")
 ]
-Timeout = Annotated[
-    float, typer.Option(min=0.1, max=3600, callback=finite, help="Seconds that the test waits for an answer.")
-]
+Timeout = Annotated[float, typer.Option(min=0.1, max=3600, callback=finite, help="Seconds to wait for a response.")]
 Timezone = Annotated[
     str | None,
-    typer.Option("--timezone", metavar="ZONE", help="Of its schedules, like Europe/Paris; default: this machine's."),
+    typer.Option(
+        "--timezone", metavar="ZONE", help="Time zone of its schedules, like Europe/Paris. Default: this machine's."
+    ),
 ]
 
 
 class LaneChoice(str, Enum):
-    """How a library is read where all of it is."""
+    """How a complete library is read."""
 
     auto = "auto"
     graphql = "graphql"
@@ -56,21 +56,21 @@ LaneOption = Annotated[
     LaneChoice | None,
     typer.Option(
         "--lane",
-        help="How all of it is read: auto (a copy of its database where that can be had), snapshot (always such a "
-        "copy), graphql (never; making a copy stops the server's writing for a moment).",
+        help="How everything is read: auto (from a snapshot of the database if available), snapshot (always from a "
+        "snapshot), graphql (never from a snapshot; creating one blocks writes on the server for a moment).",
     ),
 ]
 Priority = Annotated[
     int | None,
-    typer.Option(min=SMALLEST_INTEGER, max=LARGEST_INTEGER, help="Smaller wins where instances disagree; default: 0."),
+    typer.Option(min=SMALLEST_INTEGER, max=LARGEST_INTEGER, help="The smaller number wins a conflict. Default: 0."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def follow_registry(settings: Settings) -> None:
-    """Brings the partitions in step with the registry, at once."""
+    """Makes the partitions match the registry now."""
     from stash_pipeline.instances import list_instances
-    from stash_pipeline.partitions import keep_in_step
+    from stash_pipeline.partitions import sync_partitions
     from stash_pipeline.runtime.in_process import dagster_instance
     from stash_pipeline.warehouse.connect import connect
 
@@ -79,7 +79,7 @@ def follow_registry(settings: Settings) -> None:
     with connect(url) as connection:
         names = [instance.name for instance in list_instances(connection)]
     with dagster_instance(settings.home) as dagster:
-        keep_in_step(dagster, names)
+        sync_partitions(dagster, names)
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def _registry() -> Iterator[tuple[Settings, Any]]:
 
 
 def _say(text: str) -> None:
-    # as it is: a sentence may hold brackets, and is not to be broken into lines
+    # verbatim: a sentence can contain brackets, and must not be wrapped
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -103,7 +103,7 @@ def _warn(text: str) -> None:
 @app.command()
 def add(
     name: Name,
-    url: Annotated[str, typer.Argument(help="For instance http://localhost:9999")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="For example http://localhost:9999")],
     api_key_env: KeyEnv = None,
     api_key_stdin: KeyStdin = False,
     ca_file: CaFile = None,
@@ -114,13 +114,13 @@ def add(
     priority: Priority = None,
     timezone: Timezone = None,
     lane: LaneOption = None,
-    test: Annotated[bool, typer.Option("--test", help="Test the connection first; register only if it works.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Test the connection first; register only on success.")] = False,
     yes_public: YesPublic = False,
     as_json: AsJson = False,
 ) -> None:
-    """Register a Stash server. It need not be reachable: nothing is asked over the network without --test.
+    """Register a Stash server. No request is sent without --test, so the server need not be reachable.
 
-    The name of an instance that was removed with --keep-rows brings it back, with its rows.
+    The name of an instance that was removed with --keep-rows restores it with its rows.
     """
     from stash_pipeline.instances import add_instance, find_instance, refuse_same_address
 
@@ -134,7 +134,7 @@ def add(
                 if as_json:
                     print_json({"instance": name, **report.as_json()})
                     raise typer.Exit(1)
-                raise UserError(f"{name} is not registered. {report.sentence}")
+                raise UserError(f"{name} is not registered. {report.message}")
         before = find_instance(connection, name)
         instance = add_instance(
             connection,
@@ -148,12 +148,12 @@ def add(
         )
         follow_registry(settings)
     if as_json:
-        print_json({**_public(instance), "revived": before is not None})
+        print_json({**_public(instance), "restored": before is not None})
         return
     if test:
-        _say(report.sentence)
-    done = "Brought back" if before else "Registered"
-    _say(f"{done} {instance.name} at {instance.url}. Mirror it with: stash-pipeline sync {instance.name}")
+        _say(report.message)
+    done = "Restored" if before else "Registered"
+    _say(f"{done} {instance.name} at {instance.url}. Sync it with: stash-pipeline sync {instance.name}")
 
 
 def _public(instance: "Instance") -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _public(instance: "Instance") -> dict[str, Any]:
         "priority": instance.priority,
         "timezone": instance.timezone,
         "lane": instance.lane,
-        "snapshot_trouble": instance.snapshot_trouble,
+        "snapshot_error": instance.snapshot_error,
         "enabled": instance.enabled,
         "release": instance.release,
         "removed_at": instance.removed_at,
@@ -180,21 +180,21 @@ def _public(instance: "Instance") -> dict[str, Any]:
 
 @app.command("list")
 def list_(
-    every: Annotated[bool, typer.Option("--all", help="Also removed ones whose rows were kept.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Include removed instances whose rows were kept.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the registered servers."""
     from stash_pipeline.instances import list_instances
 
     with _registry() as (_, connection):
-        found = [_public(instance) for instance in list_instances(connection, with_removed=every)]
+        rows = [_public(instance) for instance in list_instances(connection, with_removed=every)]
     if as_json:
-        print_json(found)
-    elif found:
+        print_json(rows)
+    elif rows:
         columns = ["name", "url", "api_key", "priority", "timezone", "enabled", "release"]
-        columns += ["lane"] if any(row["lane"] != "auto" for row in found) else []
+        columns += ["lane"] if any(row["lane"] != "auto" for row in rows) else []
         columns += ["removed_at"] if every else []
-        table(None, columns, [[row[c] for c in columns] for row in found])
+        table(None, columns, [[row[c] for c in columns] for row in rows])
     else:
         console.print("No instance yet. Add one with: stash-pipeline instances add home http://localhost:9999")
 
@@ -214,7 +214,7 @@ def _checked(
 
 
 def _in_place_of(instance: "Instance", options: Given, settings: Settings) -> "Access":
-    """The way to an instance, with what was given in place of its own."""
+    """The access to an instance, with the given options in place of its own."""
     from stash_pipeline.instance_access import access_of, merged_headers
 
     with_key = options.api_key is not None or options.api_key_env is not None
@@ -244,9 +244,9 @@ def test(
     yes_public: YesPublic = False,
     as_json: AsJson = False,
 ) -> None:
-    """Test the connection to a server, and write nothing. Exit code 0 if it can be mirrored, 1 if not.
+    """Test the connection to a server and write nothing. Exit code 0 if it can be synced, 1 if not.
 
-    For a registered instance, what is given here is tried in place of its own.
+    For a registered instance, options given here are used instead of the registered ones.
     """
     from stash_pipeline.instances import get_instance, same_address, same_library
     from stash_pipeline.stash.connection_test import ConnectionReport
@@ -274,12 +274,12 @@ def test(
         twins = same_library(connection, report.oldest, besides=name)
         for twin in twins:
             if other is None or twin != other.name:
-                notes.append(f"It begins with the same objects as instance {twin}: the same server, or a copy of it.")
+                notes.append(f"Its first objects are those of instance {twin}: the same server, or a copy of it.")
     if as_json:
         same = sorted({*twins, *([other.name] if other else [])})
         print_json({"instance": name, **report.as_json(), "same_as": same, "notes": notes})
     else:
-        (_say if report.ok else _warn)(report.sentence)
+        (_say if report.ok else _warn)(report.message)
         for note in notes:
             _warn(note)
     if not report.ok:
@@ -292,23 +292,23 @@ def edit(
     url: Annotated[str | None, typer.Option(help="New URL.")] = None,
     api_key_env: KeyEnv = None,
     api_key_stdin: KeyStdin = False,
-    no_api_key: Annotated[bool, typer.Option("--no-api-key", help="Forget the key.")] = False,
+    no_api_key: Annotated[bool, typer.Option("--no-api-key", help="Remove the key.")] = False,
     header: HeaderLines = None,
-    no_headers: Annotated[bool, typer.Option("--no-headers", help="Forget the headers, but for those given.")] = False,
+    no_headers: Annotated[bool, typer.Option("--no-headers", help="Remove the headers, except those given.")] = False,
     basic_auth_env: BasicAuthEnv = None,
-    no_basic_auth: Annotated[bool, typer.Option("--no-basic-auth", help="Send a proxy no login any more.")] = False,
+    no_basic_auth: Annotated[bool, typer.Option("--no-basic-auth", help="Remove the proxy login.")] = False,
     ca_file: CaFile = None,
-    no_ca_file: Annotated[bool, typer.Option("--no-ca-file", help="Trust the usual authorities again.")] = False,
+    no_ca_file: Annotated[bool, typer.Option("--no-ca-file", help="Trust the system's authorities again.")] = False,
     client_cert: ClientCert = None,
     client_key: ClientKey = None,
-    no_client_cert: Annotated[bool, typer.Option("--no-client-cert", help="Show no certificate any more.")] = False,
+    no_client_cert: Annotated[bool, typer.Option("--no-client-cert", help="Remove the client certificate.")] = False,
     priority: Priority = None,
     timezone: Timezone = None,
-    no_timezone: Annotated[bool, typer.Option("--no-timezone", help="Take this machine's time zone again.")] = False,
+    no_timezone: Annotated[bool, typer.Option("--no-timezone", help="Use this machine's time zone again.")] = False,
     lane: LaneOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a registered server; what is not given stays."""
+    """Change a registered server. Options that are not given keep their values."""
     for value, no, option in (
         (ca_file, no_ca_file, "ca-file"),
         (basic_auth_env, no_basic_auth, "basic-auth-env"),
@@ -321,7 +321,7 @@ def edit(
     )  # fmt: skip
     removed = no_api_key or no_headers or no_basic_auth or no_ca_file or no_client_cert or no_timezone
     if not api_key_stdin and not removed and all(value is None for value in values):
-        raise UserError("Nothing to change was given; `stash-pipeline instances edit --help` lists what can be.")
+        raise UserError("Give at least one option to change; `stash-pipeline instances edit --help` lists them.")
     options = given(
         api_key_env,
         api_key_stdin,
@@ -352,13 +352,13 @@ def edit(
 
 @app.command()
 def enable(name: Name, as_json: AsJson = False) -> None:
-    """Include a server in `sync` without names."""
+    """Enable a server: `sync` without names, sensors and schedules include it."""
     _edit(name, "Enabled", as_json, enabled=True)
 
 
 @app.command()
 def disable(name: Name, as_json: AsJson = False) -> None:
-    """Leave a server out of `sync` without names; its rows stay."""
+    """Disable a server: `sync` without names, sensors and schedules skip it. Its rows stay."""
     _edit(name, "Disabled", as_json, enabled=False)
 
 
@@ -376,10 +376,10 @@ def _edit(name: str, done: str, as_json: bool, *, url: str | None = None, **chan
 
 
 def _keep_or_remove(name: str) -> bool:
-    """Asks whether the rows are kept."""
+    """Asks whether to keep the rows."""
     if not sys.stdin.isatty():
-        raise UserError("Say --keep-rows to keep the rows that came from it, or --yes to remove them.")
-    typer.echo(f"The rows that came from {name}: keep them, remove them for good, or cancel?", err=True)
+        raise UserError("Give --keep-rows to keep the rows of the instance, or --yes to remove them.")
+    typer.echo(f"Keep the rows of {name}, remove them permanently, or cancel?", err=True)
     answer = input("[keep/remove/CANCEL] ").strip().lower()
     if answer not in ("keep", "remove"):
         raise UserError("Nothing was removed.")
@@ -390,19 +390,19 @@ def _keep_or_remove(name: str) -> bool:
 def remove(
     name: Name,
     keep_rows: Annotated[
-        bool, typer.Option("--keep-rows", help="Keep its rows; `add` with the same name brings it back.")
+        bool, typer.Option("--keep-rows", help="Keep its rows; `add` with the same name restores it.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove its rows, and do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove its rows without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a server and its partition, with or without its rows. Its API key is forgotten."""
+    """Remove a server, its API key and its partition, with or without its rows."""
     from stash_pipeline.instances import get_instance, read_again
     from stash_pipeline.warehouse.connect import instance_lock
     from stash_pipeline.warehouse.ops.removal import archive_instance, remove_instance
 
     refuse_together({"--keep-rows": keep_rows, "--yes": yes}, "one keeps the rows, the other removes them")
     with _registry() as (settings, connection):
-        # the rows of one that was removed before can still be removed
+        # the rows of an instance that was removed before can still be removed
         instance = get_instance(connection, name, with_removed=not keep_rows)
         name = instance.name
         keep = keep_rows or (not yes and _keep_or_remove(name))

@@ -1,4 +1,4 @@
-"""``stash-pipeline lanes …``: the two ways in which a library is read, compared with each other."""
+"""``stash-pipeline lanes …``: compares the two lanes, which read a library by GraphQL or from a snapshot."""
 
 from typing import Annotated
 
@@ -7,12 +7,12 @@ import typer
 from stash_pipeline.commands.output import console, print_json
 from stash_pipeline.settings import get_settings
 
-app = typer.Typer(no_args_is_help=True, help="The two ways of reading a library: its answers, and its database.")
+app = typer.Typer(no_args_is_help=True, help="The two lanes that read a library: GraphQL and snapshot.")
 
 
 @app.callback()
 def lanes() -> None:
-    """The two ways of reading a library: its answers, and its database."""
+    """The two lanes that read a library: GraphQL and snapshot."""
 
 
 @app.command()
@@ -20,9 +20,9 @@ def compare(
     name: Annotated[str, typer.Argument(metavar="INSTANCE", help="A registered server.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Read a server both ways and print every difference; writes nothing. Exit code 1 if there is one.
+    """Read a server through both lanes and print every difference. Writes nothing; exit code 1 if anything differs.
 
-    What is edited meanwhile differs too: compare again before you think of a defect.
+    Objects edited meanwhile differ too: compare again before you suspect a bug.
     """
     from stash_pipeline.instances import get_instance
     from stash_pipeline.sync.compare_lanes import compare_lanes
@@ -33,24 +33,24 @@ def compare(
         with connect(settings.database() or "") as connection:
             instance = get_instance(connection, name)
             name = instance.name
-        found = compare_lanes(settings, instance)
+        comparison = compare_lanes(settings, instance)
     if as_json:
         print_json(
             {
                 "instance": name,
-                "documents": found.documents,
-                "differences": found.lines,
-                "not_in_copy": found.not_in_copy,
+                "documents": comparison.documents,
+                "differences": comparison.lines,
+                "not_in_snapshot": comparison.not_in_copy,
             }
         )
     else:
-        if found.not_in_copy:
-            lacking = ", ".join(found.not_in_copy)
-            console.print(f"Not compared, because the copy lacks them: {lacking}.", markup=False, soft_wrap=True)
-        for line in found.lines:
+        if comparison.not_in_copy:
+            missing = ", ".join(comparison.not_in_copy)
+            console.print(f"Not compared, because the snapshot lacks them: {missing}.", markup=False, soft_wrap=True)
+        for line in comparison.lines:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-        total = sum(found.documents.values())
-        outcome = f"{len(found.lines):,} differences" if found.lines else "no difference"
-        console.print(f"{name}: {total:,} documents read both ways, {outcome}.", highlight=False)
-    if found.lines:
+        total = sum(comparison.documents.values())
+        outcome = f"{len(comparison.lines):,} differences" if comparison.lines else "no difference"
+        console.print(f"{name}: {total:,} documents read through both lanes, {outcome}.", highlight=False)
+    if comparison.lines:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""``stash-pipeline maintain``: the job ``maintain``, run here, through the same Dagster instance as the UI's."""
+"""``stash-pipeline maintain``: runs the job ``maintain`` in this process, through the UI's Dagster instance."""
 
 from stash_pipeline.commands.output import console, print_json
 from stash_pipeline.errors import UserError
@@ -9,7 +9,7 @@ def maintain(as_json: bool) -> None:
     """The command.
 
     Raises:
-        UserError: when the job fails.
+        UserError: if the job fails.
     """
     from stash_pipeline.automation.jobs import REMOVED_TAG
     from stash_pipeline.runtime.in_process import dagster_instance, run_job
@@ -26,4 +26,6 @@ def maintain(as_json: bool) -> None:
         print_json(removed)
         return
     counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in removed.items())
-    console.print(f"Older than {settings.keep_runs_days} days and removed: {counts}.", highlight=False, soft_wrap=True)
+    console.print(
+        f"Removed what is older than {settings.keep_runs_days} days: {counts}.", highlight=False, soft_wrap=True
+    )

@@ -1,4 +1,4 @@
-"""What the commands print: tables and numbers for people, JSON for programs."""
+"""Output of the commands: tables and numbers for people, JSON for programs."""
 
 import json
 import os
@@ -16,14 +16,14 @@ stderr = Console(stderr=True)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Prints one JSON document to standard output."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
 def table(title: str | None, columns: list[str], rows: list[list[Any]], *, numbers: int = 0) -> None:
-    """A table whose last ``numbers`` columns are right-aligned; in a narrow terminal, a paragraph per row.
+    """Prints a table whose last ``numbers`` columns are right-aligned; in a narrow terminal, one paragraph per row.
 
-    What does not go to a terminal is as wide as it needs to be: nothing in it is cut off or broken into lines.
+    Output that does not go to a terminal is as wide as necessary: nothing is cut off or wrapped.
     """
     result = Table(
         title=None if title is None else Text(title, style="table.title"), title_justify="left", header_style="bold"
@@ -43,7 +43,7 @@ def table(title: str | None, columns: list[str], rows: list[list[Any]], *, numbe
 
 
 def _paragraphs(title: str | None, columns: list[str], rows: list[list[str]]) -> None:
-    """A row after the other, its columns below each other."""
+    """Prints one paragraph per row, one line per column."""
     if title is not None:
         console.print(Text(title, style="italic"), soft_wrap=True)
     for row in rows:

@@ -1,4 +1,4 @@
-"""``stash-pipeline rebuild``: a layer made anew from what is above it, by the job of that layer."""
+"""``stash-pipeline rebuild``: rebuilds a layer from the layers above it, by the layer's job."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ def rebuild(layer: str, names: list[str], as_json: bool) -> int:
     from stash_pipeline import layers as registry
     from stash_pipeline.instances import list_instances
     from stash_pipeline.layers import layer_named
-    from stash_pipeline.partitions import keep_in_step
+    from stash_pipeline.partitions import sync_partitions
     from stash_pipeline.runtime.in_process import dagster_instance
     from stash_pipeline.warehouse.connect import connect
     from stash_pipeline.warehouse.layers.layer import InstanceLayer
@@ -29,13 +29,15 @@ def rebuild(layer: str, names: list[str], as_json: bool) -> int:
 
     chosen = layer_named(layer, registry.LAYERS)
     if names and not isinstance(chosen, InstanceLayer):
-        raise UserError(f"Layer {chosen.name} is made of all instances; name none: `stash-pipeline rebuild {layer}`.")
+        raise UserError(
+            f"Layer {chosen.name} covers all instances; name none of them: `stash-pipeline rebuild {layer}`."
+        )
     with (
         open_warehouse(get_settings()) as settings,
         connect(settings.database() or "") as connection,
         dagster_instance(settings.home) as dagster,
     ):
-        keep_in_step(dagster, [instance.name for instance in list_instances(connection)])
+        sync_partitions(dagster, [instance.name for instance in list_instances(connection)])
         if isinstance(chosen, InstanceLayer):
             outcomes = _of_instances(dagster, connection, chosen, layer, names)
         else:
@@ -45,7 +47,7 @@ def rebuild(layer: str, names: list[str], as_json: bool) -> int:
         print_json(outcomes)
     else:
         for outcome in outcomes:
-            done = f"{outcome['rows']:,} rows" if "rows" in outcome else "made anew"
+            done = f"{outcome['rows']:,} rows" if "rows" in outcome else "rebuilt"
             message = done if outcome["success"] else str(outcome["error"])
             name = outcome.get("instance", outcome.get("layer"))
             console.print(f"{name}: {message}", highlight=False, markup=False, soft_wrap=True)
@@ -69,11 +71,11 @@ def _of_instances(
 
 
 def _run(dagster: Any, layer: "AnyLayer", command: str, instance: str | None = None) -> dict[str, Any]:
-    from stash_pipeline.assets.tags import ASKED_BY_TAG, WHY_TAG
+    from stash_pipeline.assets.tags import REASON_TAG, REQUESTED_BY_TAG
     from stash_pipeline.automation.jobs import rebuild_job_of, step_config
     from stash_pipeline.runtime.in_process import run_job
 
-    tags = {WHY_TAG: command, ASKED_BY_TAG: "command line"}
+    tags = {REASON_TAG: command, REQUESTED_BY_TAG: "command line"}
     result = run_job(
         rebuild_job_of(layer),
         instance=dagster,

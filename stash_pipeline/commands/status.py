@@ -1,4 +1,4 @@
-"""``stash-pipeline status``: per instance, how fresh and how large the mirror is, and what comes next."""
+"""``stash-pipeline status``: shows per instance how fresh and how large its tables are, and what runs next."""
 
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ SELECT i.name, i.url, i.enabled, i.release,
     l.status AS last_status, l.started_at AS last_started, l.error AS last_error,
     coalesce((SELECT jsonb_object_agg(e.key, e.value->'failures') FROM jsonb_each(l.entities) AS e
         WHERE jsonb_array_length(coalesce(e.value->'failures', '[]')) > 0), '{}') AS failures,
-    coalesce(l.lacking, '{}') AS lacking, coalesce(l.unknown, '{}') AS unknown,
+    coalesce(l.missing_fields, '{}') AS missing_fields, coalesce(l.unmapped_fields, '{}') AS unmapped_fields,
     (SELECT jsonb_object_agg(c.table_name, c.rows) FROM ops.row_counts c
      WHERE c.instance_id = i.id AND c.table_name = ANY(%(layer_tables)s)) AS rows,
     (SELECT count(*) FROM ops.dangling_references d WHERE d.instance_id = i.id) AS dangling
@@ -37,21 +37,21 @@ SELECT i.name, r.mode, r.finished_at, NOT EXISTS (
             AND NOT coalesce((r.entities->split_part(c.table_name, '.', 2)->>'first')::boolean, false)
     ) AND jsonb_path_exists(r.entities, '$.*.first ? (@ == true)') AS first
 FROM ops.sync_runs r JOIN ops.instances i ON i.id = r.instance_id
-WHERE r.status = 'succeeded' AND r.mode <> 'objects' AND r.entities ?& %(kinds)s
+WHERE r.status = 'succeeded' AND r.mode <> 'objects' AND r.entities ?& %(entities)s
 ORDER BY r.finished_at
 """
-"""The good runs that read all kinds; ``first`` are those that read every kind whole, because it never was."""
+"""The successful runs of all entities; ``first`` marks the first read, which reads every entity in full."""
 
 _INCLUDED = {
     "changes": ("changes",),
     "reconcile": ("changes", "reconcile"),
     "sweep": ("changes", "reconcile", "sweep"),
 }
-"""Per mode: whose work it does as well."""
+"""Per mode: the modes whose work it includes."""
 
 
 def collect(connection: Any) -> list[dict[str, Any]]:
-    """The state of every instance, as it is in the database."""
+    """The state of every instance according to the database."""
     from stash_pipeline import layers
     from stash_pipeline.stash.entities import BY_NAME
     from stash_pipeline.warehouse.layers.layer import of_instances
@@ -59,18 +59,18 @@ def collect(connection: Any) -> list[dict[str, Any]]:
     tables = [table.name for layer in of_instances(layers.LAYERS) for table in layer.tables]
     cursor = connection.execute(_STATUS, {"layer_tables": tables})
     names = [column.name for column in cursor.description or []]
-    found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    refreshed: dict[str, dict[str, datetime]] = {row["name"]: {} for row in found}
-    parameters = {"kinds": list(BY_NAME), "tables": [f"raw.{kind}" for kind in BY_NAME]}
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    refreshed: dict[str, dict[str, datetime]] = {row["name"]: {} for row in rows}
+    parameters = {"entities": list(BY_NAME), "tables": [f"raw.{entity}" for entity in BY_NAME]}
     for name, mode, moment, first in connection.execute(_REFRESHED, parameters).fetchall():
         for included in _INCLUDED["sweep" if first else mode]:
             refreshed.setdefault(name, {})[included] = moment
     shared = shared_layers(connection)
-    return [{**row, "refreshed": refreshed[row["name"]], "shared_layers": shared} for row in found]
+    return [{**row, "refreshed": refreshed[row["name"]], "shared_layers": shared} for row in rows]
 
 
 def shared_layers(connection: Any) -> list[dict[str, Any]]:
-    """How far each layer has got that is made of all instances."""
+    """How far each shared layer has followed the object log."""
     from stash_pipeline import layers
     from stash_pipeline.warehouse.layers.shared import states
 
@@ -88,7 +88,7 @@ def shared_layers(connection: Any) -> list[dict[str, Any]]:
 
 
 def _upcoming(instance: "Instance", settings: Settings, now: datetime) -> dict[str, Any]:
-    """When the schedules turn to an instance, while the daemon runs."""
+    """The next reconcile and sweep of an instance while the daemon runs."""
     from stash_pipeline.sync.timetable import next_due, timetable_of
 
     nothing = {"next_reconcile": None, "next_sweep": None}
@@ -97,17 +97,17 @@ def _upcoming(instance: "Instance", settings: Settings, now: datetime) -> dict[s
     try:
         reconcile, sweep = next_due(timetable_of(instance, settings), now)
     except UserError as error:
-        return {**nothing, "without_turn": str(error)}
+        return {**nothing, "schedule_error": str(error)}
     return {"next_reconcile": reconcile.astimezone(), "next_sweep": sweep.astimezone()}
 
 
-def _pending(settings: Settings, asked: "list[Question]") -> dict[str, dict[str, Any]]:
-    """By the name of the instance: what its server says now."""
+def _pending(settings: Settings, probes: "list[Question]") -> dict[str, dict[str, Any]]:
+    """The pending changes on the servers, by the name of the instance."""
     from stash_pipeline.sync.server_probe import ask
 
-    found = ask(settings, asked)
-    names = {question.instance.uuid: question.instance.name for question in asked}
-    return {names[uuid]: {"reasons": list(said.reasons), "trouble": said.trouble} for uuid, said in found.items()}
+    results = ask(settings, probes)
+    names = {probe.instance.uuid: probe.instance.name for probe in probes}
+    return {names[uuid]: {"reasons": list(result.reasons), "error": result.trouble} for uuid, result in results.items()}
 
 
 def status(as_json: bool, *, offline: bool = False) -> None:
@@ -119,28 +119,28 @@ def status(as_json: bool, *, offline: bool = False) -> None:
 
     with open_warehouse(get_settings()) as settings:
         with connect(settings.database() or "") as connection:
-            found = collect(connection)
+            rows = collect(connection)
             instances = list_instances(connection)
-            asked = [] if offline else questions(connection)
-        pending = _pending(settings, asked)
+            probes = [] if offline else questions(connection)
+        pending = _pending(settings, probes)
     now = datetime.now(timezone.utc)
-    for row, instance in zip(found, instances, strict=True):
+    for row, instance in zip(rows, instances, strict=True):
         row["pending"] = pending.get(instance.name)
         row |= _upcoming(instance, settings, now)
     if as_json:
-        print_json(found)
-    elif not found:
+        print_json(rows)
+    elif not rows:
         console.print("No instance yet. Add one with: stash-pipeline instances add home http://localhost:9999")
     else:
-        _print(found, now)
+        _print(rows, now)
 
 
-def _print(found: list[dict[str, Any]], now: datetime) -> None:
+def _print(rows: list[dict[str, Any]], now: datetime) -> None:
     from stash_pipeline.stash.entities import ENTITIES
 
     table(
         None,
-        ["instance", "release", "last good sync", "last run", "references without target"],
+        ["instance", "release", "last successful sync", "last run", "dangling references"],
         [
             [
                 row["name"],
@@ -149,36 +149,39 @@ def _print(found: list[dict[str, Any]], now: datetime) -> None:
                 row["last_status"],
                 row["dangling"],
             ]
-            for row in found
+            for row in rows
         ],
         numbers=1,
     )
     table(
-        "Last good refresh, and the next by itself",
+        "Last successful sync per mode, and the next scheduled",
         ["instance", "changes", "reconcile", "sweep", "next reconcile", "next sweep"],
         [
             [
                 row["name"],
                 *[age(row["refreshed"].get(mode), now) for mode in ("changes", "reconcile", "sweep")],
-                *[_at(row[what]) if row["enabled"] else "disabled" for what in ("next_reconcile", "next_sweep")],
+                *[_at(row[key]) if row["enabled"] else "disabled" for key in ("next_reconcile", "next_sweep")],
             ]
-            for row in found
+            for row in rows
         ],
     )
     table(
         "Rows",
-        ["entity", *[row["name"] for row in found]],
-        [[entity.name, *[(row["rows"] or {}).get(f"stash.{entity.name}", 0) for row in found]] for entity in ENTITIES],
-        numbers=len(found),
+        ["entity", *[row["name"] for row in rows]],
+        [[entity.name, *[(row["rows"] or {}).get(f"stash.{entity.name}", 0) for row in rows]] for entity in ENTITIES],
+        numbers=len(rows),
     )
-    shared = found[0]["shared_layers"]
+    shared = rows[0]["shared_layers"]
     if shared:
         table(
             "Layers of all instances",
             ["layer", "last followed", "revisions behind", "error"],
-            [[one["layer"], age(one["updated_at"], now), _behind(one), one["error"] or "none"] for one in shared],
+            [
+                [layer["layer"], age(layer["updated_at"], now), _lag(layer), layer["error"] or "none"]
+                for layer in shared
+            ],
         )
-    for row in found:
+    for row in rows:
         for line in _sentences(row):
             console.print(f"{row['name']} {line}", highlight=False, markup=False, soft_wrap=True)
 
@@ -187,24 +190,24 @@ def _sentences(row: dict[str, Any]) -> list[str]:
     lines = []
     pending = row["pending"]
     if pending is not None:
-        if pending["trouble"]:
-            lines.append(f"cannot be asked for changes: {pending['trouble']}")
+        if pending["error"]:
+            lines.append(f"cannot be checked for changes: {pending['error']}")
         else:
             lines.append(f"has pending changes: {', '.join(pending['reasons']) or 'none'}")
-    if row.get("without_turn"):
-        lines.append(f"is in no schedule: {row['without_turn']}")
+    if row.get("schedule_error"):
+        lines.append(f"is not scheduled: {row['schedule_error']}")
     if row["last_error"]:
         lines.append(f"failed in its last run: {row['last_error']}")
     for entity, failures in row["failures"].items():
         lines.append(f"could not send some {entity}: {'; '.join(failures)}")
-    if row["unknown"]:
-        lines.append(f"has fields that are not mirrored yet: {', '.join(row['unknown'])}")
+    if row["unmapped_fields"]:
+        lines.append(f"has unmapped fields: {', '.join(row['unmapped_fields'])}")
     return lines
 
 
-def _behind(layer: dict[str, Any]) -> str:
+def _lag(layer: dict[str, Any]) -> str:
     if layer["revisions_behind"] is None:
-        return "never made"
+        return "never built"
     return "of another version" if layer["outdated"] else str(layer["revisions_behind"])
 
 
@@ -222,5 +225,5 @@ def age(moment: datetime | None, now: datetime) -> str:
 
 
 def _at(moment: datetime | None) -> str:
-    """A moment of the days to come, by the clocks of the person."""
+    """A moment within the next days, in local time."""
     return "–" if moment is None else f"{moment:%a} {moment:%H:%M}"

@@ -1,4 +1,4 @@
-"""``stash-pipeline sync``: the jobs ``refresh``, ``reconcile``, ``sweep``, run here, through the UI's instance."""
+"""``stash-pipeline sync``: runs the jobs ``refresh``, ``reconcile``, ``sweep`` through the UI's Dagster instance."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +13,14 @@ from stash_pipeline.commands.ahead import import_ahead
 from stash_pipeline.commands.instance_run import SUMMED, WRITTEN, run_one
 from stash_pipeline.commands.options import each_once
 from stash_pipeline.commands.output import console, print_json, stderr, table
-from stash_pipeline.commands.worker import ReaderPool
+from stash_pipeline.commands.worker import WorkerPool
 from stash_pipeline.errors import UserError
 from stash_pipeline.runtime.dagster_home import DEFINITIONS_MODULE
 from stash_pipeline.settings import Settings, get_settings
 
 
 class Bars:
-    """A progress bar per instance and entity, which never shows more than there is."""
+    """A progress bar per instance and entity, which never exceeds its total."""
 
     def __init__(self, bars: Progress) -> None:
         self.bars = bars
@@ -36,31 +36,31 @@ class Bars:
             return next(task for task in self.bars.tasks if task.id == identifier)
 
     def started(self, instance: str) -> None:
-        """Begins anew with the bars of an instance."""
+        """Removes the bars of an instance to start over."""
         with self.lock:
             for key in [key for key in self.tasks if key[0] == instance]:
                 self.bars.remove_task(self.tasks.pop(key))
 
     def expected(self, instance: str, entity: str, count: int) -> None:
-        """Sets the length of a bar; what is listed again does not make it shorter than it is full."""
+        """Sets the total of a bar, which is never less than what was fetched."""
         task = self._task(instance, entity)
         self.bars.update(task.id, total=max(count, int(task.completed)))
 
     def fetched(self, instance: str, entity: str, count: int) -> None:
-        """Fills a bar; objects that are read a second time do not count where the number of all is known."""
+        """Advances a bar, at most to its total: objects may be read twice."""
         task = self._task(instance, entity)
         completed = task.completed + count
         self.bars.update(task.id, completed=completed if task.total is None else min(completed, task.total))
 
     def complete(self, instance: str, entity: str) -> None:
-        """Closes a bar at what was read."""
+        """Completes a bar at the number of fetched objects."""
         task = self._task(instance, entity)
         self.bars.update(task.id, total=task.completed)
 
 
 @contextmanager
-def _progress_bars(wanted: bool) -> Any:
-    if not wanted:
+def _progress_bars(show: bool) -> Any:
+    if not show:
         yield
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -74,7 +74,7 @@ def _progress_bars(wanted: bool) -> Any:
 
 
 WAIT_SECONDS = 60.0
-"""How long a run waits, unless told otherwise, for another that writes to the same instance."""
+"""How long a run waits by default for another run that writes to the same instance."""
 
 
 def run_sync(
@@ -90,31 +90,31 @@ def run_sync(
     dry_run: bool = False,
     lane: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Runs the job of the mode for the instances named (all enabled ones if none is), some at a time.
+    """Runs the job of the mode for the given instances (default: all enabled ones), several at a time.
 
     Args:
         settings: with the address of a database that is ready.
-        entities: kinds to read; empty reads all.
-        mode: how much is read, see ``sync/graphql_reading.py``. ids: of mode objects, which takes one kind.
-        wait_seconds: how long to wait for another run of an instance; 0 refuses at once.
-        accept_removals: follow servers also where the guard would stop.
-        dry_run: write nothing, and say what would change.
-        lane: how everything is read, where it is; None leaves it to the instance.
+        entities: entities to read; empty reads all.
+        mode: how much is read, see ``sync/graphql_reading.py``. ids: of mode objects, which takes one entity.
+        wait_seconds: how long to wait for another run of an instance; 0 fails at once.
+        accept_removals: sync even if a safeguard would stop the run.
+        dry_run: write nothing, and report what would change.
+        lane: how everything is read; None uses the lane of the instance.
 
     Returns:
-        per instance: name, success, error, run id, and per entity what happened.
+        per instance: name, success, error, run id, and the statistics per entity.
     """
     from stash_pipeline.instances import get_instance, list_instances
-    from stash_pipeline.partitions import keep_in_step
+    from stash_pipeline.partitions import sync_partitions
     from stash_pipeline.runtime.in_process import dagster_instance
     from stash_pipeline.stash.entities import BY_NAME
     from stash_pipeline.warehouse.connect import connect
 
     for entity in entities:
         if entity not in BY_NAME:
-            raise UserError(f"There is no entity {entity!r}; there are {', '.join(BY_NAME)}.")
+            raise UserError(f"There is no entity {entity!r}; choose one of {', '.join(BY_NAME)}.")
     if ids and len(set(entities)) != 1:
-        raise UserError("--id names objects of one kind; say which with --entity, for instance --entity scenes.")
+        raise UserError("--id needs exactly one --entity, for example --entity scenes.")
     url = settings.database()
     assert url is not None
     with connect(url) as connection:
@@ -125,7 +125,7 @@ def run_sync(
     if not chosen:
         raise UserError("No instance is registered; add one with `stash-pipeline instances add home URL`.")
     with dagster_instance(settings.home) as dagster:
-        keep_in_step(dagster, [instance.name for instance in registered])
+        sync_partitions(dagster, [instance.name for instance in registered])
         config = {
             "mode": mode,
             "ids": sorted(set(ids or [])),
@@ -142,9 +142,9 @@ def run_sync(
 def _run_all(dagster: Any, settings: Settings, names: list[str], config: dict[str, Any]) -> list[dict[str, Any]]:
     if len(names) == 1:
         return [run_one(dagster, settings, names[0], config)]
-    # a process each: Dagster sets up the logging of a run for the whole process, and two at once can lock up
+    # one process each: Dagster sets up the logging of a run for the whole process, and two at once can deadlock
     with ThreadPoolExecutor(max_workers=settings.instances_in_parallel) as pool:
-        workers = ReaderPool(settings, config)
+        workers = WorkerPool(settings, config)
         try:
             return list(pool.map(workers.run, names))
         except BaseException:
@@ -152,7 +152,7 @@ def _run_all(dagster: Any, settings: Settings, names: list[str], config: dict[st
             try:
                 pool.shutdown()
             except KeyboardInterrupt:
-                # the second time: whatever they are doing, the next run finds everything committed in order
+                # the second Ctrl-C: killing is safe, because the next run continues from the last commit
                 workers.kill()
             raise
 
@@ -193,16 +193,18 @@ def sync(
     else:
         for outcome in outcomes:
             if dry_run and outcome["success"]:
-                print_foreseen(outcome)
+                print_preview(outcome)
             else:
                 print_outcome(outcome)
-    # who names an object wants that one
-    missed = bool(ids) and any(change.get("failures") for one in outcomes for change in one["entities"].values())
-    return 0 if all(outcome["success"] for outcome in outcomes) and not missed else 1
+    # with --id, an object that could not be read is a failure
+    failed = bool(ids) and any(
+        change.get("failures") for outcome in outcomes for change in outcome["entities"].values()
+    )
+    return 0 if all(outcome["success"] for outcome in outcomes) and not failed else 1
 
 
 def print_outcome(outcome: dict[str, Any]) -> None:
-    """A summary per entity, or the error."""
+    """Prints a summary per entity, or the error."""
     rows = [
         [entity, *[change[key] for key in SUMMED]]
         for entity, change in outcome["entities"].items()
@@ -218,21 +220,21 @@ def print_outcome(outcome: dict[str, Any]) -> None:
     for entity, change in outcome["entities"].items():
         if change.get("unreadable"):
             stderr.print(
-                f"{change['unreadable']:,} {entity} have values that their columns cannot hold, and are stored without "
-                "them; `unreadable` in their documents has the values.",
+                f"{change['unreadable']:,} {entity} have values that their columns cannot hold, and were stored "
+                "without them; `unreadable` in their documents contains the values.",
                 highlight=False, markup=False, soft_wrap=True,
             )  # fmt: skip
         for failure in change.get("failures", ()):
-            stderr.print(f"could not be read, of {entity}: {failure}", highlight=False, markup=False, soft_wrap=True)
+            stderr.print(f"could not read {entity} {failure}", highlight=False, markup=False, soft_wrap=True)
     if not outcome["success"]:
-        # an error may hold what a server sent, brackets included
+        # an error can contain what a server sent, including brackets
         name = outcome["instance"]
         message = str(outcome["error"]).removeprefix(f"{name}: ")
         stderr.print(Text(name, style="red") + Text(f": {message}"), soft_wrap=True)
 
 
-def print_foreseen(outcome: dict[str, Any]) -> None:
-    """What a dry run says would change, object by object, and how many."""
+def print_preview(outcome: dict[str, Any]) -> None:
+    """Prints what a dry run would change: counts, and object by object."""
     rows = [[entity, *[change[key] for key in SUMMED]] for entity, change in outcome["entities"].items()]
     if rows:
         table(f"{outcome['instance']} ({outcome['release']}) would change", ["entity", *SUMMED], rows, numbers=5)

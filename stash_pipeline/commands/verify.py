@@ -1,4 +1,4 @@
-"""``stash-pipeline verify``: proves that what is stored is what was read, and repairs what is not."""
+"""``stash-pipeline verify``: verifies that the stored data is what was read, and repairs it."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,14 @@ _WAIT_SECONDS = 60.0
 """How long to wait for another run that writes to the instance."""
 
 _LINES = 50
-"""Differences that are printed for one instance; JSON has all."""
+"""The most differences printed for one instance; JSON has all."""
 
 
 def verify(names: list[str], sample: int | None, repair: bool, as_json: bool) -> int:
-    """The command; returns the exit code: 1 where something differs, and was not repaired.
+    """The command; returns the exit code: 1 if anything differs and was not repaired.
 
     Args:
-        sample: documents of each kind to check; None checks all.
+        sample: documents per entity to check; None checks all.
 
     Raises:
         UserError: if there is no such instance, or another run writes to it.
@@ -57,7 +57,7 @@ def _verify_instance(
 
     url = settings.database() or ""
     unread = 0
-    # a refresh between two questions would look like damage
+    # a sync between two queries would look like damage
     with instance_lock(url, instance.id, instance.name, wait_seconds=_WAIT_SECONDS):
         report = check_instance(connection, instance.id, sample)
         outcome: dict[str, Any] = {
@@ -78,31 +78,31 @@ def _verify_instance(
         with instance_lock(url, instance.id, instance.name, wait_seconds=_WAIT_SECONDS):
             left = check_instance(connection, instance.id, sample)
     if unread and errors:
-        # the marks stay: whichever refresh succeeds next writes these documents anew
-        errors.append(f"the next refresh that succeeds reads what is damaged again (documents: {unread})")
+        # the marks stay, so the next successful sync writes these documents again
+        errors.append(f"the next successful sync reads the damaged documents again ({unread})")
     outcome.update(repaired=left.intact, left=left.lines(), errors=errors)
     return outcome
 
 
 def _read_again(settings: Settings, instance: "Instance") -> list[str]:
-    """Reads damaged kinds from the server, in a run that the page shows; returns what failed."""
+    """Reads damaged entities from the server, in a run that the UI shows; returns the errors."""
     from stash_pipeline.commands.sync import run_sync
 
     if instance.removed_at is not None:
-        return [f"the instance {instance.name} was removed, so its server is not asked"]
-    # marked kinds are read whole in any mode; this one leaves out the check of the tables, which may need a rebuild
+        return [f"the instance {instance.name} was removed, so its server is not read"]
+    # marked entities are read in full in any mode; this mode omits the check of the tables, which may need a rebuild
     (result,) = run_sync(settings, [instance.name], [], mode="changes", show=False)
     return [] if result["success"] else [str(result["error"])]
 
 
 def _rebuild(settings: Settings, connection: "Connection", instance: "Instance") -> list[str]:
-    """Makes entities and joins anew, in a run that the page shows; returns what failed."""
+    """Rebuilds entities and joins, in a run that the UI shows; returns the errors."""
     from stash_pipeline.runtime.in_process import dagster_instance, run_job
     from stash_pipeline.warehouse.connect import instance_lock
     from stash_pipeline.warehouse.entities.transform import rebuild_layer
 
     if instance.removed_at is not None:
-        # it has no partition that a job could run for
+        # a removed instance has no partition, so no job can run for it
         with instance_lock(settings.database() or "", instance.id, instance.name, wait_seconds=_WAIT_SECONDS):
             rebuild_layer(connection, instance.id)
         return []
@@ -117,9 +117,9 @@ def _print(outcome: dict[str, Any]) -> None:
 
     name, differences = outcome["instance"], outcome["differences"]
     if outcome["intact"]:
-        say(f"{name}: {outcome['documents']:,} documents and the tables made of them are as they were stored.")
+        say(f"{name}: {outcome['documents']:,} documents and the tables derived from them are intact.")
         return
-    say(f"{name}: {outcome['documents']:,} documents were checked; these rows are not what was stored:")
+    say(f"{name}: {outcome['documents']:,} documents were checked; these rows differ from what was stored:")
     for line in differences[:_LINES]:
         say(f"  {line}")
     if len(differences) > _LINES:

@@ -1,7 +1,6 @@
-"""Several runs at once, each in a process of its own: ``python -m stash_pipeline.commands.worker NAME CONFIG``.
+"""Several runs at once, each in its own process: ``python -m stash_pipeline.commands.worker NAME CONFIG``.
 
-The worker says on its standard output, a JSON array a line, what a listener of ``progress`` would be told, and at
-last the outcome.
+The worker writes the events of ``progress`` to its standard output, one JSON array per line, and finally the outcome.
 """
 
 import json
@@ -19,8 +18,8 @@ from stash_pipeline.settings import Settings, get_settings
 OUTCOME = "outcome"
 
 
-class ReaderPool:
-    """Starts the processes and passes on what they say."""
+class WorkerPool:
+    """Starts the processes and passes on their events."""
 
     def __init__(self, settings: Settings, config: dict[str, Any]) -> None:
         self.environment = settings.child_environment()
@@ -40,13 +39,13 @@ class ReaderPool:
                 stderr=subprocess.PIPE,
                 text=True,
                 env=self.environment,
-                # a terminal's Ctrl-C is for us; who gets it twice is interrupted while it tidies up
+                # a terminal's Ctrl-C must reach this process only: a second one would interrupt a worker's cleanup
                 start_new_session=True,
             )
             self.processes.append(process)
-        said: list[str] = []
+        lines: list[str] = []
         assert process.stdout is not None and process.stderr is not None
-        errors = threading.Thread(target=lambda stream: said.extend(stream), args=(process.stderr,), daemon=True)
+        errors = threading.Thread(target=lambda stream: lines.extend(stream), args=(process.stderr,), daemon=True)
         errors.start()
         outcome = None
         for line in process.stdout:
@@ -58,17 +57,17 @@ class ReaderPool:
         process.wait()
         errors.join(5)
         if outcome is None:
-            reason = said[-1].strip() if said else f"its process ended with exit code {process.returncode}"
+            reason = lines[-1].strip() if lines else f"its process ended with exit code {process.returncode}"
             outcome = {"instance": name, "success": False, "error": reason, "run_id": None, "release": None,
                        "entities": {}, "seconds": None}  # fmt: skip
         return outcome
 
     def interrupt(self) -> None:
-        """Ends all, as Ctrl-C does."""
+        """Interrupts all workers, like Ctrl-C."""
         self._signal(signal.SIGINT)
 
     def kill(self) -> None:
-        """Ends all at once."""
+        """Kills all workers."""
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
@@ -79,8 +78,8 @@ class ReaderPool:
                     process.send_signal(number)
 
 
-class _Speaker:
-    """A listener that says everything on standard output."""
+class _EventWriter:
+    """A listener that writes every event to standard output."""
 
     def _say(self, *words: Any) -> None:
         sys.stdout.write(json.dumps(words, default=str) + "\n")
@@ -111,11 +110,11 @@ def main(name: str, config: dict[str, Any]) -> None:
 
     start_logging()
     settings = get_settings()
-    speaker = _Speaker()
-    progress.listen(speaker)
+    writer = _EventWriter()
+    progress.listen(writer)
     try:
         with dagster_instance(settings.home) as dagster:
-            speaker.outcome(run_one(dagster, settings, name, config))
+            writer.outcome(run_one(dagster, settings, name, config))
     except UserError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

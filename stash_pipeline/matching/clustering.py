@@ -35,7 +35,7 @@ class LinkRule:
 
     Attributes:
         complete: joins only where all pairs of both sides are within the limits.
-        identity: says that two objects are one file; such objects may be of one instance, see :class:`OneEach`.
+        identity: a hash says so; objects that are joined so may be of one instance, see :class:`OneEach`.
     """
 
     name: str
@@ -327,7 +327,7 @@ def cluster(
     Args:
         same, different: what people decided.
         within: whether two nodes are within the limits of the rules with complete linkage, or cannot be compared;
-            see :func:`resemblance`.
+            see :func:`stash_pipeline.matching.phash.resemblance`.
 
     Raises:
         ValueError: if a link is of no node, of no rule, or of no strength, or a rule lacks what it needs.
@@ -386,28 +386,3 @@ def _chain(same: Sequence[Pair], left: int, right: int) -> tuple[int, ...]:
     while found[-1] != left:
         found.append(before[found[-1]])
     return tuple(reversed(found))
-
-
-def resemblance(
-    hashes: Sequence[Sequence[tuple[int, int]]], distance: int, window: int | None
-) -> Callable[[int, int], bool]:
-    """Whether two nodes are within the limits: any hash of the one and any of the other.
-
-    Args:
-        hashes: per node, the phash and the duration in milliseconds of each of its files. A node without any cannot
-            be compared, and stands in nobody's way. An unknown duration (negative) is within no window.
-    """
-
-    def within(left: int, right: int) -> bool:
-        first, second = hashes[left], hashes[right]
-        if not first or not second:
-            return True
-        for phash, duration in first:
-            for other, length in second:
-                if (phash ^ other).bit_count() <= distance and (
-                    window is None or (duration >= 0 <= length and abs(duration - length) <= window)
-                ):
-                    return True
-        return False
-
-    return within

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from stash_pipeline.matching.dates import PartialDate, compare_dates
-from stash_pipeline.matching.names import independent_names, one_typo
+from stash_pipeline.matching.names import independent_names, one_typo, parts_differ
 from stash_pipeline.matching.paths import depth
 from stash_pipeline.matching.rule_table import PARAMETERS
 
@@ -122,6 +122,8 @@ def compare_scenes(left: Scene, right: Scene) -> Comparison:
         value = getattr(left, name)
         if value and value == getattr(right, name):
             agrees[name] = value
+    if parts_differ(left.title, right.title):
+        differs["part_differs"] = [left.title, right.title]
     dates = compare_dates(left.date, right.date)
     if dates == "day":
         agrees["date"] = left.date

@@ -1,26 +1,27 @@
-"""Comparison of objects that are known by names: studios, tags, groups, galleries and images."""
+"""What agrees and what contradicts between two studios, tags or groups: objects that are little more than a name.
+
+Galleries and images are compared by the hashes and paths of their files.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
 from stash_pipeline.matching.compare import Comparison
 from stash_pipeline.matching.dates import PartialDate, compare_dates
-from stash_pipeline.matching.names import part_number
+from stash_pipeline.matching.names import parts_differ
 from stash_pipeline.matching.paths import depth
-from stash_pipeline.matching.rule_table import AGREEMENTS, PARAMETERS
+from stash_pipeline.matching.rule_table import PARAMETERS
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What is compared of a studio, tag, group, gallery or image. Texts are in their canonical form.
+    """What is compared; names are normalised.
 
     Attributes:
-        entity: says which of the fields count, see :data:`AGREEMENTS`.
-        name: or title. aliases: other names. stash_ids: endpoint and id. urls: without those of many.
-        parents: names of the parents. hashes: MD5 of files. paths: keys of paths below a root of the library.
+        parents: the normalised names of the studio or tags above. scenes: their clusters.
+        hashes: MD5 of files. paths: keys of paths below a root of the library.
     """
 
-    entity: str
     name: str = ""
     aliases: frozenset[str] = frozenset()
     stash_ids: frozenset[tuple[str, str]] = frozenset()
@@ -29,60 +30,88 @@ class Named:
     date: PartialDate | None = None
     director: str = ""
     studio: str = ""
+    scenes: frozenset[str] = frozenset()
     hashes: frozenset[str] = frozenset()
     paths: frozenset[str] = frozenset()
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The name and the aliases."""
-        return self.aliases | {self.name} if self.name else self.aliases
+
+def compare_studios(left: Named, right: Named) -> Comparison:
+    """Agreements and contradictions of two studios."""
+    found = _compare(left, right, ("stash_ids", "urls", "parents", "scenes"), ())
+    if left.parents and right.parents and left.parents.isdisjoint(right.parents):
+        found.contradictions["parent_differs"] = [sorted(left.parents), sorted(right.parents)]
+    return _with_names(found, left, right)
 
 
-def compare_named(left: Named, right: Named) -> Comparison:
-    """Agreements and contradictions of two objects of one entity."""
-    known = AGREEMENTS[left.entity]
-    agrees: dict[str, Any] = {}
-    differs: dict[str, Any] = {}
-    for name, values in (
-        ("stash_id", left.stash_ids & right.stash_ids),
-        ("url", left.urls & right.urls),
-        ("md5", left.hashes & right.hashes),
-        ("parent", left.parents & right.parents),
-        ("path", {path for path in left.paths & right.paths if depth(path) >= PARAMETERS["path"]["folders"]}),
-    ):
-        if values and name in known:
-            agrees[name] = sorted(values)
-    _compare_names(left, right, agrees, differs)
-    for name in ("director", "studio"):
-        value = getattr(left, name)
-        if value and value == getattr(right, name) and name in known:
-            agrees[name] = value
-    _compare_dates(left, right, agrees, differs)
-    if left.parents and right.parents and "parent" not in agrees and left.entity == "studios":
-        differs["parent_differs"] = [sorted(left.parents), sorted(right.parents)]
-    return Comparison(agrees, differs)
+def compare_tags(left: Named, right: Named) -> Comparison:
+    """Agreements and contradictions of two tags."""
+    return _with_names(_compare(left, right, ("stash_ids", "parents"), ()), left, right)
 
 
-def _compare_names(left: Named, right: Named, agrees: dict[str, Any], differs: dict[str, Any]) -> None:
-    known = AGREEMENTS[left.entity]
-    own = "title" if "title" in known else "name"
-    if left.name and left.name == right.name and own in known:
-        agrees[own] = left.name
-    elif "alias" in known and (common := sorted(left.names & right.names)):
-        agrees["alias"] = common
-    elif left.names and right.names and left.entity in ("studios", "tags"):
-        differs["names_differ"] = [sorted(left.names), sorted(right.names)]
-    if left.entity == "groups":
-        parts = part_number(left.name), part_number(right.name)
-        if None not in parts and parts[0] != parts[1]:
-            differs["part_differs"] = list(parts)
+def compare_groups(left: Named, right: Named) -> Comparison:
+    """Agreements and contradictions of two groups."""
+    found = _compare(left, right, ("urls", "scenes"), ("director", "studio"))
+    dates = compare_dates(left.date, right.date)
+    if dates in ("day", "month", "year"):
+        found.agreements["date"] = left.date
+    elif dates == "contradicts":
+        found.contradictions["date_differs"] = [left.date, right.date]
+    if parts_differ(left.name, right.name):
+        found.contradictions["part_differs"] = [left.name, right.name]
+    return found
 
 
-def _compare_dates(left: Named, right: Named, agrees: dict[str, Any], differs: dict[str, Any]) -> None:
-    if "date" not in AGREEMENTS[left.entity]:
-        return
+def compare_galleries(left: Named, right: Named) -> Comparison:
+    """Agreements and contradictions of two galleries, whose name is their title."""
+    found = _compare_files(left, right)
+    found.agreements.update(_common(left, right, ("urls",)))
+    if left.name and left.name == right.name:
+        found.agreements["title"] = left.name
     dates = compare_dates(left.date, right.date)
     if dates == "day":
-        agrees["date"] = left.date
+        found.agreements["date"] = left.date
     elif dates == "contradicts":
-        differs["date_differs"] = [left.date, right.date]
+        found.contradictions["date_differs"] = [left.date, right.date]
+    return found
+
+
+def compare_images(left: Named, right: Named) -> Comparison:
+    """Agreements of two images."""
+    return _compare_files(left, right)
+
+
+def _compare_files(left: Named, right: Named) -> Comparison:
+    agrees: dict[str, Any] = {}
+    if hashes := sorted(left.hashes & right.hashes):
+        agrees["md5"] = hashes
+    if paths := sorted(path for path in left.paths & right.paths if depth(path) >= PARAMETERS["path"]["folders"]):
+        agrees["path"] = paths
+    return Comparison(agrees, {})
+
+
+_SETS = {"stash_ids": "stash_id", "urls": "url", "parents": "parent", "scenes": "scenes"}
+"""Attributes that are sets, and the agreement where they have something in common."""
+
+
+def _common(left: Named, right: Named, sets: tuple[str, ...]) -> dict[str, Any]:
+    common = {_SETS[name]: sorted(getattr(left, name) & getattr(right, name)) for name in sets}
+    return {name: values for name, values in common.items() if values}
+
+
+def _compare(left: Named, right: Named, sets: tuple[str, ...], values: tuple[str, ...]) -> Comparison:
+    agrees = _common(left, right, sets)
+    for name in values:
+        value = getattr(left, name)
+        if value and value == getattr(right, name):
+            agrees[name] = value
+    if left.name and left.name == right.name:
+        agrees["name"] = left.name
+    elif common := sorted((left.aliases | {left.name}) & (right.aliases | {right.name}) - {""}):
+        agrees["alias"] = common
+    return Comparison(agrees, {})
+
+
+def _with_names(found: Comparison, left: Named, right: Named) -> Comparison:
+    if left.name and right.name and not {"name", "alias"} & found.agreements.keys():
+        found.contradictions["names_differ"] = [left.name, right.name]
+    return found

@@ -17,6 +17,10 @@ _INITIAL = re.compile(r"(?<![^\W_])([^\W\d_])\.(?=[^\W\d_]\b)")
 _BRACKETS = re.compile(
     r"^(?P<name>.*\S)\s*[(\[\uff08\u3010](?P<note>[^()\[\]\uff08\uff09\u3010\u3011]+)[)\]\uff09\u3011]\s*$", re.S
 )
+_PART = re.compile(
+    r"(?P<base>.*?\S)\s+(?:(?:part|pt|vol|volume|episode|ep|scene|disc|cd|no)\s+(?:(?P<roman>[ivx]{1,5})|(?=[0-9])))?"
+    r"(?P<number>(?(roman)|[0-9]{1,3}))"
+)
 _SHORT_I = ("\u0438", "\u0306")  # й is a letter, not an accented и
 
 
@@ -104,10 +108,21 @@ def _abbreviates(short: str, name: str) -> bool:
     return True
 
 
-_PART = re.compile(r"(?:\b(?:part|pt|vol|volume|episode|ep|scene|disc|teil|no)\s*|#\s*)(\d{1,3})$")
+def series_part(title: str) -> tuple[str, int] | None:
+    """A normalised title without its number, and the number: ``night train vol 2`` is ``night train`` and 2."""
+    match = _PART.fullmatch(title)
+    if not match:
+        return None
+    text = match["number"] or match["roman"]
+    return match["base"], int(text) if text.isdecimal() else _roman(text)
 
 
-def part_number(name: str) -> int | None:
-    """The number of a part or volume at the end of a normalised name; None if there is none."""
-    match = _PART.search(name)
-    return int(match[1]) if match else None
+def _roman(text: str) -> int:
+    values = [{"i": 1, "v": 5, "x": 10}[letter] for letter in text]
+    return sum(-one if one < following else one for one, following in zip(values, [*values[1:], 0], strict=True))
+
+
+def parts_differ(left: str, right: str) -> bool:
+    """Whether two normalised titles are different parts of one series."""
+    one, other = series_part(left), series_part(right)
+    return bool(one and other and one[0] == other[0] and one[1] != other[1])

@@ -5,7 +5,7 @@ healthy hash are set. :mod:`stash_pipeline.matching.phash_pairs` finds the pairs
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -101,3 +101,28 @@ def neighbours(left: NDArray[np.integer], right: NDArray[np.integer], size: int)
 def crowded(left: NDArray[np.integer], right: NDArray[np.integer], size: int, most: int) -> Mask:
     """Which files have more than ``most`` neighbours: templates and clumps rather than copies."""
     return neighbours(left, right, size) > most
+
+
+def resemblance(
+    hashes: Sequence[Sequence[tuple[int, int]]], distance: int, window: int | None
+) -> Callable[[int, int], bool]:
+    """Whether two nodes are within the limits: any hash of the one and any of the other.
+
+    Args:
+        hashes: per node, the phash and the duration in milliseconds of each of its files. A node without any cannot
+            be compared, and stands in nobody's way. An unknown duration (negative) is within no window.
+    """
+
+    def within(left: int, right: int) -> bool:
+        first, second = hashes[left], hashes[right]
+        if not first or not second:
+            return True
+        for phash, duration in first:
+            for other, length in second:
+                if (phash ^ other).bit_count() <= distance and (
+                    window is None or (duration >= 0 <= length and abs(duration - length) <= window)
+                ):
+                    return True
+        return False
+
+    return within

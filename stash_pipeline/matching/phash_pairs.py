@@ -59,6 +59,9 @@ def find_pairs(
 ) -> Iterator[Pairs]:
     """Chunks of all pairs with at most ``distance`` different bits and at most ``window`` milliseconds of difference.
 
+    A hash of many files makes half as many pairs as their square: leave out those that
+    :func:`stash_pipeline.matching.phash.copies` finds to be crowded, and degenerate ones.
+
     Args:
         duration: milliseconds; ``UNKNOWN_DURATION`` is within no window, and in any pair where there is no window.
         group: the instance of each hash, for ``scope``: pairs across instances, within one, or all of them.

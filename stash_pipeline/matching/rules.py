@@ -22,6 +22,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -97,8 +98,8 @@ def evaluate(
     forbids = sorted(name for name in contradicted if effects[name].effect == "forbid")
     warns = sorted(name for name in contradicted if effects[name].effect == "warn")
     best = proposed = _NOTHING
-    for rule in RULES:
-        if rule.kind != kind or not rule.requires <= agreed.keys():
+    for rule in _rules(kind):
+        if not rule.requires <= agreed.keys():
             continue
         used = {families[name] for name in rule.requires}
         others = sorted(name for name in agreed if families[name] not in {None, *used})
@@ -126,6 +127,12 @@ def _obstacle(rule: MatchRule, forbids: list[str], warns: list[str], others: lis
     return None
 
 
+@cache
+def _rules(kind: str) -> list[MatchRule]:
+    return [rule for rule in RULES if rule.kind == kind]
+
+
+@cache
 def _effects(kind: str) -> dict[str, ContradictionRule]:
     return {one.name: one for one in CONTRADICTIONS if one.kind == kind}
 
@@ -145,6 +152,5 @@ def link_rules(kind: str) -> list[LinkRule]:
             complete="picture" in {families[name] for name in rule.requires},
             identity=bool(rule.requires & _HASHES),
         )
-        for rule in RULES
-        if rule.kind == kind
+        for rule in _rules(kind)
     ]

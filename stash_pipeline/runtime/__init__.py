@@ -1,1 +1,1 @@
-"""Processes: the web server and the daemon, Dagster's home and storage, runs in this process."""
+"""Processes: Dagster's web server and daemon, its home and storage, and in-process runs."""

@@ -1,7 +1,7 @@
-"""Where the output of a run goes that a command runs in its own process: to the terminal, as that of any command.
+"""Sends the output of a run in a command's process to the terminal.
 
-Dagster's own way, which runs of the daemon keep, redirects the process's output into a file and starts two programs
-per stream that copy it back. In a terminal each of them gets a Ctrl-C, and the Python one prints a traceback.
+Dagster's default, which runs of the daemon use, redirects the output of the process into a file and starts two programs
+per stream that copy it back. In a terminal each of them receives a Ctrl-C, and the Python one prints a traceback.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -19,18 +19,18 @@ from stash_pipeline.runtime.dagster_internals import (
 
 
 class CommandComputeLogManager(LocalComputeLogManager):
-    """Captures nothing, and leaves what tells the run's page that there is nothing."""
+    """Captures nothing, and creates the files that tell the UI that there is no output."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "CommandComputeLogManager":
-        """Made by Dagster from the configuration; the one of the base class makes a base class."""
+        """Called by Dagster with the configuration; the base class would create an instance of itself."""
         return cls(inst_data=inst_data, **config_value)
 
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
-        """Leaves the streams of this process as they are."""
+        """Does not redirect the streams of this process."""
         for stream in (ComputeIOType.STDOUT, ComputeIOType.STDERR):
             _touch(self.get_captured_local_path(log_key, IO_TYPE_EXTENSION[stream]))
         yield CapturedLogContext(log_key)

@@ -1,4 +1,4 @@
-"""Dagster's home directory, and what its processes are started with. Knows nothing else of Dagster."""
+"""Dagster's home directory and the names that its processes use. Does not import Dagster."""
 
 import re
 import socket
@@ -12,14 +12,14 @@ from stash_pipeline.private_directories import make_home, make_private
 from stash_pipeline.settings import get_settings
 
 DEFINITIONS_MODULE: Final = "stash_pipeline.definitions"
-# As in workspace.yaml and pyproject.toml: the state of sensors and schedules is kept under this name.
+# the same as in workspace.yaml and pyproject.toml: the state of sensors and schedules is stored under this name
 CODE_LOCATION: Final = "stash_pipeline"
 
 _NOTE: Final = "# Copied here by stash-pipeline at every start: changes in this file are lost.\n"
 
 
 def installed_file(name: str) -> Path:
-    """Where a file that belongs to the installation is: at the root of a clone, or where a wheel puts it."""
+    """The path of a file of the installation: at the root of a clone, or where a wheel installs it."""
     places = [Path(stash_pipeline.__file__).resolve().parents[1] / name]
     for scheme in (None, "posix_user"):
         data = sysconfig.get_path("data") if scheme is None else sysconfig.get_path("data", scheme)
@@ -27,18 +27,18 @@ def installed_file(name: str) -> Path:
     for place in places:
         if place.is_file():
             return place
-    raise UserError(f"{name} is missing from this installation: install stash-pipeline again.")
+    raise UserError(f"{name} is missing from this installation; reinstall stash-pipeline.")
 
 
 def _with_parallel_runs(text: str, runs: int) -> str:
-    """dagster.yaml with the number of instances that are read at the same time: it takes no variable there."""
-    changed, found = re.subn(r"(?m)^(\s*max_concurrent_runs:) \d+$", rf"\1 {runs}", text)
-    assert found == 1, "dagster.yaml has no max_concurrent_runs"
+    """dagster.yaml with the number of concurrent runs, for which Dagster accepts no variable."""
+    changed, count = re.subn(r"(?m)^(\s*max_concurrent_runs:) \d+$", rf"\1 {runs}", text)
+    assert count == 1, "dagster.yaml has no max_concurrent_runs"
     return changed
 
 
 def prepare_dagster_home(home: Path) -> Path:
-    """Makes `<home>/dagster` with the dagster.yaml of this installation, and gives its path."""
+    """Creates `<home>/dagster` with the dagster.yaml of this installation, and returns its path."""
     directory = home / "dagster"
     installed = installed_file("dagster.yaml").read_text()
     text = _NOTE + _with_parallel_runs(installed, get_settings().instances_in_parallel)
@@ -47,18 +47,18 @@ def prepare_dagster_home(home: Path) -> Path:
         make_home(home)
         make_private(directory)
         if not file.is_file() or file.read_text() != text:
-            # Never half a file: another process may be starting.
+            # replaced atomically: another process may be starting
             fresh = file.with_suffix(".new")
             fresh.write_text(text)
             fresh.replace(file)
     except OSError as error:
         raise UserError(
-            f"Cannot write to {directory} ({error.strerror or error}): make it writable, or set "
+            f"Cannot write to {directory} ({error.strerror or error}); make it writable, or set "
             "STASH_PIPELINE_HOME to another directory."
         ) from error
     return directory
 
 
 def socket_name() -> str:
-    """The name of the code server's socket: it names the machine, whose runs are known by it."""
+    """The name of the code server's socket. It contains the host name, which identifies the runs of this machine."""
     return f"{socket.gethostname()}.sock"

@@ -1,25 +1,28 @@
-"""Dagster's own storage (runs, events, ticks) in the warehouse's Postgres, in a schema of its own.
+"""Dagster's storage (runs, events, ticks) in the warehouse's Postgres, in its own schema.
 
-Named by dagster.yaml. Not here: anything of the warehouse itself, which never goes through these connections.
+dagster.yaml selects it. The warehouse itself never uses these connections.
 
-What differs from `DagsterPostgresStorage`:
+Differences from `DagsterPostgresStorage`:
 
-* The address comes from our settings, so that one variable, STASH_PIPELINE_DATABASE_URL, serves both; without it, it is
-  the private Postgres, which the first process to connect starts, as with `dagster dev`.
-* Nothing is connected to before it is needed: to load or validate definitions takes no database.
-* Its sessions are ours (`warehouse.database_session`), in the schema `dagster`, whichever engine opens them: Dagster
-  makes them from the address, and so the address names a plugin of SQLAlchemy's that prepares each connection.
-* The driver is named: with SQLAlchemy 2.1 a bare address means psycopg 3, which its statements fail on.
-* Connections are pooled. Dagster opens one for every statement: 265 for a run of 30 steps, 7 ms each.
-* What a run plans, one event per asset, is written at once: 70 events one by one are 200 statements.
-* Its commits don't wait for the disk. Should the *machine* fail, the last half second of events is lost, of
-  the log only: the data are written by other connections, which do wait. Dagster then believes that a run got
-  less far than it did; run monitoring ends that run, and the next refresh finds nothing to change.
+* The address comes from the settings, so that one variable, STASH_PIPELINE_DATABASE_URL, serves both. Without it, it is
+  the private Postgres, which the first process to connect starts, for example under `dagster dev`.
+* It connects only when needed: loading or validating definitions takes no database.
+* Its sessions are prepared by `warehouse.database_session`, in the schema `dagster`, whichever engine opens them:
+  Dagster creates engines from the address, so the address names an SQLAlchemy plugin that prepares each connection.
+* The driver is explicit: with SQLAlchemy 2.1 a bare address means psycopg 3, with which Dagster's statements fail.
+* Connections are pooled. Dagster opens one for every statement: 265 for a run of 30 steps, 7 ms each. The pool pings a
+  connection only if it was idle for some time or has data to read, not before every statement.
+* The events that a run plans, one per asset, are written at once: 70 events one by one take 200 statements.
+* Its commits do not wait for the disk. If the *machine* fails, the last half second of events is lost, but no data:
+  other connections write those and do wait. Dagster then assumes that a run got less far than it did; run monitoring
+  ends that run, and the next sync finds nothing to change.
 """
 
 import logging
 import os
+import select
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +36,7 @@ from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from sqlalchemy import URL, CreateEnginePlugin, Dialect, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import plugins
 from sqlalchemy.dialects.postgresql import insert as insert_into
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from stash_pipeline.errors import UserError
@@ -57,51 +60,53 @@ _log = logging.getLogger(__name__)
 
 
 def _not_line_by_line(record: logging.LogRecord) -> bool:
-    """Keeps Dagster's attempts to reach the database, a dozen lines each, from standard error; their end is told."""
-    said = str(record.msg)
-    if not said.startswith("Retrying failed database"):
+    """Shortens the messages about Dagster's attempts to reach the database, a dozen lines each, to one line."""
+    message = str(record.msg)
+    if not message.startswith("Retrying failed database"):
         return True
-    _log.info("%s.", said.partition(":")[0])
+    _log.info("%s.", message.partition(":")[0])
     return False
 
 
-# It speaks through the root logger.
+# Dagster uses the root logger
 logging.getLogger().addFilter(_not_line_by_line)
 
-# One table of each storage: Dagster makes the tables of a storage together.
+# one table of each storage: Dagster creates the tables of a storage together
 _MAIN_TABLES: Final = ("runs", "event_logs", "jobs")
 _EVENTS_AT_ONCE: Final = "1000"
 _PLANNED: Final = {DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
-# Of no meaning but that nobody else uses it.
+# for this long after its last statement, an open connection is assumed to be alive
+_ASSUMED_ALIVE_SECONDS: Final = 5.0
+# an arbitrary number that nothing else uses
 _LOCK: Final = 0x5354_4153_4844
 
 
 _PLUGIN: Final = "stash_pipeline"
-# Names driver and plugin; where the database is comes with the first connection.
+# driver and plugin; the address of the database is determined at the first connection
 _NOT_YET_KNOWN: Final = f"postgresql+psycopg2://?plugin={_PLUGIN}"
 
 
 class WarehouseSession(CreateEnginePlugin):
-    """Prepares every connection of an engine whose address says `plugin=stash_pipeline`."""
+    """Prepares every connection of an engine whose address contains `plugin=stash_pipeline`."""
 
     def update_url(self, url: URL) -> URL:
-        """The address without what is the plugin's own: nothing."""
+        """The address, without changes."""
         return url
 
     def engine_created(self, engine: Engine) -> None:
-        """Before anything else looks at a connection, as SQLAlchemy does for the schema that names belong to."""
+        """Prepares connections first, before SQLAlchemy looks up the default schema."""
         event.listen(engine, "connect", self._prepare, insert=True)
 
     @staticmethod
     def _prepare(connection: Any, _record: object) -> None:
-        # a pooler in statement mode lets nobody begin a transaction, and is to be told from a dead server
+        # a pooler in statement mode allows no transaction, and must be distinguished from a dead server
         connection.autocommit = True
         backend = prepare_session(connection, search_path=SCHEMA, synchronous_commit="off")
         connection.autocommit = False
         if backend is not None:
-            # a pooler: whether it can be worked with is found out, once, by a connection of the warehouse's
+            # a pooler: a connection of the warehouse checks once whether it is usable
             database = get_settings().database()
-            assert database is not None, "the private Postgres has no pooler before it"
+            assert database is not None, "there is no pooler in front of the private Postgres"
             connect(database).close()
 
 
@@ -109,13 +114,13 @@ plugins.register(_PLUGIN, __name__, WarehouseSession.__name__)
 
 
 class StorageError(DagsterError, UserError):
-    """Dagster's storage can't be had, for a reason that a person can mend."""
+    """Dagster's storage is unavailable for a reason that the user can fix."""
 
 
 class _Database:
-    """The database of some settings, which is there, with its tables, when the first connection is made.
+    """The database of the settings, started and with its tables when the first connection is made.
 
-    Many processes of Dagster load definitions and look at nothing else: they need no database, nor may they start one.
+    Many of Dagster's processes only load definitions: they need no database, and must not start one.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -124,7 +129,7 @@ class _Database:
         self._lock = threading.Lock()
 
     def connect(self, dialect: Dialect, *_default: Any) -> Any:
-        """A connection of the driver, as SQLAlchemy's event `do_connect` takes it."""
+        """Opens a connection of the driver for SQLAlchemy's event `do_connect`."""
         arguments, options = dialect.create_connect_args(self._ready_url().difference_update_query(["plugin"]))
         return dialect.loaded_dbapi.connect(*arguments, **{"connect_timeout": 10, **options})
 
@@ -145,18 +150,18 @@ class _Database:
 
 
 class _OnDemand:
-    """What the three storages have in common: their connections are those of a `_Database`."""
+    """Base of the three storages, whose connections are those of a `_Database`."""
 
     _engine: Engine
 
     def __init__(self, database: _Database, engine: Engine) -> None:
         super().__init__(_NOT_YET_KNOWN, should_autocreate_tables=False)  # type: ignore[call-arg]
         self._database = database
-        # Dagster made one without a pool.
+        # replaces Dagster's engine, which has no pool
         self._engine = engine
 
     def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
-        """Dagster makes a pool for each storage here."""
+        """Dagster creates a pool for each storage here."""
         super().optimize_for_webserver(statement_timeout, pool_recycle, max_overflow)  # type: ignore[misc]
         event.listen(self._engine, "do_connect", self._database.connect)
 
@@ -165,7 +170,7 @@ class _Runs(_OnDemand, PostgresRunStorage):
     """The runs."""
 
     def get_cursor_values(self, keys: set[str]) -> Mapping[str, str]:
-        """Loading definitions asks for the state of components; ours have none, and take no database to load."""
+        """Skips the state of components, which loading definitions queries, so that it needs no database."""
         stored = keys - {DEFS_STATE_INFO_CURSOR_KEY}
         return super().get_cursor_values(stored) if stored else {}
 
@@ -175,20 +180,20 @@ class _Schedules(_OnDemand, PostgresScheduleStorage):
 
 
 class _EventLog(_OnDemand, PostgresEventLogStorage):
-    """The event log; it is the storage that an instance disposes of last, and so it closes the pool."""
+    """The event log. An instance disposes of this storage last, so it closes the pool."""
 
     def __init__(self, database: _Database, engine: Engine) -> None:
-        self._there: set[str] = set()
+        self._existing_tables: set[str] = set()
         super().__init__(database, engine)
 
     def has_table(self, table_name: str) -> bool:
-        """Whether there is such a table; one that is there stays, and a run asks hundreds of times."""
-        if table_name not in self._there and super().has_table(table_name):
-            self._there.add(table_name)
-        return table_name in self._there
+        """Whether a table exists. Cached, because a run asks hundreds of times and tables are never dropped."""
+        if table_name not in self._existing_tables and super().has_table(table_name):
+            self._existing_tables.add(table_name)
+        return table_name in self._existing_tables
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Stores some events: those that a run plans by one statement for each table."""
+        """Stores events; planned events by one statement per table."""
         if not {event.dagster_event_type for event in events} <= _PLANNED:
             super().store_event_batch(events)
             return
@@ -222,10 +227,10 @@ class _EventLog(_OnDemand, PostgresEventLogStorage):
 
 
 class WarehouseDagsterStorage(DagsterPostgresStorage):
-    """Dagster's Postgres storage, at the address of our settings."""
+    """Dagster's Postgres storage, at the address of the settings."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
-        # Dagster's own switch: a run's planned events are handed over together.
+        # makes Dagster pass a run's planned events together
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_AT_ONCE)
         super().__init__(_NOT_YET_KNOWN, should_autocreate_tables=False, inst_data=inst_data)
         database = _Database(get_settings())
@@ -236,37 +241,36 @@ class WarehouseDagsterStorage(DagsterPostgresStorage):
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
-        """Nothing to configure: see settings."""
+        """No configuration; see the settings."""
         return {}
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "WarehouseDagsterStorage":
-        """Made by Dagster from dagster.yaml."""
+        """Called by Dagster with the configuration in dagster.yaml."""
         return cls(inst_data)
 
 
 def _url(address: str) -> URL:
-    """The address for Dagster's connections: the driver named, and the plugin that prepares them."""
+    """The address for Dagster's connections, with the driver and the plugin that prepares them."""
     url = make_url(sqlalchemy_url(address, "psycopg2"))
-    # before PGCLIENTENCODING; psycopg2 takes no notice of a later change
+    # overrides PGCLIENTENCODING; psycopg2 ignores a later change
     return url.update_query_dict({"plugin": _PLUGIN, "client_encoding": ENCODING})
 
 
 def _pooled_engine(database: _Database) -> Engine:
-    """One engine for all three storages of a process; any number of threads may use it."""
+    """One engine for all three storages and all threads of a process."""
     engine = create_engine(
         _NOT_YET_KNOWN,
         isolation_level="AUTOCOMMIT",
         pool_size=2,
         max_overflow=-1,
-        # A restart of the server is not noticed: a dead connection is replaced before it is used.
-        pool_pre_ping=True,
         pool_recycle=600,
     )
     event.listen(engine, "do_connect", database.connect)
-    # A forked child must not talk over its parent's connections, nor close them.
+    _replace_dead_connections(engine)
+    # a forked child must neither use nor close its parent's connections
     reference = weakref.ref(engine)
 
     def forget_in_child() -> None:
@@ -277,11 +281,42 @@ def _pooled_engine(database: _Database) -> Engine:
     return engine
 
 
+def _replace_dead_connections(engine: Engine) -> None:
+    """Replaces dead connections before use, so that a restart of the server goes unnoticed.
+
+    Unlike `pool_pre_ping`, it does not ping before every statement, of which a run has hundreds within seconds.
+    """
+    dialect = engine.dialect
+
+    def returned(_connection: object, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    def taken(connection: Any, record: Any, _proxy: object) -> None:
+        idle_since = record.info.pop("idle_since", None)
+        if idle_since is None:
+            return
+        try:
+            if time.monotonic() - idle_since >= _ASSUMED_ALIVE_SECONDS or _has_input(connection):
+                dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", returned)
+    event.listen(engine, "checkout", taken)
+
+
+def _has_input(connection: Any) -> bool:
+    """Whether an idle connection has something to read, usually its end."""
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
+
+
 @contextmanager
 def _schema(engine: Engine, private: bool) -> Iterator[bool]:
-    """Makes the schema if it is missing, and says whether the tables are there.
+    """Creates the schema if it is missing, and yields whether the tables exist.
 
-    While they are not, a lock is held for them to be made under: a daemon and a web server start together.
+    If they do not, a lock is held while they are created, because a daemon and a web server start together.
     """
     try:
         connection = engine.connect()
@@ -290,9 +325,9 @@ def _schema(engine: Engine, private: bool) -> Iterator[bool]:
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0]
         if private:
-            raise StorageError(f"The private Postgres can't be reached ({reason}): start this again.") from error
+            raise StorageError(f"The private Postgres cannot be reached ({reason}); run the command again.") from error
         raise StorageError(
-            f"The Postgres of {DATABASE_URL_VARIABLE} can't be reached ({reason}): start it, or correct the address."
+            f"The Postgres of {DATABASE_URL_VARIABLE} cannot be reached ({reason}); start it, or correct the address."
         ) from error
     with connection:
         if _has_tables(connection):
@@ -310,18 +345,20 @@ def _schema(engine: Engine, private: bool) -> Iterator[bool]:
 
 
 def _clear_half_made(connection: Any) -> None:
-    """Removes what a killed process, or a full disk, left of making the tables: Dagster makes them one by one,
-    and would take some of them for an old version of all. A schema that holds a run is never touched.
+    """Removes incomplete tables that a killed process or a full disk left.
+
+    Dagster creates the tables one by one, and would mistake some of them for an old version of all. A schema that
+    contains a run is never changed.
     """
-    made = connection.execute(text(f"select to_regclass('{SCHEMA}.runs') is not null")).scalar_one()
-    if made and connection.execute(text(f"select exists (select from {SCHEMA}.runs)")).scalar_one():
+    exists = connection.execute(text(f"select to_regclass('{SCHEMA}.runs') is not null")).scalar_one()
+    if exists and connection.execute(text(f"select exists (select from {SCHEMA}.runs)")).scalar_one():
         return
     connection.execute(text(f"drop schema if exists {SCHEMA} cascade"))
 
 
 def _has_tables(connection: Any) -> bool:
-    found = connection.execute(
+    count = connection.execute(
         text("select count(*) from pg_tables where schemaname = :schema and tablename = any(:tables)"),
         {"schema": SCHEMA, "tables": list(_MAIN_TABLES)},
     )
-    return bool(found.scalar_one() == len(_MAIN_TABLES))
+    return bool(count.scalar_one() == len(_MAIN_TABLES))

@@ -1,10 +1,9 @@
-"""Running a job in this process, so that it looks in the web page like any other run.
+"""Runs a job in this process. In the UI it looks like any other run.
 
-For the command line: it needs no daemon, no queue and no other process, and starts in no time. Not here: what
-is run (`jobs`), and the servers (`stash_pipeline.runtime.supervisor`).
+The command line uses it: it needs no daemon, no queue and no other process, and starts immediately.
 
-Several threads of one process may each run a job. A Ctrl-C reaches the job of the main thread only: in other
-threads jobs go on to their end.
+Several threads of one process can each run a job. A Ctrl-C interrupts only the job of the main thread; jobs in other
+threads finish.
 """
 
 import logging
@@ -49,7 +48,7 @@ from stash_pipeline.settings import get_settings, settings_in_use
 
 _log = logging.getLogger(__name__)
 
-# Dagster's name for the repository of a bare Definitions object.
+# Dagster's name for the repository of a Definitions object
 REPOSITORY: Final = "__repository__"
 
 
@@ -60,27 +59,27 @@ class RunResult:
     run_id: str
     success: bool
     failure: str | None
-    """What went wrong first, in the words of the error, when it did not succeed."""
+    """The message of the first error, if the run did not succeed."""
 
 
 @contextmanager
 def dagster_instance(home: Path, database_url: str | None = None) -> Iterator[DagsterInstance]:
-    """The Dagster instance of a home; `database_url`, if given, is this process's database meanwhile."""
+    """The Dagster instance of a home; `database_url`, if given, is the database of this process meanwhile."""
     settings = get_settings()
     with settings_in_use(settings if database_url is None else settings.with_database(database_url)):
         directory = prepare_dagster_home(home)
         logs = {
             "module": CommandComputeLogManager.__module__,
             "class": CommandComputeLogManager.__name__,
-            # where the web server looks for them
+            # where the web server expects them
             "config": {"base_dir": str(directory / "storage")},
         }
         with DagsterInstance.from_ref(
             InstanceRef.from_dir(str(directory), overrides={"compute_logs": logs})
         ) as instance:
-            # At the start of every run Dagster configures logging anew for handlers of dagster.yaml (it has
-            # none). That closes all others of the process and, with a run in another thread, locks up:
-            # one waits in dictConfig for a handler, whose holder waits for logging's own lock.
+            # At the start of every run Dagster reconfigures logging for the handlers of dagster.yaml (it has none).
+            # That closes all other handlers of the process and can deadlock with a run in another thread: one waits
+            # in dictConfig for a handler whose owner waits for the lock of the logging module.
             vars(instance)["get_yaml_python_handlers"] = list
             yield instance
 
@@ -95,11 +94,15 @@ def run_job(
     checks: AbstractSet[AssetCheckKey] | None = None,
     module: str = DEFINITIONS_MODULE,
 ) -> RunResult:
-    """Executes a job of our definitions here and now, and says how it ended.
+    """Executes a job in this process and returns its result.
 
-    Without a `run_config` it has the one that it was defined with. Of the asset checks only those are planned that
-    `checks` names, if it does: one that is planned and not evaluated hides the result it had before. After a Ctrl-C
-    the run is CANCELED and KeyboardInterrupt goes on its way.
+    Args:
+        run_config: default: the configuration in the definition of the job.
+        checks: the asset checks to plan; default: all. A check that is planned but not evaluated hides its previous
+            result.
+
+    Raises:
+        KeyboardInterrupt: after a Ctrl-C; the run is CANCELED.
     """
     name = job if isinstance(job, str) else job.name
     repository = _repository(module)
@@ -117,7 +120,7 @@ def run_job(
             **definition.run_tags,
             **_partition_tags(definition, partition_key, instance),
             **process_tags(),
-            # Whoever started it sees that it failed; the daemon must not start it anew behind his back.
+            # the caller sees the failure, so the daemon must not retry the run
             "dagster/max_retries": "0",
             **(tags or {}),
         },
@@ -127,8 +130,8 @@ def run_job(
     try:
         result = execute_run(recon_job, run, instance, raise_on_error=False)
     except BaseException as error:
-        # Before the first event or after the last one: Dagster records what comes in between.
-        _note_end(instance, run, error)
+        # an error before the first event or after the last one; Dagster records those in between
+        _record_end(instance, run, error)
         raise
     if _was_interrupted(result):
         _cancel(instance, run)
@@ -137,16 +140,16 @@ def run_job(
 
 
 def observations(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
-    """The metadata of what a run observed, by the last part of the asset's key."""
-    found = {}
+    """The metadata of a run's observations, by the last part of the asset's key."""
+    metadata = {}
     for record in instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_OBSERVATION).records:
         event = record.event_log_entry.get_dagster_event()
-        observed = event.asset_observation_data.asset_observation
-        found[observed.asset_key.path[-1]] = {name: value.value for name, value in observed.metadata.items()}
-    return found
+        observation = event.asset_observation_data.asset_observation
+        metadata[observation.asset_key.path[-1]] = {name: v.value for name, v in observation.metadata.items()}
+    return metadata
 
 
-# -- what a run is made with ---------------------------------------------------------------------------------
+# -- creating a run ------------------------------------------------------------------------------------------
 
 
 @lru_cache
@@ -155,7 +158,7 @@ def _repository(module: str) -> ReconstructableRepository:
 
 
 def _remote_repository(module: str) -> RemoteRepositoryOrigin:
-    """Where the web server finds the job again: by the names of location and repository."""
+    """The origin by which the web server finds the job: the names of location and repository."""
     target = LoadableTargetOrigin(module_name=module)
     return RemoteRepositoryOrigin(ManagedGrpcPythonEnvCodeLocationOrigin(target, CODE_LOCATION), REPOSITORY)
 
@@ -167,41 +170,41 @@ def _partition_tags(job: JobDefinition, partition_key: str | None, instance: Dag
         try:
             job.validate_partition_key(partition_key, selected_asset_keys=None, context=context)
         except DagsterUnknownPartitionError as error:
-            raise UserError(f"There is no partition {partition_key!r} of the job {job.name}.") from error
+            raise UserError(f"The job {job.name} has no partition {partition_key!r}; check the name.") from error
         return job.get_tags_for_partition_key(partition_key, selected_asset_keys=None)
 
 
 def _own_config(job: JobDefinition, partition_key: str | None) -> Mapping[str, Any]:
-    """What the job was defined with; of a partitioned one it is asked for by partition."""
+    """The configuration in the job's definition, which can depend on the partition."""
     if job.partitioned_config is not None and partition_key is not None:
         return job.partitioned_config.get_run_config_for_partition_key(partition_key)
     return job.run_config or {}
 
 
 def _quiet(job: JobDefinition, run_config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Keeps Dagster's line per event off the terminal; they are all in the web page."""
+    """Suppresses Dagster's line per event in the terminal; the UI shows all events."""
     if "console" not in job.loggers:
         return run_config
     return {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **run_config}
 
 
-# -- how it ended --------------------------------------------------------------------------------------------
+# -- the end of a run ----------------------------------------------------------------------------------------
 
 
-def _note_end(instance: DagsterInstance, run: DagsterRun, error: BaseException) -> None:
+def _record_end(instance: DagsterInstance, run: DagsterRun, error: BaseException) -> None:
     try:
         if isinstance(error, Exception):
             instance.report_run_failed(run, f"The run ended with {type(error).__name__}.")
         else:
             _cancel(instance, run)
     except Exception as problem:
-        # The database is gone; whoever runs a job next finds the run without a process, and ends it.
-        # What ended it is told anyway.
-        _log.info("The end of run %s could not be noted: %s", run.run_id, type(problem).__name__)
+        # The database is unreachable. The next run finds this one without a process and ends it. The original error is
+        # raised anyway.
+        _log.info("The end of run %s could not be recorded: %s", run.run_id, type(problem).__name__)
 
 
 def _cancel(instance: DagsterInstance, run: DagsterRun) -> None:
-    instance.report_run_canceled(run, "Interrupted by the person who started it.")
+    instance.report_run_canceled(run, "Interrupted by the user.")
 
 
 def _was_interrupted(result: JobExecutionResult) -> bool:
@@ -213,18 +216,18 @@ def _was_interrupted(result: JobExecutionResult) -> bool:
 def _failure(result: JobExecutionResult) -> str:
     for event in result.all_events:
         if event.is_step_failure or event.is_job_failure:
-            return _words(event)
-    return "It ended without success."
+            return _message(event)
+    return "The run did not succeed."
 
 
-def _words(event: DagsterEvent) -> str:
+def _message(event: DagsterEvent) -> str:
     data = event.event_specific_data
     error: SerializableErrorInfo | None = getattr(data, "error", None)
     if error is None:
-        return event.message or "It failed."
+        return event.message or "The run failed."
     while error.cause is not None:
         error = error.cause
     name, _, text = error.message.strip().partition(": ")
-    # "package.module.KeyError: …"; a sentence of ours needs no name before it.
+    # "package.module.KeyError: …"; messages for users need no class name
     name = name.rpartition(".")[2]
     return text if name in (UserError.__name__, Failure.__name__) else f"{name}: {text}" if text else name

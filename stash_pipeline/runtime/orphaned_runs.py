@@ -1,8 +1,7 @@
-"""Runs that nobody works at any more, because their process was killed.
+"""Ends orphaned runs, whose process was killed.
 
-Left alone such a run counts as going on, and keeps others of the same partition waiting in the queue until
-`max_runtime_seconds` of dagster.yaml. Not here: runs whose worker dies while its server lives, which Dagster
-notices itself.
+Such a run counts as running, and keeps others of the same partition waiting in the queue until `max_runtime_seconds` of
+dagster.yaml. Dagster itself detects runs whose worker dies while its server lives.
 """
 
 import json
@@ -31,12 +30,12 @@ _UNFINISHED: Final = [
 
 
 def process_tags() -> Mapping[str, str]:
-    """Tags that say which process executes a run."""
+    """Tags that identify the process that executes a run."""
     return {HOST_TAG: socket.gethostname(), PROCESS_TAG: _process_name(psutil.Process(os.getpid()))}
 
 
 def end_orphaned_runs(instance: DagsterInstance) -> int:
-    """Ends the runs of killed processes of this machine, and says how many there were."""
+    """Ends the runs of killed processes of this machine, and returns their number."""
     orphans = [run for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)) if _is_orphan(run)]
     for run in orphans:
         instance.report_run_failed(run, "The process that executed this run was killed.")
@@ -44,16 +43,16 @@ def end_orphaned_runs(instance: DagsterInstance) -> int:
 
 
 def _is_orphan(run: DagsterRun) -> bool:
-    """True only for what certainly ran on this machine and certainly runs no more."""
+    """True only for a run that certainly ran on this machine and certainly no longer runs."""
     if run.tags.get(HOST_TAG) == socket.gethostname():
         return not _is_alive(run.tags.get(PROCESS_TAG, ""))
-    # Launched through a code server of `stash-pipeline up`: its socket is named after the machine.
+    # launched through a code server of `stash-pipeline up`, whose socket is named after the machine
     server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
     return server is not None and Path(server).name == socket_name() and not _listens(server)
 
 
 def _process_name(process: psutil.Process) -> str:
-    """A process for good: its number alone is used again."""
+    """A unique name of a process; pids alone are reused."""
     return f"{process.pid}@{int(process.create_time())}"
 
 
@@ -66,14 +65,14 @@ def _is_alive(name: str) -> bool:
 
 
 def _listens(path: str) -> bool:
-    """Whether a server is behind a socket: the file outlives a killed one."""
+    """Whether a server listens on a socket; the file outlives a killed server."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(5)
         return probe.connect_ex(path) == 0
 
 
 def main() -> None:
-    """For `stash-pipeline up`, which does not load Dagster itself."""
+    """The program for `stash-pipeline up`, which does not import Dagster itself."""
     with DagsterInstance.from_config(str(prepare_dagster_home(get_settings().home))) as instance:
         end_orphaned_runs(instance)
 

@@ -1,11 +1,10 @@
-"""The web page and the daemon: started together, watched, and ended together.
+"""Starts Dagster's web server and daemon together, watches them, and ends them together.
 
-Three processes of Dagster: a code server, which loads our definitions once and is the parent of every run;
-the web server; the daemon. With the code server shared, the page answers after 2 s instead of 3 to 4, and
-100 MB less are used, than when each of the others starts its own. Not here: Dagster itself, which is not
-imported.
+There are three Dagster processes: a code server, which loads the definitions once and is the parent of every run; the
+web server; the daemon. With a shared code server, the UI is available after 2 s instead of 3 to 4, and uses 100 MB less
+than if the others start their own. This module does not import Dagster.
 
-Each process has a session of its own: a Ctrl-C in a terminal reaches us only, and we end them in order, the
+Each process has its own session: a Ctrl-C in a terminal reaches only this process, which ends the others in order, the
 private Postgres last.
 """
 
@@ -58,12 +57,12 @@ class Serving:
     children: "Sequence[Child]"
 
     def check(self) -> None:
-        """UserError when one of them has ended."""
+        """Raises UserError if one of them has ended."""
         for child in self.children:
             child.check()
 
     def wait(self) -> None:
-        """Returns never; UserError when one of them ends."""
+        """Waits forever; raises UserError if one of them ends."""
         while True:
             self.check()
             time.sleep(0.2)
@@ -71,17 +70,17 @@ class Serving:
 
 @dataclass(frozen=True)
 class Child:
-    """A process that we started, and whose output goes to a log."""
+    """A started process, whose output goes to a log."""
 
     name: str
     process: "subprocess.Popen[bytes]"
     log: Path
 
     def check(self) -> None:
-        """UserError when it has ended."""
+        """Raises UserError if it has ended."""
         code = self.process.poll()
         if code is not None:
-            raise UserError(f"The {self.name} ended unexpectedly (exit code {code}); see its log: {self.log}.")
+            raise UserError(f"The {self.name} terminated unexpectedly (exit code {code}); see its log: {self.log}.")
 
 
 def up(
@@ -92,10 +91,14 @@ def up(
     open: bool = False,
     module: str = DEFINITIONS_MODULE,
 ) -> None:
-    """Serves the web page until Ctrl-C or SIGTERM; UserError when it can't, or when a part of it ends."""
+    """Serves the UI until Ctrl-C or SIGTERM.
+
+    Raises:
+        UserError: if it cannot start, or one of its processes ends.
+    """
     servers = serving(settings, port, host=host, module=module)
     with interruptible(), suppress(KeyboardInterrupt), servers as running:
-        print(f"The web page is at {running.url} (Ctrl-C ends it).", flush=True)
+        print(f"Dagster's UI is at {running.url} (stop it with Ctrl-C).", flush=True)
         if open:
             webbrowser.open(running.url)
         running.wait()
@@ -105,7 +108,7 @@ def up(
 def serving(
     settings: Settings, port: int | None = None, *, host: str = LOCAL, module: str = DEFINITIONS_MODULE
 ) -> Iterator[Serving]:
-    """The servers, answering, for the length of a block. `module` is where Dagster's definitions are."""
+    """Runs the servers for the length of a block, once they respond. `module` has Dagster's definitions."""
     port = settings.ui_port if port is None else port
     require_free(host, port)
     with ExitStack() as stack:
@@ -113,7 +116,7 @@ def serving(
         database_url = settings.database() or stack.enter_context(running_server(settings.home))
         settings = settings.with_database(database_url)
 
-        # Imported here: what only asks for help, or finds the port taken, need not wait for it.
+        # imported here, so that `--help` and a busy port need not wait for it
         from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
         from stash_pipeline.warehouse.migrate import upgrade
 
@@ -121,14 +124,14 @@ def serving(
         remove_orphaned_copies(settings.snapshots)
         dagster_home = prepare_dagster_home(settings.home)
         environment = settings.child_environment(DAGSTER_HOME=str(dagster_home), PYTHONUNBUFFERED="1")
-        # In /tmp, because the path of a socket must be short.
+        # in /tmp, because the path of a socket must be short
         sockets = Path(tempfile.mkdtemp(prefix="stash-pipeline-", dir="/tmp"))
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         code_socket = sockets / socket_name()
         workspace = _write_workspace(dagster_home, code_socket)
 
         children: list[Child] = []
-        # Entered last, so that they end first.
+        # entered last, so that they end first
         stack.callback(_end, children)
 
         def start(name: str, *arguments: str) -> Child:
@@ -141,12 +144,12 @@ def serving(
         start("code server", "dagster", "api", "grpc", "--socket", str(code_socket), *code)
         page = ("-h", host, "-p", str(port), "-w", str(workspace))
         start("web server", "dagster_webserver", *page, "--db-pool-max-overflow", "5")
-        # Before the daemon: what looks as if it still ran would keep its queue waiting.
+        # before the daemon: orphaned runs would block its queue
         cleanup = start("clean-up", "stash_pipeline.runtime.orphaned_runs")
         _wait_until(lambda: cleanup.process.poll() == 0, children)
         children.remove(cleanup)
         _wait_until(lambda: _shows_our_definitions(host, port), children)
-        # the command `dagster-daemon` is this module; by its name the installation of this very Python is started
+        # the module behind the command `dagster-daemon`, of the same Python installation
         start("daemon", "dagster._daemon", "run", "-w", str(workspace))
         yield Serving(f"http://{host}:{port}", database_url, settings.home / "logs", tuple(children))
 
@@ -156,33 +159,33 @@ def serving(
 
 def require_free(host: str, port: int) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        # As the web server does: a port that was in use a moment ago is free.
+        # like the web server: a port that was in use a moment ago is free
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             raise UserError(
-                f"Port {port} of {host} can't be had ({error.strerror}): end what uses it, or choose another "
-                "with --port or STASH_PIPELINE_UI_PORT."
+                f"Port {port} of {host} is not available ({error.strerror}); stop the program that uses it, or choose "
+                "another port with --port or STASH_PIPELINE_UI_PORT."
             ) from error
 
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Holds that nobody else serves this home: two daemons would start everything twice."""
+    """Ensures that no other process serves this home, because two daemons would launch everything twice."""
     make_home(home)
     with (home / ".serving").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
-                f"{home} is being served already: use that page, or set STASH_PIPELINE_HOME to another place."
+                f"Another process already serves {home}; use its UI, or set STASH_PIPELINE_HOME to another directory."
             ) from None
         yield
 
 
 def _write_workspace(dagster_home: Path, code_socket: Path) -> Path:
-    """What workspace.yaml says, by way of the shared code server. JSON is YAML."""
+    """Writes a workspace.yaml that uses the shared code server. JSON is valid YAML."""
     server = {"socket": str(code_socket), "location_name": CODE_LOCATION}
     file = dagster_home / "workspace.yaml"
     file.write_text(json.dumps({"load_from": [{"grpc_server": server}]}))
@@ -216,12 +219,12 @@ def _spawn(
         )
 
 
-# Loaded before the fork: between fork and exec nothing may be imported.
+# loaded before the fork, because nothing may be imported between fork and exec
 _LIBC: Final = ctypes.CDLL(None)
 
 
 def _end_with_parent() -> None:
-    """In the child, on Linux: should our thread be killed, the system ends it."""
+    """In the child on Linux: makes the system end it if the parent thread is killed."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -231,7 +234,7 @@ def _wait_until(condition: Callable[[], bool], children: Sequence[Child]) -> Non
         for child in children:
             child.check()
         if time.monotonic() > end:
-            raise UserError(f"Dagster does not answer; its logs may say why: {children[0].log.parent}.")
+            raise UserError(f"Dagster does not respond; see its logs: {children[0].log.parent}.")
         time.sleep(_LOOK_SECONDS)
 
 
@@ -244,18 +247,18 @@ def _shows_our_definitions(host: str, port: int) -> bool:
         (entry,) = answer["data"]["workspaceOrError"]["locationEntries"]
         return bool(entry["locationOrLoadError"]["__typename"] == "RepositoryLocation")
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        # Not there yet, or there without its definitions.
+        # not started yet, or without its definitions
         return False
     finally:
         connection.close()
 
 
 def _end(children: Sequence[Child]) -> None:
-    """Ends our processes and all that they started, runs included; kills what does not end in time."""
+    """Ends the processes and all of their children, including runs; kills those that do not end in time."""
     ours = [_process(child.process.pid) for child in children]
     families = [ours, *([*process.children(recursive=True)] for process in ours if process is not None)]
     everyone = {process for family in families for process in family if process is not None}
-    # A run that is told records that it was interrupted, and is started anew with the next daemon.
+    # a terminated run records the interruption, and the next daemon launches it again
     for process in everyone:
         with suppress(psutil.Error):
             process.terminate()
@@ -276,7 +279,7 @@ def _process(pid: int) -> psutil.Process | None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Makes SIGTERM a Ctrl-C, and lets the first of either be the last: ending takes its seconds."""
+    """Handles SIGTERM like Ctrl-C, and ignores both after the first one while the processes end."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,5 +1,4 @@
-"""A simulated Stash server: an invented library in SQLite, answered through GraphQL as a real server would.
+"""A simulated Stash server for demos and tests: a generated library in SQLite, served by GraphQL like a real server.
 
-Here: what stands in for the server in demos and tests.
-Not here: anything that reads a Stash server; the pipeline meets the simulator over HTTP like any other.
+The pipeline reads the simulator over HTTP like any other server; this package has no part of the pipeline.
 """

@@ -1,6 +1,6 @@
-"""Backups of real servers, brought into the newest layout.
+"""Converts backups of real servers into the newest layout.
 
-Here: reading a backup file of any supported schema. Not here: the layout itself (data/layout_75.sql).
+Contains reading backup files of all supported schema versions. The layout itself is ``data/layout_75.sql``.
 """
 
 import json
@@ -11,9 +11,9 @@ from typing import Any
 OLDEST_SCHEMA = 45
 NEWEST_SCHEMA = 75
 UNDATED = "1970-01-01T00:00:00Z"
-"""Of plays and o's before v0.25, which were only counted."""
+"""The time of plays and o's before v0.25, which were only counted."""
 
-# Tables and columns that got other names: newest name -> older ones.
+# Renamed tables and columns: newest name -> older name.
 _OLD_TABLES = {
     "groups": "movies",
     "groups_scenes": "movies_scenes",
@@ -21,7 +21,7 @@ _OLD_TABLES = {
     "group_urls": "movie_urls",
 }
 _OLD_COLUMNS = {"group_id": "movie_id", "description": "synopsis"}
-# Texts that became lists of urls: (table of urls, its parent column, table, [(column, prefix)]).
+# Text columns that became lists of URLs: (table of URLs, its parent column, table, [(column, prefix)]).
 _URLS: list[tuple[str, str, str, list[tuple[str, str]]]] = [
     ("scene_urls", "scene_id", "scenes", [("url", "")]),
     ("gallery_urls", "gallery_id", "galleries", [("url", "")]),
@@ -38,7 +38,7 @@ _URLS: list[tuple[str, str, str, list[tuple[str, str]]]] = [
 
 
 class _Backup:
-    """The source file, read without touching it."""
+    """The source file, opened read-only."""
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
@@ -53,22 +53,22 @@ class _Backup:
             )
 
     def columns(self, table: str) -> list[str]:
-        """The columns of a table, none when there is no such table."""
+        """The columns of a table; empty if the table does not exist."""
         return [row[1] for row in self.connection.execute(f'PRAGMA table_info("{table}")')]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows in the order in which they were inserted, where the query says so."""
+        """The rows of a query."""
         return self.connection.execute(sql).fetchall()
 
 
-def _copy_table(source: _Backup, target: sqlite3.Connection, table: str, wanted: list[str]) -> None:
+def _copy_table(source: _Backup, target: sqlite3.Connection, table: str, columns: list[str]) -> None:
     old_table = table if source.columns(table) else _OLD_TABLES.get(table, table)
-    present = source.columns(old_table)
+    old_columns = source.columns(old_table)
     pairs = []
-    for column in wanted:
-        if column in present:
+    for column in columns:
+        if column in old_columns:
             pairs.append((column, column))
-        elif old_table != table and _OLD_COLUMNS.get(column) in present:
+        elif old_table != table and _OLD_COLUMNS.get(column) in old_columns:
             pairs.append((column, _OLD_COLUMNS[column]))
     if not pairs:
         return
@@ -82,10 +82,10 @@ def _copy_table(source: _Backup, target: sqlite3.Connection, table: str, wanted:
 def _copy_urls(source: _Backup, target: sqlite3.Connection) -> None:
     for urls, parent, table, columns in _URLS:
         old_table = table if source.columns(table) else _OLD_TABLES.get(table, table)
-        present = source.columns(old_table)
+        old_columns = source.columns(old_table)
         positions: dict[int, int] = {}
         for column, prefix in columns:
-            if column not in present:
+            if column not in old_columns:
                 continue
             for row_id, value in source.rows(f'SELECT id, "{column}" FROM "{old_table}" ORDER BY id'):
                 if value:
@@ -99,9 +99,9 @@ def _copy_urls(source: _Backup, target: sqlite3.Connection) -> None:
 
 
 def _copy_counters(source: _Backup, target: sqlite3.Connection) -> None:
-    """Counters of plays and o's become that many rows of history."""
-    present = source.columns("scenes")
-    if "play_count" in present:
+    """Converts counters of plays and o's into rows of history."""
+    old_columns = source.columns("scenes")
+    if "play_count" in old_columns:
         for scene, count, last in source.rows("SELECT id, play_count, last_played_at FROM scenes ORDER BY id"):
             dates = [last] if last and count else []
             dates += [UNDATED] * (count - len(dates))
@@ -109,7 +109,7 @@ def _copy_counters(source: _Backup, target: sqlite3.Connection) -> None:
                 "INSERT INTO scenes_view_dates (scene_id, view_date) VALUES (?, ?)",
                 [(scene, date) for date in dates],
             )
-    if "o_counter" in present:
+    if "o_counter" in old_columns:
         for scene, count in source.rows("SELECT id, o_counter FROM scenes ORDER BY id"):
             target.executemany(
                 "INSERT INTO scenes_o_dates (scene_id, o_date) VALUES (?, ?)", [(scene, UNDATED)] * count
@@ -117,24 +117,24 @@ def _copy_counters(source: _Backup, target: sqlite3.Connection) -> None:
 
 
 def _copy_saved_filters(source: _Backup, target: sqlite3.Connection) -> None:
-    """One text per filter was split into its parts with schema 49."""
+    """Splits the single text of a filter into its parts, as schema 49 did."""
     if "filter" not in source.columns("saved_filters"):
         return
     for number, name, mode, text in source.rows("SELECT id, name, mode, filter FROM saved_filters ORDER BY id"):
         try:
-            given = json.loads(text or "{}")
+            content = json.loads(text or "{}")
         except ValueError:
-            given = {}
-        objects = given.pop("c", {}) if isinstance(given, dict) else {}
+            content = {}
+        objects = content.pop("c", {}) if isinstance(content, dict) else {}
         target.execute(
             "INSERT INTO saved_filters (id, name, mode, find_filter, object_filter, ui_options)"
             " VALUES (?, ?, ?, ?, ?, 'null')",
-            (number, name, mode, json.dumps(given or None), json.dumps(objects)),
+            (number, name, mode, json.dumps(content or None), json.dumps(objects)),
         )
 
 
 def load_backup(path: Path, target: sqlite3.Connection, layout: str) -> sqlite3.Connection:
-    """Fill an empty connection with the library of a backup file, which stays as it is."""
+    """Fill an empty database with the library of a backup file, which is not modified."""
     source = _Backup(path)
     if source.version == NEWEST_SCHEMA:
         source.connection.backup(target)
@@ -147,13 +147,13 @@ def load_backup(path: Path, target: sqlite3.Connection, layout: str) -> sqlite3.
         row["name"] for row in target.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
     ]
     for table in tables:
-        wanted = [row["name"] for row in target.execute(f'PRAGMA table_info("{table}")')]
+        columns = [row["name"] for row in target.execute(f'PRAGMA table_info("{table}")')]
         if table == "saved_filters" and "filter" in source.columns(table):
             continue
         if table == "schema_migrations":
             target.execute("INSERT INTO schema_migrations (version, dirty) VALUES (?, 0)", (NEWEST_SCHEMA,))
         elif not table.startswith("sqlite_"):
-            _copy_table(source, target, table, wanted)
+            _copy_table(source, target, table, columns)
     _copy_urls(source, target)
     _copy_counters(source, target)
     _copy_saved_filters(source, target)

@@ -1,6 +1,6 @@
-"""The command that serves an invented Stash server.
+"""The command that serves a simulated Stash server.
 
-Here: options, and messages for a person. Not here: serving (server), inventing (generate).
+Contains options and messages. Serving is in ``server``, generating libraries in ``generate``.
 """
 
 import os
@@ -37,7 +37,7 @@ def _prepare(
     if api_key_env is not None:
         api_key = os.environ.get(api_key_env)
         if not api_key:
-            raise ValueError(f"The environment variable {api_key_env} is not set; it should hold the API key.")
+            raise ValueError(f"The environment variable {api_key_env} is not set; it should contain the API key.")
     if scenes < 0:
         raise ValueError("The number of scenes cannot be negative.")
     if database is not None and not database.is_file():
@@ -61,19 +61,19 @@ def _prepare(
 
 
 def simulate(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 9999,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 chooses a free one.")] = 9999,
     scenes: Annotated[
-        int | None, typer.Option(help="Scenes to invent, 2000 by default; everything else is in proportion.")
+        int | None, typer.Option(help="Number of scenes, 2000 by default; everything else is in proportion.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same library; default: 1.")] = None,
-    release: Annotated[str, typer.Option(help="Release of Stash to be, for example v0.27 or v0.30.1.")] = "v0.30.1",
+    release: Annotated[str, typer.Option(help="Release to simulate, for example v0.27 or v0.30.1.")] = "v0.30.1",
     timezone: Annotated[str, typer.Option(help="Time zone of the server.")] = "Europe/Paris",
     api_key_env: Annotated[
         str | None,
-        typer.Option(help="Environment variable with the API key to ask for; none asked by default."),
+        typer.Option(help="Environment variable with the API key to require; no key is required by default."),
     ] = None,
     database: Annotated[
-        Path | None, typer.Option(help="Serve a copy of this Stash database instead of an invented library.")
+        Path | None, typer.Option(help="Serve a copy of this Stash database instead of a generated library.")
     ] = None,
     overlap_seed: Annotated[
         int | None, typer.Option(help="Servers with the same overlap seed share about half of their objects.")
@@ -82,21 +82,22 @@ def simulate(
         list[str] | None,
         typer.Option(
             metavar="KIND:SPEC",
-            help=f"What goes wrong, and how often: 5xx:0.1, drop:every=7, locked:next=2. Repeatable. {_FAULTS}.",
+            help=f"Faults and their frequency: 5xx:0.1, drop:every=7, locked:next=2. Repeatable. {_FAULTS}.",
         ),
     ] = None,
     windows: Annotated[
-        bool, typer.Option("--windows", help="Be a server on Windows: folders of a drive, paths with backslashes.")
+        bool, typer.Option("--windows", help="Simulate a server on Windows: a drive letter, paths with backslashes.")
     ] = False,
     external_host: Annotated[
-        str, typer.Option(metavar="URL", help="The server's setting: what its URLs begin with, whatever was asked.")
+        str,
+        typer.Option(metavar="URL", help="The server's setting: the beginning of all URLs that it returns."),
     ] = "",
 ) -> None:
-    """Serve an invented Stash server on this machine until Ctrl-C."""
+    """Serve a simulated Stash server on this machine until Ctrl-C."""
     invented = {"--scenes": scenes is not None, "--seed": seed is not None, "--overlap-seed": overlap_seed is not None}
     if database is not None and any(invented.values()):
         names = " and ".join(option for option, given in invented.items() if given)
-        _end(f"--database serves a library that is there, and {names} is for an invented one; give one or the other.")
+        _end(f"--database serves an existing library, but {names} applies to a generated one; give one or the other.")
     if scenes is None:
         scenes = 2000
     try:
@@ -115,7 +116,7 @@ def simulate(
     except ValueError as error:
         _end(str(error))
     except sqlite3.DatabaseError as error:
-        _end(f"{database} is not a database of Stash that can be served: {error}.")
+        _end(f"{database} is not a Stash database that can be served: {error}.")
     except OSError as error:
         _end(f"Cannot read {error.filename or database}: {error.strerror or error}.")
     except KeyboardInterrupt:

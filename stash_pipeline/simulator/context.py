@@ -1,6 +1,6 @@
-"""What a resolver knows about the request it serves.
+"""The context of a request, for its resolvers.
 
-Here: the request's context and the clock as text. Not here: HTTP.
+Contains the request's context and the clock as text. HTTP is in ``http``.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,22 +12,22 @@ from stash_pipeline.simulator.library import Library, Row
 from stash_pipeline.simulator.releases import Release
 
 Vanish = Callable[[str, Iterable[int]], None]
-"""May destroy some of the rows (kind, ids) that a page refers to, before they are looked up."""
+"""May destroy some of the rows (kind, ids) that a page refers to, before they are loaded."""
 
 
 class BackupLinks(Protocol):
-    """Makes copies of the library that clients may download."""
+    """Creates copies of the library that clients can download."""
 
     def require_folder(self) -> None:
         """Fail if copies cannot be written."""
 
     def offer(self, ctx: "RequestContext") -> str:
-        """Make a copy of the library, and return its address."""
+        """Create a copy of the library, and return its URL."""
 
 
 @dataclass
 class RequestContext:
-    """One GraphQL request: library, release, clock, links for downloads, and rows already read."""
+    """One GraphQL request: library, release, clock, download links, and a cache of rows."""
 
     library: Library
     release: Release
@@ -42,7 +42,7 @@ class RequestContext:
     vanish: Vanish | None = None
 
     def now(self) -> datetime:
-        """The present moment, with a zone."""
+        """The current time, with a time zone."""
         moment = self.clock()
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
@@ -55,7 +55,7 @@ class RequestContext:
         return utc_text(self.now())
 
     def tomorrow(self) -> str:
-        """This time tomorrow, which the server takes for a missing upper bound."""
+        """This time tomorrow, the server's default for a missing upper bound."""
         return local_text(self.now() + timedelta(days=1), self.zone)
 
     def stash_id_now(self) -> str:
@@ -71,10 +71,12 @@ def local_text(moment: datetime, zone: tzinfo) -> str:
 
 
 def utc_text(moment: datetime) -> str:
-    """RFC 3339 in whole seconds of UTC, with a Z."""
+    """RFC 3339 in whole seconds, in UTC with a Z."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-ReadRequest = frozenset[str]
-Loader = Callable[[RequestContext, list[Row], dict[str, Any], ReadRequest], list[Any]]
-"""A field for many rows at once: (context, rows, arguments, fields wanted below) -> one value per row."""
+SelectedFields = frozenset[str]
+"""Names of the fields that are selected below a field."""
+
+Loader = Callable[[RequestContext, list[Row], dict[str, Any], SelectedFields], list[Any]]
+"""Loads a field for many rows at once: (context, rows, arguments, selected fields) -> one value per row."""

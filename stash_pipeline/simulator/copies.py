@@ -1,7 +1,7 @@
-"""Copies of a library as files, with the tables that the simulated release has.
+"""Copies of a library as files, with the tables of the simulated release.
 
-Here: making the file, and the ways in which it can be odd. Not here: offering it for download (downloads), and the
-steps from the newest tables back to older ones (data/downgrade).
+Contains the creation of the file and its possible defects. Downloads are in ``downloads``, the steps from the newest
+tables back to older ones in ``data/downgrade``.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from stash_pipeline.simulator.resolvers.performers import INSTAGRAM, TWITTER
 from stash_pipeline.simulator.system import present_saved_filter
 
 NEWEST_COPY = 76
-"""What a copy made by v0.31 says; its real number is not known, only that it is beyond 75."""
+"""The schema version of a copy by v0.31. The real number is not known, except that it is greater than 75."""
 
 _STEPS = (75, 72, 68, 67, 58, 55, 54, 52, 48, 46, 45)
 _BLOB_BYTES = 20_000
@@ -30,16 +30,16 @@ _SITES: tuple[tuple[str, re.Pattern[str]], ...] = (("twitter", TWITTER), ("insta
 
 @dataclass(frozen=True)
 class Backups:
-    """How a server makes copies of its database, and what is odd about them.
+    """How a server creates copies of its database, and their defects.
 
     Attributes:
-        life: seconds after its first request for which a link is served, see downloads.
-        blobs: images that the copy has beside those of the library; nothing refers to them.
-        dirty: the copy says that a migration of it was never finished.
-        version: of the schema, as the copy says it in place of its own.
-        offered: whether the server's GraphQL schema has the mutation; it counts when the server is made.
+        life: lifetime of a link in seconds after its first request, see ``downloads``.
+        blobs: number of additional, unreferenced images in the copy.
+        dirty: the copy has an unfinished migration.
+        version: overrides the schema version in the copy.
+        offered: the server's GraphQL schema has the mutation; evaluated when the server is created.
         forbidden: the server cannot write into its folder.
-        seconds: how long a copy takes at least; whoever wants to write waits.
+        seconds: minimum time to create a copy; writers wait.
     """
 
     life: float = 30.0
@@ -52,19 +52,19 @@ class Backups:
 
 
 def copy_version(release: Release, backups: Backups) -> int:
-    """The version of the schema that a copy says it has."""
+    """The schema version in a copy."""
     if backups.version is not None:
         return backups.version
     return NEWEST_COPY if release.since(31) else release.database_schema
 
 
 def write_copy(library: Library, release: Release, path: Path, backups: Backups) -> None:
-    """Write a copy into a file that does not exist yet: the library as it was at one moment."""
+    """Write a consistent copy of the library into a new file."""
     library.copy_into(path, backups.seconds)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for name, arguments, function in _FUNCTIONS:
             connection.create_function(name, arguments, function, deterministic=True)
-        # nobody else has the file, and a file that was not finished is not kept
+        # nobody else uses the file, and an incomplete file is deleted
         for pragma in ("foreign_keys = OFF", "journal_mode = OFF", "synchronous = OFF"):
             connection.execute(f"PRAGMA {pragma}")
         connection.executescript(f"BEGIN;\n{_downgrade(release)}COMMIT;")
@@ -79,12 +79,12 @@ def write_copy(library: Library, release: Release, path: Path, backups: Backups)
 
 
 def _downgrade(release: Release) -> str:
-    """The statements that lead from the newest tables to those of a release."""
+    """The statements that convert the newest tables to those of a release."""
     if release.since(31):
         return ""
     folder = resources.files("stash_pipeline.simulator.data.downgrade")
-    wanted = [step for step in _STEPS if step >= release.database_schema]
-    return "".join((folder / f"{step}.sql").read_text("utf-8") for step in wanted)
+    steps = [step for step in _STEPS if step >= release.database_schema]
+    return "".join((folder / f"{step}.sql").read_text("utf-8") for step in steps)
 
 
 def _invented_blobs(count: int) -> Iterator[tuple[str, bytes]]:
@@ -94,7 +94,7 @@ def _invented_blobs(count: int) -> Iterator[tuple[str, bytes]]:
         yield hashlib.md5(content).hexdigest(), content
 
 
-# --- what the steps ask of Python: older columns hold what older answers have -----------------------------
+# --- SQL functions for the steps: older columns contain the values of older responses ---------------------
 
 
 def _md5(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Criteria of filters as SQL conditions.
+"""Filter criteria as SQL conditions.
 
-Here: one criterion (a number, text, time, set of ids) on one column or relation.
-Not here: which kind can be filtered by what (filters).
+Contains single criteria (a number, text, time, set of ids) on a column or relation. The filter fields of each entity
+are in ``filters``.
 """
 
 from collections.abc import Callable
@@ -44,14 +44,14 @@ def number(column: str) -> Criterion:
 
 
 def timestamp(column: str) -> Criterion:
-    """TimestampCriterionInput. The client's text is bound as it is and compared as text.
+    """TimestampCriterionInput. The client's text is bound unchanged and compared as text, as on the server.
 
-    Zones are not interpreted, and a purely numeric text is taken for a number by the column's
-    affinity, which every text is greater than: the server does no better.
+    Time zones are not interpreted. Because of the column's affinity, a purely numeric text counts as a number, which is
+    less than any text.
     """
 
     def build(ctx: RequestContext, value: dict[str, Any]) -> Condition:
-        # Without an upper bound, the server takes this time tomorrow.
+        # The server's default upper bound is this time tomorrow.
         tomorrow = ctx.tomorrow()
         return _compared(column, value, tomorrow, "date", False)
 
@@ -87,16 +87,16 @@ def text(column: str) -> Criterion:
     """StringCriterionInput on a column or expression."""
 
     def build(ctx: RequestContext, value: dict[str, Any]) -> Condition:
-        modifier, wanted = value["modifier"], value["value"]
+        modifier, operand = value["modifier"], value["value"]
         if modifier in ("INCLUDES", "EXCLUDES"):
-            return _words(column, wanted.strip(), modifier == "EXCLUDES")
+            return _words(column, operand.strip(), modifier == "EXCLUDES")
         conditions: dict[str, Condition] = {
-            "EQUALS": (f"{column} LIKE ?", [wanted]),
-            "NOT_EQUALS": (f"{column} NOT LIKE ?", [wanted]),
+            "EQUALS": (f"{column} LIKE ?", [operand]),
+            "NOT_EQUALS": (f"{column} NOT LIKE ?", [operand]),
             "IS_NULL": (f"({column} IS NULL OR TRIM({column}) = '')", []),
             "NOT_NULL": (f"({column} IS NOT NULL AND TRIM({column}) <> '')", []),
-            "MATCHES_REGEX": (f"({column} IS NOT NULL AND {column} REGEXP ?)", [wanted]),
-            "NOT_MATCHES_REGEX": (f"({column} IS NULL OR NOT {column} REGEXP ?)", [wanted]),
+            "MATCHES_REGEX": (f"({column} IS NOT NULL AND {column} REGEXP ?)", [operand]),
+            "NOT_MATCHES_REGEX": (f"({column} IS NULL OR NOT {column} REGEXP ?)", [operand]),
         }
         if modifier not in conditions:
             raise _unsupported("string", f" {modifier}")
@@ -106,7 +106,7 @@ def text(column: str) -> Criterion:
 
 
 def text_among(owner: str, select: str) -> Criterion:
-    """StringCriterionInput on a table of texts; `select` is "SELECT owner FROM … WHERE", column "value"."""
+    """StringCriterionInput on a table of texts; `select` gives the columns owner and value."""
 
     def build(ctx: RequestContext, value: dict[str, Any]) -> Condition:
         negative = {
@@ -133,7 +133,7 @@ def _ids(values: list[Any] | None) -> list[int]:
 def related(owner: str, select: str, tree: str | None = None) -> Criterion:
     """MultiCriterionInput or HierarchicalMultiCriterionInput on a relation.
 
-    `select` gives the pairs (owner, other); `tree` the pairs (parent, child) of the other kind.
+    `select` gives pairs (owner, other), `tree` pairs (parent, child) of the related entity.
     """
 
     def family(ids: list[int], depth: int) -> Condition:
@@ -158,39 +158,39 @@ def related(owner: str, select: str, tree: str | None = None) -> Criterion:
         parts: list[str] = []
         parameters: list[Any] = []
         if modifier in ("INCLUDES_ALL", "EQUALS"):
-            chosen = [[one] for one in ids]
+            chosen = [[identifier] for identifier in ids]
         elif modifier in ("INCLUDES", "EXCLUDES", "NOT_EQUALS"):
             chosen = [ids] if ids else []
         else:
             raise _unsupported("multi", f" {modifier}")
         negated = "NOT " if modifier in ("EXCLUDES", "NOT_EQUALS") else ""
         for group in chosen:
-            inner, found = family(group, depth)
+            inner, inner_parameters = family(group, depth)
             parts.append(f"{owner} {negated}IN (SELECT owner FROM ({select}) WHERE other IN ({inner}))")
-            parameters += found
+            parameters += inner_parameters
         if modifier == "EQUALS":
             parts.append(f"(SELECT COUNT(*) FROM ({select}) WHERE owner = {owner}) = {len(ids)}")
         if value.get("excludes"):
-            inner, found = family(_ids(value["excludes"]), depth)
+            inner, inner_parameters = family(_ids(value["excludes"]), depth)
             parts.append(f"{owner} NOT IN (SELECT owner FROM ({select}) WHERE other IN ({inner}))")
-            parameters += found
+            parameters += inner_parameters
         return " AND ".join(parts) or "1", parameters
 
     return build
 
 
 def stash_id(owner: str, table: str, parent: str) -> Criterion:
-    """StashIDCriterionInput: ids of one endpoint, or of any."""
+    """StashIDCriterionInput: ids of one endpoint, or of any endpoint."""
 
     def build(ctx: RequestContext, value: dict[str, Any]) -> Condition:
-        endpoint, wanted, modifier = value.get("endpoint"), value.get("stash_id"), value["modifier"]
+        endpoint, operand, modifier = value.get("endpoint"), value.get("stash_id"), value["modifier"]
         conditions, parameters = ["1"], []
         if endpoint:
             conditions.append("endpoint = ?")
             parameters.append(endpoint)
         if modifier in ("EQUALS", "NOT_EQUALS"):
             conditions.append("stash_id = ?")
-            parameters.append(wanted)
+            parameters.append(operand)
         elif modifier not in ("IS_NULL", "NOT_NULL"):
             raise _unsupported("stash id", f" {modifier}")
         within = "NOT IN" if modifier in ("IS_NULL", "NOT_EQUALS") else "IN"
@@ -203,7 +203,7 @@ def stash_id(owner: str, table: str, parent: str) -> Criterion:
 
 
 def missing(conditions: dict[str, str]) -> Criterion:
-    """is_missing: a condition by the name of what is missing."""
+    """is_missing: one condition per name."""
 
     def build(ctx: RequestContext, value: str) -> Condition:
         if value not in conditions:
@@ -214,5 +214,5 @@ def missing(conditions: dict[str, str]) -> Criterion:
 
 
 def has_any(condition: str) -> Criterion:
-    """A text "true" or "false", as has_markers takes it."""
+    """A text "true" or "false", as in has_markers."""
     return lambda ctx, value: (condition if value == "true" else f"NOT {condition}", [])

@@ -1,9 +1,9 @@
-"""Links to copies of the library, served until shortly after they were first used.
+"""Download links for copies of the library, which expire shortly after their first use.
 
-Here: the links, and answering requests for parts of a file. Not here: keys and faults (http), the file (copies).
+Contains the links and range requests. Keys and faults are in ``http``, the creation of the file is in ``copies``.
 
-As on the real server, the life of a link begins with its first request, whether that one gets to its end or not, and
-a link does not end while it is being used.
+As on the real server, the lifetime of a link begins with its first request, even if that request is incomplete, and a
+link does not expire while it is in use.
 """
 
 import re
@@ -35,9 +35,9 @@ _STAGE = "/config/generated/download_stage"
 
 
 class FilePart(Response):
-    """A part of a file, read while it is sent.
+    """A part of a file, streamed from disk.
 
-    `ended` is called when the last byte was sent, or none will be any more.
+    `ended` is called after the last byte was sent, or after sending failed.
     """
 
     def __init__(
@@ -48,19 +48,19 @@ class FilePart(Response):
         self.dropped = False
 
     def drop(self) -> "FilePart":
-        """The connection ends in the middle of the part."""
+        """Makes the connection end in the middle of the part."""
         self.length //= 2
         self.dropped = True
         return self
 
     def shorten(self) -> "FilePart":
-        """The part ends in its middle, as if there were no more of it."""
+        """Makes the part half as long, with a matching length header."""
         self.length //= 2
         self.headers["Content-Length"] = str(self.length)
         return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the head and then the part."""
+        """Sends the headers and the part."""
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             left = self.length
@@ -77,10 +77,10 @@ class FilePart(Response):
 
 @dataclass
 class _Link:
-    """One file that may be downloaded.
+    """One file that can be downloaded.
 
     Attributes:
-        first: when it was first asked for. users: requests that are being answered.
+        first: time of the first request. users: number of active requests.
     """
 
     path: Path
@@ -90,7 +90,7 @@ class _Link:
 
 
 class Downloads:
-    """The links of one server. Their files lie in a folder of their own, which goes when the server goes."""
+    """The links of one server. Their files are in a temporary folder, which is removed with the server."""
 
     def __init__(self, stash: HasBackups) -> None:
         self.stash = stash
@@ -99,12 +99,12 @@ class Downloads:
         self._lock = threading.Lock()
 
     def require_folder(self) -> None:
-        """Fail as a server does that must not write where its copies go."""
+        """Fail like a server that may not write into its backup folder."""
         if self.stash.backups.forbidden:
             raise AnswerError(f"could not create backup directory {_STAGE}: mkdir {_STAGE}: permission denied")
 
     def offer(self, ctx: RequestContext) -> str:
-        """Make a copy of the library, and return its address."""
+        """Create a copy of the library, and return its URL."""
         backups = self.stash.backups
         name, now = secrets.token_hex(4), ctx.now()
         path = self._folder() / name
@@ -114,17 +114,17 @@ class Downloads:
             path.unlink(missing_ok=True)
             raise
         with self._lock:
-            self._remove_dead()
+            self._remove_expired()
             self._links[name] = _Link(path, now)
         stamp = now.astimezone(ctx.zone).strftime("%Y%m%d_%H%M%S")
         version = copy_version(self.stash.release, backups)
         return f"{ctx.base_url}/downloads/{name}/stash-go.sqlite.{version}.{stamp}"
 
     def response(self, request: Request) -> Response:
-        """The response to GET of an address below /downloads; 404 when there is no such link any more."""
+        """The response to a GET below /downloads; 404 if the link does not exist or has expired."""
         match = _ADDRESS.fullmatch(request.url.path)
         with self._lock:
-            self._remove_dead()
+            self._remove_expired()
             link = self._links.get(match.group(1)) if match else None
             if link is None:
                 return Response("404 page not found\n", status_code=404, media_type="text/plain")
@@ -141,15 +141,19 @@ class Downloads:
         headers = {"Accept-Ranges": "bytes", "Last-Modified": modified, "Content-Type": "application/octet-stream"}
         if self.stash.release.since(21):
             headers["Cache-Control"] = "no-store"
-        asked = request.headers.get("range")
-        # one part at a time; whoever wants several, or has the beginning of another file, gets the whole
-        if not asked or "," in asked or request.headers.get("if-range", modified) != modified:
+        range_header = request.headers.get("range")
+        # single ranges only; several ranges, or a range of another file, get the whole file
+        if not range_header or "," in range_header or request.headers.get("if-range", modified) != modified:
             return FilePart(link.path, 0, size, 200, headers, lambda: self._leave(link))
         try:
-            start, end = _span(asked, size)
+            start, end = _span(range_header, size)
         except ValueError as error:
-            refused = {**headers, "Content-Type": "text/plain; charset=utf-8", "Content-Range": f"bytes */{size}"}
-            return Response(f"{error}\n", status_code=416, headers=refused)
+            rejected = {
+                **headers,
+                "Content-Type": "text/plain; charset=utf-8",
+                "Content-Range": f"bytes */{size}",
+            }
+            return Response(f"{error}\n", status_code=416, headers=rejected)
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
         return FilePart(link.path, start, end - start, 206, headers, lambda: self._leave(link))
 
@@ -157,7 +161,7 @@ class Downloads:
         with self._lock:
             link.users -= 1
 
-    def _remove_dead(self) -> None:
+    def _remove_expired(self) -> None:
         now, life = self.stash.clock(), timedelta(seconds=self.stash.backups.life)
         for name, link in list(self._links.items()):
             if link.first is not None and not link.users and now >= link.first + life:
@@ -172,9 +176,9 @@ class Downloads:
             return self.folder
 
 
-def _span(asked: str, size: int) -> tuple[int, int]:
-    """The first byte of a range and the one after its last; ValueError when the file has none of it."""
-    match = _RANGE.fullmatch(asked.strip())
+def _span(range_header: str, size: int) -> tuple[int, int]:
+    """The bounds of a range, half-open; ValueError if the file does not contain it."""
+    match = _RANGE.fullmatch(range_header.strip())
     if not match or not any(match.groups()):
         raise ValueError("invalid range")
     first, last = match.groups()

@@ -1,12 +1,12 @@
 """Duplicate scenes by perceptual hash.
 
-Here: grouping by distance. Not here: everything else about finding scenes (finding).
+Contains grouping by distance. All other queries for scenes are in ``finding``.
 """
 
 from itertools import combinations
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import load_or_stub
 
@@ -18,17 +18,17 @@ _MOST_FLIPS = 2
 
 
 def _masks(flips: int) -> list[int]:
-    """All 16-bit patterns of at most so many set bits."""
+    """All 16-bit patterns with at most ``flips`` set bits."""
     return [
         sum(1 << bit for bit in bits) for count in range(flips + 1) for bits in combinations(range(_PART_BITS), count)
     ]
 
 
 def _near(hashes: list[int], distance: int) -> list[list[int]]:
-    """For each hash, the indexes of the others within the distance.
+    """For each hash, the indexes of the other hashes within the distance.
 
-    Hashes within distance d differ by at most d // 4 bits in one of their four 16-bit parts, so only
-    hashes that nearly share a part are compared. Few hashes, or great distances, are compared one by one.
+    Hashes within distance d differ by at most d // 4 bits in one of their four 16-bit parts, so only hashes that nearly
+    share a part are compared. Few hashes, or large distances, are compared one by one.
     """
     neighbours: list[set[int]] = [set() for _ in hashes]
     flips = distance // len(_SHIFTS)
@@ -38,7 +38,7 @@ def _near(hashes: list[int], distance: int) -> list[list[int]]:
                 if (value ^ hashes[b]).bit_count() <= distance:
                     neighbours[a].add(b)
                     neighbours[b].add(a)
-        return [sorted(found) for found in neighbours]
+        return [sorted(indexes) for indexes in neighbours]
     masks = _masks(flips)
     for shift in _SHIFTS:
         buckets: dict[int, list[int]] = {}
@@ -49,7 +49,7 @@ def _near(hashes: list[int], distance: int) -> list[list[int]]:
             for a in bucket:
                 value = hashes[a]
                 neighbours[a].update(b for b in candidates if (value ^ hashes[b]).bit_count() <= distance)
-    return [sorted(found - {index}) for index, found in enumerate(neighbours)]
+    return [sorted(indexes - {index}) for index, indexes in enumerate(neighbours)]
 
 
 def duplicate_groups(files: list[tuple[int, int, float]], distance: int, duration_diff: float) -> list[list[int]]:
@@ -66,8 +66,8 @@ def duplicate_groups(files: list[tuple[int, int, float]], distance: int, duratio
         while queue:
             current = queue.pop()
             for other in neighbours[current]:
-                apart = abs(files[other][2] - files[current][2])
-                if other in done or (duration_diff >= 0 and apart > duration_diff):
+                duration_difference = abs(files[other][2] - files[current][2])
+                if other in done or (duration_diff >= 0 and duration_difference > duration_diff):
                     continue
                 if files[other][0] == files[current][0]:
                     continue
@@ -80,7 +80,7 @@ def duplicate_groups(files: list[tuple[int, int, float]], distance: int, duratio
     return groups
 
 
-def _load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
     files = ctx.library.tuples(
         "SELECT s.scene_id, f.fingerprint, v.duration FROM scenes_files s"
         " JOIN files_fingerprints f ON f.file_id = s.file_id AND f.type = 'phash'"
@@ -93,8 +93,8 @@ def _load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: Re
         args.get("distance") or 0,
         -1.0 if difference is None else difference,
     )
-    scenes = load_or_stub(ctx, "Scene", (one for group in groups for one in group), wanted)
-    return [[[scenes[one] for one in group] for group in groups]]
+    scenes = load_or_stub(ctx, "Scene", (scene for group in groups for scene in group), selected)
+    return [[[scenes[scene] for scene in group] for group in groups]]
 
 
 LOADERS: dict[tuple[str, str], Loader] = {("Query", "findDuplicateScenes"): _load}

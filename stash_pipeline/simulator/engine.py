@@ -1,7 +1,6 @@
-"""From the text of a GraphQL request to its answer.
+"""Answers GraphQL requests.
 
-Here: parsing and validating (with a cache, pipelines repeat their documents) and running.
-Not here: HTTP.
+Contains parsing and validation (cached, because pipelines repeat their documents) and execution. HTTP is in ``http``.
 """
 
 from collections import OrderedDict
@@ -38,19 +37,19 @@ from stash_pipeline.simulator.wording import (
 _CACHED_DOCUMENTS = 512
 
 Document = DocumentNode | list[dict[str, Any]]
-"""A document that was parsed and validated, or what is wrong with it."""
+"""A parsed and validated document, or its errors."""
 
 
 @dataclass
 class Answer:
-    """A response body; `rejected` when the request was not run at all."""
+    """A response body; `rejected` if the request was not executed."""
 
     body: dict[str, Any]
     rejected: bool = False
 
 
 class Engine:
-    """The GraphQL side of one simulated server; `without` are mutations that it does not have."""
+    """The GraphQL engine of one simulated server; `without` are mutations that it does not have."""
 
     def __init__(self, release: Release, without: tuple[str, ...] = ()) -> None:
         self.schema = build_schema(release, without)
@@ -58,9 +57,9 @@ class Engine:
         self._documents = _documents.setdefault(self.schema, OrderedDict())
 
     def _document(self, query: str) -> Document:
-        known = self._documents.get(query)
-        if known is not None:
-            return known
+        cached = self._documents.get(query)
+        if cached is not None:
+            return cached
         result: Document
         try:
             result = parse(query)
@@ -75,17 +74,17 @@ class Engine:
         return result
 
     def is_mutation(self, query: str, operation_name: str | None) -> bool:
-        """Would this request change anything?"""
+        """Whether this request is a mutation."""
         document = self._document(query)
         if isinstance(document, list):
             return False
-        operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+        operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
         chosen = [
-            one
-            for one in operations
-            if operation_name is None or (one.name is not None and one.name.value == operation_name)
+            operation
+            for operation in operations
+            if operation_name is None or (operation.name is not None and operation.name.value == operation_name)
         ]
-        return any(one.operation is OperationType.MUTATION for one in chosen)
+        return any(operation.operation is OperationType.MUTATION for operation in chosen)
 
     def answer(
         self,
@@ -94,32 +93,32 @@ class Engine:
         variables: Mapping[str, Any] | None = None,
         operation_name: str | None = None,
     ) -> Answer:
-        """Run one request."""
+        """Execute one request."""
         document = self._document(query)
         if isinstance(document, list):
             return Answer({"errors": document, "data": None}, rejected=True)
-        asked = id(self.schema), query
-        if asked in _introspections and not variables:
-            return Answer(orjson.loads(_introspections[asked][0]))
+        cache_key = id(self.schema), query
+        if cache_key in _introspections and not variables:
+            return Answer(orjson.loads(_introspections[cache_key][0]))
         execution = Execution(self.schema, document, variables, operation_name or None, ctx, all_loaders())
         if execution.variable_errors:
             errors = [variable_error(error) for error in execution.variable_errors]
             return Answer({"errors": errors, "data": None}, rejected=True)
         answer = Answer(execution.run())
         if _only_introspects(document):
-            _introspections[asked] = orjson.dumps(answer.body), self.schema
+            _introspections[cache_key] = orjson.dumps(answer.body), self.schema
         return answer
 
 
-# validating a query takes as long as answering it; servers of one release share what they know of it
+# validating a query takes as long as executing it; servers of the same release share the results
 _documents: WeakKeyDictionary[GraphQLSchema, OrderedDict[str, Document]] = WeakKeyDictionary()
 
-# a schema always says the same of itself, and saying it takes as long as a whole small library; as bytes, so that
-# whoever changes an answer does not change the next one
+# the introspection of a schema never changes, and takes as long as reading a small library; stored as bytes, so that
+# modifying a response does not modify the next one
 _introspections: dict[tuple[int, str], tuple[bytes, GraphQLSchema]] = {}
 
 
 def _only_introspects(document: DocumentNode) -> bool:
-    operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
-    fields = [selection for one in operations for selection in one.selection_set.selections]
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    fields = [selection for operation in operations for selection in operation.selection_set.selections]
     return all(isinstance(field, FieldNode) and field.name.value == "__schema" for field in fields)

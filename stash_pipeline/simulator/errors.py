@@ -1,13 +1,13 @@
-"""Errors that become part of an answer.
+"""Errors that become part of a response.
 
-Here: errors of resolvers. Not here: errors of syntax and validation (wording).
+Contains the errors of resolvers. Errors of syntax and validation are in ``wording``.
 """
 
 
 class AnswerError(Exception):
-    """The server's reason for not answering a field; its text is the message of the GraphQL error.
+    """A field cannot be resolved; the text is the message of the GraphQL error.
 
-    `row` is the index of the row that is to blame, when a field is loaded for many.
+    `row` is the index of the failing row if the field is loaded for many rows.
     """
 
     def __init__(self, message: str, row: int | None = None) -> None:

@@ -1,11 +1,11 @@
-"""Answering a validated GraphQL operation a level at a time.
+"""Executes a validated GraphQL operation level by level.
 
-graphql-core parses, validates, coerces and introspects; it would call a Python function per field and
-row, which is too slow for thousands of rows. Here every field is asked once for all rows of its level,
-so that a relation costs one SQL statement per page. Null propagation and error paths follow the
-GraphQL specification, error texts those of the server.
+graphql-core parses, validates, coerces and introspects. It would call a Python function per field and row, which is too
+slow for thousands of rows. This module loads every field once for all rows of its level, so a relation costs one SQL
+statement per page. Null propagation and error paths follow the GraphQL specification; error texts are those of the
+server.
 
-Not here: what the fields mean (resolvers) and how errors of validation are worded (wording).
+The values of fields come from ``resolvers``, the texts of validation errors from ``wording``.
 """
 
 import sqlite3
@@ -36,12 +36,12 @@ from graphql.execution.collect_fields import collect_fields, collect_sub_fields
 from graphql.execution.execute import assert_valid_execution_arguments
 from graphql.execution.values import get_argument_values
 
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.timestamps import answered
 
-# The server reads these once per request: after several mutations in one request they are stale.
+# The server reads these once per request, so they are stale after several mutations in one request.
 _REMEMBERED = {
     ("Scene", "play_count"),
     ("Scene", "o_counter"),
@@ -53,7 +53,7 @@ _REMEMBERED = {
 # The database cannot be copied from within a transaction.
 _OUTSIDE_TRANSACTIONS = {"backupDatabase"}
 Path = tuple[Any, ...] | None  # linked: (parent path, key)
-_FAILED: Any = object()  # a null that an error caused; it travels up to the next nullable position
+_FAILED: Any = object()  # a null caused by an error; it propagates to the next nullable field
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class _PlannedField:
     arguments: dict[str, Any]
     nodes: list[FieldNode]
     leaf: bool
-    wanted: ReadRequest
+    selected: SelectedFields
 
 
 def _go_float(value: Any) -> Any:
@@ -116,11 +116,11 @@ class Execution:
 
     @property
     def operation(self) -> OperationDefinitionNode:
-        """The operation that runs."""
+        """The operation to execute."""
         return self.built.operation
 
     def run(self) -> dict[str, Any]:
-        """The answer: {"data": …}, with "errors" first when there are any."""
+        """Executes the operation; returns {"data": …}, preceded by "errors" if there are any."""
         kind = self.operation.operation
         if kind is OperationType.SUBSCRIPTION:
             self._fail("subscriptions are only served over a websocket", None)
@@ -136,7 +136,7 @@ class Execution:
             if name.startswith("__"):
                 data[key] = self._introspect(nodes)  # type: ignore[index]
                 continue
-            # One field after the other, each its own transaction: aliased mutations are independent.
+            # Fields are executed sequentially, each in its own transaction: aliased mutations are independent.
             self.context.row_cache.clear()
             value = self._root_field(root, key, nodes, kind is OperationType.MUTATION)
             if value is _FAILED and isinstance(root.fields[name].type, GraphQLNonNull):
@@ -156,9 +156,9 @@ class Execution:
         try:
             if writes and plan.name not in _OUTSIDE_TRANSACTIONS:
                 with self.context.library.transaction():
-                    value = plan.loader(self.context, [{}], plan.arguments, plan.wanted)[0]
+                    value = plan.loader(self.context, [{}], plan.arguments, plan.selected)[0]
             else:
-                value = plan.loader(self.context, [{}], plan.arguments, plan.wanted)[0]
+                value = plan.loader(self.context, [{}], plan.arguments, plan.selected)[0]
         except (AnswerError, sqlite3.Error) as error:
             self._fail(str(error), path)
             return _FAILED if isinstance(plan.type, GraphQLNonNull) else None
@@ -178,16 +178,16 @@ class Execution:
             DocumentNode(definitions=(only, *fragments)),
             variable_values=self.variables,  # type: ignore[arg-type]
         )
-        found = result.data or {}  # type: ignore[union-attr]
-        return next(iter(found.values()), None)
+        data = result.data or {}  # type: ignore[union-attr]
+        return next(iter(data.values()), None)
 
     def _plan(self, parent: GraphQLObjectType, nodes: list[FieldNode]) -> list[_PlannedField]:
-        known = self._plans.get((parent.name, id(nodes)))
-        if known is None:
+        plan = self._plans.get((parent.name, id(nodes)))
+        if plan is None:
             collected = collect_sub_fields(self.schema, self.built.fragments, self.built.variable_values, parent, nodes)
-            known = [self._plan_field(parent, key, found) for key, found in collected.items()]
-            self._plans[parent.name, id(nodes)] = known
-        return known
+            plan = [self._plan_field(parent, key, field_nodes) for key, field_nodes in collected.items()]
+            self._plans[parent.name, id(nodes)] = plan
+        return plan
 
     def _plan_field(self, parent: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> _PlannedField:
         name = nodes[0].name.value
@@ -199,13 +199,13 @@ class Execution:
         while isinstance(inner, (GraphQLNonNull, GraphQLList)):
             inner = inner.of_type
         leaf = isinstance(inner, (GraphQLScalarType, GraphQLEnumType))
-        wanted = (
+        selected = (
             frozenset(collect_sub_fields_names(self, inner, nodes))
             if isinstance(inner, GraphQLObjectType)
             else frozenset({"*"})
         )
         loader = self.loaders.get((parent.name, name))
-        return _PlannedField(key, name, definition.type, loader, arguments, nodes, leaf, wanted)
+        return _PlannedField(key, name, definition.type, loader, arguments, nodes, leaf, selected)
 
     def _complete(self, kind: Any, values: list[Any], plan: _PlannedField, paths: list[Path]) -> list[Any]:
         if isinstance(kind, GraphQLNonNull):
@@ -213,7 +213,7 @@ class Execution:
             for index, result in enumerate(results):
                 if result is None:
                     results[index] = _FAILED
-                    # of an object that is there an error below was already reported
+                    # for an existing object, the error below it was already reported
                     if values[index] is None or isinstance(kind.of_type, GraphQLScalarType):
                         self._refuse(values[index], paths[index])
             return results
@@ -255,21 +255,21 @@ class Execution:
             part = done[start : start + len(value)]
             start += len(value)
             if broken and any(result is _FAILED for result in part):
-                results.append(None if strict else [None if one is _FAILED else one for one in part])
+                results.append(None if strict else [None if result is _FAILED else result for result in part])
             else:
                 results.append(part)
         return results
 
     def _without_nulls(self, done: list[Any], flat: list[Any], values: list[Any], paths: list[Path]) -> list[Any]:
-        """Leaves of lists that may hold no null; of each that is one, its place is told."""
+        """Reports each null in lists of leaves that must not contain nulls."""
         places = ((path, index) for value, path in zip(values, paths, strict=True) for index in range(len(value or ())))
         for position, place in enumerate(places):
             if done[position] is None:
                 self._refuse(flat[position], place)
-        return [_FAILED if one is None else one for one in done]
+        return [_FAILED if result is None else result for result in done]
 
     def _refuse(self, value: Any, path: Path) -> None:
-        """A null where the schema allows none: nothing was there, or a time that was never set."""
+        """Reports a null that the schema does not allow: a missing value, or a time that was never set."""
         since_marshalled = value is not None and self.context.release.since(27)
         self._fail(_NULL if since_marshalled else "must not be null", path)
 
@@ -288,7 +288,7 @@ class Execution:
         return results
 
     def _objects(self, kind: GraphQLObjectType, values: list[Any], plan: _PlannedField, paths: list[Path]) -> list[Any]:
-        # The same row under many parents (a tag, a folder) is answered once and shared.
+        # A row with many parents (a tag, a folder) is resolved once and shared.
         distinct: dict[int, int] = {}
         rows: list[Row] = []
         row_paths: list[Path] = []
@@ -336,19 +336,19 @@ class Execution:
         try:
             if (kind.name, plan.name) in _REMEMBERED:
                 return self._load_once(kind.name, plan, rows)
-            return plan.loader(self.context, rows, plan.arguments, plan.wanted)
+            return plan.loader(self.context, rows, plan.arguments, plan.selected)
         except AnswerError as error:
             self._fail(str(error), (paths[error.row or 0], plan.key))
             return None
 
     def _load_once(self, kind: str, plan: _PlannedField, rows: list[Row]) -> list[Any]:
-        known = self._remembered.setdefault((kind, plan.name), {})
-        new = [row for row in rows if row["id"] not in known]
+        remembered = self._remembered.setdefault((kind, plan.name), {})
+        new = [row for row in rows if row["id"] not in remembered]
         if new:
             assert plan.loader is not None
-            found = plan.loader(self.context, new, plan.arguments, plan.wanted)
-            known.update((row["id"], value) for row, value in zip(new, found, strict=True))
-        return [known[row["id"]] for row in rows]
+            values = plan.loader(self.context, new, plan.arguments, plan.selected)
+            remembered.update((row["id"], value) for row, value in zip(new, values, strict=True))
+        return [remembered[row["id"]] for row in rows]
 
     def _fail(self, message: str, path: Path) -> None:
         keys: list[Any] = []
@@ -359,8 +359,8 @@ class Execution:
 
 
 def collect_sub_fields_names(execution: Execution, kind: GraphQLObjectType, nodes: list[FieldNode]) -> list[str]:
-    """The names of the fields that are selected below these nodes."""
+    """The names of the fields selected below these nodes."""
     collected = collect_sub_fields(
         execution.schema, execution.built.fragments, execution.built.variable_values, kind, nodes
     )
-    return [found[0].name.value for found in collected.values()]
+    return [field_nodes[0].name.value for field_nodes in collected.values()]

@@ -1,8 +1,9 @@
-"""What can go wrong between a client and a server, on request.
+"""Fault injection between a client and a server.
 
-Here: which requests are hit, and what happens to them. Not here: HTTP (http), answering (execution).
-A fault is written ``KIND:SPEC``: ``5xx:0.1`` hits a tenth of the requests, ``drop:every=7`` every seventh,
-``locked:next=2`` the next two; more words follow after commas: ``latency:every=3,seconds=0.2``.
+Contains the choice of requests and the effects of faults. HTTP is in ``http``, execution in ``execution``.
+
+A fault is written ``KIND:SPEC``: ``5xx:0.1`` applies to a tenth of the requests, ``drop:every=7`` to every seventh,
+``locked:next=2`` to the next two. More options follow after commas: ``latency:every=3,seconds=0.2``.
 """
 
 import random
@@ -15,16 +16,16 @@ from stash_pipeline.simulator.context import Vanish
 from stash_pipeline.simulator.library import Library
 
 KINDS = {
-    "latency": "waits before the answer (seconds=0.2)",
-    "drop": "the connection ends in the middle of the answer",
+    "latency": "waits before the response (seconds=0.2)",
+    "drop": "the connection ends in the middle of the response",
     "5xx": "a status of 500 and above (status=503)",
     "truncated": "JSON that ends too early",
     "locked": 'status 200 and "database is locked"',
-    "vanish": "a row that the page refers to is destroyed while the page is answered",
-    "401": "the key is refused",
+    "vanish": "a row that the page refers to is destroyed during the response",
+    "401": "the key is rejected",
     "302": "a redirect to the login page",
-    "422": "the document is refused",
-    "errors": "status 200 and an error of the server's own",
+    "422": "the document is rejected",
+    "errors": "status 200 and an internal error of the server",
 }
 _NUMBERS: dict[str, tuple[float, float]] = {
     "probability": (0, 1),
@@ -37,10 +38,10 @@ _NUMBERS: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of fault and the requests that it hits: a share of them, every nth, or the next n.
+    """One kind of fault, and the requests that it applies to: a share of them, every nth, or the next n.
 
     Attributes:
-        seconds: how long ``latency`` waits. status: what ``5xx`` answers.
+        seconds: the delay of ``latency``. status: the status of ``5xx``.
     """
 
     kind: str
@@ -52,7 +53,7 @@ class Fault:
 
 
 def parse_fault(text: str) -> Fault:
-    """The fault that ``KIND:SPEC`` describes; ValueError with a sentence when it describes none."""
+    """Parses ``KIND:SPEC``; raises ValueError with a sentence if it is invalid."""
     kind, _, spec = text.partition(":")
     if kind not in KINDS:
         raise ValueError(f"Unknown fault {kind!r}; there are {', '.join(KINDS)}.")
@@ -71,16 +72,16 @@ def parse_fault(text: str) -> Fault:
         fault = replace(fault, **{name: value})  # type: ignore[arg-type]
         chosen += name in ("probability", "every", "next")
     if chosen != 1:
-        raise ValueError(f"Fault {text!r} must say which requests it hits, like {kind}:0.1, {kind}:every=7 or next=2.")
+        raise ValueError(f"Fault {text!r} must select requests, like {kind}:0.1, {kind}:every=7 or {kind}:next=2.")
     return fault
 
 
 @dataclass
 class Faults:
-    """Decides for each request whether something happens to it, and what; the same seed decides the same.
+    """Chooses the faults of each request; the same seed gives the same choices.
 
     Attributes:
-        hits: how often each kind struck.
+        hits: how often each kind was applied.
     """
 
     faults: list[Fault]
@@ -99,12 +100,12 @@ class Faults:
         return cls([parse_fault(text) for text in texts], seed)
 
     def next(self) -> list[Fault]:
-        """What happens to the next request: waits, and at most one other fault."""
+        """The faults of the next request: delays, and at most one other fault."""
         with self._lock:
             self._requests += 1
             struck: list[Fault] = []
             for number, fault in enumerate(self.faults):
-                # one throw per fault and request: a fault more or less does not change the others
+                # one random number per fault and request: adding a fault does not change the others
                 if self._random.random() < (fault.probability or 0) or (
                     fault.every is not None and self._requests % fault.every == 0
                 ):
@@ -119,15 +120,15 @@ class Faults:
             return chosen
 
     def pick(self, ids: list[int]) -> int:
-        """One of some ids."""
+        """Choose one of the ids."""
         with self._lock:
             return self._random.choice(ids)
 
 
 def replacement(fault: Fault) -> tuple[int, dict[str, Any] | str] | None:
-    """(status, body) of a fault that leaves nothing of the usual answer; None for the others."""
+    """(status, body) of a fault that replaces the response; None for other faults."""
     if fault.kind == "5xx":
-        return fault.status, "upstream is not there"
+        return fault.status, "upstream is not available"
     if fault.kind == "401":
         return 401, ""
     if fault.kind == "302":
@@ -142,7 +143,7 @@ def replacement(fault: Fault) -> tuple[int, dict[str, Any] | str] | None:
     return None
 
 
-# Tables that pages of other kinds refer to, without the rows that the database itself protects.
+# Tables that other entities refer to, without the rows that the database itself protects.
 _DESTRUCTIBLE = {
     "Tag": ("tags", "id NOT IN (SELECT primary_tag_id FROM scene_markers)"),
     "Performer": ("performers", "1"),
@@ -150,7 +151,7 @@ _DESTRUCTIBLE = {
 
 
 def vanishing(library: Library, faults: Faults) -> Vanish:
-    """A hook for one request: the first time that rows are looked up below the page, one of them is destroyed."""
+    """A hook for one request: destroys one of the first rows that are loaded below the page."""
     done = False
 
     def vanish(kind: str, ids: Iterable[int]) -> None:
@@ -158,11 +159,11 @@ def vanishing(library: Library, faults: Faults) -> Vanish:
         if done or kind not in _DESTRUCTIBLE:
             return
         table, condition = _DESTRUCTIBLE[kind]
-        there = library.tuples(
+        rows = library.tuples(
             f"SELECT id FROM {table} WHERE {condition} AND id IN ({','.join(map(str, ids)) or 'NULL'}) ORDER BY id"
         )
-        if there:
+        if rows:
             done = True
-            library.execute(f"DELETE FROM {table} WHERE id = ?", (faults.pick([row[0] for row in there]),))
+            library.execute(f"DELETE FROM {table} WHERE id = ?", (faults.pick([row[0] for row in rows]),))
 
     return vanish

@@ -1,6 +1,6 @@
-"""What each kind can be filtered by.
+"""The filter fields of each entity.
 
-Here: filter fields by kind. Not here: SQL of a criterion (criteria), sorting and paging (finding).
+The SQL of a criterion is in ``criteria``, sorting and paging in ``finding``.
 """
 
 from typing import Any
@@ -72,24 +72,24 @@ def _file_column(files: str, owner: str, mine: str, column: str) -> str:
 
 def _fingerprint(kind: str) -> Criterion:
     def build(ctx: RequestContext, value: dict[str, Any]) -> Condition:
-        wanted: Any = value["value"]
+        fingerprint: Any = value["value"]
         if kind == "phash" and value["modifier"] in ("EQUALS", "NOT_EQUALS"):
             try:
-                unsigned = int(wanted, 16)
+                unsigned = int(fingerprint, 16)
             except ValueError:
-                raise AnswerError(f"invalid phash {wanted!r}") from None
-            wanted = str(unsigned - (1 << 64) if unsigned >> 63 else unsigned)
+                raise AnswerError(f"invalid phash {fingerprint!r}") from None
+            fingerprint = str(unsigned - (1 << 64) if unsigned >> 63 else unsigned)
         return text_among(
             "scenes.id",
             "SELECT s.scene_id AS owner, f.fingerprint AS value FROM scenes_files s JOIN files_fingerprints f"
             f" ON f.file_id = s.file_id WHERE f.type = '{kind}'",
-        )(ctx, {**value, "value": wanted})
+        )(ctx, {**value, "value": fingerprint})
 
     return build
 
 
 def _media(table: str, joins: dict[str, tuple[str, str]], owner: str, urls: str) -> dict[str, Criterion]:
-    """What scenes, galleries and images have in common."""
+    """The common filter fields of scenes, galleries and images."""
     files = f"{table}_files"
     tag_table, performer_table = joins["tags"][0], joins["performers"][0]
     return {
@@ -114,7 +114,7 @@ def _media(table: str, joins: dict[str, tuple[str, str]], owner: str, urls: str)
 
 
 def _missing(table: str, owner: str, related_to: tuple[str, str]) -> dict[str, str]:
-    """What galleries and images can lack."""
+    """The values of ``is_missing`` for galleries and images."""
     none = f"{table}.id NOT IN (SELECT {owner} FROM {{}})"
     return {
         "title": f"({table}.title IS NULL OR TRIM({table}.title) = '')",
@@ -341,7 +341,7 @@ FILTERS: dict[str, dict[str, Criterion]] = {
     "File": _FILE,
     "Folder": _FOLDER,
 }
-# Filters by a filter of the related kind: field -> (related kind, pairs of (owner, other)).
+# Filters by a filter of the related entity: field -> (related entity, pairs of (owner, other)).
 RELATED_FILTERS: dict[str, dict[str, tuple[str, str]]] = {
     "Scene": {
         "tags_filter": ("Tag", _pairs("scenes_tags", "scene_id", "tag_id")),
@@ -381,12 +381,12 @@ RELATED_FILTERS: dict[str, dict[str, tuple[str, str]]] = {
 
 
 def table_of(kind: str) -> str:
-    """The table that a kind's rows are in."""
+    """The table of an entity."""
     return _TABLES[kind]
 
 
 def conditions_of(ctx: RequestContext, kind: str, given: dict[str, Any] | None) -> Condition:
-    """The SQL condition of a filter object; a field that is not simulated is an error, never ignored."""
+    """The SQL condition of a filter object. A field that is not simulated is an error, and is never ignored."""
     parts: list[str] = []
     parameters: list[Any] = []
     combined = ""
@@ -394,21 +394,21 @@ def conditions_of(ctx: RequestContext, kind: str, given: dict[str, Any] | None) 
         if value is None:
             continue
         if field in ("AND", "OR", "NOT"):
-            condition, found = conditions_of(ctx, kind, value)
+            condition, condition_parameters = conditions_of(ctx, kind, value)
             combined = field
-            joined_condition, joined_parameters = condition, found
+            joined_condition, joined_parameters = condition, condition_parameters
             continue
         if field in RELATED_FILTERS.get(kind, {}):
             other, pairs = RELATED_FILTERS[kind][field]
-            inner, found = conditions_of(ctx, other, value)
+            inner, condition_parameters = conditions_of(ctx, other, value)
             ids = f'SELECT "{_TABLES[other]}".id FROM "{_TABLES[other]}" WHERE {inner}'
             condition = f"{_TABLES[kind]}.id IN (SELECT owner FROM ({pairs}) WHERE other IN ({ids}))"
         elif field in FILTERS[kind]:
-            condition, found = FILTERS[kind][field](ctx, value)
+            condition, condition_parameters = FILTERS[kind][field](ctx, value)
         else:
             raise AnswerError(f"the simulated server cannot filter by {kind} {field}")
         parts.append(f"({condition})")
-        parameters += found
+        parameters += condition_parameters
     own = " AND ".join(parts) or "1"
     if not combined:
         return own, parameters

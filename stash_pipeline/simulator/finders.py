@@ -1,6 +1,6 @@
-"""How each kind is found: its search texts, its sorts, its totals.
+"""Search texts, sorts and totals of each entity.
 
-Here: tables of data. Not here: pages and counts (finding), filter fields (filters).
+Contains tables of data. Pages and counts are in ``finding``, filter fields in ``filters``.
 """
 
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Finder:
-    """How one kind is found."""
+    """The search options of one entity."""
 
     kind: str
     list_field: str

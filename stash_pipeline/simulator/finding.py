@@ -1,11 +1,11 @@
 """Finding objects: ids, filter, search text, order, pages, counts.
 
-Here: what the find queries have in common. Not here: sorts (finders), filter fields (filters).
+Contains the common part of the find queries. Sorts are in ``finders``, filter fields in ``filters``.
 """
 
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.filters import conditions_of, table_of
 from stash_pipeline.simulator.finders import FINDERS, Finder
@@ -14,7 +14,7 @@ from stash_pipeline.simulator.resolvers.rows import id_list, load_all, load_or_s
 
 
 def order_of(finder: Finder, filter_: dict[str, Any]) -> str:
-    """The ORDER BY of a find filter; without a sort there may be none, and rows come as indexes hold them."""
+    """The ORDER BY of a find filter; there may be none without a sort, so rows come in index order."""
     sort = filter_.get("sort") or finder.default_sort
     if not sort:
         return ""
@@ -38,7 +38,7 @@ def _search(finder: Finder, q: str | None) -> tuple[str, list[Any]]:
 
 
 class Found:
-    """The result of one find query; what is not asked for is not computed."""
+    """The result of one find query; values that are not requested are not computed."""
 
     def __init__(self, ctx: RequestContext, finder: Finder, arguments: dict[str, Any]) -> None:
         self.ctx, self.finder = ctx, finder
@@ -62,22 +62,22 @@ class Found:
         texts = arguments.get("ids")
         if texts:
             seen: set[str] = set()
-            for one in texts:
-                if one in seen:
-                    raise AnswerError(f"validating ids: duplicate id found: {one}")
-                seen.add(one)
+            for id_text in texts:
+                if id_text in seen:
+                    raise AnswerError(f"validating ids: duplicate id found: {id_text}")
+                seen.add(id_text)
             try:
-                return [int(one) for one in texts]
+                return [int(id_text) for id_text in texts]
             except ValueError as error:
-                bad = str(error).rsplit(": ", 1)[-1].strip("'")
-                raise AnswerError(f'converting ids: strconv.Atoi: parsing "{bad}": invalid syntax') from None
+                invalid = str(error).rsplit(": ", 1)[-1].strip("'")
+                raise AnswerError(f'converting ids: strconv.Atoi: parsing "{invalid}": invalid syntax') from None
         for name in self.finder.id_arguments[1:]:
             if arguments.get(name):
                 return list(arguments[name])
         return None
 
     def page(self) -> list[int]:
-        """The ids of the page that is asked for."""
+        """The ids of the requested page."""
         if self.ids is not None:
             return self.ids
         per_page = self.filter.get("per_page")
@@ -97,19 +97,19 @@ class Found:
         return [row[0] for row in self.ctx.library.tuples(sql, self.parameters)]
 
     def count(self) -> int:
-        """How many objects all pages hold."""
+        """The number of objects on all pages."""
         if self.ids is not None:
             return len(self.ids)
         sql = f'SELECT COUNT(*) FROM "{self.table}"{self.where}'
         return int(self.ctx.library.scalar(sql, self.parameters))
 
-    def rows(self, wanted: ReadRequest) -> list[Row]:
+    def rows(self, selected: SelectedFields) -> list[Row]:
         """The objects of the page."""
-        # ids and rows are read in one transaction, what belongs to them later
+        # ids and rows are read in one transaction, related rows later
         with self.ctx.library.lock:
             ids = self.page()
-            rows = load_or_stub(self.ctx, self.finder.kind, ids, wanted)
-        return [rows[one] for one in ids]
+            rows = load_or_stub(self.ctx, self.finder.kind, ids, selected)
+        return [rows[identifier] for identifier in ids]
 
     def total(self, name: str) -> float:
         """A sum over all pages."""
@@ -117,24 +117,24 @@ class Found:
 
 
 def find_loader(finder: Finder) -> Loader:
-    """The query findXs."""
+    """The query ``findXs``."""
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
         return [{"found": Found(ctx, finder, args)} for _ in rows]
 
     return load
 
 
-def _list_loader(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    return [row["found"].rows(wanted) for row in rows]
+def _list_loader(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    return [row["found"].rows(selected) for row in rows]
 
 
-def _count_loader(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _count_loader(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [row["found"].count() for row in rows]
 
 
 def _total_loader(name: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
         return [row["found"].total(name) for row in rows]
 
     return load
@@ -142,16 +142,16 @@ def _total_loader(name: str) -> Loader:
 
 def _by_hash(ctx: RequestContext, kind: str, fingerprint: str, value: str) -> int | None:
     table, owner = ("scenes_files", "scene_id") if kind == "Scene" else ("images_files", "image_id")
-    found = ctx.library.scalar(
+    identifier = ctx.library.scalar(
         f"SELECT MIN(f.{owner}) FROM {table} f JOIN files_fingerprints p ON p.file_id = f.file_id"
         " WHERE p.type = ? AND p.fingerprint = ?",
         (fingerprint, value),
     )
-    return None if found is None else int(found)
+    return None if identifier is None else int(identifier)
 
 
 def _by_other(ctx: RequestContext, kind: str, args: dict[str, Any]) -> int | None:
-    """The id of an object that is not given by its id: by checksum or by path."""
+    """The id of an object that is given by checksum or by path."""
     if args.get("checksum") is not None:
         return _by_hash(ctx, kind, "md5", args["checksum"])
     if args.get("path") is not None:
@@ -161,35 +161,35 @@ def _by_other(ctx: RequestContext, kind: str, args: dict[str, Any]) -> int | Non
             else "(SELECT folders.path || '/' || files.basename FROM folders WHERE folders.id = files.parent_folder_id)"
         )
         table = table_of(kind)
-        found = ctx.library.scalar(f"SELECT id FROM {table} WHERE {path} = ?", (args["path"],))
-        return None if found is None else int(found)
+        identifier = ctx.library.scalar(f"SELECT id FROM {table} WHERE {path} = ?", (args["path"],))
+        return None if identifier is None else int(identifier)
     return None
 
 
-def _scene_by_hash(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _scene_by_hash(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
     """findSceneByHash: by checksum, or else by oshash."""
-    given, one = args["input"], None
+    given, scene_id = args["input"], None
     for field, fingerprint in (("checksum", "md5"), ("oshash", "oshash")):
-        if one is None and given.get(field):
-            one = _by_hash(ctx, "Scene", fingerprint, given[field])
-    return [None if one is None else load_rows(ctx, "Scene", [one]).get(one)]
+        if scene_id is None and given.get(field):
+            scene_id = _by_hash(ctx, "Scene", fingerprint, given[field])
+    return [None if scene_id is None else load_rows(ctx, "Scene", [scene_id]).get(scene_id)]
 
 
 def one_loader(kind: str) -> Loader:
-    """The query findX(id:): the object, or null when there is none."""
+    """The query ``findX(id:)``: the object, or null if it does not exist."""
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
         text = args.get("id")
         if text is None:
-            one = _by_other(ctx, kind, args)
-            if one is None and kind in ("File", "Folder"):
+            identifier = _by_other(ctx, kind, args)
+            if identifier is None and kind in ("File", "Folder"):
                 raise AnswerError(f"{kind.lower()} not found")
-            return [None if one is None else load_rows(ctx, kind, [one]).get(one)]
+            return [None if identifier is None else load_rows(ctx, kind, [identifier]).get(identifier)]
         try:
-            one = int(text)
+            identifier = int(text)
         except ValueError:
             raise AnswerError(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
-        row = load_rows(ctx, kind, [one]).get(one)
+        row = load_rows(ctx, kind, [identifier]).get(identifier)
         if row is None and kind in ("File", "Folder"):
             raise AnswerError(f"{kind.lower()} not found")
         return [row]
@@ -198,8 +198,8 @@ def one_loader(kind: str) -> Loader:
 
 
 def _all_loader(kind: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-        return [Found(ctx, FINDERS[kind], {"filter": {"per_page": -1}}).rows(wanted)]
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
+        return [Found(ctx, FINDERS[kind], {"filter": {"per_page": -1}}).rows(selected)]
 
     return load
 

@@ -1,9 +1,9 @@
-"""Generating a library: everything in proportion to the number of scenes, decided by a seed.
+"""Generates a library from a seed, with everything in proportion to the number of scenes.
 
-Here: the order of work. Not here: the catalogue (generate_catalogue), what has files (generate_media).
+Contains the order of the steps. The catalogue is in ``generate_catalogue``, media with files in ``generate_media``.
 
-Two libraries with the same `overlap_seed` share about half of their scenes, performers, tags and
-studios: the same things, with the same stash ids and hashes, under other ids and slightly other texts.
+Two libraries with the same `overlap_seed` share about half of their scenes, performers, tags and studios: the same
+objects with the same stash ids and hashes, but with different ids and slightly different texts.
 """
 
 import random
@@ -17,11 +17,11 @@ from stash_pipeline.simulator.generate_catalogue import (
 )
 from stash_pipeline.simulator.generate_media import write_galleries, write_images, write_scenes
 from stash_pipeline.simulator.generate_newest import write_newest
-from stash_pipeline.simulator.generate_plan import QueryPlan
+from stash_pipeline.simulator.generate_plan import LibraryPlan
 from stash_pipeline.simulator.library import Library
 
 
-def _saved_filters(plan: QueryPlan) -> None:
+def _saved_filters(plan: LibraryPlan) -> None:
     find = '{"q":"","page":1,"per_page":40,"sort":"date","direction":"DESC"}'
     plan.write(
         "saved_filters",
@@ -43,9 +43,9 @@ def generate_library(
     overlap_seed: int | None = None,
     clips: bool = True,
 ) -> None:
-    """Fill an empty library. The same arguments give the same rows, byte by byte.
+    """Fill an empty library. The same arguments give identical rows.
 
-    `clips` are images that are videos; releases before v0.21 know none.
+    `clips` adds images that are videos; releases before v0.21 do not support them.
     """
     counts = {
         "scenes": scenes,
@@ -57,7 +57,7 @@ def generate_library(
         "images": max(6, scenes * 3 // 4),
         "markers": scenes * 3 // 10,
     }
-    plan = QueryPlan(
+    plan = LibraryPlan(
         library,
         seed,
         overlap_seed,
@@ -86,5 +86,5 @@ def generate_library(
 
 
 def move_to_windows(library: Library, drive: str = "E:") -> None:
-    """Give all folders paths of a drive, as a server on Windows has them."""
+    """Give all folders Windows paths on a drive."""
     library.execute("UPDATE folders SET path = ? || replace(path, '/', '\\')", (drive,))

@@ -1,13 +1,13 @@
-"""Generating the catalogue: tags, studios, performers and groups.
+"""Generates the catalogue: tags, studios, performers and groups.
 
-Here: rows of what has no files. Not here: media (generate_media), words (invented).
+Contains entities without files. Media are in ``generate_media``, words in ``invented``.
 """
 
 from stash_pipeline.simulator import invented
-from stash_pipeline.simulator.generate_plan import QueryPlan, partial_date, stash_ids
+from stash_pipeline.simulator.generate_plan import LibraryPlan, partial_date, stash_ids
 
 
-def write_tags(plan: QueryPlan) -> None:
+def write_tags(plan: LibraryPlan) -> None:
     rng, names, aliases = plan.rng, invented.NameMaker(), invented.NameMaker()
     rows, alias_rows, relations, stash_rows = [], [], set(), []
     for number, slot, world in plan.fill("tags"):
@@ -31,12 +31,12 @@ def write_tags(plan: QueryPlan) -> None:
         )
         for _ in range(rng.choice((0, 0, 1, 2))):
             alias_rows.append((number, aliases.unique(f"{invented.thing(rng)} alias")))
-        for endpoint, one, stamp in stash_ids(plan, world, 0.3):
-            stash_rows.append((number, endpoint, one, stamp))
+        for endpoint, stash_id, stamp in stash_ids(plan, world, 0.3):
+            stash_rows.append((number, endpoint, stash_id, stamp))
     count = plan.counts["tags"]
     for child in range(2, count + 1):
         if rng.random() < 0.5:
-            # Parents have lower ids, so that there is no circle.
+            # Parents have lower ids, so there are no cycles.
             for _ in range(2 if rng.random() < 0.15 else 1):
                 relations.add((rng.randint(1, child - 1), child))
     plan.write(
@@ -49,7 +49,7 @@ def write_tags(plan: QueryPlan) -> None:
     plan.write("tag_stash_ids", "tag_id, endpoint, stash_id, updated_at", stash_rows)
 
 
-def write_studios(plan: QueryPlan) -> None:
+def write_studios(plan: LibraryPlan) -> None:
     rng, names, aliases = plan.rng, invented.NameMaker(), invented.NameMaker()
     rows, urls, alias_rows, stash_rows, tag_rows = [], [], [], [], []
     for number, slot, world in plan.fill("studios"):
@@ -74,8 +74,8 @@ def write_studios(plan: QueryPlan) -> None:
             urls.append((number, position, f"https://studio{world.randrange(10**6)}.example/{position}"))
         if rng.random() < 0.3:
             alias_rows.append((number, aliases.unique(f"{invented.thing(rng)} Works")))
-        for endpoint, one, stamp in stash_ids(plan, world, 0.6):
-            stash_rows.append((number, endpoint, one, stamp))
+        for endpoint, stash_id, stamp in stash_ids(plan, world, 0.6):
+            stash_rows.append((number, endpoint, stash_id, stamp))
         tag_rows += [(number, tag) for tag in plan.alike("tags", slot, world, 3)]
     plan.write(
         "studios",
@@ -88,7 +88,7 @@ def write_studios(plan: QueryPlan) -> None:
     plan.write("studios_tags", "studio_id, tag_id", tag_rows)
 
 
-def write_performers(plan: QueryPlan) -> None:
+def write_performers(plan: LibraryPlan) -> None:
     rng, names = plan.rng, invented.NameMaker()
     rows, urls, alias_rows, stash_rows, tag_rows, custom = [], [], [], [], [], []
     taken: dict[str, int] = {}
@@ -99,7 +99,7 @@ def write_performers(plan: QueryPlan) -> None:
         taken[name] = taken.get(name, 0) + 1
         disambiguation = None
         if taken[name] > 1:
-            # Two people of one name are told apart by a second text.
+            # Performers with the same name need a disambiguation.
             disambiguation = names.unique(f"the one of {world.randint(1990, 2020)}")
         created, updated = plan.times()
         rows.append(
@@ -140,8 +140,8 @@ def write_performers(plan: QueryPlan) -> None:
                 position += 1
         for alias in {invented.person(world) for _ in range(world.choice((0, 0, 1, 3)))}:
             alias_rows.append((number, alias))
-        for endpoint, one, stamp in stash_ids(plan, world, 0.6):
-            stash_rows.append((number, endpoint, one, stamp))
+        for endpoint, stash_id, stamp in stash_ids(plan, world, 0.6):
+            stash_rows.append((number, endpoint, stash_id, stamp))
         if rng.random() < 0.02:  # performers may have two ids of one endpoint
             stash_rows.append((number, invented.ENDPOINTS[0], invented.uuid_text(rng), "1970-01-01T00:00:00Z"))
         tag_rows += [(number, tag) for tag in plan.alike("tags", slot, world, 4)]
@@ -167,7 +167,7 @@ def write_performers(plan: QueryPlan) -> None:
     plan.write("performer_custom_fields", "performer_id, field, value", custom)
 
 
-def write_groups(plan: QueryPlan) -> None:
+def write_groups(plan: LibraryPlan) -> None:
     rng, names = plan.rng, invented.NameMaker()
     rows, urls, tag_rows, relations = [], [], [], []
     for number, slot, world in plan.fill("groups"):

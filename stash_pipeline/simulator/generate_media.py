@@ -1,6 +1,6 @@
-"""Generating what has files: scenes, images, galleries, with folders, fingerprints and history.
+"""Generates media with files: scenes, images, galleries, with folders, fingerprints and history.
 
-Here: rows of media and their relations. Not here: tags, studios, performers, groups (generate).
+Tags, studios, performers and groups are in ``generate_catalogue``.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from typing import Any
 
 from stash_pipeline.simulator import invented
 from stash_pipeline.simulator.context import local_text, utc_text
-from stash_pipeline.simulator.generate_plan import QueryPlan, Slot, partial_date, stash_ids
+from stash_pipeline.simulator.generate_plan import LibraryPlan, Slot, partial_date, stash_ids
 
 _CODECS = ("h264", "hevc", "av1", "vp9", "")
 _SIZES = ((1920, 1080), (1280, 720), (3840, 2160), (640, 480), (1080, 1920))
@@ -18,20 +18,20 @@ _FOLDERS = ("/media", "/media/a b ü", "/media/Архив", "/media/shelf")
 
 
 class _Files:
-    """Files of a library in the making, and their folders."""
+    """The files of the generated library, and their folders."""
 
-    def __init__(self, plan: QueryPlan) -> None:
+    def __init__(self, plan: LibraryPlan) -> None:
         self.plan = plan
         self.folders: dict[str, int] = {}
         self.folder_rows: list[tuple[Any, ...]] = []
         self.rows: list[tuple[Any, ...]] = []
         self.fingerprints: list[tuple[Any, ...]] = []
         self.next_id = 1 + int(plan.library.scalar("SELECT COALESCE(MAX(id), 0) FROM files"))
-        for one in plan.library.rows("SELECT id, path FROM folders"):
-            self.folders[one["path"]] = one["id"]
+        for row in plan.library.rows("SELECT id, path FROM folders"):
+            self.folders[row["path"]] = row["id"]
 
     def folder(self, path: str, zip_file: int | None = None) -> int:
-        """The id of a folder, which is made when it is new, with its parents."""
+        """The id of a folder; creates the folder and its parents if necessary."""
         if path not in self.folders:
             parent_path = path.rpartition("/")[0]
             parent = self.folder(parent_path) if parent_path else None
@@ -42,7 +42,7 @@ class _Files:
         return self.folders[path]
 
     def archive(self, path: str, file: int) -> None:
-        """The folder that is the inside of a zip file: nobody knows when it was changed."""
+        """The folder inside a zip file, which has no modification time."""
         number = self.folder(path, file)
         kept = self.folder_rows[-1]
         assert kept[0] == number
@@ -57,7 +57,7 @@ class _Files:
         return number
 
     def write(self) -> None:
-        """Insert what was added."""
+        """Insert the added rows."""
         self.plan.write(
             "folders",
             "id, path, parent_folder_id, mod_time, created_at, updated_at, zip_file_id",
@@ -83,7 +83,7 @@ def _phash(rng: random.Random) -> int:
 
 
 class _Scenes:
-    def __init__(self, plan: QueryPlan) -> None:
+    def __init__(self, plan: LibraryPlan) -> None:
         self.plan, self.files = plan, _Files(plan)
         self.tables: dict[str, list[tuple[Any, ...]]] = {}
         self.encodes: list[tuple[float, int]] = []
@@ -95,12 +95,12 @@ class _Scenes:
         rng = self.plan.rng
         base = _FOLDERS[number % len(_FOLDERS)]
         folder = self.files.folder(f"{base}/{number // 200:03d}" if number >= 200 else base)
-        one = self.files.add(folder, f"scene {number:05d}.{part}.mp4", world.randrange(10**6, 9 * 10**9))
+        file_id = self.files.add(folder, f"scene {number:05d}.{part}.mp4", world.randrange(10**6, 9 * 10**9))
         width, height = world.choice(_SIZES)
         interactive = int(rng.random() < 0.02)
         self.put(
             "video_files",
-            one,
+            file_id,
             duration,
             world.choice(_CODECS[:4]),
             "mp4",
@@ -112,19 +112,19 @@ class _Scenes:
             interactive,
             rng.randint(10, 400) if interactive else None,
         )
-        self.put("scenes_files", number, one, int(part == 0))
+        self.put("scenes_files", number, file_id, int(part == 0))
         prints = self.files.fingerprints
-        prints.append((one, "oshash", f"{world.getrandbits(64):016x}"))
+        prints.append((file_id, "oshash", f"{world.getrandbits(64):016x}"))
         if world.random() < 0.4:
-            prints.append((one, "md5", f"{world.getrandbits(128):032x}"))
+            prints.append((file_id, "md5", f"{world.getrandbits(128):032x}"))
         if world.random() < 0.9:
-            # A re-encoded copy differs by a bit or two.
+            # A re-encoded copy differs by a single bit.
             flipped = phash ^ (1 << rng.randrange(64)) if rng.random() < 0.15 else phash
-            prints.append((one, "phash", _signed(flipped)))
+            prints.append((file_id, "phash", _signed(flipped)))
         if rng.random() < 0.05:
-            self.put("video_captions", one, "en", f"scene {number:05d}.{part}.en.srt", "srt")
+            self.put("video_captions", file_id, "en", f"scene {number:05d}.{part}.en.srt", "srt")
             if rng.random() < 0.3:
-                self.put("video_captions", one, "fr", f"scene {number:05d}.{part}.fr.vtt", "vtt")
+                self.put("video_captions", file_id, "fr", f"scene {number:05d}.{part}.fr.vtt", "vtt")
 
     def scene(self, number: int, slot: Slot, world: random.Random) -> None:
         plan, rng = self.plan, self.plan.rng
@@ -141,7 +141,7 @@ class _Scenes:
         duration = round(world.uniform(30, 5400), 2)
         phash = _phash(world)
         if self.encodes and rng.random() < 0.02:
-            # The same film again: nearly the same picture and length.
+            # A duplicate: nearly the same content and duration.
             duration, phash = rng.choice(self.encodes)
             duration = round(duration + rng.uniform(-2, 2), 2)
         self.encodes.append((duration, phash))
@@ -170,8 +170,8 @@ class _Scenes:
         )
         for position in range(world.choice((0, 1, 1, 2))):
             self.put("scene_urls", number, position, f"https://scenes.example/{world.randrange(10**8)}/{position}")
-        for endpoint, one, stamp in stash_ids(plan, world, 0.6):
-            self.put("scene_stash_ids", number, endpoint, one, stamp)
+        for endpoint, stash_id, stamp in stash_ids(plan, world, 0.6):
+            self.put("scene_stash_ids", number, endpoint, stash_id, stamp)
         for performer in performers:
             if rng.random() > 0.05:
                 self.put("performers_scenes", performer, number)
@@ -247,13 +247,13 @@ _COLUMNS = {
 }
 
 
-def _write(plan: QueryPlan, files: _Files, tables: dict[str, list[tuple[Any, ...]]]) -> None:
+def _write(plan: LibraryPlan, files: _Files, tables: dict[str, list[tuple[Any, ...]]]) -> None:
     files.write()
     for table, rows in tables.items():
         plan.write(table, _COLUMNS[table], rows)
 
 
-def write_scenes(plan: QueryPlan) -> None:
+def write_scenes(plan: LibraryPlan) -> None:
     """Scenes with files, markers and history."""
     work = _Scenes(plan)
     for number, slot, world in plan.fill("scenes"):
@@ -263,7 +263,7 @@ def write_scenes(plan: QueryPlan) -> None:
     _write(plan, work.files, work.tables)
 
 
-def write_images(plan: QueryPlan) -> None:
+def write_images(plan: LibraryPlan) -> None:
     """Images with files; some are clips, which are video files since v0.21."""
     files, rng = _Files(plan), plan.rng
     tables: dict[str, list[tuple[Any, ...]]] = {}
@@ -292,14 +292,14 @@ def write_images(plan: QueryPlan) -> None:
         )
         folder = files.folder(f"/media/pictures/{number // 300:03d}")
         clip = rng.random() < 0.02 and plan.clips
-        one = files.add(folder, f"picture {number:06d}.{'webm' if clip else 'jpg'}", rng.randrange(10**4, 10**7))
+        file_id = files.add(folder, f"picture {number:06d}.{'webm' if clip else 'jpg'}", rng.randrange(10**4, 10**7))
         width, height = rng.choice(_SIZES)
         if clip:
-            put("video_files", one, 4.5, "vp9", "webm", "", width, height, 30.0, 900000, 0, None)
+            put("video_files", file_id, 4.5, "vp9", "webm", "", width, height, 30.0, 900000, 0, None)
         else:
-            put("image_files", one, "jpeg", width, height)
-        put("images_files", number, one, 1)
-        files.fingerprints.append((one, "md5", hashlib.md5(f"{plan.seed}/{number}".encode()).hexdigest()))
+            put("image_files", file_id, "jpeg", width, height)
+        put("images_files", number, file_id, 1)
+        files.fingerprints.append((file_id, "md5", hashlib.md5(f"{plan.seed}/{number}".encode()).hexdigest()))
         if rng.random() < 0.3:
             put("image_urls", number, 0, f"https://pictures.example/{rng.randrange(10**7)}")
         for tag in {rng.randint(1, plan.counts["tags"]) for _ in range(rng.choice((0, 1, 3)))}:
@@ -309,7 +309,7 @@ def write_images(plan: QueryPlan) -> None:
     _write(plan, files, tables)
 
 
-def write_galleries(plan: QueryPlan) -> None:
+def write_galleries(plan: LibraryPlan) -> None:
     """Galleries of a zip file, of a folder, or of neither, with images and chapters."""
     files, rng = _Files(plan), plan.rng
     tables: dict[str, list[tuple[Any, ...]]] = {}
@@ -340,10 +340,10 @@ def write_galleries(plan: QueryPlan) -> None:
         )
         if kind == "zip":
             name = f"album {number:04d}.zip"
-            one = files.add(files.folder("/media/albums"), name, rng.randrange(10**6, 10**9))
-            put("galleries_files", number, one, 1)
-            files.archive(f"/media/albums/{name}", one)
-            files.fingerprints.append((one, "md5", f"{rng.getrandbits(128):032x}"))
+            file_id = files.add(files.folder("/media/albums"), name, rng.randrange(10**6, 10**9))
+            put("galleries_files", number, file_id, 1)
+            files.archive(f"/media/albums/{name}", file_id)
+            files.fingerprints.append((file_id, "md5", f"{rng.getrandbits(128):032x}"))
         if rng.random() < 0.4:
             put("gallery_urls", number, 0, f"https://albums.example/{rng.randrange(10**6)}")
         first = rng.randint(1, plan.counts["images"])

@@ -1,18 +1,18 @@
-"""Generating what only the newest release shows.
+"""Generates the data that only the newest release exposes.
 
-Here: values of columns and tables that newest.py adds. Not here: everything older (generate and its parts), which
-stays the same row by row: this part has a randomness of its own.
+Contains values of the columns and tables that ``newest`` adds. It has its own random source, so the rows of the other
+generators do not depend on it.
 """
 
 import random
 import re
 
-from stash_pipeline.simulator.generate_plan import QueryPlan
+from stash_pipeline.simulator.generate_plan import LibraryPlan
 from stash_pipeline.simulator.newest import CUSTOM_FIELDS
 
 
-def write_newest(plan: QueryPlan) -> None:
-    """Custom fields of all kinds, organized studios, and careers as dates."""
+def write_newest(plan: LibraryPlan) -> None:
+    """Custom fields of all entities, organized studios, and career dates."""
     rng = random.Random(f"newest/{plan.seed}/{plan.overlap_seed}")
     for table, column, owner in CUSTOM_FIELDS.values():
         rows: list[tuple[int, str, str | int | float]] = []
@@ -25,7 +25,7 @@ def write_newest(plan: QueryPlan) -> None:
     for (number,) in plan.library.tuples("SELECT id FROM studios ORDER BY id"):
         plan.library.execute("UPDATE studios SET organized = ? WHERE id = ?", (int(rng.random() < 0.3), number))
     for number, length in plan.library.tuples("SELECT id, career_length FROM performers ORDER BY id"):
-        # a career was a free text before: its years are what an upgrade takes over
+        # careers used to be free texts; an upgrade takes over their years
         years = re.findall(r"\d{4}", length or "")
         precision = rng.choice((0, 1, 2))
         for name, year in zip(("career_start", "career_end"), years, strict=False):

@@ -1,6 +1,6 @@
-"""What the parts of the generator share: slots, times, ratings, images, and writing rows.
+"""The common part of the generators: slots, times, ratings, images, and writing rows.
 
-Here: the plan of one library. Not here: which kinds there are (generate and its parts).
+Contains the plan of one library. The entities are in ``generate`` and its parts.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from stash_pipeline.simulator.media import picture
 
 _FIRST_DAY = datetime(2022, 1, 10, tzinfo=timezone.utc)
 _SPAN = 4 * 365 * 86400
-# Instants around the ends of summer time in Europe and America: the same wall clock twice, or none.
+# Instants around DST changes in Europe and America, when wall-clock times repeat or do not exist.
 ODD_INSTANTS = tuple(
     datetime.fromisoformat(text)
     for text in (
@@ -33,15 +33,15 @@ ODD_INSTANTS = tuple(
 
 @dataclass(frozen=True)
 class Slot:
-    """One object of a library: where its identity comes from."""
+    """One object of a library: the origin of its identity."""
 
     shared: bool
     index: int
 
 
 @dataclass
-class QueryPlan:
-    """What the parts of the generator share."""
+class LibraryPlan:
+    """The state that all generators of a library share."""
 
     library: Library
     seed: int
@@ -55,12 +55,12 @@ class QueryPlan:
     blobs: dict[str, bytes] = field(default_factory=dict)
 
     def world(self, kind: str, slot: Slot) -> random.Random:
-        """The randomness of the thing itself, the same in every library that has it."""
+        """The random source of an object, the same in every library that contains it."""
         source = f"shared/{self.overlap_seed}" if slot.shared else f"own/{self.seed}"
         return random.Random(f"{source}/{kind}/{slot.index}")
 
     def fill(self, kind: str) -> list[tuple[int, Slot, random.Random]]:
-        """(id, slot, randomness of the thing) for every object of a kind."""
+        """(id, slot, random source) for every object of an entity."""
         count = self.counts[kind]
         shared = count // 2 if self.overlap_seed is not None else 0
         slots = [Slot(True, index) for index in range(shared)]
@@ -71,20 +71,20 @@ class QueryPlan:
         return [(number, slot, self.world(kind, slot)) for number, slot in enumerate(slots, 1)]
 
     def alike(self, kind: str, slot: Slot, rng: random.Random, most: int) -> list[int]:
-        """Ids of objects of another kind that a thing is related to; shared things know shared things."""
+        """Ids of related objects of an entity; shared objects are related to shared objects only."""
         pool = self.counts[kind] // 2 if slot.shared else self.counts[kind]
         if pool <= 0 or most <= 0:
             return []
         chosen = []
         for _ in range(rng.randint(0, most)):
-            # Low numbers are popular: some tags are on half of the scenes, most on few.
+            # Low numbers are more frequent: some tags are on half of the scenes, most on few.
             index = int(pool * rng.random() ** 2)
             other = Slot(True, index) if slot.shared else self.slots[kind][index]
             chosen.append(self.ids[kind][other])
         return sorted(set(chosen))
 
     def moment(self) -> datetime:
-        """Some past instant."""
+        """A random time in the past."""
         if self.rng.random() < 0.01:
             return self.rng.choice(ODD_INSTANTS)
         return _FIRST_DAY + timedelta(seconds=self.rng.randrange(_SPAN))
@@ -106,12 +106,12 @@ class QueryPlan:
         return checksum
 
     def rating(self) -> int | None:
-        """null, the extremes, or something between."""
+        """null, an extreme value, or a value in between."""
         roll = self.rng.random()
         return None if roll < 0.4 else 0 if roll < 0.44 else 100 if roll < 0.5 else self.rng.randint(1, 99)
 
     def write(self, table: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
-        """Insert rows in one go."""
+        """Insert rows."""
         marks = ", ".join("?" for _ in columns.split(","))
         names = ", ".join(f'"{column.strip()}"' for column in columns.split(","))
         self.library.execute_many(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)
@@ -128,15 +128,15 @@ def partial_date(rng: random.Random, first: int, last: int) -> tuple[str | None,
     return (f"{year}-{month:02}-01", 1) if roll < 0.93 else (f"{year}-01-01", 2)
 
 
-def stash_ids(plan: QueryPlan, rng: random.Random, chance: float) -> list[tuple[str, str, str]]:
-    """(endpoint, id, updated_at) of a thing; the ids are the thing's own."""
+def stash_ids(plan: LibraryPlan, rng: random.Random, chance: float) -> list[tuple[str, str, str]]:
+    """(endpoint, id, updated_at) of an object; the ids belong to the shared object."""
     first, second = invented.uuid_text(rng), invented.uuid_text(rng)
     roll = rng.random()
-    found = [(invented.ENDPOINTS[0], first)] if roll < chance else []
+    pairs = [(invented.ENDPOINTS[0], first)] if roll < chance else []
     if roll < chance / 4 or chance <= roll < chance + 0.05:
-        found.append((invented.ENDPOINTS[1], second))
+        pairs.append((invented.ENDPOINTS[1], second))
     stamp = "1970-01-01T00:00:00Z"
     if plan.rng.random() < 0.8:
         moment = plan.moment()
         stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{plan.rng.randrange(1, 10**9):09d}Z"
-    return [(endpoint, one, stamp) for endpoint, one in found]
+    return [(endpoint, stash_id, stamp) for endpoint, stash_id in pairs]

@@ -1,8 +1,7 @@
 """The HTTP side of a simulated server: keys, status codes, content types, compression.
 
-Here: what happens before and after GraphQL. Not here: GraphQL (engine), the bytes of images (media), copies of the
-library (downloads).
-A request passes `Frontdoor.answer` once, so that delays and faults have one place to act.
+Contains everything before and after GraphQL, which is in ``engine``. Images are in ``media``, copies of the library in
+``downloads``. Every request passes `Frontdoor.answer` once, which is the single place for delays and faults.
 """
 
 import gzip
@@ -33,11 +32,11 @@ _GRAPHQL_JSON = "application/graphql-response+json"
 _EXTENSION = re.compile(r"\.[^/.]+$")
 
 Fault = Callable[[Request, Callable[[], Awaitable[Response]]], Awaitable[Response]]
-"""Wraps the answer to a request: may delay it, replace it, or damage it."""
+"""Wraps the response to a request: can delay, replace or damage it."""
 
 
 class Served(HasBackups, Protocol):
-    """A server with everything that an answer by HTTP needs."""
+    """A server with everything that HTTP responses need."""
 
     api_key: str | None
     latency: float
@@ -50,7 +49,7 @@ class Served(HasBackups, Protocol):
 
 
 def encode(body: Any) -> bytes:
-    """JSON as the server writes it: compact, and with <, > and & escaped."""
+    """JSON as the server writes it: compact, with <, > and & escaped."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     for character, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
         text = text.replace(character, escape)
@@ -58,10 +57,10 @@ def encode(body: Any) -> bytes:
 
 
 class Dropped(Response):
-    """A response whose connection ends before its end."""
+    """A response whose connection ends too early."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the head and half of the body, and then nothing: the server closes the connection."""
+        """Sends the headers and half of the body; then the server closes the connection."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         half = self.body[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
@@ -75,7 +74,7 @@ class Frontdoor:
         self.fault: Fault | None = None
 
     async def answer(self, request: Request) -> Response:
-        """The response to a request, through the fault hook where there is one."""
+        """The response to a request, through the fault hook if there is one."""
 
         async def usual() -> Response:
             return await run_in_threadpool(self.respond, request, body)
@@ -84,7 +83,7 @@ class Frontdoor:
         return await (self.fault(request, usual) if self.fault else usual())
 
     def respond(self, request: Request, body: bytes) -> Response:
-        """The response to a request, with the faults that the server has been told to make."""
+        """The response to a request, with the configured faults."""
         faults = self.stash.faults
         vanish = None
         truncated = dropped = False
@@ -133,16 +132,16 @@ class Frontdoor:
         return image_response(self.stash, request)
 
     def _refusal(self, request: Request) -> Response | None:
-        """The response to a request without the right key, or None when it may pass."""
-        given = request.headers.get("ApiKey") or request.query_params.get("apikey")
-        expected = self.stash.api_key
-        if given:
-            if expected is not None and given == expected:
+        """The rejection of a request without the right key; None if the request is authorized."""
+        sent_key = request.headers.get("ApiKey") or request.query_params.get("apikey")
+        required_key = self.stash.api_key
+        if sent_key:
+            if required_key is not None and sent_key == required_key:
                 return None
-            if expected is None and not self.stash.release.since(21):
+            if required_key is None and not self.stash.release.since(21):
                 return Response("unauthorized", status_code=500, media_type="text/plain")
             return Response(status_code=401, headers={"WWW-Authenticate": "FormBased"})
-        if expected is None or request.url.path == "/login":
+        if required_key is None or request.url.path == "/login":
             return None
         if request.url.path == "/graphql" or _EXTENSION.search(request.url.path):
             return Response(status_code=401, headers={"WWW-Authenticate": "FormBased"})
@@ -153,7 +152,7 @@ class Frontdoor:
         if request.method == "OPTIONS":
             return Response(status_code=200, headers={"Allow": "OPTIONS, GET, POST"})
         accept = request.headers.get("accept", "*/*")
-        # Since v0.29 the answer's content type follows the Accept header.
+        # Since v0.29, the content type of the response follows the Accept header.
         plain = _JSON in accept or not self.stash.release.since(29)
         if request.method == "GET":
             operation = self._from_address(request)
@@ -193,7 +192,7 @@ class Frontdoor:
             "Cache-Control": "no-store",
             "Access-Control-Allow-Origin": "*",
         }
-        # The compressor does not know the other content type.
+        # The server does not compress the other content type.
         if plain and "gzip" in request.headers.get("accept-encoding", ""):
             content = gzip.compress(content, compresslevel=4)
             headers["Content-Encoding"] = "gzip"
@@ -205,7 +204,7 @@ Operation = tuple[str, Any, str | None]
 
 
 def _shortened(response: Response) -> Response:
-    """The same with half of the text, well compressed."""
+    """The response with half of its text, correctly compressed."""
     packed = "content-encoding" in response.headers
     text = gzip.decompress(response.body) if packed else bytes(response.body)
     half = text[: len(text) // 2]
@@ -219,22 +218,22 @@ def _failure(message: str) -> dict[str, Any]:
 
 def _from_body(body: bytes) -> Operation | str:
     try:
-        given = json.loads(body)
+        request = json.loads(body)
     except ValueError as error:
         return f"json request body could not be decoded: {error} body:{body[:200].decode(errors='replace')}"
-    if not isinstance(given, dict):
-        # Lists of requests are not answered.
+    if not isinstance(request, dict):
+        # Lists of requests are not supported.
         return "json request body could not be decoded: json: cannot unmarshal array into Go value"
-    if not isinstance(given.get("query"), str) or not given["query"]:
+    if not isinstance(request.get("query"), str) or not request["query"]:
         return "no operation provided"
-    variables = given.get("variables")
+    variables = request.get("variables")
     if variables is not None and not isinstance(variables, dict):
         return "json request body could not be decoded: variables must be an object"
-    return given["query"], variables, given.get("operationName") or None
+    return request["query"], variables, request.get("operationName") or None
 
 
 def build_app(stash: Served) -> Starlette:
-    """The ASGI application of a server; its `state.frontdoor.fault` may be set."""
+    """The ASGI application of a server; `state.frontdoor.fault` can be set."""
     frontdoor = Frontdoor(stash)
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     app = Starlette(routes=[Route("/{path:path}", frontdoor.answer, methods=methods)])

@@ -1,6 +1,6 @@
-"""Invented, harmless words and names of which generated libraries are made.
+"""Invented, harmless words and names for generated libraries.
 
-Here: word lists and how names are put together. Not here: which object gets which name (generate).
+Contains word lists and name patterns. The objects are generated in ``generate`` and its parts.
 """
 
 import random
@@ -229,7 +229,7 @@ class NameMaker:
         self._taken: set[str] = set()
 
     def unique(self, name: str) -> str:
-        """The name, or the name with a number when it is taken."""
+        """The name, or the name with a number if it is already used."""
         candidate, number = name, 1
         while candidate.casefold() in self._taken:
             number += 1

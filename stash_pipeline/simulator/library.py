@@ -1,7 +1,7 @@
-"""One library: an SQLite database with the tables of a Stash server.
+"""A library: an SQLite database with the tables of a Stash server.
 
-Here: opening, creating and copying the database, and reading and writing rows.
-Not here: what an answer looks like (resolvers) and what older backups looked like (backups).
+Contains opening, creating and copying the database, and reading and writing rows. Responses are built by ``resolvers``;
+older backups are converted by ``backups``.
 """
 
 import re
@@ -50,10 +50,10 @@ def layout_script() -> str:
 
 
 class Library:
-    """An open library. Reads and writes are serialised: one statement at a time, like one writer would.
+    """An open library. Reads and writes are serialised, one statement at a time.
 
-    `writer` is held by a transaction, and while the library is copied; whoever takes both locks takes it first.
-    `clip_previews` are the images whose preview lies beside the database, as a file.
+    `writer` is held by transactions and while the library is copied; if both locks are needed, acquire it first.
+    `clip_previews` are the images that have a generated preview file.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -82,7 +82,7 @@ class Library:
         return cls(connection)
 
     def close(self) -> None:
-        """Close the database; an in-memory library is gone after this."""
+        """Close the database; an in-memory library is lost."""
         self.connection.close()
 
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
@@ -91,24 +91,24 @@ class Library:
             return self.connection.execute(sql, parameters).fetchall()
 
     def tuples(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query as plain tuples, for the many-row reads."""
+        """All rows of a query as plain tuples, for large results."""
         with self.lock:
             cursor = self.connection.cursor()
             cursor.row_factory = None
             return cursor.execute(sql, parameters).fetchall()
 
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
-        """The first column of the first row, or None when there is no row."""
-        found = self.tuples(sql, parameters)
-        return found[0][0] if found else None
+        """The first column of the first row; None if there is no row."""
+        rows = self.tuples(sql, parameters)
+        return rows[0][0] if rows else None
 
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:
-        """Run a writing statement; returns the number of rows it touched."""
+        """Run a writing statement; returns the number of affected rows."""
         with self.lock:
             return self.connection.execute(sql, parameters).rowcount
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run a writing statement once per row of parameters."""
+        """Run a writing statement for each row of parameters."""
         with self.lock:
             self.connection.executemany(sql, rows)
 
@@ -123,7 +123,7 @@ class Library:
             return int(cursor.lastrowid or 0)
 
     def update(self, table: str, row_id: int, values: Mapping[str, Any]) -> None:
-        """Set columns of the row with this id."""
+        """Update columns of the row with this id."""
         columns = ", ".join(f'"{column}" = ?' for column in values)
         self.execute(f'UPDATE "{table}" SET {columns} WHERE id = ?', (*values.values(), row_id))
 
@@ -143,7 +143,7 @@ class Library:
             self.connection.execute("COMMIT")
 
     def copy_into(self, path: Path, seconds: float = 0.0) -> None:
-        """Write everything into a new file, as it is now; transactions wait until `seconds` are over as well."""
+        """Write a consistent copy into a new file; transactions wait for it, at least for `seconds`."""
         with self.writer:
             with self.lock:
                 self.connection.execute("VACUUM INTO ?", (str(path),))

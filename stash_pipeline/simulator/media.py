@@ -1,6 +1,6 @@
 """The images of a server: covers of scenes, images of performers, studios, tags and groups.
 
-Here: which bytes, and their caching headers. Not here: their addresses (addresses), keys (http).
+Contains their bytes and caching headers. Their URLs are in ``addresses``, keys in ``http``.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ _DRAWING = (
 
 @lru_cache(maxsize=4096)
 def picture(seed: int, width: int = 24, height: int = 16) -> bytes:
-    """A small invented PNG: two colours that depend on the seed."""
+    """A small generated PNG: two colours that depend on the seed."""
     one = bytes(((seed * 37 + shift) % 200 + 40) for shift in (0, 85, 170))
     two = bytes(255 - value for value in one)
     lines = b"".join(
@@ -47,7 +47,7 @@ def picture(seed: int, width: int = 24, height: int = 16) -> bytes:
 
 
 def drawing(kind: str) -> bytes:
-    """The stand-in for a missing image of a kind."""
+    """The placeholder for a missing image of an entity."""
     width, height = (400, 600) if kind in ("group", "movie") else (1280, 720) if kind == "scene" else (200, 200)
     return _DRAWING.format(width, height, width // 2, height // 2).encode()
 
@@ -65,17 +65,17 @@ def _content_type(content: bytes) -> str:
 
 
 def _stored(stash: HasLibrary, kind: str, number: int, name: str) -> tuple[bool, bytes | None]:
-    """Does the object exist, and what image is stored for it?"""
+    """Whether the object exists, and its stored image."""
     library = stash.library
     table, column = _BLOBS[kind, name]
-    found = library.tuples(f'SELECT "{column}" FROM "{table}" WHERE id = ?', (number,))
-    if not found:
+    rows = library.tuples(f'SELECT "{column}" FROM "{table}" WHERE id = ?', (number,))
+    if not rows:
         return False, None
-    return True, library.scalar("SELECT blob FROM blobs WHERE checksum = ?", (found[0][0],))
+    return True, library.scalar("SELECT blob FROM blobs WHERE checksum = ?", (rows[0][0],))
 
 
 def image_response(stash: HasLibrary, request: Request) -> Response:
-    """The response to GET of an image; 404 for what does not exist."""
+    """The response to a GET of an image; 404 if the image does not exist."""
     match = _ADDRESS.match(request.url.path)
     if not match:
         return Response("404 page not found\n", status_code=404, media_type="text/plain")
@@ -95,8 +95,8 @@ def image_response(stash: HasLibrary, request: Request) -> Response:
         return missing
     asked_default = request.query_params.get("default") == "true"
     if content is None or asked_default:
-        stand_in = picture(number % 7, 60, 90) if kind == "performer" else drawing(kind)
-        return _served(stash, request, stand_in, kind == "scene")
+        placeholder = picture(number % 7, 60, 90) if kind == "performer" else drawing(kind)
+        return _served(stash, request, placeholder, kind == "scene")
     return _served(stash, request, content, False)
 
 

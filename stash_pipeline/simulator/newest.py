@@ -1,7 +1,7 @@
-"""Release v0.31.0, as far as it is known from secondary sources: clients written for it and discussions of it.
+"""Release v0.31.0, as far as it is known from secondary sources: its clients and discussions about it.
 
-Here: what it adds to the schema history, which ends before it, and to the tables. None of it was checked against
-its code or a running server, unlike everything in the history. Its filters by custom fields are left out.
+Contains its additions to the schema history, which ends with the release before it, and to the tables. Unlike the
+history, none of it was checked against its code or a running server. Filters by custom fields are omitted.
 """
 
 import copy
@@ -18,7 +18,7 @@ CUSTOM_FIELDS = {
     "Image": ("image_custom_fields", "image_id", "images"),
     "Gallery": ("gallery_custom_fields", "gallery_id", "galleries"),
 }
-"""Type -> table, the column of the owner, and the owner's table."""
+"""Type -> table, owner column and owner table."""
 
 _RENAMED = {
     "CircumisedEnum": "CircumcisedEnum",
@@ -34,7 +34,7 @@ def with_newest(history: dict[str, Any]) -> dict[str, Any]:
     for source in types.values():
         for entries in source["fields"].values():
             for entry in list(entries):
-                # what was under development when the history ended is in this release
+                # changes that were under development when the history ended are in this release
                 if entry.get("from") == "HEAD":
                     entry["from"] = RELEASE
                 _rename(entries, entry)

@@ -1,4 +1,4 @@
-"""Plays and o's that a server only counted before v0.25, and dates since."""
+"""Plays and o's, which servers only counted before v0.25."""
 
 from datetime import timezone
 
@@ -8,7 +8,7 @@ from stash_pipeline.simulator.timestamps import parse_moment
 
 
 def date_plays(library: Library) -> None:
-    """What the migration to v0.25 did with plays and o's that were only counted: they get the moment of the scene."""
+    """Gives plays and o's without a date the creation time of their scene, as the migration to v0.25 did."""
     for table, column in (("scenes_view_dates", "view_date"), ("scenes_o_dates", "o_date")):
         counted = library.tuples(
             f"SELECT DISTINCT scene_id, created_at FROM {table} JOIN scenes ON scenes.id = scene_id WHERE {column} = ?",
@@ -16,8 +16,8 @@ def date_plays(library: Library) -> None:
         )
         library.execute_many(
             f"UPDATE {table} SET {column} = ? WHERE scene_id = ? AND {column} = ?",
-            # only plays were brought to UTC
-            [(_in_utc(born) if column == "view_date" else born, scene, UNDATED) for scene, born in counted],
+            # only plays were converted to UTC
+            [(_in_utc(created) if column == "view_date" else created, scene, UNDATED) for scene, created in counted],
         )
 
 

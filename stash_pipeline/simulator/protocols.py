@@ -1,6 +1,6 @@
-"""What the parts of a simulated server need of it.
+"""What the parts of a simulated server need from the server.
 
-Here: protocols, so that a part can be typed without importing the server, which imports all parts.
+Contains protocols, which allow typing a part without importing the server, because the server imports all parts.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from stash_pipeline.simulator.releases import Release
 
 
 class HasLibrary(Protocol):
-    """A server that serves a library as a release does."""
+    """A server that serves a library as a given release does."""
 
     library: Library
     release: Release
 
 
 class HasBackups(HasLibrary, Protocol):
-    """A server that also makes copies of its database."""
+    """A server that also creates copies of its database."""
 
     backups: Backups
     clock: Callable[[], datetime]

@@ -1,4 +1,4 @@
-"""All loaders in one table. Here: nothing but assembly."""
+"""Assembles all loaders into one table."""
 
 from functools import cache
 

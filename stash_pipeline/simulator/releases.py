@@ -1,7 +1,6 @@
-"""The releases that the simulator can be, and what differs between them.
+"""The releases that can be simulated, and their differences.
 
-Here: names and order of releases, and the schema history as data.
-Not here: the GraphQL types made of it (schema).
+Contains names and order of releases, and the schema history as data. The GraphQL types are built in ``schema``.
 """
 
 import json
@@ -32,18 +31,18 @@ _DATABASE_SCHEMAS: list[tuple[Version, int]] = [
 
 @dataclass(frozen=True)
 class Release:
-    """One release: its name ("v0.27.2") and what is decided by it."""
+    """One release: its name ("v0.27.2"), and everything that depends on it."""
 
     name: str
     version: Version
 
     def since(self, minor: int, patch: int = 0) -> bool:
-        """Is this release v0.<minor>.<patch> or newer?"""
+        """Whether this release is v0.<minor>.<patch> or newer."""
         return self.version >= (0, minor, patch)
 
     @property
     def database_schema(self) -> int:
-        """The version of the SQLite tables that this release reports."""
+        """The schema version of the database that this release reports."""
         return max(schema for version, schema in _DATABASE_SCHEMAS if version <= self.version)
 
 
@@ -56,7 +55,7 @@ def schema_history() -> dict[str, Any]:
 
 
 def parse_version(name: str) -> Version:
-    """("v0.27.2") -> (0, 27, 2); "HEAD" is newer than every release."""
+    """ "v0.27.2" -> (0, 27, 2); "HEAD" is newer than every release."""
     if name == "HEAD":
         return (999, 0, 0)
     major, minor, patch = name.lstrip("v").split(".")
@@ -70,12 +69,12 @@ def known_releases() -> list[str]:
 
 def find_release(name: str) -> Release:
     """The release of this name; "v0.27" is the newest patch of v0.27. Unknown names raise ValueError."""
-    wanted = name.strip().removeprefix("v")
+    version = name.strip().removeprefix("v")
     names = known_releases()
-    if re.fullmatch(r"\d+\.\d+\.\d+", wanted):
-        matches = [known for known in names if known == f"v{wanted}"]
-    elif re.fullmatch(r"\d+\.\d+", wanted):
-        matches = [known for known in names if known.startswith(f"v{wanted}.")]
+    if re.fullmatch(r"\d+\.\d+\.\d+", version):
+        matches = [release for release in names if release == f"v{version}"]
+    elif re.fullmatch(r"\d+\.\d+", version):
+        matches = [release for release in names if release.startswith(f"v{version}.")]
     else:
         matches = []
     if not matches:

@@ -1,6 +1,6 @@
 """The GraphQL schema of a release, built from the schema history.
 
-Here: types, fields, arguments. Not here: where a field's value comes from (resolvers).
+Contains types, fields and arguments. The values of fields come from ``resolvers``.
 """
 
 import json
@@ -64,7 +64,7 @@ def _scalars() -> dict[str, GraphQLNamedType]:
 
 @cache
 def _parsed(text: str) -> TypeNode:
-    """A type; the history has few texts, many times over."""
+    """A parsed type; the history repeats few different texts."""
     return parse_type(text)
 
 
@@ -107,8 +107,8 @@ class _SchemaBuilder:
         return name in self.types or bool(self.fields.get(name))
 
     def _drop_unresolvable(self) -> None:
-        # The history knows the types of a library, not those of scrapers, jobs and plugins:
-        # a field of an unknown type is left out rather than invented.
+        # The history contains the types of a library, not those of scrapers, jobs and plugins:
+        # a field of an unknown type is omitted.
         for name, fields in self.fields.items():
             if self.sources[name]["kind"] == "enum":
                 continue
@@ -187,7 +187,7 @@ def _row_type(value: Any, *_: Any) -> str:
 
 @lru_cache(maxsize=32)
 def build_schema(release: Release, without: tuple[str, ...] = ()) -> GraphQLSchema:
-    """The executable schema of one release, without some of its mutations."""
+    """The executable schema of one release, without the given mutations."""
     builder = _SchemaBuilder(release.version)
     for name in without:
         builder.fields["Mutation"].pop(name, None)

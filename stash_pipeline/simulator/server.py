@@ -1,7 +1,7 @@
 """A simulated Stash server.
 
-Here: the object that tests and the command use: in process, as an ASGI application, or over a socket.
-Not here: HTTP rules (http), GraphQL (engine), the library's content (generate, library).
+Contains the object that tests and the command use: in process, as an ASGI application, or over a socket. HTTP rules are
+in ``http``, GraphQL in ``engine``, the library's content in ``generate`` and ``library``.
 """
 
 import socket
@@ -38,7 +38,7 @@ def known_releases() -> list[str]:
 
 
 def find_zone(name: str) -> ZoneInfo:
-    """The time zone of this name; ValueError when there is none."""
+    """The time zone of this name; ValueError if there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -47,20 +47,25 @@ def find_zone(name: str) -> ZoneInfo:
 
 @dataclass(frozen=True)
 class RunningServer:
-    """A server that answers on a port until its context ends."""
+    """A server that listens on a port until its context ends."""
 
     url: str
     stash: "SimulatedStash"
 
 
 class SimulatedStash:
-    """A Stash server of a release, over a library.
+    """A Stash server of a given release, with a library.
 
-    `clock` gives the present moment (with a zone) and may be driven by a test; `latency` is waited
-    before every answer, in seconds; `faults` says what goes wrong with requests that come by HTTP; `backups`
-    says how copies of the database are made; `windows` is whether it runs there, so that paths are joined as there;
-    `external_host` is the setting, and so is `database_path` where it is not the usual one. The attributes may be
-    changed while the server runs.
+    The attributes can be changed while the server runs.
+
+    Attributes:
+        clock: gives the current time (with a time zone); tests can control it.
+        latency: seconds to wait before every response.
+        faults: faults of HTTP requests.
+        backups: how copies of the database are created.
+        windows: the server runs on Windows, and joins paths accordingly.
+        external_host: the setting of that name.
+        database_path: overrides the default path of the database.
     """
 
     def __init__(
@@ -98,8 +103,7 @@ class SimulatedStash:
         """The context of one request to this server.
 
         Args:
-            base_url: the address that was asked, which `external_host` stands for if there is one. prefix: of the
-                paths behind a proxy, as it says itself.
+            base_url: the requested address; `external_host` overrides it. prefix: the path prefix that a proxy reports.
         """
         base_url = (self.external_host or base_url) + prefix
         return RequestContext(
@@ -145,7 +149,7 @@ class SimulatedStash:
         return uvicorn.Server(config)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], None] | None = None) -> None:
-        """Serve until interrupted; `ready` is called with the address once the port is bound."""
+        """Serve until interrupted; `ready` is called with the URL once the port is bound."""
         listener = _bind(host, port)
         try:
             if ready:
@@ -156,7 +160,7 @@ class SimulatedStash:
 
     @contextmanager
     def running(self, port: int = 0) -> Iterator[RunningServer]:
-        """Serve from a thread, on a free port of this machine, while the context lasts."""
+        """Serve in a thread, on a free port of this machine, while the context is active."""
         listener = _bind("127.0.0.1", port)
         server = self._uvicorn()
         thread = threading.Thread(

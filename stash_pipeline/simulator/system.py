@@ -1,12 +1,9 @@
-"""What a server says of itself: version, status, statistics, configuration, saved filters.
-
-Here: the queries that are about the server. Not here: the library's objects.
-"""
+"""Queries about the server itself: version, status, statistics, configuration, saved filters."""
 
 import json
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.numbers import decoded
 
@@ -15,11 +12,11 @@ _HOME_ON_WINDOWS = "C:\\ProgramData\\stash"
 _SORT_DIRECTIONS = ("ASC", "DESC")
 
 
-def _version(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _version(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [{"version": ctx.release.name, "hash": "simulated", "build_time": ""}]
 
 
-def _latest(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _latest(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [
         {
             "version": ctx.release.name,
@@ -34,7 +31,7 @@ def _in_home(ctx: RequestContext, name: str) -> str:
     return f"{_HOME_ON_WINDOWS}\\{name}" if ctx.windows else f"{_HOME}/{name}"
 
 
-def _status(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _status(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     schema = ctx.release.database_schema
     return [
         {
@@ -52,7 +49,7 @@ def _status(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Rea
     ]
 
 
-def _stats(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _stats(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     queries = {
         "scene_count": "SELECT COUNT(*) FROM scenes",
         "scenes_size": "SELECT SUM(size) FROM files WHERE id IN (SELECT file_id FROM scenes_files)",
@@ -71,10 +68,10 @@ def _stats(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Read
         "total_play_count": "SELECT COUNT(*) FROM scenes_view_dates",
         "scenes_played": "SELECT COUNT(DISTINCT scene_id) FROM scenes_view_dates",
     }
-    return [{name: ctx.library.scalar(sql) or 0 for name, sql in queries.items() if name in wanted}]
+    return [{name: ctx.library.scalar(sql) or 0 for name, sql in queries.items() if name in selected}]
 
 
-def _configuration(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _configuration(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     general = {
         "stashes": [],
         "stashBoxes": [],
@@ -161,7 +158,7 @@ def _configuration(ctx: RequestContext, rows: list[Row], _: dict[str, Any], want
 
 
 def present_saved_filter(row: Row) -> Row:
-    """A saved filter as answered, by newer releases in parts and by older ones as one text."""
+    """A saved filter as returned: in parts by newer releases, as one text by older ones."""
     find = decoded(row["find_filter"])
     if find is not None:
         find = {key: find.get(key) for key in ("q", "page", "per_page", "sort", "direction")}
@@ -177,16 +174,17 @@ def present_saved_filter(row: Row) -> Row:
     }
 
 
-def _saved_filters(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _saved_filters(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
     mode = args.get("mode")
     condition, parameters = ("WHERE mode = ? AND name <> ''", [mode]) if mode else ("", [])
-    found = ctx.library.rows(f"SELECT * FROM saved_filters {condition} ORDER BY {'name' if mode else 'id'}", parameters)
-    return [[present_saved_filter(row) for row in found]]
+    order = "name" if mode else "id"
+    stored = ctx.library.rows(f"SELECT * FROM saved_filters {condition} ORDER BY {order}", parameters)
+    return [[present_saved_filter(row) for row in stored]]
 
 
-def _saved_filter(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    found = ctx.library.rows("SELECT * FROM saved_filters WHERE id = ?", (args["id"],))
-    return [present_saved_filter(found[0]) if found else None]
+def _saved_filter(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    filters = ctx.library.rows("SELECT * FROM saved_filters WHERE id = ?", (args["id"],))
+    return [present_saved_filter(filters[0]) if filters else None]
 
 
 LOADERS: dict[tuple[str, str], Loader] = {

@@ -1,6 +1,6 @@
-"""Timestamps as stored and as answered.
+"""Timestamps, as stored and as returned.
 
-Here: turning what a database holds into RFC 3339, and moments into headers. Not here: the clock (context).
+Contains conversions of stored values to RFC 3339, and of times to headers. The clock is in ``context``.
 """
 
 import re
@@ -14,17 +14,17 @@ _RFC3339 = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d
 
 @lru_cache(maxsize=200_000)
 def answered(stored: str) -> str | None:
-    """A stored timestamp as it is answered; a time that was never set is null, whatever the schema says."""
+    """A stored timestamp as it is returned; a time that was never set is null, whatever the schema says."""
     text = rfc3339(stored)
     return None if text[:10] in ("0001-01-01", "0000-12-31") and _is_never(text) else text
 
 
 def _is_never(text: str) -> bool:
-    """Whether it is the first moment of the year 1 in UTC, which Go takes for no time at all."""
+    """Whether a time is the first instant of the year 1 in UTC, which is Go's zero time."""
     match = _RFC3339.match(text)
     if match is None or match[2]:
         return False
-    # a year that Python can count, and counts like the first of a Gregorian cycle
+    # replace the year by one that Python supports, with the same position in the Gregorian cycle
     local = datetime.fromisoformat("2001" + match[1][4:] if match[1].startswith("0001") else "2000" + match[1][4:])
     offset = datetime.strptime((match[3] or "Z"), "%z").utcoffset()
     assert offset is not None
@@ -33,7 +33,7 @@ def _is_never(text: str) -> bool:
 
 @lru_cache(maxsize=200_000)
 def rfc3339(stored: str) -> str:
-    """A stored timestamp as it is answered: its own offset is kept; a blank separator and final zeros are not."""
+    """A stored timestamp as it is returned: with its own offset, but without a space separator and trailing zeros."""
     if len(stored) > 10 and stored[10] == " ":
         stored = stored[:10] + "T" + stored[11:]
     if "." in stored:
@@ -42,9 +42,9 @@ def rfc3339(stored: str) -> str:
 
 
 def parse_moment(text: str) -> datetime:
-    """The moment of an RFC 3339 text with any number of fraction digits; without an offset it is UTC.
+    """Parses an RFC 3339 text with any number of fraction digits; without an offset it is UTC.
 
-    ValueError when it is none. datetime.fromisoformat alone reads fewer forms on older Pythons.
+    Raises ValueError if the text is invalid. datetime.fromisoformat accepts fewer formats on older Pythons.
     """
     match = _RFC3339.match(rfc3339(text))
     if match is None:
@@ -56,11 +56,11 @@ def parse_moment(text: str) -> datetime:
 
 @lru_cache(maxsize=200_000)
 def unix_seconds(stored: str) -> int:
-    """Seconds since 1970 of a stored timestamp; image addresses carry them."""
+    """Seconds since 1970 of a stored timestamp; image URLs contain them."""
     return int(parse_moment(stored).replace(microsecond=0).timestamp())
 
 
 def http_date(moment: datetime) -> str:
-    """A moment as the header Date has it: GMT, whole seconds."""
+    """A time in the format of the Date header: GMT, whole seconds."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     return format_datetime(aware.astimezone(timezone.utc), usegmt=True)

@@ -1,6 +1,6 @@
-"""Errors of syntax, validation and variables in the server's words.
+"""Errors of syntax, validation and variables, in the server's wording.
 
-Here: rewording what graphql-core reports. Not here: errors of execution.
+Rewords the errors of graphql-core. Errors of execution are not affected.
 """
 
 import re
@@ -10,10 +10,10 @@ from graphql import FieldNode, GraphQLError, GraphQLSyntaxError, ValidationRule,
 
 
 class NoDeprecatedInputs(ValidationRule):
-    """Before v0.29, introspection could not be asked for deprecated input fields and arguments."""
+    """Before v0.29, introspection has no argument for deprecated input fields and arguments."""
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
-        """Refuse the argument that the library knows and the server did not."""
+        """Reject the argument that graphql-core supports and the server does not."""
         parent = self.context.get_parent_type()
         if parent is None or (parent.name, node.name.value) not in _WITHOUT_ARGUMENTS:
             return
@@ -37,7 +37,7 @@ def _first_location(error: GraphQLError) -> list[dict[str, int]]:
 
 
 def _enclosing_field(error: GraphQLError) -> list[dict[str, int]]:
-    """The place of the field around an argument, which is where the server points to."""
+    """The location of the field around an argument, which is the location that the server reports."""
     argument = error.nodes[0] if error.nodes else None
     if argument is None or error.source is None or argument.loc is None:
         return _first_location(error)
@@ -59,7 +59,7 @@ def _enclosing_field(error: GraphQLError) -> list[dict[str, int]]:
 
 
 def syntax_error(error: GraphQLSyntaxError) -> dict[str, Any]:
-    """An error of the document's text."""
+    """A syntax error in the document."""
     message = error.message.removeprefix("Syntax Error: ").removesuffix(".")
     return {
         "message": message,
@@ -69,7 +69,7 @@ def syntax_error(error: GraphQLSyntaxError) -> dict[str, Any]:
 
 
 def validation_error(error: GraphQLError) -> dict[str, Any]:
-    """An error of the document against the schema."""
+    """A validation error of the document."""
     message = _QUOTED.sub(r'"\1"', error.message)
     unknown_argument = message.startswith("Unknown argument ")
     if message.startswith(("Cannot query field ", "Unknown argument ")):
@@ -82,7 +82,7 @@ def validation_error(error: GraphQLError) -> dict[str, Any]:
 
 
 def variable_error(error: GraphQLError) -> dict[str, Any]:
-    """An error of the values of variables."""
+    """An error in the values of variables."""
     name = re.search(r"\$(\w+)", error.message)
     message = _QUOTED.sub(r'"\1"', error.message)
     if name and "was not provided" in message:

@@ -1,4 +1,4 @@
-"""What a server, or a proxy before it, is shown to let us through: keys, logins, headers, certificates."""
+"""Credentials for a server and for proxies in front of it: keys, logins, headers, certificates."""
 
 import base64
 import re
@@ -15,12 +15,12 @@ KEY_CHARACTERS: Final = re.compile(r"[\x21-\x7e]+\Z")
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?\Z")
-_OURS: Final = frozenset(
+_RESERVED: Final = frozenset(
     ("accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "range",
      "transfer-encoding", "upgrade")
 )  # fmt: skip
 _SHORTEST: Final = 8
-"""Characters of a header's value below which it is no secret, but a word: `https`, `1`."""
+"""Header values with fewer characters are not secrets but words: `https`, `1`."""
 _SHORTEST_PASSWORD: Final = 6
 
 Headers = tuple[tuple[str, str], ...]
@@ -28,12 +28,12 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, repr=False)
 class Access:
-    """How one server is reached, beside its URL.
+    """How to access one server, besides its URL.
 
     Attributes:
-        api_key: of Stash. headers: that a proxy wants. basic_auth: ``user:password`` for a proxy.
-        ca_file: PEM file of the authority that signed the server's certificate; it alone is trusted then.
-        client_cert, client_key: PEM files of a certificate that is shown to the server.
+        api_key: of Stash. headers: required by a proxy. basic_auth: ``user:password`` for a proxy.
+        ca_file: PEM file of the authority that signed the server's certificate; no other authority is trusted then.
+        client_cert, client_key: PEM files of the client certificate.
     """
 
     api_key: str | None = None
@@ -45,7 +45,7 @@ class Access:
 
     def __post_init__(self) -> None:
         if self.api_key and not KEY_CHARACTERS.match(self.api_key):
-            # the HTTP library's own error would print it
+            # the HTTP library's own error would contain the key
             raise StashError("The API key holds spaces or characters that no API key has; copy it from Stash again.")
         for name, value in self.headers:
             check_header(name, value)
@@ -60,23 +60,23 @@ class Access:
         return "Access(…)"
 
     def without_key(self) -> "Access":
-        """The same without the API key."""
+        """This access without the API key."""
         return replace(self, api_key=None)
 
-    def sent(self) -> dict[str, str]:
+    def request_headers(self) -> dict[str, str]:
         """The headers of every request."""
-        found = dict(self.headers)
+        headers = dict(self.headers)
         if self.basic_auth is not None:
-            found["Authorization"] = "Basic " + base64.b64encode(self.basic_auth.encode()).decode()
+            headers["Authorization"] = "Basic " + base64.b64encode(self.basic_auth.encode()).decode()
         if self.api_key:
-            found["ApiKey"] = self.api_key
-        return found
+            headers["ApiKey"] = self.api_key
+        return headers
 
     def files(self) -> Files:
-        """Of certificates."""
+        """The certificate files."""
         return self.ca_file, self.client_cert, self.client_key
 
-    def context(self, url: str) -> ssl.SSLContext:
+    def ssl_context(self, url: str) -> ssl.SSLContext:
         """The TLS context for a URL.
 
         Raises:
@@ -85,37 +85,37 @@ class Access:
         return shared_context(url, self.files())
 
     def mask(self) -> Mask:
-        """Takes all of it out of what others say."""
+        """Masks all of these secrets in foreign texts."""
         user, _, password = (self.basic_auth or "").partition(":")
-        # shorter ones are found together with the user only: a few letters would take words out of every sentence
+        # a short password is masked only together with the user: a few letters would match words in every sentence
         logins = [self.basic_auth, password if len(password) >= _SHORTEST_PASSWORD else f"{user}:{password}"]
-        values = [value for _, whole in self.headers for value in _secrets_of(whole)]
-        every = [self.api_key, *(logins if self.basic_auth else []), *values]
-        return Mask(every, [secret for secret in every if secret and len(secret) >= IN_DOCUMENTS])
+        values = [part for _, value in self.headers for part in _secrets_of(value)]
+        secrets = [self.api_key, *(logins if self.basic_auth else []), *values]
+        return Mask(secrets, [secret for secret in secrets if secret and len(secret) >= IN_DOCUMENTS])
 
 
 def _secrets_of(value: str) -> list[str]:
-    """A header's value, and what of it may be shown alone: a token behind its scheme, the parts of a cookie."""
+    """A header's value, and its parts that may appear alone: the token after the scheme, the parts of a cookie."""
     parts = [value, *re.split(r"[\s;,=\"]+", value)]
     return [part for part in parts if len(part) >= _SHORTEST]
 
 
 def check_header(name: str, value: str) -> None:
-    """Whether a header can be sent with every request.
+    """Checks that a header can be sent with every request.
 
     Raises:
-        StashError: if not; the value is not repeated.
+        StashError: if it cannot; the message does not contain the value.
     """
     if not _NAME.match(name):
         raise StashError("A header is written as 'Name: value', its name of letters, digits and dashes.")
-    if name.lower() in _OURS:
-        raise StashError(f"The header {name} cannot be given: it belongs to the request itself.")
+    if name.lower() in _RESERVED:
+        raise StashError(f"The header {name} cannot be set: the HTTP client sets it.")
     if name.lower() == "apikey":
-        raise StashError("The API key is not given as a header, but with --api-key-stdin or --api-key-env.")
+        raise StashError("Do not give the API key as a header; use --api-key-stdin or --api-key-env.")
     if not _VALUE.match(value):
         raise StashError(f"The value of the header {name} is empty, or holds characters that a header cannot have.")
 
 
 def absolute(path: str | None) -> str | None:
-    """A file's path as it is kept."""
+    """The absolute path of a file."""
     return str(Path(path).expanduser().absolute()) if path else None

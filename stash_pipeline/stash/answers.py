@@ -1,51 +1,51 @@
-"""Answers as typed values; every way in which one can be wrong has a sentence with the path in the answer.
+"""Typed access to responses. Every error names the path in the response.
 
-Here: what surrounds the objects, and their ids. Not here: what an object holds (``documents.py``).
+Covers the envelope around the objects, and their ids. The contents of objects are read by ``documents.py``.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from stash_pipeline.stash.errors import IncompleteListingError, InvalidResponseError
-from stash_pipeline.stash.json_values import InvalidValueError, as_id, kind_of
+from stash_pipeline.stash.json_values import InvalidValueError, as_id, json_type
 
 _MOST = 2**31
-"""A count is one of GraphQL's integers."""
+"""A count is a GraphQL integer."""
 
 
-def wrong(path: str, found: Any, due: str) -> InvalidResponseError:
-    """What to raise for a value that is not the one that is due. Of the value only its kind is said."""
-    return InvalidResponseError(f"The server's answer is not valid: {path} is {kind_of(found)}, not {due}.")
+def unexpected(path: str, value: Any, expected: str) -> InvalidResponseError:
+    """The error for an unexpected value. It names the value's type only."""
+    return InvalidResponseError(f"The server's answer is not valid: {path} is {json_type(value)}, not {expected}.")
 
 
 def objects_of(data: Any, query: str, result: str, *, single: bool = False) -> list[dict[str, Any]]:
-    """The objects in the ``data`` of an answer.
+    """The objects in the ``data`` of a response.
 
     Args:
-        query: that was asked. result: the field of its result that has the list; empty where the result is the list.
+        query: the query field. result: the field of its result with the list; empty if the result is the list.
         single: the result is one object.
 
     Raises:
-        InvalidResponseError: if there is anything else in their place.
+        InvalidResponseError: if the response has anything else in their place.
     """
-    found, path = _object(data, "data").get(query), query
+    value, path = _object(data, "data").get(query), query
     if result:
-        found, path = _object(found, query).get(result), f"{query}.{result}"
+        value, path = _object(value, query).get(result), f"{query}.{result}"
     if single:
-        return [_object(found, path)]
-    if not isinstance(found, list):
-        raise wrong(path, found, "a list")
-    for place, one in enumerate(found):
-        if type(one) is not dict:
-            raise wrong(f"{path}[{place}]", one, "an object")
-    return found
+        return [_object(value, path)]
+    if not isinstance(value, list):
+        raise unexpected(path, value, "a list")
+    for position, element in enumerate(value):
+        if type(element) is not dict:
+            raise unexpected(f"{path}[{position}]", element, "an object")
+    return value
 
 
 def count_of(data: Any, query: str) -> int:
-    """The server's own count of what a query finds.
+    """The server's own count of the objects of a query.
 
     Raises:
-        InvalidResponseError: if it is none.
+        InvalidResponseError: if the response has no valid count.
     """
     return as_count(_object(_object(data, "data").get(query), query).get("count"), f"{query}.count")
 
@@ -54,43 +54,43 @@ def as_count(value: Any, path: str) -> int:
     """A number of objects.
 
     Raises:
-        InvalidResponseError: if it is none.
+        InvalidResponseError: if the value is not a valid number of objects.
     """
     if type(value) is not int:
-        raise wrong(path, value, "a number of objects")
+        raise unexpected(path, value, "a number of objects")
     if not 0 <= value < _MOST:
         raise InvalidResponseError(f"The server's answer is not valid: {path} is out of range.")
     return value
 
 
 def ids_of(objects: Sequence[dict[str, Any]], path: str) -> list[int]:
-    """The ids of the objects of one answer.
+    """The ids of the objects of one response.
 
     Args:
-        path: of the list in the answer.
+        path: of the list in the response.
 
     Raises:
-        InvalidResponseError: if an object has none that can be used.
-        IncompleteListingError: if two objects have the same id, and differ: one of them stands where another should.
+        InvalidResponseError: if an object has no usable id.
+        IncompleteListingError: if two different objects have the same id, so that another object may be missing.
     """
     try:
-        ids = [as_id(one.get("id")) for one in objects]
+        ids = [as_id(entry.get("id")) for entry in objects]
     except InvalidValueError:
-        place = next(place for place, one in enumerate(objects) if not _has_id(one))
-        raise InvalidResponseError(f"The server's answer is not valid: {path}[{place}] has no usable id.") from None
+        position = next(position for position, entry in enumerate(objects) if not _has_id(entry))
+        raise InvalidResponseError(f"The server's answer is not valid: {path}[{position}] has no usable id.") from None
     if len(set(ids)) < len(ids):
         first: dict[int, dict[str, Any]] = {}
-        for identifier, one in zip(ids, objects, strict=True):
-            if first.setdefault(identifier, one) != one:
+        for identifier, entry in zip(ids, objects, strict=True):
+            if first.setdefault(identifier, entry) != entry:
                 raise IncompleteListingError(
                     f"{path} has id {identifier} twice, as different objects; nothing was removed."
                 )
     return ids
 
 
-def _has_id(one: dict[str, Any]) -> bool:
+def _has_id(entry: dict[str, Any]) -> bool:
     try:
-        as_id(one.get("id"))
+        as_id(entry.get("id"))
     except InvalidValueError:
         return False
     return True
@@ -98,5 +98,5 @@ def _has_id(one: dict[str, Any]) -> bool:
 
 def _object(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise wrong(path, value, "an object")
+        raise unexpected(path, value, "an object")
     return value

@@ -1,7 +1,7 @@
-"""The HTTP side of a Stash server: one client per instance, the key in a header and nowhere else.
+"""The HTTP client of a Stash server: one client per instance; the API key is sent in a header only.
 
-Retries cover what may pass by itself: connection errors, 5xx, an answer that is no JSON, a locked database. What
-the server refuses (4xx, an invalid document) is raised at once.
+Transient errors are retried: connection errors, 5xx, a response that is not JSON, a locked database. A rejection (4xx,
+an invalid document) is raised at once.
 """
 
 import hashlib
@@ -44,24 +44,24 @@ from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 OLDEST = (0, 20)
 _RELEASE_SHOWN = 100
 _LONGEST = 32_767
-"""Characters of a path, as Windows allows them."""
+"""Maximum characters of a path on Windows."""
 
 log = logging.getLogger(__name__)
 
 
-# its debugging lines hold the headers of answers, and a proxy may echo the key in those
+# its debug lines contain response headers, in which a proxy may echo the key
 logging.getLogger("httpcore").setLevel(logging.INFO)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The ``data`` of an answer, and what it cost.
+    """The ``data`` of a response, and its cost.
 
     Attributes:
         size: bytes, decompressed. seconds: from the request to the last byte.
-        hash: of the answer as it came, see :func:`answer_hash`.
-        known: the caller knew this hash; ``data`` was not decoded and is empty.
-        reservation: of the memory that ``data`` takes, where the caller named a budget; released by who holds it.
+        hash: of the response text, see :func:`answer_hash`.
+        known: the caller knows this hash; ``data`` was not decoded and is empty.
+        reservation: of the memory for ``data``, if the caller has a budget; whoever holds the answer releases it.
     """
 
     data: dict[str, Any]
@@ -72,19 +72,19 @@ class Answer:
     reservation: Reservation | None = None
 
     def release(self) -> None:
-        """Gives back the memory of ``data``, which nobody holds any longer."""
+        """Releases the reserved memory, when ``data`` is no longer needed."""
         if self.reservation:
             self.reservation.release()
 
 
 def answer_hash(body: bytes) -> bytes:
-    """BLAKE2b, 16 bytes, of an answer's text."""
+    """The 16-byte BLAKE2b hash of a response text."""
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
 @dataclass(frozen=True)
 class ServerInfo:
-    """Who answers: release as the server spells it, schema version of its database, path of the database."""
+    """The server: release in its own spelling, schema version of its database, path of the database."""
 
     version: str
     database_schema: int | None
@@ -92,7 +92,7 @@ class ServerInfo:
 
 
 def is_this_machine(url: str) -> bool:
-    """Whether a URL is that of a server on this machine."""
+    """Whether a URL leads to this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
@@ -119,15 +119,15 @@ class StashClient:
 
     Args:
         url: the server's URL.
-        api_key: sent as header ``ApiKey``; without one no header is sent (a server without credentials
-            refuses any key). access: in place of it, all that the server and proxies before it are shown.
-        timeout: seconds of silence. connect_timeout: seconds for a connection.
+        api_key: sent as header ``ApiKey``; None sends no header (a server without credentials rejects any key).
+        access: everything that the server and its proxies require, instead of ``api_key``.
+        timeout: seconds without data. connect_timeout: seconds for a connection.
         retries: when a request is sent again.
-        limits: of what is taken from the server.
+        limits: for what the server sends.
         transport: for tests.
 
     Attributes:
-        requests, bytes: what was sent and what came back (decompressed) so far.
+        requests, bytes: number of requests and of received bytes (decompressed) so far.
     """
 
     def __init__(
@@ -154,16 +154,16 @@ class StashClient:
         self.bytes = 0
         self._clock: tuple[str, float] | None = None
         self._lock = threading.Lock()
-        # without this Accept, releases from v0.29 on send another content type and do not compress it
-        # of a server on this machine, compression saves nothing, and costs cores that are ours too
+        # without this Accept header, releases from v0.29 on send another content type and do not compress it
+        # on this machine, compression saves nothing and costs CPU time
         encoding = "identity" if is_this_machine(self.url) else "gzip"
         headers = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": encoding}
         self._http = httpx.Client(
-            headers={**headers, **self.access.sent()},
+            headers={**headers, **self.access.request_headers()},
             timeout=httpx.Timeout(timeout, connect=connect_timeout),
             limits=httpx.Limits(max_connections=max(connections, 1)),
             follow_redirects=False,
-            verify=self.access.context(self.url),
+            verify=self.access.ssl_context(self.url),
             transport=transport,
         )
         bound(self._http)
@@ -194,14 +194,14 @@ class StashClient:
         """Sends a query, with retries.
 
         Args:
-            document: GraphQL text. variables: its variables. name: how errors call it.
-            known: hashes of good answers that need not be decoded again.
-            budget: an answer is decoded when there is room for it, and holds its room until it is released.
-            timeout: seconds for an answer that is work for the server, and asked for only once; None for the usual.
-            deadline: of the monotonic clock, when nobody waits for the answer any more.
+            document: GraphQL text. variables: its variables. name: of the query, for error messages.
+            known: hashes of responses that need not be decoded again.
+            budget: the response is decoded when there is room for it, and keeps its room until it is released.
+            timeout: seconds for an expensive request, which is sent only once; None for normal requests.
+            deadline: by the monotonic clock.
 
         Raises:
-            StashError: one of its kinds; the message never holds the key.
+            StashError: one of its subclasses; the message never contains the key.
         """
         payload = orjson.dumps({"query": document, "variables": variables or {}})
         end = time.monotonic() + (self.limits.request_seconds if timeout is None else timeout)
@@ -231,7 +231,7 @@ class StashClient:
             try:
                 body = read_body(response, self.limits, what, end)
             finally:
-                # what was not read to its end is not waited for: the connection is given up
+                # do not wait for the unread rest: close the connection
                 response.close()
         seconds = time.perf_counter() - started
         with self._lock:
@@ -250,7 +250,7 @@ class StashClient:
             raise
 
     def _data(self, response: httpx.Response, body: bytes, name: str, what: str) -> dict[str, Any]:
-        """The ``data`` of an answer. Errors are read before it."""
+        """The ``data`` of a response; GraphQL errors take precedence."""
         status, headers = response.status_code, response.headers
         is_json = "json" in headers.get("content-type", "")
         if status != 200 or not is_json:
@@ -261,12 +261,14 @@ class StashClient:
             if status >= 500:
                 raise StashHTTPError(status, _sentence(f"{self.url} answered {status}: {beginning[:200]}"))
             if status >= 400 and not is_json:
-                told = _sentence(f"{self.url} answered {status}: {beginning[:200]}")
-                raise StashHTTPError(status, f"{told} Is it a Stash server?")
+                message = _sentence(f"{self.url} answered {status}: {beginning[:200]}")
+                raise StashHTTPError(status, f"{message} Is it a Stash server?")
         check_growth(body, self.limits, what)
         answer = self._parsed(body, what)
         if not isinstance(answer, dict) or not ({"data", "errors"} & answer.keys()):
-            raise InvalidResponseError(f"{self.url} answered JSON that is not GraphQL's. Is it a Stash server?")
+            raise InvalidResponseError(
+                f"{self.url} answered JSON that is not a GraphQL response. Is it a Stash server?"
+            )
         if answer.get("errors"):
             raise self._query_error(name, answer["errors"])
         if status >= 400:
@@ -285,36 +287,36 @@ class StashClient:
             ) from None
 
     def _query_error(self, name: str, errors: Any) -> StashQueryError:
-        # decoded: what an answer escapes is in clear only here
+        # after decoding, because escaped secrets are plain text only now
         return StashQueryError(name, _errors(self._without_secrets(errors)))
 
     def _without_secrets(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._mask.text(value)
         if isinstance(value, list):
-            return [self._without_secrets(one) for one in value]
+            return [self._without_secrets(element) for element in value]
         if isinstance(value, dict):
-            return {name: self._without_secrets(one) for name, one in value.items()}
+            return {name: self._without_secrets(member) for name, member in value.items()}
         return value
 
     def masked(self, text: str) -> str:
-        """A text without the key and what else is secret, to be shown or kept."""
+        """A text without secrets, safe to show and to store."""
         return self._mask.text(text)
 
     def _beginning(self, body: bytes) -> str:
-        """Masked before it is cut: half a key would not be recognised."""
+        """The beginning of a body. It is masked before it is truncated: half a key would not be recognised."""
         return shortened(self._mask.raw(body[:8192]).decode("utf-8", "replace")[:4096], 4096)
 
     @contextmanager
     def download(self, path: str, headers: Mapping[str, str], end: float | None = None) -> Iterator[httpx.Response]:
-        """Asks for a file of the server's; its body is read by the caller, as it comes.
+        """Requests a file from the server; the caller streams the body.
 
         Args:
-            path: below the server's own URL, with a slash before it.
-            end: of the monotonic clock, when the file must be there.
+            path: below the server's own URL, with a leading slash.
+            end: deadline for the whole file, by the monotonic clock.
 
         Raises:
-            StashError: if the answer does not begin, or ends too early, or is a redirect or a refusal.
+            StashError: if there is no response, if it ends too early, or if it is a redirect or a rejection.
         """
         url = self.url.removesuffix("/graphql") + path
         end = time.monotonic() + self.limits.download_seconds if end is None else end
@@ -334,56 +336,57 @@ class StashClient:
 
     @contextmanager
     def _reaching(self, what: str, slow: str, end: float) -> Iterator[None]:
-        """Errors of the connection as sentences; ``slow`` is that of the end of all patience."""
+        """Converts connection errors into StashErrors; ``slow`` is the message for an exceeded deadline."""
         try:
             yield
         except httpx.TimeoutException as error:
-            told = slow if time.monotonic() >= end else f"{self.url} did not answer in time ({type(error).__name__})."
-            raise StashConnectionError(told, "timeout") from None
+            late = time.monotonic() >= end
+            message = slow if late else f"{self.url} did not answer in time ({type(error).__name__})."
+            raise StashConnectionError(message, "timeout") from None
         except httpx.TransportError as error:
             unreachable = _unreachable(self.url, error)
             unreachable.args = (shortened(self._mask.text(str(unreachable)), 500),)
             raise unreachable from None
         except httpx.HTTPError as error:
-            told = shortened(self._mask.text(str(error)), 300)
-            raise InvalidResponseError(f"{self.url} sent {what} that cannot be decoded ({told}).") from None
+            detail = shortened(self._mask.text(str(error)), 300)
+            raise InvalidResponseError(f"{self.url} sent {what} that cannot be decoded ({detail}).") from None
 
     def received(self, size: int) -> None:
-        """Counts bytes of a file that came."""
+        """Counts received bytes of a file."""
         with self._lock:
             self.bytes += size
 
     def now(self) -> datetime:
-        """The server's clock, as its last answer told it; ours where it told none. In whole seconds, never too late."""
+        """The server's time by the Date header of its last response, else ours; in whole seconds, never too late."""
         if self._clock is not None:
-            told, at = self._clock
+            header, received_at = self._clock
             try:
-                moment = parsedate_to_datetime(told)
+                date = parsedate_to_datetime(header)
             except (TypeError, ValueError):
                 pass
             else:
-                aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-                return aware + timedelta(seconds=int(time.monotonic() - at))
+                aware = date if date.tzinfo else date.replace(tzinfo=timezone.utc)
+                return aware + timedelta(seconds=int(time.monotonic() - received_at))
         return datetime.now(timezone.utc).replace(microsecond=0)
 
     def introspect(self) -> ServerSchema:
-        """The server's schema, by its own introspection.
+        """The server's schema, from its own introspection.
 
         Raises:
-            UnexpectedResponseError: if it is none.
+            UnexpectedResponseError: if the response is not an introspection.
         """
         answer = self.execute(INTROSPECTION, name="introspection")
         return ServerSchema(answer.data, f"{self.url} answered introspection")
 
     def part(self, data: dict[str, Any], name: str) -> Part:
-        """The answer to the query of that name, to be read value by value."""
+        """The response to the named query, to be read value by value."""
         return Part(data, f"{self.url} answered {name}")
 
     def server_info(self) -> ServerInfo:
         """Release and database of the server.
 
         Raises:
-            StashNotReadyError: if set-up or a migration is pending. StashError: if the release is too old.
+            StashNotReadyError: if the setup or a migration is pending. StashError: if the release is too old.
         """
         name = "systemStatus"
         query = "{version{version} systemStatus{status databaseSchema appSchema databasePath}}"
@@ -391,7 +394,7 @@ class StashClient:
         status = data.get("systemStatus")
         state = status.get("status").text()
         if state == "SETUP":
-            raise StashNotReadyError(f"{self.url} is not set up yet; open it in a browser and finish its set-up.")
+            raise StashNotReadyError(f"{self.url} is not set up yet; open it in a browser and finish its setup.")
         if state == "NEEDS_MIGRATION":
             raise StashNotReadyError(f"{self.url} needs a database migration; open it in a browser and start it.")
         version = data.get("version")
@@ -408,26 +411,26 @@ class StashClient:
 
 
 def release_of(version: Part) -> str:
-    """The name of a release, from what the server says of its version; empty where it says none."""
-    told = None if version.value is None else version.get("version").text_or_none(_LONGEST)
-    return shortened(told or "", _RELEASE_SHOWN)
+    """The name of a release, from the server's version object; empty if it has none."""
+    name = None if version.value is None else version.get("version").text_or_none(_LONGEST)
+    return shortened(name or "", _RELEASE_SHOWN)
 
 
 def release_numbers(version: str) -> tuple[int, ...]:
-    """``v0.27.2-3-gabc`` → (0, 27, 2); empty if there is no number in it."""
+    """``v0.27.2-3-gabc`` → (0, 27, 2); empty if the text is not a version number."""
     head = version.strip().lstrip("v").split("-")[0].split("+")[0]
     parts = head.split(".")
     return tuple(int(p) for p in parts) if all(p.isdecimal() and len(p) < 10 for p in parts) else ()
 
 
 def _errors(errors: Any) -> list[dict[str, Any]]:
-    """GraphQL's list of errors; a proxy's text is made one."""
+    """The list of GraphQL errors; a plain text from a proxy is converted."""
     listed = errors if isinstance(errors, list) else [errors]
     return [error if isinstance(error, dict) else {"message": str(error)} for error in listed]
 
 
 def _sentence(text: str) -> str:
-    """With a full stop at its end, and no colon that nothing follows."""
+    """The text with a full stop at its end instead of a dangling colon."""
     return text.rstrip(" :.") + "."
 
 

@@ -1,7 +1,7 @@
-"""The connection test: asks a server who it is, and says in one sentence what stands in the way of mirroring it.
+"""The connection test: identifies a server, and says in one sentence what prevents mirroring it.
 
-Here: the questions, in an order that does no harm, and the sentences. Not here: the registry, what is printed
-(``commands/instances.py``). Nothing is written anywhere.
+Covers the requests, in an order that does no harm, and the messages. The registry and the output are in
+``commands/instances.py``. Nothing is written.
 """
 
 import ipaddress
@@ -61,13 +61,13 @@ _COUNTS = {
 }
 _MOST_BYTES = 4 * MB
 _PATIENCE = 3.0
-"""Times its timeout that a request may take in all."""
+"""Maximum total time of a request, as a multiple of its timeout."""
 
 _WHO = "{version{version} systemStatus{status}}"
 _OLDEST_FEW = 'filter:{per_page:5,sort:"created_at",direction:ASC}'
 _FIRST_FEW = 'filter:{per_page:5,sort:"id",direction:ASC}'
 
-# the addresses that Stash itself takes for local
+# the addresses that Stash itself considers local
 _LOCAL = [
     ipaddress.ip_network(network)
     for network in (
@@ -88,10 +88,10 @@ Resolver = Callable[[str, int], list[str]]
 
 @dataclass(frozen=True)
 class ConnectionReport:
-    """What a connection test found. ``oldest`` are the first objects of a few kinds, by kind and id."""
+    """The result of a connection test. ``oldest`` has the first objects of a few entities, by entity and id."""
 
     outcome: Outcome
-    sentence: str
+    message: str
     url: str
     release: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
@@ -102,33 +102,33 @@ class ConnectionReport:
 
     @property
     def ok(self) -> bool:
-        """Whether the server can be mirrored as it was asked."""
+        """Whether the server can be mirrored with these settings."""
         return self.outcome == "ok"
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
-        names = ("outcome", "sentence", "url", "release", "counts", "seconds", "key_used", "key_refused")
+        """The report for programs."""
+        names = ("outcome", "message", "url", "release", "counts", "seconds", "key_used", "key_refused")
         return {"ok": self.ok, **{name: getattr(self, name) for name in names}}
 
 
 class _StopError(Exception):
-    """The test ends here, with this outcome."""
+    """Ends the test with an outcome."""
 
     def __init__(self, outcome: Outcome, sentence: str, release: str | None = None) -> None:
         super().__init__(sentence)
         self.outcome = outcome
-        self.sentence = sentence
+        self.message = sentence
         self.release = release
 
 
 def resolve(host: str, port: int) -> list[str]:
     """The addresses of a host."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return sorted({str(entry[4][0]) for entry in found})
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return sorted({str(entry[4][0]) for entry in addresses})
 
 
 def is_public(address: str) -> bool:
-    """Whether Stash takes an address for one outside of its own network."""
+    """Whether Stash considers an address as outside of its own network."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     ip = getattr(ip, "ipv4_mapped", None) or ip
     return not any(ip in network for network in _LOCAL)
@@ -144,33 +144,33 @@ def check_connection(
     ask_public: bool = False,
     resolver: Resolver = resolve,
 ) -> ConnectionReport:
-    """Asks a server who it is and how much it holds.
+    """Asks a server for its release and its number of objects.
 
     Args:
-        url: as typed. api_key: sent if given; if it is refused, the server is asked once more without it.
-        access: in place of the key, all that the server and proxies before it are shown.
+        url: as typed. api_key: sent if given; if it is rejected, the request is repeated without it.
+        access: everything that the server and its proxies require, instead of ``api_key``.
         timeout, connect_timeout: seconds.
-        ask_public: whether a request without a key may go to a public address. A Stash without credentials
-            that gets one from there locks everybody out until its configuration is edited.
+        ask_public: allow requests without a key to a public address. A Stash without credentials that gets such a
+            request locks everybody out until its configuration is edited.
         resolver: gives the addresses of a host and port.
 
     Returns:
-        a report, also where everything fails; nothing is raised for what the server does.
+        A report, even if everything fails; errors of the server are never raised.
     """
     started = time.perf_counter()
     try:
-        shown = access or Access(api_key)
+        access = access or Access(api_key)
         address = graphql_url(url)
-        # a file that cannot be used is found before anything is sent
-        shown.context(address)
+        # detects an unusable file before anything is sent
+        access.ssl_context(address)
     except StashError as error:
-        # what was typed may hold a key
+        # the input may contain a key
         return ConnectionReport("wrong_settings", str(error), "" if "://" not in url else _host(url))
-    report = _Check(address, shown, timeout, connect_timeout, ask_public, resolver).run()
-    mask = shown.mask()
+    report = _Check(address, access, timeout, connect_timeout, ask_public, resolver).run()
+    mask = access.mask()
     return replace(
         report,
-        sentence=mask.text(report.sentence),
+        message=mask.text(report.message),
         release=mask.text(report.release) if report.release else report.release,
         seconds=round(time.perf_counter() - started, 3),
     )
@@ -192,7 +192,7 @@ class _Check:
             "timeout": timeout,
             "connect_timeout": connect_timeout,
             "retries": NO_RETRIES,
-            # no server needs longer for a few numbers, however it sends them
+            # no server needs longer for a few numbers
             "limits": Limits(answer_bytes=_MOST_BYTES, request_seconds=_PATIENCE * timeout, settings=False),
         }
         self.ask_public = ask_public
@@ -204,7 +204,7 @@ class _Check:
             self._look_up()
             self._guard()
         except _StopError as stop:
-            return ConnectionReport(stop.outcome, stop.sentence, self.url)
+            return ConnectionReport(stop.outcome, stop.message, self.url)
         report = self._ask(self.access)
         if self.access.api_key and report.outcome == "wrong_key":
             return self._without_key(report)
@@ -217,7 +217,7 @@ class _Check:
             addresses = self.resolver(host, parts.port or (443 if parts.scheme == "https" else 80))
         except (OSError, UnicodeError):
             raise _StopError(
-                "name_not_resolved", f"The host name {host} is not known here; check how it is written, or the DNS."
+                "name_not_resolved", f"The host name {host} cannot be resolved; check its spelling, or the DNS."
             ) from None
         self.public = next((address for address in addresses if is_public(address)), None)
 
@@ -225,61 +225,65 @@ class _Check:
         if self.public and not self.access.api_key and not self.ask_public:
             raise _StopError(
                 "public_address",
-                f"{self.url} was not asked: {self.public} is a public address, and no API key is given. A Stash "
-                "without credentials that is asked from a public address locks everybody out until its config.yml is "
-                "edited. Set credentials in Stash and give its API key, or ask anyway with --yes-public.",
+                f"{self.url} was not contacted: {self.public} is a public address, and no API key is given. After a "
+                "request from a public address, a Stash without credentials locks everybody out until its config.yml "
+                "is edited. Set credentials in Stash and give its API key, or continue with --yes-public.",
             )
 
     def _without_key(self, refused: ConnectionReport) -> ConnectionReport:
-        """The key was refused: by a server that wants another one, or by one that wants none."""
+        """Repeats a rejected request without the key: the server may require another key, or none."""
         if self.public and not self.ask_public:
-            more = " It was not asked without the key, as its address is public (--yes-public does)."
-            return replace(refused, sentence=refused.sentence + more)
+            addition = (
+                " The request was not repeated without the key, because the address is public (see --yes-public)."
+            )
+            return replace(refused, message=refused.message + addition)
         second = self._ask(self.access.without_key())
         if second.outcome == "key_needed":
             return refused
         if second.ok:
             sentence = (
-                f"{self.url} refuses any API key, as it has no credentials set; asked again without the key, it "
-                f"answers: {_summary(second)}. Take the key out with `stash-pipeline instances edit NAME --no-api-key`."
+                f"{self.url} refuses any API key, because it has no credentials set; without the key, it answers: "
+                f"{_summary(second)}. Remove the key with `stash-pipeline instances edit NAME --no-api-key`."
             )
-            return replace(second, outcome="key_not_wanted", sentence=sentence, key_refused=True)
-        sentence = f"{second.sentence} (It refused the API key, and was asked again without.)"
-        return replace(second, sentence=sentence, key_refused=True)
+            return replace(second, outcome="key_not_wanted", message=sentence, key_refused=True)
+        sentence = f"{second.message} (It refused the API key; the request was repeated without the key.)"
+        return replace(second, message=sentence, key_refused=True)
 
     def _ask(self, access: Access) -> ConnectionReport:
-        found = ConnectionReport("ok", "", self.url, key_used=bool(access.api_key))
+        report = ConnectionReport("ok", "", self.url, key_used=bool(access.api_key))
         try:
             with StashClient(self.url, access=access, **self.options) as client:
                 release = self._identity(client)
                 counts, oldest = self._contents(client, release)
         except _StopError as stop:
-            return replace(found, outcome=stop.outcome, sentence=stop.sentence, release=stop.release)
+            return replace(report, outcome=stop.outcome, message=stop.message, release=stop.release)
         except StashError as error:
             outcome, sentence = self._explained(error, bool(access.api_key))
-            # a refused key is not used
+            # a rejected key is not used
             refused = outcome == "wrong_key"
-            return replace(found, outcome=outcome, sentence=sentence, key_refused=refused)
-        found = replace(found, release=release, counts=counts, oldest=oldest)
-        return replace(found, sentence=f"{self.url} answers: {_summary(found)}.")
+            return replace(report, outcome=outcome, message=sentence, key_refused=refused)
+        report = replace(report, release=release, counts=counts, oldest=oldest)
+        return replace(report, message=f"{self.url} answers: {_summary(report)}.")
 
     def _identity(self, client: StashClient) -> str:
         status = None
         try:
             data = client.execute(_WHO, name="systemStatus").data
-            told = client.part(data, "systemStatus").get("systemStatus")
-            status = None if told.value is None else told.get("status").text_or_none()
+            system = client.part(data, "systemStatus").get("systemStatus")
+            status = None if system.value is None else system.get("status").text_or_none()
         except StashQueryError as error:
             if not error.validation:
                 raise
-            # a release from before systemStatus, or another program's GraphQL
+            # a release without systemStatus, or another program with GraphQL
             try:
                 data = client.execute("{version{version}}", name="version").data
             except StashQueryError:
-                raise _StopError("not_stash", f"{self.url} answers GraphQL, but not Stash's; check the URL.") from None
+                raise _StopError(
+                    "not_stash", f"{self.url} speaks GraphQL, but is not a Stash; check the URL."
+                ) from None
         version = client.part(data, "version").get("version")
         if not isinstance(version.value, dict):
-            raise _StopError("not_stash", f"{self.url} answers GraphQL, but not as Stash does; check the URL.")
+            raise _StopError("not_stash", f"{self.url} speaks GraphQL, but is not a Stash; check the URL.")
         release = release_of(version)
         numbers = release_numbers(release)
         if numbers and numbers[:2] < OLDEST:
@@ -288,7 +292,7 @@ class _Check:
             )
         if status == "SETUP":
             raise _StopError(
-                "setup_pending", f"{self.url} is not set up yet; open it in a browser and finish its set-up.", release
+                "setup_pending", f"{self.url} is not set up yet; open it in a browser and finish its setup.", release
             )
         if status == "NEEDS_MIGRATION":
             raise _StopError(
@@ -297,7 +301,7 @@ class _Check:
                 release,
             )
         if status != "OK":
-            raise _StopError("not_stash", f"{self.url} does not say its status as Stash does; check the URL.", release)
+            raise _StopError("not_stash", f"{self.url} does not report a status of Stash; check the URL.", release)
         return release
 
     def _contents(self, client: StashClient, release: str) -> tuple[dict[str, int], dict[str, dict[int, str]]]:
@@ -311,7 +315,7 @@ class _Check:
                 name="stats",
             ).data
 
-        # one that was never made would come first, and cannot be sent; others are as good, or do without
+        # an object without a creation time would come first, and cannot be sent; then use other objects, or no times
         for few, stamp in ((_OLDEST_FEW, "created_at"), (_FIRST_FEW, "created_at"), (_FIRST_FEW, "")):
             try:
                 data = ask(few, stamp)
@@ -322,7 +326,7 @@ class _Check:
         try:
             return _counted(client.part(data, "stats"))
         except InvalidResponseError:
-            raise InvalidResponseError(f"{self.url} does not count its objects as Stash does.") from None
+            raise InvalidResponseError(f"{self.url} does not report the object counts of a Stash.") from None
 
     def _explained(self, error: StashError, with_key: bool) -> tuple[Outcome, str]:
         if isinstance(error, StashConnectionError):
@@ -339,9 +343,9 @@ class _Check:
         if error.reason == "refused":
             return "refused", str(error)
         if error.reason == "timeout":
-            return "timed_out", f"{error} Is a firewall between, or is the server busy?"
+            return "timed_out", f"{error} Is a firewall in between, or is the server busy?"
         if error.reason == "tls":
-            advice = "Give the authority that signed its certificate with --ca-file; or does the port speak http?"
+            advice = "Give the authority that signed its certificate with --ca-file; or is it an http port?"
             return "tls_error", f"{error} {advice}"
         return "unreachable", str(error)
 
@@ -351,7 +355,7 @@ class _Check:
             return "login_page" if 300 <= status < 400 or status == 200 else "proxy_login", str(error)
         if error.barrier == "proxy login":
             return "proxy_login", str(error)
-        # releases before v0.21 say 500 to a key that they did not ask for
+        # releases before v0.21 answer 500 if they get a key but have no credentials set
         if with_key and (status == 401 or (status == 500 and "unauthorized" in str(error))):
             return (
                 "wrong_key",
@@ -369,18 +373,18 @@ class _Check:
         if status == 403:
             return (
                 "forbidden",
-                f"{self.url} answered 403. A Stash without credentials that was asked from a public address answers "
-                "so to everybody until its config.yml is edited; or a proxy forbids it.",
+                f"{self.url} answered 403. After a request from a public address, a Stash without credentials locks "
+                "everybody out until its config.yml is edited. Or a proxy denies access.",
             )
         if 300 <= status < 400:
             return "login_page" if error.barrier == "stash" else "redirect", str(error)
         if status < 500:
             return "not_stash", str(error)
-        return "server_error", f"{error} It may be a proxy whose Stash is down."
+        return "server_error", f"{error} It may be a proxy, and Stash behind it is down."
 
 
 def _counted(data: Part) -> tuple[dict[str, int], dict[str, dict[int, str]]]:
-    """Objects per kind, and when the first of some kinds were made, by id."""
+    """Objects per entity, and the creation times of the first objects of some entities, by id."""
     stats = data.get("stats")
     counts = {kind: stats.get(kind).number() for kind in _KINDS}
     oldest = {
@@ -395,7 +399,7 @@ def _counted(data: Part) -> tuple[dict[str, int], dict[str, dict[int, str]]]:
 
 
 def _host(url: str) -> str:
-    """The host of an address that is refused, for a report: the rest may hold a key."""
+    """The host of a rejected address, for a report: the rest may contain a key."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

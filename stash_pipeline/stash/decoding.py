@@ -1,7 +1,7 @@
-"""From an answer's text to values of the types that they are due to have.
+"""Decodes responses into values of the expected types.
 
-Here: JSON as servers write it, and :class:`Part`, which knows where in the answer it is; whatever is of another
-type is an error with that place. Not here: documents (``documents.py``), which are read field by field.
+Covers JSON as servers write it, and :class:`Part`, which knows its path in the response: a value of another type is an
+error with that path. Documents are read field by field in ``documents.py``.
 """
 
 import re
@@ -13,32 +13,32 @@ import orjson
 from stash_pipeline.stash.errors import LimitExceededError, UnexpectedResponseError, shortened
 
 LARGEST: Final = 2**31 - 1
-"""Of numbers: GraphQL's Int."""
+"""The largest GraphQL Int."""
 
 _ESCAPES: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
 )
 _TEXT_LENGTH: Final = 200
 _DEPTH: Final = 1024
-"""Levels that the decoder follows."""
+"""Maximum nesting that the decoder accepts."""
 
 
 def loads(body: bytes, what: str = "The answer") -> Any:
-    """JSON, also where a server passed on a file name's bytes that are not UTF-8, or half a surrogate pair.
+    """Decodes JSON, even if it contains bytes of a file name that are not UTF-8, or lone surrogates.
 
     Raises:
-        ValueError: if it is no JSON. LimitExceededError: if it is nested too deep.
+        ValueError: if ``body`` is not JSON. LimitExceededError: if it is nested too deeply.
     """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         _check_depth(error, what)
-    mended = _ESCAPES.sub(_paired, body.decode("utf-8", "replace").encode())
+    repaired = _ESCAPES.sub(_paired, body.decode("utf-8", "replace").encode())
     try:
-        return orjson.loads(mended)
+        return orjson.loads(repaired)
     except orjson.JSONDecodeError as error:
         _check_depth(error, what)
-        # without the text, which may be long and hold anything
+        # without the document, which may be long and contain anything
         raise ValueError(error.msg) from None
 
 
@@ -47,14 +47,14 @@ def _paired(match: re.Match[bytes]) -> bytes:
 
 
 def _check_depth(error: orjson.JSONDecodeError, what: str) -> None:
-    # as it is said by one release and by another
+    # the wording depends on the release of orjson
     if "depth" in error.msg or "ecursion" in error.msg:
-        raise LimitExceededError(f"{what} nested more than {_DEPTH:,} deep; is that a Stash server?") from None
+        raise LimitExceededError(f"{what} nested more than {_DEPTH:,} levels deep; is it a Stash server?") from None
 
 
 @dataclass(frozen=True)
 class Part:
-    """A value inside an answer.
+    """A value inside a response.
 
     Attributes:
         source: who answered what, as the beginning of a sentence. path: of the value inside ``data``.
@@ -64,36 +64,38 @@ class Part:
     source: str
     path: str = ""
 
-    def wrong(self, due: str) -> UnexpectedResponseError:
-        """The error: something else was due here."""
-        where = shortened(self.path, _TEXT_LENGTH) or "the top"
-        return UnexpectedResponseError(f"{self.source} with {_described(self.value)} at {where}, where {due} was due.")
+    def unexpected(self, expected: str) -> UnexpectedResponseError:
+        """The error for an unexpected value."""
+        place = shortened(self.path, _TEXT_LENGTH) or "the top"
+        return UnexpectedResponseError(
+            f"{self.source} with {_described(self.value)} at {place}, where {expected} was expected."
+        )
 
     def _at(self, value: Any, name: str | int) -> "Part":
         return Part(value, self.source, f"{self.path}/{name}" if self.path else str(name))
 
     def object(self) -> dict[str, Any]:
-        """The value, which is an object."""
+        """The value, if it is an object."""
         if not isinstance(self.value, dict):
-            raise self.wrong("an object")
+            raise self.unexpected("an object")
         return self.value
 
     def get(self, name: str) -> "Part":
-        """A member of the object; null where it has none of that name."""
+        """A member of the object; null if it has no member of that name."""
         return self._at(self.object().get(name), name)
 
     def items(self) -> list["Part"]:
-        """The members of the list."""
+        """The elements of the list."""
         if not isinstance(self.value, list):
-            raise self.wrong("a list")
+            raise self.unexpected("a list")
         return [self._at(value, number) for number, value in enumerate(self.value)]
 
     def text(self, longest: int = _TEXT_LENGTH) -> str:
-        """The value, which is a text."""
+        """The value, if it is a text."""
         if not isinstance(self.value, str):
-            raise self.wrong("a text")
+            raise self.unexpected("a text")
         if len(self.value) > longest:
-            raise self.wrong(f"one of at most {longest:,} characters")
+            raise self.unexpected(f"a text of at most {longest:,} characters")
         return self.value
 
     def text_or_none(self, longest: int = _TEXT_LENGTH) -> str | None:
@@ -101,21 +103,21 @@ class Part:
         return None if self.value is None else self.text(longest)
 
     def number(self, least: int = 0, most: int = LARGEST) -> int:
-        """The value, which is a whole number."""
+        """The value, if it is a whole number."""
         if isinstance(self.value, bool) or not isinstance(self.value, int):
-            raise self.wrong("a whole number")
+            raise self.unexpected("a whole number")
         if not least <= self.value <= most:
-            raise self.wrong(f"a number from {least:,} to {most:,}")
+            raise self.unexpected(f"a number from {least:,} to {most:,}")
         return self.value
 
     def id(self) -> int:
-        """The value, which is an id: a text of digits, as GraphQL's ID is sent."""
+        """The value, if it is an id: a text of digits, as a GraphQL ID is sent."""
         text = self.value
         if isinstance(text, bool) or not isinstance(text, str | int):
-            raise self.wrong("an id")
+            raise self.unexpected("an id")
         digits = str(text) if isinstance(text, int) else text
         if not (digits.isascii() and digits.isdecimal() and len(digits) < 19):
-            raise self.wrong("an id")
+            raise self.unexpected("an id")
         return int(digits)
 
 
@@ -123,7 +125,7 @@ _KINDS: Final = ((bool, "true or false"), (int, "a number"), (float, "a number")
 
 
 def _described(value: Any) -> str:
-    """What kind of value it is; the value itself may hold anything."""
+    """The type of a value, for error messages. The value itself may contain anything."""
     if value is None:
         return "null"
     return next((name for kind, name in _KINDS if isinstance(value, kind)), "an object")

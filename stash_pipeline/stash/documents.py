@@ -1,14 +1,14 @@
-"""Documents: what the mirror keeps of an object, in one canonical form whatever release it came from.
+"""Documents: the mirrored form of an object, canonical and independent of the server's release.
 
-A document is a JSON object: ids as integers, relations as lists of ids, the newest spelling of every field, lists
-without an order of their own sorted, URLs without host, key and cache buster. Nulls, empty lists and empty objects
-are left out, so that a field that a newer release adds empty changes nothing. Two readings of an unchanged object
-are equal byte for byte; the hash is of these bytes.
+A document is a JSON object: ids are integers, relations are lists of ids, every field has its newest spelling,
+unordered lists are sorted, URLs have no host, key or cache buster. Nulls, empty lists and empty objects are omitted, so
+a field that a newer release adds changes nothing as long as it is empty. An unchanged object always gives the same
+bytes; the hash is computed from them.
 
-A value that cannot be what its column wants (a number beyond 64 bits, a time that is none) never loses the object:
-its text is kept under ``unreadable`` and the field is left out. A relation that is not what the server's own schema
-says (null where a list is due, an element without an id) is no empty relation: the object is *broken*, nothing of it
-is read, and it stays as it was.
+A value that its column cannot hold (a number beyond 64 bits, an invalid time) does not lose the object: the field is
+omitted, and its text is kept under ``unreadable``. A relation that violates the server's own schema (null instead of a
+list, an element without an id) is not an empty relation: the object is *broken*. It is not read, and the mirror keeps
+its previous document.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ from stash_pipeline.stash.json_values import (
     Partial,
     as_id,
     as_text,
-    kind_of,
-    shown,
+    excerpt,
+    json_type,
     without_surrogates,
 )
 from stash_pipeline.stash.query_plan import PlannedField, QueryPlan
@@ -38,16 +38,16 @@ from stash_pipeline.stash.selection import linear_path
 Json = dict[str, Any]
 
 LONGEST_VALUE = 1_000_000
-"""Bytes of one field in the document: what people write, and paths, are far shorter."""
+"""Maximum bytes of one field in a document. Real texts and paths are far shorter."""
 
 LONGEST_DOCUMENT = 8_000_000
-"""Bytes."""
+"""Maximum bytes of a document."""
 
 
 class Document(NamedTuple):
-    """One object: its id, canonical JSON, 16-byte hash, and the server's timestamps as the server spells them.
+    """One object: id, canonical JSON, 16-byte hash, and the server's timestamps in the server's spelling.
 
-    A tuple, because a library is many of them: they are made, and sent between processes, at a third of the cost.
+    A tuple costs a third of a dataclass to create and to send between processes, and a library has many documents.
     """
 
     id: int
@@ -59,32 +59,31 @@ class Document(NamedTuple):
 
     @property
     def broken(self) -> str | None:
-        """What is wrong with the object, of which nothing is known but its id."""
+        """Why the object is broken; None if it is not. Of a broken object only the id is known."""
         return None if self.json else self.unreadable[0]
 
 
-def broken_document(identifier: int, why: str) -> Document:
-    """In place of the document of an object that is there and cannot be read."""
-    return Document(identifier, b"", b"", None, None, (why,))
+def broken_document(identifier: int, reason: str) -> Document:
+    """The placeholder for an object that exists but cannot be read."""
+    return Document(identifier, b"", b"", None, None, (reason,))
 
 
 _ROUTE = re.compile(
     r"/(?:scene/[0-9]+/scene_marker/[0-9]+/[^/]+|scene/[^/]*_(?:thumbs\.vtt|sprite\.jpg)"
     r"|(?:scene|performer|studio|tag|group|movie|image|gallery)/[0-9]+/[^/]+)\Z"
 )
-"""The end of a URL: what the server answers there, whatever stands before it."""
+"""The end of a URL: the server's own route, whatever precedes it."""
 
 
 def relative_url(url: str, prefix: str = "") -> str:
-    """A URL from the server's own route on, without key and cache buster; only ``default=true`` is kept.
+    """The part of a URL from the server's own route on, without key and cache buster; only ``default=true`` is kept.
 
-    A server's URLs begin with the address that it was asked by or, whatever that was, with its setting
-    ``external_host``: with a path or without, with a slash at its end, or without a scheme.
-    ``default=true`` says that the object has no image of its own (releases spell it ``?default=true`` after
-    the cache buster, with ``?`` or ``&``).
+    A server's URLs begin with the address of the request or, if set, with its setting ``external_host``: with or
+    without a path, with or without a trailing slash, possibly without a scheme. ``default=true`` means that the object
+    has no image of its own (releases append it to the cache buster with ``?`` or ``&``).
 
     Args:
-        prefix: path of the server's own URL, left out where the route is not known.
+        prefix: path of the server's own URL, removed if the route is unknown.
     """
     path, _, query = url.partition("?")
     route = _ROUTE.search(path)
@@ -101,7 +100,7 @@ def _without_host(url: str, prefix: str) -> str:
 
 
 def _path_reader(prefix: str) -> Callable[[Any], Any]:
-    """:func:`relative_url` for the many URLs of one field, which begin alike and are as deep."""
+    """:func:`relative_url`, optimised for the URLs of one field, which share their beginning and depth."""
     beginning = ""
     depth = length = 0
 
@@ -126,13 +125,13 @@ def _path_reader(prefix: str) -> Callable[[Any], Any]:
 
 
 FieldReader = tuple[str, str, Callable[[Json], Any] | None, Callable[[Any], Any]]
-"""Name in the document; key in its object, or a function that gets it; what makes the value of it."""
+"""Name in the document; key in the server's object, or a function that gets the value; function that converts it."""
 
 
 def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]:
-    """In which inner object of the server's a field is found (``""``: in none), and how it is read.
+    """The inner object of the server's object that has a field (``""``: the object itself), and the field's reader.
 
-    The second function is called for what is not null.
+    The reader's second function is called for values that are not null.
     """
     name = planned.field.name
     form = planned.field.form
@@ -145,25 +144,25 @@ def _field_reader(planned: PlannedField, prefix: str) -> tuple[str, FieldReader]
         convert = _path_reader(prefix)
     else:
         convert = COLUMN_READERS[form.type]
-    combine, shape = planned.source.read, planned.shape
+    combine, shape = planned.spelling.read, planned.shape
     if combine is not None:
         names = [next(iter(tree)) if tree else None for tree in planned.trees]
 
         def get_combined(value: Json) -> Any:
             if shape is not None:
-                found = value.get(names[0] or "")
-                if not isinstance(found, list) and (found is not None or shape.required):
-                    raise InvalidRelationError(f" is {kind_of(found)}, and no list.")
+                elements = value.get(names[0] or "")
+                if not isinstance(elements, list) and (elements is not None or shape.required):
+                    raise InvalidRelationError(f" is {json_type(elements)}, not a list.")
             return combine(*(value.get(name) if name else None for name in names))
 
         return "", (name, "", get_combined, convert)
     tree = planned.trees[0]
     assert tree is not None
     path = linear_path(tree) or [next(iter(tree))]
-    # records keep the last step of the path for their own keys
+    # the last step of the path belongs to the keys of the records
     if isinstance(form, JoinTable) and not (len(form.columns) == 1 and form.columns[0].key is None):
         path = _path_to_records(path, form)
-    # most fields are plain: no call to get them
+    # most fields are plain and need no function call
     if len(path) == 1:
         return "", (name, path[0], None, convert)
     if len(path) == 2 and not isinstance(form, JoinTable):
@@ -180,11 +179,11 @@ def _path_to_records(path: list[str], form: JoinTable) -> list[str]:
 
 
 class DocumentReader:
-    """Turns the objects of one kind, as one server sends them, into documents.
+    """Converts the objects of one entity, as one server sends them, into documents.
 
     Args:
-        plan: how the kind is read from this server.
-        prefix: path prefix of the server's own URL, left out of the URLs it sends.
+        plan: how the entity is read from this server.
+        prefix: path prefix of the server's own URL, removed from the URLs it sends.
     """
 
     def __init__(self, plan: QueryPlan, prefix: str = "") -> None:
@@ -195,7 +194,7 @@ class DocumentReader:
             outer, reader = _field_reader(planned, prefix)
             groups.setdefault(outer, []).append(reader)
         self._groups = list(groups.items())
-        # how the server spells what is a relation, and which of these are never null
+        # the server's spelling of each relation, and the relations that are never null
         self._relations = {
             planned.field.name: planned.shape.path if planned.shape else planned.field.name
             for planned in plan.fields
@@ -206,17 +205,17 @@ class DocumentReader:
             planned.field.name for planned in plan.fields if planned.shape and planned.shape.required
         } & self._relations.keys()
         self._lists = {planned.field.name for planned in plan.fields if planned.shape}
-        # an object that is there and has no id
+        # an inner object that exists but has no id
         self._required.update(name for outer, fields in self._groups if outer for name, *_ in fields)
         self._required &= self._relations.keys()
 
     def read(self, value: Json, extra: Json | None = None, without: frozenset[str] = frozenset()) -> Document:
-        """The document of one object; one that is broken where a relation is not what the server's schema says.
+        """The document of one object; a broken document if a relation violates the server's schema.
 
         Args:
             value: the object as the server sent it.
-            extra: values that are known from where the object was found (a file's type).
-            without: fields of the server's that were not asked for.
+            extra: values that follow from the object's origin (a file's type).
+            without: the server's fields that were not requested.
 
         Raises:
             InvalidValueError: if the object has no usable id.
@@ -228,32 +227,32 @@ class DocumentReader:
         if without:
             required = {name for name in required if self._relations[name] not in without}
         for outer, fields in self._groups:
-            where = value.get(outer) if outer else value
-            if where is None:
+            source = value.get(outer) if outer else value
+            if source is None:
                 continue
             for name, key, get, convert in fields:
                 try:
-                    found = where.get(key) if get is None else get(where)
-                    if found is None:
+                    field_value = source.get(key) if get is None else get(source)
+                    if field_value is None:
                         if name in required:
                             return broken_document(identifier, self._breach(name, None, value))
                         continue
-                    if convert is as_text and type(found) is str:
-                        document[name] = found
+                    if convert is as_text and type(field_value) is str:
+                        document[name] = field_value
                         continue
-                    found = convert(found)
+                    field_value = convert(field_value)
                 except (InvalidValueError, TypeError, AttributeError, KeyError) as error:
                     if name in self._relations:
                         return broken_document(identifier, self._breach(name, error, value))
-                    unreadable[name] = shown(value.get(name))
+                    unreadable[name] = excerpt(value.get(name))
                     continue
-                kind = type(found)
-                if kind is Partial:
-                    unreadable[name] = found.refused
-                    found = found.values
-                    kind = list
-                if found or (kind is not list and kind is not dict):
-                    document[name] = found
+                value_type = type(field_value)
+                if value_type is Partial:
+                    unreadable[name] = field_value.refused
+                    field_value = field_value.values
+                    value_type = list
+                if field_value or (value_type is not list and value_type is not dict):
+                    document[name] = field_value
         if extra:
             document.update(extra)
         if unreadable:
@@ -261,34 +260,34 @@ class DocumentReader:
         return finish(document, identifier, tuple(unreadable))
 
     def _breach(self, name: str, error: Exception | None, value: Json) -> str:
-        """What is wrong with a relation, with its path in the object."""
+        """Describes how a relation violates the schema, with its path in the object."""
         path = self._relations[name]
         if isinstance(error, InvalidRelationError):
             return f"{path}{error}"
-        found: Any = value
+        relation: Any = value
         for step in path.split("."):
-            found = found.get(step) if isinstance(found, dict) else None
-        if isinstance(found, list):
-            place = next((n for n, element in enumerate(found) if not isinstance(element, dict)), None)
-            if place is not None:
-                return f"{path}[{place}] is {kind_of(found[place])}, and no object."
-        if isinstance(found, dict):
+            relation = relation.get(step) if isinstance(relation, dict) else None
+        if isinstance(relation, list):
+            position = next((n for n, element in enumerate(relation) if not isinstance(element, dict)), None)
+            if position is not None:
+                return f"{path}[{position}] is {json_type(relation[position])}, not an object."
+        if isinstance(relation, dict):
             return f"{path} has no usable id."
-        return f"{path} is {kind_of(found)}, and no {'list' if name in self._lists else 'object'}."
+        return f"{path} is {json_type(relation)}, not {'a list' if name in self._lists else 'an object'}."
 
 
 def finish(document: Json, identifier: int, unreadable: tuple[str, ...] = ()) -> Document:
-    """Serializes and hashes a document; removes what JSONB cannot hold (NUL, halves of surrogate pairs)."""
+    """Serializes and hashes a document; replaces what JSONB cannot hold (NUL, lone surrogates)."""
     try:
         encoded = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        # integers beyond 64 bits and lone surrogates inside free-form values
+        # integers beyond 64 bits and lone surrogates inside JSON values
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_fragment)
         encoded = without_surrogates(text).encode()
     if len(encoded) > LONGEST_VALUE and (shortened := _shortened(encoded, identifier, unreadable)):
         return shortened
     if b"\\u0000" in encoded:
-        # or it is a text that spells a NUL, which may stay
+        # a text that merely spells \u0000 stays as it is
         decoded = json.loads(encoded)
         cleaned = _without_nul(decoded)
         if cleaned != decoded:
@@ -304,12 +303,12 @@ def finish(document: Json, identifier: int, unreadable: tuple[str, ...] = ()) ->
 
 
 def _fragment(value: Any) -> Any:
-    """JSON that is ready, inside a document that orjson does not take."""
+    """A serialized fragment inside a document that orjson rejects."""
     return json.loads(orjson.dumps(value))
 
 
 def _shortened(encoded: bytes, identifier: int, unreadable: tuple[str, ...]) -> Document | None:
-    """The document without the values that are too long; None if none is, and the whole is not."""
+    """The document without values that are too long; None if nothing is too long."""
     document: Json = json.loads(encoded)
     long = [
         name
@@ -319,13 +318,13 @@ def _shortened(encoded: bytes, identifier: int, unreadable: tuple[str, ...]) -> 
     if not long:
         if len(encoded) <= LONGEST_DOCUMENT:
             return None
-        return broken_document(identifier, f"It has more than {LONGEST_DOCUMENT:,} bytes.")
+        return broken_document(identifier, f"The object has more than {LONGEST_DOCUMENT:,} bytes.")
     for name in long:
         value = document.pop(name)
         if isinstance(value, list):
-            # it would look as if it had lost its elements
+            # an omitted list would look empty
             return broken_document(identifier, f"{name} has more than {LONGEST_VALUE:,} bytes.")
-        document.setdefault("unreadable", {})[name] = shown(value)
+        document.setdefault("unreadable", {})[name] = excerpt(value)
     return finish(document, identifier, tuple(dict.fromkeys([*unreadable, *long])))
 
 

@@ -1,21 +1,21 @@
-"""What can go wrong between us and a Stash server; every message says what happened and what to do."""
+"""Errors of a Stash server and of the connection to it. Every message says what happened and what to do."""
 
 from typing import Any, Literal
 
 
 def shortened(text: str, longest: int) -> str:
-    """A text of others as it may be shown and kept: not longer, on one line, without control characters."""
+    """A foreign text, safe to show and to store: truncated, on one line, without control characters."""
     line = " ".join(text[: 2 * longest].split())
     cut = line if len(line) <= longest and len(text) <= 2 * longest else line[: longest - 1] + "…"
     return "".join(character if character.isprintable() else "\ufffd" for character in cut)
 
 
 class StashError(Exception):
-    """Base of everything a Stash server, or the way to it, can do wrong."""
+    """Base class of the errors of a Stash server and of the connection to it."""
 
 
 class StashConnectionError(StashError):
-    """No answer; ``reason`` is ``name``, ``refused``, ``timeout``, ``tls`` or ``other``."""
+    """No response; ``reason`` is ``name``, ``refused``, ``timeout``, ``tls`` or ``other``."""
 
     def __init__(self, message: str, reason: str = "other") -> None:
         super().__init__(message)
@@ -26,12 +26,12 @@ Barrier = Literal["stash", "proxy", "proxy login"]
 
 
 class StashHTTPError(StashError):
-    """An answer with a status that is not a success, or a web page where an answer was due.
+    """A response with an error status, or a web page instead of JSON.
 
     Attributes:
-        location: where a redirect leads; never followed.
-        barrier: who stands in the way, if that can be told: Stash itself (``stash``), or a proxy before it, which
-            wants a log-in (``proxy``) or refused the one that it was given (``proxy login``).
+        location: the target of a redirect; never followed.
+        barrier: who rejects the request, if known: Stash itself (``stash``), or a proxy in front of it that requires a
+            login (``proxy``) or rejected the one that it got (``proxy login``).
     """
 
     def __init__(self, status: int, message: str, location: str | None = None, barrier: Barrier | None = None) -> None:
@@ -42,15 +42,15 @@ class StashHTTPError(StashError):
 
 
 class InvalidResponseError(StashError):
-    """An answer that is not the JSON of a GraphQL server."""
+    """A response that is not the JSON of a GraphQL server."""
 
 
 class UnexpectedResponseError(InvalidResponseError):
-    """A GraphQL answer whose values are not of the types that they are due to have; asking again cannot help."""
+    """A GraphQL response with values of unexpected types. Retrying does not help."""
 
 
 class LimitExceededError(StashError):
-    """More than is taken from a server: bytes, objects, or depth of an answer."""
+    """A response exceeds a limit: bytes, objects or depth."""
 
 
 _MESSAGE_LENGTH = 500
@@ -59,7 +59,7 @@ _LONGEST_KEPT = 2000
 """Characters of a message."""
 
 _NULLS = {"must not be null", "the requested element is null which the schema does not allow"}
-"""How gqlgen says it, the second since v0.27."""
+"""Messages of gqlgen; the second since v0.27."""
 
 
 class StashQueryError(StashError):
@@ -68,10 +68,10 @@ class StashQueryError(StashError):
     Attributes:
         messages: the server's messages, in its order.
         paths: the ``path`` of each error, or an empty list.
-        validation: True when the document itself was refused; asking again cannot help.
-        locked: the database was busy; asking again may help.
-        vanished: a nested row vanished between the rows of the page and what belongs to them.
-        nulls: it is about nothing but nulls where the schema allows none.
+        validation: True if the server rejected the query document. Retrying does not help.
+        locked: the database was busy. Retrying may help.
+        vanished: a related row was deleted while the server built the page.
+        nulls: all errors are about nulls that the schema does not allow.
     """
 
     def __init__(self, query: str, errors: list[dict[str, Any]]) -> None:
@@ -86,23 +86,23 @@ class StashQueryError(StashError):
         self.vanished = any(len(path) > 1 for path in self.paths) and any(
             "not found" in message for message in self.messages
         )
-        where = "/".join(str(part) for part in self.paths[0]) if self.paths and self.paths[0] else query
-        told = shortened("; ".join(self.messages), _MESSAGE_LENGTH)
-        super().__init__(f"Stash refused {query} at {shortened(where, _PATH_LENGTH)}: {told}")
+        place = "/".join(str(part) for part in self.paths[0]) if self.paths and self.paths[0] else query
+        message = shortened("; ".join(self.messages), _MESSAGE_LENGTH)
+        super().__init__(f"Stash refused {query} at {shortened(place, _PATH_LENGTH)}: {message}")
 
 
 class StashNotReadyError(StashError):
-    """The server runs, but its set-up or a database migration is pending."""
+    """The server runs, but its setup or a database migration is pending."""
 
 
 class IncompleteListingError(StashError):
-    """A listing did not agree with the server's own count; nothing may be removed on its word."""
+    """A listing does not match the server's own count, so it cannot prove that objects were removed."""
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the server, or the way to it, is in trouble; what it refuses (4xx, a document) will not change."""
+    """Whether an error is transient. A rejection (4xx, an invalid document) is permanent."""
     if isinstance(error, StashHTTPError):
-        # v0.20 says 500 "unauthorized" to a key that it did not ask for
+        # v0.20 answers 500 "unauthorized" if it gets a key but has no credentials set
         return error.status >= 500 and "unauthorized" not in str(error)
     if isinstance(error, StashQueryError):
         return error.locked

@@ -1,6 +1,6 @@
-"""The vocabulary of the entity specification: how a field is asked for, and where it lands.
+"""The vocabulary of the entity specification: how a field is requested, and where it is stored.
 
-The specification itself is in ``entities.py``; what a given server understands of it is in ``query_plan.py``.
+The specification itself is in ``entities``. What a given server supports of it is in ``query_plan.py``.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,16 @@ ScalarType = Literal[
 
 
 @dataclass(frozen=True)
-class Source:
-    """One spelling of a field: what to select, and how to read the answer.
+class Spelling:
+    """One spelling of a field: what to select, and how to read the response.
 
-    ``selections`` are GraphQL selections, each starting with the field that must exist (``"tags{id}"``).
-    ``read`` gets the values of these fields in order and returns the value for the document; without it
-    the single value is taken as it comes. With ``optional_parts`` the fields that a server lacks are left
-    out (and read as None) instead of ruling this spelling out. ``unless`` names a field that succeeds this
-    one: where the server has it, this spelling is not used.
+    Attributes:
+        selections: GraphQL selections, each starting with the field that must exist (``"tags{id}"``).
+        read: gets the values of these fields in order and returns the value for the document. Without it, the
+            single value is used unchanged.
+        optional_parts: fields that the server does not have are omitted and read as None. Otherwise a missing field
+            rules out this spelling.
+        unless: the successor of this field. This spelling is not used if the server has the successor.
     """
 
     selections: tuple[str, ...]
@@ -30,12 +32,12 @@ class Source:
 
 
 Index = Literal["", "values", "hash", "hash of lower"]
-"""How a column is indexed. B-tree entries hold at most 2704 bytes: free text has a hash index, which finds equals."""
+"""How a column is indexed. B-tree entries hold at most 2704 bytes, so free text has a hash index (equality only)."""
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A typed column. ``partial_date`` lands in three: the date, its text, its precision."""
+    """A typed column. ``partial_date`` is stored in three columns: the date, its text, its precision."""
 
     type: ScalarType
     index: Index = ""
@@ -45,8 +47,8 @@ class Scalar:
 class Reference:
     """The id of one other object, as column ``<field>_id`` with a foreign key to ``stash.<target>``.
 
-    ``late`` marks the one that closes a circle (files lie in folders, folders in zip files): a first load
-    fills it in when the target is there.
+    ``late`` marks the reference that closes a cycle (files are in folders, folders are in zip files). The initial load
+    fills it in once the target exists.
     """
 
     target: str
@@ -68,7 +70,8 @@ class Derived:
     """A column of a join table that the element itself does not have.
 
     Attributes:
-        sql: its expression; ``{name}`` stands for the element's own column of that name, as text. Braces are doubled.
+        sql: the expression. ``{name}`` stands for the element's own column of that name, as text. Literal braces are
+            doubled.
     """
 
     name: str
@@ -80,21 +83,22 @@ class Derived:
 
 @dataclass(frozen=True)
 class JoinTable:
-    """A list that lands in a table of its own, one row per element, owned by the object that has the list.
+    """A list that is stored in its own table, one row per element, owned by the object that has the list.
 
     Attributes:
         table: name of the join table in schema ``stash``.
-        columns: the columns beside instance and owner. A single column without ``key`` takes the element
-            itself; several columns take the keys of each element.
-        primary_key: those columns that, with instance and owner, identify a row.
-        target: the kind that ``target_column`` refers to, if any.
-        ordinal: name of a column that gets the element's position (from 0), or None.
-        first: name of a boolean column that is true for the first element, or None.
+        columns: the columns besides instance and owner. A single column without ``key`` holds the element
+            itself; several columns hold the keys of each element.
+        primary_key: the columns that, with instance and owner, identify a row.
+        target: the entity that ``target_column`` refers to, if any.
+        ordinal: name of the column for the element's position (from 0), or None.
+        primary_flag: name of a boolean column that is true for the first element, or None.
         owner_column: the owner's id column; default is the owner's singular name + ``_id``.
-        sort: canonical order does not matter to the server, so the document sorts the list.
-        read: makes the document's element of the server's, instead of reading its columns by their keys.
+        sort: the server's order has no meaning, so the document sorts the list.
+        read: converts an element of the server into an element of the document, instead of reading its columns by
+            their keys.
         derived: columns that are computed from the others.
-        indexes: of several columns; those of one are declared with the column.
+        indexes: multi-column indexes; those of a single column are declared with the column.
     """
 
     table: str
@@ -103,7 +107,7 @@ class JoinTable:
     target: str | None = None
     target_column: str | None = None
     ordinal: str | None = None
-    first: str | None = None
+    primary_flag: str | None = None
     owner_column: str | None = None
     sort: bool = True
     read: Callable[[Any], Any] | None = None
@@ -116,13 +120,13 @@ Form = Scalar | Reference | JoinTable
 
 @dataclass(frozen=True)
 class Stored:
-    """Where a single value lies in a copy of the server's database.
+    """Where a copy of the server's database has a single value.
 
     Attributes:
-        sql: an expression of SQLite over ``t``, the kind's own table, and what the kind's query joins to it; empty
-            for the column of the field's name (of a reference: with ``_id``).
-        empty_since: the version of the database's schema from which the server sends an empty text where the
-            database has null; 0 for all, None for none.
+        sql: an SQLite expression over ``t``, the entity's own table, and the tables that the entity's query joins to
+            it. Empty for the column with the field's name (for a reference: name + ``_id``).
+        empty_since: the schema version from which the server sends null texts as empty texts; 0 for all versions,
+            None for no version.
     """
 
     sql: str = ""
@@ -131,11 +135,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class StoredList:
-    """Where a list of ids or texts lies in a copy of the server's database.
+    """Where a copy of the server's database has a list of ids or texts.
 
     Attributes:
-        table: that has a row per element. owner: its column for the id of the owner. column: for the element.
-        first: the expression that is greatest for the element that comes first, if the order tells which that is.
+        table: has one row per element. owner: the column with the owner's id. column: the column with the element.
+        first: an expression that is greatest for the first element, if the order is significant.
     """
 
     table: str
@@ -149,8 +153,8 @@ class Rare:
     """A filter of the server that finds the few objects in which a field differs from its usual value.
 
     Attributes:
-        filter: its name in the kind's own filter. criterion: for it.
-        condition: which documents are such, as a condition of SQL on ``document``.
+        filter: its name in the entity's own filter. criterion: the value to filter by.
+        condition: the same condition in SQL, on ``document``.
     """
 
     filter: str
@@ -163,32 +167,32 @@ class Field:
     """A field of a document.
 
     Attributes:
-        name: in the document. form: where it lands. sources: its spellings, newest first.
-        unstamped: it may change without a new ``updated_at``, and is in the kind's listing for that.
-        rare: where the server can be asked so, only the objects that this finds are listed with the field.
-        stored: where it lies in a copy of the server's database. None: in the column of the same name, unless
-            ``stash/snapshot`` says otherwise; URLs, values of free form and lists have no such column. A field that
-            cannot be found in a copy is read by GraphQL, with its whole kind.
+        name: in the document. form: how it is stored. spellings: newest first.
+        silent: it can change without a new ``updated_at``, so the entity's listing includes it.
+        rare: if the server supports this filter, only the objects that it finds are listed with the field.
+        stored: where a copy of the server's database has it. None means the column of the same name, unless
+            ``stash/snapshot`` maps the field. URLs, JSON values and lists have no such column. If a copy does not have
+            a field, its entity is read by GraphQL.
     """
 
     name: str
     form: Form
-    sources: tuple[Source, ...]
+    spellings: tuple[Spelling, ...]
     description: str = ""
-    unstamped: bool = False
+    silent: bool = False
     rare: Rare | None = None
     stored: Stored | StoredList | None = None
 
 
 @dataclass(frozen=True)
 class Count:
-    """A column of the view ``stash.<singular>_counts``: how many objects refer to one of this kind.
+    """A column of the view ``stash.<singular>_counts``: how many objects refer to each object of this entity.
 
     Attributes:
-        kind: that is counted; every reference of it to this kind counts. name: of the column, default
-            ``<singular of the kind>_count``.
-        via: a kind that refers to both: its objects are counted through.
-        table: a join table of this kind; its rows are counted, and no kind.
+        kind: the entity that is counted, by all of its references to this entity.
+        name: of the column; default is ``<singular of the kind>_count``.
+        via: an entity that refers to both; objects are counted through it.
+        table: a join table of this entity; its rows are counted instead of an entity.
     """
 
     kind: str = ""
@@ -199,7 +203,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Total:
-    """A column of the view ``stash.<singular>_counts``: the sum of a field over the objects that refer to one."""
+    """A column of the view ``stash.<singular>_counts``: the sum of a field over all referring objects."""
 
     field: str
     kinds: tuple[str, ...]
@@ -210,22 +214,21 @@ class Entity:
     """One kind of object.
 
     Attributes:
-        name: the kind, which is also the name of the table (``raw.<name>``, ``stash.<name>``).
+        name: also the name of its tables (``raw.<name>``, ``stash.<name>``).
         singular: used for id columns of join tables.
         types: GraphQL type names, newest first.
-        queries: (query field, field of the result that has the list), newest first. An empty result field
-            means that the query returns the list (or the object) itself.
-        filter_argument: the argument that takes the kind's own filter, per query.
-        fields: what is mirrored.
-        ignored: fields that we know and leave out on purpose, with the reason.
-        whole: the query has no paging: one request returns everything there is.
+        queries: (query field, result field with the list), newest first. An empty result field means that the query
+            returns the list (or the object) itself.
+        filter_arguments: the argument for the entity's own filter, per query.
+        fields: the mirrored fields.
+        ignored: known fields that are deliberately not mirrored, with the reason.
+        whole: the query has no paging; one request returns all objects.
         single: there is exactly one object, whose id is 1.
-        ids_cost_objects: to list ids costs the server as much as the objects.
-        listed: a reconcile lists the kind, and reads what the listing shows to have changed. Other kinds are cheap, or
-            have no timestamp that tells: they are read whole.
-        indexes: of several columns; those of one are declared with the field.
-        embedded_in: where the objects are found when the server has no query for them:
-            (kind, field) pairs.
+        ids_cost_objects: listing ids costs the server as much as reading the objects.
+        listed: a reconcile lists the entity, and reads the objects that the listing shows to have changed. Other
+            entities are cheap, or have no reliable timestamp; they are read whole.
+        indexes: multi-column indexes; those of a single column are declared with the field.
+        embedded_in: the entities that contain the objects if the server has no query for them.
     """
 
     name: str
@@ -246,12 +249,12 @@ class Entity:
 
     @property
     def joins(self) -> tuple[tuple[Field, JoinTable], ...]:
-        """The fields that land in join tables, with their form."""
+        """The fields that are stored in join tables, with their form."""
         return tuple((field, field.form) for field in self.fields if isinstance(field.form, JoinTable))
 
     @property
     def references(self) -> tuple[tuple[Field, Reference], ...]:
-        """The fields that are a reference to one other object."""
+        """The fields that refer to one other object."""
         return tuple((field, field.form) for field in self.fields if isinstance(field.form, Reference))
 
     @property
@@ -260,5 +263,5 @@ class Entity:
         return tuple((field, field.form) for field in self.fields if isinstance(field.form, Scalar))
 
     def owner_column(self, joined: JoinTable) -> str:
-        """Name of the column of ``joined`` that holds this kind's id."""
+        """Name of the column of ``joined`` that holds this entity's id."""
         return joined.owner_column or f"{self.singular}_id"

@@ -1,4 +1,4 @@
-"""Fingerprints of files, in the form that documents have."""
+"""File fingerprints in the form that documents use."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from stash_pipeline.stash.json_values import as_text
 
 
 def padded_phash(value: str) -> str:
-    """A perceptual hash as 16 hex digits; Stash leaves leading zeros out."""
+    """A perceptual hash as 16 hex digits; Stash omits leading zeros."""
     return value.lower().rjust(16, "0")
 
 
 def read_fingerprint(value: Any) -> dict[str, Any]:
-    """One fingerprint of the server's list.
+    """One fingerprint from the server's list.
 
     Raises:
         KeyError, InvalidValueError: if it lacks its type or its value.

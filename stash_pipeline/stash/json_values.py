@@ -1,6 +1,6 @@
-"""Values of JSON as a server sends them, and what their columns can hold of them.
+"""Converts JSON values of a server into values that their columns can hold.
 
-Here: single values. Not here: relations (``relations.py``), and whole objects (``documents.py``).
+Covers single values. Relations are in ``relations.py``, whole objects in ``documents.py``.
 """
 
 import calendar
@@ -25,10 +25,10 @@ INT8 = 2**63
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _DEEPEST = 200
-"""Levels of nesting in a value of free form: what reads and writes JSON here takes a few more."""
+"""Maximum nesting of a JSON value. The JSON libraries accept slightly more."""
 
 _SHOWN = 200
-"""Characters of a value that are kept where it cannot be."""
+"""Characters to keep of a value that cannot be stored."""
 
 
 class InvalidValueError(ValueError):
@@ -36,19 +36,19 @@ class InvalidValueError(ValueError):
 
 
 class InvalidRelationError(InvalidValueError):
-    """A relation that is not what the server's schema says; the message goes on where its path ends."""
+    """A relation that violates the server's schema. The message continues a sentence that begins with its path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A list without the elements that its table cannot hold, and what those were."""
+    """A list without the elements that its table cannot hold, and an excerpt of those elements."""
 
     values: list[Any]
     refused: str
 
 
-def kind_of(value: Any) -> str:
-    """How errors call a value of JSON."""
+def json_type(value: Any) -> str:
+    """The type of a JSON value, as error messages name it."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -58,8 +58,8 @@ def kind_of(value: Any) -> str:
     return "a text" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
 
 
-def shown(value: Any) -> str:
-    """The beginning of a value that cannot be kept."""
+def excerpt(value: Any) -> str:
+    """An excerpt of a value that cannot be stored."""
     try:
         return repr(value[:_SHOWN] if isinstance(value, str) else value)[:_SHOWN]
     except RecursionError:
@@ -100,7 +100,7 @@ def _as_boolean(value: Any) -> Any:
 
 
 def as_time(value: Any) -> Any:
-    """A timestamp, kept in the server's own spelling; refused if Postgres could not read it."""
+    """A timestamp in the server's own spelling; rejected if Postgres could not read it."""
     match = _TIME.match(value) if isinstance(value, str) else None
     if match is None:
         raise InvalidValueError
@@ -111,34 +111,34 @@ def as_time(value: Any) -> Any:
 
 
 def in_order_of_time(times: list[str]) -> list[str]:
-    """Timestamps as the server spells them, in the order of the moments that they mean."""
+    """Timestamps in the server's spelling, in chronological order."""
     if all(len(time) == _UTC_SECONDS and time.endswith("Z") for time in times):
         return sorted(times)
     return sorted(times, key=_moment)
 
 
 def _moment(time: str) -> tuple[int, str, str]:
-    """Seconds, their fraction, and the spelling."""
+    """Seconds, their fraction, and the original text."""
     date, clock, rest = time[:10], time[11:19], time[19:]
     year, month, day = (int(part) for part in date.split("-"))
     hours, minutes, seconds = (int(part) for part in clock.split(":"))
     fraction = rest.rstrip("Z").partition("+")[0].partition("-")[0]
     offset = rest[len(fraction) :]
-    ahead = 0 if offset in ("", "Z") else int(offset[0] + "1") * (int(offset[1:3]) * 60 + int(offset[4:6]))
-    # the year 0, which a text may have, is a leap year as 400 is
+    utc_offset_minutes = 0 if offset in ("", "Z") else int(offset[0] + "1") * (int(offset[1:3]) * 60 + int(offset[4:6]))
+    # a text can have the year 0, which is a leap year like 400
     days = datetime.date(year or 400, month, day).toordinal() - (0 if year else _DAYS_OF_400_YEARS)
-    return ((days * 24 + hours) * 60 + minutes - ahead) * 60 + seconds, fraction.rstrip("0"), time
+    return ((days * 24 + hours) * 60 + minutes - utc_offset_minutes) * 60 + seconds, fraction.rstrip("0"), time
 
 
 def as_json(value: Any) -> Any:
-    """A value of free form, unless it is nested so deeply that it could not be written."""
+    """A JSON value of any form, unless it is nested too deeply to be serialized."""
     if value and isinstance(value, dict | list):
         level = [value]
         for _ in range(_DEEPEST):
             level = [
                 inner
-                for one in level
-                for inner in (one.values() if isinstance(one, dict) else one)
+                for outer in level
+                for inner in (outer.values() if isinstance(outer, dict) else outer)
                 if isinstance(inner, dict | list)
             ]
             if not level:
@@ -148,8 +148,8 @@ def as_json(value: Any) -> Any:
 
 
 def as_id(value: Any) -> int:
-    """An id: Stash sends integers as strings."""
-    # Python refuses to read numbers of thousands of digits
+    """An id. Stash sends ids as strings."""
+    # Python rejects integers with thousands of digits
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         number = int(value)
     elif type(value) is int:
@@ -174,5 +174,5 @@ COLUMN_READERS: dict[str, Callable[[Any], Any]] = {
 
 
 def without_surrogates(text: str) -> str:
-    """A text with U+FFFD for each half of a surrogate pair, as the server's own language has it."""
+    """A text with U+FFFD in place of each lone surrogate, as Go does it."""
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)

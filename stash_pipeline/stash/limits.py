@@ -1,4 +1,4 @@
-"""How much of what a server sends is taken: bytes, seconds, depth, length. What goes beyond is given up."""
+"""Limits for what a server sends: bytes, seconds, depth, length. A response that exceeds one is rejected."""
 
 import threading
 import time
@@ -21,23 +21,23 @@ _DOWNLOAD_SETTING: Final = "STASH_PIPELINE_DOWNLOAD_MAX_MB"
 _DOWNLOAD_SECONDS_SETTING: Final = "STASH_PIPELINE_DOWNLOAD_MAX_SECONDS"
 
 _SMALL: Final = 4 * MB
-"""Bytes of an answer that is decoded without a look at what it would become."""
+"""Bytes of a response that is decoded without estimating its decoded size."""
 
 _GROWTH: Final = 8
-"""Times as many bytes as its text may have an answer that was decoded."""
+"""Maximum decoded size, as a multiple of the limit for the text."""
 
 _OBJECT, _LIST, _VALUE = 192, 72, 56
-"""Bytes that Python needs, at least, for what begins with ``{``, ``[`` and follows a comma."""
+"""Minimum bytes that Python needs per ``{``, per ``[`` and per comma."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one client.
+    """The limits of one client.
 
     Attributes:
-        answer_bytes: of an answer, decompressed. request_seconds: for an answer, all attempts together.
-        download_bytes, download_seconds: of a file.
-        settings: whether a setting can raise them, which an error then names.
+        answer_bytes: of a response, decompressed. request_seconds: for a response, all attempts together.
+        download_bytes, download_seconds: for a file.
+        settings: a setting can raise the limits, and errors name it.
     """
 
     answer_bytes: int = 32 * MB
@@ -47,30 +47,26 @@ class Limits:
     settings: bool = True
 
     def too_long(self, what: str) -> LimitExceededError:
-        """Of an answer."""
+        """The error for a response that is too long."""
+        advice = f" {_ANSWER_SETTING} allows more." if self.settings else ""
         return LimitExceededError(
-            f"{what} with more than {self.answer_bytes / MB:,.0f} MB, and was cut off; "
-            + (
-                f"is that a Stash server? {_ANSWER_SETTING} allows more."
-                if self.settings
-                else "is that a Stash server?"
-            )
+            f"{what} with more than {self.answer_bytes / MB:,.0f} MB, and was cut off; is it a Stash server?{advice}"
         )
 
     def too_slow(self, what: str) -> str:
-        """Of an answer."""
-        named = f" ({_SECONDS_SETTING})" if self.settings else ""
-        return f"{what} was not complete within {self.request_seconds:,.0f} s{named}."
+        """The message for a response that takes too long."""
+        setting = f" ({_SECONDS_SETTING})" if self.settings else ""
+        return f"{what} was not complete within {self.request_seconds:,.0f} s{setting}."
 
     def download_too_long(self, size: int) -> str:
-        """Of a file."""
+        """The message for a file that is too large."""
         return (
             f"The copy of the database has {size / MB:,.0f} MB, more than the {self.download_bytes / MB:,.0f} MB of "
             f"{_DOWNLOAD_SETTING}."
         )
 
     def download_too_slow(self) -> str:
-        """Of a file."""
+        """The message for a file that takes too long."""
         return (
             f"The copy of the database did not arrive within the {self.download_seconds:,.0f} s of "
             f"{_DOWNLOAD_SECONDS_SETTING}."
@@ -81,22 +77,23 @@ class Limits:
 
 
 def read_body(response: httpx.Response, limits: Limits, what: str, deadline: float) -> bytes:
-    """The body of an answer, decompressed; the connection is given up where it goes on for too long.
+    """The body of a response, decompressed. Reading stops as soon as a limit is exceeded.
 
     Raises:
-        LimitExceededError, httpx.ReadTimeout: it is too long, or too late. InvalidResponseError: it is damaged.
+        LimitExceededError: if it is too long. httpx.ReadTimeout: if it takes too long.
+        InvalidResponseError: if it is damaged.
     """
     if response.is_stream_consumed:
-        # a transport that had it all
+        # the transport has read all of it
         return _within(response.content, limits, what)
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     raw = _timely(response.iter_raw(), deadline)
     if encoding in ("identity", ""):
         return _joined(raw, limits, what)
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise InvalidResponseError(f"{what} compressed in a way that was not asked for ({encoding[:20]!r}).")
+        raise InvalidResponseError(f"{what} compressed in a way that was not requested ({encoding[:20]!r}).")
     try:
-        return _joined(_inflated(_counted(raw, limits, what), encoding, limits.answer_bytes), limits, what)
+        return _joined(_inflated(_counted(raw, limits, what), encoding), limits, what)
     except zlib.error:
         raise InvalidResponseError(f"{what} with something that cannot be decompressed.") from None
 
@@ -110,12 +107,12 @@ def _within(body: bytes, limits: Limits, what: str) -> bytes:
 def _timely(blocks: Iterable[bytes], deadline: float) -> Iterator[bytes]:
     for block in blocks:
         if time.monotonic() > deadline:
-            raise httpx.ReadTimeout("it goes on and on")
+            raise httpx.ReadTimeout("deadline exceeded")
         yield block
 
 
 def _counted(blocks: Iterable[bytes], limits: Limits, what: str) -> Iterator[bytes]:
-    """As they are; what is compressed may also be endless, and become nothing."""
+    """Limits the size of a compressed stream, which can be endless and still decompress to nothing."""
     size = 0
     for block in blocks:
         size += len(block)
@@ -125,20 +122,20 @@ def _counted(blocks: Iterable[bytes], limits: Limits, what: str) -> Iterator[byt
 
 
 def _joined(blocks: Iterable[bytes], limits: Limits, what: str) -> bytes:
-    size, found = 0, []
+    size, joined = 0, []
     for block in blocks:
         size += len(block)
         if size > limits.answer_bytes:
             raise limits.too_long(what)
-        found.append(block)
-    return b"".join(found)
+        joined.append(block)
+    return b"".join(joined)
 
 
 _STEP: Final = 1 << 20
 
 
-def _inflated(blocks: Iterable[bytes], encoding: str, limit: int) -> Iterator[bytes]:
-    """Never more than a step at a time: a few bytes may stand for a thousand times as many."""
+def _inflated(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Decompresses in steps of limited size: a few bytes can expand to a thousand times as many."""
     decoder = zlib.decompressobj(zlib.MAX_WBITS | 16 if encoding != "deflate" else zlib.MAX_WBITS)
     first = True
     for block in blocks:
@@ -149,7 +146,7 @@ def _inflated(blocks: Iterable[bytes], encoding: str, limit: int) -> Iterator[by
             except zlib.error:
                 if not first or encoding != "deflate":
                     raise
-                # some servers mean the bare stream
+                # some servers send a raw deflate stream
                 decoder = zlib.decompressobj(-zlib.MAX_WBITS)
                 yield decoder.decompress(data, _STEP)
             first = False
@@ -158,7 +155,7 @@ def _inflated(blocks: Iterable[bytes], encoding: str, limit: int) -> Iterator[by
                 break
     yield decoder.flush()
     if not decoder.eof:
-        raise zlib.error("it breaks off")
+        raise zlib.error("incomplete stream")
 
 
 # --- seconds ------------------------------------------------------------------------------------------------
@@ -168,7 +165,7 @@ _now: Final = threading.local()
 
 @contextmanager
 def until(deadline: float) -> Iterator[None]:
-    """Whatever this thread does on a bounded client ends at this moment of the monotonic clock."""
+    """Sets the deadline, by the monotonic clock, for everything that this thread does with a bounded client."""
     before = getattr(_now, "deadline", None)
     _now.deadline = deadline
     try:
@@ -186,7 +183,7 @@ def _left(timeout: float | None) -> float | None:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection on which every wait ends at the deadline: a byte of a header each second is never late by itself."""
+    """A connection on which every wait ends at the deadline. One header byte per second would never time out."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
@@ -214,7 +211,7 @@ class _Stream(httpcore.NetworkStream):
 def _check(error: type[Exception]) -> None:
     deadline: float | None = getattr(_now, "deadline", None)
     if deadline is not None and time.monotonic() >= deadline:
-        raise error("the time for all of it is over")
+        raise error("deadline exceeded")
 
 
 class _Backend(httpcore.NetworkBackend):
@@ -241,8 +238,8 @@ class _Backend(httpcore.NetworkBackend):
 
 
 def bound(client: httpx.Client) -> None:
-    """Has the connections of a client keep to :func:`until`."""
-    # httpx names no way to give its transports a backend
+    """Makes the connections of a client observe the deadlines of :func:`until`."""
+    # httpx has no public way to give its transports a backend
     for transport in (client._transport, *client._mounts.values()):
         pool = getattr(transport, "_pool", None)
         if pool is not None:
@@ -252,52 +249,52 @@ def bound(client: httpx.Client) -> None:
 # --- objects ------------------------------------------------------------------------------------------------
 
 _NEW_OBJECTS: Final = 10_000
-"""Besides as many as there are already: a scan may go on while a library is read."""
+"""New objects that are accepted during a read: a scan may be running."""
 
 
-def check_listed(found: int, counted: int | None, query: str) -> None:
-    """Ends a listing that goes on and on.
+def check_listed(received: int, counted: int | None, query: str) -> None:
+    """Ends a listing that does not stop.
 
     Args:
-        found: objects so far. counted: by the server itself; None where it was not asked.
+        received: objects so far. counted: the server's own count; None if it is unknown.
 
     Raises:
         IncompleteListingError: if it is much longer than the server says.
     """
-    if counted is not None and found > 2 * counted + _NEW_OBJECTS:
+    if counted is not None and received > 2 * counted + _NEW_OBJECTS:
         raise IncompleteListingError(
-            f"{query} says there are {counted:,} objects and has sent {found:,} of them; nothing was removed."
+            f"{query} reports {counted:,} objects and returned {received:,}; nothing was removed."
         )
 
 
-def check_page(found: int, asked: int | None, query: str) -> None:
-    """Refuses a page that holds more objects than were asked for.
+def check_page(received: int, requested: int | None, query: str) -> None:
+    """Checks that a page has no more objects than were requested.
 
     Raises:
-        IncompleteListingError: if it does.
+        IncompleteListingError: if it has more.
     """
-    if asked is not None and asked > 0 and found > asked:
+    if requested is not None and requested > 0 and received > requested:
         raise IncompleteListingError(
-            f"{query} was asked for {asked:,} objects at most and sent {found:,}; nothing was removed."
+            f"{query} was asked for at most {requested:,} objects and returned {received:,}; nothing was removed."
         )
 
 
-# --- what a text becomes ------------------------------------------------------------------------------------
+# --- decoded size -------------------------------------------------------------------------------------------
 
 
 def decoded_size(body: bytes) -> int:
-    """About how many bytes a JSON text takes when it is decoded, its own included; at least so many."""
+    """A lower estimate of the bytes that a JSON text takes when it is decoded, including the text itself."""
     return len(body) + _OBJECT * body.count(b"{") + _LIST * body.count(b"[") + _VALUE * body.count(b",")
 
 
 def check_growth(body: bytes, limits: Limits, what: str) -> None:
-    """Refuses a text that would take many times its size: millions of empty lists are three bytes each.
+    """Checks that a decoded text does not take many times its size: an empty list has three bytes of text.
 
     Raises:
         LimitExceededError: if it would.
     """
     if len(body) > _SMALL and decoded_size(body) > _GROWTH * limits.answer_bytes:
         raise LimitExceededError(
-            f"{what} with {len(body) / MB:,.0f} MB of values that would fill the memory, and was not read; "
-            "is that a Stash server?"
+            f"{what} with {len(body) / MB:,.0f} MB of values that would take too much memory, and was not decoded; "
+            "is it a Stash server?"
         )

@@ -1,17 +1,17 @@
-"""How much memory the answers of one reading may take together, from the moment they are decoded."""
+"""The memory budget for the decoded responses of one reader."""
 
 import threading
 from types import TracebackType
 
 DECODED_BYTES = 192_000_000
-"""Of one reading. A larger answer, as far as the limits allow one, is decoded when there is no other."""
+"""Budget of one reader. A larger response, if the limits allow it, is decoded when there is no other."""
 
 
 class MemoryBudget:
-    """Bytes that several threads share. All methods may be called from any thread.
+    """A number of bytes that several threads share. All methods are thread-safe.
 
     Args:
-        size: so many bytes may be reserved at once; one reservation may be larger if it is the only one.
+        size: maximum bytes reserved at once; a single reservation may be larger if it is the only one.
     """
 
     def __init__(self, size: int = DECODED_BYTES) -> None:
@@ -21,20 +21,20 @@ class MemoryBudget:
         self._changed = threading.Condition()
 
     def reserve(self, size: int) -> "Reservation":
-        """Waits until there is room for so many bytes; after :meth:`close`, not at all."""
+        """Reserves bytes, and waits until there is room for them; does not wait after :meth:`close`."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self.reserved or self.reserved + size <= self.size)
             self.reserved += size
         return Reservation(self, size)
 
     def give_back(self, size: int) -> None:
-        """Makes room again; called by reservations."""
+        """Returns bytes to the budget; called by reservations."""
         with self._changed:
             self.reserved -= size
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Lets everybody go on: the reading has ended, and nothing is kept any more."""
+        """Ends all waiting, because the reader has ended."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -48,13 +48,13 @@ class Reservation:
         self._size = size
 
     def shrink(self, size: int) -> None:
-        """Gives back what is more than so many bytes."""
+        """Reduces the reservation to ``size`` bytes."""
         if size < self._size:
             self._budget.give_back(self._size - size)
             self._size = size
 
     def release(self) -> None:
-        """Gives all of it back; any number of times."""
+        """Returns all bytes; can be called repeatedly."""
         self.shrink(0)
 
     def __enter__(self) -> "Reservation":

@@ -1,6 +1,6 @@
 """Natural, case-insensitive ordering of names, as the server sorts titles, tags and paths.
 
-The rules were measured on servers of v0.21 to v0.30 and on the ordering that they use, with random names.
+The rules were measured with random names on servers of v0.21 to v0.30, and on the collation that they use.
 """
 
 import re
@@ -8,22 +8,22 @@ from functools import cache, lru_cache
 
 _DIGITS = re.compile(r"[0-9]+")
 _CASED_BELOW = 0x1E944
-"""No letter from here on has cases."""
+"""Code points from here on have no case."""
 
 
 @lru_cache(maxsize=100_000)
 def natural_key(text: str) -> str:
-    """A text whose plain binary order is the natural order of the given one ("Part 2" before "part 10").
+    """A sort key whose binary order is the natural order of the text ("Part 2" before "part 10").
 
-    Letters count as the least of all that are equal but for their case: those of ASCII as capitals, so that "a_1"
-    comes after "ab". Of equal numbers the one with fewer zeros in front comes first.
+    Each letter counts as the least of its case variants. ASCII letters count as capitals, so "a_1" comes after "ab".
+    Of equal numbers, the one with fewer leading zeros comes first.
     """
     return _DIGITS.sub(_padded, _folded(text))
 
 
 @lru_cache(maxsize=100_000)
 def natural_key_of_v21(text: str) -> str:
-    """The same for v0.21, in which numbers come before everything else."""
+    """The sort key of v0.21, where numbers come before everything else."""
     return _DIGITS.sub(_padded_first, _folded(text))
 
 
@@ -42,7 +42,7 @@ def _folded(text: str) -> str:
 
 @cache
 def _least_letters() -> dict[int, str]:
-    """The least letter of each that has others beside it, one for one: unlike in full case folding, ß stays ß."""
+    """Maps each letter with case variants to the least of them, one to one: unlike full case folding, ß stays ß."""
     alike: dict[str, list[str]] = {}
     for code in range(_CASED_BELOW):
         letter = chr(code)
@@ -50,7 +50,7 @@ def _least_letters() -> dict[int, str]:
         if folded != letter or letter.upper() != letter:
             alike.setdefault(folded, []).append(letter)
     least = {ord(letter): min(letters) for letters in alike.values() for letter in letters}
-    # neither has the other kind of i beside it
+    # neither is a case variant of the other i
     return {
         **least,
         ord("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"): "İ",

@@ -1,4 +1,4 @@
-"""One small request that tells whether anything changed: of every kind the number of objects and the newest stamp."""
+"""The probe: one small request that shows whether anything changed, by count and newest timestamp of each entity."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,21 +10,21 @@ from stash_pipeline.stash.decoding import Part
 from stash_pipeline.stash.query_plan import QueryPlan
 
 PLAYED = "played"
-"""Alias of the newest play: plays have a clock of their own."""
+"""Alias of the newest play; plays have their own timestamps."""
 
 _STAMP_LENGTH = 64
 _ALIAS = re.compile(r"^  (\w+): ", re.MULTILINE)
-"""Of the kinds that a document of :func:`probe_document` asks for."""
+"""Finds the aliases of the entities in a :func:`probe_document`."""
 
 _NEWEST = '(filter: {per_page: 1, sort: "%s", direction: DESC})'
 
 
 @dataclass
 class Probe:
-    """What a server says of itself.
+    """The state of a server.
 
     Attributes:
-        counts: objects per kind. newest: the newest stamp per kind, as text; None where there is no object.
+        counts: objects per entity. newest: the newest timestamp per entity, as text; None if there are no objects.
         played: the newest play.
     """
 
@@ -36,7 +36,7 @@ class Probe:
 
 
 def probe_document(plans: dict[str, QueryPlan]) -> str:
-    """The query: an alias per kind that the server can count."""
+    """The query, with one alias per entity that the server can count."""
     lines = ["  version { version }", "  systemStatus { databaseSchema }"]
     for name, plan in plans.items():
         if not plan.query or not plan.result or plan.entity.whole:
@@ -50,10 +50,10 @@ def probe_document(plans: dict[str, QueryPlan]) -> str:
 
 
 def read_probe(data: dict[str, Any], source: str = "The server answered probe") -> Probe:
-    """The answer, understood; also one that was kept.
+    """Parses a response, or a stored one.
 
     Raises:
-        UnexpectedResponseError: if it is not what was asked for.
+        UnexpectedResponseError: if the data do not match the query.
     """
     answer = Part(data, source)
     status = answer.get("systemStatus")
@@ -64,83 +64,91 @@ def read_probe(data: dict[str, Any], source: str = "The server answered probe") 
     for name in data:
         if name in ("version", "systemStatus"):
             continue
-        found = answer.get(name)
-        newest = _newest(found)
+        listing = answer.get(name)
+        newest = _newest(listing)
         if name == PLAYED:
             result.played = newest
         else:
-            result.counts[name] = found.get("count").number()
+            result.counts[name] = listing.get("count").number()
             result.newest[name] = newest
     return result
 
 
-def _newest(found: Part) -> str | None:
-    """The stamp of the object that comes first; None where there is none."""
-    listed = [name for name, value in found.object().items() if name != "count" and value is not None]
-    if len(listed) != 1:
-        raise found.wrong("a count and a list")
-    objects = found.get(listed[0]).items()
+def _newest(listing: Part) -> str | None:
+    """The timestamp of the first object; None if there is none."""
+    lists = [name for name, value in listing.object().items() if name != "count" and value is not None]
+    if len(lists) != 1:
+        raise listing.unexpected("a count and a list")
+    objects = listing.get(lists[0]).items()
     if not objects:
         return None
     stamp = objects[0].get(next(iter(objects[0].object()), ""))
     text = stamp.text_or_none(_STAMP_LENGTH)
     if text is not None and not (text.isascii() and text.isprintable()):
-        raise stamp.wrong("a time")
+        raise stamp.unexpected("a time")
     return text
 
 
 def probe(client: StashClient, document: str, deadline: float | None = None) -> dict[str, Any]:
-    """Asks, in one request; what of the answer :func:`read_probe` understands, to be kept.
+    """Sends the query; returns the part of the response that :func:`read_probe` uses, for storage.
 
     Args:
-        deadline: of the monotonic clock, when nobody waits for it any more.
+        deadline: by the monotonic clock.
 
     Raises:
-        StashError: as of any request; a StashQueryError with ``validation`` where the server is another release.
+        StashError: as for any request; a StashQueryError with ``validation`` if the server runs another release.
     """
     data = client.execute(document, name="probe", deadline=deadline).data
     answer = client.part(data, "probe")
     for alias in _ALIAS.findall(document):
-        # what is left out is no kind without objects
+        # a missing entity is not an entity without objects
         answer.get(alias).object()
-    return _kept(read_probe(data, f"{client.url} answered probe"))
+    return _stored_form(read_probe(data, f"{client.url} answered probe"))
 
 
-def count_differences(here: Mapping[str, int], before: Probe, ask: Callable[[], Probe]) -> dict[str, tuple[int, int]]:
-    """Kinds of which a server that stands still has another number of objects: (here, there).
+def count_differences(
+    local_counts: Mapping[str, int], before: Probe, ask: Callable[[], Probe]
+) -> dict[str, tuple[int, int]]:
+    """Entities whose number of objects differs while the server does not change: (local count, server count).
 
     Args:
-        here: how many there are here, per kind. before: what the server said before it was read.
-        ask: asks the server again; called only where its first answer differs.
+        local_counts: per entity. before: the server's state before it was read.
+        ask: probes the server again; called only if the first counts differ.
     """
 
-    def differing(counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-        return {kind: (count, counts[kind]) for kind, count in here.items() if counts.get(kind, count) != count}
+    def differing(server_counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+        return {
+            name: (count, server_counts[name])
+            for name, count in local_counts.items()
+            if server_counts.get(name, count) != count
+        }
 
     if not differing(before.counts):
         return {}
     now = ask()
-    # what was edited between the two answers may have been seen or not; one object created and one destroyed leave
-    # the number as it was
-    still = {kind for kind in here if (before.counts.get(kind), before.newest.get(kind)) == (
-        now.counts.get(kind), now.newest.get(kind))}  # fmt: skip
-    return {kind: both for kind, both in differing(now.counts).items() if kind in still}
-
-
-def _kept(found: Probe) -> dict[str, Any]:
-    """An answer that says this and nothing else: it is kept."""
-    answer: dict[str, Any] = {
-        name: {"count": count, "objects": [{"stamp": found.newest[name]}]} for name, count in found.counts.items()
+    # an edit between the two probes may or may not have been read; one create and one delete leave the count unchanged
+    unchanged = {
+        name
+        for name in local_counts
+        if (before.counts.get(name), before.newest.get(name)) == (now.counts.get(name), now.newest.get(name))
     }
-    answer["version"] = {"version": found.version}
-    answer["systemStatus"] = {"databaseSchema": found.database_schema}
-    if found.played is not None:
-        answer[PLAYED] = {"objects": [{"stamp": found.played}]}
+    return {name: counts for name, counts in differing(now.counts).items() if name in unchanged}
+
+
+def _stored_form(state: Probe) -> dict[str, Any]:
+    """A response with exactly these values, for storage."""
+    answer: dict[str, Any] = {
+        name: {"count": count, "objects": [{"stamp": state.newest[name]}]} for name, count in state.counts.items()
+    }
+    answer["version"] = {"version": state.version}
+    answer["systemStatus"] = {"databaseSchema": state.database_schema}
+    if state.played is not None:
+        answer[PLAYED] = {"objects": [{"stamp": state.played}]}
     return answer
 
 
-def what_changed(before: Probe, now: Probe) -> list[str]:
-    """Why a refresh is due, a few words each; empty if nothing tells so."""
+def change_reasons(before: Probe, now: Probe) -> list[str]:
+    """The reasons for a refresh, a few words each; empty if nothing changed."""
     reasons = []
     if before.version != now.version:
         reasons.append(f"release {before.version or 'unknown'} → {now.version}")

@@ -1,21 +1,21 @@
-"""What GraphQL's errors tell of the objects of a page."""
+"""What GraphQL errors say about the objects of a page."""
 
 from typing import Any, Final
 
 from stash_pipeline.stash.errors import StashQueryError
 
 _TIMES: Final = frozenset(("created_at", "updated_at", "mod_time", "play_history", "o_history"))
-"""Fields whose schema says that they are never null, and that are where the server holds no time: the inside of a zip
-file has no time of its own (v0.30.1), and v0.20 and v0.21 forget when a chapter was created as soon as it is edited."""
+"""Fields that can be null although the schema says that they are not: the inside of a zip file has no time of its own
+(v0.30.1), and v0.20 and v0.21 lose the creation time of a chapter when it is edited."""
 
 
-def may_be_one_object(error: StashQueryError) -> bool:
-    """Whether smaller pages may go well: not where the document is refused, or the whole database is busy."""
+def splitting_may_help(error: StashQueryError) -> bool:
+    """Whether a smaller page may succeed. It cannot if the document is invalid or the database is locked."""
     return not error.validation and not error.locked
 
 
-def denied(error: StashQueryError) -> bool:
-    """Whether an object that was asked for by its id is gone, not something that belongs to it."""
+def is_not_found(error: StashQueryError) -> bool:
+    """Whether the requested object itself does not exist, as opposed to a related row."""
     return not error.vanished and any("not found" in message for message in error.messages)
 
 
@@ -27,7 +27,7 @@ def is_of_time(path: list[Any]) -> bool:
 
 def may_concern_changing_object(error: Exception) -> bool:
     """Whether the same request may succeed a moment later, because an object changed while the server answered."""
-    if not isinstance(error, StashQueryError) or not may_be_one_object(error) or denied(error):
+    if not isinstance(error, StashQueryError) or not splitting_may_help(error) or is_not_found(error):
         return False
     # a time that was never set will not be set
     return not (error.nulls and all(is_of_time(path) for path in error.paths))

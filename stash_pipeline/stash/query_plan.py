@@ -1,26 +1,26 @@
-"""What to ask a given server for: the entity specification, cut to what its introspection shows.
+"""Query plans: the entity specification, reduced to what a given server's introspection shows.
 
-A field is asked for under the newest spelling that the server has. What is wanted and lacking is kept in the
-plan, and so is what the server has and no specification knows.
+A field is requested by the newest spelling that the server has. The plan records the fields that the server does not
+have, and the fields of the server that the specification does not have.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES, UNSTAMPED_BEFORE
+from stash_pipeline.stash.entities import EMBEDDED_SELECTIONS, ENTITIES, SILENT_BEFORE
 from stash_pipeline.stash.errors import InvalidResponseError
-from stash_pipeline.stash.fields import Entity, Field, JoinTable, Source
+from stash_pipeline.stash.fields import Entity, Field, JoinTable, Spelling
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.selection import Tree, cut, merge, parse, render, without_fields
 
 
 @dataclass(frozen=True)
 class ListShape:
-    """What the server's schema promises of a list.
+    """What the server's schema guarantees about a list.
 
     Attributes:
         path: of the list in its object, as the server spells it.
-        required: it is never null. elements_required: no element is null.
+        required: the list is never null. elements_required: no element is null.
     """
 
     path: str
@@ -30,31 +30,31 @@ class ListShape:
 
 @dataclass(frozen=True)
 class PlannedField:
-    """A field of the document, and the spelling under which this server has it."""
+    """A field of the document, and the spelling that this server has for it."""
 
     field: Field
-    source: Source
+    spelling: Spelling
     trees: tuple[Tree | None, ...]
-    """One cut tree per selection of the source; None for an optional part that the server lacks."""
+    """One tree per selection of the spelling, without unsupported fields; None for a missing optional part."""
     shape: ListShape | None = None
-    """Of fields that the server has as a list."""
+    """Set if the server has the field as a list."""
 
 
 @dataclass
 class QueryPlan:
-    """How one kind is read from one server.
+    """How one entity is read from one server.
 
     Attributes:
-        query: the query field, ``""`` when the kind is only found embedded in others.
-        result: the field of the query's result that has the list, ``""`` when the result is the list itself.
-        filter_argument: name of the kind's own filter argument, and its type, if there is one.
-        id_filter: the kind's filter knows ``id`` (keyset paging is possible).
-        ids_argument: the query takes ``ids: [ID!]``.
-        filters: what the kind's own filter knows.
-        carried: what is selected of files, where they have no query of their own.
-        unstamped: fields that may change without a stamp in this release, and not in newer ones.
-        lacking: fields of the specification that the server does not have.
-        unknown: fields of the server that no specification knows.
+        query: the query field; ``""`` if the entity is only embedded in others.
+        result: the field of the query's result with the list; ``""`` if the result is the list itself.
+        filter_argument, filter_type: name and type of the argument for the entity's own filter, if there is one.
+        id_filter: the entity's filter supports ``id``, so keyset pagination is possible.
+        ids_argument: the query has an argument ``ids: [ID!]``.
+        filters: the fields of the entity's own filter.
+        carried: the selection of embedded files, if files have no query of their own.
+        silent_fields: fields that can change silently in this release, and not in newer ones.
+        missing_fields: fields of the specification that the server does not have.
+        unmapped_fields: fields of the server that the specification does not have.
     """
 
     entity: Entity
@@ -67,32 +67,32 @@ class QueryPlan:
     ids_argument: bool = False
     tree: Tree = field(default_factory=dict)
     fields: list[PlannedField] = field(default_factory=list)
-    lacking: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
+    missing_fields: list[str] = field(default_factory=list)
+    unmapped_fields: list[str] = field(default_factory=list)
     filters: frozenset[str] = frozenset()
     carried: Tree = field(default_factory=dict)
-    unstamped: frozenset[str] = frozenset()
+    silent_fields: frozenset[str] = frozenset()
 
     @property
     def carries_files(self) -> bool:
-        """Files are read where they are embedded in objects of this kind."""
+        """Files are read from objects of this entity, which embed them."""
         return bool(self.carried)
 
     @property
     def by_id(self) -> bool:
-        """Single objects can be asked for."""
+        """Objects can be requested by id."""
         return self.ids_argument or self.id_filter
 
     @property
     def pages_are_ranges(self) -> bool:
-        """A page holds all objects of its kind between its first and its last id, and nothing of other kinds."""
+        """A page has all objects of its entity between its first and its last id, and no other entities."""
         return (self.id_filter or self.ids_argument) and not self.entity.whole and not self.carries_files
 
     def cut_to(self, names: Collection[str], *, carry: bool) -> "QueryPlan":
-        """The same plan with these fields of the document only.
+        """The same plan with only these fields of the document.
 
         Args:
-            carry: files that are embedded are still read.
+            carry: embedded files are still read.
         """
         fields = [planned for planned in self.fields if planned.field.name in names]
         tree: Tree = {"id": {}}
@@ -100,13 +100,14 @@ class QueryPlan:
             for part in planned.trees:
                 merge(tree, part or {})
         carried = self.carried if carry else {}
-        return replace(self, fields=fields, tree=merge(tree, carried), carried=carried, lacking=[], unknown=[])
+        tree = merge(tree, carried)
+        return replace(self, fields=fields, tree=tree, carried=carried, missing_fields=[], unmapped_fields=[])
 
     def page_document(self, *, without: Collection[str] = ()) -> str:
-        """The query for a page, by ``$filter`` and, where it exists, the kind's own ``$entity_filter``.
+        """The query for a page, by ``$filter`` and, if there is one, the entity's own ``$entity_filter``.
 
         Args:
-            without: fields of the server's that are left out.
+            without: the server's fields to omit.
         """
         if self.entity.whole:
             return f"query Mirror {{\n  {self.query} {{\n{render(self.tree)}\n  }}\n}}\n"
@@ -117,12 +118,12 @@ class QueryPlan:
         return self._document(declared, passed, without_fields(self.tree, without))
 
     def ids_document(self, *, without: Collection[str] = ()) -> str:
-        """The query for objects by ``$ids``; asks for no count. ``without`` as above."""
+        """The query for objects by ``$ids``, without a count. ``without`` as above."""
         declared = "$ids: [ID!], $filter: FindFilterType"
         return self._document(declared, "ids: $ids, filter: $filter", without_fields(self.tree, without))
 
     def listing_document(self, *, filtered: bool = False, count: bool = True) -> str:
-        """The query for a page of nothing but ids, with the server's count; ``filtered`` takes ``$entity_filter``."""
+        """The query for a page of ids, with the server's count; ``filtered`` adds ``$entity_filter``."""
         declared, passed = "$filter: FindFilterType", "filter: $filter"
         if filtered:
             declared += f", $entity_filter: {self.filter_type}"
@@ -135,12 +136,11 @@ class QueryPlan:
 
 
 def plan_entity(entity: Entity, schema: ServerSchema, *, embedded_files: bool) -> QueryPlan:
-    """Cuts one entity's specification to what ``schema`` has.
+    """Reduces the specification of one entity to what ``schema`` has.
 
     Args:
-        entity: the kind.
         schema: the server's introspection.
-        embedded_files: files have no query of their own, so that scenes, images and galleries carry them.
+        embedded_files: files have no query of their own; they are read with scenes, images and galleries.
     """
     query = result = type_name = filter_argument = filter_type = ""
     ids_argument = False
@@ -163,49 +163,49 @@ def plan_entity(entity: Entity, schema: ServerSchema, *, embedded_files: bool) -
     plan = QueryPlan(entity, type_name, query, result, filter_argument, filter_type, "id" in filters, ids_argument)
     plan.filters = filters
     if not query and not entity.embedded_in:
-        plan.lacking.append(entity.name)
+        plan.missing_fields.append(entity.name)
         return plan
     _choose_spellings(plan, schema)
     if embedded_files and entity.name in EMBEDDED_SELECTIONS:
         _carry_files(plan, schema)
     if not entity.single:
         plan.tree = {"id": {}, **plan.tree}
-    _note_unknown(plan, schema)
+    _record_unmapped(plan, schema)
     return plan
 
 
 def _choose_spellings(plan: QueryPlan, schema: ServerSchema) -> None:
     members = schema.types[plan.type_name].members if plan.type_name in schema.types else ()
-    for wanted in plan.entity.fields:
-        for source in wanted.sources:
-            if source.unless in schema.fields(plan.type_name):
-                # not lacking: the server has what came after it
+    for spec in plan.entity.fields:
+        for spelling in spec.spellings:
+            if spelling.unless in schema.fields(plan.type_name):
+                # not missing: the server has its successor
                 break
-            if isinstance(wanted.form, JoinTable) and (source.read is None or "{" in source.selections[0]):
-                _check_list(parse(source.selections[0]), schema, plan.type_name)
+            if isinstance(spec.form, JoinTable) and (spelling.read is None or "{" in spelling.selections[0]):
+                _check_list(parse(spelling.selections[0]), schema, plan.type_name)
             trees = [
-                _cut_for(parse(selection), schema, plan.type_name, members, plan.lacking, plan.entity.name)
-                for selection in source.selections
+                _cut_for(parse(selection), schema, plan.type_name, members, plan.missing_fields, plan.entity.name)
+                for selection in spelling.selections
             ]
-            if trees[0] is None or (None in trees and not source.optional_parts):
+            if trees[0] is None or (None in trees and not spelling.optional_parts):
                 continue
             for tree in trees:
                 if tree is not None:
                     merge(plan.tree, tree)
             shape = _list_shape(trees[0], schema, plan.type_name)
-            plan.fields.append(PlannedField(wanted, source, tuple(trees), shape))
+            plan.fields.append(PlannedField(spec, spelling, tuple(trees), shape))
             break
         else:
-            plan.lacking.append(f"{plan.entity.name}.{wanted.name}")
+            plan.missing_fields.append(f"{plan.entity.name}.{spec.name}")
 
 
 def _check_list(tree: Tree, schema: ServerSchema, type_name: str) -> None:
-    """Looks for a list on the way down a tree, as far as the server has it.
+    """Checks that a path of the specification leads to a list, as far as the server has it.
 
     Raises:
-        InvalidResponseError: if there is something else: nothing of it could be read, and nothing is not what is there.
+        InvalidResponseError: if it does not. The field could not be read, and would look empty.
     """
-    where = type_name
+    path = type_name
     while tree:
         name, inner = next(iter(tree.items()))
         info = schema.fields(type_name).get(name)
@@ -215,20 +215,20 @@ def _check_list(tree: Tree, schema: ServerSchema, type_name: str) -> None:
             break
         if "[" in info.spelled:
             return
-        where, type_name, tree = f"{where}.{name}", info.type_name, inner
+        path, type_name, tree = f"{path}.{name}", info.type_name, inner
     raise InvalidResponseError(
-        f"The server's schema says that {where} is no list, which it is in every known release: does something between "
-        "us and the server change its answers?"
+        f"The server's schema says that {path} is not a list, but it is one in every known release. Does a proxy "
+        "change the server's responses?"
     )
 
 
 def _list_shape(tree: Tree, schema: ServerSchema, type_name: str) -> ListShape | None:
-    """The first list on the way down a tree; None where there is none."""
+    """The first list on the path into a tree; None if there is no list."""
     required, path = True, []
     while tree:
         name, inner = next(iter(tree.items()))
         if name.startswith("..."):
-            # members that lack the field leave it out
+            # members that do not have the field omit it
             required, type_name, tree = False, name[3:], inner
             continue
         info = schema.fields(type_name).get(name)
@@ -244,9 +244,9 @@ def _list_shape(tree: Tree, schema: ServerSchema, type_name: str) -> ListShape |
 
 
 def _cut_for(
-    tree: Tree, schema: ServerSchema, type_name: str, members: tuple[str, ...], lacking: list[str], where: str
+    tree: Tree, schema: ServerSchema, type_name: str, members: tuple[str, ...], missing_fields: list[str], where: str
 ) -> Tree | None:
-    """``tree`` on an object type, or on the members of an interface that have it; None where nothing has it."""
+    """``tree`` on an object type, or on those members of an interface that have it; None if none of them has it."""
     root = next(iter(tree))
     if root == "__typename":
         return tree
@@ -255,7 +255,7 @@ def _cut_for(
         result = cut(tree, schema, type_name, where, missing)
         if not result:
             return None
-        lacking.extend(missing)
+        missing_fields.extend(missing)
         return result
     fragments = {
         f"...{member}": cut(tree, schema, member, where, missing) for member in members if root in schema.fields(member)
@@ -264,32 +264,32 @@ def _cut_for(
 
 
 def _carry_files(plan: QueryPlan, schema: ServerSchema) -> None:
-    for source in EMBEDDED_SELECTIONS[plan.entity.name]:
-        trees = [parse(selection) for selection in source.selections]
+    for spelling in EMBEDDED_SELECTIONS[plan.entity.name]:
+        trees = [parse(selection) for selection in spelling.selections]
         if next(iter(trees[0])) in schema.fields(plan.type_name):
             for tree in trees:
-                merge(plan.carried, cut(tree, schema, plan.type_name, plan.entity.name, plan.lacking))
+                merge(plan.carried, cut(tree, schema, plan.type_name, plan.entity.name, plan.missing_fields))
             merge(plan.tree, plan.carried)
             return
 
 
-def _note_unknown(plan: QueryPlan, schema: ServerSchema) -> None:
+def _record_unmapped(plan: QueryPlan, schema: ServerSchema) -> None:
     if plan.entity.single:
         return
-    selections = [s for wanted in plan.entity.fields for source in wanted.sources for s in source.selections]
+    selections = [s for field in plan.entity.fields for spelling in field.spellings for s in spelling.selections]
     spelled = {"id"}.union(*(parse(selection) for selection in selections))
     for name, info in schema.fields(plan.type_name).items():
-        known = name in spelled or name in plan.entity.ignored or name.endswith("_count")
-        if not known and not info.deprecated:
-            plan.unknown.append(f"{plan.entity.name}.{name}")
+        is_known = name in spelled or name in plan.entity.ignored or name.endswith("_count")
+        if not is_known and not info.deprecated:
+            plan.unmapped_fields.append(f"{plan.entity.name}.{name}")
 
 
 def plan_library(schema: ServerSchema) -> dict[str, QueryPlan]:
-    """The plan of every kind, for one server."""
+    """The plans of all entities for one server."""
     embedded = schema.query("findFiles") is None
     plans = {entity.name: plan_entity(entity, schema, embedded_files=embedded) for entity in ENTITIES}
-    for type_name, field_name, kinds in UNSTAMPED_BEFORE:
+    for type_name, field_name, entities in SILENT_BEFORE:
         if field_name not in schema.fields(type_name):
-            for name, fields in kinds.items():
-                plans[name].unstamped |= {*fields}
+            for name, fields in entities.items():
+                plans[name].silent_fields |= {*fields}
     return plans

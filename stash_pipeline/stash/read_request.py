@@ -1,7 +1,7 @@
-"""What one reading asks a server for: whole documents, or just as much of them as shows what has changed.
+"""What to read from a server: whole documents, or only the fields that show what has changed.
 
-A *listing* holds the fields of an object that may change without a new ``updated_at``, and the timestamps. Which
-fields those are, per kind, is measured on real servers; what each costs and finds is in ``docs/convergence.md``.
+A *listing* contains the timestamps of an object and the fields that can change without a new ``updated_at``. The fields
+per entity were measured on real servers; ``docs/convergence.md`` describes what each listing costs and finds.
 """
 
 from collections.abc import Mapping
@@ -13,52 +13,54 @@ from stash_pipeline.stash.fields import Entity, Rare
 from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.response_page import CachedPage
 
-Purpose = Literal["documents", "listing", "hint", "objects", "snapshot"]
-"""documents: everything, whole. listing: everything, a few fields of it. hint: what a criterion finds, the same
-fields. objects: some objects by id, whole. snapshot: everything, of a copy of the database."""
+Purpose = Literal["documents", "listing", "incremental", "objects", "snapshot"]
+"""documents: all objects, whole. listing: all objects, a few fields. incremental: the same few fields, of objects that
+match a criterion. objects: some objects by id, whole. snapshot: all objects, from a copy of the database."""
 
 STAMPS = ("created_at", "updated_at")
 
 LISTED: dict[str, tuple[str, ...]] = {
-    entity.name: (*STAMPS, *(field.name for field in entity.fields if field.unstamped))
+    entity.name: (*STAMPS, *(field.name for field in entity.fields if field.silent))
     for entity in ENTITIES
     if entity.listed
 }
-"""Per kind, what its complete listing shows. Kinds that are missing here are cheap, or have no stamp that tells: a
-reconcile reads them whole."""
+"""The fields in the complete listing of each entity. A reconcile reads other entities whole: they are cheap, or have no
+reliable timestamp."""
 
 _TOLD_BY_HISTORIES = {"play_count", "o_counter", "last_played_at"}
 
 
 @dataclass(frozen=True)
-class Holder:
-    """The fields of a kind that one filter of the server finds, and that are listed of what it finds only."""
+class SparseFields:
+    """Sparse fields: a filter of the server finds the few objects that have them, and only these are listed."""
 
     rare: Rare
     fields: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        """Of the filter."""
+        """The name of the filter."""
         return self.rare.filter
 
     def serves(self, plan: QueryPlan) -> bool:
-        """Whether the server can be asked in this way, and it is worth it."""
-        # where files have no query of their own they are read with their owners, all of them
+        """Whether the server supports this filter, and using it pays off."""
+        # if files have no query of their own, all of them are read with their owners
         carried = "files" in self.fields and plan.carries_files
-        has = any(planned.field.name in self.fields for planned in plan.fields)
-        return self.name in plan.filters and has and not carried
+        has_field = any(planned.field.name in self.fields for planned in plan.fields)
+        return self.name in plan.filters and has_field and not carried
 
 
-def _holders(entity: Entity) -> tuple[Holder, ...]:
+def _sparse_fields(entity: Entity) -> tuple[SparseFields, ...]:
     rare: list[Rare] = []
     for field_ in entity.fields:
         if field_.rare and field_.rare not in rare:
             rare.append(field_.rare)
-    return tuple(Holder(one, tuple(f.name for f in entity.fields if f.rare == one)) for one in rare)
+    return tuple(SparseFields(filter_, tuple(f.name for f in entity.fields if f.rare == filter_)) for filter_ in rare)
 
 
-HOLDERS: dict[str, tuple[Holder, ...]] = {entity.name: found for entity in ENTITIES if (found := _holders(entity))}
+SPARSE_FIELDS: dict[str, tuple[SparseFields, ...]] = {
+    entity.name: entity_fields for entity in ENTITIES if (entity_fields := _sparse_fields(entity))
+}
 
 LISTING_OBJECTS = 1000
 """Objects per request of a listing."""
@@ -66,13 +68,14 @@ LISTING_OBJECTS = 1000
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """One kind, and how it is to be read.
+    """One entity, and how to read it.
 
     Attributes:
-        criterion: of the kind's own filter; what it does not find is not read.
-        ids: of the objects to read, sorted. known: pages that need not be decoded again, by hash.
-        holds: the objects that the criterion finds are all that are like that.
-        page_size: objects per request; None leaves it to the reader.
+        criterion: of the entity's own filter; objects that do not match are not read.
+        ids: of the objects to read, sorted.
+        known: pages that need not be decoded again, by hash.
+        sparse: set if the criterion finds all objects with these sparse fields.
+        page_size: objects per request; None uses the reader's default.
     """
 
     plan: QueryPlan
@@ -80,46 +83,46 @@ class ReadRequest:
     criterion: Mapping[str, Any] = field(default_factory=dict)
     ids: tuple[int, ...] | None = None
     known: Mapping[bytes, CachedPage] = field(default_factory=dict)
-    holds: Holder | None = None
+    sparse: SparseFields | None = None
     page_size: int | None = None
 
     @property
     def entity(self) -> str:
-        """The kind."""
+        """The entity's name."""
         return self.plan.entity.name
 
     @property
     def everything(self) -> bool:
-        """Every object of the kind is found: what is not found is gone."""
+        """The request finds every object of the entity, so an object that is not found was removed."""
         return self.purpose in ("documents", "listing")
 
 
 def listing_plan(plan: QueryPlan) -> QueryPlan:
-    """How a kind of :data:`LISTED` is listed."""
-    names = {*LISTED[plan.entity.name], *plan.unstamped}
+    """The plan for a complete listing of an entity in :data:`LISTED`."""
+    names = {*LISTED[plan.entity.name], *plan.silent_fields}
     if {"play_history", "o_history"} <= {planned.field.name for planned in plan.fields}:
         names -= _TOLD_BY_HISTORIES
-    for holder in HOLDERS.get(plan.entity.name, ()):
-        # captions are nowhere else
-        names = names - {*holder.fields} if holder.serves(plan) else names | {*holder.fields}
+    for sparse in SPARSE_FIELDS.get(plan.entity.name, ()):
+        # without the filter, only the listing shows captions
+        names = names - {*sparse.fields} if sparse.serves(plan) else names | {*sparse.fields}
     return plan.cut_to(names, carry=True)
 
 
 def incremental_plan(plan: QueryPlan) -> QueryPlan:
-    """How objects are listed that may have changed."""
-    return plan.cut_to({*LISTED.get(plan.entity.name, STAMPS), *plan.unstamped}, carry=False)
+    """The plan for a listing of objects that may have changed."""
+    return plan.cut_to({*LISTED.get(plan.entity.name, STAMPS), *plan.silent_fields}, carry=False)
 
 
-def holders(plan: QueryPlan) -> list[ReadRequest]:
-    """The listings of those objects that differ from most in what the kind's own listing leaves out."""
+def sparse_requests(plan: QueryPlan) -> list[ReadRequest]:
+    """The requests for sparse fields, which the entity's own listing omits."""
     return [
         ReadRequest(
-            plan.cut_to(holder.fields, carry=False),
-            "hint",
-            {holder.name: holder.rare.criterion},
-            holds=holder,
+            plan.cut_to(sparse.fields, carry=False),
+            "incremental",
+            {sparse.name: sparse.rare.criterion},
+            sparse=sparse,
             page_size=LISTING_OBJECTS,
         )
-        for holder in HOLDERS.get(plan.entity.name, ())
-        if holder.serves(plan)
+        for sparse in SPARSE_FIELDS.get(plan.entity.name, ())
+        if sparse.serves(plan)
     ]

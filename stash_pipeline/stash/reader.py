@@ -1,8 +1,8 @@
-"""Reads kinds, or parts of them, from one server, a few requests in flight, while the caller works on what has arrived.
+"""Reads entities from one server, with several requests in flight, while the caller processes what has arrived.
 
-Threads wait for the server and decode, so that a request is always under way; one thread makes documents of what
-they got; the caller iterates. Which request comes next is said in ``pagination``, what a document is in
-``documents.py``.
+Several threads wait for the server and decode, so that a request is always under way. Another thread builds documents
+from the responses, and the caller iterates over the events. ``pagination`` decides which request comes next;
+``documents.py`` defines documents.
 """
 
 import queue
@@ -22,20 +22,21 @@ from stash_pipeline.stash.json_values import as_id
 from stash_pipeline.stash.memory import MemoryBudget
 from stash_pipeline.stash.pagination import Paginator, paginator
 from stash_pipeline.stash.query_plan import QueryPlan
-from stash_pipeline.stash.read_request import Holder, Purpose, ReadRequest
+from stash_pipeline.stash.read_request import Purpose, ReadRequest, SparseFields
 from stash_pipeline.stash.response_page import CachedPage, RawPage, Task
 from stash_pipeline.stash.server_paths import folder_of
 
 
 @dataclass
 class Page:
-    """What one answer brought: documents by kind (files may be embedded in others), and the answer's facts.
+    """The documents of one response, by entity (files may be embedded in others), and facts about the response.
 
     Attributes:
-        known: the answer is one that an earlier reading had; there are no documents then.
-        range: first and last id, where the page holds all objects of its kind between them.
-        purpose: of listings and hints, the documents of ``entity`` have only ``fields``; what is embedded is whole.
-        holds: the answer is of those objects that are like that.
+        known: set if an earlier sync had the same response; there are no documents then.
+        range: first and last id, if the page has all objects of its entity between them.
+        purpose: for ``listing`` and ``incremental``, the documents of ``entity`` have only ``fields``; embedded
+            documents are whole.
+        sparse: set if the response lists the objects with these sparse fields.
     """
 
     entity: str
@@ -49,19 +50,19 @@ class Page:
     range: tuple[int, int] | None = None
     purpose: Purpose = "documents"
     fields: tuple[str, ...] = ()
-    holds: Holder | None = None
+    sparse: SparseFields | None = None
 
     @property
     def unreadable(self) -> int:
         """Objects with a value that its column cannot hold."""
         if self.known:
             return self.known.unreadable
-        return sum(1 for found in self.documents.values() for document in found if document.unreadable)
+        return sum(1 for documents in self.documents.values() for document in documents if document.unreadable)
 
 
 @dataclass(frozen=True)
 class Expected:
-    """The server's own count of a kind, known when its walk begins."""
+    """The server's own count of an entity, known when its pagination begins."""
 
     entity: str
     count: int
@@ -69,11 +70,11 @@ class Expected:
 
 @dataclass(frozen=True)
 class Complete:
-    """Everything that was wanted of a kind was read, and the reading agrees with the server's count."""
+    """All requested objects of an entity were read, and their number matches the server's count."""
 
     entity: str
     purpose: Purpose = "documents"
-    holds: Holder | None = None
+    sparse: SparseFields | None = None
 
     @property
     def everything(self) -> bool:
@@ -83,9 +84,9 @@ class Complete:
 
 @dataclass(frozen=True)
 class UnreadableObject:
-    """An object is there and cannot be read; comes before the ``Complete`` of its kind, and is no tombstone.
+    """An object exists but cannot be read. It comes before the ``Complete`` of its entity, and is not a deletion.
 
-    Without an id: objects of this kind are found inside others that could not be read. The kind is then never
+    Without an id: objects of this entity are embedded in others that could not be read. The entity then never gets a
     ``Complete``.
     """
 
@@ -96,7 +97,7 @@ class UnreadableObject:
 
 @dataclass(frozen=True)
 class NotFound:
-    """Objects that were asked for by id, and that the server does not have."""
+    """Objects that were requested by id, and that the server does not have."""
 
     entity: str
     ids: tuple[int, ...]
@@ -107,7 +108,7 @@ Event = Page | Expected | UnreadableObject | Complete | NotFound
 
 @dataclass
 class _Progress:
-    wanted: ReadRequest
+    request: ReadRequest
     pages: Paginator
     open_tasks: int = 0
     announced: bool = False
@@ -115,22 +116,22 @@ class _Progress:
 
 
 @dataclass
-class Readers:
-    """The document readers of one server, and what is collected over the pages of several kinds."""
+class DocumentBuilder:
+    """The document readers of one server, and what they collect over the pages of several entities."""
 
     plans: dict[str, QueryPlan]
     prefix: str
     folder_paths: dict[int, str] = field(default_factory=dict)
     folders: dict[int, Document] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
-    """Objects that were sent and could not be read, by kind and id."""
+    """Objects that were sent but could not be read, as ``entity id``."""
 
     def __post_init__(self) -> None:
         self._readers: dict[int, DocumentReader] = {}
         self._lock = threading.Lock()
 
     def _reader(self, plan: QueryPlan) -> DocumentReader:
-        # by identity: of one kind there may be plans for whole objects and for some of their fields
+        # by identity: an entity can have one plan for whole objects and one for some of their fields
         if id(plan) not in self._readers:
             self._readers[id(plan)] = DocumentReader(plan, self.prefix)
         return self._readers[id(plan)]
@@ -140,13 +141,13 @@ class Readers:
         """The server has no query for files: they come with scenes, images and galleries."""
         return not self.plans["files"].query
 
-    def page(self, raw: RawPage, wanted: ReadRequest | None = None) -> Page:
-        """The documents of one answer."""
-        wanted = wanted or ReadRequest(raw.plan)
+    def page(self, raw: RawPage, request: ReadRequest | None = None) -> Page:
+        """The documents of one response."""
+        request = request or ReadRequest(raw.plan)
         name = raw.plan.entity.name
         answer = raw.answer
         page = Page(name, {name: []}, raw.variables, answer.size, answer.seconds, answer.hash, raw.count)
-        page.purpose, page.holds = wanted.purpose, wanted.holds
+        page.purpose, page.sparse = request.purpose, request.sparse
         page.fields = tuple(planned.field.name for planned in raw.plan.fields)
         if raw.known:
             page.known, page.range, page.documents = raw.known, (raw.known.first, raw.known.last), {}
@@ -162,17 +163,19 @@ class Readers:
                 self.broken.append(f"{name} {document.id}")
             elif raw.plan.carries_files:
                 self._embedded(name, value, page.documents)
-        # what is broken is to be read again, and a page that is known would hide it
-        if wanted.everything and raw.plan.pages_are_ranges and not raw.gaps and ids and not broken:
+        # broken objects have to be read again; a cached page would hide them
+        if request.everything and raw.plan.pages_are_ranges and not raw.gaps and ids and not broken:
             page.range = min(ids), max(ids)
         return page
 
     def _embedded(self, owner: str, value: dict[str, Any], documents: dict[str, list[Document]]) -> None:
-        """Files and folders that releases before v0.29 only show inside their owners."""
+        """Adds files and folders, which releases before v0.29 only embed in their owners."""
         reader = self._reader(self.plans["files"])
         for entry in value.get("visual_files") or value.get("files") or []:
-            kind = entry.get("__typename")
-            document = reader.read(entry, {"type": kind if isinstance(kind, str) else EMBEDDED_FILE_TYPES[owner]})
+            type_name = entry.get("__typename")
+            document = reader.read(
+                entry, {"type": type_name if isinstance(type_name, str) else EMBEDDED_FILE_TYPES[owner]}
+            )
             documents.setdefault("files", []).append(document)
             path, basename = entry.get("path"), entry.get("basename")
             folder_id = None if document.broken else entry.get("parent_folder_id")
@@ -182,57 +185,56 @@ class Readers:
                     with self._lock:
                         self.folder_paths[as_id(folder_id)] = folder
         if value.get("folder"):
-            whole = self._reader(self.plans["folders"]).read(value["folder"])
+            folder_document = self._reader(self.plans["folders"]).read(value["folder"])
             with self._lock:
-                self.folders[whole.id] = whole
+                self.folders[folder_document.id] = folder_document
 
     def collected_folders(self) -> list[Document]:
-        """The folders seen so far: those of galleries whole, the others by id and path."""
-        known = dict(self.folders)
+        """The folders seen so far: those of galleries whole, all others by id and path."""
+        folders = dict(self.folders)
         for identifier, path in self.folder_paths.items():
-            if identifier not in known:
-                known[identifier] = finish({"id": identifier, "path": path}, identifier)
-        return [known[identifier] for identifier in sorted(known)]
+            if identifier not in folders:
+                folders[identifier] = finish({"id": identifier, "path": path}, identifier)
+        return [folders[identifier] for identifier in sorted(folders)]
 
 
 _END = object()
 
 _OBJECTS_AHEAD = 2400
-"""Objects whose documents wait to be written."""
+"""Maximum number of objects whose documents wait to be written."""
 
 
 def read_library(
     client: StashClient,
     plans: dict[str, QueryPlan],
-    wanted: Sequence[ReadRequest],
+    requests: Sequence[ReadRequest],
     *,
     page_size: int,
     in_flight: int = 2,
 ) -> Iterator[Event]:
-    """Reads what is wanted.
+    """Executes read requests.
 
     Args:
-        client: the server. plans: of all kinds. wanted: in order.
-        page_size: objects per request. in_flight: requests at once.
+        client: the server. plans: of all entities. requests: in order.
+        page_size: objects per request. in_flight: number of concurrent requests.
 
     Yields:
-        per kind its expected count, its pages, what cannot be read, and at last that it is complete. Files and
-        folders that the server only shows embedded come with their owners, and are complete when everything of all
-        of those has been read.
+        for each entity its expected count, its pages, its unreadable objects, and finally ``Complete``. Embedded files
+        and folders come with their owners, and are complete once all objects of all owners were read.
 
     Raises:
-        StashError: the first that any request met; what was yielded before stays good.
+        StashError: the first error of any request; events that were yielded before remain valid.
     """
-    reading = _Reading(client, plans, wanted, page_size, in_flight)
+    reader = _LibraryReader(client, plans, requests, page_size, in_flight)
     try:
-        yield from reading.run()
+        yield from reader.run()
     finally:
-        reading.stop.set()
-        reading.budget.close()
+        reader.stop.set()
+        reader.budget.close()
 
 
 class _Budgeted:
-    """A client that decodes no more than there is room for; see :class:`QueryExecutor`."""
+    """A client whose decoded responses share a memory budget; see :class:`QueryExecutor`."""
 
     def __init__(self, client: StashClient, budget: MemoryBudget) -> None:
         self._client, self._budget = client, budget
@@ -248,21 +250,21 @@ class _Budgeted:
         return self._client.execute(document, variables, name=name, known=known, budget=self._budget)
 
 
-class _Reading:
+class _LibraryReader:
     def __init__(
         self,
         client: StashClient,
         plans: dict[str, QueryPlan],
-        wanted: Sequence[ReadRequest],
+        requests: Sequence[ReadRequest],
         page_size: int,
         in_flight: int,
     ) -> None:
         self.plans = plans
-        self.readers = Readers(plans, client.prefix)
+        self.builder = DocumentBuilder(plans, client.prefix)
         self.in_flight = max(1, in_flight)
         self.stop = threading.Event()
         self.arrived: queue.Queue[Any] = queue.Queue(maxsize=2 * self.in_flight + 2)
-        largest = max((one.page_size or page_size for one in wanted), default=page_size)
+        largest = max((request.page_size or page_size for request in requests), default=page_size)
         self.out: queue.Queue[Any] = queue.Queue(maxsize=max(_OBJECTS_AHEAD // largest, 2))
         self.changed = threading.Condition()
         self.todo: deque[tuple[_Progress, Task]] = deque()
@@ -270,18 +272,18 @@ class _Reading:
         self.budget = MemoryBudget()
         budgeted = _Budgeted(client, self.budget)
         self.progress: list[_Progress] = []
-        for one in wanted:
+        for request in requests:
             pages = paginator(
                 budgeted,
-                one.plan,
-                one.page_size or page_size,
-                known=one.known,
-                criterion=one.criterion,
-                ids=one.ids,
-                complete=one.everything,
+                request.plan,
+                request.page_size or page_size,
+                known=request.known,
+                criterion=request.criterion,
+                ids=request.ids,
+                complete=request.everything,
             )
             tasks = pages.tasks()
-            progress = _Progress(one, pages, open_tasks=len(tasks))
+            progress = _Progress(request, pages, open_tasks=len(tasks))
             self.progress.append(progress)
             self.todo.extend((progress, task) for task in tasks)
         self.unfinished = {id(progress) for progress in self.progress}
@@ -301,34 +303,34 @@ class _Reading:
                 event, answer = event
                 answer.release()
             yield event
-        carriers = [progress for progress in self.progress if progress.wanted.plan.carries_files]
+        carriers = [progress for progress in self.progress if progress.request.plan.carries_files]
         if carriers and not self.unfinished:
             yield from self._embedded_ends(carriers)
 
     def _embedded_ends(self, carriers: list[_Progress]) -> Iterator[Event]:
-        """The folders that were seen, and the end of what is embedded, if all that could hold it was read."""
+        """The folders that were seen, and the end of the embedded entities if all of their owners were read."""
         names = [name for name, plan in self.plans.items() if not plan.query and plan.entity.embedded_in]
-        all_of = {progress.wanted.entity for progress in carriers if progress.wanted.everything}
+        all_of = {progress.request.entity for progress in carriers if progress.request.everything}
         complete = all(all_of.issuperset(self.plans[name].entity.embedded_in) for name in names)
         yield self._folders_page("documents" if complete else "objects")
         if not complete:
             return
         lost = [
-            f"{progress.wanted.entity} {identifier}"
+            f"{progress.request.entity} {identifier}"
             for progress in carriers
             for identifier in sorted(progress.pages.reader.unreadable)
         ]
-        # whatever they were embedded in
-        lost += self.readers.broken
+        # broken objects of any owner
+        lost += self.builder.broken
         for name in names:
             if lost:
-                where = ", ".join(lost[:10]) + (", …" if len(lost) > 10 else "")
-                yield UnreadableObject(name, None, f"{name} are found inside {where}, which could not be read.")
+                owners = ", ".join(lost[:10]) + (", …" if len(lost) > 10 else "")
+                yield UnreadableObject(name, None, f"{name} are embedded in {owners}, which could not be read.")
             else:
                 yield Complete(name)
 
     def _folders_page(self, purpose: Purpose) -> Page:
-        documents = self.readers.collected_folders()
+        documents = self.builder.collected_folders()
         joined = orjson.dumps([document.hash.hex() for document in documents])
         digest = answer_hash(joined)
         return Page("folders", {"folders": documents}, {}, 0, 0.0, digest, len(documents), purpose=purpose)
@@ -357,10 +359,10 @@ class _Reading:
                 ended += 1
                 continue
             if isinstance(event, tuple):
-                wanted, page = event
+                request, page = event
                 try:
-                    documents = self.readers.page(page, wanted)
-                    page.forget()
+                    documents = self.builder.page(page, request)
+                    page.release_objects()
                     if page.answer.reservation:
                         page.answer.reservation.shrink(page.answer.size)
                     event = documents, page.answer
@@ -380,16 +382,16 @@ class _Reading:
 
     def _run_task(self, progress: _Progress, task: Task) -> None:
         try:
-            for found in task():
+            for item in task():
                 if self.stop.is_set():
                     return
-                if isinstance(found, RawPage):
+                if isinstance(item, RawPage):
                     self._announce(progress)
-                    self._put(self.arrived, (progress.wanted, found))
+                    self._put(self.arrived, (progress.request, item))
                 else:
                     with self.changed:
                         progress.open_tasks += 1
-                        self._insert(progress, found)
+                        self._insert(progress, item)
                         self.changed.notify()
             self._announce(progress)
         except BaseException:
@@ -408,15 +410,15 @@ class _Reading:
     def _finish(self, progress: _Progress) -> None:
         with self.changed:
             self.unfinished.discard(id(progress))
-        wanted = progress.wanted
+        request = progress.request
         for identifier, message in sorted(progress.pages.reader.unreadable.items()):
-            self._put(self.arrived, UnreadableObject(wanted.entity, identifier, message))
-        if wanted.ids is not None and progress.pages.reader.vanished:
-            self._put(self.arrived, NotFound(wanted.entity, tuple(sorted(progress.pages.reader.vanished))))
-        self._put(self.arrived, Complete(wanted.entity, wanted.purpose, wanted.holds))
+            self._put(self.arrived, UnreadableObject(request.entity, identifier, message))
+        if request.ids is not None and progress.pages.reader.vanished:
+            self._put(self.arrived, NotFound(request.entity, tuple(sorted(progress.pages.reader.vanished))))
+        self._put(self.arrived, Complete(request.entity, request.purpose, request.sparse))
 
     def _insert(self, progress: _Progress, task: Task) -> None:
-        """Before the tasks of later kinds, so that one kind is finished before the next begins."""
+        """Inserts a task before the tasks of later requests: one entity is finished before the next one begins."""
         for position, (other, _) in enumerate(self.todo):
             if other is not progress:
                 self.todo.insert(position, (progress, task))
@@ -425,14 +427,14 @@ class _Reading:
 
     def _announce(self, progress: _Progress) -> None:
         with self.changed:
-            if progress.announced or progress.pages.reader.expected is None or not progress.wanted.everything:
+            if progress.announced or progress.pages.reader.expected is None or not progress.request.everything:
                 return
             progress.announced = True
-        self._put(self.arrived, Expected(progress.wanted.entity, progress.pages.reader.expected))
+        self._put(self.arrived, Expected(progress.request.entity, progress.pages.reader.expected))
 
-    def _put(self, where: queue.Queue[Any], event: Any) -> None:
-        # nobody takes the rest of a reading that was given up
+    def _put(self, destination: queue.Queue[Any], event: Any) -> None:
+        # nobody consumes the queue after the reader was stopped
         while not self.stop.is_set():
             with suppress(queue.Full):
-                where.put(event, timeout=0.2)
+                destination.put(event, timeout=0.2)
                 return

@@ -1,6 +1,7 @@
-"""Lists as a server sends them, of ids, of texts or of records, in the form that documents have.
+"""Converts a server's lists of ids, texts or records into the form that documents use.
 
-A list that is not what the server's schema says is no empty list, and an element without its id no missing element.
+A list that violates the server's schema does not count as empty, and an element without its id does not count as
+missing.
 """
 
 from collections.abc import Callable
@@ -17,20 +18,20 @@ from stash_pipeline.stash.json_values import (
     InvalidValueError,
     Partial,
     as_id,
+    excerpt,
     in_order_of_time,
-    kind_of,
-    shown,
+    json_type,
 )
 from stash_pipeline.stash.query_plan import ListShape
 
 Json = dict[str, Any]
 
 _LONGEST_KEY = 500
-"""Characters: a B-tree entry holds 2704 bytes, a character at most four, and keys have two texts."""
+"""Maximum characters of a key. A B-tree entry holds 2704 bytes, a character has up to four, and keys have two texts."""
 
 
 def descend(path: list[str]) -> Callable[[Json], Any]:
-    """Follows ``path`` from an object; a list on the way is followed element by element."""
+    """A function that follows ``path`` from an object; it follows a list element by element."""
     if len(path) == 1:
         name = path[0]
         return lambda value: value.get(name)
@@ -39,10 +40,10 @@ def descend(path: list[str]) -> Callable[[Json], Any]:
         outer, inner = path
 
         def step(value: Any) -> Any:
-            found = value.get(outer)
-            if isinstance(found, list):
-                return [None if element is None else element.get(inner) for element in found]
-            return None if found is None else found.get(inner)
+            inner_value = value.get(outer)
+            if isinstance(inner_value, list):
+                return [None if element is None else element.get(inner) for element in inner_value]
+            return None if inner_value is None else inner_value.get(inner)
 
         return step
 
@@ -59,7 +60,7 @@ def descend(path: list[str]) -> Callable[[Json], Any]:
 
 @dataclass(frozen=True)
 class _Member:
-    """A column of a record: how it is called in the answer, how it is got, and whether the element is none without."""
+    """A column of a record: its key in the response, its reader, and whether it is part of the element's identity."""
 
     name: str
     key: str
@@ -69,13 +70,13 @@ class _Member:
 
 
 def _members(joined: JoinTable) -> list[_Member]:
-    found = []
+    members = []
     for column in joined.columns:
         key = column.key or column.name
         is_id = column.name == joined.target_column or column.key == "id"
         convert = as_id if is_id else COLUMN_READERS[column.type]
-        found.append(_Member(column.name, key, descend(key.split(".")), convert, column.name in joined.primary_key))
-    return found
+        members.append(_Member(column.name, key, descend(key.split(".")), convert, column.name in joined.primary_key))
+    return members
 
 
 def _is_single(joined: JoinTable) -> bool:
@@ -101,19 +102,19 @@ def _element_reader(joined: JoinTable) -> Callable[[Any], Any]:
 
 
 def _breach(value: Any, joined: JoinTable, shape: ListShape) -> str | None:
-    """How an element that cannot be read breaks the server's schema; None where it is only odd."""
+    """How an unreadable element violates the server's schema; None if it is unusual but valid."""
     if _is_single(joined):
         column = joined.columns[0]
         if column.name == joined.target_column:
             return None if value is None and not shape.elements_required else " has no usable id."
         if value is None:
             return " is null." if shape.elements_required else None
-        wrong = isinstance(value, dict | list) or (column.type == "timestamptz" and not isinstance(value, str))
-        return f" is {kind_of(value)}." if wrong else None
+        is_wrong = isinstance(value, dict | list) or (column.type == "timestamptz" and not isinstance(value, str))
+        return f" is {json_type(value)}." if is_wrong else None
     if value is None:
         return " is null." if shape.elements_required else None
     if not isinstance(value, dict):
-        return f" is {kind_of(value)}, and no object."
+        return f" is {json_type(value)}, not an object."
     for member in _members(joined):
         if not member.identifies:
             continue
@@ -129,10 +130,10 @@ def _breach(value: Any, joined: JoinTable, shape: ListShape) -> str | None:
 
 
 def _key(value: Any, joined: JoinTable) -> Any:
-    """What identifies the element among its owner's.
+    """The key of an element among the elements of its owner.
 
     Raises:
-        InvalidValueError: if a part of the key is missing or too long for an index.
+        InvalidValueError: if a part of the key is missing, or too long for an index.
     """
     parts = [value.get(name) for name in joined.primary_key] if isinstance(value, dict) else [value]
     if any(part is None or (isinstance(part, str) and len(part) > _LONGEST_KEY) for part in parts):
@@ -151,10 +152,10 @@ def _list_reader(joined: JoinTable, shape: ListShape, read: Callable[[Any], Any]
 
     def convert(values: Any) -> Any:
         if not isinstance(values, list):
-            raise InvalidRelationError(f" is {kind_of(values)}, and no list.")
+            raise InvalidRelationError(f" is {json_type(values)}, not a list.")
         if not values:
             return values
-        found: list[tuple[Any, Any]] = []
+        elements: list[tuple[Any, Any]] = []
         refused: list[Any] = []
         nulls = False
         for value in values:
@@ -163,37 +164,37 @@ def _list_reader(joined: JoinTable, shape: ListShape, read: Callable[[Any], Any]
                 continue
             try:
                 element = read(value)
-                found.append((None if by_position else _key(element, joined), element))
+                elements.append((None if by_position else _key(element, joined), element))
             except (InvalidValueError, TypeError, AttributeError, KeyError):
                 refused.append(value)
         if refused or nulls:
             _look_for_breaches(values)
-        if joined.first:
-            found[1:] = sorted(found[1:], key=_element_key)
+        if joined.primary_flag:
+            elements[1:] = sorted(elements[1:], key=_element_key)
         elif joined.sort and not are_times:
-            found.sort(key=_element_key)
+            elements.sort(key=_element_key)
         if by_position:
-            result = [element for _, element in found]
+            result = [element for _, element in elements]
             if are_times:
                 result = in_order_of_time(result)
         else:
-            # of two rows with one key the first in order stays, whichever came first
+            # of two rows with the same key, the first in sort order stays
             unique: dict[Any, Any] = {}
-            for key, element in found:
+            for key, element in elements:
                 unique.setdefault(key, element)
             result = list(unique.values())
-        return Partial(result, shown(refused)) if refused else result
+        return Partial(result, excerpt(refused)) if refused else result
 
     def _look_for_breaches(values: list[Any]) -> None:
-        for place, value in enumerate(values):
+        for position, value in enumerate(values):
             try:
                 element = read(value)
                 if not by_position:
                     _key(element, joined)
             except (InvalidValueError, TypeError, AttributeError, KeyError):
-                wrong = _breach(value, joined, shape)
-                if wrong:
-                    raise InvalidRelationError(f"[{place}]{wrong}") from None
+                breach = _breach(value, joined, shape)
+                if breach:
+                    raise InvalidRelationError(f"[{position}]{breach}") from None
 
     return convert
 
@@ -203,7 +204,7 @@ def _element_key(pair: tuple[Any, Any]) -> Any:
 
 
 def _id_list_reader(joined: JoinTable, shape: ListShape) -> Callable[[Any], Any]:
-    """Lists of references are the bulk of a library: the usual case without a call per element."""
+    """Lists of references are the bulk of a library, so the usual case needs no function call per element."""
     careful = _list_reader(joined, shape)
 
     def convert(values: Any) -> Any:
@@ -214,7 +215,7 @@ def _id_list_reader(joined: JoinTable, shape: ListShape) -> Callable[[Any], Any]
             if joint.isascii() and joint.isdigit():
                 ids = [int(text) for text in values]
                 if max(ids) < INT8:
-                    return ids[:1] + sorted(set(ids[1:]) - {ids[0]}) if joined.first else sorted(set(ids))
+                    return ids[:1] + sorted(set(ids[1:]) - {ids[0]}) if joined.primary_flag else sorted(set(ids))
         except (TypeError, ValueError):
             pass
         return careful(values)
@@ -223,17 +224,17 @@ def _id_list_reader(joined: JoinTable, shape: ListShape) -> Callable[[Any], Any]
 
 
 _STRICT = ListShape("", required=True, elements_required=True)
-"""Of every list of every known release; what a server says of its own is in the plan."""
+"""The shape of every list in every known release; the plan has the shape that a given server declares."""
 
 
 def relation_reader(joined: JoinTable, shape: ListShape | None = None) -> Callable[[Any], Any]:
-    """What makes the document's list of the one that the server sent.
+    """A function that converts a list of the server into the list of the document.
+
+    The function raises :class:`InvalidRelationError` if the list violates its shape. It omits elements that the table
+    cannot hold, see :class:`Partial`.
 
     Args:
-        shape: what the server's schema says of it.
-
-    The function raises :class:`InvalidRelationError` for what breaks that; only elements that their table cannot hold
-    are left out, see :class:`Partial`.
+        shape: what the server's schema guarantees about the list.
     """
     shape = shape or _STRICT
     if joined.read:

@@ -1,4 +1,4 @@
-"""A page of one kind, and what may be wrong with it, as far as GraphQL's errors tell."""
+"""A page of objects of one entity, and how to interpret the GraphQL errors of a page that failed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,16 +12,16 @@ from stash_pipeline.stash.query_errors import is_of_time
 from stash_pipeline.stash.query_plan import QueryPlan
 
 _GAP = 8
-"""Ids that were not asked for and are read with their neighbours all the same; a request more would cost as much."""
+"""Unrequested ids that are read along with their neighbours; another request would cost as much."""
 
 
 @dataclass(frozen=True)
 class CachedPage:
-    """A page of an earlier reading, whose objects still stand in ``raw`` as it brought them.
+    """A page that was read earlier, and whose objects are unchanged in ``raw``.
 
     Attributes:
-        first, last: ids; of its kind it held all objects in this range.
-        objects: how many. unreadable: how many of them had a value that its column cannot hold.
+        first, last: the range of ids; the page contained all objects of its entity in this range.
+        objects: their number. unreadable: the number of objects with a value that its column cannot hold.
     """
 
     first: int
@@ -32,7 +32,7 @@ class CachedPage:
 
 @dataclass
 class RawPage:
-    """The objects of one answer, as the server sent them; of a page that is known, nothing but its range."""
+    """The objects of one response as the server sent them; for a cached page, only its range."""
 
     plan: QueryPlan
     objects: list[dict[str, Any]]
@@ -40,17 +40,17 @@ class RawPage:
     answer: Answer
     known: CachedPage | None = None
     gaps: bool = False
-    """There may be other objects of its kind between its first and its last."""
+    """There may be other objects of the entity between the first and the last one of the page."""
     without: frozenset[str] = frozenset()
-    """Fields of the server's that were not asked for: times among them were never set."""
+    """The server's fields that were not requested because these times were never set."""
 
     @property
     def count(self) -> int:
-        """How many objects it holds."""
+        """The number of objects."""
         return self.known.objects if self.known else len(self.objects)
 
-    def forget(self) -> None:
-        """Drops the objects: they were read, and whoever walks may hold the page until the next answer comes."""
+    def release_objects(self) -> None:
+        """Releases the objects after they were read; the paginator may keep the page until the next response."""
         self.objects = []
         self.answer = replace(self.answer, data={})
 
@@ -59,7 +59,7 @@ class RawPage:
         """The ids of the objects, in their order.
 
         Raises:
-            InvalidResponseError: if an object has none. IncompleteListingError: if one is of two objects.
+            InvalidResponseError: if an object has no id. IncompleteListingError: if two objects have the same id.
         """
         if self.plan.entity.single:
             return [1] * len(self.objects)
@@ -68,16 +68,16 @@ class RawPage:
 
     @property
     def last(self) -> int:
-        """The id of the last one."""
+        """The id of the last object."""
         return self.known.last if self.known else self.ids[-1]
 
 
 Task = Callable[[], Iterator["RawPage | Task"]]
-"""Yields pages, and tasks that may run beside it."""
+"""Yields pages, and tasks that can run concurrently."""
 
 
 def neighbourhoods(ids: list[int], width: int) -> list[list[int]]:
-    """Sorted ids in groups that span no more than ``width`` ids, without wide gaps."""
+    """Splits sorted ids into groups that span at most ``width`` ids, without wide gaps."""
     groups: list[list[int]] = []
     for identifier in ids:
         last = groups[-1] if groups else None
@@ -88,20 +88,20 @@ def neighbourhoods(ids: list[int], width: int) -> list[list[int]]:
     return groups
 
 
-def are_of(page: RawPage, ids: list[int]) -> bool:
-    """Whether the page holds just these objects; ``ids`` are sorted."""
+def has_exactly(page: RawPage, ids: list[int]) -> bool:
+    """Whether the page contains exactly these objects; ``ids`` are sorted."""
     if page.known:
         return (page.known.first, page.known.last, page.known.objects) == (ids[0], ids[-1], len(ids))
     return set(page.ids) == set(ids)
 
 
-def instead_of(page: RawPage, ids: list[int]) -> str:
-    """What a page holds that does not hold just the objects that it was asked for."""
+def describe_difference(page: RawPage, ids: list[int]) -> str:
+    """How the objects of a page differ from the requested ones, for an error message."""
     if page.known:
-        return f"an answer that was given for the ids {page.known.first} to {page.known.last}"
+        return f"the response for ids {page.known.first} to {page.known.last}"
     missing, others = sorted(set(ids) - set(page.ids)), sorted(set(page.ids) - set(ids))
-    told = [f"not {_listed(missing)}"] if missing else []
-    return " and ".join(told + ([f"{_listed(others)}, which nobody asked for"] if others else []))
+    differences = [f"not {_listed(missing)}"] if missing else []
+    return " and ".join(differences + ([f"{_listed(others)}, which were not requested"] if others else []))
 
 
 def _listed(ids: list[int]) -> str:
@@ -109,18 +109,18 @@ def _listed(ids: list[int]) -> str:
 
 
 def unset_times(plan: QueryPlan, error: StashQueryError) -> dict[int, frozenset[str]]:
-    """The times that were never set, by the places of their objects in the page; empty if it is about others.
+    """The times that were never set, by the position of their object in the page; empty for any other error.
 
-    Each is a path from the object on, without places in lists: what the server cannot send of one chapter of a gallery
-    is left out of all of that gallery's.
+    Each is a path inside the object, without list positions: if one chapter of a gallery has no time, the field is
+    omitted for all chapters of that gallery.
     """
-    found: dict[int, frozenset[str]] = {}
+    unset: dict[int, frozenset[str]] = {}
     above = [plan.query, plan.result] if plan.result else [plan.query]
     for path in error.paths if error.nulls else ():
         match path[len(above) :]:
-            case [int(place), *inside] if path[: len(above)] == above and is_of_time(inside):
+            case [int(position), *inside] if path[: len(above)] == above and is_of_time(inside):
                 names = ".".join(step for step in inside if isinstance(step, str))
-                found[place] = found.get(place, frozenset()) | {names}
+                unset[position] = unset.get(position, frozenset()) | {names}
             case _:
                 return {}
-    return found
+    return unset

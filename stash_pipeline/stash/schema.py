@@ -1,4 +1,4 @@
-"""What a server's own introspection says: its types, fields, arguments. Nothing is assumed of a release."""
+"""A server's schema: types, fields and arguments as its own introspection reports them, whatever its release."""
 
 import re
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ class FieldInfo:
     """One field of an object type.
 
     Attributes:
-        type_name: of its type, unwrapped. arguments: as ``name: spelling``.
-        spelled: its type with lists and what is never null, ``[Tag!]!``.
+        type_name: its type, unwrapped. arguments: name to type, as GraphQL writes it.
+        spelled: its type as GraphQL writes it, ``[Tag!]!``.
     """
 
     type_name: str
@@ -47,7 +47,7 @@ class FieldInfo:
 
 @dataclass(frozen=True)
 class TypeInfo:
-    """One type: its fields, the fields of an input, the members of an interface or union."""
+    """One type: its fields, the fields of an input type, the members of an interface or union."""
 
     name: str
     kind: str
@@ -57,17 +57,17 @@ class TypeInfo:
 
 
 _NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,126}")
-"""Of types, fields and arguments: they become part of our own queries."""
+"""Names of types, fields and arguments. They become part of our own queries."""
 
 _CUT: Final = "?"
-"""A type inside more lists than the query follows."""
+"""A type that is wrapped more deeply than the query follows."""
 
 _WRAPPED: Final = 8
-"""Lists and non-nulls around a type, more than any schema has."""
+"""Maximum number of lists and non-nulls around a type; no schema has as many."""
 
 
 class _Introspection:
-    """Reads an introspection; whatever is not as the specification of GraphQL says is an error with its place."""
+    """Reads an introspection. Anything that violates the GraphQL specification is an error with its path."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -77,22 +77,22 @@ class _Introspection:
 
     def object(self, value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self._part(value, path).wrong("an object")
+            raise self._part(value, path).unexpected("an object")
         return value
 
     def list(self, value: Any, path: str) -> Sequence[Any]:
-        """A list, or none where it is null."""
+        """A list; empty if the value is null."""
         if value is None:
             return ()
         if not isinstance(value, list):
-            raise self._part(value, path).wrong("a list")
+            raise self._part(value, path).unexpected("a list")
         return value
 
     def name(self, value: Any, path: str) -> str:
-        found = self.object(value, path).get("name")
-        if not isinstance(found, str) or not _NAME.fullmatch(found):
-            raise self._part(found, f"{path}/name").wrong("a name")
-        return found
+        name = self.object(value, path).get("name")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise self._part(name, f"{path}/name").unexpected("a name")
+        return name
 
     def unwrapped(self, reference: Any, path: str) -> str:
         for _ in range(_WRAPPED):
@@ -100,7 +100,7 @@ class _Introspection:
             if not inner:
                 return _CUT if self._is_cut(reference) else self.name(reference, path)
             reference = inner
-        raise self._part(reference, path).wrong("a type inside fewer others")
+        raise self._part(reference, path).unexpected("a type with fewer wrappers")
 
     @staticmethod
     def _is_cut(reference: dict[str, Any]) -> bool:
@@ -109,7 +109,7 @@ class _Introspection:
     def spelled(self, reference: Any, path: str, depth: int = 0) -> str:
         kind = self.object(reference, path).get("kind")
         if depth == _WRAPPED:
-            raise self._part(reference, path).wrong("a type inside fewer others")
+            raise self._part(reference, path).unexpected("a type with fewer wrappers")
         if self._is_cut(reference):
             return _CUT
         if kind == "NON_NULL":
@@ -135,21 +135,21 @@ class _Introspection:
         name = self.name(value, path)
         kind = value.get("kind")
         if not isinstance(kind, str) or not _NAME.fullmatch(kind):
-            raise self._part(kind, f"{path}/kind").wrong("a kind")
+            raise self._part(kind, f"{path}/kind").unexpected("a kind")
         return TypeInfo(
             name,
             kind,
             {
-                self.name(one, f"{path}/fields"): self.field(one, f"{path}/fields/{one['name']}")
-                for one in self.list(value.get("fields"), f"{path}/fields")
+                self.name(entry, f"{path}/fields"): self.field(entry, f"{path}/fields/{entry['name']}")
+                for entry in self.list(value.get("fields"), f"{path}/fields")
             },
             frozenset(
-                self.name(one, f"{path}/inputFields")
-                for one in self.list(value.get("inputFields"), f"{path}/inputFields")
+                self.name(entry, f"{path}/inputFields")
+                for entry in self.list(value.get("inputFields"), f"{path}/inputFields")
             ),
             tuple(
-                self.name(one, f"{path}/possibleTypes")
-                for one in self.list(value.get("possibleTypes"), f"{path}/possibleTypes")
+                self.name(entry, f"{path}/possibleTypes")
+                for entry in self.list(value.get("possibleTypes"), f"{path}/possibleTypes")
             ),
         )
 
@@ -161,7 +161,7 @@ class ServerSchema:
         """Reads it.
 
         Raises:
-            UnexpectedResponseError: if it is not what an introspection is.
+            UnexpectedResponseError: if ``data`` is not a valid introspection.
         """
         reader = _Introspection(source)
         schema = reader.object(data.get("__schema"), "__schema")
@@ -175,7 +175,7 @@ class ServerSchema:
             self.types[info.name] = info
 
     def fields(self, type_name: str) -> dict[str, FieldInfo]:
-        """The fields of a type; empty if the server does not know the type."""
+        """The fields of a type; empty if the server does not have the type."""
         info = self.types.get(type_name)
         return info.fields if info else {}
 

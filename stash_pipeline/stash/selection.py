@@ -1,15 +1,15 @@
-"""Selection sets as trees: parsed from the specification's short spelling, cut to what a server has, printed."""
+"""Selection sets as trees: parsed from the specification's notation, reduced to what a server has, rendered."""
 
 from collections.abc import Collection
 
 from stash_pipeline.stash.schema import ServerSchema
 
 Tree = dict[str, "Tree"]
-"""Field name (or ``...Type`` for a fragment on that type) to what is selected inside it."""
+"""Field name (or ``...Type`` for a fragment on that type) to the selection inside it."""
 
 
 def parse(selection: str) -> Tree:
-    """The tree of a selection such as ``"files{id fingerprints{type value}}"``."""
+    """Parses a selection such as ``"files{id fingerprints{type value}}"``."""
     tokens = selection.replace("{", " { ").replace("}", " } ").split()
     position = 0
 
@@ -33,27 +33,27 @@ def parse(selection: str) -> Tree:
 
 
 def merge(into: Tree, other: Tree) -> Tree:
-    """Adds ``other`` to ``into``, in place, and returns it."""
+    """Merges ``other`` into ``into`` in place, and returns it."""
     for name, inner in other.items():
         merge(into.setdefault(name, {}), inner)
     return into
 
 
-def cut(tree: Tree, schema: ServerSchema, type_name: str, where: str, lacking: list[str]) -> Tree:
-    """The part of ``tree`` that exists on ``type_name``; what does not is appended to ``lacking``."""
-    known = schema.fields(type_name)
+def cut(tree: Tree, schema: ServerSchema, type_name: str, parent: str, missing: list[str]) -> Tree:
+    """The part of ``tree`` that exists on ``type_name``; appends the paths of other fields to ``lacking``."""
+    available = schema.fields(type_name)
     result: Tree = {}
     for name, inner in tree.items():
-        path = f"{where}.{name}"
+        path = f"{parent}.{name}"
         if name == "__typename":
             result[name] = {}
         elif name.startswith("..."):
             if name[3:] in schema.types:
-                result[name] = cut(inner, schema, name[3:], where, lacking)
-        elif name not in known:
-            lacking.append(path)
+                result[name] = cut(inner, schema, name[3:], parent, missing)
+        elif name not in available:
+            missing.append(path)
         elif inner:
-            kept = cut(inner, schema, known[name].type_name, path, lacking)
+            kept = cut(inner, schema, available[name].type_name, path, missing)
             if kept:
                 result[name] = kept
         else:
@@ -62,7 +62,7 @@ def cut(tree: Tree, schema: ServerSchema, type_name: str, where: str, lacking: l
 
 
 def without_fields(tree: Tree, paths: Collection[str]) -> Tree:
-    """The tree without the fields at these paths from the object on (``chapters.created_at``), in its fragments too."""
+    """The tree without the fields at these paths (``chapters.created_at``); fragments do not count as steps."""
     result: Tree = {}
     for name, inner in tree.items():
         if name.startswith("..."):
@@ -76,7 +76,7 @@ def without_fields(tree: Tree, paths: Collection[str]) -> Tree:
 
 
 def linear_path(tree: Tree) -> list[str]:
-    """The names from the root down to where the tree branches or ends; fragments do not count."""
+    """The names from the root to the first branch or leaf; fragments do not count."""
     path: list[str] = []
     while True:
         plain = {name: inner for name, inner in tree.items() if not name.startswith(("...", "__"))}
@@ -90,7 +90,7 @@ def linear_path(tree: Tree) -> list[str]:
 
 
 def render(tree: Tree, indent: int = 2) -> str:
-    """The tree as GraphQL, one field a line."""
+    """The tree as GraphQL, one field per line."""
     pad = "  " * indent
     lines = []
     for name, inner in tree.items():

@@ -1,8 +1,8 @@
-r"""Paths of files, joined and cleaned as the server does it on the system that it runs on.
+r"""Paths of files, joined and cleaned as the server does it on its operating system.
 
-A server keeps the path of a folder and the name of a file, and answers with both joined by its language's
-``filepath.Join``: what stands between them, and which parts are left out, is decided by the system of the server and
-not by the path. A library that moved from Windows to Linux has ``E:\content/x.mp4``.
+A server stores the path of a folder and the name of a file, and joins them with Go's ``filepath.Join``. The operating
+system of the server, not the path, determines the separator and which elements are removed. A library that moved from
+Windows to Linux has paths like ``E:\content/x.mp4``.
 """
 
 import re
@@ -15,7 +15,7 @@ _ROOT = re.compile(r"[\\/]|[A-Za-z]:\\")
 
 
 def is_of_windows(path: str) -> bool | None:
-    """Whether an absolute path is one of Windows; None of a path that does not tell."""
+    """Whether an absolute path is a Windows path; None if the path does not show it."""
     if _ABSOLUTE_ON_WINDOWS.match(path):
         return True
     return False if path.startswith("/") else None
@@ -26,7 +26,7 @@ def join(folder: str, name: str, *, windows: bool) -> str:
     if not windows:
         return clean(f"{folder}/{name}" if folder else name, windows=False) if folder or name else ""
     if folder.endswith(("\\", "/")):
-        # or it could begin as the path of a share does
+        # otherwise the result could begin like the path of a share
         name = name.lstrip("\\/")
         if len(folder) == 1 and (name == "??" or name.startswith(("??\\", "??/"))):
             name = ".\\" + name
@@ -36,9 +36,9 @@ def join(folder: str, name: str, *, windows: bool) -> str:
 
 
 def folder_of(path: str, name: str) -> str | None:
-    """The folder's own path, of the path of a file in it; None if the file has another name.
+    """The path of a file's folder, derived from the path of the file; None if the path does not end in ``name``.
 
-    Where a folder has a path that a server would clean, this is the clean one.
+    If the server cleans the folder's path, this is the clean path.
     """
     if not path.endswith(name):
         name = name.replace("/", "\\")
@@ -49,7 +49,7 @@ def folder_of(path: str, name: str) -> str | None:
 
 
 def clean(path: str, *, windows: bool) -> str:
-    """The shortest path that means the same, by its text alone."""
+    """The shortest equivalent path, by purely lexical processing."""
     if windows:
         usual = _USUAL_ON_WINDOWS.match(path)
         if usual and not _ODD_ELEMENT_ON_WINDOWS.search(path, usual.end()):
@@ -60,8 +60,8 @@ def clean(path: str, *, windows: bool) -> str:
     return _clean(path, 0, "/")
 
 
-class _Written:
-    """What is written of a path: the beginning of what was read, as long as that is the same."""
+class _Output:
+    """The cleaned path as it is written: a prefix of the original path, as long as they agree."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -92,49 +92,49 @@ def _clean(path: str, volume: int, separators: str) -> str:
             return _with(separator, whole)
         return whole + "."
     rooted = path[0] in separators
-    written = _Written(path)
-    place = least = 0
+    output = _Output(path)
+    position = least = 0
     if rooted:
-        written.put(separator)
-        place = least = 1
-    while place < len(path):
-        end = place
+        output.put(separator)
+        position = least = 1
+    while position < len(path):
+        end = position
         while end < len(path) and path[end] not in separators:
             end += 1
-        element = path[place:end]
+        element = path[position:end]
         if element == "..":
-            if written.length > least:
-                written.length -= 1
-                while written.length > least and written.at(written.length) not in separators:
-                    written.length -= 1
+            if output.length > least:
+                output.length -= 1
+                while output.length > least and output.at(output.length) not in separators:
+                    output.length -= 1
             elif not rooted:
-                if written.length > 0:
-                    written.put(separator)
-                written.put(".")
-                written.put(".")
-                least = written.length
+                if output.length > 0:
+                    output.put(separator)
+                output.put(".")
+                output.put(".")
+                least = output.length
         elif element not in ("", "."):
-            if written.length != int(rooted):
-                written.put(separator)
+            if output.length != int(rooted):
+                output.put(separator)
             for character in element:
-                written.put(character)
-        place = end + 1
-    if not written.length:
-        written.put(".")
-    before = _before(written, separators) if separator == "\\" and not volume else ""
-    return _with(separator, whole[:volume] + before + written.text())
+                output.put(character)
+        position = end + 1
+    if not output.length:
+        output.put(".")
+    before = _before(output, separators) if separator == "\\" and not volume else ""
+    return _with(separator, whole[:volume] + before + output.text())
 
 
-def _before(written: _Written, separators: str) -> str:
-    """What keeps a relative path, or one of this drive, from becoming another by what was left out before it."""
-    if written.own is None:
+def _before(output: _Output, separators: str) -> str:
+    """A prefix that keeps a relative or rooted path from turning into another kind of path by removed elements."""
+    if output.own is None:
         return ""
-    for character in written.own:
+    for character in output.own:
         if character in separators and character:
             break
         if character == ":":
             return ".\\"
-    beginning = written.own[:3]
+    beginning = output.own[:3]
     return "\\." if len(beginning) == 3 and beginning[0] in ("\\", "/") and beginning[1:] == ["?", "?"] else ""
 
 
@@ -143,7 +143,7 @@ def _with(separator: str, path: str) -> str:
 
 
 def _volume(path: str) -> int:
-    """The length of the volume's name: a drive, a share, a device."""
+    """The length of the volume name: a drive, a share or a device."""
     if path[1:2] == ":" and path[0].isascii():
         return 2
     if not path or path[0] not in "\\/":
@@ -161,7 +161,7 @@ def _volume(path: str) -> int:
 
 
 def _begins(path: str, beginning: str) -> bool:
-    """Whether these are the first elements, whatever their case."""
+    """Whether the path begins with these elements, ignoring case."""
     head = path[: len(beginning)].replace("/", "\\")
     return (
         head.isascii() and head.upper() == beginning and (len(path) == len(beginning) or path[len(beginning)] in "\\/")
@@ -169,6 +169,6 @@ def _begins(path: str, beginning: str) -> bool:
 
 
 def _share(path: str, start: int) -> int:
-    """Where the name of a share ends, that of its host begins at ``start``."""
-    ends = [found.start() for found in re.finditer(r"[\\/]", path[start:])]
+    """The end of a share's name, if the host's name begins at ``start``."""
+    ends = [match.start() for match in re.finditer(r"[\\/]", path[start:])]
     return start + ends[1] if len(ends) > 1 else len(path)

@@ -1,8 +1,8 @@
-"""Schemas of releases, as their servers introspect them, for planning without a server.
+"""Stored introspections of releases, for query plans without a server.
 
-Here: finding and reading them. Each file of the folder ``introspection`` is the answer to
-:data:`~stash_pipeline.stash.schema.INTROSPECTION` of one minor release, with the types that planning reads and no
-others; the patches of a minor release have the same types.
+Each file in the folder ``introspection`` is the response of one minor release to
+:data:`~stash_pipeline.stash.schema.INTROSPECTION`, reduced to the types that query plans use. All patch releases of a
+minor release have the same types.
 """
 
 import gzip
@@ -43,6 +43,6 @@ def stored_schema(release: str) -> ServerSchema:
     """The schema of a minor release, such as v0.27, or of a patch of it.
 
     Raises:
-        StashError: if it is not stored.
+        StashError: if the schema of that release is not stored.
     """
     return ServerSchema(stored_introspection(release), f"The stored schema of {release}")

@@ -1,6 +1,6 @@
-"""TLS contexts: made when the first https server needs one, and shared by all that trust and show the same.
+"""TLS contexts: created when the first https server needs one, and shared by all servers with the same files.
 
-To read the authorities of the system takes longer than to ask a server; a plain http URL needs none of them.
+Loading the system's authorities takes longer than a request, and a plain http URL does not need them.
 """
 
 import ssl
@@ -16,47 +16,47 @@ from stash_pipeline.stash.errors import StashError
 _lock: Final = threading.Lock()
 
 
-def trust(ca_file: str | Path) -> ssl.SSLContext:
+def ssl_context_for(ca_file: str | Path) -> ssl.SSLContext:
     """A TLS context that trusts the authorities in a PEM file, and no others.
 
     Raises:
-        StashError: if the file is not there, cannot be read or holds no certificate.
+        StashError: if the file does not exist, cannot be read or has no usable certificate.
     """
     path = Path(ca_file)
     text = _text(path, "CA file")
-    wrong = StashError(f"The CA file {path} holds no certificate that can be used; it must be PEM text.")
-    # without any text, the context would trust the system's authorities instead
+    invalid = StashError(f"The CA file {path} has no usable certificate; it must be PEM text.")
+    # with empty data, the context would trust the system's authorities instead
     if "BEGIN CERTIFICATE" not in text:
-        raise wrong
+        raise invalid
     try:
         return ssl.create_default_context(cadata=text)
     except (ssl.SSLError, ValueError):
-        raise wrong from None
+        raise invalid from None
 
 
-def show(context: ssl.SSLContext, certificate: str | Path, key: str | Path | None) -> None:
-    """Has a context show a client certificate.
+def load_client_certificate(context: ssl.SSLContext, certificate: str | Path, key: str | Path | None) -> None:
+    """Loads a client certificate into a context.
 
     Args:
-        certificate: PEM file. key: of its private key, None where the first file holds both.
+        certificate: PEM file. key: PEM file of the private key; None if the first file contains both.
 
     Raises:
-        StashError: if they cannot be read or do not fit each other.
+        StashError: if a file cannot be read, or key and certificate do not match.
     """
     text = _text(Path(certificate), "client certificate")
     if "BEGIN CERTIFICATE" not in text:
-        raise StashError(f"The client certificate {certificate} holds no certificate; it must be PEM text.")
-    private = _text(Path(key), "client key") if key else text
-    place = f"The client key {key}" if key else f"The client certificate {certificate}"
-    if "PRIVATE KEY" not in private:
-        more = "" if key else "; give the key's file with --client-key"
-        raise StashError(f"{place} holds no private key{more}.")
+        raise StashError(f"The client certificate {certificate} contains no certificate; it must be PEM text.")
+    private_text = _text(Path(key), "client key") if key else text
+    file = f"The client key {key}" if key else f"The client certificate {certificate}"
+    if "PRIVATE KEY" not in private_text:
+        advice = "" if key else "; give the key's file with --client-key"
+        raise StashError(f"{file} contains no private key{advice}.")
     try:
-        # without a password of ours, OpenSSL would ask for one on the terminal
+        # without a password callback, OpenSSL would prompt for one on the terminal
         context.load_cert_chain(certificate, key, password=lambda: b"")
     except (ssl.SSLError, ValueError, OSError):
         raise StashError(
-            f"{place} cannot be used: it does not belong to the certificate, or it is locked by a passphrase."
+            f"{file} cannot be used: it does not belong to the certificate, or it has a passphrase."
         ) from None
 
 
@@ -73,12 +73,12 @@ Files = tuple[str | None, str | None, str | None]
 """CA file, client certificate, client key."""
 
 
-def ages(files: Files) -> tuple[int | None, ...]:
-    """When each was last written: certificates are renewed under the same name."""
-    return tuple(_age(file) for file in files)
+def modification_times(files: Files) -> tuple[int | None, ...]:
+    """Modification times of the files: certificates are renewed under the same name."""
+    return tuple(_modification_time(file) for file in files)
 
 
-def _age(file: str | None) -> int | None:
+def _modification_time(file: str | None) -> int | None:
     try:
         return Path(file).stat().st_mtime_ns if file else None
     except OSError:
@@ -93,21 +93,21 @@ def shared_context(url: str, files: Files) -> ssl.SSLContext:
     """
     if not url.lower().startswith("https:"):
         return _unused()
-    # two that come at once must not both make it
+    # two threads must not both create it
     with _lock:
-        return _context(files, ages(files))
+        return _context(files, modification_times(files))
 
 
 @lru_cache(maxsize=64)
-def _context(files: Files, _ages: tuple[int | None, ...]) -> ssl.SSLContext:
+def _context(files: Files, _times: tuple[int | None, ...]) -> ssl.SSLContext:
     ca_file, certificate, key = files
-    context = trust(ca_file) if ca_file else httpx.create_ssl_context()
+    context = ssl_context_for(ca_file) if ca_file else httpx.create_ssl_context()
     if certificate:
-        show(context, certificate, key)
+        load_client_certificate(context, certificate, key)
     return context
 
 
 @lru_cache(maxsize=1)
 def _unused() -> ssl.SSLContext:
-    """For http, which never comes to use it: it trusts nobody."""
+    """A context for http, which never uses it: it trusts no authority."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -102,7 +102,7 @@ class EventApplier:
         if event.purpose == "snapshot":
             self._ranges.end(entity)
         self._loader.complete(event)
-        if event.holds or not event.everything:
+        if event.sparse or not event.everything:
             return
         self._coverage.add(entity, event.purpose)
         self._loader.changes[entity].seconds = time.perf_counter() - self._started.get(entity, time.perf_counter())

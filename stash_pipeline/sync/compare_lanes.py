@@ -14,7 +14,7 @@ from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.query_plan import QueryPlan, plan_library
 from stash_pipeline.stash.read_request import ReadRequest
 from stash_pipeline.stash.reader import Page, read_library
-from stash_pipeline.stash.snapshot.copy import taken
+from stash_pipeline.stash.snapshot.copy import downloaded_copy
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, documents, unmapped_fields
 from stash_pipeline.stash.snapshot.server_facts import naming_of, previews_of
@@ -52,7 +52,7 @@ def compare_lanes(settings: Settings, instance: Instance, client: StashClient | 
         schema = open_client.introspect()
         plans = plan_library(schema)
         path = settings.home / "snapshots" / f"{instance.uuid}-compared.sqlite"
-        with taken(open_client, path) as copy, Snapshot(copy.path, seconds=_SECONDS) as snapshot:
+        with downloaded_copy(open_client, path) as copy, Snapshot(copy.path, seconds=_SECONDS) as snapshot:
             plans, found.not_in_copy = _without_unmapped(snapshot, plans)
             previews = previews_of(open_client, plans, copy.path, _SECONDS)
             naming = replace(naming_of(open_client, schema, info), previews=previews)

@@ -112,7 +112,7 @@ class DryRun:
     ) -> None:
         """Notes nothing."""
 
-    def finish_hint(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
+    def finish_incremental(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
         """Notes nothing."""
 
     def record_offset(self, offset: timedelta) -> None:

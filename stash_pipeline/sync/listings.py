@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from stash_pipeline.stash.documents import Document
-from stash_pipeline.stash.read_request import Holder
+from stash_pipeline.stash.read_request import SparseFields
 from stash_pipeline.warehouse.raw.watermarks import WIDEST
 from stash_pipeline.warehouse.raw.writer import Sink
 
@@ -22,7 +22,7 @@ class ListingComparison:
         self._held.clear()
         self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (id bigint, document jsonb)")
 
-    def add_holders(self, entity: str, holder: Holder, documents: list[Document]) -> None:
+    def add_sparse(self, entity: str, holder: SparseFields, documents: list[Document]) -> None:
         """These objects are among those that a filter of the server finds."""
         held = self._held.setdefault((entity, holder.name), set())
         held.update(document.id for document in documents)
@@ -63,7 +63,7 @@ class ListingComparison:
         )
         return {row[0] for row in rows}
 
-    def no_longer_holding(self, entity: str, holder: Holder) -> set[int]:
+    def no_longer_holding(self, entity: str, holder: SparseFields) -> set[int]:
         """Stored objects that the server's filter no longer finds."""
         rows = self._connection.execute(
             f"SELECT id FROM {self._sink.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"

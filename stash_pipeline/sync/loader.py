@@ -117,7 +117,7 @@ class RawLoader:
                 if page.known:
                     known.setdefault(page.entity, []).append(page.known)
                 for entity, documents in page.documents.items():
-                    if entity == page.entity and page.fields and page.purpose in ("listing", "hint"):
+                    if entity == page.entity and page.fields and page.purpose in ("listing", "incremental"):
                         self._compare(page, documents)
                         continue
                     if documents and (page.range is None or entity != page.entity):
@@ -157,8 +157,8 @@ class RawLoader:
         if page.purpose == "listing":
             self._seen.compare_from_now_on(entity)
             self._seen.add(entity, [document.id for document in documents])
-        if page.holds:
-            self._listings.add_holders(entity, page.holds, documents)
+        if page.sparse:
+            self._listings.add_sparse(entity, page.sparse, documents)
         differing = self._listings.differing(entity, page.fields, documents, self.settled, self.now)
         if "created_at" in page.fields and differing:
             self.guard.created(entity, [document for document in documents if document.id in differing])
@@ -170,8 +170,8 @@ class RawLoader:
         change.bytes += page.size
         change.request_seconds += page.seconds
         if page.known:
-            change.known += 1
-        if page.fields and page.purpose in ("listing", "hint"):
+            change.unchanged_pages += 1
+        if page.fields and page.purpose in ("listing", "incremental"):
             change.listed += page.objects
         elif page.known:
             change.fetched += page.objects
@@ -292,11 +292,11 @@ class RawLoader:
     def complete(self, event: Complete) -> None:
         """Everything that was wanted of a kind has been loaded: what it no longer has is gone."""
         entity = event.entity
-        if event.holds:
-            self.todo.setdefault(entity, set()).update(self._listings.no_longer_holding(entity, event.holds))
+        if event.sparse:
+            self.todo.setdefault(entity, set()).update(self._listings.no_longer_holding(entity, event.sparse))
         elif event.purpose in ("documents", "listing"):
             self.mark_gone(entity, self._seen.unseen(entity))
-        if event.everything and not event.holds:
+        if event.everything and not event.sparse:
             self.changes[entity].complete = True
 
     def remove_gone(self) -> None:
@@ -320,7 +320,7 @@ class RawLoader:
 
     def finish_incremental(self, entity: str, read_at: datetime | None) -> None:
         """Notes that what was stamped before that moment is here; without one, that not all of it is."""
-        self.sink.finish_hint(entity, self.changes[entity], read_at)
+        self.sink.finish_incremental(entity, self.changes[entity], read_at)
 
     def _missing(self, entity: str) -> int:
         """How many objects could not be read and are not here from before."""

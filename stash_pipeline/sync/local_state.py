@@ -32,7 +32,7 @@ class LocalState:
                 self.forms[name]["listing"] = form(server.listing_plans[name], server.release, prefix)
         documents = {name: forms["documents"] for name, forms in self.forms.items()}
         self.same_form = read_like_this(connection, instance_id, documents)
-        self.watermarks = watermarks.clocks(connection, instance_id)
+        self.watermarks = watermarks.read_watermarks(connection, instance_id)
         self.utc_offset = watermarks.utc_offset(connection, instance_id)
 
     @property

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.query_plan import QueryPlan
-from stash_pipeline.stash.read_request import LISTED, LISTING_OBJECTS, ReadRequest, holders, incremental_plan
+from stash_pipeline.stash.read_request import LISTED, LISTING_OBJECTS, ReadRequest, incremental_plan, sparse_requests
 from stash_pipeline.sync.local_state import LocalState
 from stash_pipeline.sync.server_state import ServerState
 
@@ -42,7 +42,7 @@ class Requests:
                     page_size=LISTING_OBJECTS,
                 )
             )
-            requests += holders(self._plans[name])
+            requests += sparse_requests(self._plans[name])
         return requests
 
     def incremental(self, entities: Iterable[str], overlap: timedelta) -> list[ReadRequest]:
@@ -90,4 +90,4 @@ def is_incremental(plan: QueryPlan) -> bool:
 
 def _stamped(plan: QueryPlan, stamp: str, since: str) -> ReadRequest:
     criterion = {stamp: {"value": since, "modifier": "GREATER_THAN"}}
-    return ReadRequest(incremental_plan(plan), "hint", criterion, page_size=LISTING_OBJECTS)
+    return ReadRequest(incremental_plan(plan), "incremental", criterion, page_size=LISTING_OBJECTS)

@@ -22,9 +22,9 @@ from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError, StashQueryError
 from stash_pipeline.stash.limits import MB, Limits
-from stash_pipeline.stash.probing import probe, read_probe, what_changed
+from stash_pipeline.stash.probing import change_reasons, probe, read_probe
 from stash_pipeline.stash.retries import NO_RETRIES
-from stash_pipeline.stash.tls import ages
+from stash_pipeline.stash.tls import modification_times
 from stash_pipeline.warehouse.connect import Connection
 
 NEVER_READ: Final = "never read"
@@ -122,7 +122,7 @@ def _ask(settings: Settings, question: Question, deadline: float) -> Found:
         if question.document is None:
             return Found((NEVER_READ,), digest_of(probe(client, _FIRST, deadline)))
         answer = probe(client, question.document, deadline)
-        reasons = what_changed(read_probe(question.before or {}), read_probe(answer))
+        reasons = change_reasons(read_probe(question.before or {}), read_probe(answer))
         return Found(tuple(reasons), digest_of(answer))
     except UserError as error:
         return Found(trouble=str(error), passing=False)
@@ -192,7 +192,7 @@ _lock: Final = threading.Lock()
 def _client(settings: Settings, instance: Instance) -> StashClient:
     """The client of an instance: kept, with its connection."""
     access = instance.access(settings.home)
-    identity = (instance.url, access, ages(access.files()))
+    identity = (instance.url, access, modification_times(access.files()))
     with _lock:
         kept = _clients.get(instance.uuid)
         if kept and kept[0] == identity:

@@ -40,12 +40,12 @@ class ServerState:
     @property
     def missing_fields(self) -> list[str]:
         """Fields of the specification that the server does not have."""
-        return sorted({path for plan in self.plans.values() for path in plan.lacking})
+        return sorted({path for plan in self.plans.values() for path in plan.missing_fields})
 
     @property
     def unmapped_fields(self) -> list[str]:
         """Fields of the server that the specification does not have."""
-        return sorted({path for plan in self.plans.values() for path in plan.unknown})
+        return sorted({path for plan in self.plans.values() for path in plan.unmapped_fields})
 
     def counts(self, entities: Collection[str]) -> dict[str, int]:
         """The server's own counts of some entities."""

@@ -11,7 +11,7 @@ from stash_pipeline.sync.lanes.snapshot import OpenCopy, SnapshotLane, open_copy
 from stash_pipeline.sync.session import SyncSession, format_counts
 from stash_pipeline.sync.snapshot_ranges import hashes
 from stash_pipeline.warehouse.connect import share_partitions
-from stash_pipeline.warehouse.raw.page_ledger import COPY, copy_is_known, record_copy, record_reading
+from stash_pipeline.warehouse.raw.page_ledger import COPY, copy_is_known, record_complete_read, record_copy
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class SnapshotReading:
                 session.client, session.settings, session.instance, session.server, entities, limited=limited
             ) as copy:
                 self.copy, self.missing_fields = copy.copy, copy.missing_fields
-                self._record(copy.copy.size, copy.copy.making)
+                self._record(copy.copy.size, copy.copy.create_seconds)
                 self._warn_of_missing_fields()
                 # what the copy does not hold, before its transaction
                 others = [name for name in entities if name not in copy.entities]
@@ -74,7 +74,7 @@ class SnapshotReading:
                 )
             session.finish()
             if loader.sink.writes:
-                record_reading(loader.connection, session.instance.id, loader.sink.run_id, COPY, copy.form, COPY)
+                record_complete_read(loader.connection, session.instance.id, loader.sink.run_id, COPY, copy.form, COPY)
 
     def _mark_unchanged(self, entities: Sequence[str]) -> None:
         """The copy is byte for byte the last one, and nothing was written since."""

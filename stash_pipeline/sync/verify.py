@@ -21,7 +21,7 @@ from stash_pipeline.sync.safeguards import Safeguards
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.row_counts import documents_counted
 from stash_pipeline.warehouse.raw.sampling import random_ids
-from stash_pipeline.warehouse.raw.watermarks import clocks
+from stash_pipeline.warehouse.raw.watermarks import read_watermarks
 from stash_pipeline.warehouse.tables import partition
 
 
@@ -41,7 +41,7 @@ def count_differences(
     What the server was seen to have and could not send counts as here. While a library changes, its number before the
     refresh may be right, or the one after it; the server is asked for that only where the first is not.
     """
-    missing = {kind: number for kind, (_, number) in clocks(connection, instance_id).items()}
+    missing = {kind: number for kind, (_, number) in read_watermarks(connection, instance_id).items()}
     counted = documents_counted(connection, instance_id)
     here = {kind: counted.get(kind, 0) + missing.get(kind, 0) for kind in kinds}
     return probing.count_differences(here, before, lambda: read_probe(probe(client(), document)))

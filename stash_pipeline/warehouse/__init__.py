@@ -1,1 +1,1 @@
-"""Postgres: embedded server, tables, migrations, bulk load, transformation. Nothing in here knows Dagster."""
+"""Postgres: embedded server, tables, migrations, bulk load, transformation. Does not import Dagster."""

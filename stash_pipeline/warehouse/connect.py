@@ -1,4 +1,4 @@
-"""Connections to the warehouse, and the lock that makes one writer per instance."""
+"""Connections to the warehouse, and the lock that allows one writer per instance."""
 
 import time
 from collections.abc import Iterator
@@ -28,10 +28,10 @@ _CANCEL_SECONDS = 2.0
 
 
 class _Connection(psycopg.Connection[Any]):
-    """Cancels its statement at the server whatever interrupts it.
+    """Cancels its statement on the server, whatever interrupts it.
 
-    psycopg itself does so for KeyboardInterrupt; in a step of Dagster a Ctrl-C is an exception of Dagster's, and
-    the server would go on with the statement, and hold its locks, until its end.
+    psycopg does so only for KeyboardInterrupt. In a Dagster step a Ctrl-C raises an exception of Dagster, and the
+    server would continue the statement, and hold its locks, until it ends.
     """
 
     def wait(self, gen: PQGen[RV], *arguments: Any, **options: Any) -> RV:
@@ -51,12 +51,12 @@ class _Connection(psycopg.Connection[Any]):
 
 
 def connect(database_url: str, *, autocommit: bool = True) -> Connection:
-    """A connection whose session is as our SQL needs it.
+    """Opens a connection with a prepared session, see ``database_session.py``.
 
-    In autocommit mode, unless told otherwise: transactions are opened where they are meant.
+    The default is autocommit mode; transactions are explicit.
 
     Raises:
-        UserError: if the database cannot be reached, or is not one that we can work with.
+        UserError: if the database cannot be reached or is not supported.
     """
     try:
         connection = _connect(database_url)
@@ -71,7 +71,7 @@ def connect(database_url: str, *, autocommit: bool = True) -> Connection:
         return connection
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         try:
-            # libpq repeats parts of an address that it takes for something else, and those may be the password
+            # libpq's errors repeat parts of the address that it misinterprets, and those can be the password
             check_database_url(database_url)
         except ValueError as problem:
             raise UserError(f"{DATABASE_URL_VARIABLE}: {problem}.") from None
@@ -84,9 +84,9 @@ def _connect(database_url: str) -> Connection:
         psycopg_url(database_url),
         autocommit=True,
         application_name="stash_pipeline",
-        # before PGCLIENTENCODING, and whatever the address says
+        # overrides PGCLIENTENCODING and the address
         client_encoding=ENCODING,
-        # of TCP: the connection that holds a lock is idle for hours, and a router in between forgets idle ones
+        # TCP: the connection that holds a lock is idle for hours, and routers drop idle connections
         keepalives_idle=60,
         keepalives_interval=10,
         keepalives_count=6,
@@ -94,16 +94,16 @@ def _connect(database_url: str) -> Connection:
 
 
 _own_sessions: set[str] = set()
-"""Addresses through which connections were found to have sessions of their own."""
+"""Addresses whose connections have their own sessions."""
 
 _STATEMENTS_OF_A_TEST = 3
 
 
 def _require_own_session(database_url: str, connection: Connection, backend: int) -> None:
-    """For a connection through a pooler: sees, once per address, that it is not moved from session to session.
+    """Checks once per address that a pooler does not share sessions between connections.
 
     Raises:
-        SharedSessionError: if it is moved, or others are moved to its session.
+        SharedSessionError: if it does.
     """
     if database_url in _own_sessions:
         return
@@ -113,7 +113,7 @@ def _require_own_session(database_url: str, connection: Connection, backend: int
                 pids = (_backend(connection) for _ in range(_STATEMENTS_OF_A_TEST))
                 refuse_shared(backend, _backend(other), pids)
         except psycopg.OperationalError:
-            # statement mode ends who begins a transaction; who does not is still served
+            # statement mode closes connections that begin a transaction, and serves the others
             _backend(connection)
             raise SharedSessionError from None
     _own_sessions.add(database_url)
@@ -126,25 +126,25 @@ def _backend(connection: Connection) -> int:
 
 
 def database_sentence(error: BaseException) -> str:
-    """What is wrong with the database itself (gone, restarted, full), by the error of either driver."""
+    """The message for an error of the database itself (unreachable, restarted, full), of either driver."""
     lines = str(error).strip().splitlines()
     reason = lines[0].rstrip(".") if lines else type(error).__name__
     if getattr(error, "sqlstate", getattr(error, "pgcode", None)) == psycopg.errors.DiskFull.sqlstate:
-        return f"The disk of the database is full ({reason}): make room, and start again."
-    return f"The database failed ({reason}): see that it runs and has room, and start again."
+        return f"The disk of the database is full ({reason}); free some space and try again."
+    return f"The database failed ({reason}); check that it is running and has free space, and try again."
 
 
 def share_partitions(connection: Connection) -> None:
-    """For a transaction that writes to attached partitions: keeps them from being attached or detached meanwhile.
+    """Prevents partitions from being attached or detached while this transaction writes to attached partitions.
 
-    Attaching and detaching lock the tables that foreign keys refer to, in an order of their own.
+    Attaching and detaching lock the tables that foreign keys refer to, in a different order.
     """
     connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext('stash_pipeline partitions'))")
 
 
 @contextmanager
 def partitions_shared(connection: Connection) -> Iterator[None]:
-    """The same for a block, whatever transactions there are in it: for those that must see one state of all tables."""
+    """The same for a block with any transactions, which must see one state of all tables."""
     connection.execute("SELECT pg_advisory_lock_shared(hashtext('stash_pipeline partitions'))")
     try:
         yield
@@ -154,7 +154,7 @@ def partitions_shared(connection: Connection) -> Iterator[None]:
 
 
 def rearrange_partitions(connection: Connection) -> None:
-    """For a transaction that attaches or detaches partitions: waits until nobody writes to attached ones."""
+    """Waits, in a transaction that attaches or detaches partitions, until no other writes to attached partitions."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('stash_pipeline partitions'))")
 
 
@@ -163,10 +163,10 @@ class InstanceLockedError(UserError):
 
 
 class LockLostError(UserError):
-    """The connection that held the lock is gone, and with it the right to write."""
+    """The connection that held the lock was lost, and with it the right to write."""
 
 
-# What pg_locks has of the lock, if this session holds it; a pooler may have given it to another one.
+# whether this session holds the lock; a pooler can have given the connection another session
 _HELD = """EXISTS (
     SELECT FROM pg_locks
     WHERE locktype = 'advisory' AND classid = %(class)s::oid AND objid = %(id)s::oid AND objsubid = 2
@@ -184,10 +184,10 @@ class InstanceLock:
         self._name = name
 
     def acquire(self) -> bool:
-        """Takes the lock if nobody holds it.
+        """Acquires the lock if it is free.
 
         Raises:
-            SharedSessionError: if this session holds it already, which is new: it is somebody else's too.
+            SharedSessionError: if this new session already holds it, so that other clients share the session.
         """
         row = self._connection.execute(
             f"SELECT CASE WHEN {_HELD} THEN NULL ELSE pg_try_advisory_lock(%(class)s, %(id)s) END", self._key
@@ -197,10 +197,10 @@ class InstanceLock:
         return bool(row[0])
 
     def check(self) -> None:
-        """To be called before every write: costs one round trip.
+        """Checks before every write that the lock is still held; costs one round trip.
 
         Raises:
-            LockLostError: if the lock is not this session's any more, so that another run may be writing by now.
+            LockLostError: if this session no longer holds the lock, so that another run can be writing.
         """
         try:
             row = self._connection.execute(f"SELECT {_HELD}", self._key).fetchone()
@@ -210,14 +210,14 @@ class InstanceLock:
             raise self._lost("to another session of the database")
 
     def release(self) -> None:
-        """Gives the lock back, where there is still a connection to say so."""
-        # said and not left to the end of the connection, which the server may notice only later
+        """Releases the lock if the connection still works."""
+        # explicitly, because the server may notice the end of the connection only later
         with suppress(psycopg.Error):
             self._connection.execute("SELECT pg_advisory_unlock(%(class)s, %(id)s)", self._key)
 
     def _lost(self, how: str) -> LockLostError:
         return LockLostError(
-            f"The lock of instance {self._name} was lost {how}; nothing more was written. Run it again."
+            f"The lock of instance {self._name} was lost {how}; nothing more was written. Run the command again."
         )
 
 
@@ -225,23 +225,23 @@ class InstanceLock:
 def instance_lock(
     database_url: str, instance_id: int, name: str, *, wait_seconds: float = 0.0
 ) -> Iterator[InstanceLock]:
-    """Holds the advisory lock of one instance, on a connection of its own; it ends with the process.
+    """Holds the advisory lock of one instance on its own connection; the lock ends with the process.
 
     Args:
-        wait_seconds: how long to wait for another writer; 0 refuses at once.
+        wait_seconds: how long to wait for another writer; 0 fails at once.
 
     Raises:
-        InstanceLockedError: if another process, on whatever host, holds it.
+        InstanceLockedError: if another process, on any host, holds it.
     """
     with connect(database_url) as connection:
         lock = InstanceLock(connection, instance_id, name)
         deadline = time.monotonic() + wait_seconds
         while not lock.acquire():
             if time.monotonic() >= deadline:
-                raise InstanceLockedError(f"Another run is writing to instance {name}; try again when it has ended.")
+                raise InstanceLockedError(f"Another run is writing to instance {name}; try again after it ends.")
             time.sleep(0.2)
         try:
-            # also at the very start: a pooler may have moved the connection in between
+            # also at the start: a pooler may have moved the connection in between
             lock.check()
             yield lock
         finally:

@@ -1,12 +1,11 @@
-"""The database session that our SQL needs: what every connection sets before its first statement.
+"""Prepares database sessions: the settings of every connection before its first statement.
 
-Every connection of this program goes through here, whatever its driver: psycopg (`connect`, `migrate`) and
-psycopg2 (Dagster's storage). The result of a statement depends on settings that belong to the session, and any of
-them may come from elsewhere: PG* environment variables, `ALTER ROLE … SET`, `ALTER DATABASE … SET`,
-postgresql.conf, options in the address.
+Every connection of this program is prepared here, whatever its driver: psycopg (`connect`, `migrate`) and psycopg2
+(Dagster's storage). The result of a statement depends on session settings, each of which can come from elsewhere: PG*
+environment variables, `ALTER ROLE … SET`, `ALTER DATABASE … SET`, postgresql.conf, options in the address.
 
-They are set by a statement after connecting, because that beats all of those, and because a pooler refuses startup
-parameters that it does not know. The encoding is a startup parameter too: psycopg2 does not follow a later change.
+They are set by a statement after connecting, because that overrides all of those, and because poolers refuse unknown
+startup parameters. The encoding is also a startup parameter, because psycopg2 ignores a later change.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,24 +17,24 @@ ENCODING: Final = "UTF8"
 
 _SETTINGS: Final[Mapping[str, str]] = {
     "client_encoding": ENCODING,
-    # how values are written as text and read from it
+    # conversion of values to and from text
     "datestyle": "ISO, MDY",
     "intervalstyle": "postgres",
     "timezone": "UTC",
     "extra_float_digits": "1",
     "bytea_output": "hex",
     "lc_numeric": "C",
-    # what a statement means
+    # meaning of statements
     "standard_conforming_strings": "on",
     "array_nulls": "on",
     "transform_null_equals": "off",
     "quote_all_identifiers": "off",
-    # what a transaction sees, and whether it may write
+    # transactions
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "default_transaction_deferrable": "off",
-    # A limit made for people at a prompt ends a run: a first load is one statement of minutes, a transaction waits
-    # for the reader of a copy, and the connection that holds a lock is idle for as long as the run takes.
+    # Timeouts for interactive sessions would fail a run: an initial load is one statement of minutes, a transaction
+    # waits for the reader of a snapshot, and the connection that holds a lock is idle during the run.
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
@@ -43,7 +42,7 @@ _SETTINGS: Final[Mapping[str, str]] = {
 }
 _SETTINGS_SINCE_17: Final[Mapping[str, str]] = {"transaction_timeout": "0"}
 
-# Every name in our SQL is qualified; with another path Postgres would also write names of tables in another way.
+# all names in the SQL are qualified; with another path Postgres would also print table names differently
 _SEARCH_PATH: Final = "pg_catalog"
 
 _SESSION_MODE: Final = (
@@ -70,14 +69,17 @@ class DriverConnection(Protocol):
 
 
 def prepare_session(connection: DriverConnection, *, search_path: str = _SEARCH_PATH, **more: str) -> int | None:
-    """Sets what our SQL needs, in one round trip; where a pooler is in between, gives the pid of its backend.
+    """Sets the session settings in one round trip.
 
     Args:
         connection: in autocommit mode.
-        more: settings beside ours, by name.
+        more: additional settings, by name.
+
+    Returns:
+        the pid of the backend if there is a pooler in between, else None.
 
     Raises:
-        UserError: if the database does not keep text as UTF-8, or cannot be written to.
+        UserError: if the database does not store text as UTF-8, or is read-only.
     """
     settings = {**_SETTINGS, "search_path": search_path, **more}
     if connection.info.server_version >= 170000:
@@ -89,45 +91,45 @@ def prepare_session(connection: DriverConnection, *, search_path: str = _SEARCH_
     require_utf8(encoding)
     if standby:
         raise UserError(
-            "The database is a standby, which nothing can be written to: give the address of its primary in "
-            "STASH_PIPELINE_DATABASE_URL."
+            "The database is a read-only standby; set STASH_PIPELINE_DATABASE_URL to the address of its primary."
         )
-    # a pooler makes up the number that it gives to its client
+    # a pooler invents the pid that it reports to its client
     return None if backend == connection.info.backend_pid else int(backend)
 
 
 def require_utf8(encoding: str) -> None:
-    """UserError for a database that cannot hold every text, or would hold it without knowing its encoding."""
+    """Raises UserError for a database whose encoding cannot store every text."""
     if encoding != ENCODING:
         raise UserError(
-            f"The encoding of the database is {encoding}, which does not keep every text as the server has it: make a "
-            "database with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`, and give its address in "
-            "STASH_PIPELINE_DATABASE_URL."
+            f"The encoding of the database is {encoding}, which cannot store every text; create a database with "
+            "`CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`, and set STASH_PIPELINE_DATABASE_URL to its "
+            "address."
         )
 
 
 class SharedSessionError(UserError):
-    """A pooler gives the statements of one connection to several sessions."""
+    """A pooler distributes the statements of one connection over several sessions."""
 
     def __init__(self) -> None:
         super().__init__(
-            "A connection pooler shares the sessions of the database between its clients (transaction or statement "
-            f"mode), so that no lock holds: {_SESSION_MODE}."
+            "A connection pooler shares database sessions between its clients (transaction or statement mode), which "
+            f"breaks locks; {_SESSION_MODE}."
         )
 
 
 def refuse_shared(before: int, holder: int, after: Iterable[int]) -> None:
-    """For a connection through a pooler: judges whether its session is its own.
+    """Determines whether a connection through a pooler has its own session.
 
-    While another connection holds a transaction open, a pooler that shares sessions has either given it the session
-    that the connection had, or gives the connection one after the other.
+    While another connection holds a transaction open, a pooler that shares sessions has either given it the session of
+    this connection, or gives this connection changing sessions.
 
     Args:
-        before: pid of the backend that the connection had. holder: that of the other one, which was opened later.
-            after: those that the connection then had, statement by statement.
+        before: backend pid of the connection.
+        holder: backend pid of the other connection, which was opened later.
+        after: backend pids of the connection after that, statement by statement.
 
     Raises:
-        SharedSessionError: if it is not.
+        SharedSessionError: if the session is shared.
     """
     if holder == before or any(pid != before for pid in after):
         raise SharedSessionError

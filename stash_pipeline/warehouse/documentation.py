@@ -1,6 +1,6 @@
 """Writes ``docs/tables.md`` from the table registry: ``python -m stash_pipeline.warehouse.documentation docs``.
 
-A test compares the file with what this makes.
+A test compares the file with the generated text.
 """
 
 import sys
@@ -14,21 +14,21 @@ from stash_pipeline.warehouse.views import COUNTS
 
 _HEADER = """# Tables
 
-Made from the table registry by `python -m stash_pipeline.warehouse.documentation docs`; do not edit.
+Generated from the table registry by `python -m stash_pipeline.warehouse.documentation docs`; do not edit.
 
-Every table of the schemas `raw` (but `raw.pages`) and `stash` (but `stash.merges`) is partitioned by instance; the
-partitions are in the schema `partitions`, and nobody needs to name them. `instance_id` is `ops.instances.id`; ids are
-the server's own, unique per instance only.
+Every table of the schemas `raw` (except `raw.pages`) and `stash` (except `stash.merges`) is partitioned by instance.
+The partitions are in the schema `partitions`; queries do not need to name them. `instance_id` is `ops.instances.id`.
+Ids are the server's own, and unique within one instance only.
 """
 
 _VIEWS = """
 ## Views
 
-| view | holds |
+| view | content |
 |---|---|
 | {counts} | the counts that Stash shows, derived from the join tables |
 | `stash.stash_performers`, `stash_tags`, `stash_tag_parents`, `stash_scenes`, `stash_scene_performers`, `stash_scene_tags` | the tables of the local-sync plan, with its column names |
-| `raw.unstamped_changes` | the changes in `raw.history` that left `updated_at` as it was: instance_id, entity, id, noted_at, run_id, revision, and the names of the fields that changed |
+| `raw.silent_changes` | the changes in `raw.history` without a new `updated_at`: instance_id, entity, id, recorded_at, run_id, revision, and the names of the fields that changed |
 """  # noqa: E501
 
 

@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema, once, whoever asks at the same time."""
+"""Migrates a database to the newest schema, once, even if several processes try at the same time."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -25,13 +25,13 @@ def _config() -> "Config":
 
 
 def require_version(version: int) -> None:
-    """UserError for a server that is too old; the number is Postgres' own, 150004 for 15.4."""
+    """Raises UserError for a server that is too old; the version is a number like 150004 for 15.4."""
     if version < _OLDEST:
-        raise UserError("The database is older than Postgres 15; upgrade it, or leave the URL unset.")
+        raise UserError("The database is older than Postgres 15; upgrade it, or unset the URL.")
 
 
 def newest_revision() -> str:
-    """The revision that the migrations end in: their files are named by it."""
+    """The newest revision of the migrations, from their file names."""
     versions = Path(str(files("stash_pipeline.warehouse") / "migrations" / "versions"))
     return max(file.name for file in versions.glob("[0-9]*_*.py")).partition("_")[0]
 
@@ -40,39 +40,39 @@ def _is_newest(database_url: str) -> bool:
     with connect(database_url) as connection:
         require_version(connection.info.server_version)
         try:
-            there = connection.execute("SELECT to_regclass('ops.alembic_version') IS NOT NULL").fetchone()
-            if not there or not there[0]:
+            exists = connection.execute("SELECT to_regclass('ops.alembic_version') IS NOT NULL").fetchone()
+            if not exists or not exists[0]:
                 return False
-            found = connection.execute("SELECT version_num FROM ops.alembic_version").fetchall()
+            versions = connection.execute("SELECT version_num FROM ops.alembic_version").fetchall()
         except psycopg.Error:
-            # that is said below
+            # `upgrade` reports the error
             return False
-        return found == [(newest_revision(),)]
+        return versions == [(newest_revision(),)]
 
 
 def _complete_partitions(database_url: str) -> None:
-    """Gives every instance that was read the partitions of kinds that are new."""
+    """Creates the partitions of new entities for every instance that was read."""
     from stash_pipeline.warehouse.raw.partitions import ensure_partitions
     from stash_pipeline.warehouse.tables import HISTORY, partition
 
     with connect(database_url) as connection:
         for (instance_id,) in connection.execute("SELECT id FROM ops.instances ORDER BY id").fetchall():
             history = partition(HISTORY.fullname, instance_id)
-            (there,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [history]).fetchone() or (False,)
-            if there:
+            (exists,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [history]).fetchone() or (False,)
+            if exists:
                 ensure_partitions(connection, instance_id)
 
 
 def upgrade(database_url: str) -> None:
-    """Applies what is missing; does nothing, in one round trip, when nothing is.
+    """Applies the missing migrations; if there are none, takes one round trip.
 
     Raises:
-        UserError: the database cannot be reached, is older than Postgres 15, has another encoding than UTF-8, does
-            not let us create, or was migrated by a newer version of this program.
+        UserError: if the database cannot be reached, is older than Postgres 15, has another encoding than UTF-8, denies
+            the right to create schemas, or was migrated by a newer version of this program.
     """
     if _is_newest(database_url):
         return
-    # half a second, which a command need not pay where there is nothing to do
+    # imported here: it takes half a second
     from alembic import command
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
@@ -91,13 +91,13 @@ def upgrade(database_url: str) -> None:
             version = connection.scalar(text("SHOW server_version_num"))
             require_version(int(version or 0))
             context = MigrationContext.configure(connection, opts={"version_table_schema": "ops"})
-            there = connection.scalar(text("SELECT to_regclass('ops.alembic_version') IS NOT NULL"))
-            current = context.get_current_revision() if there else None
+            exists = connection.scalar(text("SELECT to_regclass('ops.alembic_version') IS NOT NULL"))
+            current = context.get_current_revision() if exists else None
             if current == scripts.get_current_head():
                 return
             if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
                 raise UserError(
-                    f"The database has schema {current}, which is newer than this program knows; "
+                    f"The database has schema {current}, which this version of stash-pipeline does not know; "
                     "install the version that migrated it."
                 )
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('stash_pipeline migrations'))"))
@@ -112,10 +112,12 @@ def upgrade(database_url: str) -> None:
         reason = str(error.orig).strip().splitlines()[0]
         raise UserError(f"The database cannot be reached: {reason}") from None
     except ProgrammingError as error:
-        # by its class: the words are in the server's language
+        # by class: the message is in the server's language
         if not isinstance(error.orig, InsufficientPrivilege):
             raise
         reason = str(error.orig).strip().splitlines()[0]
-        raise UserError(f"The database user lacks a right: {reason}. Let it create schemas.") from None
+        raise UserError(
+            f"The database user lacks a privilege: {reason}. Grant it the right to create schemas."
+        ) from None
     finally:
         engine.dispose()

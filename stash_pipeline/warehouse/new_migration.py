@@ -1,8 +1,8 @@
 """Writes a migration: ``make migration NAME=what_it_does``, or ``python -m stash_pipeline.warehouse.new_migration``.
 
-It brings what the migrations make to what the registry says: tables, columns, keys, indexes and comments of
-``tables.py``, views of ``views.py``. A temporary private Postgres holds the one and is compared with the other; no
-database of a user is touched. Constraints of kind CHECK, functions and triggers are not compared. Not used at run time.
+It compares a temporary, migrated Postgres with the registry: tables, columns, keys, indexes and comments of
+``tables.py``, views of ``views.py``. It does not use any other database. CHECK constraints, functions and triggers are
+not compared. Not used at run time.
 """
 
 import re
@@ -47,13 +47,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Brings the tables and views to what the registry says."""
+    """Changes tables and views to match the registry."""
     script = files("stash_pipeline.warehouse.migrations") / "sql" / "{revision}_{name}.sql"
     op.get_bind().exec_driver_sql(script.read_text("utf-8").replace("%", "%%"))
 
 
 def downgrade() -> None:
-    """Takes that back."""
+    """Reverts the changes."""
     script = files("stash_pipeline.warehouse.migrations") / "sql" / "{revision}_downgrade.sql"
     op.get_bind().exec_driver_sql(script.read_text("utf-8").replace("%", "%%"))
 '''
@@ -66,10 +66,10 @@ Script = list[str]
 
 
 def compare_with_registry(connection: Connection) -> tuple[Script, Script]:
-    """The statements that bring a migrated database to what the registry says, and those that take it back.
+    """The statements that make a migrated database match the registry, and those that revert them.
 
     Raises:
-        UserError: if the registry lacks a table that the database has.
+        UserError: if the database has a table that is not in the registry.
     """
     with warnings.catch_warnings():
         # files lie in folders, folders in zip files
@@ -80,18 +80,18 @@ def compare_with_registry(connection: Connection) -> tuple[Script, Script]:
             "compare_type": True,
             "version_table_schema": "ops",
         }
-        found = produce_migrations(MigrationContext.configure(connection, opts=options), METADATA)
-        assert found.upgrade_ops is not None and found.downgrade_ops is not None
-        for operation in _flat(found.upgrade_ops):
+        migrations = produce_migrations(MigrationContext.configure(connection, opts=options), METADATA)
+        assert migrations.upgrade_ops is not None and migrations.downgrade_ops is not None
+        for operation in _flat(migrations.upgrade_ops):
             if isinstance(operation, ops.DropTableOp):
                 raise UserError(
-                    f"The registry no longer has {operation.schema}.{operation.table_name}: write the migration that "
-                    "drops it by hand, because it cannot be taken back."
+                    f"The registry no longer has {operation.schema}.{operation.table_name}; write the migration that "
+                    "drops it by hand, because it cannot be reverted."
                 )
-        forward, backward = _rendered(found.upgrade_ops), _rendered(found.downgrade_ops)
+        forward, backward = _rendered(migrations.upgrade_ops), _rendered(migrations.downgrade_ops)
     changed, before = _changed_views(connection, forward)
     if not _succeeds(connection, _with_views(forward, changed, before)):
-        # a column of a view's changes its type: the view has to go first
+        # a column of a view changes its type, so the view must be dropped first
         changed = list(VIEWS)
     after = {name: VIEWS[name].statements() for name in changed if name in VIEWS}
     return (
@@ -115,7 +115,7 @@ def _flat(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
 
 
 def _rendered(container: ops.OpContainer) -> Script:
-    """The statements of some operations of Alembic's."""
+    """The SQL statements of Alembic operations."""
     buffer = StringIO()
     context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": buffer})
     operations = Operations(context)
@@ -130,7 +130,7 @@ def _rendered(container: ops.OpContainer) -> Script:
 
 @contextmanager
 def _undone(connection: Connection) -> Iterator[None]:
-    """What happens inside is rolled back."""
+    """Rolls back everything inside the block."""
     savepoint = connection.begin_nested()
     try:
         yield
@@ -153,7 +153,7 @@ def _succeeds(connection: Connection, statements: Script) -> bool:
 
 
 def _definitions(connection: Connection) -> dict[str, Script]:
-    """The generated views that the database has, with the statements that make them again."""
+    """The generated views in the database, with the statements that create them."""
     rows = connection.execute(
         text(
             "SELECT n.nspname || '.' || c.relname, pg_get_viewdef(c.oid), obj_description(c.oid)\n"
@@ -162,17 +162,17 @@ def _definitions(connection: Connection) -> dict[str, Script]:
             "ORDER BY 1"
         )
     )
-    found = {}
+    views = {}
     for name, query, comment in rows:
-        found[name] = [f"CREATE VIEW {name} AS\n{query.strip().removesuffix(';')}"]
+        views[name] = [f"CREATE VIEW {name} AS\n{query.strip().removesuffix(';')}"]
         if comment:
             escaped = comment.replace("'", "''")
-            found[name].append(f"COMMENT ON VIEW {name} IS '{escaped}'")
-    return found
+            views[name].append(f"COMMENT ON VIEW {name} IS '{escaped}'")
+    return views
 
 
 def _changed_views(connection: Connection, forward: Script) -> tuple[list[str], dict[str, Script]]:
-    """The views that are not what the registry says, and the statements that make those that are there."""
+    """The views that differ from the registry, and the statements that create the existing ones."""
     before = _definitions(connection)
     with _undone(connection):
         _run(connection, [*_dropped(before, list(before)), *forward])
@@ -195,7 +195,7 @@ def _with_views(forward: Script, changed: list[str], before: dict[str, Script]) 
 
 
 def write_migration(name: str, forward: Script, backward: Script, folder: Path = MIGRATIONS) -> list[Path]:
-    """Writes the migration after the newest one; returns its files."""
+    """Writes the next migration; returns its files."""
     previous = newest_revision()
     revision = f"{int(previous) + 1:04}"
     title = name.replace("_", " ").capitalize()
@@ -216,14 +216,14 @@ def _text(statements: Script) -> str:
 
 
 def new_migration(name: str) -> list[Path]:
-    """Compares the migrations with the registry and writes what is missing; returns the files, or none.
+    """Compares the migrations with the registry and writes a migration for the differences; returns its files.
 
     Raises:
-        UserError: for a name that is none, or if the registry lacks a table that the migrations make.
+        UserError: if the name is invalid, or the migrations create a table that is not in the registry.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{2,59}", name) or name == "downgrade":
         raise UserError(
-            "Name the migration by what it does, in lower case with underscores: make migration NAME=scene_weather."
+            "Name the migration after its purpose, in lower case with underscores: make migration NAME=scene_weather."
         )
     with TemporaryDirectory(prefix="stash-pipeline-") as home, running_server(Path(home)) as url:
         upgrade(url)
@@ -242,7 +242,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     if not paths:
-        print("The migrations already make what the registry says.")
+        print("The migrations already match the registry.")
     for path in paths:
         print(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
     return 0

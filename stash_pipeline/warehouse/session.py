@@ -1,4 +1,4 @@
-"""A warehouse that is ready to use: the private Postgres if no URL is set, migrated."""
+"""Provides a warehouse that is ready to use: running (the private Postgres if no URL is set) and migrated."""
 
 import threading
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ _lock = threading.Lock()
 
 @contextmanager
 def open_warehouse(settings: Settings) -> Iterator[Settings]:
-    """The settings with the address of a database that runs and has the newest schema; what killed runs left is gone.
+    """The settings with the address of a running, migrated database. Also removes what killed runs left.
 
     Raises:
-        UserError: if there is none to be had; the sentence says why.
+        UserError: if the database is not available; the message says why.
     """
     with ExitStack() as stack:
         remove_orphaned_copies(settings.snapshots)
@@ -31,12 +31,12 @@ def open_warehouse(settings: Settings) -> Iterator[Settings]:
 
 
 def join_warehouse(settings: Settings) -> str:
-    """The address of such a database, for the rest of this process.
+    """The address of a running, migrated database, for the rest of this process.
 
-    For processes that Dagster starts, one by one and each when it first needs the database.
+    Used by processes that Dagster starts, when they first need the database.
 
     Raises:
-        UserError: as above.
+        UserError: if the database is not available.
     """
     url = settings.database() or join_server(settings.home)
     with _lock:

@@ -1,10 +1,9 @@
 """Every table of the warehouse, as SQLAlchemy metadata derived from the entity specification.
 
-This is the one registry: COPY column order, the SQL of the layers, Dagster's column schema and lineage, and the
-documentation read it; a test compares it with what the migrations make. The tables of an instance's data are
-partitioned by instance (``LIST (instance_id)``); the partitions live in schema ``partitions`` as
-``<schema>_<table>_<instance id>``, so that one instance's load never locks another's and removing an instance
-drops tables instead of rows.
+This is the only registry: COPY column order, the SQL of the layers, Dagster's column schema and lineage, and the
+documentation use it; a test compares it with the migrations. The tables of an instance's data are partitioned by
+instance (``LIST (instance_id)``). The partitions are in schema ``partitions`` as ``<schema>_<table>_<instance id>``:
+loading one instance never locks another, and removing an instance drops tables instead of rows.
 """
 
 from functools import cache
@@ -75,34 +74,36 @@ INSTANCES = Table(
     Column("uuid", Uuid, nullable=False, server_default=text("gen_random_uuid()"), unique=True),
     Column("name", Text, nullable=False, unique=True, comment="also the key of the Dagster partition"),
     Column("url", Text, nullable=False),
-    Column("api_key_encrypted", LargeBinary, comment="by the key file in the project's home"),
+    Column("api_key_encrypted", LargeBinary, comment="with the key file in the project's home"),
     Column("api_key_env", Text, comment="name of the environment variable that holds the key"),
     Column("ca_file", Text, comment="PEM file of the authority that signed the server's certificate"),
-    Column("priority", Integer, nullable=False, server_default=text("0"), comment="smaller wins a conflict"),
+    Column("priority", Integer, nullable=False, server_default=text("0"), comment="the smaller number wins a conflict"),
     Column("enabled", Boolean, nullable=False, server_default=text("true")),
-    Column("release", Text, comment="as the server last said"),
-    Column("database_schema", Integer, comment="as the server last said"),
+    Column("release", Text, comment="as last reported by the server"),
+    Column("database_schema", Integer, comment="as last reported by the server"),
     Column("revision", BigInteger, nullable=False, server_default=text("0"), comment="newest revision in raw"),
-    Column("removed_at", DateTime(timezone=True), comment="removed on this day, and its rows kept"),
+    Column("removed_at", DateTime(timezone=True), comment="when the instance was removed with its rows kept"),
     _now("created_at"),
     _now("updated_at"),
-    Column("utc_offset", Integer, comment="seconds; of the newest timestamp that the server was seen to write"),
-    Column("timezone", Text, comment="of its schedules; null is the zone of the machine that runs them"),
-    Column("probe", Text, comment="the query that tells in one request whether anything changed"),
-    Column("probed", JSONB, comment="what that query said just before the last good refresh"),
+    Column("utc_offset", Integer, comment="seconds; of the newest timestamp that the server has written"),
+    Column("timezone", Text, comment="of its schedules; null: the zone of the machine that runs them"),
+    Column("probe_query", Text, comment="the query that shows in one request whether anything changed"),
+    Column("probe_response", JSONB, comment="the response to that query just before the last successful sync"),
     Column("lane", Text, nullable=False, server_default=text("'auto'"), comment="graphql, snapshot or auto"),
-    Column("snapshot_bytes", BigInteger, comment="size of the last copy of its database"),
-    Column("snapshot_seconds", Double, comment="that the server took to make it, and did not write meanwhile"),
-    Column("snapshot_trouble", Text, comment="why the last copy could not be had, or not be read"),
-    Column("header_names", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="sent to its proxy"),
-    Column("headers_encrypted", LargeBinary, comment="their values, by the key file in the project's home"),
+    Column("snapshot_bytes", BigInteger, comment="size of the last snapshot of its database"),
+    Column("snapshot_seconds", Double, comment="that the server took to create it; it accepts no writes meanwhile"),
+    Column("snapshot_error", Text, comment="why the last snapshot could not be downloaded or read"),
+    Column(
+        "header_names", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="headers sent to its proxy"
+    ),
+    Column("headers_encrypted", LargeBinary, comment="their values, encrypted with the key file in the project's home"),
     Column("basic_auth_env", Text, comment="name of the environment variable that holds user:password for its proxy"),
-    Column("client_cert", Text, comment="PEM file of the certificate that is shown to it"),
-    Column("client_key", Text, comment="PEM file of the certificate's key; null where one file holds both"),
+    Column("client_cert", Text, comment="PEM file of the certificate presented to its proxy"),
+    Column("client_key", Text, comment="PEM file of the certificate's key; null if one file holds both"),
     CheckConstraint("name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$'", name="instances_name_check"),
     CheckConstraint("lane IN ('graphql', 'snapshot', 'auto')", name="instances_lane_check"),
     schema="ops",
-    comment="The Stash servers that are mirrored.",
+    comment="The Stash servers that are kept in sync.",
 )
 
 SYNC_RUNS = Table(
@@ -117,19 +118,19 @@ SYNC_RUNS = Table(
     _now("started_at"),
     Column("finished_at", DateTime(timezone=True)),
     Column("release", Text),
-    Column("lacking", ARRAY(Text), comment="fields of the specification that the server does not have"),
-    Column("unknown", ARRAY(Text), comment="fields of the server that no specification knows"),
+    Column("missing_fields", ARRAY(Text), comment="fields of the specification that the server does not have"),
+    Column("unmapped_fields", ARRAY(Text), comment="fields of the server that the specification does not have"),
     Column("entities", JSONB, comment="per entity: expected, fetched, inserted, updated, unchanged, removed, ..."),
     Column("error", Text),
     Column("seconds", Double, comment="from the first request to the last commit in raw"),
-    Column("requests", Integer, comment="sent to the server, retries included"),
-    Column("bytes", BigInteger, comment="of its answers, decompressed"),
-    Column("lane_reason", Text, comment="why it took that lane"),
+    Column("requests", Integer, comment="requests sent to the server, including retries"),
+    Column("bytes", BigInteger, comment="of the responses, decompressed"),
+    Column("lane_reason", Text, comment="why the run used that lane"),
     ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="sync_runs_instance_fkey"),
     CheckConstraint("status IN ('running', 'succeeded', 'failed')", name="sync_runs_status_check"),
     Index("sync_runs_instance_started_idx", "instance_id", text("started_at DESC")),
     schema="ops",
-    comment="One row per reading of a server.",
+    comment="One row per sync of an instance.",
 )
 
 LAYER_WATERMARKS = Table(
@@ -139,13 +140,13 @@ LAYER_WATERMARKS = Table(
     Column("layer", Text, nullable=False),
     Column("revision", BigInteger, nullable=False, comment="the newest revision of raw that the layer holds"),
     _now("updated_at"),
-    Column("version", Text, comment="of the code that made its rows; rows of another version are made anew"),
+    Column("version", Text, comment="of the code that made its rows; rows of another version are rebuilt"),
     PrimaryKeyConstraint("instance_id", "layer"),
     ForeignKeyConstraint(
         ["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="layer_watermarks_instance_fkey"
     ),
     schema="ops",
-    comment="How far each layer has followed raw, written in the transaction that followed it.",
+    comment="How far each layer has followed raw. Written in the transaction that changes the layer.",
 )
 
 OBJECT_LOG_HEAD = Table(
@@ -155,7 +156,7 @@ OBJECT_LOG_HEAD = Table(
     Column("revision", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("singleton", name="object_log_head_check"),
     schema="ops",
-    comment="The newest revision of ops.object_log; its row is locked until a change is committed.",
+    comment="The newest revision of ops.object_log. Its row is locked until a change is committed.",
 )
 
 OBJECT_LOG = Table(
@@ -165,20 +166,20 @@ OBJECT_LOG = Table(
         "instance_id",
         Integer,
         nullable=False,
-        comment="ops.instances.id; of a removed instance, one row of kind instances remains",
+        comment="ops.instances.id; one row with entity instances remains of a removed instance",
     ),
-    Column("kind", Text, nullable=False, comment="kind of the object, as its table in stash is named; or instances"),
-    Column("id", BigInteger, nullable=False, comment="the server's id; of kind instances, ops.instances.id"),
+    Column("entity", Text, nullable=False, comment="name of the object's table in stash, or instances"),
+    Column("id", BigInteger, nullable=False, comment="the server's id; ops.instances.id if entity is instances"),
     Column(
         "revision",
         BigInteger,
         nullable=False,
-        comment="of the log, when its row or a join row of it last changed, or it vanished",
+        comment="revision of the log at which its row or one of its join rows last changed, or the object vanished",
     ),
-    PrimaryKeyConstraint("instance_id", "kind", "id"),
+    PrimaryKeyConstraint("instance_id", "entity", "id"),
     Index("object_log_revision_idx", "revision"),
     schema="ops",
-    comment="Which objects of schema stash changed, in the order of commits: read what is newer than the revision "
+    comment="The objects of schema stash that changed, in the order of commits. Read what is newer than the revision "
     "seen last.",
 )
 
@@ -186,15 +187,15 @@ SHARED_LAYERS = Table(
     "shared_layers",
     METADATA,
     Column("layer", Text, primary_key=True),
-    Column("revision", BigInteger, nullable=False, comment="of the object log, up to which the layer has followed it"),
+    Column("revision", BigInteger, nullable=False, comment="of the object log that the layer has reached"),
     Column(
-        "version", Text, nullable=False, comment="of the code that made its rows; rows of another version are made anew"
+        "version", Text, nullable=False, comment="of the code that made its rows; rows of another version are rebuilt"
     ),
     _now("updated_at"),
-    Column("error", Text, comment="why its last attempt failed; null if it did not"),
+    Column("error", Text, comment="why its last attempt failed; null if it succeeded"),
     Column("failed_at", DateTime(timezone=True)),
     schema="ops",
-    comment="How far each layer that is made of all instances has followed the object log.",
+    comment="How far each layer made of all instances has followed the object log.",
 )
 
 DANGLING_REFERENCES = Table(
@@ -202,9 +203,9 @@ DANGLING_REFERENCES = Table(
     METADATA,
     _instance_id(),
     Column("relation", Text, nullable=False, comment="table.column that would hold the reference"),
-    Column("owner", Text, nullable=False, comment="kind of the object that refers"),
+    Column("owner", Text, nullable=False, comment="entity of the object that refers"),
     Column("owner_id", BigInteger, nullable=False),
-    Column("target", Text, nullable=False, comment="kind of the object that is not there"),
+    Column("target", Text, nullable=False, comment="entity of the object that is missing"),
     Column("target_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("instance_id", "relation", "owner_id", "target_id"),
     ForeignKeyConstraint(
@@ -212,7 +213,7 @@ DANGLING_REFERENCES = Table(
     ),
     Index("dangling_references_target_idx", "instance_id", "target", "target_id"),
     schema="ops",
-    comment="References to objects that the mirror does not have (yet, or any more); made good when they come.",
+    comment="References to objects that the warehouse does not have (yet, or any more); resolved when those arrive.",
 )
 
 ROW_COUNTS = Table(
@@ -224,30 +225,37 @@ ROW_COUNTS = Table(
     PrimaryKeyConstraint("instance_id", "table_name"),
     ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="row_counts_instance_fkey"),
     schema="ops",
-    comment="Live rows per table, kept by the transactions that change them: counting would grow with the library.",
+    comment="Live rows per table, updated by the transactions that change them: counting would grow with the library.",
 )
 
-READINGS = Table(
-    "readings",
+COMPLETE_READS = Table(
+    "complete_reads",
     METADATA,
     _instance_id(),
     Column("entity", Text, nullable=False),
     Column("run_id", BigInteger, nullable=False),
-    Column("revision", BigInteger, nullable=False, comment="of the instance, when the reading had ended"),
-    Column("form", LargeBinary, nullable=False, comment="of the query, the release and the code that made documents"),
+    Column("revision", BigInteger, nullable=False, comment="of the instance when the read was complete"),
+    Column(
+        "form",
+        LargeBinary,
+        nullable=False,
+        comment="digest of the query, the release and the code that made the documents",
+    ),
     _now("finished_at"),
     Column(
         "purpose", Text, nullable=False, server_default=text("'documents'"), comment="documents, listing, or snapshot"
     ),
     PrimaryKeyConstraint("instance_id", "entity", "purpose"),
-    ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="readings_instance_fkey"),
-    ForeignKeyConstraint(["run_id"], ["ops.sync_runs.id"], ondelete="CASCADE", name="readings_run_fkey"),
+    ForeignKeyConstraint(
+        ["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="complete_reads_instance_fkey"
+    ),
+    ForeignKeyConstraint(["run_id"], ["ops.sync_runs.id"], ondelete="CASCADE", name="complete_reads_run_fkey"),
     schema="ops",
-    comment="The last complete reading of each kind: its pages are known again while their objects stand unchanged.",
+    comment="The last complete read of each entity. Its pages are not decoded again while their objects are unchanged.",
 )
 
-CLOCKS = Table(
-    "clocks",
+READ_WATERMARKS = Table(
+    "read_watermarks",
     METADATA,
     _instance_id(),
     Column("entity", Text, nullable=False),
@@ -255,19 +263,21 @@ CLOCKS = Table(
         "read_at",
         DateTime(timezone=True),
         nullable=False,
-        comment="the server's own clock when the last good reading of the kind began",
+        comment="the server's clock when the last successful read of the entity began",
     ),
     Column(
         "missing",
         Integer,
         nullable=False,
         server_default=text("0"),
-        comment="objects that the server counts and could not send when all were read",
+        comment="objects that the server counted and could not send in the last complete read",
     ),
     PrimaryKeyConstraint("instance_id", "entity"),
-    ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="clocks_instance_fkey"),
+    ForeignKeyConstraint(
+        ["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="read_watermarks_instance_fkey"
+    ),
     schema="ops",
-    comment="Up to when each kind is known to be as the server has it: from there its timestamps are asked for.",
+    comment="The time up to which each entity matches its server. The next sync asks for later timestamps.",
 )
 
 # --- raw ------------------------------------------------------------------------------------------------
@@ -282,17 +292,17 @@ PAGES = Table(
     Column("lane", Text, nullable=False),
     Column("request", JSONB, nullable=False, comment="variables of the request"),
     Column("objects", Integer, nullable=False),
-    Column("bytes", BigInteger, nullable=False, comment="size of the answer, decompressed"),
-    Column("milliseconds", Integer, nullable=False, comment="from request to last byte"),
-    Column("hash", LargeBinary, nullable=False, comment="BLAKE2b, 16 bytes, of the answer"),
+    Column("bytes", BigInteger, nullable=False, comment="size of the response, decompressed"),
+    Column("milliseconds", Integer, nullable=False, comment="from the request to the last byte"),
+    Column("hash", LargeBinary, nullable=False, comment="BLAKE2b, 16 bytes, of the response"),
     Column(
-        "known",
+        "unchanged",
         Boolean,
         nullable=False,
         server_default=text("false"),
-        comment="equal to a page of the reading before, and not decoded again",
+        comment="equal to a page of the previous complete read, and not decoded again",
     ),
-    Column("first_id", BigInteger, comment="it held all objects of its kind from here to last_id"),
+    Column("first_id", BigInteger, comment="the page has all objects of its entity from here to last_id"),
     Column("last_id", BigInteger),
     Column(
         "unreadable",
@@ -307,7 +317,7 @@ PAGES = Table(
     Index("pages_run_idx", "run_id"),
     Index("pages_instance_idx", "instance_id", "entity", "id"),
     schema="raw",
-    comment="The ledger of the answers that the documents came in.",
+    comment="The ledger of responses in which the documents arrived.",
 )
 
 
@@ -317,17 +327,17 @@ HISTORY = Table(
     _instance_id(),
     Column("entity", Text, nullable=False),
     Column("id", BigInteger, nullable=False, comment="the server's id"),
-    Column("revision", BigInteger, nullable=False, comment="of the instance, when the document was replaced"),
-    Column("change", Text, nullable=False, comment="changed, removed, or returned (it had been removed)"),
-    Column("document", JSONB, nullable=False, comment="as it was until then"),
-    Column("run_id", BigInteger, nullable=False, comment="ops.sync_runs, which found the change"),
-    _now("noted_at"),
+    Column("revision", BigInteger, nullable=False, comment="of the instance when the document was replaced"),
+    Column("change", Text, nullable=False, comment="changed, removed, or returned (after a removal)"),
+    Column("document", JSONB, nullable=False, comment="the document until then"),
+    Column("run_id", BigInteger, nullable=False, comment="ops.sync_runs.id of the run that found the change"),
+    _now("recorded_at"),
     PrimaryKeyConstraint("instance_id", "entity", "id", "revision", name="raw_history_pkey"),
     CheckConstraint("change IN ('changed', 'removed', 'returned')", name="raw_history_change_check"),
-    Index("raw_history_noted_idx", "instance_id", "noted_at"),
+    Index("raw_history_recorded_idx", "instance_id", "recorded_at"),
     schema="raw",
     postgresql_partition_by="LIST (instance_id)",
-    comment="What every document was before it changed or vanished.",
+    comment="Every document as it was before it changed or vanished.",
 )
 
 
@@ -341,15 +351,15 @@ def _raw_table(entity: Entity) -> Table:
         Column("hash", LargeBinary, nullable=False, comment="BLAKE2b, 16 bytes, of the document"),
         Column("server_created_at", DateTime(timezone=True)),
         Column("server_updated_at", DateTime(timezone=True)),
-        Column("revision", BigInteger, nullable=False, comment="of the instance, when it last changed"),
-        Column("run_id", BigInteger, nullable=False, comment="ops.sync_runs, when it last changed"),
+        Column("revision", BigInteger, nullable=False, comment="of the instance when the document last changed"),
+        Column("run_id", BigInteger, nullable=False, comment="ops.sync_runs.id of the run that last changed it"),
         _now("fetched_at"),
-        Column("deleted_at", DateTime(timezone=True), comment="set when a complete listing no longer had it"),
+        Column("deleted_at", DateTime(timezone=True), comment="when a complete listing no longer had the object"),
         PrimaryKeyConstraint("instance_id", "id", name=f"raw_{entity.name}_pkey"),
         Index(f"raw_{entity.name}_revision_idx", "instance_id", "revision"),
         schema="raw",
         postgresql_partition_by="LIST (instance_id)",
-        comment=f"Documents of {entity.name}, as the servers returned them, with tombstones.",
+        comment=f"Documents of {entity.name} as the servers returned them, with tombstones.",
     )
 
 
@@ -357,12 +367,12 @@ def _raw_table(entity: Entity) -> Table:
 
 
 def partial_date_columns(name: str) -> tuple[str, str, str]:
-    """The three columns of a partial date: first day of the period, text as the server has it, precision."""
+    """The three columns of a partial date: first day of the period, the server's text, precision."""
     return name, f"{name}_text", f"{name}_precision"
 
 
 def _foreign_key(table: str, column: str, target: str) -> ForeignKeyConstraint:
-    # deferred: tables of one load may refer to each other in circles (files, folders, galleries, images)
+    # deferred: tables of one load refer to each other in cycles (files, folders, galleries, images)
     return ForeignKeyConstraint(
         ["instance_id", column],
         [f"stash.{target}.instance_id", f"stash.{target}.id"],
@@ -395,9 +405,9 @@ def _entity_table(entity: Entity) -> Table:
         if scalar.type == "partial_date":
             value, spelled, precision = partial_date_columns(field.name)
             columns += [
-                Column(value, Date, comment="first day of what the server says"),
-                Column(spelled, Text, comment="as the server says it"),
-                Column(precision, Text, comment="day, month or year; null if it is no date"),
+                Column(value, Date, comment="first day of the period that the server gives"),
+                Column(spelled, Text, comment="as the server spells it"),
+                Column(precision, Text, comment="day, month or year; null if it is not a date"),
             ]
         else:
             columns.append(Column(field.name, _type(scalar.type), comment=comment))
@@ -433,8 +443,8 @@ def _join_table(entity: Entity, joined: JoinTable) -> Table:
     ]
     if joined.ordinal:
         columns.append(Column(joined.ordinal, Integer, nullable=False, comment="from 0"))
-    if joined.first:
-        columns.append(Column(joined.first, Boolean, nullable=False, comment="the first of the server's list"))
+    if joined.primary_flag:
+        columns.append(Column(joined.primary_flag, Boolean, nullable=False, comment="the first of the server's list"))
     columns += [Column(derived.name, _type(derived.type), comment=derived.comment) for derived in joined.derived]
     constraints: list[SchemaItem] = [
         PrimaryKeyConstraint("instance_id", owner, *joined.primary_key, name=f"{joined.table}_pkey"),
@@ -467,21 +477,21 @@ MERGES = Table(
     "merges",
     METADATA,
     _instance_id(),
-    Column("kind", Text, nullable=False, comment="of both objects"),
-    Column("id", BigInteger, nullable=False, comment="of the object that is gone"),
+    Column("entity", Text, nullable=False, comment="entity of both objects"),
+    Column("id", BigInteger, nullable=False, comment="of the object that vanished"),
     Column(
         "successor_id",
         BigInteger,
         nullable=False,
-        comment="of the object that has what was its own; it may be gone by now, and have a successor itself",
+        comment="of the object that took over; it may have vanished since, with a successor of its own",
     ),
-    Column("revision", BigInteger, nullable=False, comment="of the instance, when the object was missed"),
-    PrimaryKeyConstraint("instance_id", "kind", "id"),
+    Column("revision", BigInteger, nullable=False, comment="of the instance when the object was found missing"),
+    PrimaryKeyConstraint("instance_id", "entity", "id"),
     ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="merges_instance_fkey"),
-    Index("merges_successor_idx", "instance_id", "kind", "successor_id"),
+    Index("merges_successor_idx", "instance_id", "entity", "successor_id"),
     schema="stash",
-    comment="Objects that are gone and whose files, stash ids or names another object has. Noted when they vanish; a "
-    "rebuild keeps them.",
+    comment="Objects that vanished and whose files, stash ids or names another object has. Recorded when they vanish, "
+    "and kept by a rebuild.",
 )
 
 RAW: dict[str, Table] = {entity.name: _raw_table(entity) for entity in ENTITIES}
@@ -492,11 +502,11 @@ JOINS: dict[str, Table] = {
 
 
 RAW_PARTITIONED = (*RAW, HISTORY.name)
-"""The tables of schema ``raw`` that have a partition per instance."""
+"""The partitioned tables of schema ``raw``."""
 
 
 def type_name(column: Column[Any]) -> str:
-    """The type of a column, as Postgres spells it."""
+    """The type of a column in Postgres' spelling."""
     return str(column.type.compile(dialect=postgresql.dialect())).lower()
 
 

@@ -1,6 +1,6 @@
-"""The views that follow from the entity specification; ``make migration`` writes the migrations that change them.
+"""The views derived from the entity specification; ``make migration`` writes the migrations that change them.
 
-Not here: the views ``stash.stash_*``, whose columns other applications were written to. Migrations alone have them.
+The views ``stash.stash_*``, whose columns other applications depend on, are in the migrations only.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from stash_pipeline.warehouse.entities.sql import RELATIONS, Relation
 
 @dataclass(frozen=True)
 class View:
-    """A view: its qualified name, its query, and the comment that the database has on it."""
+    """A view: its qualified name, its query, and its comment in the database."""
 
     name: str
     query: str
     comment: str = ""
 
     def statements(self) -> list[str]:
-        """What creates it."""
+        """The statements that create it."""
         result = [f"CREATE VIEW {self.name} AS\n{self.query}"]
         if self.comment:
             text = self.comment.replace("'", "''")
@@ -32,10 +32,10 @@ class View:
 
 
 def _relations(owner: str, target: str) -> list[Relation]:
-    found = [r for r in RELATIONS if r.owner == owner and r.target == target]
-    if not found:
-        raise ValueError(f"{owner} do not refer to {target}; the counts of {target} name them.")
-    return found
+    relations = [r for r in RELATIONS if r.owner == owner and r.target == target]
+    if not relations:
+        raise ValueError(f"{owner} do not refer to {target}, but the counts of {target} name them.")
+    return relations
 
 
 def _list_of(owner: str, target: str) -> Relation:
@@ -45,12 +45,12 @@ def _list_of(owner: str, target: str) -> Relation:
     return lists[0]
 
 
-def _initial(kind: str) -> str:
-    return BY_NAME[kind].singular[0]
+def _initial(entity: str) -> str:
+    return BY_NAME[entity].singular[0]
 
 
 def _from_one(owner: str, target: str, outer: str) -> str:
-    """FROM and WHERE of the rows in which one kind refers to an object of another."""
+    """FROM and WHERE of the rows in which one entity refers to an object of another."""
     relations = _relations(owner, target)
     if len(relations) == 1:
         (relation,) = relations
@@ -85,7 +85,7 @@ def _count(entity: Entity, count: Count, outer: str) -> str:
         return f"(SELECT count(*) {source}) AS {count.name}"
     name = count.name or f"{BY_NAME[count.kind].singular}_count"
     if count.via:
-        # both are lists of the kind that is counted through
+        # both are lists of the entity named by `via`
         near, far = _list_of(count.via, entity.name), _list_of(count.via, count.kind)
         alias = _initial(count.kind)
         return (
@@ -119,24 +119,25 @@ def _total(entity: Entity, total: Total, outer: str) -> str:
 
 
 def counts(entity: Entity) -> View:
-    """The view of what refers to one object of a kind.
+    """The view that counts, per object of an entity, what refers to it.
 
     Raises:
-        ValueError: if a kind is named that does not refer to it.
+        ValueError: if a count names an entity that does not refer to it.
     """
     outer = _initial(entity.name)
     columns = [f"{outer}.instance_id", f"{outer}.id AS {entity.singular}_id"]
-    for one in entity.counts:
-        columns.append(_count(entity, one, outer) if isinstance(one, Count) else _total(entity, one, outer))
+    for item in entity.counts:
+        columns.append(_count(entity, item, outer) if isinstance(item, Count) else _total(entity, item, outer))
     return View(
         f"stash.{entity.singular}_counts",
         "SELECT " + ",\n    ".join(columns) + f"\nFROM stash.{entity.name} {outer}",
     )
 
 
-# --- changes without a stamp ----------------------------------------------------------------------------
+# --- silent changes -------------------------------------------------------------------------------------
 
-_UNSTAMPED = """SELECT was.instance_id, was.entity, was.id, was.noted_at, was.run_id, was.revision, differing.fields
+_SILENT_CHANGES = """SELECT was.instance_id, was.entity, was.id, was.recorded_at, was.run_id, was.revision,
+    differing.fields
 FROM (
     {branches}
 ) AS was
@@ -159,9 +160,9 @@ WHERE was.change <> 'removed'
     AND differing.fields IS NOT NULL"""
 
 
-def _unstamped_changes() -> View:
-    # a branch per kind, so that a filter on entity or instance_id leaves the others out, and one on noted_at finds its
-    # rows by the index of raw.history
+def _silent_changes() -> View:
+    # one branch per entity: a filter on entity or instance_id prunes the others, and a filter on recorded_at uses the
+    # index of raw.history
     branches = [
         f"SELECT h.*, d.document AS present FROM raw.history h JOIN raw.{entity.name} d USING (instance_id, id)\n"
         f"    WHERE h.entity = '{entity.name}'"
@@ -169,13 +170,13 @@ def _unstamped_changes() -> View:
         if any(field.name == "updated_at" for field in entity.fields)
     ]
     return View(
-        "raw.unstamped_changes",
-        _UNSTAMPED.format(branches="\n    UNION ALL\n    ".join(branches)),
-        "Objects that changed while their updated_at stayed as it was, and the fields that did",
+        "raw.silent_changes",
+        _SILENT_CHANGES.format(branches="\n    UNION ALL\n    ".join(branches)),
+        "Objects that changed without a new updated_at, and the fields that changed.",
     )
 
 
 COUNTS: tuple[View, ...] = tuple(counts(entity) for entity in ENTITIES if entity.counts)
-"""What Stash shows as counts, derived from the references."""
+"""The counts that Stash shows, derived from the references."""
 
-VIEWS: dict[str, View] = {view.name: view for view in (*COUNTS, _unstamped_changes())}
+VIEWS: dict[str, View] = {view.name: view for view in (*COUNTS, _silent_changes())}

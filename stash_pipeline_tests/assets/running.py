@@ -1,4 +1,4 @@
-"""Runs of the definitions: a server that runs and is registered, a refresh of it, what that made and checked."""
+"""Runs of the definitions: a registered server, a refresh of it, its materializations and checks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from stash_pipeline.instances import Instance, add_instance
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import RunResult, run_job
 from stash_pipeline.settings import get_settings
 from stash_pipeline.simulator.generate import generate_library
@@ -18,6 +18,8 @@ from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.sync.run import mirror
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
+
+Assets = dict[dg.AssetKey, dg.AssetSpec]
 
 
 def library(scenes: int = 40, seed: int = 1) -> Library:
@@ -30,16 +32,16 @@ def library(scenes: int = 40, seed: int = 1) -> Library:
 def registered(
     dagster: dg.DagsterInstance, database: str, home: Path, name: str, stash: SimulatedStash
 ) -> Iterator[Instance]:
-    """A server that runs, and its partition."""
+    """A running server and its partition."""
     with stash.running() as server, connect(database) as connection:
         instance = add_instance(connection, name, server.url, home=home)
         names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
-        keep_in_step(dagster, names)
+        sync_partitions(dagster, names)
         yield instance
 
 
 def fill(instance: Instance) -> None:
-    """Reads everything without Dagster, whose events cost more than the reading, for tests of the runs that follow."""
+    """Reads everything without Dagster, whose events cost more than the sync, for tests of later runs."""
     settings = get_settings()
     url = settings.database()
     assert url is not None
@@ -49,13 +51,15 @@ def fill(instance: Instance) -> None:
 
 
 def refresh(dagster: dg.DagsterInstance, name: str, **config: Any) -> RunResult:
-    """Everything is read, unless another mode is named: most of these tests change the server behind its back."""
+    """Reads everything by default: most of these tests change the server behind the pipeline's back."""
     config = {"mode": "sweep", **config}
-    return run_job("refresh", instance=dagster, partition_key=name, run_config={"ops": {"mirror": {"config": config}}})
+    return run_job(
+        "refresh", instance=dagster, partition_key=name, run_config={"ops": {"sync_instance": {"config": config}}}
+    )
 
 
 def materializations(dagster: dg.DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
-    """Metadata of what a run materialized, by table."""
+    """Metadata of the tables that a run materialized."""
     found = {}
     records = dagster.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     for record in records:
@@ -69,7 +73,7 @@ def materializations(dagster: dg.DagsterInstance, run_id: str) -> dict[str, dict
 
 
 def checks(dagster: dg.DagsterInstance, run_id: str) -> dict[str, tuple[bool, dict[str, Any]]]:
-    """Of each check that a run evaluated: whether it passed, and its metadata."""
+    """For each check that a run evaluated: whether it passed, and its metadata."""
     found = {}
     for record in dagster.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records:
         event = record.event_log_entry.get_dagster_event()

@@ -1,4 +1,4 @@
-"""What a run says about its own result, and what becomes of a run that fails on the network."""
+"""Asset checks of a run, and retries of runs that fail on the network."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from stash_pipeline.assets.checks import checks_of
-from stash_pipeline.runtime.in_process import run_job
+from stash_pipeline.runtime.in_process import RunResult, run_job
 from stash_pipeline.settings import get_settings, settings_in_use
 from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.server import SimulatedStash
@@ -27,14 +27,21 @@ ALL = {
 }
 
 
-def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
+def test_a_refresh_evaluates_all_planned_checks_that_apply(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
+    def messages(run: RunResult) -> list[str]:
+        return [entry.user_message for entry in dagster.all_logs(run.run_id) if not entry.is_dagster_event]
+
     with registered(dagster, graph_database, graph_home, "checked", SimulatedStash(library(20))):
-        first = checks(dagster, refresh(dagster, "checked").run_id)
+        run = refresh(dagster, "checked")
+        first = checks(dagster, run.run_id)
         assert set(first) == ALL | {"tables_match_rebuild"}
         assert all(passed for passed, _ in first.values()), first
         assert first["sample_matches_server"][1]["objects"] >= 40
+        # the log of the run ends with what was not evaluated, in words
+        (last,) = messages(run)
+        assert "Not evaluated" in last and last.endswith(": sweep_found_nothing.")
         # launched in the page without a choice, all are planned
         changes = checks(dagster, refresh(dagster, "checked", mode="changes").run_id)
         assert set(changes) == ALL
@@ -43,32 +50,21 @@ def test_a_refresh_evaluates_the_checks_that_were_planned_and_can_be(
             "refresh",
             instance=dagster,
             partition_key="checked",
-            run_config={"ops": {"mirror": {"config": {"mode": "changes"}}}},
+            run_config={"ops": {"sync_instance": {"config": {"mode": "changes"}}}},
             checks=checks_of("changes"),
         )
         assert set(checks(dagster, run.run_id)) == {"counts_match_server", "watermark_at_head"}
-        sweep = checks(dagster, refresh(dagster, "checked", mode="sweep").run_id)
+        run = refresh(dagster, "checked", mode="sweep")
+        sweep = checks(dagster, run.run_id)
         assert set(sweep) == ALL | {"sweep_found_nothing", "tables_match_rebuild"}
         assert all(passed for passed, _ in sweep.values()), sweep
+        assert messages(run) == []
         objects = checks(dagster, refresh(dagster, "checked", mode="objects", entities=["scenes"], ids=[1]).run_id)
         assert set(objects) == {"watermark_at_head", "no_orphans"}
+        assert messages(refresh(dagster, "checked", mode="changes", dry_run=True)) == []
 
 
-def test_the_log_of_a_run_ends_with_what_was_not_evaluated_in_words(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
-) -> None:
-    def messages(**config: Any) -> list[str]:
-        run = refresh(dagster, "worded", **config)
-        return [entry.user_message for entry in dagster.all_logs(run.run_id) if not entry.is_dagster_event]
-
-    with registered(dagster, graph_database, graph_home, "worded", SimulatedStash(library(8))):
-        (first,) = messages()
-        assert "Not evaluated" in first and first.endswith(": sweep_found_nothing.")
-        assert messages() == []
-        assert messages(mode="changes", dry_run=True) == []
-
-
-def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
+def test_sample_and_sweep_detect_a_wrong_document(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     with registered(dagster, graph_database, graph_home, "wrong", SimulatedStash(library(20))) as instance:
@@ -88,10 +84,10 @@ def test_a_wrong_document_is_found_by_the_sample_and_by_the_sweep(
         found = checks(dagster, refresh(dagster, "wrong", mode="sweep", lane="graphql").run_id)
         assert found["sample_matches_server"][0]
         passed, metadata = found["sweep_found_nothing"]
-        assert not passed and metadata["by_kind"] == "scenes 20"
+        assert not passed and metadata["by_entity"] == "scenes 20"
 
 
-def test_rows_changed_in_the_database_are_found_by_the_checks_of_a_sweep(
+def test_sweep_checks_detect_rows_changed_in_the_database(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     with registered(dagster, graph_database, graph_home, "damaged", SimulatedStash(library(20))) as instance:
@@ -107,12 +103,12 @@ def test_rows_changed_in_the_database_are_found_by_the_checks_of_a_sweep(
         assert "tables_match_rebuild" not in found
         found = checks(dagster, refresh(dagster, "damaged", lane="graphql").run_id)
         passed, metadata = found["documents_match_hashes"]
-        assert not passed and metadata["details"] == "raw.tags 2: document is not what was stored"
+        assert not passed and metadata["details"] == "raw.tags 2: document differs from what was stored"
         passed, metadata = found["tables_match_rebuild"]
         assert not passed and "scenes id 3: title differs" in metadata["details"]
 
 
-def test_a_document_too_many_fails_the_run(
+def test_an_extra_document_fails_the_run(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with registered(dagster, graph_database, graph_home, "many", SimulatedStash(library(12))) as instance:
@@ -125,10 +121,12 @@ def test_a_document_too_many_fails_the_run(
         run = refresh(dagster, "many", mode="changes")
         assert not run.success
         passed, metadata = checks(dagster, run.run_id)["counts_match_server"]
-        assert not passed and metadata["differing"] == "scenes 13 here, 12 there"
+        assert not passed and metadata["differing"] == "scenes 13 stored, 12 on the server"
 
 
-def test_orphans_and_numbers_are_counted(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
+def test_checks_report_dangling_references_and_counts(
+    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
+) -> None:
     stash = SimulatedStash(library(12))
     with registered(dagster, graph_database, graph_home, "orphans", stash) as instance:
         fill(instance)
@@ -169,17 +167,18 @@ def retries(dagster: dg.DagsterInstance, run_id: str) -> int:
 
 
 def unattended(dagster: dg.DagsterInstance, name: str) -> Any:
-    """A run as the daemon starts it: nobody waits for its end."""
+    """A run as the daemon starts it, without waiting for its end."""
     return run_job("refresh", instance=dagster, partition_key=name, tags={"dagster/max_retries": "1"})
 
 
-def test_a_run_that_fails_on_the_network_is_tried_again(
+def test_a_run_that_fails_on_the_network_is_retried(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RetryPolicy, "pause_before_run", lambda *_: 0.01)
-    faults = Faults.of("5xx:next=100")
-    stash = SimulatedStash(library(12), faults=faults)
-    with registered(dagster, graph_database, graph_home, "flaky", stash):
+    stash = SimulatedStash(library(12))
+    with registered(dagster, graph_database, graph_home, "flaky", stash) as instance:
+        fill(instance)
+        stash.faults = Faults.of("5xx:next=100")
         run = unattended(dagster, "flaky")
         assert not run.success and retries(dagster, run.run_id) == get_settings().network_retries
         assert "answered 5" in (run.failure or "")
@@ -189,7 +188,7 @@ def test_a_run_that_fails_on_the_network_is_tried_again(
         assert unattended(dagster, "flaky").success
 
 
-def test_a_run_that_the_guard_stopped_is_not(
+def test_a_run_that_the_safeguards_stop_is_not_retried(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
 ) -> None:
     stash = SimulatedStash(library(80))
@@ -202,8 +201,9 @@ def test_a_run_that_the_guard_stopped_is_not(
         assert retries(dagster, run.run_id) == 0
 
 
-def test_the_sample_can_be_switched_off(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
-    with registered(dagster, graph_database, graph_home, "unsampled", SimulatedStash(library(12))):
+def test_the_sample_check_can_be_disabled(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
+    with registered(dagster, graph_database, graph_home, "unsampled", SimulatedStash(library(12))) as instance:
+        fill(instance)
         with settings_in_use(get_settings().model_copy(update={"sample_objects": 0})):
             found = checks(dagster, refresh(dagster, "unsampled").run_id)
-        assert set(found) == (ALL | {"tables_match_rebuild"}) - {"sample_matches_server"}
+        assert set(found) == (ALL | {"sweep_found_nothing", "tables_match_rebuild"}) - {"sample_matches_server"}

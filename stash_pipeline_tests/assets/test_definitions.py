@@ -1,4 +1,4 @@
-"""What Dagster is given: the graph as it is known, the tables behind it, and runs of it.
+"""What Dagster is given: the graph as it is known, and the tables behind it.
 
 ``definitions.json`` beside this file is the graph as it was last agreed on. After a change on purpose:
 ``UPDATE_GOLDEN=1 pytest stash_pipeline_tests/assets``; the difference is then read in the commit.
@@ -17,36 +17,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
 from stash_pipeline.definitions import build_defs, defs
-from stash_pipeline.instances import Instance, add_instance
-from stash_pipeline.partitions import INSTANCES, keep_in_step
-from stash_pipeline.runtime.in_process import run_job
+from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.settings import get_settings, sqlalchemy_url
-from stash_pipeline.simulator.library import Library
-from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.tables import METADATA
-from stash_pipeline_tests.assets.running import fill, library, materializations, refresh, registered
-from stash_pipeline_tests.mirror.answers import simulated_answers
-from stash_pipeline_tests.mirror.oracle import describe, expected_tables, mismatches
+from stash_pipeline_tests.assets.running import Assets
 
 GOLDEN = Path(__file__).with_name("definitions.json")
-
-Assets = dict[dg.AssetKey, dg.AssetSpec]
-
-
-@pytest.fixture(scope="module")
-def graph() -> Assets:
-    return {spec.key: spec for spec in defs.resolve_all_asset_specs()}
-
-
-@pytest.fixture(scope="module")
-def specs(graph: Assets) -> Assets:
-    """Without what lies on the servers."""
-    return {key: spec for key, spec in graph.items() if key.path[0] != "stash_server"}
-
-
-# --- the graph ------------------------------------------------------------------------------------------
 
 
 def _check_specs() -> list[dg.AssetCheckSpec]:
@@ -55,7 +33,7 @@ def _check_specs() -> list[dg.AssetCheckSpec]:
 
 
 def described(specs: Assets) -> dict[str, Any]:
-    """The graph in as few words as possible."""
+    """A compact description of the graph."""
     repository = defs.get_repository_def()
     assets = {
         spec.key.to_user_string(): {
@@ -91,13 +69,13 @@ def described(specs: Assets) -> dict[str, Any]:
 
 
 def lines(graph: dict[str, Any]) -> str:
-    """One asset a line, so that a difference is read at a glance."""
+    """One line per asset, for readable differences."""
     assets = ",\n".join(f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in graph["assets"].items())
     rest = json.dumps({name: one for name, one in graph.items() if name != "assets"}, indent=1)
     return '{\n "assets": {\n' + assets + "\n },\n" + rest[2:] + "\n"
 
 
-def test_the_graph_is_the_one_that_was_agreed_on(graph: Assets) -> None:
+def test_the_asset_graph_equals_the_golden_file(graph: Assets) -> None:
     text = lines(described(graph))
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(text, "utf-8")
@@ -109,7 +87,7 @@ def test_definitions_can_be_built_twice_and_are_valid() -> None:
     dg.Definitions.validate_loadable(build_defs(get_settings()))
 
 
-def test_every_asset_says_what_it_is_who_owns_it_and_which_table_it_makes(specs: Assets) -> None:
+def test_every_asset_has_description_owner_and_table(specs: Assets) -> None:
     for key, spec in specs.items():
         name = key.to_user_string()
         assert spec.description and spec.description.strip().endswith("."), name
@@ -122,7 +100,7 @@ def test_every_asset_says_what_it_is_who_owns_it_and_which_table_it_makes(specs:
         assert len(key.path) == 2, name
 
 
-def test_assets_are_the_tables_of_the_database_and_their_columns(specs: Assets, graph_database: str) -> None:
+def test_assets_match_the_tables_and_columns_of_the_database(specs: Assets, graph_database: str) -> None:
     engine = create_engine(sqlalchemy_url(graph_database))
     inspector = inspect(engine)
     there = {(schema, table) for schema in ("raw", "stash") for table in inspector.get_table_names(schema=schema)}
@@ -135,7 +113,7 @@ def test_assets_are_the_tables_of_the_database_and_their_columns(specs: Assets, 
     engine.dispose()
 
 
-def test_the_migrated_schema_is_the_registry_of_tables(graph_database: str) -> None:
+def test_the_migrated_schema_equals_the_table_registry(graph_database: str) -> None:
     def include(name: str | None, kind: str, parents: Any) -> bool:
         if kind == "schema":
             return name in ("ops", "raw", "stash")
@@ -160,7 +138,7 @@ def test_the_migrated_schema_is_the_registry_of_tables(graph_database: str) -> N
     assert differences == []
 
 
-def test_everything_in_the_database_has_a_comment_or_needs_none(graph_database: str) -> None:
+def test_every_table_and_column_has_a_comment_unless_exempt(graph_database: str) -> None:
     with connect(graph_database) as connection:
         rows = connection.execute(
             "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace\n"
@@ -171,14 +149,14 @@ def test_everything_in_the_database_has_a_comment_or_needs_none(graph_database: 
 
 
 @pytest.mark.parametrize("name", ["refresh", "reconcile", "sweep"])
-def test_all_assets_are_in_the_jobs_that_read(name: str, specs: Assets) -> None:
+def test_sync_jobs_select_all_assets(name: str, specs: Assets) -> None:
     job = defs.get_repository_def().get_job(name)
-    assert [node.name for node in job.nodes] == ["mirror"], "the check of all servers is none of one run"
+    assert [node.name for node in job.nodes] == ["sync_instance"], "the check of all servers is none of one run"
     assert job.asset_layer.executable_asset_keys == specs.keys()
     assert job.partitions_def == INSTANCES
 
 
-def test_an_asset_depends_on_nothing_that_is_not_there(graph: Assets) -> None:
+def test_assets_depend_only_on_existing_assets(graph: Assets) -> None:
     for key, spec in graph.items():
         for dep in spec.deps:
             assert dep.asset_key in graph, (key, dep)
@@ -186,66 +164,7 @@ def test_an_asset_depends_on_nothing_that_is_not_there(graph: Assets) -> None:
             assert any(dep.asset_key.path[0] == "raw" for dep in spec.deps), key
 
 
-# --- runs -----------------------------------------------------------------------------------------------
-
-
-def check_equal(database: str, instance: Instance, stash: SimulatedStash) -> None:
-    expected = expected_tables(simulated_answers(stash))
-    with connect(database) as connection:
-        found = mismatches(connection, instance.id, expected)
-    assert not found, describe(found)
-
-
-def test_a_run_materializes_every_table_and_a_second_one_only_the_ledger(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, specs: Assets
-) -> None:
-    stash = SimulatedStash(library())
-    with registered(dagster, graph_database, graph_home, "first", stash) as instance:
-        run = refresh(dagster, "first")
-        assert run.success, run.failure
-        found = materializations(dagster, run.run_id)
-        assert set(found) == {".".join(key.path) for key in specs}
-        with connect(graph_database) as connection:
-            for table, metadata in found.items():
-                if table == "raw.history":
-                    assert metadata["documents_kept"] == 0 and metadata["changed_fields"] == "none"
-                    continue
-                if table == "raw.pages":
-                    assert metadata["pages"] > 0 and metadata["bytes"] > 0 and metadata["release"] == "v0.30.1"
-                    continue
-                query = f"SELECT count(*) FROM {table} WHERE instance_id = %s"
-                row = connection.execute(query, [instance.id]).fetchone()
-                assert row is not None
-                assert metadata["dagster/partition_row_count"] == row[0], table
-                assert metadata["inserted"] == row[0], table
-                assert metadata["updated"] == metadata["removed"] == 0, table
-                assert metadata["preview"] == "*no rows*" or metadata["preview"].startswith("|"), table
-                assert (metadata["preview"] == "*no rows*") == (row[0] == 0), table
-        check_equal(graph_database, instance, stash)
-
-        again = refresh(dagster, "first")
-        assert again.success, again.failure
-        assert set(materializations(dagster, again.run_id)) == {"raw.pages"}
-
-        stash.library.execute("UPDATE scenes SET title = 'changed' WHERE id = 3")
-        stash.library.execute("DELETE FROM scenes_tags WHERE scene_id = 3")
-        third = refresh(dagster, "first")
-        found = materializations(dagster, third.run_id)
-        assert set(found) == {"raw.pages", "raw.history", "raw.scenes", "stash.scenes", "stash.scene_tags"}
-        assert found["raw.history"]["documents_kept"] == 1 and found["raw.history"]["by_kind"] == "scenes 1"
-        assert found["raw.history"]["changed_fields"] == "scenes.tags 1, scenes.title 1"
-        assert found["raw.scenes"]["updated"] == 1
-        assert found["raw.scenes"]["changed_fields"] == "tags 1, title 1"
-        assert found["raw.scenes"]["unchanged"] == found["raw.scenes"]["fetched"] - 1
-        assert (found["stash.scenes"]["inserted"], found["stash.scenes"]["updated"]) == (0, 1)
-        assert found["stash.scene_tags"]["removed"] >= 0
-        check_equal(graph_database, instance, stash)
-
-        reported = refresh(dagster, "first", report_unchanged=True)
-        assert len(materializations(dagster, reported.run_id)) >= len(ENTITIES) + 1
-
-
-def test_every_column_says_where_it_comes_from_and_whose_id_it_is(specs: Assets) -> None:
+def test_every_column_names_its_source_and_its_foreign_key(specs: Assets) -> None:
     columns = {
         ".".join(key.path): {column.name: column.tags for column in spec.metadata["dagster/column_schema"].columns}
         for key, spec in specs.items()
@@ -278,229 +197,8 @@ def test_every_column_of_a_layer_has_its_lineage(specs: Assets) -> None:
         assert len(lineage.deps_by_column) == len(columns) or key == dg.AssetKey(["stash", "merges"]), key
 
 
-def test_a_run_observes_what_the_server_says_where_that_is_new(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
-) -> None:
-    stash = SimulatedStash(library(10))
-
-    def observed(**config: Any) -> dict[str, dict[str, Any]]:
-        run = refresh(dagster, "seen", **config)
-        assert run.success, run.failure
-        records = dagster.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION).records
-        events = [record.event_log_entry.get_dagster_event().asset_observation_data for record in records]
-        assert all(event.asset_observation.partition == "seen" for event in events)
-        return {
-            event.asset_observation.asset_key.to_user_string(): {
-                name: value.value for name, value in event.asset_observation.metadata.items()
-            }
-            for event in events
-        }
-
-    with registered(dagster, graph_database, graph_home, "seen", stash):
-        first = observed()
-        assert first["stash_server/scenes"]["objects"] == 10 and "stash_server/tags" in first
-        assert observed() == {}
-        stash.library.execute("UPDATE scenes SET updated_at = '2031-01-01T00:00:00Z' WHERE id = 3")
-        seen = observed(mode="changes")
-        assert set(seen) == {"stash_server/scenes"}
-        assert seen["stash_server/scenes"]["newest_timestamp"].startswith("2031-01-01")
-
-
-def test_documents_and_tables_are_not_described_alike(specs: Assets) -> None:
+def test_documents_and_tables_have_different_descriptions(specs: Assets) -> None:
     for entity in ENTITIES:
         raw, table = specs[dg.AssetKey(["raw", entity.name])], specs[dg.AssetKey(["stash", entity.name])]
         assert raw.description and table.description and table.description not in raw.description
         assert "JSON" in raw.description and f"stash/{entity.name}" in raw.description
-
-
-def test_a_run_without_an_instance_says_that_one_is_to_be_chosen(dagster: dg.DagsterInstance) -> None:
-    run = run_job("refresh", instance=dagster)
-    assert not run.success and run.failure is not None
-    assert run.failure.startswith("No instance was chosen.") and "partition" in run.failure
-
-
-@pytest.mark.parametrize(("job", "mode"), [("refresh", "changes"), ("reconcile", "reconcile"), ("sweep", "sweep")])
-def test_a_job_does_what_it_is_named_for_and_its_run_says_so(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, job: str, mode: str
-) -> None:
-    name = f"named-{job}"
-    with registered(dagster, graph_database, graph_home, name, SimulatedStash(library(6))):
-        # without configuration, as a program launches it, and with the job's own, as the page does
-        configs: tuple[dict[str, Any] | None, ...] = ({"ops": {}}, None)
-        for config in configs:
-            run = run_job(job, instance=dagster, partition_key=name, run_config=config)
-            assert run.success, run.failure
-            found = dagster.get_run_by_id(run.run_id)
-            assert found is not None
-            assert found.tags["stash_pipeline/mode"] == mode
-            assert found.tags["stash_pipeline/lane"] in ("graphql", "snapshot")
-            with connect(graph_database) as connection:
-                rows = connection.execute(
-                    "SELECT mode FROM ops.sync_runs WHERE dagster_run_id = %s ORDER BY id", [run.run_id]
-                ).fetchall()
-            assert rows[-1] == (mode,)
-
-
-def test_a_server_that_does_not_answer_is_a_failed_run_with_one_sentence(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
-) -> None:
-    with connect(graph_database) as connection:
-        add_instance(connection, "gone", "http://127.0.0.1:9", home=graph_home)
-        names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
-    keep_in_step(dagster, names)
-    run = refresh(dagster, "gone")
-    assert not run.success
-    assert run.failure is not None
-    assert "127.0.0.1:9" in run.failure
-    assert "`stash-pipeline instances edit gone --url URL`" in run.failure
-    assert "`stash-pipeline instances disable gone`" in run.failure
-    assert "\n" not in run.failure and "Traceback" not in run.failure
-    found = dagster.get_run_by_id(run.run_id)
-    assert found is not None and found.status is dg.DagsterRunStatus.FAILURE
-    assert materializations(dagster, run.run_id) == {}
-    with connect(graph_database) as connection:
-        row = connection.execute(
-            "SELECT status, error FROM ops.sync_runs WHERE dagster_run_id = %s", [run.run_id]
-        ).fetchone()
-    assert row is not None and row[0] == "failed" and row[1] in run.failure
-
-
-def test_an_unknown_kind_is_a_failed_run_with_one_sentence(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
-) -> None:
-    with registered(dagster, graph_database, graph_home, "unknown", SimulatedStash(library(6))):
-        run = refresh(dagster, "unknown", entities=["scenes", "senes"])
-    assert not run.success
-    assert run.failure is not None and "senes" in run.failure and "scenes" in run.failure
-
-
-def test_a_server_that_lost_its_library_is_followed_when_the_run_is_told_so(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
-) -> None:
-    stash = SimulatedStash(library(60))
-    with registered(dagster, graph_database, graph_home, "lost", stash) as instance:
-        fill(instance)
-        stash.library = Library.create()
-        run = refresh(dagster, "lost")
-        assert not run.success
-        assert run.failure is not None and "accept_removals" in run.failure and "\n" not in run.failure.strip()
-        assert refresh(dagster, "lost", accept_removals=True).success
-        check_equal(graph_database, instance, stash)
-
-
-def test_a_rebuild_makes_entities_and_joins_anew_without_asking_the_server(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
-) -> None:
-    stash = SimulatedStash(library(20))
-    with registered(dagster, graph_database, graph_home, "doubtful", stash) as instance:
-        assert refresh(dagster, "doubtful").success
-    with connect(graph_database) as connection:
-        connection.execute("UPDATE stash.scenes SET title = 'wrong' WHERE instance_id = %s", [instance.id])
-        connection.execute("DELETE FROM stash.scene_tags WHERE instance_id = %s", [instance.id])
-    run = run_job("rebuild", instance=dagster, partition_key="doubtful")
-    assert run.success, run.failure
-    found = materializations(dagster, run.run_id)
-    assert found and all(table.startswith("stash.") for table in found)
-    assert found["stash.scenes"]["inserted"] == 20
-    check_equal(graph_database, instance, stash)
-
-
-def test_a_dry_run_observes_and_materializes_nothing(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
-) -> None:
-    stash = SimulatedStash(library(12))
-    with registered(dagster, graph_database, graph_home, "tried", stash) as instance:
-        fill(instance)
-        stash.library.execute("UPDATE scenes SET title = 'changed' WHERE id = 3")
-        run = refresh(dagster, "tried", dry_run=True)
-    assert run.success, run.failure
-    assert materializations(dagster, run.run_id) == {}
-    records = dagster.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION).records
-    (observed,) = [
-        record.event_log_entry.get_dagster_event().asset_observation_data.asset_observation for record in records
-    ]
-    assert observed.asset_key == dg.AssetKey(["raw", "scenes"]) and observed.partition == "tried"
-    assert "→ changed" in str(observed.metadata["would_change"].value)
-
-
-def test_some_kinds_only_can_be_read(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
-    with registered(dagster, graph_database, graph_home, "some", SimulatedStash(library(12))):
-        run = refresh(dagster, "some", entities=["tags", "studios"])
-        assert run.success, run.failure
-        found = {name for name in materializations(dagster, run.run_id) if name.startswith("raw.")}
-        assert found == {"raw.tags", "raw.studios", "raw.history", "raw.pages"}
-
-
-def materialize(dagster: dg.DagsterInstance, partition: str, *tables: str) -> dg.ExecuteInProcessResult:
-    job = defs.resolve_implicit_global_asset_job_def()
-    return job.execute_in_process(
-        asset_selection=[dg.AssetKey(table.split(".")) for table in tables],
-        partition_key=partition,
-        instance=dagster,
-        raise_on_error=False,
-    )
-
-
-def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
-    return {".".join(event.asset_key.path) for event in result.get_asset_materialization_events() if event.asset_key}
-
-
-def test_any_part_of_the_graph_can_be_materialized_alone(
-    dagster: dg.DagsterInstance, graph_database: str, graph_home: Path
-) -> None:
-    stash = SimulatedStash(library(20))
-    with registered(dagster, graph_database, graph_home, "parts", stash) as instance:
-        # nothing was read yet: an empty table is no failure
-        result = materialize(dagster, "parts", "stash.scenes")
-        assert result.success
-        result = materialize(dagster, "parts", "raw.scenes")
-        assert result.success
-        assert materialized(result) == {"raw.scenes"}
-        result = materialize(dagster, "parts", "raw.tags", "stash.tags", "stash.scene_tags")
-        assert result.success
-        assert {"raw.tags", "stash.tags"} <= materialized(result) <= {"raw.tags", "stash.tags", "stash.scene_tags"}
-        result = materialize(dagster, "parts", "stash.scenes")
-        assert result.success and materialized(result) <= {"stash.scenes"}
-        run = refresh(dagster, "parts")
-        assert run.success, run.failure
-        check_equal(graph_database, instance, stash)
-
-
-def test_an_instance_that_was_removed_is_a_sentence_too(dagster: dg.DagsterInstance, graph_database: str) -> None:
-    dagster.add_dynamic_partitions("instances", ["never-registered"])
-    run = refresh(dagster, "never-registered")
-    assert not run.success
-    assert run.failure is not None and "There is no instance 'never-registered'" in run.failure
-    assert "\n" not in run.failure
-
-
-def test_partitions_follow_the_registry(dagster: dg.DagsterInstance) -> None:
-    before = dagster.get_dynamic_partitions("instances")
-    added, removed = keep_in_step(dagster, [*before, "a-new-one"])
-    assert (added, removed) == (["a-new-one"], [])
-    assert keep_in_step(dagster, [*before, "a-new-one"]) == ([], [])
-    assert keep_in_step(dagster, list(before)) == ([], ["a-new-one"])
-
-
-def test_no_event_of_a_run_holds_the_key(dagster: dg.DagsterInstance, graph_database: str, graph_home: Path) -> None:
-    key = "key-that-nobody-may-see"
-    stash = SimulatedStash(library(12), api_key=key)
-    with stash.running() as server, connect(graph_database) as connection:
-        add_instance(connection, "locked", server.url, home=graph_home, api_key=key)
-        add_instance(connection, "wrong", server.url, home=graph_home, api_key=key + "-wrong")
-        names = [row[0] for row in connection.execute("SELECT name FROM ops.instances").fetchall()]
-        keep_in_step(dagster, names)
-        good, bad = refresh(dagster, "locked"), refresh(dagster, "wrong")
-    assert good.success and not bad.success
-    assert bad.failure is not None and "API key" in bad.failure
-    for run in (good, bad):
-        for record in dagster.all_logs(run.run_id):
-            assert key not in str(record)
-    with connect(graph_database) as connection:
-        for table in ("event_logs", "runs", "asset_keys"):
-            exists = connection.execute("SELECT to_regclass(%s)", [f"dagster.{table}"]).fetchone()
-            schema = "dagster" if exists and exists[0] else "public"
-            row = connection.execute(
-                f"SELECT count(*) FROM {schema}.{table} t WHERE to_jsonb(t)::text LIKE '%%{key}%%'"
-            ).fetchone()
-            assert row == (0,), table

@@ -1,4 +1,4 @@
-"""Dependencies point one way: who may import whom."""
+"""Import rules between the packages."""
 
 import ast
 from pathlib import Path
@@ -27,7 +27,7 @@ DAGSTER = ("assets", "automation", "runtime", "partitions.py", "definitions.py")
 
 
 def imports(path: Path) -> list[str]:
-    """Names of all modules that a file imports, anywhere in it."""
+    """Names of all modules that a file imports, anywhere."""
     found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -48,7 +48,7 @@ def layer_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_dagster_is_imported_only_where_it_belongs(path: Path) -> None:
+def test_dagster_is_imported_only_by_its_own_packages(path: Path) -> None:
     if layer_of(path) not in DAGSTER:
         assert not [name for name in imports(path) if name.split(".")[0].startswith("dagster")]
 
@@ -63,7 +63,7 @@ def test_a_layer_imports_only_the_layers_below_it(path: Path) -> None:
     assert not ours & forbidden
 
 
-def test_the_stash_package_knows_nothing_of_ours_but_itself() -> None:
+def test_the_stash_package_imports_no_other_package_of_ours() -> None:
     for path in (ROOT / "stash").glob("*.py"):
         for name in imports(path):
             top = name.split(".")

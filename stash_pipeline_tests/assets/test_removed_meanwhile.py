@@ -1,4 +1,4 @@
-"""An instance may be removed or edited while a run waits for its turn: the run goes by what it is then."""
+"""Instances that are removed or edited while a run waits in the queue."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ def removed_and_added(connection: Connection, instance: Instance, home: Path) ->
 
 @contextmanager
 def before_its_turn(monkeypatch: pytest.MonkeyPatch, database_url: str, change: Callable[[Connection], object]) -> Any:
-    """Has the change happen after a run has looked at its instance, and before it has the lock."""
+    """Applies a change after a run has looked up its instance, and before it has the lock."""
 
     @contextmanager
     def late(url: str, instance_id: int, name: str, **options: Any) -> Iterator[InstanceLock]:
@@ -49,7 +49,7 @@ def before_its_turn(monkeypatch: pytest.MonkeyPatch, database_url: str, change: 
 
 @pytest.mark.parametrize("change", [removed, kept, removed_and_added])
 @pytest.mark.parametrize("mode", ["changes", "sweep"])
-def test_a_run_whose_instance_was_removed_meanwhile_says_so_and_writes_nothing(
+def test_a_run_of_an_instance_removed_after_launch_fails_and_writes_nothing(
     dagster: dg.DagsterInstance,
     graph_database: str,
     graph_home: Path,
@@ -77,7 +77,7 @@ def test_a_run_whose_instance_was_removed_meanwhile_says_so_and_writes_nothing(
             assert refresh(dagster, name, mode=mode).success
 
 
-def test_a_run_whose_instance_was_edited_meanwhile_reads_the_new_address(
+def test_a_run_of_an_instance_edited_after_launch_uses_the_new_address(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = SimulatedStash(library(5)), SimulatedStash(library(5))

@@ -1,17 +1,22 @@
-"""One database and one instance of Dagster for a module of tests, as good as new for each test."""
+"""One database and one Dagster instance per module, reset for each test."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 import pytest
 
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import get_settings, load_settings, settings_in_use
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.conftest import create_database, drop_database
 
 Shared = tuple[str, dg.DagsterInstance]
+
+
+@pytest.fixture(scope="session")
+def _template(_with_dagster: str) -> str:
+    return _with_dagster
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +33,7 @@ def _shared(
 
 @pytest.fixture
 def warehouse(_shared: Shared) -> str:
-    """The address of the database, with no instance in it."""
+    """The URL of the database, without any instance."""
     url, _ = _shared
     with connect(url) as connection:
         connection.execute("DELETE FROM ops.instances")
@@ -37,10 +42,10 @@ def warehouse(_shared: Shared) -> str:
 
 @pytest.fixture
 def dagster(_shared: Shared, warehouse: str) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance with no run and no partition, and settings of this process that lead to it."""
+    """A Dagster instance without runs and partitions, and settings of this process that use it."""
     _, instance = _shared
     with settings_in_use(get_settings().with_database(warehouse)):
-        keep_in_step(instance, [])
+        sync_partitions(instance, [])
         for run in instance.get_runs():
             instance.delete_run(run.run_id)
         yield instance

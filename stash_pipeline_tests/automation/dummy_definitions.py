@@ -1,4 +1,4 @@
-"""A small graph for tests of storage, launching and serving: what happens depends on the partition."""
+"""A small graph for tests of storage, launching and serving; the partition determines what happens."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ SPECS = [dg.AssetSpec(["raw", name], partitions_def=INSTANCES, skippable=True) f
 
 @dg.multi_asset(specs=SPECS, can_subset=True)
 def raw(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]  # Dagster reads the annotations
-    """Does what the partition is named after."""
+    """Does what the partition's name says."""
     if context.partition_key == "broken":
         raise UserError("The server says no: say yes.")
     if context.partition_key == "odd":

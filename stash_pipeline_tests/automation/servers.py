@@ -1,4 +1,4 @@
-"""Registered instances with simulated servers that answer on loopback, and runs as Dagster has them."""
+"""Registered instances with simulated servers on loopback, and Dagster runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from stash_pipeline_tests.mirror.working import SimulatorTransport
 
 
 class Server:
-    """A simulated server and the instance that is registered for it."""
+    """A simulated server and its registered instance."""
 
     def __init__(
         self, stash: SimulatedStash, counting: "Counting", url: str, instance: Instance, database_url: str
@@ -39,22 +39,22 @@ class Server:
 
     @property
     def requests(self) -> int:
-        """That came in so far."""
+        """The number of requests so far."""
         return self.counting.seen
 
     def refreshed(self) -> None:
-        """Notes what a good refresh would: the probe, and its answer now."""
+        """Records what a successful refresh would: the probe and its current response."""
         with StashClient(self.url, self.stash.api_key) as client, connect(self.database_url) as connection:
             document = _document()
             record_probe(connection, self.instance.id, document, probe(client, document))
 
     def change(self) -> None:
-        """A tag more."""
+        """Adds a tag."""
         self.made += 1
         self._do(f'tagCreate(input: {{name: "tag {self.made} of the test"}})')
 
     def edit(self) -> None:
-        """Another title for a scene."""
+        """Changes the title of a scene."""
         self._do('sceneUpdate(input: {id: "1", title: "Edited"})')
 
     def _do(self, mutation: str) -> None:
@@ -64,18 +64,18 @@ class Server:
 
 @cache
 def _document() -> str:
-    """The probe of the newest release: to be introspected takes a server a while."""
+    """The probe of the newest release; introspecting a server takes a while."""
     with StashClient("http://stash.test", transport=SimulatorTransport(SimulatedStash(Library.create()))) as client:
         return probe_document(plan_library(client.introspect()))
 
 
 class Counting(Faults):
-    """Faults, none unless a test adds them; every request is counted."""
+    """Counts requests, and injects faults that a test adds."""
 
     seen = 0
 
     def next(self) -> list[Fault]:
-        """Of the next request."""
+        """The faults of the next request."""
         self.seen += 1
         return super().next()
 
@@ -84,7 +84,7 @@ class Counting(Faults):
 def registered(
     database_url: str, home: Path, name: str, *, refreshed: bool = True, api_key: str | None = None, **more: Any
 ) -> Iterator[Server]:
-    """A server that runs and is registered; as if it had been refreshed, unless told otherwise."""
+    """A running, registered server; by default as if it had been refreshed."""
     library = Library.create()
     generate_library(library, scenes=8, seed=len(name))
     counting = Counting([])
@@ -100,7 +100,7 @@ def registered(
 
 
 def run_of(dagster: dg.DagsterInstance, name: str, status: dg.DagsterRunStatus, job: str = "refresh") -> dg.DagsterRun:
-    """A run in Dagster's storage that nobody executes."""
+    """A run in Dagster's storage that is never executed."""
     run = dg.DagsterRun(
         job_name=job,
         run_id=make_new_run_id(),

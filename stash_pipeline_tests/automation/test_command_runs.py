@@ -1,4 +1,4 @@
-"""The runs of commands: they look in the page like those of sensors and schedules."""
+"""Runs of commands look like runs of sensors and schedules in the UI."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ import pytest
 from stash_pipeline.commands.rebuild import rebuild
 from stash_pipeline.commands.sync import run_sync
 from stash_pipeline.settings import get_settings
+from stash_pipeline_tests.assets.running import fill
 from stash_pipeline_tests.automation.servers import registered
 
 
 def tags_of(run: dg.DagsterRun) -> dict[str, str]:
-    """Ours, without those that say which process it was."""
+    """Our tags, except those that identify the process."""
     ours = {name.partition("/")[2]: value for name, value in run.tags.items() if name.startswith("stash_pipeline/")}
     return {name: value for name, value in ours.items() if name not in ("host", "process")}
 
@@ -37,11 +38,12 @@ def tags_of(run: dg.DagsterRun) -> dict[str, str]:
         ),
     ],
 )
-def test_a_command_runs_the_job_of_its_mode_and_says_what_and_why(
+def test_a_command_runs_the_job_of_its_mode_and_tags_the_reason(
     dagster: dg.DagsterInstance, warehouse: str, home: Path, options: dict[str, Any], job: str, mode: str, why: str
 ) -> None:
     entities = options.pop("entities", [])
-    with registered(warehouse, home, "home", refreshed=False):
+    with registered(warehouse, home, "home", refreshed=False) as server:
+        fill(server.instance)
         (outcome,) = run_sync(get_settings(), ["home"], entities, show=False, **options)
     assert outcome["success"], outcome
     run = dagster.get_run_by_id(outcome["run_id"])
@@ -49,7 +51,7 @@ def test_a_command_runs_the_job_of_its_mode_and_says_what_and_why(
     assert tags_of(run) == {"mode": mode, "lane": outcome["lane"], "reason": why, "requested_by": "command line"}
 
 
-def test_a_dry_run_says_that_it_was_one(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
+def test_a_dry_run_is_tagged(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
     with registered(warehouse, home, "home", refreshed=False):
         (outcome,) = run_sync(get_settings(), ["home"], [], show=False, mode="reconcile", dry_run=True)
     run = dagster.get_run_by_id(outcome["run_id"])
@@ -57,7 +59,7 @@ def test_a_dry_run_says_that_it_was_one(dagster: dg.DagsterInstance, warehouse: 
     assert run.tags["stash_pipeline/reason"] == "stash-pipeline sync home --mode reconcile --dry-run"
 
 
-def test_a_rebuild_says_so_too(
+def test_a_rebuild_is_tagged(
     dagster: dg.DagsterInstance, warehouse: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with registered(warehouse, home, "home", refreshed=False):

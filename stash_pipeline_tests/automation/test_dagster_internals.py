@@ -1,4 +1,4 @@
-"""What is used of Dagster's private modules is there, as it is used. An upgrade of Dagster fails here first."""
+"""Contract tests for Dagster's private modules. An upgrade of Dagster fails here first."""
 
 import ast
 import dataclasses
@@ -26,12 +26,12 @@ def private_imports(path: Path) -> list[str]:
     return found
 
 
-def test_private_modules_of_dagster_are_imported_in_one_place_only() -> None:
+def test_private_dagster_modules_are_imported_in_one_module() -> None:
     places = {path for path in ROOT.rglob("*.py") if private_imports(path)}
     assert places == {MODULE}
 
 
-def test_every_private_import_says_why() -> None:
+def test_every_private_import_has_a_reason() -> None:
     lines = MODULE.read_text("utf-8").splitlines()
     comment = False
     for line in lines:
@@ -40,7 +40,7 @@ def test_every_private_import_says_why() -> None:
             assert comment, line
 
 
-def test_nothing_public_would_do() -> None:
+def test_no_public_name_replaces_a_private_import() -> None:
     exported = [name for name in vars(internals) if not name.startswith("_") and hasattr(dg, name)]
     assert exported == []
 
@@ -59,29 +59,29 @@ def test_nothing_public_would_do() -> None:
         (internals.LocalComputeLogManager.capture_logs, {"log_key"}),
     ],
 )
-def test_functions_take_what_they_are_given(function: Any, parameters: set[str]) -> None:
+def test_private_functions_accept_our_arguments(function: Any, parameters: set[str]) -> None:
     assert parameters <= set(inspect.signature(function).parameters)
 
 
-def test_a_run_that_is_interrupted_says_so() -> None:
+def test_the_failure_reason_of_an_interrupted_run_exists() -> None:
     data = internals.JobFailureData(None, internals.RunFailureReason.UNEXPECTED_TERMINATION)
     assert data.failure_reason is internals.RunFailureReason.UNEXPECTED_TERMINATION and data.error is None
 
 
-def test_an_error_of_a_step_has_its_cause_and_message() -> None:
+def test_a_step_error_has_cause_and_message() -> None:
     cause = internals.SerializableErrorInfo("inner", [], "ValueError")
     error = internals.SerializableErrorInfo("outer", [], "RuntimeError", cause)
     assert error.cause is not None and error.cause.message == "inner"
 
 
-def test_the_origin_of_a_job_is_made_of_names() -> None:
+def test_a_job_origin_is_built_from_names() -> None:
     target = internals.LoadableTargetOrigin(module_name="a.module")
     location = internals.ManagedGrpcPythonEnvCodeLocationOrigin(target, "location")
     origin = internals.RemoteJobOrigin(internals.RemoteRepositoryOrigin(location, "__repository__"), "refresh")
     assert origin.job_name == "refresh" and origin.repository_origin.repository_name == "__repository__"
 
 
-def test_a_plugin_is_made_of_its_configuration() -> None:
+def test_private_classes_have_the_fields_we_use() -> None:
     fields = internals.ConfigurableClassData("module", "Class", "{}")
     assert fields.module_name == "module"
     assert {"STDOUT", "STDERR"} <= set(internals.ComputeIOType.__members__)
@@ -91,7 +91,7 @@ def test_a_plugin_is_made_of_its_configuration() -> None:
     assert internals.UserConfigSchema is not None and not dataclasses.is_dataclass(internals.UserConfigSchema)
 
 
-def test_the_tables_of_the_event_log_have_the_columns_that_are_written() -> None:
+def test_the_event_log_tables_have_the_columns_we_write() -> None:
     events, assets = internals.SqlEventLogStorageTable, internals.AssetKeyTable
     assert {"id", "run_id", "event", "dagster_event_type", "timestamp", "asset_key", "partition"} <= set(
         events.c.keys()

@@ -21,8 +21,8 @@ PARTITIONS = ["home", "away", "unchanged", "broken", "odd", "interrupted"]
 
 
 @pytest.fixture
-def instance(home: Path, empty_database_url: str) -> Iterator[DagsterInstance]:
-    with dagster_instance(home, empty_database_url) as opened:
+def instance(home: Path, database_url: str) -> Iterator[DagsterInstance]:
+    with dagster_instance(home, database_url) as opened:
         opened.add_dynamic_partitions("instance", PARTITIONS)
         yield opened
 
@@ -31,7 +31,7 @@ def run(instance: DagsterInstance, partition: str) -> RunResult:
     return run_job("refresh", instance=instance, partition_key=partition, module=MODULE)
 
 
-def test_the_run_belongs_to_its_job_and_code_location(instance: DagsterInstance) -> None:
+def test_a_run_belongs_to_its_job_and_code_location(instance: DagsterInstance) -> None:
     result = run(instance, "home")
     assert result.success
     assert result.failure is None
@@ -51,7 +51,7 @@ def test_the_run_belongs_to_its_job_and_code_location(instance: DagsterInstance)
     assert instance.get_materialized_partitions(AssetKey(["raw", "scenes"])) == {"home"}
 
 
-def test_no_program_is_started_to_copy_the_output_of_a_run(instance: DagsterInstance) -> None:
+def test_no_process_is_started_to_capture_the_output_of_a_run(instance: DagsterInstance) -> None:
     manager, key = instance.compute_log_manager, ["run", "compute_logs", "step"]
     before = {child.pid for child in psutil.Process().children()}
     with manager.capture_logs(key):
@@ -62,7 +62,7 @@ def test_no_program_is_started_to_copy_the_output_of_a_run(instance: DagsterInst
     assert not manager.get_log_data(key).stdout
 
 
-def test_what_did_not_change_is_not_materialized(instance: DagsterInstance) -> None:
+def test_unchanged_assets_are_not_materialized(instance: DagsterInstance) -> None:
     assert run(instance, "unchanged").success
     assert instance.get_materialized_partitions(AssetKey(["raw", "scenes"])) == set()
 
@@ -71,7 +71,7 @@ def test_what_did_not_change_is_not_materialized(instance: DagsterInstance) -> N
     ("partition", "words"),
     [("broken", "The server says no: say yes."), ("odd", "KeyError: 'no such thing'")],
 )
-def test_a_failure_is_told_in_the_words_of_the_error(instance: DagsterInstance, partition: str, words: str) -> None:
+def test_a_failed_run_reports_the_message_of_its_error(instance: DagsterInstance, partition: str, words: str) -> None:
     result = run(instance, partition)
     assert (result.success, result.failure) == (False, words)
     found = instance.get_run_by_id(result.run_id)
@@ -79,7 +79,7 @@ def test_a_failure_is_told_in_the_words_of_the_error(instance: DagsterInstance, 
     assert found.status is DagsterRunStatus.FAILURE
 
 
-def test_an_interrupted_run_is_canceled_and_not_started_anew(instance: DagsterInstance) -> None:
+def test_an_interrupted_run_is_canceled_and_not_retried(instance: DagsterInstance) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(instance, "interrupted")
     (found,) = instance.get_runs()
@@ -87,7 +87,7 @@ def test_an_interrupted_run_is_canceled_and_not_started_anew(instance: DagsterIn
     assert found.tags["dagster/max_retries"] == "0"
 
 
-def test_two_threads_run_a_job_each(instance: DagsterInstance) -> None:
+def test_two_threads_can_run_jobs_concurrently(instance: DagsterInstance) -> None:
     results: dict[str, RunResult] = {}
 
     def work(partition: str) -> None:
@@ -106,21 +106,19 @@ def test_two_threads_run_a_job_each(instance: DagsterInstance) -> None:
     assert instance.get_materialized_partitions(AssetKey(["raw", "tags"])) == {"home", "away"}
 
 
-def test_an_unknown_partition_is_refused_and_leaves_no_run(instance: DagsterInstance) -> None:
+def test_an_unknown_partition_is_rejected_without_a_run(instance: DagsterInstance) -> None:
     with pytest.raises(UserError, match="no partition 'nowhere'"):
         run(instance, "nowhere")
     assert instance.get_runs_count() == 0
 
 
-def test_the_terminal_is_left_alone(instance: DagsterInstance, capfd: pytest.CaptureFixture[str]) -> None:
+def test_runs_do_not_write_to_the_terminal(instance: DagsterInstance, capfd: pytest.CaptureFixture[str]) -> None:
     run(instance, "home")
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
 
 
-def test_runs_of_killed_processes_are_ended_and_others_are_not(
-    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_runs_of_killed_processes_are_ended(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     started = {}
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as dead:
         dead.kill()
@@ -148,7 +146,7 @@ def _job():  # type: ignore[no-untyped-def]
     return defs.get_repository_def().get_job("refresh")
 
 
-def test_the_home_gets_the_installed_configuration_whenever_it_changed(home: Path) -> None:
+def test_dagster_home_gets_the_installed_configuration_when_it_changes(home: Path) -> None:
     directory = prepare_dagster_home(home)
     assert (directory / "dagster.yaml").read_text().endswith(installed_file("dagster.yaml").read_text())
     (directory / "dagster.yaml").write_text("telemetry: {enabled: true}")

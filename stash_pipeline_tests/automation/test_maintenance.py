@@ -1,4 +1,4 @@
-"""The maintenance removes what is old and superseded, and nothing else."""
+"""Maintenance removes only what is old and superseded."""
 
 import time
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def refresh(instance: DagsterInstance, partition: str) -> str:
     return run_job("refresh", instance=instance, partition_key=partition, module=MODULE).run_id
 
 
-def test_the_latest_run_of_every_partition_stays_whatever_its_age(
+def test_the_latest_run_of_every_partition_is_kept(
     instance: DagsterInstance, connection: Connection, home: Path
 ) -> None:
     superseded = [refresh(instance, name) for name in ("home", "home", "away", "unchanged", "broken")]
@@ -65,10 +65,8 @@ def test_the_latest_run_of_every_partition_stays_whatever_its_age(
     assert maintain(instance, connection, keep_days=14, now=in_days(400)) == Removed()
 
 
-def test_a_partition_that_is_shared_by_runs_keeps_the_latest_of_each_asset(
-    instance: DagsterInstance, connection: Connection
-) -> None:
-    """The run that made only one of two assets last does not free the one that made the other."""
+def test_the_latest_run_of_each_asset_in_a_partition_is_kept(instance: DagsterInstance, connection: Connection) -> None:
+    """A run that last materialized only one of two assets does not replace the run of the other."""
     first = refresh(instance, "home")
     instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition="home"))
     maintain(instance, connection, keep_days=1, now=in_days(30))
@@ -77,14 +75,14 @@ def test_a_partition_that_is_shared_by_runs_keeps_the_latest_of_each_asset(
 
 
 @pytest.mark.parametrize("status", [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING])
-def test_a_run_in_progress_stays(instance: DagsterInstance, connection: Connection, status: DagsterRunStatus) -> None:
+def test_a_run_in_progress_is_kept(instance: DagsterInstance, connection: Connection, status: DagsterRunStatus) -> None:
     job = dummy_definitions.defs.get_repository_def().get_job("refresh")
     run = instance.create_run_for_job(job, status=status)
     assert maintain(instance, connection, keep_days=1, now=in_days(365)) == Removed()
     assert instance.has_run(run.run_id)
 
 
-def test_the_output_of_runs_that_are_gone_is_removed(
+def test_compute_logs_of_deleted_runs_are_removed(
     instance: DagsterInstance, connection: Connection, home: Path
 ) -> None:
     run_id = refresh(instance, "home")
@@ -95,7 +93,7 @@ def test_the_output_of_runs_that_are_gone_is_removed(
     assert not folder.exists()
 
 
-def test_old_ticks_go_and_the_last_one_stays(instance: DagsterInstance, connection: Connection) -> None:
+def test_old_ticks_are_removed_except_the_last(instance: DagsterInstance, connection: Connection) -> None:
     for minute in range(5):
         data = TickData(
             instigator_origin_id="origin",
@@ -111,7 +109,7 @@ def test_old_ticks_go_and_the_last_one_stays(instance: DagsterInstance, connecti
     assert [tick.tick_id for tick in instance.get_ticks("origin", "selector")] == [last.tick_id]
 
 
-def test_the_ledger_keeps_the_last_run_and_the_last_success_of_every_instance(
+def test_the_last_run_and_the_last_success_of_every_instance_are_kept(
     instance: DagsterInstance, connection: Connection, home: Path
 ) -> None:
     for name in ("one", "two"):
@@ -132,12 +130,12 @@ def test_the_ledger_keeps_the_last_run_and_the_last_success_of_every_instance(
     assert connection.execute("SELECT count(*) FROM raw.pages").fetchone() == (4,)
 
 
-def test_history_goes_after_its_days(instance: DagsterInstance, connection: Connection, home: Path) -> None:
+def test_history_is_removed_after_its_retention(instance: DagsterInstance, connection: Connection, home: Path) -> None:
     added = add_instance(connection, "one", "http://stash.test:9999", home=home)
     ensure_partitions(connection, added.id)
     for age in (91, 89):
         connection.execute(
-            "INSERT INTO raw.history (instance_id, entity, id, revision, change, document, run_id, noted_at)\n"
+            "INSERT INTO raw.history (instance_id, entity, id, revision, change, document, run_id, recorded_at)\n"
             "VALUES (%s, 'tags', 1, %s, 'changed', '{}', 1, now() - make_interval(days => %s))",
             [added.id, age, age],
         )
@@ -145,7 +143,7 @@ def test_history_goes_after_its_days(instance: DagsterInstance, connection: Conn
     assert maintain(instance, connection, keep_days=14, keep_history_days=30).history == 1
 
 
-def test_pages_go_after_two_days_but_for_those_that_are_to_be_known_again(
+def test_pages_are_removed_after_two_days_unless_they_are_cached(
     instance: DagsterInstance, connection: Connection, home: Path
 ) -> None:
     added = add_instance(connection, "one", "http://stash.test:9999", home=home)
@@ -158,7 +156,7 @@ def test_pages_go_after_two_days_but_for_those_that_are_to_be_known_again(
             {"i": added.id, "d": age},
         )
     connection.execute(
-        "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form)\n"
+        "INSERT INTO ops.complete_reads (instance_id, entity, run_id, revision, form)\n"
         "SELECT instance_id, 'tags', min(id) + 1, 0, '' FROM ops.sync_runs GROUP BY 1"
     )
     removed = maintain(instance, connection, keep_days=14)
@@ -170,7 +168,7 @@ def test_pages_go_after_two_days_but_for_those_that_are_to_be_known_again(
     assert [row[0] for row in left] == [4, 1, 0]
 
 
-def test_the_job_says_what_it_removed_and_runs_by_itself_every_day(instance: DagsterInstance, home: Path) -> None:
+def test_the_maintenance_job_runs_daily_and_reports_what_it_removed(instance: DagsterInstance, home: Path) -> None:
     (home / "snapshots").mkdir()
     (home / "snapshots" / "half.sqlite").write_bytes(b"of a process that was killed")
     result = run_job("maintain", instance=instance)
@@ -179,7 +177,7 @@ def test_the_job_says_what_it_removed_and_runs_by_itself_every_day(instance: Dag
     run = instance.get_run_by_id(result.run_id)
     assert run is not None and run.tags["removed/runs"] == "0"
     said = [entry.user_message for entry in instance.all_logs(result.run_id)]
-    assert any("Older than 14 days (90 for history) and removed: 0 runs" in text for text in said)
+    assert any("Removed what is older than 14 days (90 for history): 0 runs" in text for text in said)
     assert maintenance_schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert maintenance_schedule.job_name == maintain_job.name == "maintain"
     assert maintain_job.description and maintenance_schedule.description

@@ -1,4 +1,4 @@
-"""The schedules: each instance has its turn, once, by its own clocks."""
+"""Each instance is scheduled exactly once per interval, in its own time zone."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
@@ -21,7 +21,7 @@ from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.layers import LAYERS
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.settings import RECONCILE_MINUTES, WEEKDAYS, get_settings, load_settings, settings_in_use
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.sync.timetable import (
@@ -59,7 +59,7 @@ timetables = st.builds(
 
 
 def sweeps_between(timetable: Timetable, since: datetime, until: datetime) -> list[datetime]:
-    """Those at `since` or later, and before `until`."""
+    """Sweeps at `since` or later, and before `until`."""
     found = []
     moment = since - timedelta(microseconds=1)
     while (moment := next_sweep(timetable, moment)) < until:
@@ -71,7 +71,7 @@ def sweeps_between(timetable: Timetable, since: datetime, until: datetime) -> li
 
 
 @pytest.mark.parametrize("minutes", RECONCILE_MINUTES)
-def test_the_cron_of_the_reconciles_ticks_when_they_are_due(minutes: int) -> None:
+def test_the_cron_schedule_ticks_when_reconciles_are_due(minutes: int) -> None:
     since = datetime(2026, 5, 4, 0, 1, tzinfo=timezone.utc)
     ticks = cron_string_iterator(since.timestamp(), cron_of(minutes), "UTC")
     timetable, moment = Timetable(reconcile_minutes=minutes), since
@@ -86,7 +86,7 @@ def test_the_cron_of_the_reconciles_ticks_when_they_are_due(minutes: int) -> Non
 @example(Timetable(ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 10, 22, tzinfo=timezone.utc))
 # a Friday that the zone left out
 @example(Timetable(ZoneInfo("Pacific/Apia"), 60, "friday"), datetime(2011, 12, 28, tzinfo=timezone.utc))
-def test_a_sweep_is_due_exactly_once_in_a_week_of_its_zone(timetable: Timetable, moment: datetime) -> None:
+def test_a_sweep_is_due_exactly_once_a_week_in_its_time_zone(timetable: Timetable, moment: datetime) -> None:
     zone = timetable.zone
     assert zone is not None
     here = moment.astimezone(zone).date()
@@ -117,7 +117,7 @@ def midnight(day: date, zone: tzinfo) -> datetime:
         ("2026-10-19", 4, "2026-10-25 03:00"),
     ],
 )
-def test_the_sweep_when_the_clocks_are_changed(week: str, hour: int, utc: str) -> None:
+def test_a_sweep_is_due_once_across_dst_changes(week: str, hour: int, utc: str) -> None:
     timetable = Timetable(ZoneInfo("Europe/Paris"), sweep_hour=hour)
     since = datetime.fromisoformat(week).replace(tzinfo=timezone.utc)
     due = sweeps_between(timetable, since, since + WEEK)
@@ -126,7 +126,7 @@ def test_the_sweep_when_the_clocks_are_changed(week: str, hour: int, utc: str) -
 
 @settings(deadline=None, max_examples=40)
 @given(timetables, moments)
-def test_what_is_said_to_be_next_is_next(timetable: Timetable, moment: datetime) -> None:
+def test_the_announced_next_run_is_the_next_run(timetable: Timetable, moment: datetime) -> None:
     reconcile, sweep = next_due(timetable, moment)
     assert moment < reconcile <= moment + timedelta(minutes=timetable.reconcile_minutes)
     assert last_sweep(timetable, moment) <= moment < sweep
@@ -134,7 +134,7 @@ def test_what_is_said_to_be_next_is_next(timetable: Timetable, moment: datetime)
     assert last_sweep(timetable, sweep) == sweep
 
 
-def test_without_a_zone_it_is_the_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_time_zone_is_the_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
     after = datetime(2026, 7, 1, tzinfo=timezone.utc)
     try:
         for zone in ("America/Denver", "Asia/Tokyo"):
@@ -146,7 +146,7 @@ def test_without_a_zone_it_is_the_machine_s(monkeypatch: pytest.MonkeyPatch) -> 
         tzset()
 
 
-def test_a_sweep_is_wanted_at_its_turn_and_made_good_within_the_day_and_not_again_and_again() -> None:
+def test_a_missed_sweep_is_retried_within_a_day_but_not_endlessly() -> None:
     timetable = Timetable(ZoneInfo("UTC"))
     sweep = datetime(2026, 5, 10, 4, tzinfo=timezone.utc)
     long_ago, minute = sweep - 3 * WEEK, timedelta(minutes=1)
@@ -161,7 +161,7 @@ def test_a_sweep_is_wanted_at_its_turn_and_made_good_within_the_day_and_not_agai
     assert not sweep_wanted(timetable, sweep + HOUR, sweep + minute, None, None), "it was registered later"
 
 
-def test_what_no_cron_can_say_is_refused_with_what_can_be() -> None:
+def test_an_impossible_interval_is_rejected_with_the_possible_ones() -> None:
     for minutes in (1, 7, 45, 90, 2880):
         with pytest.raises(UserError, match="STASH_PIPELINE_RECONCILE_MINUTES: must be 5, 6, .* 720 or 1440"):
             load_settings(reconcile_minutes=minutes)
@@ -171,7 +171,7 @@ def test_what_no_cron_can_say_is_refused_with_what_can_be() -> None:
 
 
 class Instances:
-    """Registered instances that nobody asks, and ticks of the schedule and of the sensor of sweeps."""
+    """Registered instances without servers, and ticks of the schedule and of the sweep sensor."""
 
     def __init__(self, dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
         self.dagster = dagster
@@ -181,7 +181,7 @@ class Instances:
         self.resource = WarehouseResource(get_settings)
 
     def add(self, name: str, zone: str | None = "UTC") -> Instance:
-        """Registered long ago."""
+        """Registers an instance, dated long ago."""
         with connect(self.warehouse) as connection:
             added = add_instance(connection, name, f"http://127.0.0.1:{free_port()}", home=self.home, timezone=zone)
             connection.execute("UPDATE ops.instances SET created_at = '2020-01-01Z' WHERE id = %s", [added.id])
@@ -209,13 +209,13 @@ class Instances:
         return sorted(request.partition_key or "" for request in self.reconcile(at).run_requests or [])
 
     def swept(self, at: str) -> dict[str, str]:
-        """What is asked for, and why."""
+        """The requested sweeps, with their reasons."""
         result = self.sweep(at)
         requests = (result.run_requests or []) if isinstance(result, dg.SensorResult) else []
         return {request.partition_key or "": request.tags["stash_pipeline/reason"] for request in requests}
 
     def skipped(self, at: str) -> str:
-        """Why a tick of the sensor asks for nothing."""
+        """The reason why a tick of the sensor requests nothing."""
         result = self.sweep(at)
         assert not (isinstance(result, dg.SensorResult) and result.run_requests)
         reason = result.skip_message if isinstance(result, dg.SkipReason) else result.skip_reason
@@ -223,7 +223,7 @@ class Instances:
         return reason if isinstance(reason, str) else reason.skip_message or ""
 
     def made(self, instance: Instance, at: str, error: str | None = None, kinds: Iterable[str] = BY_NAME) -> None:
-        """A sweep that began then."""
+        """A sweep that started at this time."""
         with connect(self.warehouse) as connection:
             run_id = start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
             end_run(connection, run_id, error=error, entities={kind: {} for kind in kinds})
@@ -236,28 +236,28 @@ def moment(text: str) -> datetime:
 
 @pytest.fixture
 def instances(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> Iterator[Instances]:
-    """Two, one of them at another hour of the day."""
+    """Two instances in different time zones."""
     made = Instances(dagster, warehouse, home)
     made.add("home")
     made.add("attic", "America/Denver")
-    keep_in_step(dagster, ["home", "attic"])
+    sync_partitions(dagster, ["home", "attic"])
     yield made
 
 
-def test_every_tick_of_the_schedule_reconciles_every_instance(instances: Instances) -> None:
+def test_every_tick_requests_a_reconcile_of_every_instance(instances: Instances) -> None:
     # a Monday
     found = instances.reconcile("2026-05-04 10:00").run_requests or []
     assert [(request.partition_key, request.run_key) for request in found] == [("attic", "attic"), ("home", "home")]
     (_, request) = found
     assert request.tags["dagster/partition"] == "home"
-    assert request.run_config == {"ops": {"mirror": {"config": {"mode": "reconcile"}}}}
+    assert request.run_config == {"ops": {"sync_instance": {"config": {"mode": "reconcile"}}}}
     assert request.tags["stash_pipeline/mode"] == "reconcile"
     assert request.tags["stash_pipeline/requested_by"] == "reconcile_schedule"
-    assert request.tags["stash_pipeline/reason"] == "its turn"
+    assert request.tags["stash_pipeline/reason"] == "scheduled"
     assert instances.reconciled("2026-05-04 11:00") == ["attic", "home"]
 
 
-def test_what_was_seen_to_change_goes_first_in_the_queue_and_a_sweep_last(instances: Instances) -> None:
+def test_changes_run_first_and_sweeps_last(instances: Instances) -> None:
     reconcile = (instances.reconcile("2026-05-04 10:00").run_requests or [])[0]
     sweep = instances.sweep("2026-05-10 04:01")
     assert isinstance(sweep, dg.SensorResult) and sweep.run_requests
@@ -266,51 +266,51 @@ def test_what_was_seen_to_change_goes_first_in_the_queue_and_a_sweep_last(instan
     assert priorities == sorted(priorities, reverse=True) and len(set(priorities)) == 3
 
 
-def test_the_schedule_says_how_often_it_ticks(instances: Instances) -> None:
+def test_the_schedule_describes_its_interval(instances: Instances) -> None:
     crons = {minutes: build_cron(minutes) for minutes in (15, 60, 120, 1440)}
     assert crons == {15: "*/15 * * * *", 60: "0 * * * *", 120: "0 */2 * * *", 1440: "0 0 * * *"}
 
 
 def build_cron(minutes: int) -> object:
-    """The cron of the definitions as a process with this setting loads them."""
+    """The cron schedule of the definitions in a process with this setting."""
     return build_defs(load_settings(reconcile_minutes=minutes)).resolve_schedule_def("reconcile_schedule").cron_schedule
 
 
-def test_a_sweep_is_weekly_by_the_clocks_of_the_instance(instances: Instances) -> None:
+def test_sweeps_are_weekly_in_the_instance_s_time_zone(instances: Instances) -> None:
     # a Sunday
     result = instances.sweep("2026-05-10 04:03")
     assert isinstance(result, dg.SensorResult)
     (request,) = result.run_requests or []
     assert request.partition_key == "home" and request.tags["stash_pipeline/requested_by"] == "sweep_sensor"
-    assert request.run_config == {"ops": {"mirror": {"config": {"mode": "sweep"}}}}
-    assert request.tags["stash_pipeline/reason"] == "its turn"
+    assert request.run_config == {"ops": {"sync_instance": {"config": {"mode": "sweep"}}}}
+    assert request.tags["stash_pipeline/reason"] == "scheduled"
     instances.made(instances.add("unused"), "2026-05-10 04:03")
-    assert instances.swept("2026-05-10 10:02")["attic"] == "its turn"
+    assert instances.swept("2026-05-10 10:02")["attic"] == "scheduled"
 
 
-def test_the_settings_say_when_the_sweep_is(instances: Instances) -> None:
+def test_settings_define_the_time_of_the_sweep(instances: Instances) -> None:
     settings = load_settings(database_url=instances.warehouse, sweep_weekday="Wednesday", sweep_hour=22)
     with settings_in_use(settings):
-        assert instances.swept("2026-05-06 22:04") == {"home": "its turn"}
+        assert instances.swept("2026-05-06 22:04") == {"home": "scheduled"}
 
 
-def test_a_tick_without_a_sweep_says_when_there_is_one(instances: Instances) -> None:
+def test_a_tick_without_a_sweep_reports_the_next_one(instances: Instances) -> None:
     due = moment("2026-05-10 04:00").astimezone()
-    assert instances.skipped("2026-05-04 10:00") == f"the next one is due on home at {due:%Y-%m-%d %H:%M %Z}"
+    assert instances.skipped("2026-05-04 10:00") == f"the next sweep is due on home at {due:%Y-%m-%d %H:%M %Z}"
 
 
-def test_at_the_moment_of_a_sweep_there_is_no_reconcile(instances: Instances) -> None:
+def test_a_sweep_replaces_the_reconcile_of_the_same_tick(instances: Instances) -> None:
     assert instances.reconciled("2026-05-10 04:00") == ["attic"]
     assert instances.reconciled("2026-05-10 05:00") == ["attic", "home"]
 
 
-def test_a_missed_sweep_is_asked_for_until_there_was_one(instances: Instances, warehouse: str) -> None:
+def test_a_missed_sweep_is_requested_until_it_ran(instances: Instances, warehouse: str) -> None:
     cabin, cellar = instances.add("cabin"), instances.add("cellar")
-    keep_in_step(instances.dagster, ["cabin", "cellar"])
+    sync_partitions(instances.dagster, ["cabin", "cellar"])
     with connect(warehouse) as connection:
         connection.execute("DELETE FROM ops.instances WHERE name IN ('home', 'attic')")
     instances.made(cabin, "2026-05-10 07:00", kinds=["tags"])
-    missed = "missed at its turn"
+    missed = "missed sweep"
     assert instances.swept("2026-05-10 09:00") == {"cabin": missed, "cellar": missed}, "a sweep of some kinds is none"
     assert instances.swept("2026-05-10 09:05") == {}, "they were asked for a moment ago"
     instances.made(cabin, "2026-05-10 09:00")
@@ -320,27 +320,27 @@ def test_a_missed_sweep_is_asked_for_until_there_was_one(instances: Instances, w
     assert instances.swept("2026-05-11 04:05") == {}
 
 
-def test_a_sweep_whose_run_left_nothing_is_asked_for_again_but_not_at_once(instances: Instances) -> None:
-    assert instances.swept("2026-05-10 04:00") == {"home": "its turn"}
+def test_a_sweep_whose_run_left_no_record_is_requested_again_later(instances: Instances) -> None:
+    assert instances.swept("2026-05-10 04:00") == {"home": "scheduled"}
     assert instances.swept("2026-05-10 04:05") == {}
-    assert instances.swept("2026-05-10 05:05") == {"home": "missed at its turn"}
+    assert instances.swept("2026-05-10 05:05") == {"home": "missed sweep"}
     # a cursor of another version is no hindrance
     instances.cursor = '{"x": 7}'
-    assert instances.swept("2026-05-10 05:10") == {"home": "missed at its turn"}
+    assert instances.swept("2026-05-10 05:10") == {"home": "missed sweep"}
 
 
 @pytest.mark.parametrize("job", ["refresh", "reconcile", "sweep", "rebuild", "__ASSET_JOB"])
-def test_nothing_is_asked_for_where_a_run_is_unfinished(instances: Instances, job: str) -> None:
+def test_an_instance_with_an_unfinished_run_gets_no_request(instances: Instances, job: str) -> None:
     run = run_of(instances.dagster, "home", dg.DagsterRunStatus.QUEUED, job)
     assert instances.reconciled("2026-05-04 10:00") == ["attic"]
-    assert "home is being refreshed" in instances.skipped("2026-05-10 04:00")
+    assert "home is being synced" in instances.skipped("2026-05-10 04:00")
     instances.dagster.report_run_canceled(run)
     assert instances.reconciled("2026-05-04 10:00") == ["attic", "home"]
-    assert instances.swept("2026-05-10 04:00") == {"home": "its turn"}
+    assert instances.swept("2026-05-10 04:00") == {"home": "scheduled"}
 
 
-def test_disabled_instances_and_those_without_partition_have_no_turn(instances: Instances, warehouse: str) -> None:
-    keep_in_step(instances.dagster, ["attic"])
+def test_disabled_instances_and_instances_without_partition_are_skipped(instances: Instances, warehouse: str) -> None:
+    sync_partitions(instances.dagster, ["attic"])
     assert instances.reconciled("2026-05-04 10:00") == ["attic"]
     assert "home has no partition yet" in instances.skipped("2026-05-10 04:00")
     with connect(warehouse) as connection:
@@ -349,18 +349,18 @@ def test_disabled_instances_and_those_without_partition_have_no_turn(instances: 
     assert said == "home has no partition yet"
     with connect(warehouse) as connection:
         edit_instance(connection, "home", home=instances.home, enabled=False)
-    assert instances.reconcile("2026-05-04 10:00").skip_message == "There is no instance whose turn it is."
+    assert instances.reconcile("2026-05-04 10:00").skip_message == "No instance is due."
     assert instances.skipped("2026-05-10 04:00") == "There is no enabled instance."
 
 
-def test_a_zone_that_is_not_known_any_more_hides_no_other_instance(instances: Instances, warehouse: str) -> None:
+def test_an_unknown_time_zone_does_not_block_other_instances(instances: Instances, warehouse: str) -> None:
     with connect(warehouse) as connection:
         connection.execute("UPDATE ops.instances SET timezone = 'Mars/Olympus' WHERE name = 'home'")
-    assert instances.swept("2026-05-10 10:02") == {"attic": "its turn"}
-    assert "home has no turn: There is no time zone 'Mars/Olympus'" in instances.skipped("2026-05-04 10:00")
+    assert instances.swept("2026-05-10 10:02") == {"attic": "scheduled"}
+    assert "home is not scheduled: There is no time zone 'Mars/Olympus'" in instances.skipped("2026-05-04 10:00")
 
 
-def test_without_the_database_a_tick_is_skipped_with_a_sentence(
+def test_a_tick_without_the_database_is_skipped_with_a_reason(
     instances: Instances,
 ) -> None:
     gone = load_settings(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/x")
@@ -370,7 +370,7 @@ def test_without_the_database_a_tick_is_skipped_with_a_sentence(
     assert instances.skipped("2026-05-10 04:00").startswith("The database cannot be reached")
 
 
-def test_what_runs_by_itself_is_on_from_the_start_and_launches_the_job_of_its_name() -> None:
+def test_schedules_and_sensors_are_on_by_default_and_launch_their_jobs() -> None:
     schedule, sensor = defs.resolve_schedule_def("reconcile_schedule"), defs.resolve_sensor_def("sweep_sensor")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING

@@ -1,4 +1,4 @@
-"""The sensors: what changed on a server is refreshed, and nothing else is asked for."""
+"""The sensors request a refresh for what changed on a server, and nothing else."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
 from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.instances import Instance, add_instance, edit_instance
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.orphaned_runs import HOST_TAG, PROCESS_TAG, process_tags
 from stash_pipeline.runtime.supervisor import serving
 from stash_pipeline.settings import get_settings, load_settings, settings_in_use
@@ -35,7 +35,7 @@ WHY, MODE, ASKED_BY = "stash_pipeline/reason", "stash_pipeline/mode", "stash_pip
 
 
 class Sensor:
-    """A sensor of the definitions, tick after tick, with its cursor from one to the next."""
+    """A sensor of the definitions, which passes its cursor from tick to tick."""
 
     def __init__(self, name: str, dagster: dg.DagsterInstance) -> None:
         self.name = name
@@ -56,25 +56,25 @@ class Sensor:
         return data
 
     def skipped(self) -> str:
-        """The reason of a tick that asks for nothing."""
+        """The reason of a tick that requests nothing."""
         data = self.tick()
         assert not data.run_requests, data.run_requests
         assert data.skip_message
         return data.skip_message
 
-    def asked(self) -> dict[str | None, dg.RunRequest]:
-        """What a tick asks for, by partition."""
+    def requested(self) -> dict[str | None, dg.RunRequest]:
+        """The requests of a tick, by partition."""
         data = self.tick()
         found = {request.partition_key: request for request in data.run_requests or []}
         assert found and len(found) == len(data.run_requests or []), data.skip_message
         return found
 
     def later(self, seconds: float) -> None:
-        """Lets so much time pass, as the cursor sees it."""
+        """Advances the time in the cursor."""
         kept = json.loads(self.cursor or "{}")
         for one in kept.values():
             one["not_before"] -= seconds
-            one["asked_at"] -= seconds
+            one["requested_at"] -= seconds
         self.cursor = json.dumps(kept)
 
     def kept(self, server: Server) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def changes(dagster: dg.DagsterInstance) -> Sensor:
 
 @pytest.fixture
 def servers(warehouse: str, home: Path) -> Iterator[dict[str, Server]]:
-    """Two, refreshed."""
+    """Two refreshed servers."""
     with ExitStack() as stack:
         yield {name: stack.enter_context(registered(warehouse, home, name)) for name in ("home", "attic")}
 
@@ -102,15 +102,15 @@ def unreachable(warehouse: str, home: Path, name: str = "cabin") -> str:
 # -- what is asked for ---------------------------------------------------------------------------------------
 
 
-def test_a_change_asks_for_a_run_of_that_instance_only(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+def test_a_change_requests_a_run_of_that_instance_only(changes: Sensor, servers: dict[str, Server]) -> None:
+    sync_partitions(changes.dagster, ["home", "attic"])
     assert changes.skipped() == "nothing changed on attic, home"
     servers["attic"].change()
-    found = changes.asked()
+    found = changes.requested()
     assert list(found) == ["attic"]
     request = found["attic"]
     assert request.run_key is None
-    assert request.run_config == {"ops": {"mirror": {"config": {"mode": "changes"}}}}
+    assert request.run_config == {"ops": {"sync_instance": {"config": {"mode": "changes"}}}}
     assert request.tags[WHY] == "+1 tags"
     assert request.tags[MODE] == "changes" and request.tags[ASKED_BY] == "changes_sensor"
     assert request.tags["dagster/partition"] == "attic"
@@ -119,25 +119,23 @@ def test_a_change_asks_for_a_run_of_that_instance_only(changes: Sensor, servers:
     assert changes.skipped() == "nothing changed on attic, home"
 
 
-def test_what_is_asked_for_is_a_run_that_can_be_launched(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+def test_requested_runs_can_be_launched(changes: Sensor, servers: dict[str, Server]) -> None:
+    sync_partitions(changes.dagster, ["home", "attic"])
     servers["home"].edit()
-    request = changes.asked()["home"]
+    request = changes.requested()["home"]
     assert request.tags[WHY] == "scenes edited"
     job = defs.get_repository_def().get_job("refresh")
     run = changes.dagster.create_run_for_job(job, run_config=dict(request.run_config), tags=dict(request.tags))
     assert run.tags["dagster/partition"] == "home"
 
 
-def test_a_tick_asks_every_server_once(changes: Sensor, servers: dict[str, Server]) -> None:
+def test_a_tick_probes_every_server_once(changes: Sensor, servers: dict[str, Server]) -> None:
     for number in range(1, 4):
         changes.tick()
         assert [server.requests for server in servers.values()] == [number, number]
 
 
-def test_an_instance_that_was_never_read_is(
-    changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path
-) -> None:
+def test_a_new_instance_is_requested(changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path) -> None:
     with registered(warehouse, home, "new", refreshed=False) as server:
         data = changes.tick()
         (request,) = data.run_requests or []
@@ -148,80 +146,78 @@ def test_an_instance_that_was_never_read_is(
         assert server.requests == 1
 
 
-def test_a_server_that_was_never_read_and_does_not_answer_has_no_run_that_fails(
-    changes: Sensor, warehouse: str, home: Path
-) -> None:
+def test_an_unreachable_new_server_gets_no_run(changes: Sensor, warehouse: str, home: Path) -> None:
     unreachable(warehouse, home)
     assert "cabin is asked again in 10 s: http://127.0.0.1:" in changes.skipped()
 
 
-def test_another_release_is_a_reason(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+def test_another_server_release_requests_a_run(changes: Sensor, servers: dict[str, Server]) -> None:
+    sync_partitions(changes.dagster, ["home", "attic"])
     servers["home"].counting.__dict__.update(Counting([Fault("422", next=1)]).__dict__)
-    assert changes.asked()["home"].tags[WHY] == "another release"
+    assert changes.requested()["home"].tags[WHY] == "another release"
 
 
-def test_a_long_list_of_reasons_is_cut(
+def test_a_long_list_of_reasons_is_truncated(
     changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
-    monkeypatch.setattr(asking, "what_changed", lambda before, now: ["a reason"] * 50)
-    assert [len(request.tags[WHY]) for request in changes.asked().values()] == [200, 200]
+    sync_partitions(changes.dagster, ["home", "attic"])
+    monkeypatch.setattr(asking, "change_reasons", lambda before, now: ["a reason"] * 50)
+    assert [len(request.tags[WHY]) for request in changes.requested().values()] == [200, 200]
 
 
 # -- what is not asked for -----------------------------------------------------------------------------------
 
 
-def test_a_run_that_failed_is_asked_for_again_but_not_at_once(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+def test_a_failed_run_is_requested_again_later(changes: Sensor, servers: dict[str, Server]) -> None:
+    sync_partitions(changes.dagster, ["home", "attic"])
     servers["home"].change()
-    assert list(changes.asked()) == ["home"]
+    assert list(changes.requested()) == ["home"]
     run = run_of(changes.dagster, "home", dg.DagsterRunStatus.STARTED)
-    assert changes.skipped() == "nothing changed on attic; home changed, and is being refreshed"
+    assert changes.skipped() == "nothing changed on attic; home changed and is being synced"
     changes.dagster.report_run_failed(run)
-    assert "nothing changed on attic; home changed, and its run did not bring that; another one in" in changes.skipped()
+    assert "nothing changed on attic; home still differs after its last run; retrying in" in changes.skipped()
     # also when more has changed meanwhile
     servers["home"].change()
     changes.later(540)
-    assert "another one in" in changes.skipped()
+    assert "retrying in" in changes.skipped()
     changes.later(61)
-    assert changes.asked()["home"].tags[WHY] == "+2 tags"
+    assert changes.requested()["home"].tags[WHY] == "+2 tags"
 
 
-def test_a_change_after_a_good_run_is_asked_for_at_once(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+def test_a_change_after_a_successful_run_is_requested_at_once(changes: Sensor, servers: dict[str, Server]) -> None:
+    sync_partitions(changes.dagster, ["home", "attic"])
     for _ in range(3):
         servers["home"].change()
-        assert list(changes.asked()) == ["home"]
+        assert list(changes.requested()) == ["home"]
         servers["home"].refreshed()
 
 
 @pytest.mark.parametrize("status", ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
-def test_nothing_is_asked_for_where_a_run_is_unfinished(
+def test_an_instance_with_an_unfinished_run_gets_no_request(
     changes: Sensor, servers: dict[str, Server], status: str
 ) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     run_of(changes.dagster, "home", dg.DagsterRunStatus[status])
     for server in servers.values():
         server.change()
-    assert list(changes.asked()) == ["attic"]
-    assert changes.kept(servers["home"])["asked_at"] == 0
+    assert list(changes.requested()) == ["attic"]
+    assert changes.kept(servers["home"])["requested_at"] == 0
     changes.later(601)
-    assert list(changes.asked()) == ["attic"]
+    assert list(changes.requested()) == ["attic"]
     (run,) = changes.dagster.get_runs(dg.RunsFilter(tags={"test": "yes"}))
     changes.dagster.report_run_canceled(run)
-    assert list(changes.asked()) == ["home"]
+    assert list(changes.requested()) == ["home"]
 
 
-def test_a_run_whose_process_was_killed_holds_nothing_up(changes: Sensor, servers: dict[str, Server]) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+def test_a_run_of_a_killed_process_does_not_block_requests(changes: Sensor, servers: dict[str, Server]) -> None:
+    sync_partitions(changes.dagster, ["home", "attic"])
     run = run_of(changes.dagster, "home", dg.DagsterRunStatus.STARTED)
     changes.dagster.add_run_tags(run.run_id, {HOST_TAG: process_tags()[HOST_TAG], PROCESS_TAG: "1@0"})
     servers["home"].change()
-    assert list(changes.asked()) == ["home"]
+    assert list(changes.requested()) == ["home"]
 
 
-def test_removed_and_disabled_instances_are_not_asked(
+def test_removed_and_disabled_instances_are_not_probed(
     changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path
 ) -> None:
     changes.tick()
@@ -238,13 +234,13 @@ def test_removed_and_disabled_instances_are_not_asked(
 # -- what goes wrong -----------------------------------------------------------------------------------------
 
 
-def test_a_server_that_cannot_be_reached_hides_no_other_and_is_asked_ever_less_often(
+def test_an_unreachable_server_does_not_block_others_and_is_probed_less_often(
     changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path
 ) -> None:
-    keep_in_step(changes.dagster, ["home", "attic"])
+    sync_partitions(changes.dagster, ["home", "attic"])
     uuid = unreachable(warehouse, home)
     servers["home"].change()
-    assert list(changes.asked()) == ["home"]
+    assert list(changes.requested()) == ["home"]
     servers["home"].refreshed()
     for wait in (10, 20, 40, 80, 160, 320, 600, 600):
         kept = json.loads(changes.cursor or "{}")[uuid]
@@ -258,7 +254,7 @@ def test_a_server_that_cannot_be_reached_hides_no_other_and_is_asked_ever_less_o
         assert "refuses connections" in said
 
 
-def test_a_server_that_comes_back_is_asked_as_before(changes: Sensor, servers: dict[str, Server]) -> None:
+def test_a_server_that_is_back_is_probed_as_before(changes: Sensor, servers: dict[str, Server]) -> None:
     servers["home"].counting.__dict__.update(Counting([Fault("5xx", next=1)]).__dict__)
     assert "home is asked again in 10 s" in changes.skipped()
     assert changes.kept(servers["home"])["failures"] == 1
@@ -267,7 +263,7 @@ def test_a_server_that_comes_back_is_asked_as_before(changes: Sensor, servers: d
     assert changes.kept(servers["home"])["failures"] == 0
 
 
-def test_a_server_that_hangs_keeps_the_tick_short(
+def test_a_hanging_server_does_not_prolong_the_tick(
     changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "_ALL_SECONDS", 0.5)
@@ -277,51 +273,51 @@ def test_a_server_that_hangs_keeps_the_tick_short(
     assert time.monotonic() - started < 1.5
 
 
-def test_many_servers_that_hang_take_no_more_than_the_time_of_a_tick(
+def test_many_hanging_servers_do_not_exceed_the_time_limit_of_a_tick(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "_ALL_SECONDS", 1.0)
     with hostile(hang) as url:
-        asked = [
+        requested = [
             asking.Question(Instance(n, f"hangs {n}", f"hangs-{n}", url, None, None, 0, True, None, 0))
             for n in range(150)
         ]
         for _ in range(2):
-            found = asking.ask(load_settings(home=home), asked)
+            found = asking.ask(load_settings(home=home), requested)
             assert len(found) == 150 and all(one.trouble for one in found.values())
             # those whose turn did not come are no worse off than before
             assert {one.asked for one in found.values()} == {True, False}
             assert sum(1 for thread in threading.enumerate() if thread.name == "probe") <= 64
 
 
-def test_an_instance_whose_turn_did_not_come_is_asked_by_the_next_tick(
+def test_an_instance_that_was_not_reached_is_probed_by_the_next_tick(
     changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "_ALL_SECONDS", 0.0)
-    assert "home was not asked: other servers took all the time" in changes.skipped()
+    assert "home was not asked because other servers took too long" in changes.skipped()
     assert changes.kept(servers["home"])["failures"] == 0 and servers["home"].requests == 0
     monkeypatch.undo()
     assert changes.skipped() == "nothing changed on attic, home"
 
 
-def test_a_key_that_is_not_there_is_told_and_looked_for_again_at_once(
+def test_a_missing_key_is_reported_and_checked_again_by_the_next_tick(
     changes: Sensor, warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with registered(warehouse, home, "home", api_key=KEY) as server:
         with connect(warehouse) as connection:
             edit_instance(connection, "home", home=home, api_key_env="STASH_KEY")
-        assert "home cannot be asked: The API key of instance home is to come from" in changes.skipped()
+        assert "home cannot be asked: The variable" in changes.skipped()
         assert server.requests == 0
         monkeypatch.setenv("STASH_KEY", KEY)
         assert changes.skipped() == "nothing changed on home"
 
 
-def test_the_key_is_in_nothing_that_dagster_keeps(changes: Sensor, warehouse: str, home: Path) -> None:
+def test_dagster_stores_no_api_key(changes: Sensor, warehouse: str, home: Path) -> None:
     with registered(warehouse, home, "home", api_key=KEY) as server:
-        keep_in_step(changes.dagster, ["home"])
+        sync_partitions(changes.dagster, ["home"])
         assert changes.skipped() == "nothing changed on home"
         server.change()
-        changes.asked()
+        changes.requested()
         # the client that is kept would still have the key that was good
         with connect(warehouse) as connection:
             edit_instance(connection, "home", home=home, api_key=KEY + "-not")
@@ -329,14 +325,14 @@ def test_the_key_is_in_nothing_that_dagster_keeps(changes: Sensor, warehouse: st
         assert KEY not in (changes.cursor or "")
 
 
-def test_a_cursor_of_another_version_is_no_hindrance(changes: Sensor, servers: dict[str, Server]) -> None:
+def test_a_cursor_of_another_version_is_ignored(changes: Sensor, servers: dict[str, Server]) -> None:
     for cursor in ("7", "[]", "{", '{"a": 1}', '{"a": {"failures": "many"}}'):
         changes.cursor = cursor
         assert changes.skipped() == "nothing changed on attic, home"
 
 
 @pytest.mark.parametrize("name", ["changes_sensor", "instances_sensor"])
-def test_without_the_database_a_tick_is_skipped_with_a_sentence(name: str, dagster: dg.DagsterInstance) -> None:
+def test_a_tick_without_the_database_is_skipped_with_a_reason(name: str, dagster: dg.DagsterInstance) -> None:
     with settings_in_use(load_settings(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/x")):
         assert "The database cannot be reached" in Sensor(name, dagster).skipped()
 
@@ -345,7 +341,7 @@ def test_without_the_database_a_tick_is_skipped_with_a_sentence(name: str, dagst
 
 
 def reported(data: SensorExecutionData) -> list[dg.AssetCheckEvaluation]:
-    """What a tick says of the servers."""
+    """What a tick reports about the servers."""
     found = [event for event in data.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
     assert {(event.asset_key.to_user_string(), event.check_name) for event in found} <= {
         ("raw/pages", "servers_answer")
@@ -353,16 +349,16 @@ def reported(data: SensorExecutionData) -> list[dg.AssetCheckEvaluation]:
     return found
 
 
-def test_a_server_that_does_not_answer_fails_the_check_once_and_passes_it_when_it_is_back(
+def test_an_unreachable_server_fails_its_check_once_and_passes_when_it_is_back(
     changes: Sensor, servers: dict[str, Server]
 ) -> None:
     (first,) = reported(changes.tick())
-    assert first.passed and first.description == "All servers answer (2)."
+    assert first.passed and first.description == "All servers respond (2)."
     assert reported(changes.tick()) == []
     servers["home"].counting.__dict__.update(Counting([Fault("5xx", next=2)]).__dict__)
     (failed,) = reported(changes.tick())
     assert not failed.passed and failed.severity is dg.AssetCheckSeverity.WARN
-    assert failed.description is not None and failed.description.startswith("No answer from home. http://127.0.0.1:")
+    assert failed.description is not None and failed.description.startswith("No response from home. http://127.0.0.1:")
     assert failed.metadata["answering"].value == 1 and failed.metadata["silent"].value == 1
     said = str(failed.metadata["instance home"].value)
     assert "answered 5" in said and "`stash-pipeline instances edit home --url URL`" in said
@@ -375,9 +371,7 @@ def test_a_server_that_does_not_answer_fails_the_check_once_and_passes_it_when_i
     assert back.passed
 
 
-def test_the_check_is_reported_again_after_a_refresh_which_would_leave_it_out_of_date(
-    changes: Sensor, servers: dict[str, Server]
-) -> None:
+def test_the_check_is_reported_again_after_a_refresh(changes: Sensor, servers: dict[str, Server]) -> None:
     changes.tick()
     servers["attic"].change()
     servers["attic"].refreshed()
@@ -385,7 +379,7 @@ def test_the_check_is_reported_again_after_a_refresh_which_would_leave_it_out_of
     assert again.passed
 
 
-def test_a_silent_server_that_is_disabled_is_no_longer_reported(
+def test_a_disabled_unreachable_server_is_no_longer_reported(
     changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path
 ) -> None:
     unreachable(warehouse, home)
@@ -393,10 +387,10 @@ def test_a_silent_server_that_is_disabled_is_no_longer_reported(
     with connect(warehouse) as connection:
         edit_instance(connection, "cabin", home=home, enabled=False)
     (after,) = reported(changes.tick())
-    assert after.passed and after.description == "All servers answer (2)."
+    assert after.passed and after.description == "All servers respond (2)."
 
 
-def test_a_person_can_have_the_servers_asked_now(
+def test_servers_can_be_probed_on_demand(
     servers: dict[str, Server], dagster: dg.DagsterInstance, warehouse: str, home: Path
 ) -> None:
     unreachable(warehouse, home)
@@ -411,21 +405,21 @@ def test_a_person_can_have_the_servers_asked_now(
 # -- the partitions ------------------------------------------------------------------------------------------
 
 
-def test_the_partitions_follow_the_registry(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
+def test_the_sensor_syncs_partitions_with_the_registry(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
     sensor = Sensor("instances_sensor", dagster)
     for name in ("home", "attic"):
         unreachable(warehouse, home, name)
-    keep_in_step(dagster, ["home", "gone"])
+    sync_partitions(dagster, ["home", "gone"])
     data = sensor.tick()
     assert data.skip_message == "added attic; removed gone"
     add, delete = data.dynamic_partitions_requests or []
     assert isinstance(add, dg.AddDynamicPartitionsRequest) and list(add.partition_keys) == ["attic"]
     assert isinstance(delete, dg.DeleteDynamicPartitionsRequest) and list(delete.partition_keys) == ["gone"]
-    keep_in_step(dagster, ["home", "attic"])
-    assert sensor.skipped() == "The partitions are those of the registry."
+    sync_partitions(dagster, ["home", "attic"])
+    assert sensor.skipped() == "The partitions match the registry."
 
 
-def test_all_are_on_from_the_start_and_the_interval_is_a_setting() -> None:
+def test_sensors_are_on_by_default_and_their_interval_is_a_setting() -> None:
     definitions = build_defs(load_settings(changes_seconds=7))
     sensors = {sensor.name: sensor for sensor in definitions.get_repository_def().sensor_defs}
     assert set(sensors) == {"changes_sensor", "instances_sensor", "sweep_sensor"}
@@ -439,7 +433,7 @@ def test_all_are_on_from_the_start_and_the_interval_is_a_setting() -> None:
 
 
 @pytest.mark.faults
-def test_a_change_on_a_server_reaches_the_tables_by_itself(home: Path) -> None:
+def test_a_change_on_a_server_reaches_the_tables_automatically(home: Path) -> None:
     settings = load_settings(home=home, changes_seconds=5)
     with open_warehouse(settings) as ready, ExitStack() as stack:
         url = ready.database() or ""
@@ -454,7 +448,7 @@ def test_a_change_on_a_server_reaches_the_tables_by_itself(home: Path) -> None:
                     assert time.monotonic() < end, sql
                     time.sleep(0.2)
 
-        wait_for("SELECT count(*) FROM ops.instances WHERE probe IS NOT NULL")
+        wait_for("SELECT count(*) FROM ops.instances WHERE probe_query IS NOT NULL")
         server.change()
         wait_for("SELECT count(*) FROM stash.tags WHERE name = 'tag 1 of the test'")
         wait_for("SELECT count(*) FROM dagster.runs WHERE status = 'SUCCESS' HAVING count(*) = 2")

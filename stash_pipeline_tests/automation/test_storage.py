@@ -1,4 +1,4 @@
-"""Dagster's storage: in the warehouse's Postgres, in its own schema, through few connections."""
+"""Dagster's storage in the warehouse's Postgres: its own schema, few connections."""
 
 import multiprocessing
 import threading
@@ -14,15 +14,17 @@ import pytest
 from dagster import DagsterError, DagsterInstance
 from dagster_postgres.utils import DagsterPostgresException, create_pg_connection
 from sqlalchemy import create_engine
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.runtime import dagster_storage
 from stash_pipeline.runtime.dagster_storage import StorageError, WarehouseDagsterStorage, _EventLog
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import get_settings, settings_in_use
 from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres
 
 
-def test_keeps_everything_in_a_schema_of_its_own(home: Path, empty_database_url: str) -> None:
+def test_dagster_storage_has_its_own_schema(home: Path, empty_database_url: str) -> None:
     with dagster_instance(home, empty_database_url) as instance:
         instance.add_dynamic_partitions("instance", ["home"])
     with psycopg.connect(empty_database_url) as connection:
@@ -34,7 +36,7 @@ def test_keeps_everything_in_a_schema_of_its_own(home: Path, empty_database_url:
         assert instance.get_dynamic_partitions("instance") == ["home"]
 
 
-def test_is_what_plain_dagster_finds_by_its_environment(
+def test_the_installed_dagster_home_uses_our_storage(
     home: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", empty_database_url)
@@ -47,14 +49,14 @@ def test_is_what_plain_dagster_finds_by_its_environment(
 
 
 def planned(home: Path, database_url: str) -> tuple[list[tuple[Any, ...]], ...]:
-    """What is stored of two runs that were planned: of events, of assets, of checks; ids of runs by their order."""
+    """What is stored for two planned runs: events, assets, checks; with run ids by order."""
 
     @dg.multi_asset(
         specs=[dg.AssetSpec(name, skippable=True) for name in ("one", "two")],
         check_specs=[dg.AssetCheckSpec("holds", asset="one"), dg.AssetCheckSpec("holds", asset="two")],
     )
     def both():  # type: ignore[no-untyped-def]  # Dagster reads the annotations
-        """Is only planned."""
+        """Is only planned, never executed."""
 
     job = dg.Definitions(assets=[both]).resolve_implicit_global_asset_job_def()
     with dagster_instance(home, database_url) as instance:
@@ -78,7 +80,7 @@ def planned(home: Path, database_url: str) -> tuple[list[tuple[Any, ...]], ...]:
         )
 
 
-def test_what_a_run_plans_is_stored_at_once_as_one_by_one(
+def test_batched_planned_events_equal_single_ones(
     home: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
@@ -99,12 +101,12 @@ def test_what_a_run_plans_is_stored_at_once_as_one_by_one(
     assert batches == [4, 4]
 
 
-def test_uses_few_connections_and_lets_go_of_them(home: Path, empty_database_url: str) -> None:
+def test_storage_uses_few_connections_and_closes_them(home: Path, empty_database_url: str) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
 
         def others(at_most: int) -> int:
             """The other connections to the database: a closed one is listed until its backend has noticed."""
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while True:
                 row = connection.execute(
                     "select count(*) from pg_stat_activity "
@@ -125,15 +127,35 @@ def test_uses_few_connections_and_lets_go_of_them(home: Path, empty_database_url
         assert others(at_most=0) == 0
 
 
-def test_survives_the_loss_of_its_connections(home: Path, empty_database_url: str) -> None:
+def test_storage_survives_lost_connections(home: Path, empty_database_url: str) -> None:
     with dagster_instance(home, empty_database_url) as instance:
         instance.add_dynamic_partitions("instance", ["home"])
         with psycopg.connect(empty_database_url) as connection:
             connection.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
                 "where datname = current_database() and pid <> pg_backend_pid()"
             )
         assert instance.get_dynamic_partitions("instance") == ["home"]
+
+
+@pytest.mark.parametrize(("seconds", "pings"), [(3600.0, 0), (0.0, 3)])
+def test_a_connection_is_asked_whether_it_is_alive_only_after_a_while(
+    home: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch, seconds: float, pings: int
+) -> None:
+    asked: list[Any] = []
+    ping = PGDialect_psycopg2.do_ping
+
+    def noted(dialect: PGDialect_psycopg2, connection: Any) -> bool:
+        asked.append(connection)
+        return bool(ping(dialect, connection))
+
+    with dagster_instance(home, empty_database_url) as instance:
+        instance.get_runs_count()
+        monkeypatch.setattr(PGDialect_psycopg2, "do_ping", noted)
+        monkeypatch.setattr(dagster_storage, "_ASSUMED_ALIVE_SECONDS", seconds)
+        for _ in range(3):
+            instance.get_runs_count()
+    assert len(asked) == pings
 
 
 def test_a_forked_process_does_not_disturb_its_parent(home: Path, empty_database_url: str) -> None:
@@ -143,12 +165,12 @@ def test_a_forked_process_does_not_disturb_its_parent(home: Path, empty_database
         answers: multiprocessing.Queue[object] = fork.Queue()
         child = fork.Process(target=lambda: answers.put(instance.get_dynamic_partitions("instance")))
         child.start()
-        assert answers.get(timeout=30) == ["home"]
+        assert answers.get(timeout=120) == ["home"]
         child.join()
         assert instance.get_dynamic_partitions("instance") == ["home"]
 
 
-def test_several_processes_may_make_the_tables_at_once(home: Path, empty_database_url: str) -> None:
+def test_several_processes_can_create_the_tables_concurrently(home: Path, empty_database_url: str) -> None:
     errors: list[BaseException] = []
 
     def open_it() -> None:
@@ -166,7 +188,7 @@ def test_several_processes_may_make_the_tables_at_once(home: Path, empty_databas
     assert errors == []
 
 
-def test_half_made_tables_are_made_anew(home: Path, empty_database_url: str) -> None:
+def test_partially_created_tables_are_recreated(home: Path, empty_database_url: str) -> None:
     with dagster_instance(home, empty_database_url) as instance:
         instance.get_runs_count()
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
@@ -178,7 +200,7 @@ def test_half_made_tables_are_made_anew(home: Path, empty_database_url: str) -> 
     assert found == (True,)
 
 
-def test_does_not_wait_for_the_disk(home: Path, empty_database_url: str) -> None:
+def test_storage_commits_asynchronously(home: Path, empty_database_url: str) -> None:
     with (
         dagster_instance(home, empty_database_url) as instance,
         instance.event_log_storage.index_connection() as connection,  # type: ignore[attr-defined]
@@ -187,7 +209,7 @@ def test_does_not_wait_for_the_disk(home: Path, empty_database_url: str) -> None
         assert connection.exec_driver_sql("show search_path").scalar() == "dagster"
 
 
-def test_nothing_is_connected_to_before_it_is_needed(home: Path) -> None:
+def test_storage_connects_only_when_needed(home: Path) -> None:
     settings = get_settings().with_database("postgresql://me:hush@127.0.0.1:1/d")
     with settings_in_use(settings):
         WarehouseDagsterStorage()
@@ -196,28 +218,28 @@ def test_nothing_is_connected_to_before_it_is_needed(home: Path) -> None:
     assert not (home / "postgres").exists()
 
 
-def test_says_when_the_server_cannot_be_reached() -> None:
+def test_storage_reports_an_unreachable_database() -> None:
     settings = get_settings().with_database("postgresql://me:hush@127.0.0.1:1/d")
     with settings_in_use(settings):
         storage = WarehouseDagsterStorage()
-    with pytest.raises(StorageError, match="can't be reached") as raised:
+    with pytest.raises(StorageError, match="cannot be reached") as raised:
         storage.run_storage.get_runs_count()
     assert "hush" not in str(raised.value)
     assert issubclass(StorageError, UserError)
     assert issubclass(StorageError, DagsterError)
 
 
-def test_the_private_server_is_called_what_it_is(home: Path) -> None:
+def test_errors_name_the_private_server(home: Path) -> None:
     settings = get_settings().with_database(EmbeddedPostgres(home).url)
     with settings_in_use(settings):
         storage = WarehouseDagsterStorage()
-    with pytest.raises(StorageError, match="private Postgres can't be reached") as raised:
+    with pytest.raises(StorageError, match="private Postgres cannot be reached") as raised:
         storage.run_storage.get_runs_count()
     assert "STASH_PIPELINE_DATABASE_URL" not in str(raised.value)
 
 
 @pytest.mark.faults
-def test_dagster_s_attempts_are_not_told_one_by_one(
+def test_connection_retries_of_dagster_are_not_logged(
     home: Path, empty_database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with dagster_instance(home, empty_database_url) as instance:
@@ -231,7 +253,7 @@ def test_dagster_s_attempts_are_not_told_one_by_one(
     assert {record.getMessage() for record in said} == {"Retrying failed database connection."}
 
 
-def test_the_web_server_s_own_pools_lead_to_the_same_place(home: Path, empty_database_url: str) -> None:
+def test_web_server_pools_use_the_same_schema(home: Path, empty_database_url: str) -> None:
     with dagster_instance(home, empty_database_url) as instance:
         instance.add_dynamic_partitions("instance", ["home"])
         instance.optimize_for_webserver(statement_timeout=5000, pool_recycle=600, max_overflow=2)

@@ -1,4 +1,4 @@
-"""Servers on loopback that answer as told: everything that stands where a Stash is expected, and an authority."""
+"""Servers on loopback with given responses, for everything that may stand in place of a Stash, and a CA."""
 
 import ipaddress
 import json
@@ -25,7 +25,7 @@ HTML = {"Content-Type": "text/html"}
 
 @dataclass
 class Canned:
-    """One answer for every request. ``{key}`` in the body and the headers is the API key that came in."""
+    """The same response for every request. ``{key}`` in body and headers is the API key that was sent."""
 
     status: int = 200
     body: str = ""
@@ -38,19 +38,19 @@ Gate = Callable[[Mapping[str, str]], Canned | None]
 
 @dataclass
 class Running:
-    """A server that answers, and the requests that it got."""
+    """A running server, and the requests that it got."""
 
     url: str
     requests: list[tuple[str, str | None]]
 
 
 def graphql(**data: Any) -> Canned:
-    """An answer with this data."""
+    """A GraphQL response with this data."""
     return Canned(body=json.dumps({"data": data}), headers=JSON)
 
 
 def stash_of(status: str = "OK", version: str = "v0.30.1", seconds: float = 0.0) -> Canned:
-    """What a Stash says of itself, with a library of three tags."""
+    """The responses of a Stash with a library of three tags."""
     counts = dict.fromkeys(("scenes", "images", "galleries", "performers", "studios", "groups"), 0)
     tags = [{"id": str(n), "created_at": f"2024-01-0{n}T00:00:00Z"} for n in (1, 2, 3)]
     answer = graphql(
@@ -112,7 +112,7 @@ def answering(
 
     class Quiet(_IPv6Server if ":" in host else ThreadingHTTPServer):  # type: ignore[misc]
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that gives up is what some tests want."""
+            """Ignores clients that close the connection, which some tests intend."""
 
     server = Quiet((host, 0), Handler)
     if tls:
@@ -146,7 +146,7 @@ def _builder(subject: str, issuer: str, key: Any) -> x509.CertificateBuilder:
 
 
 def authority(directory: Path, address: str = "127.0.0.1") -> tuple[Path, ssl.SSLContext]:
-    """A private authority: its PEM file, and the TLS side of a server whose certificate it signed."""
+    """A private CA: its PEM file, and the TLS context of a server with a certificate that it signed."""
     root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     usage = dict.fromkeys(
         (

@@ -1,4 +1,4 @@
-"""``stash-pipeline instances``: what a proxy before a server is shown, kept without its secrets being readable."""
+"""``stash-pipeline instances``: access data for proxies, stored without readable secrets."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def gate(headers: Mapping[str, str]) -> Canned | None:
     return None if headers.get("X-Proxy-Token") == TOKEN else Canned(401, "<html>who are you</html>", HTML)
 
 
-def test_headers_are_kept_encrypted_shown_as_names_and_taken_back(run: Commands) -> None:
+def test_headers_are_stored_encrypted_shown_by_name_and_can_be_removed(run: Commands) -> None:
     added = run("add", "home", OTHER, "--header", f"X-Proxy-Token: {TOKEN}", "--header", "X-Second:two", "--json")
     assert added.json["headers"] == ["X-Proxy-Token", "X-Second"]
     listed = run("list", "--json")
@@ -40,7 +40,7 @@ def test_headers_are_kept_encrypted_shown_as_names_and_taken_back(run: Commands)
         assert get_instance(connection, "home").headers(run.home) == ()
 
 
-def test_login_and_certificate_are_named_and_taken_back(run: Commands, tmp_path: Path) -> None:
+def test_login_and_certificate_are_shown_and_can_be_removed(run: Commands, tmp_path: Path) -> None:
     authority(tmp_path)
     cert, key = str(tmp_path / "server.crt"), str(tmp_path / "server.key")
     options = ("--basic-auth-env", "PROXY_LOGIN", "--client-cert", cert, "--client-key", key)
@@ -64,7 +64,7 @@ def test_login_and_certificate_are_named_and_taken_back(run: Commands, tmp_path:
         (("--client-cert", "none.pem"), "does not exist"),
     ],
 )
-def test_what_cannot_be_used_is_refused_and_not_repeated(
+def test_unusable_access_options_are_rejected_without_repeating_them(
     run: Commands, options: tuple[str, ...], sentence: str
 ) -> None:
     said = run.refused("add", "home", OTHER, *options)
@@ -75,7 +75,7 @@ def test_what_cannot_be_used_is_refused_and_not_repeated(
 @pytest.mark.parametrize(
     "options", [("--basic-auth-env", "X", "--no-basic-auth"), ("--client-cert", "x", "--no-client-cert")]
 )
-def test_to_give_and_to_take_back_exclude_each_other(run: Commands, options: tuple[str, ...]) -> None:
+def test_setting_and_removing_an_option_are_mutually_exclusive(run: Commands, options: tuple[str, ...]) -> None:
     run("add", "home", OTHER)
     assert "exclude each other" in run.refused("edit", "home", *options)
 
@@ -95,14 +95,14 @@ def test_a_server_behind_a_proxy_is_tested_and_added(run: Commands) -> None:
         assert run("test", "home", "--json").json["ok"]
 
 
-def test_a_login_that_is_not_set_is_said(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_login_variable_is_reported(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROXY_LOGIN", raising=False)
     run("add", "home", OTHER, "--basic-auth-env", "PROXY_LOGIN")
     done = run("test", "home")
     assert done.code == 1 and "variable PROXY_LOGIN, which is not set" in done.err
 
 
-def test_headers_that_cannot_be_decrypted_are_said_and_given_again(run: Commands) -> None:
+def test_undecryptable_headers_are_reported_and_can_be_set_again(run: Commands) -> None:
     run("add", "home", OTHER, "--header", f"X-Proxy-Token: {TOKEN}")
     (run.home / "instances.key").unlink()
     done = run("test", "home")
@@ -112,7 +112,7 @@ def test_headers_that_cannot_be_decrypted_are_said_and_given_again(run: Commands
     assert run("edit", "home", "--no-headers", "--header", "X: 1", "--json").json["headers"] == ["X"]
 
 
-def test_an_archived_instance_keeps_nothing_of_it(run: Commands) -> None:
+def test_an_archived_instance_keeps_no_access_data(run: Commands) -> None:
     run("add", "home", OTHER, "--header", f"X-Proxy-Token: {TOKEN}", "--basic-auth-env", "PROXY_LOGIN")
     run("remove", "home", "--keep-rows")
     (row,) = run("list", "--all", "--json").json

@@ -1,4 +1,4 @@
-"""``stash-pipeline instances``: the registry, over a real database and servers on loopback."""
+"""``stash-pipeline instances``: the registry, with a real database and servers on loopback."""
 
 import io
 import json
@@ -18,7 +18,7 @@ import pytest
 from stash_pipeline import __main__ as program
 from stash_pipeline.commands import instances as commands
 from stash_pipeline.instances import get_instance, list_instances
-from stash_pipeline.partitions import keep_in_step
+from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.secrets import KEY_FILE
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, use_settings
@@ -35,7 +35,7 @@ OTHER = "http://stash.example:9999"
 
 @dataclass
 class Done:
-    """How a command ended, and what it printed."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -67,13 +67,13 @@ class Commands:
         return Done(code if isinstance(code, int) else 0, out, err)
 
     def refused(self, *arguments: str, given: str = "") -> str:
-        """The one sentence of a command that fails."""
+        """The single error sentence of a failing command."""
         done = self(*arguments, given=given)
         assert done.code == 1 and len(done.err.strip().splitlines()) == 1, done
         return done.err
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """The registry as it is in the database, system columns included."""
+        """The registry in the database, with system columns."""
         with connect(self.database_url) as connection:
             return connection.execute("SELECT xmin::text, i.* FROM ops.instances i ORDER BY id").fetchall()
 
@@ -82,13 +82,13 @@ class Commands:
 def run(
     database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Commands]:
-    """Commands over a database and a home of the test's own; Dagster's partitions are left out."""
+    """Commands with the test's own database and home, without Dagster's partitions."""
     monkeypatch.setenv(DATABASE_URL_VARIABLE, database_url)
     monkeypatch.setattr(commands, "follow_registry", lambda settings: None)
     yield Commands(home, database_url, monkeypatch, capsys)
 
 
-def test_all_that_is_printed_is_to_be_had_as_json(run: Commands) -> None:
+def test_all_output_is_available_as_json(run: Commands) -> None:
     added = run("add", "home", OTHER, "--priority", "3", "--api-key-env", "STASH_KEY", "--json").json
     assert (added["name"], added["priority"], added["api_key"]) == ("home", 3, "$STASH_KEY")
     assert run("disable", "home", "--json").json["enabled"] is False
@@ -99,7 +99,7 @@ def test_all_that_is_printed_is_to_be_had_as_json(run: Commands) -> None:
     assert run("list", "--json").json == []
 
 
-def test_the_time_zone_of_the_schedules_is_kept_shown_and_reset(run: Commands) -> None:
+def test_the_schedule_time_zone_can_be_set_shown_and_reset(run: Commands) -> None:
     assert run("add", "home", OTHER, "--timezone", "Europe/Paris", "--json").json["timezone"] == "Europe/Paris"
     assert "Europe/Paris" in run("list").out
     assert run("edit", "home", "--priority", "2", "--json").json["timezone"] == "Europe/Paris"
@@ -114,7 +114,7 @@ def test_the_time_zone_of_the_schedules_is_kept_shown_and_reset(run: Commands) -
     assert run("add", "home", OTHER, "--timezone", "UTC", "--json").json["timezone"] == "UTC"
 
 
-def test_adding_asks_nothing_over_the_network_unless_it_is_told_to(run: Commands) -> None:
+def test_add_uses_the_network_only_on_request(run: Commands) -> None:
     with answering(stash_of()) as server:
         assert run("add", "home", server.url).code == 0
         assert server.requests == []
@@ -133,21 +133,21 @@ def test_adding_asks_nothing_over_the_network_unless_it_is_told_to(run: Commands
     [
         (("--api-key-env", "A", "--api-key-stdin"), "exclude each other"),
         (("--api-key-env", KEY), "not the key itself"),
-        (("--api-key-stdin",), "holds no key"),
+        (("--api-key-stdin",), "standard input is empty"),
         (("--ca-file", "nowhere.pem"), "does not exist"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(run: Commands, options: tuple[str, ...], sentence: str) -> None:
+def test_contradictory_options_are_rejected(run: Commands, options: tuple[str, ...], sentence: str) -> None:
     assert sentence in run.refused("add", "home", OTHER, *options)
     assert run.rows() == []
 
 
-def test_a_key_with_odd_bytes_is_refused_and_not_said(run: Commands) -> None:
+def test_an_invalid_key_is_rejected_and_not_printed(run: Commands) -> None:
     assert "copy it" in run.refused("add", "home", OTHER, "--api-key-stdin", given=f"{KEY}\x01x\n")
 
 
 @pytest.mark.parametrize("again", ["http://stash.example:9999/", "HTTP://STASH.example:9999/graphql"])
-def test_the_same_address_twice_is_refused(run: Commands, again: str) -> None:
+def test_a_registered_address_is_rejected(run: Commands, again: str) -> None:
     run("add", "home", OTHER)
     run("add", "third", "http://third.example")
     assert "as instance home" in run.refused("add", "other", again)
@@ -155,7 +155,7 @@ def test_the_same_address_twice_is_refused(run: Commands, again: str) -> None:
     assert run("edit", "home", "--url", again).code == 0
 
 
-def test_the_test_writes_nothing_not_even_the_release(run: Commands) -> None:
+def test_the_connection_test_writes_nothing(run: Commands) -> None:
     with answering(stash_of()) as server:
         run("add", "home", server.url)
         before = run.rows()
@@ -180,7 +180,9 @@ def test_the_test_writes_nothing_not_even_the_release(run: Commands) -> None:
         (stash_of(seconds=1.0), "timed_out"),
     ],
 )
-def test_what_stands_in_the_way_is_one_sentence_and_exit_code_1(run: Commands, answer: Canned, outcome: str) -> None:
+def test_a_failed_connection_test_prints_one_sentence_and_exits_with_1(
+    run: Commands, answer: Canned, outcome: str
+) -> None:
     with answering(answer) as server:
         run("add", "home", server.url, "--api-key-stdin", given=KEY + "\n")
         before = run.rows()
@@ -193,7 +195,7 @@ def test_what_stands_in_the_way_is_one_sentence_and_exit_code_1(run: Commands, a
         assert not file.is_file() or KEY.encode() not in file.read_bytes()
 
 
-def test_the_key_comes_from_the_variable_and_its_absence_is_said(
+def test_the_key_is_read_from_its_variable_and_a_missing_one_is_reported(
     run: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with answering(stash_of(), Canned(401)) as server:
@@ -207,10 +209,10 @@ def test_the_key_comes_from_the_variable_and_its_absence_is_said(
         assert run("test", server.url, "--json").json["outcome"] == "key_needed"
 
 
-def test_a_public_address_is_warned_of_and_not_asked(run: Commands) -> None:
+def test_a_public_address_gets_a_warning_and_no_request(run: Commands) -> None:
     # an address of the documentation's: nobody has it
     run("add", "cloud", "http://203.0.113.9:9999")
-    assert "was not asked" in run.refused("test", "cloud")
+    assert "was not contacted" in run.refused("test", "cloud")
     assert run("test", "cloud", "--json").json["outcome"] == "public_address"
 
 
@@ -230,7 +232,7 @@ def test_the_ca_file_of_an_instance_is_used(run: Commands, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a key", b"A" * 43 + b"="], ids=["lost", "empty", "none", "other"])
-def test_a_lost_or_foreign_key_file_is_said_and_edit_repairs_it(run: Commands, content: bytes | None) -> None:
+def test_a_lost_or_foreign_key_file_is_reported_and_edit_repairs_it(run: Commands, content: bytes | None) -> None:
     with answering(stash_of(), Canned(401)) as server:
         run("add", "home", server.url, "--api-key-stdin", given=KEY + "\n")
         path = run.home / KEY_FILE
@@ -246,7 +248,7 @@ def test_a_lost_or_foreign_key_file_is_said_and_edit_repairs_it(run: Commands, c
         assert server.requests[-1][1] == KEY
 
 
-def test_a_key_file_that_others_can_read_is_closed(run: Commands) -> None:
+def test_a_readable_key_file_is_made_private(run: Commands) -> None:
     run("add", "home", OTHER, "--api-key-stdin", given=KEY + "\n")
     (run.home / KEY_FILE).chmod(0o644)
     run("add", "other", "http://b.example", "--api-key-stdin", given=KEY + "\n")
@@ -256,31 +258,31 @@ def test_a_key_file_that_others_can_read_is_closed(run: Commands) -> None:
 # --- names -----------------------------------------------------------------------------------------------
 
 
-def test_names_that_differ_only_in_case_are_one_instance(run: Commands) -> None:
+def test_names_are_case_insensitive(run: Commands) -> None:
     assert run("add", "Home", OTHER).code == 0
-    assert "There is an instance 'Home' already" in run.refused("add", "hOME", "http://b.example")
+    assert "An instance 'Home' already exists" in run.refused("add", "hOME", "http://b.example")
     assert run("edit", "home", "--priority", "2").out == "Changed Home.\n"
     assert run("disable", "HOME", "--json").json["name"] == "Home"
     # its own address is no other instance's
     assert run("edit", "home", "--url", OTHER + "/").code == 0
     run("remove", "home", "--keep-rows")
     back = run("add", "home", OTHER, "--json").json
-    assert (back["name"], back["revived"]) == ("Home", True)
+    assert (back["name"], back["restored"]) == ("Home", True)
     assert run("remove", "home", "--yes", "--json").json["name"] == "Home"
     assert run.rows() == []
 
 
-def test_names_from_before_that_rule_are_told_apart_as_they_are_written(run: Commands) -> None:
+def test_older_names_that_differ_in_case_stay_distinct(run: Commands) -> None:
     run("add", "home", OTHER)
     run("add", "other", "http://b.example")
     with connect(run.database_url) as connection:
         connection.execute("UPDATE ops.instances SET name = 'HOME' WHERE name = 'other'")
     assert run("edit", "home", "--priority", "1", "--json").json["url"].startswith(OTHER)
     assert run("edit", "HOME", "--priority", "1", "--json").json["url"].startswith("http://b.example")
-    assert "may be HOME and home" in run.refused("edit", "Home", "--priority", "1")
+    assert "matches HOME and home" in run.refused("edit", "Home", "--priority", "1")
 
 
-def test_two_at_once_register_one_name_once(run: Commands) -> None:
+def test_concurrent_registrations_of_a_name_register_it_once(run: Commands) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from stash_pipeline.errors import UserError
@@ -300,7 +302,7 @@ def test_two_at_once_register_one_name_once(run: Commands) -> None:
 
 
 @pytest.mark.parametrize(("length", "accepted"), [(64, True), (65, False), (300, False)])
-def test_the_name_of_an_instance_is_not_too_long(run: Commands, length: int, accepted: bool) -> None:
+def test_a_long_instance_name_is_rejected(run: Commands, length: int, accepted: bool) -> None:
     name = "a" * length
     if accepted:
         assert run("add", name, OTHER).code == 0
@@ -308,13 +310,13 @@ def test_the_name_of_an_instance_is_not_too_long(run: Commands, length: int, acc
         assert "at most 64 characters" in run.refused("add", name, OTHER)
 
 
-def test_the_nearest_name_is_suggested(run: Commands) -> None:
+def test_an_unknown_name_suggests_the_nearest_one(run: Commands) -> None:
     run("add", "cellar", OTHER)
     assert "did you mean cellar?" in run.refused("edit", "celar", "--priority", "1")
     assert "did you mean" not in run.refused("edit", "roof", "--priority", "1")
 
 
-def test_an_empty_ca_file_is_refused(run: Commands) -> None:
+def test_an_empty_ca_file_is_rejected(run: Commands) -> None:
     assert "names no file" in run.refused("add", "home", OTHER, "--ca-file", "")
     run("add", "home", OTHER)
     assert "names no file" in run.refused("edit", "home", "--ca-file", "")
@@ -323,7 +325,7 @@ def test_an_empty_ca_file_is_refused(run: Commands) -> None:
 # --- rows ------------------------------------------------------------------------------------------------
 
 
-def test_removed_with_its_rows_kept_and_brought_back(run: Commands) -> None:
+def test_an_instance_removed_with_its_rows_kept_can_be_restored(run: Commands) -> None:
     mirror = new_mirror(run.database_url, run.home, generated(15))
     mirror.refresh()
     name, state = mirror.instance.name, mirror.state()
@@ -335,7 +337,7 @@ def test_removed_with_its_rows_kept_and_brought_back(run: Commands) -> None:
     for command in (("test", name), ("edit", name, "--priority", "1"), ("remove", name, "--keep-rows")):
         assert "rows were kept" in run.refused(*command)
     back = run("add", name, mirror.instance.url, "--json").json
-    assert back["revived"] and back["enabled"] and back["uuid"] == mirror.instance.uuid
+    assert back["restored"] and back["enabled"] and back["uuid"] == mirror.instance.uuid
     assert mirror.state() == state
     run("remove", name, "--keep-rows")
     # its rows can still be removed
@@ -345,29 +347,29 @@ def test_removed_with_its_rows_kept_and_brought_back(run: Commands) -> None:
         assert partitions(connection, mirror.instance.id) == []
 
 
-def test_the_same_server_at_another_address_is_noticed(run: Commands) -> None:
+def test_the_same_server_at_another_address_is_detected(run: Commands) -> None:
     mirror = new_mirror(run.database_url, run.home, generated(15))
     with mirror.stash.running() as server:
         assert run("test", server.url, "--json").json["same_as"] == []
         mirror.refresh()
         found = run("test", server.url)
-        assert found.code == 0 and f"as instance {mirror.instance.name}: the same server" in found.err
+        assert found.code == 0 and f"of instance {mirror.instance.name}: the same server" in found.err
         mirror.sql("UPDATE tags SET created_at = '2001-01-01T00:00:00Z' WHERE id = (SELECT min(id) FROM tags)")
         assert run("test", server.url, "--json").json["same_as"] == []
 
 
-def test_nothing_is_removed_without_a_terminal_or_a_word(run: Commands) -> None:
+def test_removal_requires_a_terminal_or_an_option(run: Commands) -> None:
     run("add", "home", OTHER)
     assert "--keep-rows" in run.refused("remove", "home")
     assert len(run.rows()) == 1
 
 
 @pytest.mark.parametrize(("answer", "left"), [("keep", 1), ("remove", 0), ("", 1)])
-def test_a_person_is_asked_what_becomes_of_the_rows(run: Commands, answer: str, left: int) -> None:
-    """With Dagster's partitions, in a process of its own."""
+def test_removal_asks_what_to_do_with_the_rows(run: Commands, answer: str, left: int) -> None:
+    """With Dagster's partitions, in a separate process."""
     run("add", "home", OTHER)
     with dagster_instance(run.home, run.database_url) as dagster:
-        keep_in_step(dagster, ["home"])
+        sync_partitions(dagster, ["home"])
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "stash_pipeline", "instances", "remove", "home"],
@@ -375,13 +377,13 @@ def test_a_person_is_asked_what_becomes_of_the_rows(run: Commands, answer: str, 
         close_fds=True,
     )  # fmt: skip
     os.close(theirs)
-    said, deadline = b"", time.monotonic() + 60
+    said, deadline = b"", time.monotonic() + 120
     try:
         while b"CANCEL" not in said and time.monotonic() < deadline:
             if select.select([ours], [], [], 0.2)[0]:
                 said += os.read(ours, 4096)
         os.write(ours, answer.encode() + b"\n")
-        assert process.wait(60) == (0 if answer else 1)
+        assert process.wait(120) == (0 if answer else 1)
     finally:
         process.kill()
         os.close(ours)

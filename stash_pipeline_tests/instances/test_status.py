@@ -1,4 +1,4 @@
-"""``stash-pipeline status``: how fresh the mirror is, what is pending on the servers, what comes next."""
+"""``stash-pipeline status``: freshness of the mirror, pending changes, next runs."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ Status = Callable[..., str]
 
 @pytest.fixture
 def status(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Status:
-    """Runs the command and gives what it printed."""
+    """Runs the command and returns its output."""
     monkeypatch.setenv(DATABASE_URL_VARIABLE, database_url)
     # as wide as a page may be
     monkeypatch.setattr(console, "width", 100)
@@ -47,7 +47,7 @@ def by_name(printed: str) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in json.loads(printed)}
 
 
-def test_what_is_pending_is_asked_of_all_servers(status: Status, database_url: str, home: Path) -> None:
+def test_status_asks_all_servers_for_pending_changes(status: Status, database_url: str, home: Path) -> None:
     with (
         registered(database_url, home, "home") as one,
         registered(database_url, home, "attic") as other,
@@ -60,22 +60,22 @@ def test_what_is_pending_is_asked_of_all_servers(status: Status, database_url: s
         one.change()
         one.edit()
         found = by_name(status("--json"))
-        assert found["home"]["pending"] == {"reasons": ["+1 tags", "scenes edited"], "trouble": None}
-        assert found["attic"]["pending"] == {"reasons": [], "trouble": None}
-        assert found["new"]["pending"] == {"reasons": ["never read"], "trouble": None}
-        assert "refuses connections" in found["cabin"]["pending"]["trouble"]
+        assert found["home"]["pending"] == {"reasons": ["+1 tags", "scenes edited"], "error": None}
+        assert found["attic"]["pending"] == {"reasons": [], "error": None}
+        assert found["new"]["pending"] == {"reasons": ["never read"], "error": None}
+        assert "refuses connections" in found["cabin"]["pending"]["error"]
         assert found["off"]["pending"] is None
         assert (one.requests, other.requests) == (1, 1)
         printed = status()
         assert "home has pending changes: +1 tags, scenes edited" in printed
         assert "attic has pending changes: none" in printed
-        assert "cabin cannot be asked for changes: http://127.0.0.1" in printed
+        assert "cabin cannot be checked for changes: http://127.0.0.1" in printed
         assert {row["pending"] for row in by_name(status("--offline", "--json")).values()} == {None}
         assert "pending" not in status("--offline")
         assert (one.requests, other.requests) == (2, 2)
 
 
-def test_servers_that_hang_are_waited_for_together_and_not_long(
+def test_status_waits_for_hanging_servers_concurrently(
     status: Status, database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "_ALL_SECONDS", 0.5)
@@ -84,10 +84,12 @@ def test_servers_that_hang_are_waited_for_together_and_not_long(
         started = time.monotonic()
         found = by_name(status("--json"))
         assert time.monotonic() - started < 1.4
-    assert all("did not answer" in row["pending"]["trouble"] for row in found.values())
+    assert all("did not answer" in row["pending"]["error"] for row in found.values())
 
 
-def test_the_last_refresh_of_each_mode_and_the_next_turns(status: Status, database_url: str, home: Path) -> None:
+def test_status_shows_the_last_refresh_of_each_mode_and_the_next_ones(
+    status: Status, database_url: str, home: Path
+) -> None:
     with connect(database_url) as connection:
         instance = add_instance(connection, "home", "http://stash.test:9999", home=home, timezone="Asia/Tokyo")
         for mode, minutes, error in (
@@ -114,7 +116,7 @@ def test_the_last_refresh_of_each_mode_and_the_next_turns(status: Status, databa
     assert max(len(line) for line in printed.splitlines()) <= 100
 
 
-def test_a_first_whole_reading_counts_as_reconcile_and_sweep(status: Status, database_url: str, home: Path) -> None:
+def test_a_first_full_sync_counts_as_reconcile_and_sweep(status: Status, database_url: str, home: Path) -> None:
     def run(mode: str, entities: dict[str, Any]) -> None:
         with connect(database_url) as connection:
             run_id = start_run(connection, instance.id, dagster_run_id=None, mode=mode, lane="graphql")
@@ -138,7 +140,7 @@ def test_a_first_whole_reading_counts_as_reconcile_and_sweep(status: Status, dat
     assert refreshed() == {"changes", "reconcile", "sweep"}
 
 
-def test_a_mode_that_reads_more_counts_for_those_that_read_less(status: Status, database_url: str, home: Path) -> None:
+def test_a_more_thorough_mode_counts_for_the_others(status: Status, database_url: str, home: Path) -> None:
     with connect(database_url) as connection:
         instance = add_instance(connection, "home", "http://stash.test:9999", home=home)
         run_id = start_run(connection, instance.id, dagster_run_id=None, mode="reconcile", lane="graphql")
@@ -146,7 +148,7 @@ def test_a_mode_that_reads_more_counts_for_those_that_read_less(status: Status, 
     assert set(by_name(status("--offline", "--json"))["home"]["refreshed"]) == {"changes", "reconcile"}
 
 
-def test_a_disabled_instance_and_one_of_an_unknown_zone_have_no_turn(
+def test_instances_that_are_disabled_or_have_an_unknown_zone_are_not_scheduled(
     status: Status, database_url: str, home: Path
 ) -> None:
     with connect(database_url) as connection:
@@ -157,7 +159,7 @@ def test_a_disabled_instance_and_one_of_an_unknown_zone_have_no_turn(
     found = by_name(status("--offline", "--json"))
     assert found["attic"]["next_sweep"] is None and found["home"]["next_sweep"] is None
     printed = status("--offline")
-    assert "disabled" in printed and "home is in no schedule: There is no time zone 'Mars/Olympus'" in printed
+    assert "disabled" in printed and "home is not scheduled: There is no time zone 'Mars/Olympus'" in printed
 
 
 @pytest.mark.parametrize(
@@ -167,6 +169,6 @@ def test_a_disabled_instance_and_one_of_an_unknown_zone_have_no_turn(
         (47 * 60 + 59, "47 h ago"), (48 * 60, "2 days ago"), (None, "never"),
     ],
 )  # fmt: skip
-def test_ages_in_words(minutes: int | None, words: str) -> None:
+def test_ages_are_formatted_in_words(minutes: int | None, words: str) -> None:
     now = datetime.now(timezone.utc)
     assert age(None if minutes is None else now - timedelta(minutes=minutes), now) == words

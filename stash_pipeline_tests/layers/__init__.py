@@ -1,1 +1,1 @@
-"""Layers that are made of all instances: small ones, that tests register."""
+"""Shared layers over all instances: small ones that tests register."""

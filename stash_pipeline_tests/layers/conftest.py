@@ -1,4 +1,4 @@
-"""A database with the tables of the sample layers, and a Dagster instance over it."""
+"""A database with the tables of the sample layers, and a Dagster instance."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +13,11 @@ from stash_pipeline_tests.layers.sample import create_tables
 from stash_pipeline_tests.mirror.working import no_waiting
 
 
+@pytest.fixture(scope="session")
+def _template(_with_dagster: str) -> str:
+    return _with_dagster
+
+
 @pytest.fixture(autouse=True)
 def _no_waiting() -> Iterator[None]:
     with no_waiting():
@@ -21,7 +26,7 @@ def _no_waiting() -> Iterator[None]:
 
 @pytest.fixture
 def warehouse(database_url: str) -> str:
-    """The address of the database."""
+    """The URL of the database."""
     with connect(database_url) as connection:
         create_tables(connection)
     return database_url
@@ -29,6 +34,6 @@ def warehouse(database_url: str) -> str:
 
 @pytest.fixture
 def dagster(warehouse: str, home: Path) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance, and settings of this process that lead to the database."""
+    """A Dagster instance, and settings of this process that use the database."""
     with settings_in_use(load_settings(home=home).with_database(warehouse)), dagster_instance(home, warehouse) as made:
         yield made

@@ -1,4 +1,4 @@
-"""Runs and ticks of the definitions that have the sample layers."""
+"""Runs and ticks of the definitions with the sample layers."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from stash_pipeline_tests.layers.definitions import MODULE
 
 def run(dagster: dg.DagsterInstance, job: str, name: str | None = None, **config: Any) -> RunResult:
     """A run of one of the jobs."""
-    run_config = {"ops": {"mirror": {"config": config}}} if config else None
+    run_config = {"ops": {"sync_instance": {"config": config}}} if config else None
     return run_job(job, instance=dagster, partition_key=name, run_config=run_config, module=MODULE)
 
 
 def materialized(dagster: dg.DagsterInstance, run_id: str) -> dict[str, tuple[str | None, dict[str, Any]]]:
-    """What a run materialized, by table: the partition, and the metadata."""
+    """The tables that a run materialized, with partition and metadata."""
     found = {}
     for record in dagster.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records:
         event = record.event_log_entry.get_dagster_event()
@@ -33,7 +33,7 @@ def shared_tables(dagster: dg.DagsterInstance, run_id: str) -> set[str]:
 
 
 def is_current(dagster: dg.DagsterInstance, run_id: str) -> dict[str, dg.AssetCheckEvaluation]:
-    """What a run said of whether shared layers are current, by layer."""
+    """The results of a run's freshness checks, by shared layer."""
     found = {}
     for record in dagster.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records:
         evaluation = record.event_log_entry.get_dagster_event().asset_check_evaluation_data
@@ -43,5 +43,5 @@ def is_current(dagster: dg.DagsterInstance, run_id: str) -> dict[str, dg.AssetCh
 
 
 def log_of(dagster: dg.DagsterInstance, run_id: str) -> str:
-    """All that the log of a run says."""
+    """All messages in the log of a run."""
     return "\n".join(str(entry) for entry in dagster.all_logs(run_id))

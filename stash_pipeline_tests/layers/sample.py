@@ -53,20 +53,20 @@ CREATE SCHEMA letters;
 CREATE TABLE letters.letters (letter text PRIMARY KEY, names bigint NOT NULL);
 """
 
-_CHANGED = f"SELECT c.instance_id, c.id FROM {CHANGED_OBJECTS} AS c WHERE c.kind = 'tags'"
+_CHANGED = f"SELECT c.instance_id, c.id FROM {CHANGED_OBJECTS} AS c WHERE c.entity = 'tags'"
 _REMOVED = (
-    f"SELECT c.id FROM {CHANGED_OBJECTS} AS c WHERE c.kind = '{INSTANCES}'\n"
+    f"SELECT c.id FROM {CHANGED_OBJECTS} AS c WHERE c.entity = '{INSTANCES}'\n"
     "AND NOT EXISTS (SELECT FROM ops.instances AS i WHERE i.id = c.id)"
 )
 
 
 def create_tables(connection: Connection) -> None:
-    """Makes the schemas of both layers."""
+    """Creates the schemas of both layers."""
     connection.execute(_SCHEMA)
 
 
 def fail_with(connection: Connection, message: str | None) -> None:
-    """Makes the first layer fail from now on; None: no more."""
+    """Makes the first layer fail from now on; None stops that."""
     connection.execute("DELETE FROM tag_names.troubles")
     if message is not None:
         connection.execute("INSERT INTO tag_names.troubles VALUES (%s)", [message])
@@ -85,7 +85,7 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def follow_names(connection: Connection, revision: int) -> Mapping[str, TableChange]:
-    """Takes over the tags that changed, and counts the names that they had and have."""
+    """Applies the changed tags, and counts their old and new names."""
     connection.execute("CREATE TEMP TABLE touched_names (name text) ON COMMIT DROP")
     members, names = TableChange(), TableChange()
     gone = connection.execute(
@@ -117,7 +117,7 @@ def follow_names(connection: Connection, revision: int) -> Mapping[str, TableCha
 
 
 def rebuild_names(connection: Connection, revision: int) -> Mapping[str, TableChange]:
-    """Makes both tables anew."""
+    """Rebuilds both tables."""
     connection.execute("DELETE FROM tag_names.members")
     connection.execute("DELETE FROM tag_names.names")
     members = connection.execute("INSERT INTO tag_names.members SELECT instance_id, id, name FROM stash.tags").rowcount
@@ -208,7 +208,7 @@ SAMPLE: Layers = (STASH_LAYER, TAG_NAMES, LETTERS_LAYER)
 
 
 def of_version(version: str) -> Layers:
-    """The registry with another version of the first."""
+    """The registry with another version of the first layer."""
     return (STASH_LAYER, replace(TAG_NAMES, version=version), LETTERS_LAYER)
 
 
@@ -221,7 +221,7 @@ def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def expected(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """What they should be."""
+    """The rows that both layers should have."""
     queries = {
         MEMBERS.fullname: "SELECT instance_id, id, name FROM stash.tags ORDER BY 1, 2",
         NAMES.fullname: "SELECT name, count(*) FROM stash.tags GROUP BY 1 ORDER BY 1, 2",

@@ -1,4 +1,4 @@
-"""Shared layers follow the object log: exactly, once, in one transaction, one process at a time."""
+"""Shared layers follow the object log exactly once, in one transaction, one process at a time."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +61,7 @@ def rename_a_tag(server: Mirror, name: str = "renamed") -> None:
     server.refresh()
 
 
-def test_a_layer_that_was_never_made_is_made_of_everything(warehouse: str, server: Mirror) -> None:
+def test_a_new_layer_is_built_from_everything(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
         assert [state.revision for state in states(connection, SAMPLE)] == [None, None]
         done = follow_all(connection)
@@ -70,7 +70,7 @@ def test_a_layer_that_was_never_made_is_made_of_everything(warehouse: str, serve
         assert all(state.current for state in states(connection, SAMPLE))
 
 
-def test_only_what_changed_is_followed_and_nothing_is_written_where_nothing_did(warehouse: str, server: Mirror) -> None:
+def test_a_layer_follows_only_changes_and_writes_nothing_without_any(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
         follow_all(connection)
         before = watermark(connection)
@@ -83,7 +83,7 @@ def test_only_what_changed_is_followed_and_nothing_is_written_where_nothing_did(
         assert contents(connection) == expected(connection)
 
 
-def test_an_instance_that_is_removed_leaves_the_layer(warehouse: str, server: Mirror, home: Path) -> None:
+def test_a_removed_instance_disappears_from_the_layer(warehouse: str, server: Mirror, home: Path) -> None:
     other = new_mirror(warehouse, home, generated(10, seed=4))
     other.refresh()
     with connect(warehouse) as connection:
@@ -95,7 +95,7 @@ def test_an_instance_that_is_removed_leaves_the_layer(warehouse: str, server: Mi
         assert {row[0] for row in contents(connection)["tag_names.members"]} == {server.instance.id}
 
 
-def test_a_failure_is_rolled_back_and_made_good_by_the_next_attempt(warehouse: str, server: Mirror) -> None:
+def test_a_failure_is_rolled_back_and_the_next_attempt_catches_up(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
         follow_all(connection)
         rename_a_tag(server)
@@ -113,7 +113,7 @@ def test_a_failure_is_rolled_back_and_made_good_by_the_next_attempt(warehouse: s
         assert state_of(connection, TAG_NAMES).error is None
 
 
-def test_a_first_failure_leaves_a_layer_that_was_never_made(warehouse: str, server: Mirror) -> None:
+def test_a_layer_whose_first_build_fails_stays_unbuilt(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
         record_failure(connection, TAG_NAMES, "It failed.")
         state = state_of(connection, TAG_NAMES)
@@ -121,7 +121,7 @@ def test_a_first_failure_leaves_a_layer_that_was_never_made(warehouse: str, serv
         assert follow(connection, TAG_NAMES, SAMPLE).objects is None
 
 
-def test_an_error_without_anything_to_follow_is_cleared(warehouse: str, server: Mirror) -> None:
+def test_an_error_is_cleared_when_there_is_nothing_to_follow(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
         follow_all(connection)
         record_failure(connection, TAG_NAMES, "It failed after its commit.")
@@ -129,7 +129,7 @@ def test_an_error_without_anything_to_follow_is_cleared(warehouse: str, server: 
         assert state_of(connection, TAG_NAMES).current
 
 
-def test_another_version_is_made_anew_with_the_layers_that_read_it(warehouse: str, server: Mirror) -> None:
+def test_a_new_version_rebuilds_a_layer_and_its_readers(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
         follow_all(connection)
         connection.execute("UPDATE tag_names.members SET name = 'of the old version'")
@@ -141,7 +141,7 @@ def test_another_version_is_made_anew_with_the_layers_that_read_it(warehouse: st
         assert all(one.objects == 0 for one in follow_all(connection, newer).values())
 
 
-def test_a_rebuild_is_made_without_a_change(warehouse: str, server: Mirror) -> None:
+def test_a_rebuild_needs_no_change(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
         follow_all(connection)
         connection.execute("DELETE FROM tag_names.members")
@@ -149,9 +149,11 @@ def test_a_rebuild_is_made_without_a_change(warehouse: str, server: Mirror) -> N
         assert contents(connection) == expected(connection)
 
 
-def test_a_layer_never_gets_ahead_of_one_that_it_reads(warehouse: str, server: Mirror) -> None:
+def test_a_layer_never_gets_ahead_of_its_sources(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
-        with pytest.raises(LayerNotReadyError, match="letters is made of layer tag_names, which has not been made yet"):
+        with pytest.raises(
+            LayerNotReadyError, match="letters is derived from layer tag_names, which has not been built yet"
+        ):
             follow(connection, LETTERS_LAYER, SAMPLE)
         done = follow_all(connection)
         rename_a_tag(server)
@@ -162,7 +164,7 @@ def test_a_layer_never_gets_ahead_of_one_that_it_reads(warehouse: str, server: M
         assert all(state.current for state in states(connection, SAMPLE))
 
 
-def test_a_second_process_waits_and_then_gives_up_with_a_sentence(warehouse: str, server: Mirror) -> None:
+def test_a_second_process_waits_and_then_fails_with_a_sentence(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as one, connect(warehouse) as two:
         with working_on(one, TAG_NAMES):
             with pytest.raises(LayerLockedError, match="Another run is working on layer tag_names"):
@@ -175,7 +177,7 @@ def test_a_second_process_waits_and_then_gives_up_with_a_sentence(warehouse: str
         follow(two, TAG_NAMES, SAMPLE)
 
 
-def test_two_processes_that_follow_at_once_follow_everything_once(warehouse: str, server: Mirror, home: Path) -> None:
+def test_two_concurrent_processes_follow_each_change_once(warehouse: str, server: Mirror, home: Path) -> None:
     servers = [server, *(new_mirror(warehouse, home, generated(10, seed=seed)) for seed in (5, 6))]
 
     def live(number: int) -> None:
@@ -193,8 +195,8 @@ def test_two_processes_that_follow_at_once_follow_everything_once(warehouse: str
         assert contents(connection) == expected(connection)
 
 
-def test_an_instance_is_rebuilt_while_a_layer_follows(warehouse: str, server: Mirror) -> None:
-    """Dropping and attaching partitions locks all tables; who reads some of them could be in the way of the rest."""
+def test_an_instance_can_be_rebuilt_while_a_layer_follows(warehouse: str, server: Mirror) -> None:
+    """Dropping and attaching partitions locks all tables, and a reader of some of them could deadlock with it."""
     reading = Event()
     with ThreadPoolExecutor(1) as pool, connect(warehouse) as follower, connect(warehouse) as builder:
         pid = builder.info.backend_pid
@@ -224,7 +226,7 @@ def test_an_instance_is_rebuilt_while_a_layer_follows(warehouse: str, server: Mi
         building.result()
 
 
-def test_a_shared_layer_has_no_check_that_fails_the_runs_of_instances() -> None:
+def test_checks_of_a_shared_layer_do_not_fail_instance_runs() -> None:
     (check,) = TAG_NAMES.checks
     with pytest.raises(ValueError, match="names_have_tags"):
         replace(TAG_NAMES, checks=(replace(check, blocking=True),))

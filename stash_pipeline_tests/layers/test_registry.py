@@ -1,4 +1,4 @@
-"""All that is derived from the registry of layers knows a layer that is put into it."""
+"""Everything that is derived from the layer registry includes a newly registered layer."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ def test_every_table_of_a_layer_is_an_asset_of_its_group(defs: dg.Definitions) -
     assert {dep.column_name for dep in lineage.deps_by_column["tags"]} == {"instance_id", "id"}
 
 
-def test_the_jobs_that_read_carry_changes_to_the_last_layer(defs: dg.Definitions) -> None:
+def test_sync_jobs_carry_changes_to_the_last_layer(defs: dg.Definitions) -> None:
     repository = defs.get_repository_def()
     last = dg.AssetKey(["letters", "letters"])
     for name in ("refresh", "reconcile", "sweep", "rebuild", "follow", "rebuild_tag_names", "rebuild_letters"):
@@ -56,18 +56,18 @@ def test_the_jobs_that_read_carry_changes_to_the_last_layer(defs: dg.Definitions
     )
 
 
-def test_every_shared_layer_has_a_check_that_it_is_current(defs: dg.Definitions) -> None:
+def test_every_shared_layer_has_a_freshness_check(defs: dg.Definitions) -> None:
     keys = {key.to_user_string() for key in defs.get_repository_def().asset_graph.asset_check_keys}
     assert {"tag_names/members:is_current", "letters/letters:is_current", "tag_names/names:names_have_tags"} <= keys
 
 
-def test_without_a_shared_layer_there_is_no_job_and_no_sensor_of_them() -> None:
+def test_jobs_and_sensors_of_shared_layers_exist_only_with_a_shared_layer() -> None:
     repository = build_defs(load_settings(), layers=(STASH_LAYER,)).get_repository_def()
     assert "follow" not in {job.name for job in repository.get_all_jobs()}
     assert "shared_layers_sensor" not in {sensor.name for sensor in repository.sensor_defs}
 
 
-def test_the_page_of_tables_has_a_section_per_group() -> None:
+def test_tables_md_has_a_section_per_group() -> None:
     page = tables_page(SAMPLE)
     assert "## Tag names\n" in page and "### tag_names.members\n" in page and "## Letters\n" in page
 
@@ -79,7 +79,7 @@ def test_the_readme_lists_every_group_of_the_registry() -> None:
             assert f"| `{group}` | `{layer.name}` |" in readme
 
 
-def test_a_layer_has_the_version_of_those_that_it_reads() -> None:
+def test_the_version_of_a_layer_includes_its_sources() -> None:
     one, two = shared(SAMPLE), shared(of_version("2"))
     assert effective_version(TAG_NAMES, one) == "1" and effective_version(two[0], two) == "2"
     assert effective_version(LETTERS_LAYER, one) != effective_version(LETTERS_LAYER, two)
@@ -87,7 +87,7 @@ def test_a_layer_has_the_version_of_those_that_it_reads() -> None:
     assert with_those_after(one, ["letters"]) == {"letters"}
 
 
-def test_the_status_says_how_far_shared_layers_have_got(warehouse: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_shows_the_progress_of_shared_layers(warehouse: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stash_pipeline.layers.LAYERS", SAMPLE)
     with connect(warehouse) as connection:
         follow(connection, TAG_NAMES, SAMPLE)
@@ -99,8 +99,8 @@ def test_the_status_says_how_far_shared_layers_have_got(warehouse: str, monkeypa
     assert (letters["layer"], letters["current"], letters["revisions_behind"]) == ("letters", False, None)
 
 
-def test_assets_and_automation_read_no_setting_when_they_are_imported() -> None:
-    """A wrong setting would end the import; the definitions themselves are built of settings, and say what is wrong."""
+def test_importing_assets_and_automation_reads_no_setting() -> None:
+    """An invalid setting would fail the import; the definitions are built from settings, and report it."""
     package = Path(stash_pipeline.__file__).parent
     modules = [
         f"stash_pipeline.{folder}.{path.stem}"
@@ -109,14 +109,14 @@ def test_assets_and_automation_read_no_setting_when_they_are_imported() -> None:
         if path.stem != "__init__"
     ]
     environment = {**os.environ, f"{ENV_PREFIX}PAGE_SIZE": "many"}
-    command = [sys.executable, "-c", "import " + ", ".join(modules)]
-    assert subprocess.run(command, env=environment, check=False).returncode == 0
-    command = [sys.executable, "-c", "import stash_pipeline.definitions"]
+    script = f"import {', '.join(modules)}\nprint('imported', flush=True)\nimport stash_pipeline.definitions"
+    command = [sys.executable, "-c", script]
     result = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert result.stdout == "imported\n", result.stderr
     assert result.returncode != 0 and f"{ENV_PREFIX}PAGE_SIZE" in result.stderr
 
 
-def test_definitions_are_made_of_the_settings_that_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_definitions_use_the_given_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_settings(changes_seconds=11)
     monkeypatch.setenv(f"{ENV_PREFIX}CHANGES_SECONDS", "many")
     defs = build_defs(settings)

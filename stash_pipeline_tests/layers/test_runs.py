@@ -1,4 +1,4 @@
-"""Shared layers in runs of Dagster: they follow in the run of an instance, by themselves, and never in its way."""
+"""Shared layers in Dagster runs: they follow in runs of instances and on their own, and never block them."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -14,7 +14,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.layers.layer import shared
 from stash_pipeline.warehouse.layers.shared import follow, states, working_on
-from stash_pipeline_tests.assets.running import library, registered
+from stash_pipeline_tests.assets.running import fill, library, registered
 from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.layers.definitions import MODULE, defs
 from stash_pipeline_tests.layers.running import is_current, log_of, materialized, run, shared_tables
@@ -25,7 +25,7 @@ SECRET = "a-password-of-nobody"
 
 @pytest.fixture(scope="module")
 def dagster(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """One Dagster instance for all tests of this module: to make one takes longer than a run."""
+    """One Dagster instance for all tests of this module."""
     home = tmp_path_factory.mktemp("shared-layers")
     url = create_database(postgres, "shared_layers", _template)
     with connect(url) as connection:
@@ -39,14 +39,17 @@ def dagster(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFact
 def _read(dagster: dg.DagsterInstance) -> Iterator[tuple[Settings, SimulatedStash]]:
     settings = get_settings()
     server = SimulatedStash(library(8))
-    with registered(dagster, settings.database() or "", settings.home, "home", server):
-        assert run(dagster, "refresh", "home").success
+    with registered(dagster, settings.database() or "", settings.home, "home", server) as instance:
+        fill(instance)
+        with connect(settings.database() or "") as connection:
+            for layer in shared(SAMPLE):
+                follow(connection, layer, SAMPLE)
         yield settings, server
 
 
 @pytest.fixture
 def stash(_read: tuple[Settings, SimulatedStash], dagster: dg.DagsterInstance) -> Iterator[SimulatedStash]:
-    """A server that was read, with layers that followed."""
+    """A server that was synced, with layers that followed."""
     settings, server = _read
     with settings_in_use(settings), connect(settings.database() or "") as connection:
         yield server
@@ -57,7 +60,7 @@ def stash(_read: tuple[Settings, SimulatedStash], dagster: dg.DagsterInstance) -
 
 @pytest.fixture
 def warehouse(stash: SimulatedStash) -> str:
-    """The address of the database."""
+    """The URL of the database."""
     return get_settings().database() or ""
 
 
@@ -65,7 +68,7 @@ _numbers = count(1)
 
 
 def rename_a_tag(stash: SimulatedStash, name: str | None = None) -> str:
-    """By default to a name that begins with another letter than all others."""
+    """Renames a tag, by default to a name with an unused first letter."""
     number = next(_numbers)
     name = name or chr(0x4E00 + number)
     stamp = f"2031-01-01T00:{number:02}:00Z"
@@ -95,7 +98,7 @@ def test_a_change_on_a_server_reaches_the_last_layer_in_the_same_run(
     assert all(check.passed for check in is_current(dagster, result.run_id).values())
 
 
-def test_a_shared_table_that_did_not_change_emits_nothing(
+def test_an_unchanged_shared_table_emits_no_event(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     result = run(dagster, "refresh", "home")
@@ -109,7 +112,7 @@ def test_a_shared_table_that_did_not_change_emits_nothing(
     assert shared_tables(dagster, result.run_id) == {"tag_names.members", "tag_names.names"}
 
 
-def test_a_layer_that_fails_fails_no_run_of_an_instance_and_is_named_by_its_check(
+def test_a_failing_layer_fails_its_check_and_no_instance_run(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_PASSWORD", SECRET)
@@ -134,7 +137,7 @@ def test_a_layer_that_fails_fails_no_run_of_an_instance_and_is_named_by_its_chec
     assert run(dagster, "refresh", "home").success and is_followed(warehouse)
 
 
-def test_a_layer_that_another_run_works_on_is_left_to_the_sensor(
+def test_a_locked_layer_is_left_to_the_sensor(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     rename_a_tag(stash)
@@ -149,7 +152,7 @@ def test_a_layer_that_another_run_works_on_is_left_to_the_sensor(
     assert state.error is None and not state.current
 
 
-def test_shared_layers_follow_alone_without_an_instance_and_without_its_server(
+def test_shared_layers_follow_without_instance_and_server(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     with connect(warehouse) as connection:
@@ -171,7 +174,7 @@ def test_shared_layers_follow_alone_without_an_instance_and_without_its_server(
     assert found is not None and found.tags["stash_pipeline/mode"] == "follow"
 
 
-def test_one_asset_of_a_shared_layer_can_be_materialized_alone(
+def test_a_single_asset_of_a_shared_layer_can_be_materialized(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     with connect(warehouse) as connection:
@@ -185,7 +188,7 @@ def test_one_asset_of_a_shared_layer_can_be_materialized_alone(
     assert event.asset_key == dg.AssetKey(["tag_names", "names"]) and event.partition is None
 
 
-def test_a_run_of_a_shared_layer_alone_fails_where_the_layer_does(
+def test_a_run_of_only_a_failing_shared_layer_fails(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     with connect(warehouse) as connection:
@@ -197,7 +200,7 @@ def test_a_run_of_a_shared_layer_alone_fails_where_the_layer_does(
     assert not is_current(dagster, result.run_id)["tag_names"].passed
 
 
-def test_a_rebuild_makes_a_layer_and_those_that_read_it_anew(
+def test_a_rebuild_recreates_a_layer_and_its_readers(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     with connect(warehouse) as connection:
@@ -209,7 +212,7 @@ def test_a_rebuild_makes_a_layer_and_those_that_read_it_anew(
     assert is_followed(warehouse)
 
 
-def test_a_rebuild_of_an_instance_is_followed_in_the_same_run(
+def test_layers_follow_the_rebuild_of_an_instance_in_the_same_run(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
     with connect(warehouse) as connection:
@@ -232,10 +235,10 @@ def test_the_command_rebuilds_any_layer_of_the_registry(
     with connect(warehouse) as connection:
         connection.execute("DELETE FROM tag_names.names")
     assert rebuild_command.rebuild("tag_names", [], False) == 0
-    assert capsys.readouterr().out == "tag_names: made anew\n"
+    assert capsys.readouterr().out == "tag_names: rebuilt\n"
     assert is_followed(warehouse)
     assert rebuild_command.rebuild("stash", ["home"], False) == 0
-    with pytest.raises(Exception, match="Layer tag_names is made of all instances; name none"):
+    with pytest.raises(Exception, match="Layer tag_names covers all instances; name none"):
         rebuild_command.rebuild("tag_names", ["home"], False)
-    with pytest.raises(Exception, match="There is no layer 'films' .* there is stash, tag_names, letters"):
+    with pytest.raises(Exception, match="There is no layer 'films' .* choose one of: stash, tag_names, letters"):
         rebuild_command.rebuild("films", [], False)

@@ -1,4 +1,4 @@
-"""The sensor of shared layers: what no refresh took along follows, and what fails is tried ever less often."""
+"""The sensor of shared layers: it requests what no refresh took along, and retries failures less and less often."""
 
 import time
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ from stash_pipeline_tests.ports import free_port
 
 
 class Sensor:
-    """The sensor, tick after tick."""
+    """The sensor, which keeps its cursor between ticks."""
 
     def __init__(self, dagster: dg.DagsterInstance) -> None:
         self.dagster = dagster
@@ -48,8 +48,8 @@ class Sensor:
         self.cursor = result.cursor
         return result
 
-    def asked(self, layers: Layers = SAMPLE) -> tuple[set[str], str]:
-        """The layers that are to follow, and why."""
+    def requested(self, layers: Layers = SAMPLE) -> tuple[set[str], str]:
+        """The requested layers, and the reason."""
         (request,) = self.tick(layers).run_requests or []
         assert request.asset_selection and request.partition_key is None
         assert {key.asset_key for key in request.asset_check_keys or []} <= set(request.asset_selection)
@@ -77,33 +77,33 @@ def follow_all(connection: Connection) -> None:
         follow(connection, layer, SAMPLE)
 
 
-def test_a_layer_that_was_never_made_is_made_with_those_that_read_it(sensor: Sensor, connection: Connection) -> None:
-    assert sensor.asked() == ({"tag_names", "letters"}, "tag_names was never made, letters was never made")
+def test_a_new_layer_is_built_with_its_readers(sensor: Sensor, connection: Connection) -> None:
+    assert sensor.requested() == ({"tag_names", "letters"}, "tag_names was never built, letters was never built")
     follow_all(connection)
     assert sensor.skipped() == "All shared layers are current."
 
 
-def test_a_change_is_left_to_its_refresh_first_and_asked_for_at_the_next_tick(
+def test_the_sensor_leaves_a_change_to_its_refresh_for_one_tick(
     sensor: Sensor, connection: Connection, home: Path
 ) -> None:
     follow_all(connection)
     assert sensor.skipped() == "All shared layers are current."
     added = add_instance(connection, "home", "http://127.0.0.1:9", home=home)
-    assert "left to the refresh" in sensor.skipped()
-    assert sensor.asked()[1].startswith("tag_names is 1 revisions behind")
+    assert "by the sync that made the change" in sensor.skipped()
+    assert sensor.requested()[1].startswith("tag_names is 1 revisions behind")
     follow_all(connection)
     remove_instance(connection, added.id)
-    assert "left to the refresh" in sensor.skipped()
-    assert sensor.asked()[0] == {"tag_names", "letters"}
+    assert "by the sync that made the change" in sensor.skipped()
+    assert sensor.requested()[0] == {"tag_names", "letters"}
 
 
-def test_another_version_is_a_reason(sensor: Sensor, connection: Connection) -> None:
+def test_a_new_layer_version_requests_a_run(sensor: Sensor, connection: Connection) -> None:
     follow_all(connection)
-    names, why = sensor.asked(of_version("2"))
+    names, why = sensor.requested(of_version("2"))
     assert names == {"tag_names", "letters"} and why.startswith("tag_names is of another version")
 
 
-def test_a_layer_that_fails_is_tried_again_after_growing_pauses(sensor: Sensor, connection: Connection) -> None:
+def test_a_failing_layer_is_retried_with_growing_delays(sensor: Sensor, connection: Connection) -> None:
     follow_all(connection)
 
     def failed(at: float) -> None:
@@ -113,16 +113,16 @@ def test_a_layer_that_fails_is_tried_again_after_growing_pauses(sensor: Sensor, 
     for pause in (60, 120, 240, 480, 960, 1920, 3600, 3600):
         failed(sensor.now)
         sensor.now += pause - 5
-        assert sensor.skipped().endswith("layer tag_names is tried again in 0:00:05: It failed.")
+        assert sensor.skipped().endswith("layer tag_names is retried in 0:00:05: It failed.")
         sensor.now += 6
-        assert sensor.asked() == ({"tag_names"}, "tag_names failed")
+        assert sensor.requested() == ({"tag_names"}, "tag_names failed")
     follow_all(connection)
     assert sensor.skipped() == "All shared layers are current."
     failed(sensor.now)
-    assert "tried again in 0:01:00" in sensor.skipped()
+    assert "retried in 0:01:00" in sensor.skipped()
 
 
-def test_a_layer_is_not_asked_for_while_one_that_it_reads_is_not_tried(
+def test_a_layer_is_not_requested_while_a_source_waits_for_its_retry(
     sensor: Sensor, connection: Connection, home: Path
 ) -> None:
     follow_all(connection)
@@ -132,28 +132,28 @@ def test_a_layer_is_not_asked_for_while_one_that_it_reads_is_not_tried(
     assert "layer letters waits for layer tag_names" in sensor.skipped()
 
 
-def test_nothing_is_asked_for_while_a_run_is_going_on(
+def test_the_sensor_requests_nothing_during_a_run(
     sensor: Sensor, dagster: dg.DagsterInstance, connection: Connection
 ) -> None:
     run = run_of(dagster, "", dg.DagsterRunStatus.QUEUED, "follow")
-    assert sensor.skipped() == "A run of the job follow is going on."
+    assert sensor.skipped() == "A run of the job follow is in progress."
     dagster.delete_run(run.run_id)
-    assert sensor.asked()[0] == {"tag_names", "letters"}
+    assert sensor.requested()[0] == {"tag_names", "letters"}
 
 
-def test_a_cursor_of_another_version_is_no_hindrance(sensor: Sensor, connection: Connection) -> None:
+def test_a_cursor_of_another_version_is_ignored(sensor: Sensor, connection: Connection) -> None:
     sensor.cursor = '{"tag_names": {"failures": "many"}}'
-    assert sensor.asked()[0] == {"tag_names", "letters"}
+    assert sensor.requested()[0] == {"tag_names", "letters"}
 
 
-def test_without_the_database_a_tick_is_skipped_with_a_sentence(dagster: dg.DagsterInstance) -> None:
+def test_a_tick_without_the_database_is_skipped_with_a_reason(dagster: dg.DagsterInstance) -> None:
     gone = load_settings(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/x")
     result = layers_due(dg.build_sensor_context(instance=dagster), WarehouseResource(lambda: gone), SAMPLE, 0.0)
     assert isinstance(result, dg.SkipReason)
     assert (result.skip_message or "").startswith("The database cannot be reached")
 
 
-def test_what_the_sensor_of_the_definitions_asks_for_can_be_launched(dagster: dg.DagsterInstance) -> None:
+def test_requested_layer_runs_can_be_launched(dagster: dg.DagsterInstance) -> None:
     found = defs.resolve_sensor_def(NAME)
     assert found.default_status is dg.DefaultSensorStatus.RUNNING and found.job_name == "follow"
     context = dg.build_sensor_context(
@@ -172,9 +172,7 @@ def test_what_the_sensor_of_the_definitions_asks_for_can_be_launched(dagster: dg
 
 
 @pytest.mark.faults
-def test_two_instances_and_a_layer_that_fails_converge_by_themselves(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_instances_and_a_failing_layer_converge_automatically(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Dagster's processes load the definitions of the tests
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     with open_warehouse(load_settings(home=home, changes_seconds=5)) as ready, ExitStack() as stack:

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from stash_pipeline.matching.clustering import Clustering, Links, OneEach, OneValue, cluster, resemblance
+from stash_pipeline.matching.clustering import Clustering, Links, OneEach, OneValue, cluster
 from stash_pipeline.matching.compare import Performer, Scene, compare_performers, compare_scenes
 from stash_pipeline.matching.dates import PartialDate, compare_dates
-from stash_pipeline.matching.phash import crowded, degenerate, short_clips
+from stash_pipeline.matching.phash import crowded, degenerate, resemblance, short_clips
 from stash_pipeline.matching.phash_pairs import all_pairs
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.matching.rules import Decision, evaluate, link_rules

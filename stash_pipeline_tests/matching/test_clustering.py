@@ -17,8 +17,8 @@ from stash_pipeline.matching.clustering import (
     OneValue,
     Pair,
     cluster,
-    resemblance,
 )
+from stash_pipeline.matching.phash import resemblance
 
 RULES = (
     LinkRule("oshash", identity=True),
@@ -145,7 +145,7 @@ def partition(found: Clustering) -> set[frozenset[int]]:
     return {frozenset(group) for group in groups.values()}
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=250)
 @given(case=cases())
 def test_clusters_are_those_of_the_definition(case: Case) -> None:
     expected, refused = model(case)

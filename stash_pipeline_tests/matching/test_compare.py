@@ -5,8 +5,11 @@ from dataclasses import replace
 import pytest
 
 from stash_pipeline.matching.compare import File, Performer, Scene, compare_performers, compare_scenes
+from stash_pipeline.matching.compare_named import Named, compare_groups, compare_studios, compare_tags
 from stash_pipeline.matching.dates import PartialDate
 from stash_pipeline.matching.names import independent_names
+from stash_pipeline.matching.rule_table import CONTRADICTIONS
+from stash_pipeline.matching.rules import evaluate
 
 ANNA = Performer(frozenset({"anna bright"}), PartialDate(1990, 5, 3), frozenset({("box", "1")}))
 
@@ -103,3 +106,64 @@ def test_metadata_of_scenes() -> None:
     found = compare_scenes(one, other)
     assert found.agreements.keys() == {"studio"}
     assert found.contradictions.keys() == {"performers_differ", "date_differs"}
+
+
+def test_parts_of_one_title_are_different_scenes() -> None:
+    one, other = replace(SCENE, title="night train part 1"), replace(SCENE, title="night train part 2")
+    assert compare_scenes(one, other).contradictions.keys() == {"part_differs"}
+    assert not compare_scenes(one, one).contradictions
+
+
+STUDIO = Named(
+    "bright pictures", frozenset({"bright films"}), frozenset({("box", "1")}), parents=frozenset({"bright group"})
+)
+    "bright pictures", frozenset({"bright films"}), frozenset({("box", "1")}), parents=frozenset({"bright group"})
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "agrees", "differs"),
+    [
+        ({}, {"name", "stash_id", "parent"}, set()),
+        ({"name": "bright films", "aliases": frozenset()}, {"alias", "stash_id", "parent"}, set()),
+        ({"name": "stone films", "aliases": frozenset()}, {"stash_id", "parent"}, {"names_differ"}),
+        ({"parents": frozenset({"stone group"})}, {"name", "stash_id"}, {"parent_differs"}),
+        ({"parents": frozenset()}, {"name", "stash_id"}, set()),
+    ],
+)
+def test_studios_agree_and_contradict(changes: dict[str, object], agrees: set[str], differs: set[str]) -> None:
+    found = compare_studios(STUDIO, replace(STUDIO, **changes))  # type: ignore[arg-type]
+    assert found.agreements.keys() == agrees
+    assert found.contradictions.keys() == differs
+    evaluate("studios", *found)
+
+
+def test_tags_agree_by_name_or_alias() -> None:
+    one = Named("outdoors", frozenset({"outside"}))
+    assert compare_tags(one, one).agreements.keys() == {"name"}
+    assert compare_tags(one, Named("outside")).agreements.keys() == {"alias"}
+    assert compare_tags(one, Named("indoors")).contradictions.keys() == {"names_differ"}
+    evaluate("tags", *compare_tags(one, Named("indoors")))
+
+
+def test_groups_agree_and_contradict() -> None:
+    one = Named("night train vol 1", date=PartialDate(2020, 5, 3), director="anna bright", studio="s")
+    assert compare_groups(one, one).agreements.keys() == {"name", "date", "director", "studio"}
+    other = replace(one, name="night train vol 2", date=PartialDate(2021))
+    found = compare_groups(one, other)
+    assert found.agreements.keys() == {"director", "studio"}
+    assert found.contradictions.keys() == {"part_differs", "date_differs"}
+    evaluate("groups", *found)
+
+
+def test_the_comparisons_can_tell_every_contradiction_that_has_an_effect() -> None:
+    far = {"phash": 2**40 - 1, "duration": 900_000, "oshash": "b"}
+    scenes = [
+        compare_scenes(SCENE, Scene((replace(FILE, **far),))),  # type: ignore[arg-type]
+        compare_scenes(SCENE, Scene((replace(FILE, duration=650_000),))),
+        compare_scenes(replace(SCENE, title="a 1"), replace(SCENE, title="a 2")),
+        compare_scenes(replace(SCENE, performers=frozenset("x")), replace(SCENE, performers=frozenset("y"))),
+    ]
+    told = {("scenes", name) for found in scenes for name in found.contradictions}
+    asked = {(one.kind, one.name) for one in CONTRADICTIONS if one.kind == "scenes" and one.effect != "ignore"}
+    assert told == asked

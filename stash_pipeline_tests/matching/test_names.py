@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stash_pipeline.matching.dates import PartialDate, compare_dates, parse_date
-from stash_pipeline.matching.names import name_keys, normalise_name, one_typo, split_disambiguation
+from stash_pipeline.matching.names import (
+    name_keys,
+    normalise_name,
+    one_typo,
+    parts_differ,
+    series_part,
+    split_disambiguation,
+)
 from stash_pipeline.matching.paths import depth, path_key, relative_path
 from stash_pipeline.matching.urls import canonical_url
 
@@ -94,6 +101,25 @@ def test_a_typo_is_one_edit(left: str, right: str) -> None:
     edits |= {left[:i] + letter + left[i + 1 :] for i in range(len(left)) for letter in "ab"}
     edits |= {left[:i] + left[i + 1] + left[i] + left[i + 2 :] for i in range(len(left) - 1)}
     assert one_typo(left, right) == (right in edits - {left})
+
+
+@pytest.mark.parametrize(
+    ("title", "part"),
+    [
+        ("night train 2", ("night train", 2)), ("night train vol 2", ("night train", 2)),
+        ("night train part iv", ("night train", 4)), ("night train ep 12", ("night train", 12)),
+        ("night train", None), ("2", None), ("night train 2020", None), ("malcolm x", None), ("vol 2", ("vol", 2)),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_series_has_a_number(title: str, part: tuple[str, int] | None) -> None:
+    assert series_part(title) == part
+
+
+def test_parts_of_one_series_differ() -> None:
+    assert parts_differ("night train vol 2", "night train 3")
+    assert not parts_differ("night train part ii", "night train 2")
+    assert not parts_differ("night train 2", "day train 3")
+    assert not parts_differ("night train", "night train 2"), "a first part often has no number"
 
 
 @pytest.mark.parametrize(

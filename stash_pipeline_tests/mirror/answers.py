@@ -1,4 +1,4 @@
-"""Full answers of a server: recorded ones, and those of a simulated server, asked with queries written by hand.
+"""Full responses of a server: recorded ones, and those of a simulated server to hand-written queries.
 
 Here: the queries, and cutting them to what a release has. Not here: what the answers mean (oracle).
 """
@@ -115,7 +115,7 @@ _WHOLE = {
 
 
 class _Cutter(Visitor):
-    """Takes out what a schema does not have."""
+    """Removes fields that a schema does not have."""
 
     def __init__(self, info: TypeInfo, schema: GraphQLSchema) -> None:
         super().__init__()
@@ -145,13 +145,13 @@ class _Cutter(Visitor):
 
 @cache
 def cut(query: str, schema: GraphQLSchema) -> str:
-    """The part of a query that a schema knows."""
+    """The part of a query that a schema supports."""
     info = TypeInfo(schema)
     return print_ast(visit(parse(query), TypeInfoVisitor(info, _Cutter(info, schema))))
 
 
 def simulated_answers(stash: SimulatedStash, base_url: str = "http://localhost:9999") -> Answers:
-    """Everything that a simulated server says of its library."""
+    """Everything that a simulated server returns about its library."""
     schema = stash.engine.schema
     query_type = schema.query_type
     assert isinstance(query_type, GraphQLObjectType)
@@ -168,7 +168,7 @@ def simulated_answers(stash: SimulatedStash, base_url: str = "http://localhost:9
 
 
 def _listed(stash: SimulatedStash, field: str, result: str, selection: str, base_url: str) -> list[Json]:
-    """All objects of a kind; of those with a time that was never set, which cannot be sent, with null for it."""
+    """All objects of an entity; a time that was never set, which cannot be sent, is null."""
 
     def asked(arguments: str, selection: str) -> Json:
         query = f"{{ {field}({arguments}) {{ {result} {{ {selection} }} }} }}"
@@ -179,7 +179,7 @@ def _listed(stash: SimulatedStash, field: str, result: str, selection: str, base
     if errors := answer.get("errors"):
         refused = {error["path"][2] for error in errors}
         if all(error["path"][3] == "chapters" and error["path"][5:] == ["created_at"] for error in errors):
-            return _galleries_with_what_is_known_of_chapters(stash, asked(everything, _without_creation(selection)))
+            return _galleries_with_known_chapters(stash, asked(everything, _without_creation(selection)))
         assert all(error["path"][3:] == ["mod_time"] for error in errors), errors
         answer = asked(everything, selection.replace("mod_time", ""))
         for index, one in enumerate(answer["data"][field][result]):
@@ -198,7 +198,7 @@ def _without_creation(selection: str) -> str:
     return _CHAPTERS.sub(r"\1", selection)
 
 
-def _galleries_with_what_is_known_of_chapters(stash: SimulatedStash, answer: Json) -> list[Json]:
+def _galleries_with_known_chapters(stash: SimulatedStash, answer: Json) -> list[Json]:
     """Of a gallery with a chapter of which nobody knows when it was created, nothing can be asked about that."""
     found: list[Json] = answer["data"]["findGalleries"]["galleries"]
     for gallery in found:
@@ -222,17 +222,17 @@ def _data(stash: SimulatedStash, query: str, base_url: str) -> Json:
 
 
 def recorded(release: str) -> dict[str, Any]:
-    """What a real server of that release answered, per query."""
+    """What a real server of that release returned, per query."""
     return recorded_json(release, "answers")
 
 
 def recorded_introspection(release: str) -> dict[str, Any]:
-    """What a real server of that release says of its schema."""
+    """The introspection of a real server of that release."""
     return recorded_json(release, "introspection")
 
 
 def recorded_objects(release: str, field: str, result: str) -> list[Json]:
-    """The objects that one recorded query brought."""
+    """The objects in the response to one recorded query."""
     found = recorded(release)[field]["response"]["data"][field]
     if result:
         found = found[result]
@@ -240,7 +240,7 @@ def recorded_objects(release: str, field: str, result: str) -> list[Json]:
 
 
 def recorded_answers(release: str) -> Answers:
-    """Everything that a real server of that release answered."""
+    """Everything that a real server of that release returned."""
     objects: dict[str, list[Json]] = {}
     asked: Iterable[str] = recorded(release).keys()
     for kind, spellings in QUERIES.items():

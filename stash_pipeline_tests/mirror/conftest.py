@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the mirror: a database per module, complete mirrors, and waiting that does not wait."""
+"""Fixtures of the mirror tests: a database per module, complete mirrors, and retries without delays."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -18,6 +18,7 @@ from stash_pipeline_tests.mirror.working import (
     new_mirror,
     no_waiting,
     settings_for,
+    stop_looking,
 )
 
 _copies = count()
@@ -25,15 +26,16 @@ _copies = count()
 
 @pytest.fixture(scope="module")
 def warehouse(postgres: str, _template: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A migrated database that the tests of a module share; each registers instances of its own."""
+    """A migrated database that the tests of a module share; each test registers its own instances."""
     name = request.module.__name__.rpartition(".")[2]
     yield create_database(postgres, name, _template)
+    stop_looking()
     drop_database(postgres, name)
 
 
 @pytest.fixture(scope="session")
 def _complete() -> dict[str, tuple[str, Instance]]:
-    """By what they are mirrors of: databases to copy, and the instance in them."""
+    """Databases to copy and their instances, by what they mirror."""
     return {}
 
 
@@ -65,6 +67,7 @@ def mirrored(
         return Mirror(url, instance, stash, settings_for(home, url, **settings), hook)
 
     yield make
+    stop_looking()
     for name in made:
         drop_database(postgres, name)
 

@@ -1,4 +1,4 @@
-"""A later layer in miniature: it holds a copy of everything below ``raw``, and learns of changes from the log alone."""
+"""A minimal later layer: it has a copy of everything below ``raw``, and learns of changes from the object log only."""
 
 import json
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ State = dict[Key, list[str]]
 
 
 class Consumer:
-    """Applies the log, commit after commit."""
+    """Applies the log, commit by commit."""
 
     def __init__(self, database_url: str) -> None:
         self.database_url = database_url
@@ -25,15 +25,15 @@ class Consumer:
         self.state: State = {}
 
     def follow(self) -> None:
-        """Applies what was logged since the last time."""
+        """Applies everything that was logged since the last call."""
         with connect(self.database_url) as connection, connection.transaction():
             newest = collect_changes(connection, self.revision)
-            rows = connection.execute(f"SELECT kind, instance_id, id FROM {CHANGED_OBJECTS}").fetchall()
+            rows = connection.execute(f"SELECT entity, instance_id, id FROM {CHANGED_OBJECTS}").fetchall()
             for kind, instance_id, identifier in rows:
                 self.state.pop((instance_id, kind, identifier), None)
             for kind in {row[0] for row in rows}:
                 changed = (
-                    f"(x.instance_id, x.id) IN (SELECT instance_id, id FROM {CHANGED_OBJECTS} WHERE kind = '{kind}')"
+                    f"(x.instance_id, x.id) IN (SELECT instance_id, id FROM {CHANGED_OBJECTS} WHERE entity = '{kind}')"
                 )
                 self.state.update(_objects(connection, kind, changed))
             instances = {key[0] for key in self.state if key[1] == INSTANCES}
@@ -42,7 +42,7 @@ class Consumer:
 
 
 def everything(database_url: str) -> State:
-    """What a consumer should hold that reads all of it."""
+    """What a consumer that reads everything should have."""
     with connect(database_url) as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         state: State = {}
@@ -75,12 +75,12 @@ def _queries(kind: str) -> Iterable[str]:
             yield f"SELECT t.instance_id, t.{table.owner_column} AS id, {content} AS content FROM stash.{name} AS t"
     yield (
         "SELECT m.instance_id, m.id, jsonb_build_array('merges', m.successor_id) AS content FROM stash.merges AS m\n"
-        f"WHERE m.kind = '{kind}'"
+        f"WHERE m.entity = '{kind}'"
     )
 
 
 def differences(consumer: Consumer) -> dict[Key, Any]:
-    """Objects that the consumer holds otherwise than they are: (held, true)."""
+    """Objects that differ between the consumer and the tables: (consumer, tables)."""
     there = everything(consumer.database_url)
     return {
         key: (consumer.state.get(key), there.get(key))

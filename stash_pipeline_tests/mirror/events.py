@@ -1,4 +1,4 @@
-"""What can happen to a library, as changes of the server's SQLite that bump no timestamp unless they say so.
+"""Events of a library, as changes of the server's SQLite that update no timestamp unless they say so.
 
 Each is a list of statements that do something in any invented library of some size. ``{n}`` is a number that
 makes what is created unique.
@@ -163,5 +163,5 @@ EVENTS: dict[str, tuple[str, ...]] = {
 
 
 def statements(event: str, number: int) -> list[str]:
-    """The statements of an event, for the n-th time."""
+    """The statements of an event, for its n-th occurrence."""
     return [one.replace("{n}", str(number)).replace("{{", "{").replace("}}", "}") for one in EVENTS[event]]

@@ -1,4 +1,4 @@
-"""Histories of a server and its mirror: what happens, when, and what is read meanwhile, as a list that can be printed.
+"""Histories of a server and its mirror: events, times and syncs, as a list that can be printed.
 
 Here: the steps, and living through them. Not here: what can happen to a library (``library_events``).
 """
@@ -32,33 +32,33 @@ BEGINNING = datetime(2026, 3, 2, 12, 0, tzinfo=timezone.utc)
 
 
 class Clock:
-    """The server's clock, which a history drives."""
+    """The server's clock, controlled by a history."""
 
     def __init__(self, moment: datetime = BEGINNING) -> None:
         self.moment = moment
 
     def __call__(self) -> datetime:
-        """The moment that it shows."""
+        """The current time of the clock."""
         return self.moment
 
     def forward(self, **parts: float) -> None:
-        """Lets time pass; backwards if it is negative."""
+        """Advances the clock; a negative time sets it back."""
         self.moment += timedelta(**parts)
 
     def set(self, text: str) -> None:
-        """Sets it to a moment with an offset."""
+        """Sets the clock to a time with an offset."""
         self.moment = datetime.fromisoformat(text)
 
 
 class Killed(BaseException):
-    """The process was killed; no handler of errors sees it."""
+    """The process was killed; no error handler catches it."""
 
 
 _introspections: dict[tuple[str, str], bytes] = {}
 
 
 def quick_introspection(stash: SimulatedStash, hook: Hook | None = None) -> Hook:
-    """A hook that answers introspection from memory: a release always says the same, and takes its time."""
+    """A hook that answers introspection from memory: it never changes within a release, and is slow."""
 
     def answer(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         answered = hook(number, payload) if hook else None
@@ -76,7 +76,7 @@ def quick_introspection(stash: SimulatedStash, hook: Hook | None = None) -> Hook
 def furnished(
     warehouse: str, home: Path, release: str, *, scenes: int = 10, seed: int = 1, **settings: Any
 ) -> tuple[Mirror, Clock]:
-    """A mirror, that has read nothing yet, of a small library with a little of everything; and its server's clock."""
+    """A mirror without data of a small library with a little of everything, and its server's clock."""
     library = generated(scenes, seed, clips=parse_version(release) >= (0, 21, 0))
     server = new_mirror(warehouse, home, library, release, **settings)
     clock = Clock()
@@ -88,7 +88,7 @@ def furnished(
 
 
 def rebuilt(server: Mirror) -> dict[str, list[str]]:
-    """The state after dropping everything below raw and building it again."""
+    """The state after dropping and rebuilding everything below raw."""
     with connect(server.database_url) as connection:
         drop_layer(connection, server.instance.id)
     server.transform()
@@ -96,7 +96,7 @@ def rebuilt(server: Mirror) -> dict[str, list[str]]:
 
 
 def what_changed(read: SyncResult) -> dict[str, tuple[int, int, int]]:
-    """Per kind that a reading changed: inserted, updated, removed."""
+    """Counts per changed entity: inserted, updated, removed."""
     return {
         name: (change.inserted, change.updated, change.removed)
         for name, change in read.changes.items()
@@ -109,7 +109,7 @@ def what_changed(read: SyncResult) -> dict[str, tuple[int, int, int]]:
 
 @dataclass
 class Life:
-    """A server, its clock and its mirror, while a history goes on; so many seconds pass with each request."""
+    """A server, its clock and its mirror during a history; each request takes a number of seconds."""
 
     server: Mirror
     clock: Clock
@@ -158,18 +158,18 @@ class Life:
 
 
 class Trouble:
-    """What may befall a reading: nothing."""
+    """A fault during a sync; by default none."""
 
     def at_request(self, number: int, life: Life) -> httpx.Response | None:
-        """Before a request; may answer in the server's place."""
+        """Called before a request; can answer in the server's place."""
 
     def before_write(self, number: int) -> None:
-        """Before something is written."""
+        """Called before something is written."""
 
 
 @dataclass(frozen=True)
 class Fails(Trouble):
-    """From this request on the server answers 503, for so many requests."""
+    """The server answers 503 to a number of requests."""
 
     at: int
     times: int
@@ -180,7 +180,7 @@ class Fails(Trouble):
 
 @dataclass(frozen=True)
 class KilledAtRequest(Trouble):
-    """The process is killed while it waits for an answer."""
+    """The process is killed while it waits for a response."""
 
     at: int
 
@@ -203,7 +203,7 @@ class KilledAtWrite(Trouble):
 
 @dataclass(frozen=True)
 class Meanwhile(Trouble):
-    """Something happens between two requests."""
+    """An event happens between two requests."""
 
     at: int
     event: str
@@ -217,10 +217,10 @@ class Meanwhile(Trouble):
 
 
 class Step(Protocol):
-    """Of a history."""
+    """A step of a history."""
 
     def live(self, life: Life) -> None:
-        """Does it."""
+        """Executes the step."""
 
 
 @dataclass(frozen=True)
@@ -231,41 +231,41 @@ class Happens:
     seed: int
 
     def live(self, life: Life) -> None:
-        """Does it."""
+        """Executes the step."""
         with suppress(NothingToDoError):
             happen(life.server.stash, self.event, self.seed)
 
 
 @dataclass(frozen=True)
 class Passes:
-    """Time; less than none where the clock is set back."""
+    """Time passes; a negative time sets the clock back."""
 
     seconds: int
 
     def live(self, life: Life) -> None:
-        """Does it."""
+        """Executes the step."""
         life.clock.forward(seconds=self.seconds)
 
 
 @dataclass(frozen=True)
 class Zone:
-    """The server is started anew in another zone."""
+    """The server restarts in another time zone."""
 
     name: str
 
     def live(self, life: Life) -> None:
-        """Does it."""
+        """Executes the step."""
         life.server.stash.zone = find_zone(self.name)
 
 
 @dataclass(frozen=True)
 class Upgraded:
-    """The server becomes a newer release, unless it is one."""
+    """The server is upgraded to a newer release, unless it already has it."""
 
     release: str
 
     def live(self, life: Life) -> None:
-        """Does it."""
+        """Executes the step."""
         before = life.server.stash
         if parse_version(before.release.name) < parse_version(self.release):
             life.server.stash = SimulatedStash(before.library, release=self.release, clock=life.clock)
@@ -274,7 +274,7 @@ class Upgraded:
 
 @dataclass(frozen=True)
 class Read:
-    """The mirror reads; what was read is usually brought to the tables."""
+    """A sync; usually followed by the transformation."""
 
     mode: Mode
     transformed: bool = True
@@ -282,7 +282,7 @@ class Read:
     lane: LaneName = "graphql"
 
     def live(self, life: Life) -> None:
-        """Does it."""
+        """Executes the step."""
         expected: tuple[type[BaseException], ...] = (Killed,)
         if isinstance(self.trouble, Fails):
             expected = (Killed, StashError)
@@ -294,26 +294,26 @@ class Read:
 
 @dataclass(frozen=True)
 class ReadKinds:
-    """The mirror reads some kinds only."""
+    """A sync of some entities."""
 
     mode: Mode
     kinds: tuple[str, ...]
 
     def live(self, life: Life) -> None:
-        """Does it."""
+        """Executes the step."""
         life.read(self.mode, kinds=self.kinds)
 
 
 @dataclass(frozen=True)
 class InOneSecond:
-    """An event, a reading, and the same again to the same object: one timestamp for two states."""
+    """An event, a sync, and another event for the same object: one timestamp for two states."""
 
     event: str
     seed: int
     mode: Mode
 
     def live(self, life: Life) -> None:
-        """Does it."""
+        """Executes the step."""
         moment = life.clock.moment
         Happens(self.event, self.seed).live(life)
         Read(self.mode).live(life)
@@ -323,22 +323,22 @@ class InOneSecond:
 
 @dataclass(frozen=True)
 class ReadObjects:
-    """The mirror reads some objects of one kind."""
+    """A sync of some objects of one entity."""
 
     kind: str
     ids: tuple[int, ...]
 
     def live(self, life: Life) -> None:
-        """Does it."""
+        """Executes the step."""
         life.read("objects", objects={self.kind: self.ids})
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """Everything below raw is dropped and built again."""
+    """Everything below raw is dropped and rebuilt."""
 
     def live(self, life: Life) -> None:
-        """Does it."""
+        """Executes the step."""
         with connect(life.server.database_url) as connection:
             drop_layer(connection, life.server.instance.id)
         life.server.transform()

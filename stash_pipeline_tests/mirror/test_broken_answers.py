@@ -1,4 +1,4 @@
-"""What a server sends in place of its relations takes nothing away: by answers, and by copies of its database."""
+"""Invalid relations from a server remove nothing, whether by GraphQL or by a database copy."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.sync.run import mirror as mirror_server
 from stash_pipeline.sync.safeguards import SuspiciousServerError
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline_tests.mirror.test_lanes import again, told
+from stash_pipeline_tests.mirror.test_lanes import again, lane_and_reason
 from stash_pipeline_tests.mirror.working import (
     URL,
     MakeMirror,
@@ -56,7 +56,7 @@ def server(warehouse: str, home: Path) -> Mirror:
 
 
 def answering(server: Mirror, change: Callable[[dict[str, Any]], None], kind: str = "scenes") -> None:
-    """Lets the objects of a kind pass through a function on their way."""
+    """Passes the objects of an entity through a function."""
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         answer = server.stash.engine.answer(server.stash.context(URL), payload["query"], payload["variables"], None)
@@ -83,7 +83,9 @@ def last_run(server: Mirror) -> dict[str, Any]:
 
 @pytest.mark.parametrize("value", [None, "none", 0, [None], [{}], [{"id": "abc"}]])
 @pytest.mark.parametrize("field", ["tags", "files"])
-def test_scenes_without_a_list_end_the_reading_and_lose_nothing(server: Mirror, field: str, value: Any) -> None:
+def test_a_response_without_the_list_of_scenes_ends_the_sync_and_removes_nothing(
+    server: Mirror, field: str, value: Any
+) -> None:
     server.refresh()
     before = server.state()
 
@@ -107,7 +109,7 @@ def test_scenes_without_a_list_end_the_reading_and_lose_nothing(server: Mirror, 
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_an_object_that_is_broken_stays_as_it_was_and_is_told_of(mirrored: MakeMirror, release: str) -> None:
+def test_a_broken_object_stays_unchanged_and_is_reported(mirrored: MakeMirror, release: str) -> None:
     server = mirrored(30, release, seed=3)
     before = server.state()
 
@@ -136,7 +138,7 @@ def test_an_object_that_is_broken_stays_as_it_was_and_is_told_of(mirrored: MakeM
     assert server.state() == before
 
 
-def test_a_list_that_the_schema_calls_a_scalar_ends_the_reading(server: Mirror) -> None:
+def test_a_schema_with_a_scalar_instead_of_a_list_ends_the_sync(server: Mirror) -> None:
     server.refresh()
     before = row_versions(server.database_url, server.instance.id)
 
@@ -156,7 +158,7 @@ def test_a_list_that_the_schema_calls_a_scalar_ends_the_reading(server: Mirror) 
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.22.1", "v0.30.1"])
-def test_one_id_under_two_names_ends_the_reading_before_it_removes(mirrored: MakeMirror, release: str) -> None:
+def test_two_objects_with_one_id_end_the_sync_before_it_removes(mirrored: MakeMirror, release: str) -> None:
     server = mirrored(20, release, seed=3)
 
     def change(one: dict[str, Any]) -> None:
@@ -183,7 +185,7 @@ NO_ANSWERS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("found", "sentence"), NO_ANSWERS)
-def test_what_is_no_answer_is_told_with_its_path(server: Mirror, found: Any, sentence: str) -> None:
+def test_an_invalid_response_is_reported_with_its_path(server: Mirror, found: Any, sentence: str) -> None:
     server.refresh()
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
@@ -210,7 +212,7 @@ SHRINKING = [
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
 @pytest.mark.parametrize(("statement", "sentence"), SHRINKING)
-def test_a_relation_that_is_emptied_stops_the_run_before_it_writes(
+def test_an_emptied_relation_stops_the_run_before_it_writes(
     warehouse: str, home: Path, lane: Any, statement: str, sentence: str
 ) -> None:
     server = new_mirror(warehouse, home, generated(150, seed=3))
@@ -231,7 +233,7 @@ def test_a_relation_that_is_emptied_stops_the_run_before_it_writes(
 
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
-def test_what_edits_explain_is_followed(warehouse: str, home: Path, lane: Any) -> None:
+def test_emptied_relations_are_applied_if_edits_explain_them(warehouse: str, home: Path, lane: Any) -> None:
     server = new_mirror(warehouse, home, generated(150, seed=3))
     server.refresh(lane=lane)
     # a tag that most scenes have is destroyed: that is one object, and explains what referred to it
@@ -250,7 +252,7 @@ def test_what_edits_explain_is_followed(warehouse: str, home: Path, lane: Any) -
     assert not server.differences()
 
 
-def test_what_is_held_back_and_read_again_counts_once(warehouse: str, home: Path) -> None:
+def test_documents_that_are_held_back_and_read_again_count_once(warehouse: str, home: Path) -> None:
     from stash_pipeline.stash.documents import finish
     from stash_pipeline.sync.held_back import HeldBack
     from stash_pipeline.sync.safeguards import Safeguards
@@ -270,7 +272,7 @@ def test_what_is_held_back_and_read_again_counts_once(warehouse: str, home: Path
 
 
 class OtherFiles(SimulatorTransport):
-    """A server whose copies are changed on their way, or not to be had."""
+    """A server whose copies are modified on their way, or not available."""
 
     def __init__(
         self,
@@ -335,7 +337,7 @@ SPOILED = [
 
 @pytest.mark.skipif(not hasattr(sqlite3.Connection, "deserialize"), reason="Python 3.11 makes databases of bytes")
 @pytest.mark.parametrize(("statements", "sentence"), SPOILED)
-def test_nothing_of_a_copy_that_lost_objects_is_written(server: Mirror, statements: str, sentence: str) -> None:
+def test_a_copy_that_lost_objects_is_not_written(server: Mirror, statements: str, sentence: str) -> None:
     server.refresh(lane="snapshot")
     server.sql("UPDATE studios SET name = name || '!'")
     before = row_versions(server.database_url, server.instance.id)
@@ -363,7 +365,7 @@ JOINS = [
 
 @pytest.mark.skipif(not hasattr(sqlite3.Connection, "deserialize"), reason="Python 3.11 makes databases of bytes")
 @pytest.mark.parametrize("value", ["NULL", "'abc'", "-5", "1.5", "x'00'"])
-def test_an_element_of_a_copy_without_a_usable_id_makes_its_object_broken(server: Mirror, value: str) -> None:
+def test_a_list_element_without_usable_id_in_a_copy_breaks_its_object(server: Mirror, value: str) -> None:
     server.refresh(lane="snapshot")
     before = server.state()
     statements, owners = ["PRAGMA foreign_keys = OFF;"], []
@@ -384,7 +386,7 @@ def test_an_element_of_a_copy_without_a_usable_id_makes_its_object_broken(server
 
 
 @pytest.mark.skipif(not hasattr(sqlite3.Connection, "deserialize"), reason="Python 3.11 makes databases of bytes")
-def test_halves_of_surrogate_pairs_are_replaced_in_copies(server: Mirror) -> None:
+def test_lone_surrogates_in_copies_are_replaced(server: Mirror) -> None:
     statement = 'UPDATE saved_filters SET object_filter = \'{"odd": "a\\ud800b"}\' WHERE id = 1;'
     read_with(server, OtherFiles(server.stash, (statement,)), "snapshot")
     found = server.scalar(
@@ -426,40 +428,40 @@ REFUSALS: dict[str, Callable[[], httpx.Response]] = {
 
 @pytest.fixture
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A download that breaks off goes on at once."""
+    """An interrupted download is resumed at once."""
     monkeypatch.setattr(RetryPolicy, "pause", lambda *_: 0.001)
 
 
 @pytest.mark.usefixtures("_no_pauses")
 @pytest.mark.parametrize("how", REFUSALS)
-def test_without_a_copy_auto_reads_the_answers_in_the_same_run_and_remembers_it(server: Mirror, how: str) -> None:
+def test_auto_falls_back_to_graphql_in_the_same_run_and_remembers_it(server: Mirror, how: str) -> None:
     refusing = OtherFiles(server.stash, answer=REFUSALS[how])
     read = read_with(server, refusing, mode="changes")
-    lane, reason = told(server, read)
+    lane, reason = lane_and_reason(server, read)
     assert lane == "graphql" and "the snapshot failed" in reason and refusing.copies == 1
     assert not server.differences()
     # the next runs do not try, the sweep of the week does
-    assert again(server).snapshot_trouble
+    assert again(server).snapshot_error
     refusing = OtherFiles(server.stash, answer=REFUSALS[how])
     read = read_with(server, refusing, mode="reconcile")
     assert refusing.copies == 0 and "a sweep tries again" in read.lane_reason
     read_with(server, refusing, mode="sweep")
-    assert refusing.copies == 1 and again(server).snapshot_trouble
+    assert refusing.copies == 1 and again(server).snapshot_error
     with pytest.raises(StashError):
         read_with(server, refusing, "snapshot")
     assert read_with(server, OtherFiles(server.stash), mode="sweep").lane == "snapshot"
-    assert again(server).snapshot_trouble is None
+    assert again(server).snapshot_error is None
 
 
-def test_no_key_is_kept_of_what_a_server_says_of_its_copies(server: Mirror) -> None:
+def test_no_api_key_from_copy_errors_is_stored(server: Mirror) -> None:
     key = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0LWtleQ.abcdef"
     read = read_with(server, OtherFiles(server.stash, told=f"cannot back up for {key}"), api_key=key)
     assert read.lane == "graphql" and key not in read.lane_reason and "***" in read.lane_reason
-    trouble = again(server).snapshot_trouble
+    trouble = again(server).snapshot_error
     assert trouble and key not in trouble
 
 
-def test_a_server_that_is_gone_is_no_trouble_of_its_copies(server: Mirror) -> None:
+def test_an_unreachable_server_is_not_reported_as_a_copy_problem(server: Mirror) -> None:
     gone = OtherFiles(server.stash, answer=closed)
 
     def down(number: int, payload: dict[str, Any]) -> httpx.Response | None:
@@ -468,7 +470,7 @@ def test_a_server_that_is_gone_is_no_trouble_of_its_copies(server: Mirror) -> No
     gone.hook = down
     with pytest.raises(StashError):
         read_with(server, gone)
-    assert again(server).snapshot_trouble is None
+    assert again(server).snapshot_error is None
 
 
 # --- at the command line ----------------------------------------------------------------------------------
@@ -479,7 +481,7 @@ def at(server: Mirror, url: str) -> None:
         server.instance = edit_instance(connection, server.instance.name, home=server.settings.home, url=url)
 
 
-def test_an_id_that_is_not_there_ends_with_an_exit_code(
+def test_syncing_a_missing_id_sets_the_exit_code(
     server: Mirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with server.stash.running() as running:
@@ -492,7 +494,7 @@ def test_an_id_that_is_not_there_ends_with_an_exit_code(
     assert server.live_ids("tags") == {1, 2}
 
 
-def test_the_name_of_the_instance_is_said_once(
+def test_errors_name_the_instance_once(
     server: Mirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.refresh()

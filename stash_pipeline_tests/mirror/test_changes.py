@@ -1,4 +1,4 @@
-"""Whatever happens on the server, a refresh makes the tables equal to it, and writes only what changed."""
+"""Whatever happens on the server, a refresh makes the tables equal to it, and writes only changes."""
 
 import random
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ _numbers = count(1)
 
 
 def happen(server: Mirror, *events: str) -> None:
-    """Lets things happen on the server."""
+    """Applies events to the server."""
     for event in events:
         server.sql(*statements(event, next(_numbers)))
 
 
 def rebuilt(server: Mirror) -> dict[str, list[str]]:
-    """The state after dropping everything below raw and building it again."""
+    """The state after dropping and rebuilding everything below raw."""
     with connect(server.database_url) as connection:
         drop_layer(connection, server.instance.id)
     server.transform()
@@ -32,7 +32,7 @@ def rebuilt(server: Mirror) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def long_lived(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
-    """One mirror to which one thing after the other happens."""
+    """One mirror for a sequence of events."""
     server = new_mirror(warehouse, tmp_path_factory.mktemp("home"), generated(40, seed=3))
     server.refresh()
     assert not server.differences()
@@ -41,7 +41,7 @@ def long_lived(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.mark.parametrize("event", list(EVENTS))
-def test_after_a_refresh_the_tables_equal_the_server_when(event: str, long_lived: Mirror) -> None:
+def test_after_a_refresh_the_tables_equal_the_server(event: str, long_lived: Mirror) -> None:
     happen(long_lived, event)
     # in a small library an event may take a fifth of all tags away
     read, _ = long_lived.refresh(accept_removals=True)
@@ -50,7 +50,7 @@ def test_after_a_refresh_the_tables_equal_the_server_when(event: str, long_lived
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.28"])
-def test_everything_at_once_is_followed_and_equals_a_rebuild(mirrored: MakeMirror, release: str) -> None:
+def test_all_changes_at_once_are_applied_and_equal_a_rebuild(mirrored: MakeMirror, release: str) -> None:
     server = mirrored(60, release, seed=4)
     happen(server, *EVENTS)
     server.refresh(accept_removals=True)
@@ -64,7 +64,7 @@ def test_everything_at_once_is_followed_and_equals_a_rebuild(mirrored: MakeMirro
 
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(2))
-def test_any_sequence_of_changes_and_partial_readings_ends_equal_to_a_rebuild_and_to_the_server(
+def test_any_sequence_of_changes_and_partial_syncs_equals_server_and_rebuild(
     warehouse: str, home: Path, seed: int
 ) -> None:
     rng = random.Random(seed)
@@ -84,7 +84,7 @@ def test_any_sequence_of_changes_and_partial_readings_ends_equal_to_a_rebuild_an
     assert rebuilt(server) == followed
 
 
-def test_what_is_gone_is_tombstoned_in_raw_and_gone_below(mirrored: MakeMirror) -> None:
+def test_deleted_objects_are_tombstoned_in_raw_and_removed_downstream(mirrored: MakeMirror) -> None:
     server = mirrored()
     assert 7 in server.live_ids("scenes") and 7 in server.ids("scenes")
     server.sql("DELETE FROM scene_markers WHERE scene_id = 7", "DELETE FROM scenes WHERE id = 7")
@@ -100,7 +100,7 @@ def test_what_is_gone_is_tombstoned_in_raw_and_gone_below(mirrored: MakeMirror) 
     assert row_versions(server.database_url, server.instance.id) == before
 
 
-def test_what_comes_back_under_the_same_id_lives_again(mirrored: MakeMirror) -> None:
+def test_an_object_that_reappears_under_its_id_is_restored(mirrored: MakeMirror) -> None:
     server = mirrored()
     (row,) = server.stash.library.rows("SELECT * FROM tags WHERE id = 5")
     links = server.stash.library.tuples("SELECT scene_id FROM scenes_tags WHERE tag_id = 5")
@@ -115,7 +115,7 @@ def test_what_comes_back_under_the_same_id_lives_again(mirrored: MakeMirror) -> 
     assert not server.differences()
 
 
-def test_a_small_change_rewrites_only_the_rows_that_it_concerns(mirrored: MakeMirror) -> None:
+def test_a_small_change_rewrites_only_affected_rows(mirrored: MakeMirror) -> None:
     server = mirrored()
     server.sql("DELETE FROM scenes_tags WHERE scene_id = 12")
     server.sql("INSERT INTO scenes_tags VALUES (12, 1), (12, 2), (12, 3)")
@@ -140,7 +140,7 @@ def test_a_small_change_rewrites_only_the_rows_that_it_concerns(mirrored: MakeMi
     assert not server.differences()
 
 
-def test_the_counts_of_rows_that_are_kept_are_right(warehouse: str, home: Path) -> None:
+def test_the_maintained_row_counts_are_correct(warehouse: str, home: Path) -> None:
     server = new_mirror(warehouse, home, generated(60, seed=8))
     rng = random.Random(1)
     for _ in range(5):
@@ -160,7 +160,7 @@ def test_the_counts_of_rows_that_are_kept_are_right(warehouse: str, home: Path) 
         assert rows == server.scalar(query, [server.instance.id]), table
 
 
-def test_an_upgrade_of_the_server_is_followed(warehouse: str, home: Path) -> None:
+def test_a_server_upgrade_is_applied(warehouse: str, home: Path) -> None:
     from stash_pipeline.simulator.server import SimulatedStash
 
     library = generated(40, seed=5)
@@ -185,7 +185,7 @@ def test_an_upgrade_of_the_server_is_followed(warehouse: str, home: Path) -> Non
         ("v0.30.1", "scenes"),
     ],
 )  # fmt: skip
-def test_one_kind_alone_can_be_read_first_and_the_rest_later(
+def test_one_entity_can_be_synced_first_and_the_rest_later(
     warehouse: str, home: Path, release: str, first: str
 ) -> None:
     server = new_mirror(warehouse, home, generated(40, seed=6), release)
@@ -200,7 +200,7 @@ def test_one_kind_alone_can_be_read_first_and_the_rest_later(
 
 
 @pytest.mark.faults
-def test_kinds_read_one_by_one_in_any_order_end_equal(warehouse: str, home: Path) -> None:
+def test_entities_synced_one_by_one_in_any_order_give_the_same_tables(warehouse: str, home: Path) -> None:
     order = list(BY_NAME)
     random.Random(1).shuffle(order)
     server = new_mirror(warehouse, home, generated(20, seed=6))
@@ -210,7 +210,7 @@ def test_kinds_read_one_by_one_in_any_order_end_equal(warehouse: str, home: Path
     assert not server.differences()
 
 
-def test_what_refers_to_objects_that_are_gone_is_read_with_them(mirrored: MakeMirror) -> None:
+def test_referrers_of_deleted_objects_are_read_with_them(mirrored: MakeMirror) -> None:
     server = mirrored()
     server.sql(
         "DELETE FROM studios WHERE id <= 2",
@@ -225,9 +225,7 @@ def test_what_refers_to_objects_that_are_gone_is_read_with_them(mirrored: MakeMi
     assert not server.differences()
 
 
-def test_an_owner_that_changes_while_its_target_is_missing_keeps_the_reference_in_mind(
-    warehouse: str, home: Path
-) -> None:
+def test_a_dangling_reference_is_kept_while_its_owner_changes(warehouse: str, home: Path) -> None:
     server = new_mirror(warehouse, home, generated(40, seed=6))
     server.refresh(["scenes"])
     server.sql("UPDATE scenes SET title = 'changed' WHERE id < 10", "DELETE FROM scenes_tags WHERE scene_id = 1")
@@ -241,10 +239,8 @@ def test_an_owner_that_changes_while_its_target_is_missing_keeps_the_reference_i
 
 
 @pytest.mark.parametrize("pending", [False, True])
-def test_a_table_that_is_not_there_yet_is_filled_beside_the_changes_of_the_others(
-    mirrored: MakeMirror, pending: bool
-) -> None:
-    """As after an upgrade of this program that brings new tables."""
+def test_a_new_table_is_filled_along_with_changes_to_others(mirrored: MakeMirror, pending: bool) -> None:
+    """As after an upgrade of this program that adds tables."""
     server = mirrored()
     before = server.state()
     with connect(server.database_url) as connection:
@@ -262,9 +258,7 @@ def test_a_table_that_is_not_there_yet_is_filled_beside_the_changes_of_the_other
 
 
 @pytest.mark.faults
-def test_tables_that_are_not_there_yet_are_filled_while_another_instance_is_refreshed(
-    warehouse: str, home: Path
-) -> None:
+def test_new_tables_are_filled_while_another_instance_refreshes(warehouse: str, home: Path) -> None:
     import threading
 
     servers = [new_mirror(warehouse, home, generated(30, seed=n)) for n in (6, 7)]

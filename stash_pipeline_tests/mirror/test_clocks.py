@@ -1,4 +1,4 @@
-"""Clocks and pages that move: summer time, other zones, late and early stamps, objects that come and go meanwhile."""
+"""Moving clocks and pages: summer time, time zones, late and early timestamps, objects that come and go."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,21 +24,19 @@ UNSTAMPED = "an o of an image"
 
 
 def retitle(server: Mirror, title: str, scene: int = 3) -> None:
-    """An edit that the server stamps."""
+    """An edit that updates the timestamp."""
     mutate(server.stash, "sceneUpdate", input={"id": scene, "title": title})
 
 
-def title_here(server: Mirror, scene: int = 3) -> str:
-    """The title of a scene as the mirror has it."""
+def mirrored_title(server: Mirror, scene: int = 3) -> str:
+    """The title of a scene in the mirror."""
     sql = "SELECT title FROM stash.scenes WHERE instance_id = %s AND id = %s"
     return str(server.scalar(sql, [server.instance.id, scene]))
 
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("begins", ["2026-10-24T23:30:00+00:00", "2026-03-28T23:30:00+00:00"], ids=["autumn", "spring"])
-def test_edits_around_the_hour_that_comes_twice_or_never_are_seen_at_once(
-    warehouse: str, home: Path, release: str, begins: str
-) -> None:
+def test_edits_around_dst_changes_are_detected_at_once(warehouse: str, home: Path, release: str, begins: str) -> None:
     server, clock = furnished(warehouse, home, release)
     clock.set(begins)
     server.refresh()
@@ -54,7 +52,7 @@ def test_edits_around_the_hour_that_comes_twice_or_never_are_seen_at_once(
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_a_server_that_moves_east_is_followed_at_once_and_one_that_moves_west_by_a_comparison(
+def test_a_move_east_is_detected_at_once_and_a_move_west_by_comparison(
     warehouse: str, home: Path, release: str
 ) -> None:
     server, clock = furnished(warehouse, home, release)
@@ -69,7 +67,7 @@ def test_a_server_that_moves_east_is_followed_at_once_and_one_that_moves_west_by
     clock.forward(hours=5)
     retitle(server, "in the west")
     server.refresh(mode="changes")
-    assert title_here(server) == "in the east", "stamps that look old are not looked for"
+    assert mirrored_title(server) == "in the east", "stamps that look old are not looked for"
     server.refresh(mode="reconcile")
     assert not server.differences()
     # from now on the new wall clock is known
@@ -80,7 +78,7 @@ def test_a_server_that_moves_east_is_followed_at_once_and_one_that_moves_west_by
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_the_first_stamp_of_another_zone_has_changes_look_back_as_far_as_zones_can_differ(
+def test_a_new_utc_offset_makes_changes_look_back_by_the_largest_zone_difference(
     warehouse: str, home: Path, release: str
 ) -> None:
     server, clock = furnished(warehouse, home, release)
@@ -93,7 +91,7 @@ def test_the_first_stamp_of_another_zone_has_changes_look_back_as_far_as_zones_c
     retitle(server, "in the west")
     clock.forward(hours=1)
     server.refresh(mode="changes")
-    assert title_here(server) == "in the east"
+    assert mirrored_title(server) == "in the east"
     # a new object is found because there is one more, and shows the offset
     mutate(server.stash, "sceneCreate", input={"title": "new in the west"})
     clock.forward(minutes=10)
@@ -105,7 +103,7 @@ def test_the_first_stamp_of_another_zone_has_changes_look_back_as_far_as_zones_c
 
 @pytest.mark.parametrize("mode", ["changes", "reconcile", "sweep"])
 @pytest.mark.parametrize("later", ["changes", "reconcile"])
-def test_an_edit_in_the_second_of_a_reading_is_seen_by_the_next(
+def test_an_edit_in_the_second_of_a_sync_is_detected_by_the_next(
     warehouse: str, home: Path, mode: Mode, later: Mode
 ) -> None:
     server, clock = furnished(warehouse, home, "v0.30.1")
@@ -113,7 +111,7 @@ def test_an_edit_in_the_second_of_a_reading_is_seen_by_the_next(
     clock.forward(hours=3)
     retitle(server, "before the reading")
     server.refresh(mode=mode)
-    assert title_here(server) == "before the reading"
+    assert mirrored_title(server) == "before the reading"
     retitle(server, "in the same second")
     clock.forward(hours=5)
     server.refresh(mode=later)
@@ -121,7 +119,7 @@ def test_an_edit_in_the_second_of_a_reading_is_seen_by_the_next(
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_an_edit_that_was_stamped_before_a_reading_and_committed_after_it_is_seen(
+def test_an_edit_committed_after_a_sync_with_an_earlier_timestamp_is_detected(
     warehouse: str, home: Path, release: str
 ) -> None:
     server, clock = furnished(warehouse, home, release)
@@ -140,7 +138,7 @@ def test_an_edit_that_was_stamped_before_a_reading_and_committed_after_it_is_see
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("back", [0.2, 20, 24 * 40])
-def test_a_clock_that_is_set_back_has_changes_compare_everything(
+def test_a_clock_that_is_set_back_makes_changes_compare_everything(
     warehouse: str, home: Path, release: str, back: float
 ) -> None:
     server, clock = furnished(warehouse, home, release)
@@ -162,7 +160,7 @@ def test_a_clock_that_is_set_back_has_changes_compare_everything(
     assert not what_changed(server.read())
 
 
-def test_a_clock_that_is_set_back_by_little_is_not_noticed(warehouse: str, home: Path) -> None:
+def test_a_clock_that_is_set_back_slightly_is_not_detected(warehouse: str, home: Path) -> None:
     server, clock = furnished(warehouse, home, "v0.30.1")
     server.refresh()
     clock.forward(minutes=-4)
@@ -173,7 +171,7 @@ def test_a_clock_that_is_set_back_by_little_is_not_noticed(warehouse: str, home:
 
 
 def at_request(server: Mirror, wanted: int, do: Callable[[], None]) -> Hook:
-    """A hook that does something before one request."""
+    """A hook that acts before one request."""
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         if number == wanted:
@@ -188,7 +186,7 @@ def at_request(server: Mirror, wanted: int, do: Callable[[], None]) -> Hook:
     # before v0.29 changes miss files that nothing holds any more
     [("changes", "v0.30.1"), ("reconcile", "v0.20.2"), ("reconcile", "v0.30.1")],
 )
-def test_objects_that_come_and_go_between_pages_are_right_after_the_next_reading(
+def test_objects_that_change_between_pages_are_correct_after_the_next_sync(
     warehouse: str, home: Path, release: str, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requests, "LISTING_OBJECTS", 3)

@@ -1,4 +1,4 @@
-"""The order of columns does not matter: a column that a migration adds comes last, wherever the registry has it."""
+"""Column order does not matter: a column that a migration adds comes last, wherever the registry has it."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ MOVED = [
 ]
 
 
-def test_partitions_from_before_and_after_a_migration_are_served_alike(warehouse: str, home: Path) -> None:
+def test_partitions_from_before_and_after_a_migration_behave_alike(warehouse: str, home: Path) -> None:
     before = new_mirror(warehouse, home, generated(6, seed=3))
     before.refresh()
     with connect(warehouse) as connection:

@@ -1,4 +1,4 @@
-"""However a reading is cut into requests, and whatever fails or changes meanwhile, the mirror converges."""
+"""The mirror converges, however a sync is split into requests, and whatever fails or changes during it."""
 
 import json
 import random
@@ -25,7 +25,7 @@ def refused(text: str = "down") -> httpx.Response:
 
 
 def failing_after(requests: int) -> Hook:
-    """Answers so many requests, and then no more."""
+    """Answers a number of requests, and then fails."""
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         return refused() if number > requests else None
@@ -34,7 +34,7 @@ def failing_after(requests: int) -> Hook:
 
 
 def requests_needed(server: Mirror, **settings: Any) -> int:
-    """How many requests a whole reading takes, found with another mirror of the same library."""
+    """The number of requests of a full sync, measured with another mirror of the same library."""
     twin = new_mirror(server.database_url, server.settings.home, server.stash.library, server.stash.release.name)
     twin.read(**settings)
     assert twin.transport is not None
@@ -42,7 +42,7 @@ def requests_needed(server: Mirror, **settings: Any) -> int:
 
 
 def raw_is_consistent(server: Mirror) -> None:
-    """Every committed document has a revision that the instance knows, and a ledger that names its run."""
+    """Every committed document has a known revision, and a ledger entry that names its run."""
     with connect(server.database_url) as connection:
         for kind in BY_NAME:
             row = connection.execute(
@@ -58,7 +58,7 @@ def raw_is_consistent(server: Mirror) -> None:
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_page_size_and_requests_in_flight_make_no_difference(warehouse: str, home: Path, release: str) -> None:
+def test_page_size_and_concurrency_make_no_difference(warehouse: str, home: Path, release: str) -> None:
     server = new_mirror(warehouse, home, generated(40, seed=2), release)
     server.refresh(page_size=1000, requests_in_flight=1)
     assert not server.differences()
@@ -70,7 +70,7 @@ def test_page_size_and_requests_in_flight_make_no_difference(warehouse: str, hom
 
 
 @pytest.mark.parametrize(("page_size", "in_flight"), [(1, 5), (7, 2), (39, 3), (40, 1), (41, 5)])
-def test_first_readings_in_pages_of_any_size_are_complete(
+def test_first_syncs_with_any_page_size_are_complete(
     warehouse: str, home: Path, page_size: int, in_flight: int
 ) -> None:
     server = new_mirror(warehouse, home, generated(40, seed=2))
@@ -95,7 +95,7 @@ def test_listings_in_small_parts_are_complete(warehouse: str, home: Path, monkey
 
 @pytest.mark.faults
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_a_first_reading_that_fails_anywhere_leaves_raw_consistent_and_the_next_one_converges(
+def test_a_failed_first_sync_leaves_raw_consistent_and_the_next_one_converges(
     warehouse: str, home: Path, release: str
 ) -> None:
     server = new_mirror(warehouse, home, generated(40, seed=2), release)
@@ -121,9 +121,7 @@ def test_a_first_reading_that_fails_anywhere_leaves_raw_consistent_and_the_next_
 
 @pytest.mark.faults
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_a_later_reading_that_fails_anywhere_tombstones_nothing_that_is_there(
-    mirrored: MakeMirror, release: str
-) -> None:
+def test_a_failed_later_sync_tombstones_no_existing_object(mirrored: MakeMirror, release: str) -> None:
     server = mirrored(40, release, seed=2)
     server.sql(*statements("a scene is destroyed with its markers", 1), *statements("objects are created", 1))
     gone = {8, 9}
@@ -143,7 +141,7 @@ def test_a_later_reading_that_fails_anywhere_tombstones_nothing_that_is_there(
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.28", "v0.30.1"])
-def test_a_kind_that_is_partly_read_is_not_tombstoned(mirrored: MakeMirror, release: str) -> None:
+def test_a_partially_read_entity_is_not_tombstoned(mirrored: MakeMirror, release: str) -> None:
     server = mirrored(40, release, seed=2)
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
@@ -158,7 +156,7 @@ def test_a_kind_that_is_partly_read_is_not_tombstoned(mirrored: MakeMirror, rele
         assert not server.dead_ids(kind), kind
 
 
-def test_requests_that_fail_now_and_then_are_made_again(warehouse: str, home: Path) -> None:
+def test_sporadically_failing_requests_are_retried(warehouse: str, home: Path) -> None:
     rng = random.Random(4)
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
@@ -187,10 +185,10 @@ def test_requests_that_fail_now_and_then_are_made_again(warehouse: str, home: Pa
         ("v0.30.1", "findFiles"),
     ],
 )  # fmt: skip
-def test_an_object_that_vanished_inside_an_answer_does_not_end_the_reading(
+def test_an_object_deleted_during_a_response_does_not_end_the_sync(
     warehouse: str, home: Path, release: str, query: str
 ) -> None:
-    """Nested fields are read in transactions of their own: a tag destroyed meanwhile fails the whole answer."""
+    """Nested fields are read in their own transactions: a tag destroyed in between fails the whole response."""
     spoiled: list[int] = []
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
@@ -206,7 +204,7 @@ def test_an_object_that_vanished_inside_an_answer_does_not_end_the_reading(
     assert not server.differences()
 
 
-def test_a_failing_database_leaves_a_failed_run_and_nothing_half_written(
+def test_a_failing_database_leaves_a_failed_run_and_no_partial_writes(
     warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = new_mirror(warehouse, home, generated(40, seed=2))
@@ -230,20 +228,20 @@ def test_a_failing_database_leaves_a_failed_run_and_nothing_half_written(
     assert not server.differences()
 
 
-def test_a_transformation_that_fails_changes_nothing(mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_transformation_changes_nothing(mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch) -> None:
     from stash_pipeline.warehouse.entities.transform import _Run
 
     server = mirrored(40, seed=2)
     before = server.state()
     server.sql(*statements("a tag is destroyed", 1), *statements("objects are created", 2))
     server.read()
-    real = _Run._sweep
+    real = _Run._move_dangling
 
     def broken(self: Any) -> None:
         real(self)
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(_Run, "_sweep", broken)
+    monkeypatch.setattr(_Run, "_move_dangling", broken)
     with pytest.raises(RuntimeError):
         server.transform()
     assert server.state() == before
@@ -257,7 +255,7 @@ def test_a_transformation_that_fails_changes_nothing(mirrored: MakeMirror, monke
 
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.28", "v0.30.1"])
-def test_what_changes_during_a_reading_is_neither_lost_nor_a_failure(
+def test_changes_during_a_sync_are_neither_lost_nor_an_error(
     mirrored: MakeMirror, release: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_reader, "LISTING_SIZE", 4)
@@ -303,10 +301,10 @@ def test_what_changes_during_a_reading_is_neither_lost_nor_a_failure(
     assert not server.differences()
 
 
-def test_a_listing_in_parts_that_shift_does_not_tombstone_what_slipped_through(
+def test_a_listing_whose_parts_shift_does_not_tombstone_skipped_objects(
     mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One destroyed before the edge of a part and one created at the end: the count agrees, an id is missed."""
+    """One object is destroyed before the edge of a part and one created: the count matches, but an id is missed."""
     monkeypatch.setattr(page_reader, "LISTING_SIZE", 4)
     server = mirrored(100, seed=2)
     assert len(server.live_ids("performers")) == 10
@@ -333,7 +331,7 @@ def test_a_listing_in_parts_that_shift_does_not_tombstone_what_slipped_through(
     assert not server.differences()
 
 
-def test_a_server_whose_count_never_agrees_is_not_believed(mirrored: MakeMirror) -> None:
+def test_a_server_whose_count_never_matches_is_not_trusted(mirrored: MakeMirror) -> None:
     server = mirrored(40, seed=2)
     real = server.stash.engine.answer
 
@@ -351,10 +349,8 @@ def test_a_server_whose_count_never_agrees_is_not_believed(mirrored: MakeMirror)
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_an_answer_that_leaves_out_objects_without_an_error_is_not_taken_for_the_whole(
-    mirrored: MakeMirror, release: str
-) -> None:
-    """The server says how many scenes there are; a page that is cut short must not pass for the last one."""
+def test_a_response_that_silently_omits_objects_is_not_considered_complete(mirrored: MakeMirror, release: str) -> None:
+    """The server reports the number of scenes; a truncated page must not count as the last one."""
     server = mirrored(40, release, seed=2)
     real = server.stash.engine.answer
 

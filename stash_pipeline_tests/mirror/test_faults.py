@@ -78,7 +78,7 @@ def read(
         server.stash.faults = None
 
 
-def wrongly_dead(server: Mirror) -> dict[str, set[int]]:
+def wrong_tombstones(server: Mirror) -> dict[str, set[int]]:
     """Objects with a tombstone that the server still has."""
     found = {}
     for kind in PAGED:
@@ -93,12 +93,12 @@ def converges(server: Mirror) -> None:
     read(server, None)
     server.transform()
     assert not server.differences()
-    assert not wrongly_dead(server)
+    assert not wrong_tombstones(server)
 
 
 @pytest.mark.parametrize("kind", PASSING)
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_what_passes_costs_requests_and_nothing_else(warehouse: str, home: Path, kind: str, release: str) -> None:
+def test_transient_faults_only_cost_requests(warehouse: str, home: Path, kind: str, release: str) -> None:
     server = new_mirror(warehouse, home, generated(30, seed=2, clips=False), release)
     _, usual = read(server, None)
     faults = Faults.of(f"{kind}:every=4{',seconds=0.001' if kind == 'latency' else ''}")
@@ -109,12 +109,12 @@ def test_what_passes_costs_requests_and_nothing_else(warehouse: str, home: Path,
     assert kind == "vanish" or not server.differences()
     assert not any(change.failures for change in result.changes.values())
     assert needed <= 2.5 * usual
-    assert not wrongly_dead(server)
+    assert not wrong_tombstones(server)
     converges(server)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_mixture_of_everything_ends_well_or_with_a_sentence(warehouse: str, home: Path, seed: int) -> None:
+def test_mixed_faults_end_in_success_or_a_clear_error(warehouse: str, home: Path, seed: int) -> None:
     rng = random.Random(seed)
     server = new_mirror(warehouse, home, generated(30, seed=2), rng.choice(["v0.24", "v0.27", "v0.29", "v0.31"]))
     read(server, None)
@@ -129,12 +129,12 @@ def test_a_mixture_of_everything_ends_well_or_with_a_sentence(warehouse: str, ho
             server.transform()
             told = any(change.failures for change in result.changes.values())
             assert told or "vanish" in kinds or not server.differences()
-        assert not wrongly_dead(server), texts
+        assert not wrong_tombstones(server), texts
     converges(server)
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_refused_is_not_asked_again(warehouse: str, home: Path, kind: str) -> None:
+def test_rejected_requests_are_not_retried(warehouse: str, home: Path, kind: str) -> None:
     server = new_mirror(warehouse, home, generated(12, seed=2))
     read(server, None)
     before = row_versions(warehouse, server.instance.id)
@@ -148,7 +148,7 @@ def test_what_is_refused_is_not_asked_again(warehouse: str, home: Path, kind: st
 
 
 @pytest.mark.parametrize(("kind", "in_flight"), [("drop", 1), ("5xx", 1), ("truncated", 1), ("locked", 1), ("5xx", 2)])
-def test_a_server_that_dies_is_left_alone(
+def test_a_dead_server_gets_no_more_requests(
     warehouse: str, home: Path, kind: str, in_flight: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = new_mirror(warehouse, home, generated(30, seed=2))
@@ -220,7 +220,7 @@ VANISHED = "tag with id 5 not found"
         ("v0.20.2", "performers", VANISHED),
     ],
 )
-def test_an_object_that_cannot_be_read_is_told_and_kept_and_all_others_arrive(
+def test_an_unreadable_object_is_reported_and_kept_and_all_others_are_read(
     warehouse: str, home: Path, release: str, kind: str, message: str
 ) -> None:
     server = new_mirror(warehouse, home, generated(30, seed=2, clips=False), release, page_size=12)
@@ -256,7 +256,7 @@ def test_an_object_that_cannot_be_read_is_told_and_kept_and_all_others_arrive(
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_an_edited_object_that_cannot_be_read_is_asked_for_until_it_can(
+def test_an_edited_unreadable_object_is_requested_until_it_can_be_read(
     warehouse: str, home: Path, release: str
 ) -> None:
     server, clock = furnished(warehouse, home, release)
@@ -274,7 +274,7 @@ def test_an_edited_object_that_cannot_be_read_is_asked_for_until_it_can(
     assert not server.differences()
 
 
-def test_files_inside_of_what_cannot_be_read_are_not_tombstoned(warehouse: str, home: Path) -> None:
+def test_files_embedded_in_unreadable_objects_are_not_tombstoned(warehouse: str, home: Path) -> None:
     server = new_mirror(warehouse, home, generated(30, seed=2, clips=False), "v0.24", page_size=12)
     server.refresh()
     poisoned(server, "scenes", 7)
@@ -285,7 +285,7 @@ def test_files_inside_of_what_cannot_be_read_are_not_tombstoned(warehouse: str, 
     assert not server.dead_ids("files") and not server.dead_ids("folders")
 
 
-def test_a_kind_of_which_nothing_can_be_read_fails(mirrored: MakeMirror) -> None:
+def test_an_entity_without_any_readable_object_fails(mirrored: MakeMirror) -> None:
     server = mirrored()
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:

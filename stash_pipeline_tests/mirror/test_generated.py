@@ -1,4 +1,4 @@
-"""The mirror of invented libraries, as every kind of release answers them, equals what the server answers."""
+"""The mirror of generated libraries equals the server's responses, for every kind of release."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ RELEASES = ("v0.20.2", "v0.24", "v0.27", "v0.28", "v0.29", "v0.30.1")
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_a_first_reading_equals_what_the_server_answers_and_a_second_one_writes_nothing(
+def test_the_first_sync_equals_the_server_and_the_second_writes_nothing(
     warehouse: str, home: Path, release: str
 ) -> None:
     server = new_mirror(warehouse, home, generated(120, seed=7), release)
@@ -33,7 +33,7 @@ def test_a_first_reading_equals_what_the_server_answers_and_a_second_one_writes_
 
 
 @pytest.mark.parametrize("seed", [11, 12])
-def test_other_libraries_are_mirrored_as_well(warehouse: str, home: Path, seed: int) -> None:
+def test_other_libraries_are_mirrored_correctly(warehouse: str, home: Path, seed: int) -> None:
     server = new_mirror(warehouse, home, generated(60, seed=seed, timezone="America/Los_Angeles"))
     server.refresh()
     assert not server.differences()
@@ -52,7 +52,7 @@ def test_an_empty_library_is_mirrored(warehouse: str, home: Path, release: str) 
 
 
 @pytest.mark.parametrize("release", ["v0.23", "v0.27", "v0.30.1"])
-def test_the_old_text_of_a_saved_filter_is_only_kept_where_there_is_no_newer_form(
+def test_the_legacy_text_of_a_saved_filter_is_kept_only_without_a_newer_form(
     warehouse: str, home: Path, release: str
 ) -> None:
     server = new_mirror(warehouse, home, generated(10), release)
@@ -66,9 +66,7 @@ def test_the_old_text_of_a_saved_filter_is_only_kept_where_there_is_no_newer_for
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.24", "v0.27", "v0.30.1"])
-def test_what_is_asked_for_is_not_deprecated_where_there_is_a_successor(
-    warehouse: str, home: Path, release: str
-) -> None:
+def test_queries_use_no_deprecated_field_with_a_successor(warehouse: str, home: Path, release: str) -> None:
     asked: list[str] = []
 
     def listen(number: int, payload: dict[str, object]) -> None:
@@ -94,7 +92,7 @@ def test_what_is_asked_for_is_not_deprecated_where_there_is_a_successor(
             assert old not in mine, (kind, old)
 
 
-def test_a_library_that_shares_things_with_another_is_still_its_own(warehouse: str, home: Path) -> None:
+def test_libraries_with_shared_content_stay_separate(warehouse: str, home: Path) -> None:
     one = new_mirror(warehouse, home, generated(60, seed=1, overlap_seed=9))
     other = new_mirror(warehouse, home, generated(60, seed=2, overlap_seed=9), "v0.24")
     one.refresh()

@@ -1,4 +1,4 @@
-"""A server that lost its objects, or is another one, is not followed until a person says so."""
+"""A server that lost or replaced its objects is not followed until a user accepts it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, generated, n
 
 
 def refused(server: Mirror, *words: str) -> None:
-    """A refresh stops with these words, and has not written one row."""
+    """A refresh stops with these words, without writing a row."""
     before = row_versions(server.database_url, server.instance.id)
     with pytest.raises(SuspiciousServerError, match="--accept-removals") as stopped:
         server.refresh()
@@ -39,12 +39,14 @@ def destroy_scenes(server: Mirror, number: int) -> None:
     )
 
 
-def test_how_many_may_vanish() -> None:
+def test_the_removal_limit_depends_on_count_and_share() -> None:
     assert [allowed(live) for live in (0, 10, 250, 251, 1000, 50_000)] == [50, 50, 50, 50, 200, 10_000]
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.27", "v0.30.1"])
-def test_more_than_fifty_and_a_fifth_gone_stops_the_run_before_it_writes(mirrored: MakeMirror, release: str) -> None:
+def test_removing_more_than_50_objects_and_a_fifth_stops_the_run_before_it_writes(
+    mirrored: MakeMirror, release: str
+) -> None:
     server = mirrored(80, release)
     # with their files, which before v0.29 vanish with them
     destroy_scenes(server, 50 if release == "v0.30.1" else 45)
@@ -72,7 +74,7 @@ def test_other_objects_under_the_same_ids_stop_the_run(mirrored: MakeMirror) -> 
     accepted(server)
 
 
-def test_objects_that_are_gone_though_as_many_came_stop_the_run(mirrored: MakeMirror) -> None:
+def test_mass_removals_stop_the_run_even_if_as_many_objects_were_added(mirrored: MakeMirror) -> None:
     server = mirrored(80)
     server.sql(
         "PRAGMA foreign_keys = OFF",
@@ -93,8 +95,8 @@ def test_a_smaller_schema_version_stops_the_run(warehouse: str, home: Path) -> N
     accepted(server)
 
 
-def test_another_time_zone_is_no_other_time(mirrored: MakeMirror) -> None:
-    """The same instants, spelled with another offset."""
+def test_the_same_creation_time_with_another_offset_does_not_stop_the_run(mirrored: MakeMirror) -> None:
+    """The same instants, written with another offset."""
     server = mirrored()
     server.sql("UPDATE scenes SET created_at = replace(created_at, 'Z', '+00:00'), title = title || '!'")
     server.refresh()

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, and whatever befalls the readings: the next one that compares all is right."""
+"""After any sequence of events and failures, the next complete sync gives an exact mirror."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -53,8 +53,8 @@ ATTEMPTS = 60
 """Histories that are tried to make one that goes wrong shorter."""
 
 
-def a_trouble(rng: random.Random) -> Trouble:
-    """Something that befalls a reading, early or late."""
+def random_trouble(rng: random.Random) -> Trouble:
+    """A fault during a sync, early or late."""
     at = rng.randint(1, rng.choice((10, 60)))
     return rng.choice(
         (
@@ -66,57 +66,57 @@ def a_trouble(rng: random.Random) -> Trouble:
     )
 
 
-def an_event(rng: random.Random) -> Step:
-    """Anything that happens to a library."""
+def random_event(rng: random.Random) -> Step:
+    """Any event of a library."""
     return Happens(rng.choice(sorted(EVENTS)), rng.randrange(100))
 
 
-def a_while(rng: random.Random) -> Step:
-    """Seconds, or hours; seldom back."""
+def random_time(rng: random.Random) -> Step:
+    """Seconds or hours; rarely backwards."""
     if rng.random() < 0.1:
         return Passes(-rng.randint(1, 5 * 3600))
     return Passes(rng.choice((rng.randint(0, 5), rng.randint(1, 12 * 3600))))
 
 
-def a_reading(rng: random.Random) -> Step:
-    """With a trouble or without, by answers or by a copy."""
-    trouble = a_trouble(rng) if rng.random() < 0.5 else None
+def random_read(rng: random.Random) -> Step:
+    """A sync with or without a fault, in either lane."""
+    trouble = random_trouble(rng) if rng.random() < 0.5 else None
     return Read(rng.choice(MODES), rng.random() < 0.7, trouble, rng.choice(LANES))
 
 
-def a_hurry(rng: random.Random) -> Step:
-    """Much in one second."""
+def random_burst(rng: random.Random) -> Step:
+    """Several steps within one second."""
     return InOneSecond(rng.choice(sorted(EVENTS)), rng.randrange(100), rng.choice(MODES))
 
 
-def some_kinds(rng: random.Random) -> Step:
-    """In any mode."""
+def random_entities(rng: random.Random) -> Step:
+    """A sync of some entities, in any mode."""
     return ReadKinds(rng.choice(MODES), tuple(rng.sample(list(BY_NAME), rng.randint(1, 4))))
 
 
-def some_objects(rng: random.Random) -> Step:
-    """Of one kind, some of which may not be there."""
+def random_objects(rng: random.Random) -> Step:
+    """A sync of some objects, some of which may not exist."""
     return ReadObjects(rng.choice(ASKED), tuple(sorted(rng.sample(range(1, 25), rng.randint(1, 6)))))
 
 
-def a_restart(rng: random.Random) -> Step:
-    """Of the server, as another one."""
+def random_restart(rng: random.Random) -> Step:
+    """A restart of the server with another configuration."""
     return rng.choice((Upgraded(rng.choice(RELEASES)), Zone(rng.choice(ZONES))))
 
 
 STEPS: dict[Callable[[random.Random], Step], int] = {
-    an_event: 12,
-    a_while: 4,
-    a_reading: 6,
-    a_hurry: 1,
-    some_kinds: 1,
-    some_objects: 1,
-    a_restart: 1,
+    random_event: 12,
+    random_time: 4,
+    random_read: 6,
+    random_burst: 1,
+    random_entities: 1,
+    random_objects: 1,
+    random_restart: 1,
     lambda rng: Rebuilt(): 1,
 }
 
 
-def a_history(rng: random.Random, most: int) -> list[Step]:
+def random_history(rng: random.Random, most: int) -> list[Step]:
     """Steps, in any number and order.
 
     Not by Hypothesis: of six of its examples, five are the sixth with one part copied over another.
@@ -125,15 +125,15 @@ def a_history(rng: random.Random, most: int) -> list[Step]:
     return [make(rng) for make in chosen]
 
 
-def shortest(history: History, goes_wrong: Callable[[History], bool]) -> History:
-    """What is left of a history when all that can be left out is."""
+def minimized(history: History, fails_again: Callable[[History], bool]) -> History:
+    """The minimal failing part of a history."""
     attempts, size = 0, len(history)
     while size:
         start = 0
         while start < len(history) and attempts < ATTEMPTS:
             shorter = [*history[:start], *history[start + size :]]
             attempts += 1
-            if goes_wrong(shorter):
+            if fails_again(shorter):
                 history = shorter
             else:
                 start += size
@@ -143,7 +143,7 @@ def shortest(history: History, goes_wrong: Callable[[History], bool]) -> History
 
 @pytest.fixture(scope="module")
 def kept_home() -> Iterator[Path]:
-    """A home that lasts as long as the database."""
+    """A home that lives as long as the database."""
     with TemporaryDirectory(prefix="stash-pipeline-test-") as directory:
         yield Path(directory)
 
@@ -163,7 +163,7 @@ class Survivor:
     pace: float
 
     def live(self, history: History) -> None:
-        """Lives through one, and leaves nothing in the database."""
+        """Runs one history, and leaves nothing in the database."""
         server, clock = furnished(
             self.warehouse, self.home, self.release, scenes=8, requests_in_flight=1, page_size=self.page_size
         )
@@ -174,8 +174,8 @@ class Survivor:
             with connect(self.warehouse) as connection:
                 remove_instance(connection, server.instance.id)
 
-    def goes_wrong(self, history: History) -> bool:
-        """Whether it does not survive."""
+    def fails_again(self, history: History) -> bool:
+        """Whether a history fails."""
         try:
             self.live(history)
         except Exception:
@@ -183,38 +183,36 @@ class Survivor:
         return False
 
     def tell(self, history: Sequence[Step]) -> str:
-        """How to live through it again."""
+        """How to run the history again."""
         steps = "".join(f"    {step!r},\n" for step in history)
         return f"Survivor(warehouse, home, {self.release!r}, {self.page_size}, {self.pace}).live([\n{steps}])"
 
 
 def survive(warehouse: str, home: Path, seed: int, most: int) -> None:
-    """Lives through the history of a seed; where it goes wrong, tells how to repeat it in few steps."""
+    """Runs the history of a seed; on failure, prints how to repeat it in few steps."""
     rng = random.Random(seed)
     survivor = Survivor(warehouse, home, rng.choice(RELEASES), rng.choice((100, 4)), rng.choice((0.0, 0.3)))
-    history = a_history(rng, most)
+    history = random_history(rng, most)
     try:
         survivor.live(history)
     except Exception as error:
-        short = shortest(history, survivor.goes_wrong)
+        short = minimized(history, survivor.fails_again)
         raise AssertionError(f"Seed {seed}: {error}\n\nIt also goes wrong with\n{survivor.tell(short)}") from error
 
 
 @pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.faults) for seed in range(4, FEW))])
-def test_a_history_ends_with_a_mirror_that_is_what_the_server_is(warehouse: str, kept_home: Path, seed: int) -> None:
+def test_a_random_history_ends_with_an_exact_mirror(warehouse: str, kept_home: Path, seed: int) -> None:
     survive(warehouse, kept_home, seed, SHORT)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("hundred", range(1, 1 + MANY // 100))
-def test_long_histories_end_with_a_mirror_that_is_what_the_server_is(
-    warehouse: str, kept_home: Path, hundred: int
-) -> None:
+def test_long_random_histories_end_with_an_exact_mirror(warehouse: str, kept_home: Path, hundred: int) -> None:
     for seed in range(100 * hundred, 100 * hundred + 100):
         survive(warehouse, kept_home, seed, LONG)
 
 
-def test_a_history_that_goes_wrong_is_made_short() -> None:
-    history = a_history(random.Random(1), 40)
+def test_a_failing_history_is_minimized() -> None:
+    history = random_history(random.Random(1), 40)
     cause = [history[5], history[-3]]
-    assert shortest(history, lambda shorter: all(step in shorter for step in cause)) == cause
+    assert minimized(history, lambda shorter: all(step in shorter for step in cause)) == cause

@@ -1,4 +1,4 @@
-"""``raw.history``: what every document was before it changed or vanished, and the command that shows it."""
+"""``raw.history``: previous versions of changed and removed documents, and the command that shows them."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ def kept(server: Mirror) -> int:
     return int(server.scalar("SELECT count(*) FROM raw.history WHERE instance_id = %s", [server.instance.id]))
 
 
-def test_a_first_reading_and_an_unchanged_one_keep_nothing(server: Mirror) -> None:
+def test_a_first_and_an_unchanged_sync_add_no_history(server: Mirror) -> None:
     assert kept(server) == 0
     server.refresh()
     assert kept(server) == 0
@@ -34,7 +34,7 @@ def test_a_first_reading_and_an_unchanged_one_keep_nothing(server: Mirror) -> No
     assert only["change"] == "present" and only["at"] is not None
 
 
-def test_a_change_keeps_the_document_as_it_was_and_counts_its_fields(server: Mirror) -> None:
+def test_a_change_keeps_the_previous_document_and_counts_its_fields(server: Mirror) -> None:
     before = server.scalar("SELECT document FROM raw.scenes WHERE instance_id = %s AND id = 3", [server.instance.id])
     server.sql(
         "UPDATE scenes SET title = 'One', rating = 20 WHERE id = 3", "UPDATE scenes SET title = 'x' WHERE id = 4"
@@ -51,7 +51,7 @@ def test_a_change_keeps_the_document_as_it_was_and_counts_its_fields(server: Mir
     assert now["change"] == "present"
 
 
-def test_what_vanishes_and_comes_back_is_kept_both_times(server: Mirror) -> None:
+def test_history_records_a_removal_and_a_return(server: Mirror) -> None:
     row = server.stash.library.tuples("SELECT name FROM tags WHERE id = 5")
     server.sql(
         "DELETE FROM tags_relations WHERE parent_id = 5 OR child_id = 5", "DELETE FROM tag_aliases WHERE tag_id = 5"
@@ -74,7 +74,7 @@ def test_what_vanishes_and_comes_back_is_kept_both_times(server: Mirror) -> None
     assert not server.differences()
 
 
-def test_history_goes_with_its_instance(server: Mirror) -> None:
+def test_history_is_removed_with_its_instance(server: Mirror) -> None:
     server.sql("UPDATE scenes SET title = 'One'")
     server.refresh()
     assert kept(server) == 30
@@ -87,7 +87,7 @@ def run(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int
     return run_command(server, monkeypatch, "history", *arguments)
 
 
-def test_the_command_shows_what_changed_field_by_field(
+def test_the_history_command_shows_changes_by_field(
     server: Mirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = server.instance.name
@@ -103,7 +103,7 @@ def test_the_command_shows_what_changed_field_by_field(
     assert [event["change"] for event in told][-2:] == ["changed", "present"]
     for arguments, sentence in (
         (("films", "3"), "There is no entity 'films'"),
-        (("scenes", "999999", name), "There was never an object 999999 among the scenes"),
+        (("scenes", "999999", name), "No object 999999 was ever stored among the scenes"),
         (("scenes", "3", "nowhere"), "There is no instance 'nowhere'"),
     ):
         assert run(server, monkeypatch, *arguments) == 1
@@ -111,7 +111,7 @@ def test_the_command_shows_what_changed_field_by_field(
         assert sentence in said and len(said.strip().splitlines()) == 1
 
 
-def test_changes_are_told_in_words() -> None:
+def test_changes_are_described_in_words() -> None:
     assert described("title", None, "x") == "title: nothing → x"
     assert described("tags", [1, 2], [2, 3]) == "tags: added [3], removed [1]"
     assert described("tags", None, [3]) == "tags: added [3]"
@@ -120,7 +120,7 @@ def test_changes_are_told_in_words() -> None:
         described("custom_fields", None, {"far": 15 * 10**19})
         == 'custom_fields: nothing → {"far":150000000000000000000}'
     )
-    assert described("files", [1, 2], [2, 1]) == "files: another order"
+    assert described("files", [1, 2], [2, 1]) == "files: reordered"
     assert described("rating100", 20, None) == "rating100: 20 → nothing"
     assert described("details", "a" * 200, "b").startswith("details: aaa") and "…" in described("x", "a" * 200, "b")
     assert differences({"a": 1, "b": 2}, {"b": 3, "c": 4}) == [("a", 1, None), ("b", 2, 3), ("c", None, 4)]

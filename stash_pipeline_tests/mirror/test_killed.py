@@ -1,4 +1,4 @@
-"""A process that is killed at any instant of a refresh loses nothing: the next one ends in the server's state.
+"""A process that is killed at any point of a refresh loses nothing; the next refresh gives the server's state.
 
 The process is forked, with its server inside, and kills itself (-9) at one of the points where it talks to Postgres or
 to Stash, before or after it is answered. Processes of the command line, killed by the clock, are in
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.faults
 MODES: tuple[Mode, ...] = ("changes", "reconcile", "sweep")
 
 
-def in_a_process_of_its_own(work: Callable[[], None]) -> int:
-    """Runs it in a fork; returns the signal that ended it, 0 for none."""
+def in_fork(work: Callable[[], None]) -> int:
+    """Runs a function in a fork; returns the signal that ended it, 0 for none."""
     with warnings.catch_warnings():
         # newer Pythons warn of threads, of which the fork uses none
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -51,7 +51,7 @@ def in_a_process_of_its_own(work: Callable[[], None]) -> int:
 
 
 def refresh_until(server: Mirror, mode: Mode, last: int) -> int:
-    """A refresh that is killed when it has talked so often; returns the signal, or 0 if it ended before."""
+    """A refresh that is killed at its n-th exchange; returns the signal, or 0 if it ended before."""
 
     def work() -> None:
         talks = 0
@@ -79,7 +79,7 @@ def refresh_until(server: Mirror, mode: Mode, last: int) -> int:
         connect_module._Connection = Talking  # type: ignore[misc]
         server.refresh(mode=mode)
 
-    ended = in_a_process_of_its_own(work)
+    ended = in_fork(work)
     with connect(server.database_url) as connection:
         # what the killed process had sent is still being worked on
         while connection.execute(
@@ -123,13 +123,11 @@ def survive(warehouse: str, home: Path, release: str, seed: int, kills: int) -> 
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_a_refresh_that_is_killed_at_any_of_ten_instants_is_made_good(warehouse: str, home: Path, release: str) -> None:
+def test_the_next_refresh_repairs_one_killed_at_any_of_ten_points(warehouse: str, home: Path, release: str) -> None:
     survive(warehouse, home, release, seed=1, kills=10)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(50))
-def test_a_refresh_that_is_killed_at_any_of_a_thousand_instants_is_made_good(
-    warehouse: str, home: Path, seed: int
-) -> None:
+def test_the_next_refresh_repairs_one_killed_at_any_of_a_thousand_points(warehouse: str, home: Path, seed: int) -> None:
     survive(warehouse, home, ("v0.20.2", "v0.28.1", "v0.30.1", "v0.31.0")[seed % 4], seed=seed, kills=20)

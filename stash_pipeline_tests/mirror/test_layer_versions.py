@@ -1,4 +1,4 @@
-"""Rows that another version of this program made are made anew, without a person who knows of it."""
+"""Rows of another version of this program are rebuilt automatically."""
 
 from dataclasses import replace
 
@@ -20,14 +20,14 @@ def server(mirrored: MakeMirror) -> Mirror:
 
 
 def other_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if a release had come that spells names of tags in another way."""
+    """As if a new release changed the form of tag names."""
     tags = TABLES["tags"]
     monkeypatch.setitem(TABLES, "tags", replace(tags, select=tags.select.replace("d.name", "upper(d.name)", 1)))
     layer_versions.layer_version.cache_clear()
 
 
 @pytest.mark.parametrize("mode", ["changes", "reconcile", "sweep"])
-def test_a_refresh_after_an_upgrade_leaves_no_old_row(
+def test_a_refresh_after_an_upgrade_replaces_all_old_rows(
     server: Mirror, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     consumer = Consumer(server.database_url)
@@ -47,12 +47,12 @@ def test_a_refresh_after_an_upgrade_leaves_no_old_row(
     layer_versions.layer_version.cache_clear()
 
 
-def test_rows_of_the_same_version_stay(server: Mirror) -> None:
+def test_rows_of_the_same_version_are_kept(server: Mirror) -> None:
     _, transformed = server.refresh(mode="sweep")
     assert not transformed.outdated and not any(change.changed for change in transformed.tables.values())
 
 
-def test_rows_from_before_there_were_versions_are_made_anew(server: Mirror) -> None:
+def test_rows_without_a_version_are_rebuilt(server: Mirror) -> None:
     with connect(server.database_url) as connection:
         connection.execute(
             "UPDATE ops.layer_watermarks SET version = NULL WHERE instance_id = %s", [server.instance.id]
@@ -61,7 +61,7 @@ def test_rows_from_before_there_were_versions_are_made_anew(server: Mirror) -> N
     assert not server.transform().outdated
 
 
-def test_whatever_decides_about_the_rows_of_a_table_is_in_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_version_covers_everything_that_determines_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     before = {name: layer_versions.table_version(name) for name in TABLES}
     assert len(set(before.values())) == len(before)
     other_code(monkeypatch)

@@ -1,4 +1,4 @@
-"""What became of objects that are gone: merges, as far as the server's state tells."""
+"""Merges of deleted objects, as far as the server's state shows them."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from stash_pipeline_tests.mirror.working import MakeMirror, Mirror
 
 def successor(server: Mirror, kind: str, identifier: int) -> Any:
     return server.scalar(
-        "SELECT successor_id FROM stash.merges WHERE instance_id = %s AND kind = %s AND id = %s",
+        "SELECT successor_id FROM stash.merges WHERE instance_id = %s AND entity = %s AND id = %s",
         [server.instance.id, kind, identifier],
     )
 
@@ -28,7 +28,7 @@ def server(request: pytest.FixtureRequest, mirrored: MakeMirror) -> Mirror:
 
 
 @pytest.mark.parametrize("mode", ["changes", "reconcile", "sweep"])
-def test_a_scene_is_followed_by_its_files(server: Mirror, mode: Any) -> None:
+def test_merged_scenes_are_recognised_by_their_files(server: Mirror, mode: Any) -> None:
     done(server, 'sceneMerge(input:{source:["2","3"],destination:"1"}){id}')
     _, followed = server.refresh(mode=mode)
     assert (successor(server, "scenes", 2), successor(server, "scenes", 3)) == (1, 1)
@@ -36,14 +36,14 @@ def test_a_scene_is_followed_by_its_files(server: Mirror, mode: Any) -> None:
     assert not server.differences(relations=False)
 
 
-def test_a_tag_is_followed_by_its_name(server: Mirror) -> None:
+def test_merged_tags_are_recognised_by_their_names(server: Mirror) -> None:
     done(server, 'tagsMerge(input:{source:["4","5"],destination:"6"}){id}')
     server.refresh(mode="changes")
     assert (successor(server, "tags", 4), successor(server, "tags", 5)) == (6, 6)
     assert not server.differences()
 
 
-def test_a_rebuild_keeps_what_was_merged_and_finds_no_more(server: Mirror) -> None:
+def test_a_rebuild_keeps_merges_and_adds_none(server: Mirror) -> None:
     lone = int(server.stash.execute('mutation{tagCreate(input:{name:"Lone lantern"}){id}}')["data"]["tagCreate"]["id"])
     server.refresh(mode="changes")
     done(server, 'tagsMerge(input:{source:["4"],destination:"6"}){id}')
@@ -57,7 +57,7 @@ def test_a_rebuild_keeps_what_was_merged_and_finds_no_more(server: Mirror) -> No
     assert (successor(server, "tags", 4), successor(server, "tags", lone)) == (6, None)
 
 
-def test_a_performer_is_followed_by_its_stash_ids(server: Mirror) -> None:
+def test_merged_performers_are_recognised_by_their_stash_ids(server: Mirror) -> None:
     server.sql(
         "DELETE FROM performer_stash_ids WHERE performer_id IN (1, 2)",
         "INSERT INTO performer_stash_ids VALUES (2, 'https://a.example', 'x', '2025-01-02T03:04:05Z')",
@@ -74,7 +74,7 @@ def test_a_performer_is_followed_by_its_stash_ids(server: Mirror) -> None:
     assert not server.differences()
 
 
-def test_what_is_simply_destroyed_has_no_successor(server: Mirror) -> None:
+def test_a_deleted_object_has_no_successor(server: Mirror) -> None:
     done(server, 'sceneDestroy(input:{id:"5"})')
     done(server, 'performerDestroy(input:{id:"2"})')
     _, followed = server.refresh(mode="changes")
@@ -83,7 +83,7 @@ def test_what_is_simply_destroyed_has_no_successor(server: Mirror) -> None:
     assert successor(server, "scenes", 5) is None
 
 
-def test_what_comes_back_was_not_merged(server: Mirror) -> None:
+def test_an_object_that_reappears_was_not_merged(server: Mirror) -> None:
     row = server.stash.library.rows("SELECT * FROM scenes WHERE id = 2")[0]
     done(server, 'sceneMerge(input:{source:["2"],destination:"1"}){id}')
     server.refresh(mode="changes")

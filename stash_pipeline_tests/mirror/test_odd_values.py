@@ -1,4 +1,4 @@
-"""Values that nobody would write and every library has: nothing is lost, nothing fails."""
+"""Unusual values of real libraries: nothing is lost, nothing fails."""
 
 import json
 from pathlib import Path
@@ -54,7 +54,7 @@ def server(warehouse: str, home: Path) -> Mirror:
 
 
 def answering(server: Mirror, change: Any, query: str = "findScenes") -> None:
-    """Lets every answer to the query pass through a function that changes its ``data``."""
+    """Passes the ``data`` of every response to the query through a function."""
 
     def hook(number: int, payload: dict[str, Any]) -> httpx.Response | None:
         if query not in payload["query"] or "created_at" not in payload["query"]:
@@ -79,7 +79,7 @@ def scene(server: Mirror, number: int = 1) -> dict[str, Any]:
     return found
 
 
-def test_odd_texts_arrive_as_they_are(server: Mirror) -> None:
+def test_unusual_texts_are_mirrored_unchanged(server: Mirror) -> None:
     library = server.stash.library
     for number, text in enumerate(ODD_TEXTS, 1):
         library.execute("UPDATE scenes SET title = ?, details = ? WHERE id = ?", (text, f"x{text}x", number))
@@ -95,14 +95,14 @@ def test_odd_texts_arrive_as_they_are(server: Mirror) -> None:
     assert not server.differences()
 
 
-def test_texts_that_differ_in_case_or_blanks_only_stay_apart(server: Mirror) -> None:
+def test_texts_that_differ_only_in_case_or_spaces_stay_distinct(server: Mirror) -> None:
     for alias in ("a", "A", " a", "a ", "á", "a\u0301"):
         server.stash.library.execute("INSERT INTO performer_aliases VALUES (2, ?)", (alias,))
     server.refresh()
     assert not server.differences()
 
 
-def test_null_and_empty_stay_apart(server: Mirror) -> None:
+def test_null_and_empty_stay_distinct(server: Mirror) -> None:
     server.sql("UPDATE tags SET description = NULL WHERE id = 1", "UPDATE tags SET description = '' WHERE id = 2")
     server.refresh()
     with connect(server.database_url) as connection:
@@ -143,7 +143,7 @@ UNFIT: list[tuple[str, Any]] = [
 ]
 
 
-def test_values_that_their_columns_cannot_hold_cost_no_more_than_themselves(warehouse: str, home: Path) -> None:
+def test_a_value_that_its_column_cannot_hold_loses_only_itself(warehouse: str, home: Path) -> None:
     server = new_mirror(warehouse, home, generated(len(UNFIT) + 10, seed=2))
     server.refresh()
     before = server.state()
@@ -172,7 +172,7 @@ ENDS_OF_TIME = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31
 
 
 @pytest.mark.parametrize("value", ENDS_OF_TIME)
-def test_a_time_outside_of_what_python_knows_is_compared_all_the_same(server: Mirror, value: str) -> None:
+def test_times_outside_of_python_s_range_are_compared(server: Mirror, value: str) -> None:
     def change(data: Any) -> None:
         for entry in data["scenes"]:
             if entry.get("id") == "1":
@@ -188,7 +188,7 @@ def test_a_time_outside_of_what_python_knows_is_compared_all_the_same(server: Mi
 
 
 @pytest.mark.parametrize("value", ENDS_OF_TIME)
-def test_the_ends_of_time_can_be_kept_and_shown(server: Mirror, value: str) -> None:
+def test_extreme_times_can_be_stored_and_shown(server: Mirror, value: str) -> None:
     from stash_pipeline.assets.metadata import preview
     from stash_pipeline.warehouse.tables import RAW, STASH
 
@@ -210,7 +210,7 @@ def test_the_ends_of_time_can_be_kept_and_shown(server: Mirror, value: str) -> N
             assert preview(connection, RAW["scenes"], server.instance.id).md_str
 
 
-def test_nul_and_lone_surrogates_become_a_replacement_and_lose_nothing_else(server: Mirror) -> None:
+def test_nul_and_lone_surrogates_are_replaced_and_nothing_else_is_lost(server: Mirror) -> None:
     def change(data: Any) -> bytes:
         for entry in data["scenes"]:
             if entry["id"] == "2":
@@ -227,8 +227,8 @@ def test_nul_and_lone_surrogates_become_a_replacement_and_lose_nothing_else(serv
     assert len(server.ids("scenes")) == 40
 
 
-def test_bytes_that_are_no_utf_8_do_not_make_a_library_unreadable(server: Mirror) -> None:
-    """Stash passes the name of a file on as it is on the disk: Latin-1 from an old share, for instance."""
+def test_invalid_utf_8_does_not_make_a_library_unreadable(server: Mirror) -> None:
+    """Stash passes file names on unchanged, for instance Latin-1 from an old share."""
 
     def change(data: Any) -> bytes:
         for entry in data["files"]:
@@ -246,7 +246,7 @@ def test_bytes_that_are_no_utf_8_do_not_make_a_library_unreadable(server: Mirror
 
 
 @pytest.mark.parametrize("length", [600, 3000, 100_000])
-def test_texts_of_any_length_do_not_end_a_refresh(server: Mirror, length: int) -> None:
+def test_texts_of_any_length_do_not_fail_a_refresh(server: Mirror, length: int) -> None:
     long = "".join(chr(0x4E00 + n % 5000) for n in range(length))
     library = server.stash.library
     library.execute("UPDATE scenes SET title = ?, code = ?, director = ? WHERE id = 1", (long,) * 3)
@@ -261,7 +261,7 @@ def test_texts_of_any_length_do_not_end_a_refresh(server: Mirror, length: int) -
 
 
 @pytest.mark.parametrize("length", [600, 3000])
-def test_a_key_that_is_too_long_costs_no_more_than_itself(server: Mirror, length: int) -> None:
+def test_an_overlong_join_key_loses_only_itself(server: Mirror, length: int) -> None:
     long = "".join(chr(0x4E00 + n % 5000) for n in range(length))
     library = server.stash.library
     library.execute("DELETE FROM performer_aliases WHERE performer_id = 1")
@@ -283,7 +283,7 @@ def test_a_key_that_is_too_long_costs_no_more_than_itself(server: Mirror, length
         assert row == (1,)
 
 
-def test_the_same_stash_id_twice_is_one_row_whatever_the_order(server: Mirror) -> None:
+def test_a_duplicate_stash_id_is_one_row_in_any_order(server: Mirror) -> None:
     rows = [
         (1, "https://box.example", "same", "2024-01-01T00:00:00Z"),
         (1, "https://box.example", "same", "2025-01-01T00:00:00Z"),
@@ -298,7 +298,7 @@ def test_the_same_stash_id_twice_is_one_row_whatever_the_order(server: Mirror) -
     assert server.state()["performer_stash_ids"] == first
 
 
-def test_an_object_without_a_usable_id_ends_the_reading_and_removes_nothing(server: Mirror) -> None:
+def test_an_object_without_a_usable_id_ends_the_sync_and_removes_nothing(server: Mirror) -> None:
     server.refresh()
 
     def change(data: Any) -> None:
@@ -310,8 +310,8 @@ def test_an_object_without_a_usable_id_ends_the_reading_and_removes_nothing(serv
     assert not server.dead_ids("scenes")
 
 
-def test_a_server_under_a_path_is_mirrored_to_the_same_rows(warehouse: str, home: Path) -> None:
-    """Behind a proxy that serves Stash under a path, its URLs carry that path."""
+def test_a_server_under_a_base_path_gives_the_same_rows(warehouse: str, home: Path) -> None:
+    """Behind a proxy with a base path, the URLs of Stash contain that path."""
     from stash_pipeline.stash.client import StashClient
     from stash_pipeline.sync.run import mirror
     from stash_pipeline_tests.mirror.working import SimulatorTransport
@@ -333,7 +333,7 @@ def test_a_server_under_a_path_is_mirrored_to_the_same_rows(warehouse: str, home
         assert json.loads(row)["screenshot_path"] == json.loads(other)["screenshot_path"]
 
 
-def test_no_key_is_kept_anywhere(warehouse: str, home: Path) -> None:
+def test_no_api_key_is_stored_anywhere(warehouse: str, home: Path) -> None:
     from stash_pipeline.instances import get_instance
     from stash_pipeline.simulator.server import SimulatedStash
     from stash_pipeline.sync.run import mirror

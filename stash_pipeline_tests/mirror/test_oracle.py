@@ -1,4 +1,4 @@
-"""The oracle sees what it is there to see: a wrong value in any column, a missing and a foreign row."""
+"""The oracle detects a wrong value in any column, a missing row and an additional row."""
 
 import pytest
 
@@ -33,7 +33,7 @@ OTHER = {
 
 @pytest.fixture(scope="module")
 def full(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Mirror:
-    """A mirror that has rows in (nearly) every table."""
+    """A mirror with rows in (nearly) every table."""
     server = new_mirror(warehouse, tmp_path_factory.mktemp("home"), generated(60, seed=5))
     for event in ("chapters come and go", "captions appear", "groups contain others in another order"):
         server.sql(*statements(event, 1))
@@ -42,7 +42,7 @@ def full(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Mirror:
     return server
 
 
-def test_every_wrong_value_is_seen_in_every_column_of_every_table(full: Mirror) -> None:
+def test_the_oracle_detects_a_wrong_value_in_every_column(full: Mirror) -> None:
     expected = expected_tables(simulated_answers(full.stash, URL))
     empty = {"configuration_stashes", "configuration_stash_boxes"}
     assert {name for name, rows in expected.tables.items() if not rows} <= empty
@@ -82,7 +82,7 @@ def test_every_wrong_value_is_seen_in_every_column_of_every_table(full: Mirror) 
                 assert bool(mismatches(connection, instance, expected, only=table)) == bool(expected.tables[table])
 
 
-def test_a_wrong_relation_is_seen_from_its_other_side_and_in_the_counts(full: Mirror) -> None:
+def test_the_oracle_detects_a_wrong_relation_from_both_sides_and_in_counts(full: Mirror) -> None:
     answers = simulated_answers(full.stash, URL)
     instance = full.instance.id
     with connect(full.database_url) as connection:
@@ -98,7 +98,7 @@ def test_a_wrong_relation_is_seen_from_its_other_side_and_in_the_counts(full: Mi
                 assert count_mismatches(connection, instance, answers), table
 
 
-def test_an_unknown_table_or_column_is_seen(full: Mirror) -> None:
+def test_the_oracle_detects_an_unknown_table_or_column(full: Mirror) -> None:
     expected = expected_tables(simulated_answers(full.stash, URL))
     with connect(full.database_url) as connection:
         for change in ("CREATE TABLE stash.more (id int)", "ALTER TABLE stash.scenes ADD COLUMN more int"):
@@ -107,7 +107,7 @@ def test_an_unknown_table_or_column_is_seen(full: Mirror) -> None:
                 assert mismatches(connection, full.instance.id, expected), change
 
 
-def test_the_oracle_knows_its_values() -> None:
+def test_the_oracle_computes_known_values() -> None:
     assert moment("2025-10-26T02:30:00+02:00") == moment("2025-10-26T00:30:00Z") != moment("2025-10-26T02:30:00Z")
     assert moment("2025-01-01T00:00:00.1234567Z") == moment("2025-01-01T00:00:00.123457Z")
     assert moment("2025-01-01T00:00:00.123Z") != moment("2025-01-01T00:00:00.124Z")
@@ -118,7 +118,7 @@ def test_the_oracle_knows_its_values() -> None:
     assert len(KEYS) == 50
 
 
-def test_every_event_is_one() -> None:
+def test_every_event_changes_the_library() -> None:
     """Each event changes something in a fresh library of the size that the tests use."""
     for event in EVENTS:
         library = generated(40, seed=3)

@@ -1,4 +1,4 @@
-"""A dry run says what a reading would do, and does nothing."""
+"""A dry run reports what a sync would do, and changes nothing."""
 
 from pathlib import Path
 
@@ -23,11 +23,11 @@ from stash_pipeline_tests.mirror.working import (
 )
 
 
-def foreseen(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> tuple[SyncResult, dict[str, list[str]]]:
-    """What a dry run says; it writes nothing, not even a note of itself."""
+def predicted(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> tuple[SyncResult, dict[str, list[str]]]:
+    """The result of a dry run, which writes nothing, not even a record of itself."""
     client = StashClient(URL, transport=SimulatorTransport(server.stash))
     everything = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {} AS t"
-    ledgers = ["ops.instances", "ops.sync_runs", "ops.readings", "ops.row_counts", "raw.pages", "raw.history"]
+    ledgers = ["ops.instances", "ops.sync_runs", "ops.complete_reads", "ops.row_counts", "raw.pages", "raw.history"]
     before = (
         row_versions(server.database_url, server.instance.id),
         [server.scalar(everything.format(t)) for t in ledgers],
@@ -50,13 +50,13 @@ def foreseen(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> t
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.27", "v0.30.1"])
-def test_a_dry_run_foresees_just_what_a_reading_then_does(mirrored: MakeMirror, release: str) -> None:
+def test_a_dry_run_predicts_exactly_what_the_sync_does(mirrored: MakeMirror, release: str) -> None:
     server = mirrored(40, release)
-    seen, lines = foreseen(server)
+    seen, lines = predicted(server)
     assert not lines and not any(change.changed for change in seen.changes.values())
     for number, event in enumerate(EVENTS):
         server.sql(*statements(event, number))
-    seen, lines = foreseen(server, accept=True)
+    seen, lines = predicted(server, accept=True)
     done = server.read(accept_removals=True)
     for kind, change in done.changes.items():
         wanted = (change.inserted, change.updated, change.removed, change.unchanged, change.fields)
@@ -66,12 +66,12 @@ def test_a_dry_run_foresees_just_what_a_reading_then_does(mirrored: MakeMirror, 
     assert any(change.updated for change in done.changes.values())
 
 
-def test_of_changes_too_what_is_gone_is_foreseen_beside_what_is_new(mirrored: MakeMirror) -> None:
+def test_a_dry_run_of_changes_predicts_removals_and_additions(mirrored: MakeMirror) -> None:
     server = mirrored()
     happen(server.stash, "a tag is created", 1)
     # as many as before
     happen(server.stash, "a tag is destroyed", 1)
-    seen, lines = foreseen(server, "changes")
+    seen, lines = predicted(server, "changes")
     assert (seen.changes["tags"].inserted, seen.changes["tags"].removed) == (1, 1)
     done = server.read(mode="changes")
     assert {kind: vars(change)["removed"] for kind, change in done.changes.items() if change.changed} == {
@@ -82,7 +82,7 @@ def test_of_changes_too_what_is_gone_is_foreseen_beside_what_is_new(mirrored: Ma
     }
 
 
-def test_changes_are_told_object_by_object(mirrored: MakeMirror) -> None:
+def test_a_dry_run_lists_changes_per_object(mirrored: MakeMirror) -> None:
     server = mirrored()
     title = server.scalar("SELECT title FROM stash.scenes WHERE instance_id = %s AND id = 3", [server.instance.id])
     server.sql(
@@ -91,23 +91,23 @@ def test_changes_are_told_object_by_object(mirrored: MakeMirror) -> None:
         "INSERT INTO tags (id, name, created_at, updated_at)"
         " SELECT 9999, 'new', created_at, updated_at FROM tags LIMIT 1",
     )
-    _, lines = foreseen(server)
+    _, lines = predicted(server)
     assert lines["scenes"] == [f"3: title: {title} → Another"]
     assert [line.split(": ")[1] for line in lines["scene_markers"]] == ["removed"]
     assert lines["tags"] == ["9999: inserted"]
 
 
-def test_of_an_instance_that_was_never_read_everything_would_be_inserted(warehouse: str, home: Path) -> None:
+def test_a_dry_run_of_an_unsynced_instance_inserts_everything(warehouse: str, home: Path) -> None:
     server = new_mirror(warehouse, home, generated(20))
-    seen, lines = foreseen(server)
+    seen, lines = predicted(server)
     assert seen.changes["scenes"].inserted == 20 and not lines
     assert seen.release == "v0.30.1"
 
 
-def test_a_dry_run_stops_where_a_reading_would(mirrored: MakeMirror) -> None:
+def test_safeguards_stop_a_dry_run_like_a_sync(mirrored: MakeMirror) -> None:
     server = mirrored(60)
     server.stash.library = generated(60, seed=2)
     with pytest.raises(SuspiciousServerError):
-        foreseen(server)
-    seen, _ = foreseen(server, accept=True)
+        predicted(server)
+    seen, _ = predicted(server, accept=True)
     assert seen.changes["scenes"].updated == 60

@@ -1,4 +1,4 @@
-"""The mirror of what real servers answered holds exactly these answers."""
+"""Mirrors of recorded servers contain exactly the recorded values."""
 
 import json
 import sqlite3
@@ -14,7 +14,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import Answer, ServerInfo
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.query_plan import plan_library
-from stash_pipeline.stash.reader import Complete, Page, Readers
+from stash_pipeline.stash.reader import Complete, DocumentBuilder, Page
 from stash_pipeline.stash.response_page import RawPage
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.sync import loader as load
@@ -72,9 +72,9 @@ def check(warehouse: str, instance: Instance, answers: Answers, expected: Expect
 
 
 def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False) -> None:
-    """Loads the recorded answers without any server."""
+    """Loads the recorded responses without a server."""
     plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
-    readers = Readers(plans, "")
+    readers = DocumentBuilder(plans, "")
     with connect(warehouse) as connection:
         run_id = start_run(connection, instance.id, dagster_run_id=None, mode="sweep", lane="graphql")
         loader = load.RawLoader(RawWriter(connection, instance.id, run_id))
@@ -97,7 +97,7 @@ def feed(warehouse: str, instance: Instance, release: str, reverse: bool = False
 
 
 def _reversed(value: dict[str, Any]) -> dict[str, Any]:
-    """The same object with its sets in another order and its fields too."""
+    """The same object with its sets and fields in another order."""
     sets = {
         "tags", "performers", "galleries", "parents", "aliases", "alias_list", "stash_ids", "fingerprints",
         "groups", "movies", "play_history", "o_history", "captions",
@@ -108,14 +108,14 @@ def _reversed(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_the_recorded_answers_end_up_in_the_tables_value_by_value(warehouse: str, home: Path, release: str) -> None:
+def test_recorded_responses_reach_the_tables_value_by_value(warehouse: str, home: Path, release: str) -> None:
     instance = register(warehouse, home)
     feed(warehouse, instance, release)
     answers = recorded_answers(release)
     check(warehouse, instance, answers, expected_tables(answers), release)
 
 
-def test_the_order_of_sets_and_fields_in_an_answer_does_not_matter(warehouse: str, home: Path, release: str) -> None:
+def test_the_order_of_sets_and_fields_in_a_response_does_not_matter(warehouse: str, home: Path, release: str) -> None:
     instance = register(warehouse, home)
     feed(warehouse, instance, release)
     query = "SELECT sum(revision), count(*) FROM raw.scenes WHERE instance_id = %s"
@@ -130,7 +130,7 @@ def test_the_order_of_sets_and_fields_in_an_answer_does_not_matter(warehouse: st
         assert revision.fetchone() == head
 
 
-def test_the_server_in_the_backup_is_mirrored_over_http_to_what_the_real_one_answered(
+def test_mirroring_the_recorded_backup_over_http_gives_the_recorded_values(
     warehouse: str, home: Path, release: str
 ) -> None:
     library = Library.open(recorded_database(release))
@@ -167,7 +167,7 @@ def _check_chapters(warehouse: str, instance: Instance, backup: Path) -> None:
     ]
 
 
-def test_totals_of_a_recorded_server_are_the_sums_of_the_tables(warehouse: str, home: Path) -> None:
+def test_totals_of_a_recorded_server_equal_the_sums_of_the_tables(warehouse: str, home: Path) -> None:
     instance = register(warehouse, home)
     feed(warehouse, instance, "v0.30.1")
     stats = recorded("v0.30.1")["stats"]["response"]["data"]["stats"]
@@ -188,7 +188,7 @@ def test_totals_of_a_recorded_server_are_the_sums_of_the_tables(warehouse: str, 
     )
 
 
-def test_no_document_of_a_recorded_server_holds_its_address_or_an_unreadable_value(
+def test_documents_of_a_recorded_server_contain_no_address_and_no_unreadable_value(
     warehouse: str, home: Path, release: str
 ) -> None:
     instance = register(warehouse, home)
@@ -203,7 +203,7 @@ def test_no_document_of_a_recorded_server_holds_its_address_or_an_unreadable_val
             assert row == (0, 0), kind
 
 
-def test_documents_are_canonical_json_whose_hash_is_kept(warehouse: str, home: Path, release: str) -> None:
+def test_documents_are_canonical_json_with_a_stable_hash(warehouse: str, home: Path, release: str) -> None:
     import hashlib
 
     instance = register(warehouse, home)

@@ -1,4 +1,4 @@
-"""A mirror proves itself: whatever happens to a stored row is found, named, and repaired."""
+"""Verification detects, names and repairs any change to a stored row."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture
 def server(warehouse: str, home: Path) -> Mirror:
-    """A mirror of everything but the groups, so that references to those have no target."""
+    """A mirror of everything except groups, so references to groups are dangling."""
     made = new_mirror(warehouse, home, generated(40, seed=5))
     made.refresh([kind for kind in BY_NAME if kind != "groups"])
     return made
@@ -45,7 +45,7 @@ def report(server: Mirror, sample: int | None = None) -> Any:
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
-def test_an_untouched_mirror_is_intact(warehouse: str, home: Path, release: str, lane: Any) -> None:
+def test_verify_accepts_an_untouched_mirror(warehouse: str, home: Path, release: str, lane: Any) -> None:
     server = new_mirror(warehouse, home, generated(60, seed=3), release)
     server.refresh(lane=lane)
     for event in ("a tag is destroyed", "performers are merged", "scenes change studios", "aliases change"):
@@ -67,7 +67,7 @@ DOCUMENTS = {
 
 
 @pytest.mark.parametrize("statement", DOCUMENTS.values(), ids=DOCUMENTS.keys())
-def test_a_changed_document_is_found(server: Mirror, statement: str) -> None:
+def test_verify_detects_a_changed_document(server: Mirror, statement: str) -> None:
     damage(server, statement)
     checked = report(server)
     kind = statement.split("raw.")[1].split("}")[0]
@@ -75,11 +75,11 @@ def test_a_changed_document_is_found(server: Mirror, statement: str) -> None:
     assert "document" in checked.documents.damaged[0].columns
 
 
-def test_a_changed_stamp_and_a_lost_row_are_found(server: Mirror) -> None:
+def test_verify_detects_a_changed_timestamp_and_a_lost_row(server: Mirror) -> None:
     damage(server, "UPDATE {raw.scenes} SET server_updated_at = server_updated_at + interval '1 hour' WHERE id = 2")
     damage(server, "DELETE FROM {raw.tags} WHERE id = 1")
     lines = report(server).documents.lines()
-    assert "raw.scenes 2: server_updated_at is not what was stored" in lines
+    assert "raw.scenes 2: server_updated_at differs from what was stored" in lines
     tags = len(server.live_ids("tags"))
     assert f"raw.tags: {tags} live documents, {tags + 1} counted" in lines
 
@@ -114,14 +114,14 @@ TABLES_DAMAGED = {
 
 
 @pytest.mark.parametrize(("statement", "line"), TABLES_DAMAGED.values(), ids=TABLES_DAMAGED.keys())
-def test_a_table_that_a_rebuild_makes_otherwise_is_found(server: Mirror, statement: str, line: str) -> None:
+def test_verify_detects_a_table_that_differs_from_its_rebuild(server: Mirror, statement: str, line: str) -> None:
     damage(server, statement)
     checked = report(server)
     assert checked.documents.intact
     assert any(line in found for found in checked.lines()), checked.lines()
 
 
-def test_every_column_of_every_table_is_compared(mirrored: MakeMirror) -> None:
+def test_verify_compares_every_column_of_every_table(mirrored: MakeMirror) -> None:
     server = mirrored(60, seed=3)
     changed: dict[str, str] = {}
     with connect(server.database_url) as connection:
@@ -156,20 +156,20 @@ def test_every_column_of_every_table_is_compared(mirrored: MakeMirror) -> None:
     assert differing <= set(changed)
 
 
-def test_a_sample_checks_so_many_documents_of_each_kind(server: Mirror) -> None:
+def test_a_sample_checks_the_given_number_of_documents_per_entity(server: Mirror) -> None:
     with connect(server.database_url) as connection:
         checked = check_documents(connection, server.instance.id, 3)
     assert checked.intact and len(BY_NAME) < checked.documents <= 3 * len(BY_NAME)
 
 
-def test_a_document_that_no_table_can_hold_is_said(server: Mirror) -> None:
+def test_verify_reports_a_document_that_no_table_can_hold(server: Mirror) -> None:
     damage(server, 'UPDATE {raw.scenes} SET document = document || \'{"organized": "perhaps"}\' WHERE id = 3')
     checked = report(server)
-    assert "raw.scenes 3: document is not what was stored" in checked.lines()
+    assert "raw.scenes 3: document differs from what was stored" in checked.lines()
     assert "cannot be built from the documents" in checked.not_compared
 
 
-def test_checking_writes_nothing(server: Mirror) -> None:
+def test_verify_writes_nothing(server: Mirror) -> None:
     damage(server, "UPDATE {stash.scenes} SET title = 'another' WHERE id = 3")
     before = server.state()
     report(server)
@@ -181,14 +181,14 @@ def test_checking_writes_nothing(server: Mirror) -> None:
 
 @pytest.fixture
 def alone(postgres: str, _template: str) -> Iterator[str]:
-    """A database with one instance: the command looks at all."""
+    """A database with one instance, because the command checks all instances."""
     yield create_database(postgres, "verified", _template)
     drop_database(postgres, "verified")
 
 
 @pytest.fixture
 def running(alone: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    """A server that listens, and its mirror, refreshed by the command."""
+    """A listening server, and its mirror, refreshed by the command."""
     made = new_mirror(alone, home, generated(30, seed=5))
     with made.stash.running() as address, connect(alone) as connection:
         edit_instance(connection, made.instance.name, home=home, url=address.url)
@@ -197,17 +197,17 @@ def running(alone: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         yield made
 
 
-def test_the_command_names_what_differs_and_ends_with_1(
+def test_the_verify_command_names_differences_and_exits_with_1(
     running: Mirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
     assert run_command(running, monkeypatch, "verify") == 0
-    assert "as they were stored" in capsys.readouterr().out
+    assert "are intact" in capsys.readouterr().out
     damage(running, DOCUMENTS["mojibake"])
     damage(running, TABLES_DAMAGED["a value"][0])
     assert run_command(running, monkeypatch, "verify", running.instance.name) == 1
     said = capsys.readouterr().out
-    assert "raw.tags 3: document is not what was stored" in said and "scenes id 3: title differs" in said
+    assert "raw.tags 3: document differs from what was stored" in said and "scenes id 3: title differs" in said
     assert f"stash-pipeline verify {running.instance.name} --repair" in said
     assert run_command(running, monkeypatch, "verify", "--json") == 1
     (outcome,) = json.loads(capsys.readouterr().out)
@@ -215,7 +215,7 @@ def test_the_command_names_what_differs_and_ends_with_1(
 
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
-def test_repair_reads_again_and_rebuilds(
+def test_repair_reads_objects_again_and_rebuilds_tables(
     running: Mirror, home: Path, lane: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with connect(running.database_url) as connection:
@@ -238,7 +238,7 @@ def test_repair_reads_again_and_rebuilds(
     assert not running.differences()
 
 
-def test_what_cannot_be_read_again_stays_marked_for_the_next_refresh(
+def test_objects_that_cannot_be_read_again_stay_marked_for_the_next_refresh(
     running: Mirror, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with connect(running.database_url) as connection:
@@ -248,17 +248,14 @@ def test_what_cannot_be_read_again_stays_marked_for_the_next_refresh(
     capsys.readouterr()
     assert run_command(running, monkeypatch, "verify", "--repair") == 1
     said = capsys.readouterr().out
-    assert (
-        "refuses connections" in said
-        and "the next refresh that succeeds reads what is damaged again (documents: 1)" in said
-    )
+    assert "refuses connections" in said and "the next successful sync reads the damaged documents again (1)" in said
     with connect(running.database_url) as connection:
         edit_instance(connection, running.instance.name, home=home, url=reachable)
     assert run_command(running, monkeypatch, "sync") == 0
     assert run_command(running, monkeypatch, "verify") == 0
 
 
-def test_text_in_another_encoding_is_found(
+def test_verify_detects_text_in_another_encoding(
     running: Mirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with connect(running.database_url) as connection:
@@ -268,4 +265,4 @@ def test_text_in_another_encoding_is_found(
             "    'UTF8'), 'LATIN1')::jsonb WHERE id = 1"
         )
     assert run_command(running, monkeypatch, "verify") == 1
-    assert "raw.scenes 1: document is not what was stored" in capsys.readouterr().out
+    assert "raw.scenes 1: document differs from what was stored" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""What the tests of the mirror work with: an instance, a server that answers in process, and the reading of it."""
+"""Tools of the mirror tests: an instance, an in-process server, and syncs of it."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ Hook = Callable[[int, dict[str, Any]], httpx.Response | None]
 
 
 class SimulatorTransport(httpx.BaseTransport):
-    """Answers the requests of a client from a simulated server in the same process."""
+    """Answers the requests of a client with a simulated server in the same process."""
 
     def __init__(self, stash: SimulatedStash, hook: Hook | None = None) -> None:
         self.stash = stash
@@ -53,7 +53,7 @@ class SimulatorTransport(httpx.BaseTransport):
         self.requests = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer of the hook, or of the server."""
+        """The response of the hook, or of the server."""
         self.requests += 1
         if request.method == "GET":
             return self._file(request)
@@ -70,7 +70,7 @@ class SimulatorTransport(httpx.BaseTransport):
         )
 
     def _file(self, request: httpx.Request) -> httpx.Response:
-        """A copy of the database, in parts as it would come."""
+        """A copy of the database, in chunks."""
 
         async def get() -> httpx.Response:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=self.stash.app), base_url=URL) as browser:
@@ -82,7 +82,7 @@ class SimulatorTransport(httpx.BaseTransport):
 
 @dataclass
 class Mirror:
-    """One registered instance and the server that it is a mirror of."""
+    """A registered instance and its server."""
 
     database_url: str
     instance: Instance
@@ -101,7 +101,7 @@ class Mirror:
         lane: LaneName | None = None,
         **settings: Any,
     ) -> SyncResult:
-        """Reads the server into ``raw``."""
+        """Syncs the server into ``raw``."""
         self.transport = SimulatorTransport(self.stash, self.hook)
         client = StashClient(URL, transport=self.transport)
         with_these = self.settings.model_copy(update=settings)
@@ -118,42 +118,40 @@ class Mirror:
         )
 
     def transform(self) -> Transformation:
-        """Brings the tables to the state of ``raw``."""
+        """Applies the changes in ``raw`` to the tables."""
         with connect(self.database_url) as connection:
             return transform(connection, self.instance.id)
 
     def refresh(self, entities: list[str] | None = None, **settings: Any) -> tuple[SyncResult, Transformation]:
-        """Both."""
+        """Sync and transformation."""
         return self.read(entities, **settings), self.transform()
 
     def differences(self, kinds: list[str] | None = None, *, relations: bool = True) -> str:
-        """Where the tables differ from what the server answers now; empty if nowhere."""
+        """Differences between the tables and the server's current responses."""
         answers = simulated_answers(self.stash, URL)
         expected = expected_tables(answers, kinds) if kinds else expected_tables(answers)
-        with connect(self.database_url) as connection:
-            found = mismatches(connection, self.instance.id, expected)
-            if not found and kinds is None and relations:
-                found = inverse_mismatches(connection, self.instance.id, answers)
-                found += count_mismatches(connection, self.instance.id, answers)
+        connection = looking_at(self.database_url)
+        found = mismatches(connection, self.instance.id, expected)
+        if not found and kinds is None and relations:
+            found = inverse_mismatches(connection, self.instance.id, answers)
+            found += count_mismatches(connection, self.instance.id, answers)
         return describe(found) if found else ""
 
     def state(self) -> dict[str, list[str]]:
         """All rows of the instance below ``raw``."""
-        with connect(self.database_url) as connection:
-            return whole_state(connection, self.instance.id)
+        return whole_state(looking_at(self.database_url), self.instance.id)
 
     def scalar(self, sql: str, parameters: Any = None) -> Any:
         """The first value of a query."""
-        with connect(self.database_url) as connection:
-            row = connection.execute(sql, parameters).fetchone()
+        row = looking_at(self.database_url).execute(sql, parameters).fetchone()
         return row[0] if row else None
 
     def live_ids(self, kind: str) -> set[int]:
-        """Ids of the documents that have no tombstone."""
+        """Ids of the documents without a tombstone."""
         return self._ids(f"SELECT id FROM raw.{kind} WHERE instance_id = %s AND deleted_at IS NULL")
 
     def dead_ids(self, kind: str) -> set[int]:
-        """Ids of the documents that have one."""
+        """Ids of the documents with a tombstone."""
         return self._ids(f"SELECT id FROM raw.{kind} WHERE instance_id = %s AND deleted_at IS NOT NULL")
 
     def ids(self, kind: str) -> set[int]:
@@ -161,13 +159,34 @@ class Mirror:
         return self._ids(f"SELECT id FROM stash.{kind} WHERE instance_id = %s")
 
     def _ids(self, sql: str) -> set[int]:
-        with connect(self.database_url) as connection:
-            return {row[0] for row in connection.execute(sql, [self.instance.id]).fetchall()}
+        rows = looking_at(self.database_url).execute(sql, [self.instance.id])
+        return {row[0] for row in rows.fetchall()}
 
     def sql(self, *statements: str) -> None:
-        """Changes the server's library behind its back."""
+        """Changes the server's library directly."""
         for statement in statements:
             self.stash.library.execute(statement)
+
+
+_looking: dict[str, psycopg.Connection[Any]] = {}
+
+
+def looking_at(database_url: str) -> psycopg.Connection[Any]:
+    """A connection to look at a database with; it stays open until another database is looked at.
+
+    A new one reads the catalog anew: most of the time of a comparison.
+    """
+    connection = _looking.get(database_url)
+    if connection is None or connection.closed:
+        stop_looking()
+        connection = _looking[database_url] = connect(database_url)
+    return connection
+
+
+def stop_looking() -> None:
+    """Closes that connection."""
+    while _looking:
+        _looking.popitem()[1].close()
 
 
 def settings_for(home: Path, database_url: str, **more: Any) -> Settings:
@@ -176,7 +195,7 @@ def settings_for(home: Path, database_url: str, **more: Any) -> Settings:
 
 
 def register(database_url: str, home: Path, url: str = URL, **more: Any) -> Instance:
-    """A new instance with a name of its own, read by GraphQL unless told otherwise."""
+    """A new instance with a unique name, read by GraphQL by default."""
     with connect(database_url) as connection:
         name = f"server-{next(_numbers)}"
         add_instance(connection, name, url, home=home, **{"lane": "graphql", **more})
@@ -184,7 +203,7 @@ def register(database_url: str, home: Path, url: str = URL, **more: Any) -> Inst
 
 
 def generated(scenes: int = 60, seed: int = 1, **more: Any) -> Library:
-    """An invented library in memory."""
+    """A generated library in memory."""
     library = Library.create()
     generate_library(library, scenes=scenes, seed=seed, **more)
     return library
@@ -198,14 +217,14 @@ def new_mirror(
     hook: Hook | None = None,
     **settings: Any,
 ) -> Mirror:
-    """A mirror of a library that nothing has been read of."""
+    """A mirror of a library that was not synced yet."""
     stash = SimulatedStash(library, release=release)
     instance = register(database_url, home)
     return Mirror(database_url, instance, stash, settings_for(home, database_url, **settings), hook)
 
 
 class MakeMirror(Protocol):
-    """Makes a mirror of an invented library that was read once."""
+    """Creates a mirror of a generated library that was synced once."""
 
     def __call__(
         self, scenes: int = 40, release: str = "v0.30.1", hook: Hook | None = None, seed: int = 1, **settings: Any
@@ -213,7 +232,7 @@ class MakeMirror(Protocol):
 
 
 def row_versions(database_url: str, instance_id: int) -> dict[str, dict[str, int]]:
-    """Per table of ``raw`` and ``stash`` the transaction that wrote each row of an instance."""
+    """The transaction that wrote each row of an instance, per table of ``raw`` and ``stash``."""
     versions: dict[str, dict[str, int]] = {}
     with connect(database_url) as connection:
         for name in partitions(connection, instance_id):
@@ -238,7 +257,7 @@ def partitions(connection: psycopg.Connection[Any], instance_id: int) -> list[st
 
 @contextmanager
 def no_waiting() -> Iterator[None]:
-    """Retries follow each other at once."""
+    """Retries follow without delay."""
     import stamina
 
     stamina.set_testing(True, attempts=100, cap=True)
@@ -249,7 +268,7 @@ def no_waiting() -> Iterator[None]:
 
 
 def run_command(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Runs ``stash-pipeline`` in this process, over the mirror's database; returns the exit code."""
+    """Runs ``stash-pipeline`` in this process with the mirror's database; returns the exit code."""
     monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", server.database_url)
     monkeypatch.setenv("STASH_PIPELINE_HOME", str(server.settings.home))
     monkeypatch.setattr(sys, "argv", ["stash-pipeline", *arguments])

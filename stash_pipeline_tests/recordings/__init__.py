@@ -1,4 +1,4 @@
-"""What two real Stash servers answered, and the databases that they answered from.
+"""Responses of two real Stash servers, and their databases.
 
 Both libraries are invented; they have every kind of object and the odd values that a library can have: partial dates,
 several files of a scene and none, texts outside ASCII, plays in other time zones, timestamps on both sides of both
@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent
 
 @cache
 def recorded_json(release: str, name: str) -> dict[str, Any]:
-    """One of the files, without ``.json``; callers must not change what they get."""
+    """One of the files, without ``.json``; callers must not modify the result."""
     found: dict[str, Any] = json.loads(gzip.decompress((FOLDER / release / f"{name}.json.gz").read_bytes()))
     return found
 
@@ -41,7 +41,7 @@ def _unpacked() -> Path:
 
 @cache
 def recorded_database(release: str) -> Path:
-    """The database of a release, unpacked into a folder of its own until this process ends."""
+    """The database of a release, unpacked into a temporary folder of this process."""
     folder = _unpacked() / release
     folder.mkdir()
     path = folder / "backup.sqlite"

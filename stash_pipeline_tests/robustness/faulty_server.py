@@ -1,4 +1,4 @@
-"""Servers that fail, and tell what they were asked while they do: the worst for a key."""
+"""Servers that fail and echo the request, which is the worst case for a key."""
 
 import json
 import threading
@@ -35,12 +35,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextmanager
 def faulty_server(fault: str) -> Iterator[str]:
-    """The URL of a server with this fault, while the block lasts."""
+    """The URL of a server with this fault, while the context is active."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.fault = fault  # type: ignore[attr-defined]
     server.daemon_threads = True

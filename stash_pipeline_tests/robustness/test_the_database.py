@@ -1,4 +1,4 @@
-"""What is wrong with the database is told in a sentence, with exit code 1, and leaves nothing half-written."""
+"""Database problems are reported in a sentence with exit code 1, and leave no partial writes."""
 
 import os
 import socket
@@ -33,8 +33,8 @@ from stash_pipeline_tests.test_cli import CommandLine
 pytestmark = pytest.mark.processes
 
 
-def said_in_a_sentence(done: "subprocess.CompletedProcess[str]") -> str:
-    """The only line on standard error of a command that failed."""
+def error_sentence(done: "subprocess.CompletedProcess[str]") -> str:
+    """The only line on standard error of a failed command."""
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     lines = done.stderr.strip().splitlines()
@@ -45,8 +45,8 @@ def said_in_a_sentence(done: "subprocess.CompletedProcess[str]") -> str:
 # --- restarted, full ------------------------------------------------------------------------------------
 
 
-def stop_at_once(home: Path) -> None:
-    """As a crash of the machine would: no checkpoint, no farewell."""
+def crash(home: Path) -> None:
+    """Stops Postgres like a crash of the machine: without checkpoint and without notifying clients."""
     user = server_user()
     command = (programs_for(user) / "pg_ctl", "stop", "-m", "immediate", "-w", "-D", ".")
     code, output = run_program(command, user, directory=home / "postgres")
@@ -54,7 +54,7 @@ def stop_at_once(home: Path) -> None:
 
 
 @pytest.mark.faults
-def test_postgres_restarted_in_the_middle_of_a_run(home: Path) -> None:
+def test_a_postgres_restart_during_a_run_is_reported(home: Path) -> None:
     command_line = CommandLine(home, None)
     stash = simulated(60, latency=0.1)
     with EmbeddedPostgres(home) as database, stash.running() as server:
@@ -62,7 +62,7 @@ def test_postgres_restarted_in_the_middle_of_a_run(home: Path) -> None:
         instance = register(database.url, home, server.url)
         process = command_line.start("sync", "home")
         wait_for(lambda: documents(database.url), "the first documents")
-        stop_at_once(home)
+        crash(home)
         with EmbeddedPostgres(home):
             _, err = process.communicate(timeout=60)
             assert process.returncode == 1, err
@@ -77,7 +77,7 @@ def test_postgres_restarted_in_the_middle_of_a_run(home: Path) -> None:
 
 @contextmanager
 def small_disk(megabytes: int) -> Iterator[Path]:
-    """A directory on a file system of its own."""
+    """A directory on its own file system."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system")
     with TemporaryDirectory(prefix="stash-pipeline-test-") as directory:
@@ -92,7 +92,7 @@ def small_disk(megabytes: int) -> Iterator[Path]:
 
 
 def fill(ballast: Path, leave: int) -> None:
-    """Takes all of the room but so many bytes."""
+    """Fills the disk except for a number of bytes."""
     room = os.statvfs(ballast.parent)
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - leave)
@@ -102,7 +102,7 @@ def fill(ballast: Path, leave: int) -> None:
 @pytest.mark.parametrize(
     "leaves", [[1 << 22], pytest.param([0, *(n << 18 for n in range(64, 74))], marks=pytest.mark.soak, id="many")]
 )
-def test_a_full_disk(leaves: list[int]) -> None:
+def test_a_full_disk_is_reported(leaves: list[int]) -> None:
     # more than fits, wherever in its log the database is
     stash = simulated(600 if len(leaves) == 1 else 60)
     with small_disk(256) as home, stash.running() as server:
@@ -131,19 +131,19 @@ def test_a_full_disk(leaves: list[int]) -> None:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("megabytes", [8, 20])
-def test_a_disk_too_small_for_a_database(megabytes: int) -> None:
+def test_a_disk_that_is_too_small_for_a_database_is_reported(megabytes: int) -> None:
     with small_disk(megabytes) as home:
         for _ in range(2):
-            sentence = said_in_a_sentence(CommandLine(home, None).run("status"))
-            assert sentence.startswith(f"stash-pipeline: Cannot make a database under {home}: ")
-            assert "No space left on device" in sentence and "MB of room: make some, or set" in sentence
+            sentence = error_sentence(CommandLine(home, None).run("status"))
+            assert sentence.startswith(f"stash-pipeline: Cannot create a database under {home}: ")
+            assert "No space left on device" in sentence and "MB are free; free some space, or set" in sentence
             assert "initdb" not in sentence
         assert not (home / ".postgres.new").exists() and not (home / "postgres").exists()
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("private", [True, False])
-def test_postgres_that_ends_for_good_is_told_of_once(home: Path, private: bool) -> None:
+def test_the_end_of_postgres_is_reported_once(home: Path, private: bool) -> None:
     command_line = CommandLine(home, None)
     stash = simulated(60, latency=0.1)
     with EmbeddedPostgres(home) as database, stash.running() as server:
@@ -153,7 +153,7 @@ def test_postgres_that_ends_for_good_is_told_of_once(home: Path, private: bool) 
         register(database.url, command_line.home, server.url)
         process = command_line.start("sync", "home")
         wait_for(lambda: documents(database.url), "the first documents", 180)
-        stop_at_once(home)
+        crash(home)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "Traceback" not in err and "Retrying" not in err
@@ -163,7 +163,7 @@ def test_postgres_that_ends_for_good_is_told_of_once(home: Path, private: bool) 
     assert lines[0].startswith("stash-pipeline: The database failed")
 
 
-def test_a_full_disk_is_told_from_other_failures() -> None:
+def test_a_full_disk_is_distinguished_from_other_failures() -> None:
     full = psycopg.errors.DiskFull("could not extend file\nHINT: …")
     assert database_sentence(full).startswith("The disk of the database is full (could not extend file)")
     assert "The database failed (server closed" in database_sentence(psycopg.OperationalError("server closed."))
@@ -173,16 +173,16 @@ def test_a_full_disk_is_told_from_other_failures() -> None:
 # --- not to be used -------------------------------------------------------------------------------------
 
 
-def test_a_database_newer_than_the_code(home: Path, database_url: str) -> None:
+def test_a_database_newer_than_the_code_is_rejected(home: Path, database_url: str) -> None:
     with connect(database_url) as connection:
         connection.execute("UPDATE ops.alembic_version SET version_num = '9999'")
-    sentence = said_in_a_sentence(CommandLine(home, database_url).run("sync"))
-    assert "schema 9999, which is newer than this program knows" in sentence
+    sentence = error_sentence(CommandLine(home, database_url).run("sync"))
+    assert "schema 9999, which this version of stash-pipeline does not know" in sentence
 
 
 @pytest.mark.parametrize(("version", "accepted"), [(140012, False), (150000, True), (180000, True)])
-def test_a_postgres_too_old(version: int, accepted: bool) -> None:
-    """No old server is at hand: this is the check itself, with the number that one would give."""
+def test_an_old_postgres_is_rejected(version: int, accepted: bool) -> None:
+    """No old server is available: this tests the check itself, with the version number of one."""
     if accepted:
         require_version(version)
         return
@@ -190,24 +190,24 @@ def test_a_postgres_too_old(version: int, accepted: bool) -> None:
         require_version(version)
 
 
-def test_a_user_without_the_right_to_create(home: Path, empty_database_url: str) -> None:
+def test_a_user_without_the_create_privilege_is_rejected(home: Path, empty_database_url: str) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS guest")
         connection.execute("CREATE ROLE guest LOGIN")
     guest = urlsplit(empty_database_url)
     url = guest._replace(netloc=guest.netloc.replace("postgres@", "guest@")).geturl()
-    sentence = said_in_a_sentence(CommandLine(home, url).run("status"))
-    assert "lacks a right: permission denied for database" in sentence
+    sentence = error_sentence(CommandLine(home, url).run("status"))
+    assert "lacks a privilege: permission denied for database" in sentence
 
 
-def test_a_database_that_is_not_there(home: Path) -> None:
+def test_a_missing_database_is_reported(home: Path) -> None:
     url = f"postgresql://me:hush@127.0.0.1:{free_port()}/stash"
-    sentence = said_in_a_sentence(CommandLine(home, url).run("status"))
+    sentence = error_sentence(CommandLine(home, url).run("status"))
     assert "cannot be reached" in sentence and "hush" not in sentence
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
-def test_a_database_of_another_encoding(postgres: str, home: Path, encoding: str) -> None:
+def test_a_database_with_another_encoding_is_rejected(postgres: str, home: Path, encoding: str) -> None:
     name = f"in_{encoding.lower()}"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(
@@ -216,7 +216,7 @@ def test_a_database_of_another_encoding(postgres: str, home: Path, encoding: str
     try:
         command_line = CommandLine(home, address_of(name, postgres))
         for arguments in (["sync"], ["db", "upgrade"], ["instances", "add", "home", "http://127.0.0.1:9"]):
-            sentence = said_in_a_sentence(command_line.run(*arguments))
+            sentence = error_sentence(command_line.run(*arguments))
             assert f"The encoding of the database is {encoding}" in sentence and "ENCODING 'UTF8'" in sentence
         with psycopg.connect(command_line.database_url or "") as connection:
             found = connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname IN ('ops', 'raw', 'dagster')")
@@ -226,32 +226,32 @@ def test_a_database_of_another_encoding(postgres: str, home: Path, encoding: str
 
 
 @pytest.mark.parametrize("url", ["postgresql://usr:HUSH", "postgresql://usr:HUSH@127.0.0.1:abc/d"])
-def test_an_address_that_cannot_be(home: Path, url: str) -> None:
+def test_an_invalid_database_url_is_reported(home: Path, url: str) -> None:
     for arguments in (["status"], ["sync"], ["up"]):
-        sentence = said_in_a_sentence(CommandLine(home, url).run(*arguments))
-        assert "STASH_PIPELINE_DATABASE_URL: its port is no number" in sentence and "HUSH" not in sentence
+        sentence = error_sentence(CommandLine(home, url).run(*arguments))
+        assert "STASH_PIPELINE_DATABASE_URL: its port is not a number" in sentence and "HUSH" not in sentence
 
 
-def test_a_port_in_use(home: Path, database_url: str) -> None:
+def test_a_port_in_use_is_reported(home: Path, database_url: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        sentence = said_in_a_sentence(CommandLine(home, database_url).run("up", "--port", str(port)))
-    assert f"Port {port} of 127.0.0.1 can't be had" in sentence and "--port" in sentence
+        sentence = error_sentence(CommandLine(home, database_url).run("up", "--port", str(port)))
+    assert f"Port {port} of 127.0.0.1 is not available" in sentence and "--port" in sentence
 
 
-def test_a_variable_that_is_not_set(home: Path, database_url: str) -> None:
+def test_an_unset_variable_is_reported(home: Path, database_url: str) -> None:
     with connect(database_url) as connection:
         connection.execute(
             "INSERT INTO ops.instances (name, url, api_key_env)\n"
             "VALUES ('home', 'http://127.0.0.1:9/graphql', 'NOT_SET')"
         )
-    sentence = said_in_a_sentence(CommandLine(home, database_url).run("sync"))
+    sentence = error_sentence(CommandLine(home, database_url).run("sync"))
     assert "variable NOT_SET, which is not set" in sentence
 
 
-def test_a_wrong_setting(home: Path, database_url: str) -> None:
+def test_an_invalid_setting_is_reported(home: Path, database_url: str) -> None:
     command_line = CommandLine(home, database_url)
     command_line.environment["STASH_PIPELINE_LOG_LEVEL"] = "LOUD"
-    assert "STASH_PIPELINE_LOG_LEVEL" in said_in_a_sentence(command_line.run("status"))
+    assert "STASH_PIPELINE_LOG_LEVEL" in error_sentence(command_line.run("status"))

@@ -1,4 +1,4 @@
-"""What the tests of robustness share: a private Postgres, an instance, and the judgement of what is left."""
+"""Tools of the robustness tests: a private Postgres, an instance, and consistency checks."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ KINDS = {
 
 
 def simulated(scenes: int, *, seed: int = 7, latency: float = 0.0) -> SimulatedStash:
-    """A server with an invented library."""
+    """A server with a generated library."""
     library = Library.create()
     generate_library(library, scenes=scenes, seed=seed)
     return SimulatedStash(library, latency=latency)
@@ -33,7 +33,7 @@ def register(database_url: str, home: Path, url: str, name: str = "home", *, lan
         return add_instance(connection, name, url, home=home, lane=lane)
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 180) -> Any:
     """What the condition gives as soon as it gives something."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -43,14 +43,14 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> An
 
 
 def documents(database_url: str) -> int:
-    """How many documents there are."""
+    """The number of documents."""
     with connect(database_url) as connection:
         row = connection.execute("SELECT count(*) FROM raw.scenes").fetchone()
         return int(row[0]) if row else 0
 
 
 def assert_consistent(database_url: str, instance_id: int) -> None:
-    """Nothing is half-written: what the layer says it holds of ``raw`` is what it holds.
+    """Checks that nothing is partially written: the layer contains exactly what it claims to have of ``raw``.
 
     The layer is either not there, or equal to one that is built anew from the documents up to its watermark; that
     can be told when no newer ones have come.
@@ -70,7 +70,7 @@ def assert_consistent(database_url: str, instance_id: int) -> None:
 
 
 def assert_converged(database_url: str, instance_id: int, stash: SimulatedStash) -> None:
-    """The mirror is what the server has, what a fresh build gives, and free to be written to."""
+    """Checks that the mirror equals the server and a rebuild, and is not locked."""
     with instance_lock(database_url, instance_id, "home"):
         pass
     with connect(database_url) as connection:
@@ -98,7 +98,7 @@ def assert_converged(database_url: str, instance_id: int, stash: SimulatedStash)
 
 
 def change(stash: SimulatedStash, number: int) -> None:
-    """Edits objects of four kinds, with the stamp that an edit leaves, and removes one of a fifth."""
+    """Edits objects of four entities, with timestamps, and removes one of a fifth."""
     stamp = [stash.context().local_now()]
     for table, column in (("scenes", "title"), ("performers", "name"), ("tags", "name"), ("images", "title")):
         stash.library.execute(f"UPDATE \"{table}\" SET {column} = {column} || 'x{number}', updated_at = ?", stamp)
@@ -107,7 +107,7 @@ def change(stash: SimulatedStash, number: int) -> None:
 
 @contextmanager
 def blocking(database_url: str, table: str) -> Iterator[None]:
-    """Holds a lock that keeps everybody from writing to a table, so that a run stays where it is."""
+    """Holds a lock that blocks all writes to a table, so that a run stays where it is."""
     with connect(database_url) as connection, connection.transaction():
         connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         yield

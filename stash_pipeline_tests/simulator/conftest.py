@@ -1,4 +1,4 @@
-"""Shared here: small libraries, a clock to drive, and the recordings of real servers."""
+"""Fixtures: small libraries, a controllable clock, and the recordings of real servers."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ BACKUP = "mutation{backupDatabase(input:{download:true})}"
 
 
 class Clock:
-    """A clock that moves when it is told to."""
+    """A clock that advances on request."""
 
     def __init__(self, start: datetime) -> None:
         self.now = start
@@ -26,12 +26,12 @@ class Clock:
         return self.now
 
     def advance(self, **parts: float) -> None:
-        """Move forward: advance(seconds=1)."""
+        """Advances the clock: advance(seconds=1)."""
         self.now += timedelta(**parts)
 
 
 class Recording:
-    """What a real server of one release answered."""
+    """The recorded responses of a real server of one release."""
 
     def __init__(self, release: str) -> None:
         self.release = release
@@ -44,13 +44,13 @@ class Recording:
 
 @pytest.fixture(scope="package", params=RELEASES)
 def recording(request: pytest.FixtureRequest) -> Recording:
-    """One recorded release, served by the simulator from the same database."""
+    """A recorded release, served by the simulator from the same database."""
     return Recording(request.param)
 
 
 @pytest.fixture(scope="package")
 def small_library() -> Library:
-    """A generated library that tests only read."""
+    """A generated library, which tests must not modify."""
     library = Library.create()
     generate_library(library, scenes=200, seed=7)
     return library
@@ -58,7 +58,7 @@ def small_library() -> Library:
 
 @pytest.fixture(scope="package")
 def reader(small_library: Library) -> SimulatedStash:
-    """A server that tests only read from."""
+    """A server that tests must not modify."""
     return SimulatedStash(small_library)
 
 
@@ -72,7 +72,7 @@ Make = Callable[..., SimulatedStash]
 
 @pytest.fixture
 def make(clock: Clock) -> Make:
-    """Makes servers with their own small library, to be changed."""
+    """Creates servers with their own small library, which tests can modify."""
 
     def build(release: str = "v0.30.1", timezone: str = "Europe/Paris", scenes: int = 12) -> SimulatedStash:
         library = Library.create()
@@ -84,35 +84,35 @@ def make(clock: Clock) -> Make:
 
 @pytest.fixture
 def stash(make: Make) -> SimulatedStash:
-    """A server of the newest release, to be changed."""
+    """A server of the newest release, which tests can modify."""
     return make()
 
 
 def data(answer: dict[str, Any]) -> Any:
-    """The data of an answer that must have no errors."""
+    """The data of a response, which must have no errors."""
     assert "errors" not in answer, answer["errors"]
     return answer["data"]
 
 
 def only_error(answer: dict[str, Any]) -> str:
-    """The message of an answer's single error."""
+    """The message of the single error of a response."""
     assert len(answer["errors"]) == 1, answer
     return str(answer["errors"][0]["message"])
 
 
 def client_of(stash: SimulatedStash, **options: Any) -> Iterator[httpx.Client]:
-    """An HTTP client of a served simulator."""
+    """An HTTP client for a served simulator."""
     with stash.running() as server, httpx.Client(base_url=server.url, **options) as client:
         yield client
 
 
 def address_of(stash: SimulatedStash) -> str:
-    """The address of a new copy of a server's database."""
+    """The URL of a new copy of a server's database."""
     return str(data(stash.execute(BACKUP, base_url="http://stash"))["backupDatabase"])
 
 
 def get_from(app: Any, address: str, **headers: str) -> httpx.Response:
-    """What an application answers without a socket."""
+    """The response of an application, without a socket."""
 
     async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://stash") as client:

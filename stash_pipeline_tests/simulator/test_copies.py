@@ -1,4 +1,4 @@
-"""Copies of a server's database: what is in them, in the tables of each release."""
+"""Copies of a server's database: their content, in the tables of each release."""
 
 import sqlite3
 import threading
@@ -42,7 +42,7 @@ def _odd_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def odd_library(_odd_file: Path) -> Library:
-    """What older tables have no place for, beside an invented library; servers of some releases change it."""
+    """A generated library with values that older tables cannot store; servers of some releases modify it."""
     return Library.open(_odd_file)
 
 
@@ -72,7 +72,7 @@ def _tables(path: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize(("release", "version"), OLDER)
-def test_a_server_over_the_copy_of_another_answers_the_same(
+def test_a_server_opened_from_a_copy_gives_the_same_responses(
     odd_library: Library, tmp_path: Path, release: str, version: int
 ) -> None:
     original = SimulatedStash(odd_library, release=release)
@@ -91,7 +91,7 @@ def test_a_copy_has_the_tables_of_a_real_server(recording: Recording, tmp_path: 
     assert simulated_answers(again).objects == simulated_answers(recording.stash).objects
 
 
-def test_the_copy_of_the_newest_release_has_what_it_adds_and_an_unknown_version(make: Make, tmp_path: Path) -> None:
+def test_the_copy_of_the_newest_release_has_its_additions_and_an_unknown_version(make: Make, tmp_path: Path) -> None:
     stash = make(release="v0.31")
     path = _copy(stash, tmp_path)
     assert _rows(path, "SELECT version FROM schema_migrations") == [(NEWEST_COPY,)]
@@ -100,7 +100,7 @@ def test_the_copy_of_the_newest_release_has_what_it_adds_and_an_unknown_version(
         assert _rows(path, found) == stash.library.tuples(found)
 
 
-def test_older_tables_hold_what_older_releases_answer(odd_library: Library, tmp_path: Path) -> None:
+def test_tables_of_older_releases_contain_what_they_return(odd_library: Library, tmp_path: Path) -> None:
     path = _copy(SimulatedStash(odd_library, release="v0.20"), tmp_path)
     assert _rows(path, "SELECT url, twitter, instagram FROM performers WHERE id = 1") == [
         ("https://one.example/a", "lamp", "lamp")
@@ -114,9 +114,7 @@ def test_older_tables_hold_what_older_releases_answer(odd_library: Library, tmp_
 
 
 @pytest.mark.parametrize("release", ["v0.20", "v0.30"])
-def test_rows_are_found_by_their_owner_without_reading_the_whole_table(
-    odd_library: Library, tmp_path: Path, release: str
-) -> None:
+def test_rows_are_found_by_owner_without_a_full_table_scan(odd_library: Library, tmp_path: Path, release: str) -> None:
     path = _copy(SimulatedStash(odd_library, release=release), tmp_path)
     joins = (
         ("scenes_tags", "scene_id"), ("scenes_tags", "tag_id"), ("performers_scenes", "scene_id"),
@@ -128,7 +126,7 @@ def test_rows_are_found_by_their_owner_without_reading_the_whole_table(
         assert plan.startswith("SEARCH"), (table, owner)
 
 
-def test_a_copy_is_of_the_moment_at_which_it_was_asked_for(stash: SimulatedStash, tmp_path: Path) -> None:
+def test_a_copy_shows_the_state_at_the_time_of_the_request(stash: SimulatedStash, tmp_path: Path) -> None:
     address = address_of(stash)
     data(stash.execute('mutation{tagUpdate(input:{id:"1",name:"Later"}){id}}'))
     path = tmp_path / "copy.sqlite"
@@ -137,7 +135,7 @@ def test_a_copy_is_of_the_moment_at_which_it_was_asked_for(stash: SimulatedStash
 
 
 class _Watched(Library):
-    """Tells when it is copied, and asks for something before the copying is over."""
+    """Signals when it is copied, and runs a query before the copy is complete."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
@@ -149,7 +147,7 @@ class _Watched(Library):
             super().copy_into(path, seconds)
             reading = threading.Thread(target=self._read)
             reading.start()
-            reading.join(10)
+            reading.join(60)
             self.log.append("copied")
 
     def _read(self) -> None:
@@ -157,32 +155,30 @@ class _Watched(Library):
         self.log.append("read")
 
 
-def test_changes_wait_while_a_copy_is_made_and_questions_do_not() -> None:
+def test_mutations_wait_for_a_copy_and_queries_do_not() -> None:
     library = _Watched(Library.create().connection)
     generate_library(library, scenes=5, seed=1)
     stash = SimulatedStash(library, backups=Backups(seconds=0.2))
     copying = threading.Thread(target=stash.execute, args=(BACKUP,))
     copying.start()
-    assert library.begun.wait(10)
+    assert library.begun.wait(60)
     data(stash.execute('mutation{tagUpdate(input:{id:"1",name:"Later"}){id}}'))
     library.log.append("changed")
-    copying.join(10)
+    copying.join(60)
     assert library.log == ["read", "copied", "changed"]
 
 
 # --- odd ones -------------------------------------------------------------------------------------------
 
 
-def test_a_copy_can_be_of_an_unfinished_migration_or_of_a_version_nobody_knows(
-    stash: SimulatedStash, tmp_path: Path
-) -> None:
+def test_a_copy_can_have_an_unfinished_migration_or_an_unknown_version(stash: SimulatedStash, tmp_path: Path) -> None:
     stash.backups = Backups(dirty=True, version=99)
     assert ".sqlite.99." in address_of(stash)
     path = _copy(stash, tmp_path)
     assert _rows(path, "SELECT version, dirty FROM schema_migrations") == [(99, 1)]
 
 
-def test_a_copy_can_hold_images_that_nothing_refers_to(stash: SimulatedStash, tmp_path: Path) -> None:
+def test_a_copy_can_contain_unreferenced_images(stash: SimulatedStash, tmp_path: Path) -> None:
     before = stash.library.scalar("SELECT count(*) FROM blobs")
     stash.backups = Backups(blobs=12)
     path = _copy(stash, tmp_path)
@@ -192,7 +188,7 @@ def test_a_copy_can_hold_images_that_nothing_refers_to(stash: SimulatedStash, tm
     assert simulated_answers(again).objects == simulated_answers(stash).objects
 
 
-def test_a_server_can_be_without_the_mutation(small_library: Library) -> None:
+def test_a_server_can_lack_the_backup_mutation(small_library: Library) -> None:
     without = SimulatedStash(small_library, backups=Backups(offered=False))
     names = '{__type(name:"Mutation"){fields{name}}}'
     offered = [data(one.execute(names))["__type"]["fields"] for one in (SimulatedStash(small_library), without)]
@@ -202,7 +198,7 @@ def test_a_server_can_be_without_the_mutation(small_library: Library) -> None:
 
 
 @pytest.mark.parametrize("download", ["true", "false"])
-def test_a_server_that_cannot_write_its_copies_says_so(stash: SimulatedStash, download: str) -> None:
+def test_a_server_that_cannot_write_copies_returns_an_error(stash: SimulatedStash, download: str) -> None:
     stash.backups = Backups(forbidden=True)
     answer = stash.execute(f"mutation{{backupDatabase(input:{{download:{download}}})}}")
     assert answer["data"] == {"backupDatabase": None}

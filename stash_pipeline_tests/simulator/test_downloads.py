@@ -1,4 +1,4 @@
-"""Links to copies of a server's database: how long they live, and reading them whole and in parts."""
+"""Download links of database copies: their lifetime, and whole and range requests."""
 
 import gc
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ KEY = "a-key"
 # --- links ----------------------------------------------------------------------------------------------
 
 
-def test_the_address_tells_the_version_and_the_local_time(make: Make) -> None:
+def test_the_download_name_has_the_version_and_the_local_time(make: Make) -> None:
     # the clock of these tests stands at ten o'clock in UTC
     parts = urlsplit(address_of(make(release="v0.26", timezone="Europe/Paris")))
     folder, name = parts.path.removeprefix("/downloads/").split("/")
@@ -29,11 +29,11 @@ def test_the_address_tells_the_version_and_the_local_time(make: Make) -> None:
 
 
 @pytest.mark.parametrize("given", ["{download:false}", "{}"])
-def test_a_copy_for_the_server_itself_has_noaddress_of(stash: SimulatedStash, given: str) -> None:
+def test_a_backup_without_download_has_no_link(stash: SimulatedStash, given: str) -> None:
     assert data(stash.execute(f"mutation{{backupDatabase(input:{given})}}")) == {"backupDatabase": None}
 
 
-def test_a_link_dies_some_time_after_its_first_request(stash: SimulatedStash, clock: Clock) -> None:
+def test_a_link_expires_after_its_first_request(stash: SimulatedStash, clock: Clock) -> None:
     address = address_of(stash)
     clock.advance(seconds=3600)
     assert get_from(stash.app, address).status_code == 200
@@ -46,7 +46,7 @@ def test_a_link_dies_some_time_after_its_first_request(stash: SimulatedStash, cl
     assert list(stash.downloads.folder.iterdir()) == []
 
 
-def test_a_link_that_is_being_used_lives_until_it_is_not(stash: SimulatedStash, clock: Clock) -> None:
+def test_a_link_in_use_does_not_expire(stash: SimulatedStash, clock: Clock) -> None:
     address, others = address_of(stash), []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +64,7 @@ def test_a_link_that_is_being_used_lives_until_it_is_not(stash: SimulatedStash, 
     assert get_from(stash.app, address).status_code == 404
 
 
-def test_the_life_of_links_can_be_chosen(stash: SimulatedStash) -> None:
+def test_the_lifetime_of_links_is_configurable(stash: SimulatedStash) -> None:
     stash.backups = Backups(life=0)
     address, other = address_of(stash), address_of(stash)
     assert address != other
@@ -72,11 +72,11 @@ def test_the_life_of_links_can_be_chosen(stash: SimulatedStash) -> None:
 
 
 @pytest.mark.parametrize("path", ["/downloads/00000000/x", "/downloads/x", "/downloads/", "/downloads/../x"])
-def test_what_is_no_link_is_not_found(stash: SimulatedStash, path: str) -> None:
+def test_an_unknown_link_is_not_found(stash: SimulatedStash, path: str) -> None:
     assert get_from(stash.app, path).status_code == 404
 
 
-def test_files_go_with_the_server(make: Make) -> None:
+def test_files_are_removed_with_the_server(make: Make) -> None:
     stash = make()
     address_of(stash)
     folder = stash.downloads.folder
@@ -97,12 +97,12 @@ def served(stash: SimulatedStash) -> Iterator[httpx.Client]:
         yield client
 
 
-def _asked(client: httpx.Client) -> str:
+def _download_url(client: httpx.Client) -> str:
     return str(client.post("/graphql", json={"query": BACKUP}).json()["data"]["backupDatabase"])
 
 
-def test_a_file_can_be_read_whole_and_in_parts(served: httpx.Client) -> None:
-    address = _asked(served)
+def test_a_file_can_be_downloaded_whole_and_in_ranges(served: httpx.Client) -> None:
+    address = _download_url(served)
     assert address.startswith(f"{served.base_url}/downloads/")
     whole = served.get(address)
     content, size = whole.content, len(whole.content)
@@ -125,16 +125,16 @@ def test_a_file_can_be_read_whole_and_in_parts(served: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("asked", ["bytes={size}-", "bytes={size}-{size}", "bytes=5-3", "bytes=-", "lines=1-2"])
-def test_a_range_that_the_file_does_not_have_is_refused(served: httpx.Client, asked: str) -> None:
-    address = _asked(served)
+def test_a_range_beyond_the_file_is_rejected(served: httpx.Client, asked: str) -> None:
+    address = _download_url(served)
     size = int(served.get(address).headers["Content-Length"])
     refused = served.get(address, headers={"Range": asked.format(size=size)})
     assert refused.status_code == 416
     assert refused.headers["Content-Range"] == f"bytes */{size}"
 
 
-def test_a_part_of_another_file_is_not_asked_for_in_vain(served: httpx.Client) -> None:
-    address = _asked(served)
+def test_a_range_of_another_file_returns_the_whole_file(served: httpx.Client) -> None:
+    address = _download_url(served)
     modified = served.get(address).headers["Last-Modified"]
     for condition, status in ((modified, 206), ("Thu, 01 Jan 2026 00:00:00 GMT", 200)):
         answer = served.get(address, headers={"Range": "bytes=5-", "If-Range": condition})
@@ -142,12 +142,12 @@ def test_a_part_of_another_file_is_not_asked_for_in_vain(served: httpx.Client) -
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "DELETE"])
-def test_files_are_only_read(served: httpx.Client, method: str) -> None:
-    assert served.request(method, _asked(served)).status_code == 405
+def test_downloads_reject_other_http_methods(served: httpx.Client, method: str) -> None:
+    assert served.request(method, _download_url(served)).status_code == 405
 
 
-def test_a_download_that_broke_off_is_continued(served: httpx.Client, stash: SimulatedStash) -> None:
-    address = _asked(served)
+def test_an_interrupted_download_can_be_resumed(served: httpx.Client, stash: SimulatedStash) -> None:
+    address = _download_url(served)
     whole = served.get(address).content
     stash.faults = Faults.of("drop:next=2")
     got = bytearray()
@@ -164,20 +164,20 @@ def test_a_download_that_broke_off_is_continued(served: httpx.Client, stash: Sim
     assert got == whole
 
 
-def test_a_download_may_end_too_early_without_telling(served: httpx.Client, stash: SimulatedStash) -> None:
-    address = _asked(served)
+def test_a_download_can_end_early_without_an_error(served: httpx.Client, stash: SimulatedStash) -> None:
+    address = _download_url(served)
     whole = served.get(address).content
     stash.faults = Faults.of("truncated:next=1")
     assert served.get(address).content == whole[: len(whole) // 2]
 
 
-def test_other_faults_hit_downloads_too(served: httpx.Client, stash: SimulatedStash) -> None:
-    address = _asked(served)
+def test_other_faults_apply_to_downloads_too(served: httpx.Client, stash: SimulatedStash) -> None:
+    address = _download_url(served)
     stash.faults = Faults.of("5xx:next=1")
     assert [served.get(address).status_code for _ in range(2)] == [503, 200]
 
 
-def test_the_key_decides_over_downloads_as_over_everything(make: Make) -> None:
+def test_downloads_require_the_api_key(make: Make) -> None:
     stash = make()
     stash.api_key = KEY
     address = address_of(stash)

@@ -1,4 +1,4 @@
-"""What moves updated_at, and what does not."""
+"""Which mutations change updated_at, and which do not."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def _stamps(stash: SimulatedStash) -> Stamps:
 
 
 def _bumped(stash: SimulatedStash, document: str) -> set[tuple[str, int]]:
-    """The rows whose updated_at a mutation moved; destroyed and new rows are left out."""
+    """The rows whose updated_at a mutation changed, except destroyed and new rows."""
     before = _stamps(stash)
     data(stash.execute(document))
     after = _stamps(stash)
@@ -114,7 +114,7 @@ EVENTS: list[tuple[str, set[tuple[str, int]]]] = [
 
 
 @pytest.mark.parametrize(("event", "expected"), EVENTS, ids=[event.split("(")[0] for event, _ in EVENTS])
-def test_an_event_bumps_exactly_the_rows_that_it_names(
+def test_an_event_updates_the_timestamps_of_exactly_the_named_rows(
     stash: SimulatedStash, event: str, expected: set[tuple[str, int]]
 ) -> None:
     _prepare(stash)
@@ -126,7 +126,7 @@ def test_an_event_bumps_exactly_the_rows_that_it_names(
     assert _bumped(stash, "mutation{" + event + "}") == wanted
 
 
-def test_a_merge_leaves_moved_markers_their_old_time_under_a_new_scene(stash: SimulatedStash) -> None:
+def test_a_merge_moves_markers_without_updating_their_timestamps(stash: SimulatedStash) -> None:
     _prepare(stash)
     marker = stash.library.scalar("SELECT MAX(id) FROM scene_markers")
     data(stash.execute('mutation{sceneMerge(input:{source:["2"],destination:"1"}){id}}'))
@@ -144,14 +144,14 @@ def test_merged_tags_become_aliases_and_their_markers_follow(stash: SimulatedSta
     assert [one["primary_tag"]["id"] for one in markers["findSceneMarkers"]["scene_markers"]] == ["4"]
 
 
-def test_destroying_a_studio_empties_what_pointed_to_it(stash: SimulatedStash) -> None:
+def test_destroying_a_studio_clears_references_to_it(stash: SimulatedStash) -> None:
     _prepare(stash)
     data(stash.execute('mutation{studioDestroy(input:{id:"1"})}'))
     found = data(stash.execute('{findScene(id:"1"){studio{id}} findStudio(id:"2"){parent_studio{id}}}'))
     assert found == {"findScene": {"studio": None}, "findStudio": {"parent_studio": None}}
 
 
-def test_a_tag_that_is_a_primary_tag_cannot_be_destroyed(stash: SimulatedStash) -> None:
+def test_a_primary_tag_cannot_be_destroyed(stash: SimulatedStash) -> None:
     _prepare(stash)
     assert "primary tag" in only_error(stash.execute('mutation{tagDestroy(input:{id:"1"})}'))
 
@@ -175,8 +175,8 @@ def test_updated_at_is_local_wall_clock_with_offset(
     assert answer["sceneUpdate"]["updated_at"] == stamp
 
 
-def test_the_hour_after_summer_time_is_not_greater_than_the_hour_before(make: Make, clock: Clock) -> None:
-    """The filter compares text, so an hour of changes is missed every autumn."""
+def test_timestamps_repeat_at_the_end_of_summer_time(make: Make, clock: Clock) -> None:
+    """The filter compares texts, so changes in one hour are missed every autumn."""
     stash = make()
     clock.now = type(clock.now).fromisoformat("2026-10-25T01:10:00+00:00")
     data(stash.execute('mutation{sceneUpdate(input:{id:"1"}){id}}'))
@@ -190,7 +190,7 @@ def test_the_hour_after_summer_time_is_not_greater_than_the_hour_before(make: Ma
     assert newer_than("2026-10-25T02:09:59+02:00") == 1
 
 
-def test_history_is_of_utc_seconds_and_stash_ids_of_fractions(stash: SimulatedStash) -> None:
+def test_history_has_utc_seconds_and_stash_ids_have_fractions(stash: SimulatedStash) -> None:
     data(stash.execute('mutation{sceneResetPlayCount(id:"1")}'))
     plays = data(stash.execute('mutation{sceneAddPlay(id:"1",times:["2026-05-05T10:00:00.75+02:00"]){count history}}'))
     assert plays["sceneAddPlay"] == {"count": 1, "history": ["2026-05-05T08:00:00Z"]}

@@ -1,4 +1,4 @@
-"""Faults on request: which requests are hit, and what a client sees of each kind."""
+"""Fault injection: the affected requests, and the effect of each kind on a client."""
 
 import time
 
@@ -13,7 +13,7 @@ from stash_pipeline_tests.simulator.conftest import Make
 QUERY = {"query": "{findScenes(filter:{per_page:-1}){count scenes{id title tags{id} performers{id}}}}"}
 
 
-def test_a_fault_is_read_from_a_text() -> None:
+def test_a_fault_is_parsed_from_a_text() -> None:
     assert parse_fault("5xx:0.25").probability == 0.25
     assert parse_fault("5xx:every=3,status=500").status == 500
     assert parse_fault("latency:next=2,seconds=1.5").seconds == 1.5
@@ -22,13 +22,13 @@ def test_a_fault_is_read_from_a_text() -> None:
 @pytest.mark.parametrize(
     "text", ["", "fire:1", "5xx", "5xx:", "5xx:often", "5xx:2", "5xx:every=0", "5xx:0.1,every=2", "5xx:x=1", "drop:nan"]
 )
-def test_a_text_that_describes_no_fault_is_refused_in_a_sentence(text: str) -> None:
+def test_an_invalid_fault_is_rejected_with_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(Unknown fault|Cannot read|Fault) .*\.\d?.*$") as caught:
         parse_fault(text)
     assert "\n" not in str(caught.value)
 
 
-def test_which_requests_are_hit() -> None:
+def test_a_fault_applies_to_the_selected_requests() -> None:
     assert [bool(faults.next()) for faults in [Faults.of("drop:every=3")] for _ in range(7)] == [
         False, False, True, False, False, True, False,
     ]  # fmt: skip
@@ -43,7 +43,7 @@ def test_which_requests_are_hit() -> None:
     assert 30 < sum(drawn(5)) < 90
 
 
-def test_what_a_client_sees_of_each_kind(make: Make) -> None:
+def test_each_kind_of_fault_has_its_effect_on_the_client(make: Make) -> None:
     stash = make()
     with stash.running() as server, httpx.Client(base_url=server.url) as client:
         usual = client.post("/graphql", json=QUERY).json()
@@ -75,7 +75,7 @@ def test_what_a_client_sees_of_each_kind(make: Make) -> None:
 
 
 @pytest.mark.parametrize("release", ["v0.20", "v0.31"])
-def test_a_row_that_vanishes_takes_the_page_with_it_once(make: Make, release: str) -> None:
+def test_a_vanishing_row_fails_its_page_once(make: Make, release: str) -> None:
     stash = make(release=release, scenes=30)
     # a tag that is the primary one of a marker cannot be destroyed
     stash.library.execute("DELETE FROM scene_markers")
@@ -93,6 +93,6 @@ def test_a_row_that_vanishes_takes_the_page_with_it_once(make: Make, release: st
         assert "errors" not in client.post("/graphql", json=QUERY).json()
 
 
-def test_faults_do_not_touch_what_is_asked_in_process() -> None:
+def test_faults_do_not_apply_to_in_process_requests() -> None:
     stash = SimulatedStash(Library.create(), faults=Faults.of(*(f"{kind}:1" for kind in KINDS)))
     assert stash.execute("{findScenes{count}}") == {"data": {"findScenes": {"count": 0}}}

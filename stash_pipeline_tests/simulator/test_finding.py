@@ -15,12 +15,12 @@ def _find(stash: SimulatedStash, find: dict[str, Any] | None = None, **filter_: 
     return found["count"], [int(one["id"]) for one in found["scenes"]]
 
 
-def test_a_page_has_25_rows_unless_told_otherwise(reader: SimulatedStash) -> None:
+def test_the_default_page_size_is_25(reader: SimulatedStash) -> None:
     count, ids = _find(reader, {"sort": "id"})
     assert (count, ids) == (200, list(range(1, 26)))
 
 
-def test_per_page_minus_one_gives_all_and_zero_gives_only_the_count(reader: SimulatedStash) -> None:
+def test_per_page_minus_one_returns_all_rows_and_zero_only_the_count(reader: SimulatedStash) -> None:
     assert _find(reader, {"per_page": -1, "sort": "id"}) == (200, list(range(1, 201)))
     assert _find(reader, {"per_page": 0}) == (200, [])
 
@@ -30,7 +30,7 @@ def test_pages_are_offsets_into_the_order(reader: SimulatedStash) -> None:
     assert _find(reader, {"per_page": 150, "page": 3, "sort": "id"}) == (200, [])
 
 
-def test_without_a_sort_scenes_do_not_come_in_order_of_id(reader: SimulatedStash) -> None:
+def test_scenes_without_a_sort_are_not_in_id_order(reader: SimulatedStash) -> None:
     ids = _find(reader, {"per_page": -1})[1]
     assert sorted(ids) == list(range(1, 201))
     assert ids != sorted(ids)
@@ -58,18 +58,18 @@ def test_keyset_pages_reach_every_scene_once(reader: SimulatedStash) -> None:
         ({"value": 0, "modifier": "IS_NULL"}, []),
     ],
 )
-def test_the_id_filter_knows_every_modifier(
+def test_the_id_filter_supports_every_modifier(
     reader: SimulatedStash, criterion: dict[str, Any], expected: list[int]
 ) -> None:
     assert _find(reader, {"per_page": -1, "sort": "id"}, id=criterion)[1] == expected
 
 
-def test_ids_come_in_the_order_asked_for(reader: SimulatedStash) -> None:
+def test_objects_are_returned_in_the_order_of_requested_ids(reader: SimulatedStash) -> None:
     answer = data(reader.execute('{findScenes(ids:["9","2","5"]){count scenes{id}}}'))
     assert answer["findScenes"] == {"count": 3, "scenes": [{"id": "9"}, {"id": "2"}, {"id": "5"}]}
 
 
-def test_one_unknown_or_repeated_id_fails_the_whole_answer(reader: SimulatedStash) -> None:
+def test_an_unknown_or_repeated_id_fails_the_whole_response(reader: SimulatedStash) -> None:
     answer = reader.execute('{findScenes(ids:["1","999999"]){count}}')
     assert answer == {
         "errors": [{"message": "scene with id 999999 not found", "path": ["findScenes"]}],
@@ -85,7 +85,7 @@ def test_an_unknown_single_id_is_null(reader: SimulatedStash) -> None:
 
 
 @pytest.mark.parametrize(("value", "all_or_none"), [("", True), ("2020", True), ("abc", False), ("1999-01-01", True)])
-def test_odd_texts_compare_as_texts_or_as_numbers(reader: SimulatedStash, value: str, all_or_none: bool) -> None:
+def test_invalid_timestamps_compare_as_texts_or_numbers(reader: SimulatedStash, value: str, all_or_none: bool) -> None:
     criterion = {"value": value, "modifier": "GREATER_THAN"}
     assert _find(reader, {"per_page": 0}, updated_at=criterion)[0] == (200 if all_or_none else 0)
 
@@ -102,7 +102,7 @@ def test_the_zone_of_a_timestamp_is_not_interpreted(reader: SimulatedStash) -> N
     assert newer(stamp[:19] + "-11:00") == 0  # far later in truth, but "-" sorts after "+"
 
 
-def test_a_modifier_that_a_timestamp_lacks_is_an_internal_error(reader: SimulatedStash) -> None:
+def test_an_unsupported_timestamp_modifier_is_an_internal_error(reader: SimulatedStash) -> None:
     criterion = {"value": "2020-01-01", "modifier": "INCLUDES"}
     answer = reader.execute(SCENES, {"s": {"updated_at": criterion}})
     assert "unsupported date modifier" in only_error(answer)
@@ -114,7 +114,7 @@ def test_an_unsupported_filter_is_an_error_and_never_ignored(reader: SimulatedSt
     assert only_error(answer) == "the simulated server cannot filter by Scene performer_age"
 
 
-def test_an_unknown_sort_is_refused(reader: SimulatedStash) -> None:
+def test_an_unknown_sort_is_rejected(reader: SimulatedStash) -> None:
     assert only_error(reader.execute(SCENES, {"f": {"sort": "nope"}})) == "invalid sort: nope"
 
 
@@ -125,7 +125,7 @@ def test_titles_sort_naturally(make: Make) -> None:
     assert _find(stash, {"sort": "title"})[1] == [4, 3, 2, 1]
 
 
-def test_relations_filter_scenes(reader: SimulatedStash) -> None:
+def test_scenes_can_be_filtered_by_relations(reader: SimulatedStash) -> None:
     tag = reader.library.scalar("SELECT tag_id FROM scenes_tags GROUP BY tag_id ORDER BY COUNT(*) DESC LIMIT 1")
     expected = [
         row[0]
@@ -141,7 +141,7 @@ def test_relations_filter_scenes(reader: SimulatedStash) -> None:
     assert _find(reader, everything, tags_filter=nested)[1] == expected
 
 
-def test_filters_combine(reader: SimulatedStash) -> None:
+def test_filters_can_be_combined(reader: SimulatedStash) -> None:
     low = {"id": {"value": 4, "modifier": "LESS_THAN"}}
     either = {**low, "OR": {"id": {"value": 198, "modifier": "GREATER_THAN"}}}
     assert _find(reader, {"per_page": -1, "sort": "id"}, **either)[1] == [1, 2, 3, 199, 200]
@@ -167,8 +167,8 @@ def test_duplicates_are_groups_of_near_hashes(make: Make) -> None:
     assert groups(1) == [set(scenes[:3])]  # through the one in the middle
 
 
-def test_a_null_that_must_not_be_null_removes_everything_above_it(make: Make) -> None:
-    """The reason to leave deprecated fields alone."""
+def test_a_null_in_a_non_null_field_propagates_to_its_parents(make: Make) -> None:
+    """The reason not to use deprecated fields."""
     stash = make(release="v0.20.2")
     stash.library.execute("DELETE FROM scenes_files WHERE scene_id = 2")
     query = '{findScenes(filter:{sort:"id",per_page:3}){scenes{id file{duration}}}}'
@@ -208,7 +208,7 @@ def test_a_time_that_was_never_set_is_null_whatever_the_schema_says(make: Make, 
     assert answer["data"]["findScene"]["last_played_at"] is None
 
 
-def test_what_is_missing_can_be_asked_of_media(reader: SimulatedStash) -> None:
+def test_media_can_be_filtered_by_missing_fields(reader: SimulatedStash) -> None:
     for query, filter_type, table in (
         ("findScenes", "SceneFilterType", "scenes"),
         ("findGalleries", "GalleryFilterType", "galleries"),

@@ -30,7 +30,7 @@ def old_client(small_library: Library) -> Iterator[httpx.Client]:
     yield from client_of(SimulatedStash(small_library, release="v0.20"))
 
 
-def test_without_credentials_a_request_needs_no_key_and_may_send_none(open_client: httpx.Client) -> None:
+def test_a_server_without_credentials_rejects_any_key(open_client: httpx.Client) -> None:
     assert open_client.post("/graphql", json=VERSION).status_code == 200
     refused = open_client.post("/graphql", json=VERSION, headers={"ApiKey": "x"})
     assert (refused.status_code, refused.content) == (401, b"")
@@ -38,7 +38,7 @@ def test_without_credentials_a_request_needs_no_key_and_may_send_none(open_clien
     assert open_client.get("/performer/1/image", params={"apikey": "x"}).status_code == 401
 
 
-def test_old_releases_answer_500_to_a_needless_key(old_client: httpx.Client) -> None:
+def test_old_releases_answer_500_to_an_unnecessary_key(old_client: httpx.Client) -> None:
     refused = old_client.post("/graphql", json=VERSION, headers={"ApiKey": "x"})
     assert (refused.status_code, refused.text) == (500, "unauthorized")
 
@@ -59,13 +59,13 @@ def test_old_releases_answer_500_to_a_needless_key(old_client: httpx.Client) -> 
         ("/healthz", {}, 200),
     ],
 )
-def test_with_credentials_the_key_decides(
+def test_a_server_with_credentials_requires_the_key(
     locked_client: httpx.Client, path: str, headers: dict[str, str], status: int
 ) -> None:
     assert locked_client.get(path, headers=headers).status_code == status
 
 
-def test_a_refused_image_leads_to_the_login_page(locked_client: httpx.Client) -> None:
+def test_an_unauthorized_image_request_redirects_to_the_login_page(locked_client: httpx.Client) -> None:
     response = locked_client.get("/performer/3/image?t=1")
     assert response.headers["Location"] == "/login?returnURL=%2Fperformer%2F3%2Fimage%3Ft%3D1"
     followed = locked_client.get("/performer/3/image", follow_redirects=True)
@@ -73,21 +73,21 @@ def test_a_refused_image_leads_to_the_login_page(locked_client: httpx.Client) ->
     assert followed.headers["Content-Type"].startswith("text/html")
 
 
-def test_an_answer_holds_the_key_only_in_stream_addresses(locked_client: httpx.Client) -> None:
+def test_responses_contain_the_key_only_in_stream_urls(locked_client: httpx.Client) -> None:
     query = '{findScene(id:"1"){paths{stream screenshot preview}}}'
     response = locked_client.post("/graphql", json={"query": query}, headers={"ApiKey": KEY})
     paths = response.json()["data"]["findScene"]["paths"]
     assert [name for name, value in paths.items() if KEY in value] == ["stream"]
 
 
-def test_addresses_are_of_the_host_that_was_asked(open_client: httpx.Client) -> None:
+def test_urls_use_the_requested_host(open_client: httpx.Client) -> None:
     query = {"query": '{findScene(id:"1"){paths{preview}}}'}
     response = open_client.post("/graphql", json=query, headers={"Host": "stash.example:8443"})
     preview = response.json()["data"]["findScene"]["paths"]["preview"]
     assert preview == "http://stash.example:8443/scene/1/preview"
 
 
-def test_get_asks_but_does_not_change(open_client: httpx.Client) -> None:
+def test_get_requests_can_query_but_not_mutate(open_client: httpx.Client) -> None:
     query = {
         "query": "query($i:ID!){findScene(id:$i){id}}",
         "variables": json.dumps({"i": "2"}),
@@ -97,14 +97,14 @@ def test_get_asks_but_does_not_change(open_client: httpx.Client) -> None:
     assert open_client.get("/graphql", params=change).status_code == 406
 
 
-def test_several_requests_in_one_are_refused_and_aliases_are_fine(open_client: httpx.Client) -> None:
+def test_batched_requests_are_rejected_and_aliases_are_accepted(open_client: httpx.Client) -> None:
     assert open_client.post("/graphql", json=[VERSION, VERSION]).status_code == 400
     aliases = {"query": "{a:version{version} b:version{version}}"}
     assert set(open_client.post("/graphql", json=aliases).json()["data"]) == {"a", "b"}
 
 
 @pytest.mark.parametrize("body", ["{", "[]", '"text"', "{}", '{"query":5}'])
-def test_a_body_that_is_no_request_is_refused(open_client: httpx.Client, body: str) -> None:
+def test_an_invalid_request_body_is_rejected(open_client: httpx.Client, body: str) -> None:
     response = open_client.post("/graphql", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 400
 
@@ -120,7 +120,7 @@ def test_only_accept_json_is_compressed_since_v0_29(open_client: httpx.Client) -
     assert plain.content == other.content
 
 
-def test_missing_variables_are_refused(open_client: httpx.Client) -> None:
+def test_missing_variables_are_rejected(open_client: httpx.Client) -> None:
     query = {"query": "query($i:ID!){findScene(id:$i){id}}"}
     response = open_client.post("/graphql", json=query, headers=JSON)
     assert response.status_code == 422
@@ -140,7 +140,7 @@ def test_images_are_read_only_and_cached_by_content(open_client: httpx.Client, r
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_a_missing_image_is_marked_in_its_address_and_served_as_a_stand_in(
+def test_a_missing_image_is_marked_in_its_url_and_served_as_a_placeholder(
     open_client: httpx.Client, reader: SimulatedStash
 ) -> None:
     tag = reader.library.scalar("SELECT id FROM tags WHERE image_blob IS NULL")
@@ -150,7 +150,7 @@ def test_a_missing_image_is_marked_in_its_address_and_served_as_a_stand_in(
     assert open_client.get(path).headers["Content-Type"] == "image/svg+xml"
 
 
-def test_latency_and_faults_can_be_put_in(small_library: Library) -> None:
+def test_latency_and_faults_can_be_injected(small_library: Library) -> None:
     from starlette.responses import Response
 
     stash = SimulatedStash(small_library, latency=0.05)

@@ -1,4 +1,4 @@
-"""What mutations store, refuse, and take back."""
+"""What mutations store, reject and roll back."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ def _scene(stash: SimulatedStash, fields: str, number: int = 1) -> Any:
     return data(stash.execute(f'{{findScene(id:"{number}"){{{fields}}}}}'))["findScene"]
 
 
-def test_left_out_stays_and_null_clears(stash: SimulatedStash) -> None:
+def test_omitted_fields_stay_and_null_clears(stash: SimulatedStash) -> None:
     data(stash.execute('mutation{sceneUpdate(input:{id:"1",rating100:70,date:"2020-02-02",urls:["a","b"]}){id}}'))
     assert _scene(stash, "rating100 date urls") == {"rating100": 70, "date": "2020-02-02", "urls": ["a", "b"]}
     data(stash.execute('mutation{sceneUpdate(input:{id:"1",date:"",urls:null}){id}}'))
@@ -31,14 +31,14 @@ def test_a_bulk_update_sets_adds_and_removes(stash: SimulatedStash) -> None:
     assert tags("{ids:null,mode:SET}") == []
 
 
-def test_one_bad_id_takes_a_bulk_update_back(stash: SimulatedStash) -> None:
+def test_an_invalid_id_rolls_back_a_bulk_update(stash: SimulatedStash) -> None:
     before = _scene(stash, "title updated_at")
     answer = stash.execute('mutation{bulkSceneUpdate(input:{ids:["1","9999"],title:"new"}){id}}')
     assert only_error(answer) == "sql: no rows in result set"
     assert _scene(stash, "title updated_at") == before
 
 
-def test_aliased_mutations_succeed_and_fail_one_by_one(stash: SimulatedStash) -> None:
+def test_aliased_mutations_succeed_or_fail_independently(stash: SimulatedStash) -> None:
     answer = stash.execute(
         'mutation{a:sceneUpdate(input:{id:"1",title:"kept"}){id} b:sceneUpdate(input:{id:"999"}){id}}'
     )
@@ -62,7 +62,7 @@ def test_a_scene_cannot_have_two_ids_of_one_endpoint_but_a_performer_can(stash: 
     assert answer["performerUpdate"]["stash_ids"] == [{"stash_id": "a"}, {"stash_id": "b"}]
 
 
-def test_stash_ids_keep_the_time_that_is_sent_back(stash: SimulatedStash) -> None:
+def test_stash_ids_keep_the_timestamp_that_is_sent(stash: SimulatedStash) -> None:
     answer = data(
         stash.execute(
             'mutation{sceneUpdate(input:{id:"1",stash_ids:[{endpoint:"https://e.example",stash_id:"a",'
@@ -72,7 +72,7 @@ def test_stash_ids_keep_the_time_that_is_sent_back(stash: SimulatedStash) -> Non
     assert answer["sceneUpdate"]["stash_ids"] == [{"updated_at": "2025-03-04T05:06:07.123456789Z"}]
 
 
-def test_objects_of_every_kind_are_created_and_destroyed(stash: SimulatedStash) -> None:
+def test_objects_of_every_entity_can_be_created_and_destroyed(stash: SimulatedStash) -> None:
     documents = {
         'sceneCreate(input:{title:"t"})': "sceneDestroy(input:{{id:{0}}})",
         'performerCreate(input:{name:"Nerine Sample",alias_list:["x"],birthdate:"1990-05"})':
@@ -93,21 +93,21 @@ def test_objects_of_every_kind_are_created_and_destroyed(stash: SimulatedStash) 
         assert "errors" in stash.execute("mutation{gone:" + gone + "}")
 
 
-def test_ids_of_destroyed_objects_are_not_used_again(stash: SimulatedStash) -> None:
+def test_ids_of_destroyed_objects_are_not_reused(stash: SimulatedStash) -> None:
     create = 'mutation{sceneCreate(input:{title:"t"}){id}}'
     first = data(stash.execute(create))["sceneCreate"]["id"]
     data(stash.execute(f'mutation{{sceneDestroy(input:{{id:"{first}"}})}}'))
     assert int(data(stash.execute(create))["sceneCreate"]["id"]) > int(first)
 
 
-def test_names_are_taken_whatever_their_case(stash: SimulatedStash) -> None:
+def test_names_are_unique_ignoring_case(stash: SimulatedStash) -> None:
     data(stash.execute('mutation{tagCreate(input:{name:"Teal",aliases:["Blue-green"]}){id}}'))
     assert "already exists" in only_error(stash.execute('mutation{tagCreate(input:{name:"TEAL"}){id}}'))
     taken = only_error(stash.execute('mutation{tagCreate(input:{name:"blue-green"}){id}}'))
     assert taken == "name 'blue-green' is used as alias for 'Teal'"
 
 
-def test_hierarchies_have_no_circle(stash: SimulatedStash) -> None:
+def test_hierarchies_have_no_cycles(stash: SimulatedStash) -> None:
     stash.library.execute("DELETE FROM tags_relations")
     data(stash.execute('mutation{tagUpdate(input:{id:"2",parent_ids:["1"]}){id}}'))
     assert "errors" in stash.execute('mutation{tagUpdate(input:{id:"1",parent_ids:["2"]}){id}}')
@@ -135,11 +135,11 @@ def test_a_merge_moves_files_and_history_when_asked(stash: SimulatedStash) -> No
     assert {one["id"] for one in merged["files"]} == files
 
 
-def test_a_scene_without_files_keeps_a_title(stash: SimulatedStash) -> None:
+def test_a_scene_without_files_must_keep_a_title(stash: SimulatedStash) -> None:
     assert "title must be set" in only_error(stash.execute("mutation{sceneCreate(input:{}){id}}"))
 
 
-def test_images_are_stored_once_by_their_content(stash: SimulatedStash) -> None:
+def test_images_with_the_same_content_are_stored_once(stash: SimulatedStash) -> None:
     uri = "data:image/png;base64,iVBORw0KGgo="
     change = 'mutation($u:String){%s(input:{id:"1",%s:$u}){id}}'
     data(stash.execute(change % ("performerUpdate", "image"), {"u": uri}))
@@ -170,7 +170,7 @@ def test_sub_groups_keep_their_order(stash: SimulatedStash) -> None:
     assert after('removeGroupSubGroups(input:{containing_group_id:"1",sub_group_ids:["3"]})') == ["2", "4"]
 
 
-def test_one_url_was_a_field_of_its_own_in_older_releases(make: Make) -> None:
+def test_older_releases_have_a_single_url_field(make: Make) -> None:
     stash = make(release="v0.26")
     stash.library.execute("DELETE FROM performer_urls")
     answer = data(
@@ -182,7 +182,7 @@ def test_one_url_was_a_field_of_its_own_in_older_releases(make: Make) -> None:
     assert answer["performerUpdate"] == expected
 
 
-def test_movies_are_changed_by_their_old_names(make: Make) -> None:
+def test_movies_can_be_changed_by_their_old_mutations(make: Make) -> None:
     stash = make(release="v0.26")
     made = data(stash.execute('mutation{movieCreate(input:{name:"M",url:"https://m.example"}){id url}}'))
     assert made["movieCreate"]["url"] == "https://m.example"
@@ -197,7 +197,7 @@ def test_sql_reads_and_writes_directly(stash: SimulatedStash) -> None:
 
 
 def test_several_mutations_in_one_request_see_stale_counters(stash: SimulatedStash) -> None:
-    """The server reads counters once per request; the next request sees the truth."""
+    """The server reads counters once per request; the next request gets the current values."""
     data(stash.execute('mutation{sceneResetPlayCount(id:"1")}'))
     answer = data(
         stash.execute(

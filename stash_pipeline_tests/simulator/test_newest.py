@@ -1,4 +1,4 @@
-"""What the newest release adds, and that no release before it has that."""
+"""Additions of the newest release, which no earlier release has."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from stash_pipeline.simulator.newest import CUSTOM_FIELDS
 from stash_pipeline_tests.simulator.conftest import Make, data
 
 
-def test_types_that_were_renamed_have_one_name_in_each_release(make: Make) -> None:
+def test_renamed_types_have_one_name_in_each_release(make: Make) -> None:
     names = ("CircumisedEnum", "CircumcisedEnum", "PHashDuplicationCriterionInput", "DuplicationCriterionInput")
     for release, present in (("v0.30", {names[0], names[2]}), ("v0.31", {names[1], names[3]})):
         types = make(release=release).engine.schema.type_map
@@ -17,7 +17,7 @@ def test_types_that_were_renamed_have_one_name_in_each_release(make: Make) -> No
     assert {"name": "circumcised", "type": {"name": "CircumcisedEnum"}} in fields
 
 
-def test_custom_fields_are_those_of_the_row(make: Make) -> None:
+def test_custom_fields_belong_to_their_row(make: Make) -> None:
     stash = make(release="v0.31")
     for kind, (table, column, owner) in CUSTOM_FIELDS.items():
         stash.library.execute(f"DELETE FROM {table}")
@@ -28,7 +28,7 @@ def test_custom_fields_are_those_of_the_row(make: Make) -> None:
         assert answer[field]["custom_fields"] == {"size": 2.5}, kind
 
 
-def test_a_career_has_dates_that_may_be_partial(make: Make) -> None:
+def test_career_dates_can_be_partial(make: Make) -> None:
     stash = make(release="v0.31")
     change = 'mutation{performerUpdate(input:{id:1,career_start:"2001-02",career_end:"2010"}){career_start career_end}}'
     assert data(stash.execute(change))["performerUpdate"] == {"career_start": "2001-02", "career_end": "2010"}
@@ -40,7 +40,7 @@ def test_studios_can_be_organized(make: Make) -> None:
     assert data(stash.execute(change))["studioUpdate"] == {"organized": True}
 
 
-def test_performers_are_merged_into_one_that_keeps_its_own(make: Make) -> None:
+def test_merging_performers_moves_their_scenes_and_sets_values(make: Make) -> None:
     stash = make(release="v0.31")
     scenes = "SELECT scene_id FROM performers_scenes WHERE performer_id IN ({}) ORDER BY 1"
     before = {row[0] for row in stash.library.tuples(scenes.format("1, 2"))}
@@ -50,13 +50,13 @@ def test_performers_are_merged_into_one_that_keeps_its_own(make: Make) -> None:
     assert data(stash.execute('{findPerformer(id:"2"){id}}'))["findPerformer"] is None
 
 
-def test_merged_tags_can_be_given_values(make: Make) -> None:
+def test_merging_tags_can_set_values(make: Make) -> None:
     stash = make(release="v0.31")
     merge = 'mutation{tagsMerge(input:{source:["2"],destination:"1",values:{id:1,description:"both"}}){id description}}'
     assert data(stash.execute(merge))["tagsMerge"] == {"id": "1", "description": "both"}
 
 
-def test_a_new_library_and_an_opened_one_have_the_same_tables(tmp_path: Path) -> None:
+def test_new_and_opened_libraries_have_the_same_tables(tmp_path: Path) -> None:
     path = tmp_path / "one.sqlite"
     created = Library.create(path)
     opened = Library.open(path)

@@ -1,4 +1,4 @@
-"""The simulator, on the database of a real server, answers as that server did."""
+"""With the database of a real server, the simulator gives the same responses."""
 
 import re
 from typing import Any
@@ -40,7 +40,7 @@ def _same_host(value: Any) -> Any:
     return RECORDED_HOST.sub("http://stash", value) if isinstance(value, str) else value
 
 
-def test_every_recorded_query_gets_the_recorded_values(recording: Recording) -> None:
+def test_recorded_queries_get_the_recorded_values(recording: Recording) -> None:
     wrong: dict[str, list[str]] = {}
     for name, entry in recording.answers.items():
         answer = recording.stash.execute(entry["query"], entry.get("variables"), base_url="http://stash")
@@ -86,7 +86,7 @@ def test_recorded_images_get_the_recorded_status_and_caching_headers(recording: 
                     assert response.headers.get(header) == value, (name, header)
 
 
-def test_the_schema_is_the_recorded_one_for_all_types_of_a_library(recording: Recording) -> None:
+def test_the_schema_equals_the_recorded_one_for_all_library_types(recording: Recording) -> None:
     real = {one["name"]: one for one in recording.introspection["types"]}
     query = """{__schema{types{name kind
       fields(includeDeprecated:true){name isDeprecated type{...T} args{name}}
@@ -117,7 +117,7 @@ def test_the_schema_is_the_recorded_one_for_all_types_of_a_library(recording: Re
         }, name
 
 
-def test_the_given_backup_is_not_changed(recording: Recording) -> None:
+def test_the_given_backup_is_not_modified(recording: Recording) -> None:
     path = recording.database
     before = path.read_bytes()
     recording.stash.library.execute("SAVEPOINT probe")
@@ -128,7 +128,7 @@ def test_the_given_backup_is_not_changed(recording: Recording) -> None:
     assert list(recording.database.parent.glob("*-wal")) == []
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Any) -> None:
+def test_a_file_that_is_not_a_database_is_rejected(tmp_path: Any) -> None:
     from stash_pipeline.simulator.library import Library
 
     bad = tmp_path / "bad.sqlite"

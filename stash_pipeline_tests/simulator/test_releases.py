@@ -1,4 +1,4 @@
-"""Every release answers every field that it has, and no field that it lacks."""
+"""Every release resolves all of its fields, and no others."""
 
 from typing import Any
 
@@ -21,6 +21,8 @@ from stash_pipeline.simulator.timestamps import parse_moment, unix_seconds
 from stash_pipeline_tests.simulator.conftest import Make, data
 
 MINORS = [f"v0.{minor}" for minor in range(20, 32)]
+SHOWN = ("v0.20", "v0.24", "v0.28", "v0.30", "v0.31")
+"""From the oldest to the newest; the long runs look at all."""
 # These fail where they did on real servers: for objects without a file.
 FRAGILE = {("Scene", "file"), ("Image", "file"), ("Gallery", "file_mod_time"), ("Image", "file_mod_time")}
 
@@ -32,7 +34,7 @@ def plain_library() -> Library:
     return library
 
 
-def test_a_release_is_found_by_its_minor_name_or_in_full() -> None:
+def test_a_release_is_found_by_minor_or_full_version() -> None:
     library = Library.create()
     assert SimulatedStash(library, release="v0.27").release.name == "v0.27.2"
     assert SimulatedStash(library, release="0.27.0").release.name == "v0.27.0"
@@ -41,7 +43,7 @@ def test_a_release_is_found_by_its_minor_name_or_in_full() -> None:
 
 
 @pytest.mark.parametrize("name", ["v0.19", "v1", "latest", "", "v0.27.9"])
-def test_an_unknown_release_is_refused_with_the_known_ones(name: str) -> None:
+def test_an_unknown_release_is_rejected_with_the_known_ones(name: str) -> None:
     with pytest.raises(ValueError, match=r"Known releases: v0\.20\.0, .*v0\.31\.0"):
         SimulatedStash(Library.create(), release=name)
 
@@ -65,7 +67,9 @@ def _selection(schema: GraphQLSchema, kind: Any, depth: int) -> str:
     return "{" + " ".join(fields) + "}"
 
 
-@pytest.mark.parametrize("release", MINORS)
+@pytest.mark.parametrize(
+    "release", [pytest.param(name, marks=[] if name in SHOWN else [pytest.mark.soak]) for name in MINORS]
+)
 def test_every_field_of_a_release_can_be_selected(plain_library: Library, release: str) -> None:
     stash = SimulatedStash(plain_library, release=release)
     schema = stash.engine.schema
@@ -105,7 +109,7 @@ def test_a_scene_has_a_field_only_from_its_release_on(plain_library: Library, fi
     assert "errors" not in SimulatedStash(plain_library, release=f"v0.{since}").execute(query)
 
 
-def test_partial_dates_are_answered_since_v0_30_only(make: Make) -> None:
+def test_partial_dates_are_returned_only_since_v0_30(make: Make) -> None:
     for release, expected in (("v0.30", "2024-05"), ("v0.29", "2024-05-01")):
         stash = make(release=release)
         stash.library.execute("UPDATE scenes SET date = '2024-05-01', date_precision = 1 WHERE id = 1")
@@ -132,7 +136,7 @@ def test_deprecated_input_fields_are_introspected_as_each_release_does(plain_lib
     assert "movies" in names(new.execute(asked))
 
 
-def test_who_changes_an_answer_does_not_change_the_next_one(plain_library: Library) -> None:
+def test_modifying_a_response_does_not_change_the_next_one(plain_library: Library) -> None:
     stash = SimulatedStash(plain_library)
     first = data(stash.execute("{__schema{types{name}}}"))
     kept = list(first["__schema"]["types"])
@@ -157,12 +161,12 @@ def test_the_usual_introspection_query_is_answered(plain_library: Library) -> No
         ("2025-03-04T05:06:07", 1741064767, 0),
     ],
 )
-def test_timestamps_of_every_form_are_read(text: str, seconds: int, microseconds: int) -> None:
+def test_timestamps_in_every_format_are_parsed(text: str, seconds: int, microseconds: int) -> None:
     moment = parse_moment(text)
     assert (int(moment.timestamp()), moment.microsecond) == (seconds, microseconds)
     assert unix_seconds(text) == seconds
 
 
-def test_what_is_no_timestamp_is_refused() -> None:
+def test_an_invalid_timestamp_is_rejected() -> None:
     with pytest.raises(ValueError, match="is not a timestamp"):
         parse_moment("yesterday")

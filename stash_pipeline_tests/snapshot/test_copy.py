@@ -1,4 +1,4 @@
-"""A copy of the database is fetched whole, over whatever connection, or not at all."""
+"""A copy of the database is downloaded completely or not at all, over any connection."""
 
 import sqlite3
 import subprocess
@@ -18,7 +18,7 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.stash.snapshot import copy
-from stash_pipeline.stash.snapshot.copy import SnapshotTooLargeError, remove_orphaned_copies, taken
+from stash_pipeline.stash.snapshot.copy import SnapshotTooLargeError, downloaded_copy, remove_orphaned_copies
 from stash_pipeline.stash.snapshot.database import Snapshot, SnapshotError
 
 KEY = "eyJhbGciOi.not-a-real-key"
@@ -44,116 +44,118 @@ def scenes(path: Path) -> int:
     return int(count)
 
 
-def test_a_copy_arrives_and_is_gone_afterwards(tmp_path: Path) -> None:
+def test_a_copy_is_downloaded_and_removed_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "private" / "one.sqlite"
     with serving(api_key=KEY) as (_, client):
-        with taken(client, path) as found:
+        with downloaded_copy(client, path) as found:
             assert scenes(path) == 40
             assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
             assert found.size == path.stat().st_size == client.bytes - _answers(client, found.size)
         assert not path.exists()
-        with pytest.raises(RuntimeError), taken(client, path):
+        with pytest.raises(RuntimeError), downloaded_copy(client, path):
             raise RuntimeError
         assert not path.exists()
 
 
 def _answers(client: StashClient, size: int) -> int:
-    """Bytes beside the file."""
+    """Responses to requests other than the file."""
     assert client.bytes - size < 1000
     return client.bytes - size
 
 
-def test_a_connection_that_breaks_is_gone_on_with(tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed(tmp_path: Path) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (stash, client):
-        with taken(client, path) as whole:
+        with downloaded_copy(client, path) as whole:
             size = whole.size
         before = client.bytes
         # the request for the copy is the first
         stash.faults = Faults.of("latency:next=1,seconds=0", "drop:every=2")
-        with taken(client, path) as found:
+        with downloaded_copy(client, path) as found:
             assert found.size == size and scenes(path) == 40
         # what had come was not fetched again
         assert client.bytes - before < size + 1000
 
 
-def broken_from_the_link_on(patch: pytest.MonkeyPatch, stash: SimulatedStash, fault: str) -> None:
-    """The copy is made; then something goes wrong."""
-    original = copy._made
+def failing_after_the_link(patch: pytest.MonkeyPatch, stash: SimulatedStash, fault: str) -> None:
+    """The copy is created; then something fails."""
+    original = copy._create_copy
 
     def made(client: StashClient, patience: float) -> str:
         link = original(client, patience)
         stash.faults = Faults.of(fault)
         return link
 
-    patch.setattr(copy, "_made", made)
+    patch.setattr(copy, "_create_copy", made)
 
 
-def test_a_server_that_fails_again_and_again_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_that_fails_repeatedly_is_abandoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (stash, client):
-        broken_from_the_link_on(monkeypatch, stash, "5xx:1.0")
-        with pytest.raises(StashError, match="503 instead of sending"), taken(client, path):
+        failing_after_the_link(monkeypatch, stash, "5xx:1.0")
+        with pytest.raises(StashError, match="503 instead of sending"), downloaded_copy(client, path):
             raise AssertionError
         assert client.requests == 1 + client.retry_policy.attempts
     assert not path.exists()
 
 
-def test_a_file_that_is_silently_short_is_not_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silently_truncated_file_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (stash, client):
-        broken_from_the_link_on(monkeypatch, stash, "truncated:next=1")
-        with taken(client, path), pytest.raises(SnapshotError, match="cut off"):
+        failing_after_the_link(monkeypatch, stash, "truncated:next=1")
+        with downloaded_copy(client, path), pytest.raises(SnapshotError, match="truncated"):
             Snapshot(path)
 
 
-def test_one_that_is_too_large_or_has_no_room_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_is_too_large_for_limit_or_disk_is_not_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "one.sqlite"
     with serving() as (_, client):
-        with pytest.raises(SnapshotTooLargeError) as caught, taken(client, path, largest=1000):
+        with pytest.raises(SnapshotTooLargeError) as caught, downloaded_copy(client, path, largest=1000):
             raise AssertionError
         assert caught.value.size > 100_000 and client.bytes < 1000
         monkeypatch.setattr(copy, "_ROOM_BESIDES", 1 << 60)
-        with pytest.raises(SnapshotError, match="MB of room: free some"), taken(client, path):
+        with pytest.raises(SnapshotError, match="Free disk space"), downloaded_copy(client, path):
             raise AssertionError
     assert not path.exists()
 
 
-def test_a_copy_that_takes_too_long_is_asked_for_once_and_given_up(tmp_path: Path) -> None:
+def test_a_copy_that_takes_too_long_is_requested_once_and_abandoned(tmp_path: Path) -> None:
     with serving(Backups(seconds=2)) as (_, client):
-        words = "made no copy of its database within 0 s"
-        with pytest.raises(SnapshotError, match=words), taken(client, tmp_path / "one.sqlite", patience=0.2):
+        words = "did not create a copy of its database within 0 s"
+        with pytest.raises(SnapshotError, match=words), downloaded_copy(client, tmp_path / "one.sqlite", patience=0.2):
             raise AssertionError
 
 
-def test_a_server_that_makes_none_is_told_in_its_own_words(tmp_path: Path) -> None:
-    words = "The server makes no copy of its database: .*denied"
+def test_an_error_of_the_backup_mutation_is_reported(tmp_path: Path) -> None:
+    words = "The server cannot create a copy of its database: .*denied"
     path = tmp_path / "one.sqlite"
     with serving(Backups(forbidden=True)) as (_, client), pytest.raises(SnapshotError, match=words):
-        taken(client, path).__enter__()
+        downloaded_copy(client, path).__enter__()
     with serving(Backups(life=0)) as (stash, client):
         stash.faults = Faults.of("latency:next=1,seconds=0", "drop:every=2")
-        with pytest.raises(SnapshotError, match="has deleted the copy"), taken(client, path):
+        with pytest.raises(SnapshotError, match="deleted the copy"), downloaded_copy(client, path):
             raise AssertionError
 
 
 # --- what killed runs leave -------------------------------------------------------------------------------
 
 
-def test_a_base_path_may_look_like_a_link(tmp_path: Path) -> None:
+def test_a_base_path_can_look_like_a_link(tmp_path: Path) -> None:
     with serving() as (stash, client):
         usual = stash.context
         stash.context = lambda base_url="", prefix="": usual(f"{base_url}/downloads/stash", prefix)  # type: ignore[method-assign]
         path = tmp_path / "one.sqlite"
-        with taken(client, path):
+        with downloaded_copy(client, path):
             assert scenes(path) == 40
 
 
-def test_copies_that_nobody_owns_are_removed_and_others_are_not(tmp_path: Path) -> None:
+def test_only_orphaned_copies_are_removed(tmp_path: Path) -> None:
     folder = tmp_path / "snapshots"
     assert remove_orphaned_copies(folder) == 0
     folder.mkdir()
-    with serving() as (_, client), taken(client, folder / "owned.sqlite"):
+    with serving() as (_, client), downloaded_copy(client, folder / "owned.sqlite"):
         (folder / "half.sqlite").write_bytes(b"half of a copy")
         (folder / "notes.txt").write_text("somebody's")
         (folder / "link.sqlite").symlink_to(folder / "notes.txt")
@@ -165,12 +167,12 @@ def test_copies_that_nobody_owns_are_removed_and_others_are_not(tmp_path: Path) 
 
 
 @pytest.mark.faults
-def test_the_copy_of_a_killed_process_is_nobody_s(tmp_path: Path) -> None:
+def test_the_copy_of_a_killed_process_is_orphaned(tmp_path: Path) -> None:
     path = tmp_path / "snapshots" / "one.sqlite"
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom stash_pipeline.stash.client import StashClient\n"
-        "from stash_pipeline.stash.snapshot.copy import taken\n"
-        "with StashClient(sys.argv[1]) as client, taken(client, Path(sys.argv[2])):\n"
+        "from stash_pipeline.stash.snapshot.copy import downloaded_copy\n"
+        "with StashClient(sys.argv[1]) as client, downloaded_copy(client, Path(sys.argv[2])):\n"
         "    print('here', flush=True)\n    time.sleep(600)\n"
     )
     with serving() as (stash, client):
@@ -186,10 +188,10 @@ def test_the_copy_of_a_killed_process_is_nobody_s(tmp_path: Path) -> None:
         assert remove_orphaned_copies(path.parent) == 1
 
 
-def test_a_file_that_is_taken_away_before_it_is_locked_is_made_anew(
+def test_a_file_that_is_removed_before_it_is_locked_is_recreated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By another process that looks for what nobody owns at that very moment."""
+    """Another process removes it as an orphan at that moment."""
     path = tmp_path / "snapshots" / "one.sqlite"
     looked: list[int] = []
     judge = copy._is_at
@@ -201,6 +203,6 @@ def test_a_file_that_is_taken_away_before_it_is_locked_is_made_anew(
         return judge(there, handle)
 
     monkeypatch.setattr(copy, "_is_at", meanwhile)
-    with serving() as (_, client), taken(client, path):
+    with serving() as (_, client), downloaded_copy(client, path):
         assert scenes(path) == 40
     assert len(looked) == 2

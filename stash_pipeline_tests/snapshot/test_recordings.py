@@ -1,4 +1,4 @@
-"""The databases of real servers give the documents that their answers gave."""
+"""The databases of real servers give the same documents as their responses."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 
 from stash_pipeline.stash.client import Answer
 from stash_pipeline.stash.query_plan import plan_library
-from stash_pipeline.stash.reader import Readers
+from stash_pipeline.stash.reader import DocumentBuilder
 from stash_pipeline.stash.response_page import RawPage
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.snapshot.database import Snapshot
@@ -17,7 +17,7 @@ from stash_pipeline_tests.recordings import RELEASES, recorded_database
 
 
 def _as_recorded(kind: str, json: bytes) -> bytes:
-    """Of chapters only the ids were asked for when the answers were recorded."""
+    """Only the ids of chapters were requested when the responses were recorded."""
     document: dict[str, Any] = orjson.loads(json)
     if kind == "galleries" and "chapters" in document:
         document["chapters"] = [{"id": chapter["id"]} for chapter in document["chapters"]]
@@ -26,9 +26,9 @@ def _as_recorded(kind: str, json: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_a_real_database_gives_byte_for_byte_what_the_real_server_answered(release: str) -> None:
+def test_a_real_database_gives_the_bytes_of_the_real_responses(release: str) -> None:
     plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
-    readers = Readers(plans, "")
+    readers = DocumentBuilder(plans, "")
     answered: dict[str, dict[int, bytes]] = {kind: {} for kind in KINDS}
     for plan in plans.values():
         if plan.query:

@@ -1,4 +1,4 @@
-"""Values as a server makes them of what it has stored."""
+"""Conversion of stored values, as the server does it."""
 
 import json
 from datetime import datetime, timedelta
@@ -12,14 +12,14 @@ from stash_pipeline.stash.snapshot import catalogue, values
 
 
 def spelled(moment: datetime, ahead: int, years: int) -> str:
-    """A local time, as many years earlier as Python cannot count, and its offset in minutes."""
+    """A local time, shifted to years that Python does not support, and its offset in minutes."""
     sign, minutes = "-" if ahead < 0 else "+", abs(ahead)
     offset = f"{sign}{minutes // 60:02}:{minutes % 60:02}" if ahead else "Z"
     return f"{moment.year - years:04}{moment:-%m-%dT%H:%M:%S}{offset}"
 
 
 @given(st.integers(-14 * 60, 14 * 60), st.integers(-(10**6), 10**6))
-def test_only_the_first_second_of_the_year_1_is_no_time(ahead: int, seconds: int) -> None:
+def test_only_the_first_second_of_year_1_is_an_unset_time(ahead: int, seconds: int) -> None:
     # 2000 years later the calendar is the same
     local = datetime(2001, 1, 1) + timedelta(minutes=ahead, seconds=seconds)
     text = spelled(local, ahead, 2000)
@@ -29,7 +29,7 @@ def test_only_the_first_second_of_the_year_1_is_no_time(ahead: int, seconds: int
 
 
 @pytest.mark.parametrize("stored", ["", "yesterday", "0001-01-01 00:00:00", "2024-02-30T10:00:00Z"])
-def test_what_is_no_time_is_none(stored: str) -> None:
+def test_an_unset_time_is_none(stored: str) -> None:
     assert values.set_time(stored) is None
 
 
@@ -49,12 +49,12 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize("stored", NUMBERS)
-def test_numbers_are_those_that_come_out_of_the_server_s_json(stored: float) -> None:
+def test_numbers_equal_those_in_the_server_s_json(stored: float) -> None:
     told = orjson.loads(NUMBERS[stored])
     assert orjson.dumps(values.json_value(stored)) == orjson.dumps(told)
 
 
-def test_a_saved_filter_has_the_numbers_of_the_server() -> None:
+def test_a_saved_filter_has_the_server_s_numbers() -> None:
     stored = '{"big": 9007199254740993, "whole": 2.0, "part": 1.5, "far": 1e400, "deep": [{"n": 12345678901234567890}]}'
     found = catalogue._read_json(stored)
     assert json.loads(orjson.dumps(found)) == {

@@ -1,4 +1,4 @@
-"""A copy is read by threads or processes; whatever becomes of them, who asked is told."""
+"""A copy is read by threads or processes; their failures are reported."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from stash_pipeline.stash.snapshot import reader_pool as workers
 from stash_pipeline.stash.snapshot.database import SnapshotError
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming
 from stash_pipeline.stash.snapshot.ranges import DIVIDE, RANGE_IDS, End, Job, Part, Range, Reader, packed
-from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, readers
+from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, reader_pool
 from stash_pipeline_tests.snapshot.working import all_documents, change, library_file, plans
 
 SMALL, LARGE = 1, PROCESSES_FROM
@@ -34,12 +34,12 @@ def job(path: Path) -> Job:
 
 
 def read(path: Path, size: int, known: dict[str, dict[int, bytes]] | None = None) -> list[Range | End]:
-    with readers(size) as these:
+    with reader_pool(size) as these:
         return list(these.read(job(path), known or {}))
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
-def test_all_documents_are_told_once_and_every_kind_ends(file: Path, size: int) -> None:
+def test_all_documents_are_returned_once_and_every_entity_ends(file: Path, size: int) -> None:
     found = read(file, size)
     assert sorted(one.kind for one in found if isinstance(one, End)) == sorted(KINDS)
     rows: dict[str, list[Any]] = {kind: [] for kind in KINDS}
@@ -51,7 +51,7 @@ def test_all_documents_are_told_once_and_every_kind_ends(file: Path, size: int) 
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
-def test_of_what_is_known_only_what_differs_is_told(file: Path, size: int) -> None:
+def test_only_documents_that_differ_from_local_ones_are_returned(file: Path, size: int) -> None:
     there = all_documents(file)
     tags, scenes = there["tags"], there["scenes"]
     pairs = [(scene.id, scene.hash) for scene in scenes]
@@ -70,7 +70,7 @@ def test_of_what_is_known_only_what_differs_is_told(file: Path, size: int) -> No
     assert len(found["performers", 0].rows) == len(there["performers"])
 
 
-def test_what_is_unreadable_and_unchanged_is_counted(file: Path, tmp_path: Path) -> None:
+def test_unchanged_unreadable_objects_are_counted(file: Path, tmp_path: Path) -> None:
     path = tmp_path / "library.sqlite"
     path.write_bytes(file.read_bytes())
     change(path, "UPDATE scenes SET rating = 'many' WHERE id = (SELECT min(id) FROM scenes)")
@@ -80,7 +80,7 @@ def test_what_is_unreadable_and_unchanged_is_counted(file: Path, tmp_path: Path)
     assert (told.unchanged, told.unreadable, told.rows) == (len(scenes), 1, [])
 
 
-def test_a_range_of_many_bytes_is_told_in_pieces(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_range_is_returned_in_pieces(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes = all_documents(file)["scenes"]
     monkeypatch.setattr(ranges, "_MOST_BYTES", sum(len(scene.json) for scene in scenes) // 4)
     gone = scenes[-1].id + 1
@@ -91,7 +91,7 @@ def test_a_range_of_many_bytes_is_told_in_pieces(file: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("last", [0, 1999, 2000, 123_456])
-def test_every_known_range_goes_to_one_part(file: Path, tmp_path: Path, last: int) -> None:
+def test_every_local_range_belongs_to_one_part(file: Path, tmp_path: Path, last: int) -> None:
     path = tmp_path / "library.sqlite"
     path.write_bytes(file.read_bytes())
     change(path, "DELETE FROM tags WHERE id > 1", f"UPDATE tags SET id = {last}")
@@ -105,25 +105,25 @@ def test_every_known_range_goes_to_one_part(file: Path, tmp_path: Path, last: in
 def parts_of(path: Path) -> list[Part]:
     reader = Reader(job(path))
     try:
-        (parts,) = reader.answers(DIVIDE)
+        (parts,) = reader.execute(DIVIDE)
         return list(parts)
     finally:
         reader.close()
 
 
 @pytest.mark.parametrize("last", [1, 1999, 2000, 9_999, 10_000, 10_001, 123_456, 10**9, 2**62, 2**63 - 1])
-def test_parts_hold_every_id_once_and_whole_ranges(file: Path, tmp_path: Path, last: int) -> None:
+def test_parts_cover_every_id_once_in_whole_ranges(file: Path, tmp_path: Path, last: int) -> None:
     path = tmp_path / "library.sqlite"
     path.write_bytes(file.read_bytes())
     change(path, "DELETE FROM tags WHERE id > 1", f"UPDATE tags SET id = {last}")
     parts = [part for part in parts_of(path) if part.kind == "tags"]
-    assert [part.stretch.after for part in parts] == [-1, *(part.stretch.until for part in parts[:-1])]
-    assert parts[-1].stretch.until == 2**63 - 1 and len(parts) <= 65
-    assert all((part.stretch.until + 1) % RANGE_IDS == 0 for part in parts[:-1])
+    assert [part.span.after for part in parts] == [-1, *(part.span.until for part in parts[:-1])]
+    assert parts[-1].span.until == 2**63 - 1 and len(parts) <= 65
+    assert all((part.span.until + 1) % RANGE_IDS == 0 for part in parts[:-1])
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
-def test_ids_that_lie_far_apart_are_all_told(file: Path, tmp_path: Path, size: int) -> None:
+def test_sparse_ids_are_all_returned(file: Path, tmp_path: Path, size: int) -> None:
     path = tmp_path / "library.sqlite"
     path.write_bytes(file.read_bytes())
     # spreads the scenes, and what belongs to them, over many parts
@@ -142,7 +142,7 @@ def test_ids_that_lie_far_apart_are_all_told(file: Path, tmp_path: Path, size: i
     assert len({one.number for one in found}) == len(found)
 
 
-def test_a_process_that_is_killed_is_told_of(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_reader_process_is_reported(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = workers._started
 
     def doomed() -> "subprocess.Popen[bytes]":
@@ -151,12 +151,12 @@ def test_a_process_that_is_killed_is_told_of(file: Path, monkeypatch: pytest.Mon
         return process
 
     monkeypatch.setattr(workers, "_started", doomed)
-    with pytest.raises(SnapshotError, match="ended before it had read it"):
+    with pytest.raises(SnapshotError, match="terminated unexpectedly"):
         read(file, LARGE)
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
-def test_the_whole_file_is_looked_at(file: Path, tmp_path: Path, size: int) -> None:
+def test_the_whole_file_is_checked_for_damage(file: Path, tmp_path: Path, size: int) -> None:
     path = tmp_path / "library.sqlite"
     path.write_bytes(file.read_bytes())
     with sqlite3.connect(path) as database:
@@ -172,18 +172,18 @@ def test_the_whole_file_is_looked_at(file: Path, tmp_path: Path, size: int) -> N
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
-def test_damage_is_told_of_by_a_sentence(tmp_path: Path, size: int) -> None:
+def test_a_copy_that_does_not_match_its_version_is_reported(tmp_path: Path, size: int) -> None:
     path = change(library_file(tmp_path / "one.sqlite"), "ALTER TABLE scenes DROP COLUMN code")
-    with pytest.raises(SnapshotError, match="not what its version says"):
+    with pytest.raises(SnapshotError, match="does not match its version"):
         read(path, size)
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
-def test_who_does_not_listen_to_the_end_leaves_nobody_behind(file: Path, size: int) -> None:
+def test_an_abandoned_iteration_leaves_no_process(file: Path, size: int) -> None:
     before = threading.active_count()
-    with readers(size) as these:
+    with reader_pool(size) as these:
         next(these.read(job(file)))
-    with pytest.raises(RuntimeError), readers(size) as these:
+    with pytest.raises(RuntimeError), reader_pool(size) as these:
         next(these.read(job(file)))
         raise RuntimeError
     assert threading.active_count() == before
@@ -193,15 +193,15 @@ def test_who_does_not_listen_to_the_end_leaves_nobody_behind(file: Path, size: i
 PARENT = """
 import sys, time
 from pathlib import Path
-from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, readers
-with readers(PROCESSES_FROM) as these:
+from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, reader_pool
+with reader_pool(PROCESSES_FROM) as these:
     print(*[process.pid for process in these._processes], flush=True)
     time.sleep(600)
 """
 
 
 @pytest.mark.faults
-def test_readers_end_with_a_run_that_is_killed() -> None:
+def test_readers_end_when_their_run_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
@@ -213,13 +213,13 @@ def test_readers_end_with_a_run_that_is_killed() -> None:
 
 
 @pytest.mark.faults
-def test_a_reader_notices_the_end_of_its_parent_by_the_pipe_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_detects_the_end_of_its_parent_by_the_pipe_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     # as where a system tells nobody of the death of a parent
     process = workers._started()
     os.close(process._alive)
     process._alive = -1
     assert process.wait(timeout=60) == 1
-    process.let_go()
+    process.close_pipes()
 
 
 @pytest.mark.processes
@@ -238,11 +238,11 @@ def test_a_reader_notices_the_end_of_its_parent_by_the_pipe_alone(monkeypatch: p
                 "SELECT 10000 + x, 'f' || x, 1, 1, '2024-01-01T00:00:00Z', '2024-01-01T00:00:00Z',\n"
                 "    '2024-01-01T00:00:00Z' FROM many WHERE x < 1000",
             ],
-            "far larger documents than it is itself",
+            "far larger than the copy itself",
         ),
     ],
 )
-def test_a_crafted_copy_takes_no_more_memory_than_it_is_given(
+def test_a_crafted_copy_stays_within_the_memory_limit(
     file: Path, tmp_path: Path, statements: list[str], outcome: str
 ) -> None:
     if not hasattr(sqlite3.Connection, "setlimit") and "8,000,000" in outcome:
@@ -266,7 +266,7 @@ def test_a_crafted_copy_takes_no_more_memory_than_it_is_given(
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        with readers(LARGE) as these:
+        with reader_pool(LARGE) as these:
             for _ in these.read(job(path)):
                 pass
         assert not outcome

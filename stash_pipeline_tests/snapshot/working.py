@@ -1,4 +1,4 @@
-"""Copies of libraries as files, and the documents of them."""
+"""Copies of libraries as files, and their documents."""
 
 import sqlite3
 from functools import cache
@@ -17,13 +17,13 @@ from stash_pipeline.stash.snapshot.documents import KINDS, documents
 
 @cache
 def plans(release: str = "v0.30.1") -> dict[str, QueryPlan]:
-    """How a server of that release is read."""
+    """The query plans for a server of that release."""
     with_nothing = SimulatedStash(Library.create(), release=release)
     return plan_library(ServerSchema(with_nothing.execute(INTROSPECTION)["data"]))
 
 
 def library_file(path: Path, scenes: int = 30, *statements: str) -> Path:
-    """The database of an invented library, changed by some statements, in the newest layout that is known."""
+    """The database of a generated library in the newest known layout, changed by some statements."""
     library = Library.create()
     generate_library(library, scenes=scenes, seed=1)
     for statement in statements:
@@ -34,7 +34,7 @@ def library_file(path: Path, scenes: int = 30, *statements: str) -> Path:
 
 
 def change(path: Path, *statements: str) -> Path:
-    """Changes a file by statements that a server would not make."""
+    """Changes a file by statements that a server would not execute."""
     with sqlite3.connect(path) as connection:
         for statement in statements:
             connection.execute(statement)

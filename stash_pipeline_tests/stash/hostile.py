@@ -1,4 +1,4 @@
-"""A server that writes to the socket whatever it is told to: what no HTTP server would send."""
+"""A server that writes arbitrary bytes to the socket, including invalid HTTP."""
 
 import re
 import socket
@@ -15,7 +15,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 def _received(connection: socket.socket) -> bytes:
-    """What came next; OSError if the other side has closed the connection."""
+    """The next received bytes; OSError if the other side has closed the connection."""
     received = connection.recv(65536)
     if not received:
         raise ConnectionResetError
@@ -61,19 +61,19 @@ def hostile(blocks: Blocks) -> Iterator[str]:
 
 
 def whole(body: bytes, *headers: bytes) -> Blocks:
-    """An answer with this body, whose length is said."""
+    """A response with this body and its length."""
     lines = b"".join(header + b"\r\n" for header in headers)
     return lambda: [OK + lines + b"Content-Length: %d\r\n\r\n" % len(body), body]
 
 
-def made_when_asked(make: Callable[[], Blocks]) -> Blocks:
-    """An answer that is made when it is asked for: a large one costs nothing where its test is not run."""
+def built_on_request(make: Callable[[], Blocks]) -> Blocks:
+    """A response that is built on request: a large one costs nothing if its test does not run."""
     made = cache(make)
     return lambda: made()()
 
 
 def endless(block: bytes, *headers: bytes) -> Blocks:
-    """An answer that never ends."""
+    """A response that never ends."""
 
     def blocks() -> Iterator[bytes]:
         yield OK + b"".join(header + b"\r\n" for header in headers) + b"\r\n"
@@ -84,7 +84,7 @@ def endless(block: bytes, *headers: bytes) -> Blocks:
 
 
 def slowly(before: bytes, drop: bytes, seconds: float = 0.02) -> Blocks:
-    """An answer of which a drop comes each time just before anybody would have given up."""
+    """A response that sends a byte just before each timeout."""
 
     def blocks() -> Iterator[bytes]:
         yield before
@@ -96,7 +96,7 @@ def slowly(before: bytes, drop: bytes, seconds: float = 0.02) -> Blocks:
 
 
 def bomb(size: int) -> bytes:
-    """Gzip text that becomes so many bytes; they are never all there."""
+    """Gzip text that expands to a number of bytes, which never exist at once."""
     packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
     zeros = b"0" * 1_000_000
     parts = [packer.compress(b'{"data":{"x":"'), *(packer.compress(zeros) for _ in range(size // len(zeros)))]
@@ -104,6 +104,6 @@ def bomb(size: int) -> bytes:
 
 
 def hang() -> Iterable[bytes]:
-    """No answer at all, for a while."""
+    """No response for a while."""
     time.sleep(30)
     return []

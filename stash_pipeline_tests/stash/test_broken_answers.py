@@ -1,4 +1,4 @@
-"""An answer that breaks the server's own schema is no empty answer, and is told of with its path."""
+"""A response that violates the server's own schema does not count as empty, and is reported with its path."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ def is_time(one: PlannedField) -> bool:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_every_list_that_is_none_makes_its_object_broken(release: str) -> None:
+def test_every_invalid_list_breaks_its_object(release: str) -> None:
     seen = 0
     for plan, one in relations(release):
         if not one.shape:
@@ -88,7 +88,7 @@ def test_every_list_that_is_none_makes_its_object_broken(release: str) -> None:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_every_element_that_is_none_makes_its_object_broken(release: str) -> None:
+def test_every_invalid_element_breaks_its_object(release: str) -> None:
     seen = 0
     for plan, one in relations(release):
         if not one.shape:
@@ -107,7 +107,7 @@ def test_every_element_that_is_none_makes_its_object_broken(release: str) -> Non
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_every_reference_that_is_none_makes_its_object_broken(release: str) -> None:
+def test_every_invalid_reference_breaks_its_object(release: str) -> None:
     seen = 0
     for plan, one in relations(release):
         if one.shape:
@@ -123,21 +123,21 @@ def test_every_reference_that_is_none_makes_its_object_broken(release: str) -> N
     assert seen > 50
 
 
-def test_the_place_in_the_list_is_told() -> None:
+def test_the_error_names_the_position_in_the_list() -> None:
     reader = DocumentReader(PLANS["v0.30.1"]["scenes"])
     value = {**whole(PLANS["v0.30.1"]["scenes"]), "tags": [{"id": "1"}, {"id": "2"}, {"id": "x"}]}
     assert reader.read(value).broken == "tags[2] has no usable id."
     value["tags"] = None
-    assert reader.read(value).broken == "tags is null, and no list."
+    assert reader.read(value).broken == "tags is null, not a list."
     value["tags"] = [{"id": "1"}, 5]
-    assert reader.read(value).broken == "tags[1] is a number, and no object."
+    assert reader.read(value).broken == "tags[1] is a number, not an object."
     value["tags"] = []
     value["groups"] = [{"group": {"id": "1"}}, {"group": None}]
     assert reader.read(value).broken == "groups[1] has no usable group.id."
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_an_introspection_that_makes_a_scalar_of_a_list_ends_the_reading(release: str) -> None:
+def test_an_introspection_with_a_scalar_instead_of_a_list_is_rejected(release: str) -> None:
     wanted = {(plan.type_name, one.shape.path) for plan, one in relations(release) if one.shape}
     tried = 0
     for type_name, path in sorted(wanted):
@@ -170,13 +170,13 @@ def test_an_introspection_that_makes_a_scalar_of_a_list_ends_the_reading(release
         ({"findTags": {"tags": [["1"]]}}, r"findTags.tags\[0\] is a list, not an object"),
     ],
 )
-def test_what_is_no_list_of_objects_is_told_with_its_path(data: Any, told: str) -> None:
+def test_an_invalid_list_of_objects_is_reported_with_its_path(data: Any, told: str) -> None:
     with pytest.raises(InvalidResponseError, match=told):
         objects_of(data, "findTags", "tags")
 
 
 @pytest.mark.parametrize("count", [None, "5", 1.5, True, [], {}, -1, 2**31, 10**400])
-def test_what_is_no_count_is_told_with_its_path(count: Any) -> None:
+def test_an_invalid_count_is_reported_with_its_path(count: Any) -> None:
     with pytest.raises(InvalidResponseError, match=r"findTags\.count is "):
         count_of({"findTags": {"count": count}}, "findTags")
     with pytest.raises(InvalidResponseError, match="at tags/count, where "):
@@ -188,24 +188,24 @@ def test_what_is_no_count_is_told_with_its_path(count: Any) -> None:
     "found",
     [None, [], 5, {"count": 1, "tags": [None]}, {"count": 1, "tags": ["x"]}, {"count": 1, "tags": [{"updated_at": 5}]}],
 )
-def test_a_probe_that_is_no_probe_is_told(found: Any) -> None:
+def test_an_invalid_probe_is_reported(found: Any) -> None:
     with pytest.raises(InvalidResponseError, match="tags"):
         read_probe({"tags": found})
 
 
 @pytest.mark.parametrize("value", [None, "", "x", "²", "-1", 1.5, [], {}, str(2**63), "9" * 5000])
-def test_an_object_without_a_usable_id_is_told_with_its_path(value: Any) -> None:
+def test_an_object_without_a_usable_id_is_reported_with_its_path(value: Any) -> None:
     with pytest.raises(InvalidResponseError, match=r"findTags.tags\[1\] has no usable id"):
         ids_of([{"id": "1"}, {"id": value}], "findTags.tags")
 
 
-def test_one_id_of_two_objects_is_no_listing() -> None:
+def test_two_objects_with_one_id_make_a_listing_incomplete() -> None:
     with pytest.raises(IncompleteListingError, match="has id 1 twice, as different objects"):
         ids_of([{"id": "1", "name": "a"}, {"id": "1", "name": "b"}], "findTags.tags")
     assert ids_of([{"id": "1", "name": "a"}, {"id": "1", "name": "a"}], "findTags.tags") == [1, 1]
 
 
-def test_a_value_that_is_too_long_is_unreadable_and_a_list_that_is_makes_its_object_broken() -> None:
+def test_an_overlong_value_is_unreadable_and_an_overlong_list_breaks_its_object() -> None:
     plan = PLANS["v0.30.1"]["scenes"]
     reader = DocumentReader(plan)
     fits = reader.read({**whole(plan), "title": "x" * (LONGEST_VALUE - 2), "details": "d"})
@@ -218,7 +218,7 @@ def test_a_value_that_is_too_long_is_unreadable_and_a_list_that_is_makes_its_obj
 
 
 def plan_fits(plan: QueryPlan, size: int) -> bool:
-    """Whether an object may have texts of that size in all its fields."""
+    """Whether an object can have texts of that size in all its fields."""
     texts = [one.field.name for one in plan.fields if getattr(one.field.form, "type", "") == "text"]
     custom = {f"k{n}": "x" * (size // 8) for n in range(7)}
     value = {**whole(plan), **dict.fromkeys(texts, "x" * size), "custom_fields": custom, "date": "x" * size}
@@ -238,14 +238,14 @@ def test_json_that_is_nested_too_deeply_is_unreadable() -> None:
         assert (document.unreadable == ()) is kept, depth
 
 
-def test_halves_of_surrogate_pairs_are_replaced_in_answers() -> None:
+def test_lone_surrogates_in_responses_are_replaced() -> None:
     assert loads(b'{"a": "x\\ud800y", "\\udc00": ["\\ud83d\\ude00"]}') == {
         "a": "x\ufffdy",
         "\ufffd": ["\U0001f600"],
     }
 
 
-def test_every_kind_has_its_relations_checked() -> None:
+def test_the_relations_of_every_entity_are_checked() -> None:
     checked = {(plan.entity.name, one.field.name) for plan, one in relations("v0.30.1")}
     all_of_them = {(entity.name, field.name) for entity in ENTITIES for field, _ in [*entity.joins, *entity.references]}
     assert checked == all_of_them

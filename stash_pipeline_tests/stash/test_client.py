@@ -99,7 +99,7 @@ def test_a_request_carries_the_key_in_a_header_only() -> None:
         (httpx.ConnectError("[Errno 111] Connection refused"), StashConnectionError),
     ],
 )
-def test_what_may_pass_by_itself_is_tried_again_and_raised_at_last(answer: Any, kind: type[StashError]) -> None:
+def test_transient_errors_are_retried_and_finally_raised(answer: Any, kind: type[StashError]) -> None:
     server = Server(answer)
     with pytest.raises(kind) as caught:
         server.ask()
@@ -110,7 +110,7 @@ def test_what_may_pass_by_itself_is_tried_again_and_raised_at_last(answer: Any, 
     assert len(server.requests) == 3
 
 
-def test_damaged_compression_is_tried_again() -> None:
+def test_damaged_compression_is_retried() -> None:
     def damaged(request: httpx.Request) -> httpx.Response:
         # decoded when it is read, as from a socket
         return httpx.Response(
@@ -167,7 +167,7 @@ def test_permanent_errors_are_not_retried(answer: Any, kind: type[StashError], w
     assert len(server.requests) == 1
 
 
-def test_errors_are_read_before_data() -> None:
+def test_graphql_errors_take_precedence_over_data() -> None:
     partial = failing(200, json={"data": {"findThings": {"things": []}}, "errors": [{"message": "half of it"}]})
     with pytest.raises(StashQueryError, match="half of it") as caught:
         Server(partial).ask()
@@ -176,7 +176,7 @@ def test_errors_are_read_before_data() -> None:
 
 
 @pytest.mark.parametrize("errors", ["boom", ["boom"], {"message": "boom"}, [None], [{"message": None}], [{}], 7, True])
-def test_errors_of_any_shape_are_errors(errors: Any) -> None:
+def test_errors_of_any_form_are_errors(errors: Any) -> None:
     with pytest.raises(StashError):
         Server(failing(200, json={"errors": errors, "data": {"x": 1}})).ask()
     with pytest.raises(StashError):
@@ -184,11 +184,11 @@ def test_errors_of_any_shape_are_errors(errors: Any) -> None:
 
 
 @pytest.mark.parametrize("errors", [[], None])
-def test_no_errors_are_no_errors(errors: Any) -> None:
+def test_an_empty_error_list_is_not_an_error(errors: Any) -> None:
     assert Server(failing(200, json={"errors": errors, "data": {"x": 1}})).ask().data == {"x": 1}
 
 
-def test_tls_errors_say_so_and_are_not_tried_again() -> None:
+def test_tls_errors_are_reported_and_not_retried() -> None:
     error = httpx.ConnectError("boom")
     cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
     cause.reason = "CERTIFICATE_VERIFY_FAILED"
@@ -199,7 +199,7 @@ def test_tls_errors_say_so_and_are_not_tried_again() -> None:
     assert len(server.requests) == 1
 
 
-def test_bytes_that_are_no_utf_8_and_lone_surrogates_are_replaced() -> None:
+def test_invalid_utf_8_and_lone_surrogates_are_replaced() -> None:
     body = b'{"data":{"a":"caf\xe9.mp4","b":"\\ud800 x","c":"\xf0\x9f\x98\x80"}}'
     data = Server(failing(200, content=body)).ask().data
     assert data["a"] == "caf\ufffd.mp4"
@@ -208,7 +208,7 @@ def test_bytes_that_are_no_utf_8_and_lone_surrogates_are_replaced() -> None:
     assert data["b"].endswith(" x")
 
 
-def test_compressed_answers_are_read() -> None:
+def test_compressed_responses_are_decoded() -> None:
     body = gzip.compress(json.dumps({"data": {"x": "y" * 5000}}).encode())
     answer = Server(failing(200, content=body, headers={"Content-Encoding": "gzip"})).ask()
     assert len(answer.data["x"]) == 5000
@@ -253,7 +253,7 @@ def test_a_server_on_this_machine_is_not_asked_to_compress(url: str, asked: str)
         httpx.ConnectError(f"could not send ApiKey: {KEY}"),
     ],
 )
-def test_no_error_ever_says_the_key(
+def test_no_error_contains_the_key(
     answer: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -272,7 +272,7 @@ def test_no_error_ever_says_the_key(
     assert KEY not in out + err
 
 
-def test_trying_again_writes_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+def test_retries_write_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     Server(failing(503, text="x"), good()).ask()
     out, _ = capfd.readouterr()
     assert out == ""
@@ -301,7 +301,7 @@ def test_trying_again_writes_nothing_to_the_terminal(capfd: pytest.CaptureFixtur
         "http://stash/scenes#api_key=1",
     ],
 )
-def test_what_is_no_address_is_refused_with_a_sentence(typed: str) -> None:
+def test_an_invalid_address_is_rejected_with_a_sentence(typed: str) -> None:
     with pytest.raises(StashError) as caught:
         graphql_url(typed)
     assert str(caught.value).endswith(".")
@@ -310,7 +310,7 @@ def test_what_is_no_address_is_refused_with_a_sentence(typed: str) -> None:
 @pytest.mark.parametrize(
     "typed", [f"stash:9999?apikey={KEY}", f"http://stash?apikey={KEY}", f"http://u:{KEY}@stash", f"//stash/{KEY}", KEY]
 )
-def test_a_key_inside_an_address_is_not_repeated(typed: str) -> None:
+def test_an_error_for_an_address_with_a_key_does_not_contain_the_key(typed: str) -> None:
     with pytest.raises(StashError) as caught:
         graphql_url(typed)
     assert "secret" not in str(caught.value) or typed == KEY
@@ -341,7 +341,7 @@ def test_a_key_inside_an_address_is_not_repeated(typed: str) -> None:
         ("https://host/apps/scenes-of-mine", "https://host/apps/scenes-of-mine/graphql"),
     ],
 )
-def test_an_address_is_completed(typed: str, url: str) -> None:
+def test_an_address_is_completed_to_the_graphql_endpoint(typed: str, url: str) -> None:
     assert graphql_url(typed) == url
     assert graphql_url(url) == url
 
@@ -360,12 +360,12 @@ def test_an_address_is_completed(typed: str, url: str) -> None:
         ("9" * 5000, ()),
     ],
 )
-def test_the_numbers_of_a_release_are_read(version: str, numbers: tuple[int, ...]) -> None:
+def test_release_numbers_are_parsed(version: str, numbers: tuple[int, ...]) -> None:
     assert release_numbers(version) == numbers
 
 
 @given(st.text())
-def test_any_text_for_a_release_is_read_without_an_error(version: str) -> None:
+def test_any_release_text_is_parsed_without_an_error(version: str) -> None:
     release_numbers(version)
 
 
@@ -380,7 +380,7 @@ def info(handler: Handler) -> Any:
         return client.server_info()
 
 
-def test_the_server_says_who_it_is() -> None:
+def test_server_info_has_release_and_database() -> None:
     found = info(status())
     assert (found.version, found.database_schema, found.database_path) == ("v0.30.1", 75, "/x")
     assert info(status(version="")).version == ""
@@ -388,13 +388,13 @@ def test_the_server_says_who_it_is() -> None:
 
 
 @pytest.mark.parametrize("pending", ["SETUP", "NEEDS_MIGRATION"])
-def test_a_server_that_is_not_ready_is_not_read(pending: str) -> None:
+def test_a_server_that_is_not_ready_is_rejected(pending: str) -> None:
     with pytest.raises(StashNotReadyError):
         info(status(status=pending))
 
 
 @pytest.mark.parametrize("version", ["v0.19.1", "v0.13.0", "0.19.0-17-gabcdef"])
-def test_a_release_that_is_too_old_is_refused(version: str) -> None:
+def test_a_release_that_is_too_old_is_rejected(version: str) -> None:
     with pytest.raises(StashError, match=r"before v0\.20"):
         info(status(version=version))
 
@@ -410,7 +410,7 @@ def test_a_release_that_is_too_old_is_refused(version: str) -> None:
         max_leaves=8,
     )
 )
-def test_any_json_is_an_answer_or_an_error_of_ours(body: Any) -> None:
+def test_any_json_gives_an_answer_or_a_stash_error(body: Any) -> None:
     try:
         answer = Server(failing(200, content=json.dumps(body).encode())).ask(retries=NO_RETRIES)
     except StashError as error:
@@ -421,7 +421,7 @@ def test_any_json_is_an_answer_or_an_error_of_ours(body: Any) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=60), st.integers(200, 599))
-def test_any_bytes_under_any_status_are_an_answer_or_an_error_of_ours(body: bytes, status_code: int) -> None:
+def test_any_bytes_with_any_status_give_an_answer_or_a_stash_error(body: bytes, status_code: int) -> None:
     try:
         Server(failing(status_code, content=body)).ask(retries=NO_RETRIES)
     except StashError as error:

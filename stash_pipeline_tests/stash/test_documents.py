@@ -1,4 +1,4 @@
-"""Documents: one canonical form of an object, whatever the server's order and spelling, and nothing lost."""
+"""Documents: one canonical form of an object, independent of the server's order and spelling, without loss."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ PLANS = {release: plans_of(release) for release in ("v0.20.2", "v0.30.1")}
 
 
 class Whole:
-    """Reads objects of which a test spells out what it is about: lists that a server always sends are empty."""
+    """Reads objects of which a test gives only the relevant fields; other required lists are empty."""
 
     def __init__(self, release: str, kind: str) -> None:
         plan = PLANS[release][kind]
@@ -116,7 +116,7 @@ def test_the_order_of_sets_and_fields_does_not_matter(scene: dict[str, Any], rng
 
 
 @given(SCENE)
-def test_a_document_is_sorted_compact_and_holds_no_nulls_and_nothing_empty(scene: dict[str, Any]) -> None:
+def test_a_document_is_sorted_and_compact_without_nulls_and_empty_values(scene: dict[str, Any]) -> None:
     document = SCENES.read(scene)
     found = content(document)
     assert not any(value is None or value == [] or value == {} for value in found.values())
@@ -133,7 +133,7 @@ def test_a_document_is_sorted_compact_and_holds_no_nulls_and_nothing_empty(scene
 
 
 @given(SCENE)
-def test_urls_and_the_first_file_keep_their_place(scene: dict[str, Any]) -> None:
+def test_urls_and_the_first_file_keep_their_position(scene: dict[str, Any]) -> None:
     found = content(SCENES.read(scene))
     assert found.get("urls", []) == [url.replace("\x00", "\ufffd") for url in scene["urls"]]
     files = [int(one["id"]) for one in scene["files"]]
@@ -143,7 +143,7 @@ def test_urls_and_the_first_file_keep_their_place(scene: dict[str, Any]) -> None
 
 
 @given(SCENE)
-def test_fields_that_are_null_or_empty_are_as_good_as_absent(scene: dict[str, Any]) -> None:
+def test_null_and_empty_fields_equal_absent_fields(scene: dict[str, Any]) -> None:
     bare = {name: value for name, value in scene.items() if value not in (None, [])}
     assert SCENES.read(bare).hash == SCENES.read(scene).hash
 
@@ -174,7 +174,7 @@ def test_fields_that_are_null_or_empty_are_as_good_as_absent(scene: dict[str, An
     ),
     JSON,
 )
-def test_anything_in_place_of_a_value_loses_at_most_that_value(scene: dict[str, Any], field: str, value: Any) -> None:
+def test_an_arbitrary_value_loses_at_most_itself(scene: dict[str, Any], field: str, value: Any) -> None:
     spoiled = SCENES.read({**scene, field: value})
     if spoiled.broken:
         # no relation is empty for being wrong
@@ -198,7 +198,7 @@ def test_anything_in_place_of_a_value_loses_at_most_that_value(scene: dict[str, 
 
 
 @given(JSON)
-def test_free_form_values_are_kept_as_they_are(value: Any) -> None:
+def test_json_values_are_kept_unchanged(value: Any) -> None:
     document = PERFORMERS.read({"id": "1", "name": "x", "custom_fields": {"k": value}})
     kept = content(document).get("custom_fields")
     text = json.dumps({"k": value})
@@ -208,7 +208,7 @@ def test_free_form_values_are_kept_as_they_are(value: Any) -> None:
 
 
 @pytest.mark.parametrize("number", [2**53 + 1, 2**63 - 1, 2**64 - 1, 2**64, 10**30, -(10**30)])
-def test_huge_integers_in_free_form_values_survive(number: int) -> None:
+def test_huge_integers_in_json_values_are_kept(number: int) -> None:
     document = PERFORMERS.read({"id": "1", "custom_fields": {"n": number}})
     assert json.loads(document.json)["custom_fields"]["n"] == number
     reread = PERFORMERS.read({"id": "1", "custom_fields": json.loads(document.json)["custom_fields"]})
@@ -216,7 +216,7 @@ def test_huge_integers_in_free_form_values_survive(number: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "\x00", "\ud800", "x\udfffy", "\ud83d", "\\u0000", "\\\x00"])
-def test_what_jsonb_refuses_is_replaced_wherever_it_is(text: str) -> None:
+def test_characters_that_jsonb_rejects_are_replaced_everywhere(text: str) -> None:
     document = PERFORMERS.read(
         {"id": "1", "name": text, "alias_list": [text], "custom_fields": {text: [text]}, "urls": [text]}
     )
@@ -236,14 +236,14 @@ def test_a_literal_backslash_u0000_is_not_a_nul() -> None:
     assert content(document) == {"details": "\ufffd", "id": 1, "name": "\\u0000"}
 
 
-def test_a_value_that_is_no_value_of_its_column_is_kept_as_text() -> None:
+def test_a_value_that_does_not_fit_its_column_is_kept_as_text() -> None:
     document = SCENES.read({"id": "1", "title": {"a": 1}, "rating100": "80"})
     assert set(document.unreadable) == {"title", "rating100"}
     assert set(content(document)["unreadable"]) == {"title", "rating100"}
     assert "80" in content(document)["unreadable"]["rating100"]
 
 
-def test_the_bounds_of_integers() -> None:
+def test_integers_are_checked_against_the_bounds_of_their_column() -> None:
     for value, fits in (
         (2**31 - 1, True),
         (-(2**31), True),
@@ -268,13 +268,13 @@ def test_equal_floats_are_equal_documents() -> None:
 @pytest.mark.parametrize(
     "value", ["", "x", "-1", "1.0", " 1", "²", "１", None, True, 1.5, [], {}, str(2**63), -1, 2**63]
 )
-def test_an_object_without_a_usable_id_is_refused(value: Any) -> None:
+def test_an_object_without_a_usable_id_is_rejected(value: Any) -> None:
     with pytest.raises(InvalidValueError):
         SCENES.read({"id": value})
 
 
 @given(st.text() | st.integers() | st.floats() | st.none() | st.booleans())
-def test_any_value_is_an_id_or_refused(value: Any) -> None:
+def test_any_value_is_an_id_or_rejected(value: Any) -> None:
     try:
         number = as_id(value)
     except InvalidValueError:
@@ -292,7 +292,7 @@ def test_any_value_is_an_id_or_refused(value: Any) -> None:
         "0001-01-01T00:00:00Z",
     ],
 )
-def test_times_are_kept_in_the_spelling_of_the_server(good: str) -> None:
+def test_times_keep_the_server_s_spelling(good: str) -> None:
     assert as_time(good) == good
 
 
@@ -319,7 +319,7 @@ def test_times_are_kept_in_the_spelling_of_the_server(good: str) -> None:
         ["x"],
     ],
 )
-def test_what_postgres_could_not_read_is_no_time(bad: Any) -> None:
+def test_times_that_postgres_cannot_read_are_rejected(bad: Any) -> None:
     with pytest.raises(InvalidValueError):
         as_time(bad)
 
@@ -333,7 +333,7 @@ def test_what_postgres_could_not_read_is_no_time(bad: Any) -> None:
         ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"],
     ],
 )
-def test_times_are_in_the_order_of_their_moments(times: list[str]) -> None:
+def test_times_are_sorted_chronologically(times: list[str]) -> None:
     assert in_order_of_time(sorted(times)) == in_order_of_time(times[::-1]) == times
 
 
@@ -361,7 +361,7 @@ def test_only_the_path_of_a_url_is_kept(url: str, path: str) -> None:
     assert relative_url(path) == path
 
 
-def test_the_prefix_of_a_server_under_a_path_is_left_out() -> None:
+def test_the_base_path_of_a_server_is_removed_from_urls() -> None:
     assert relative_url("http://h/media/stash/scene/1/x?t=1", "/media/stash") == "/scene/1/x"
     assert relative_url("http://h/media/stashed/scene/1", "/media/stash") == "/media/stashed/scene/1"
     assert relative_url("http://h/scene/1", "/media/stash") == "/scene/1"
@@ -382,14 +382,14 @@ BASES = (
 
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_url_is_kept_from_the_servers_own_route_on_whatever_stands_before_it(base: str, route: str) -> None:
+def test_a_url_is_kept_from_the_server_s_route_on(base: str, route: str) -> None:
     assert relative_url(f"{base}{route}?t=1795203722") == route
     assert relative_url(f"{base}{route}?t=1795203722&default=true") == f"{route}?default=true"
     assert relative_url(f"{base}{route}?t=1", "/apps/stash") == route
 
 
 @given(st.sampled_from(ROUTES), st.lists(st.sampled_from(BASES), min_size=2, max_size=9))
-def test_the_urls_of_one_field_are_read_as_one_alone_is(route: str, bases: list[str]) -> None:
+def test_the_optimised_url_reader_equals_the_simple_one(route: str, bases: list[str]) -> None:
     # the setting may be changed while a library is read
     read = documents._path_reader("")
     assert [read(f"{base}{route}?t=5") for base in bases] == [route] * len(bases)
@@ -416,7 +416,7 @@ def test_host_and_cache_buster_never_matter(
 
 
 @given(st.integers(0, 2**64 - 1))
-def test_phashes_are_padded_and_in_lower_case(value: int) -> None:
+def test_phashes_are_padded_and_lower_case(value: int) -> None:
     assert padded_phash(f"{value:x}") == f"{value:016x}" == padded_phash(f"{value:016X}")
 
 
@@ -426,7 +426,7 @@ def test_phashes_are_padded_and_in_lower_case(value: int) -> None:
         max_size=5,
     )
 )
-def test_fingerprints_are_a_set(found: list[tuple[str, str]]) -> None:
+def test_fingerprints_are_unordered_and_unique(found: list[tuple[str, str]]) -> None:
     entries = [{"type": kind, "value": value} for kind, value in found]
     document = FILES.read({"id": "1", "fingerprints": entries})
     assert document.hash == FILES.read({"id": "1", "fingerprints": entries[::-1] + entries}).hash
@@ -450,7 +450,7 @@ def test_fingerprints_are_a_set(found: list[tuple[str, str]]) -> None:
         ),
     ],
 )
-def test_the_single_addresses_of_old_performers_become_urls_as_stash_itself_migrates_them(
+def test_legacy_urls_of_performers_become_a_list_as_in_stash_s_own_migration(
     old: dict[str, Any], urls: list[str] | None
 ) -> None:
     reader = Whole("v0.20.2", "performers")
@@ -458,12 +458,12 @@ def test_the_single_addresses_of_old_performers_become_urls_as_stash_itself_migr
 
 
 @pytest.mark.parametrize("bad", [{"twitter": 5}, {"url": ["x"]}, {"url": "https://a", "twitter": {"x": 1}}])
-def test_odd_old_addresses_do_not_lose_the_performer(bad: dict[str, Any]) -> None:
+def test_invalid_legacy_urls_do_not_lose_the_performer(bad: dict[str, Any]) -> None:
     reader = Whole("v0.20.2", "performers")
     assert content(reader.read({"id": "1", "name": "x", **bad}))["name"] == "x"
 
 
-def test_movies_are_groups() -> None:
+def test_movies_become_groups() -> None:
     old = Whole("v0.20.2", "scenes")
     new = Whole("v0.30.1", "scenes")
     movies = [{"movie": {"id": "7"}, "scene_index": 2}, {"movie": {"id": "5"}, "scene_index": None}]

@@ -1,4 +1,4 @@
-"""A secret is found in every form that a program may write it in, and nothing else is taken away."""
+"""A secret is masked in every common encoding, and nothing else is masked."""
 
 import base64
 import html
@@ -20,7 +20,7 @@ _SECRETS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_si
 
 
 def written(secret: str, before: str, behind: str) -> list[str]:
-    """The secret between other texts, in all forms."""
+    """The secret in all encodings, between other texts."""
     whole_text = (before + secret + behind).encode()
     return [
         before + secret + behind,
@@ -39,7 +39,7 @@ def written(secret: str, before: str, behind: str) -> list[str]:
 
 
 def holds(text: str, secret: str) -> bool:
-    """Whether twelve characters of the secret in a row are in it, in clear or in base64, whatever the alignment."""
+    """Whether a text contains twelve consecutive characters of the secret, in plain text or base64."""
     small = text.lower()
     parts = [secret.lower()[i : i + 12] for i in range(len(secret) - 11)]
     for offset in range(3):
@@ -61,7 +61,7 @@ def test_a_secret_is_masked_in_every_form(secret: str, before: str, behind: str)
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=200))
-def test_other_texts_stay_as_they_are(text: str) -> None:
+def test_other_texts_are_unchanged(text: str) -> None:
     mask = Mask([KEY], [KEY])
     assert mask.text(text) == text
     body = json.dumps({"data": text}).encode()
@@ -70,7 +70,7 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
     assert mask.answer(body) == body or b"\\u00" in body
 
 
-def test_a_secret_that_json_escapes_is_found() -> None:
+def test_a_secret_that_json_escapes_is_masked() -> None:
     escaped = "".join(f"\\u{ord(character):04x}" for character in KEY)
     body = f'{{"data":{{"x":"a {escaped} b"}}}}'.encode()
     assert json.loads(Mask([KEY], [KEY]).answer(body)) == {"data": {"x": "a *** b"}}
@@ -79,7 +79,7 @@ def test_a_secret_that_json_escapes_is_found() -> None:
     assert json.loads(Mask([KEY], [KEY]).answer(body)) == json.loads(body)
 
 
-def test_words_that_happen_to_be_secrets_stay_in_documents() -> None:
+def test_short_secrets_are_not_masked_in_documents() -> None:
     access = Access(
         KEY,
         headers=(("X-Forwarded-Proto", "https"), ("X-Zone", "living room"), ("Cookie", "session=0123456789abcdef0123")),
@@ -94,13 +94,13 @@ def test_words_that_happen_to_be_secrets_stay_in_documents() -> None:
 
 
 @pytest.mark.parametrize("text", written(KEY, "a ", " b"))
-def test_no_answer_hands_on_a_document_with_the_key(text: str) -> None:
+def test_no_document_contains_the_key(text: str) -> None:
     body = json.dumps({"data": {"findTags": {"tags": [{"id": "1", "name": text}]}}}).encode()
     with hostile(whole(body)) as url, StashClient(url, KEY) as client:
         name = client.execute("query { x }").data["findTags"]["tags"][0]["name"]
     assert not holds(name, KEY) and "***" in name
 
 
-def test_who_is_shown_says_nothing_of_it() -> None:
+def test_the_repr_of_access_contains_no_secret() -> None:
     access = Access(KEY, headers=(("X-Token", "another-secret-value"),), basic_auth="anna:secret")
     assert "secret" not in repr(access) and KEY not in repr(access)

@@ -1,4 +1,4 @@
-"""Answers share a budget of memory: each is decoded when there is room for it."""
+"""Responses share a memory budget: each is decoded when there is room for it."""
 
 import threading
 
@@ -10,7 +10,7 @@ from stash_pipeline.stash.memory import MemoryBudget
 
 
 @given(st.lists(st.lists(st.integers(0, 150), max_size=12), min_size=1, max_size=4))
-def test_no_more_is_reserved_than_there_is_unless_one_has_it_all(sizes: list[list[int]]) -> None:
+def test_reservations_do_not_exceed_the_budget_unless_there_is_only_one(sizes: list[list[int]]) -> None:
     budget = MemoryBudget(100)
     lock, held, seen = threading.Lock(), [], []
 
@@ -34,7 +34,7 @@ def test_no_more_is_reserved_than_there_is_unless_one_has_it_all(sizes: list[lis
     assert sum(map(len, sizes)) == len(seen)
 
 
-def test_who_waits_goes_on_when_the_budget_is_closed() -> None:
+def test_closing_the_budget_ends_all_waiting() -> None:
     budget = MemoryBudget(10)
     budget.reserve(10)
     waiting = threading.Thread(target=budget.reserve, args=[10], daemon=True)
@@ -44,7 +44,7 @@ def test_who_waits_goes_on_when_the_budget_is_closed() -> None:
     assert not waiting.is_alive()
 
 
-def test_a_reservation_that_shrinks_makes_room_and_is_released_once() -> None:
+def test_a_shrinking_reservation_makes_room_and_is_released_once() -> None:
     budget = MemoryBudget(10)
     reservation = budget.reserve(10)
     reservation.shrink(4)
@@ -55,6 +55,6 @@ def test_a_reservation_that_shrinks_makes_room_and_is_released_once() -> None:
     assert budget.reserved == 0
 
 
-def test_small_values_take_many_times_their_text() -> None:
+def test_decoded_small_values_take_many_times_their_text() -> None:
     assert decoded_size(b"[" + b"1," * 1000 + b"1]") > 50_000
     assert decoded_size(b'"' + b"x" * 1000 + b'"') < 2_000

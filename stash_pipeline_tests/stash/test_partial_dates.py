@@ -58,7 +58,7 @@ def test_the_database_and_the_calendar_agree(connection: psycopg.Connection[Any]
     assert in_database(connection, text) == by_calendar(text)
 
 
-def test_every_day_of_some_years_and_every_wrong_one(connection: psycopg.Connection[Any]) -> None:
+def test_every_valid_and_invalid_day_of_some_years_is_parsed(connection: psycopg.Connection[Any]) -> None:
     texts = [
         f"{year:04}-{month:02}-{day:02}"
         for year in (0, 1, 4, 1582, 1900, 2000, 2023, 2024, 9999)
@@ -75,7 +75,7 @@ def test_null_has_no_date(connection: psycopg.Connection[Any]) -> None:
     assert in_database(connection, None) == (None, None)
 
 
-def test_the_functions_do_not_depend_on_the_collation_of_the_database(
+def test_date_functions_do_not_depend_on_the_database_collation(
     connection: psycopg.Connection[Any],
 ) -> None:
     r"""Under ICU the class \d has the digits of all scripts, which no cast to an integer takes."""

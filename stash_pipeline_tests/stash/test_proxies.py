@@ -47,7 +47,7 @@ def check(url: str, access: Access) -> ConnectionReport:
     ("answer", "outcome", "words"),
     [
         (BASIC, "proxy_login", "--basic-auth-env VAR"),
-        (Canned(401, "", {"WWW-Authenticate": 'Basic realm="{key}"'}), "proxy_login", "beside the API key"),
+        (Canned(401, "", {"WWW-Authenticate": 'Basic realm="{key}"'}), "proxy_login", "besides the API key"),
         (Canned(401, "", {"WWW-Authenticate": "Bearer"}), "proxy_login", "bearer"),
         (Canned(401, '<a href="https://auth.example.org">401</a>', HTML), "proxy_login", "--header"),
         (Canned(401, "", {"WWW-Authenticate": "FormBased"}), "wrong_key", "refuses the API key"),
@@ -57,36 +57,40 @@ def check(url: str, access: Access) -> ConnectionReport:
         (Canned(302, "", {"Location": "/oauth2/sign_in"}), "login_page", "--header"),
         (Canned(302, "", {"Location": "/login"}), "login_page", "give the API key."),
         (Canned(302, "", {"Location": "https://authors.example.org/graphql"}), "redirect", "not followed"),
-        (Canned(200, '<html><form><input type="password" name="p"></form></html>', HTML), "login_page", "not JSON"),
+        (
+            Canned(200, '<html><form><input type="password" name="p"></form></html>', HTML),
+            "login_page",
+            "not with JSON",
+        ),
         (Canned(200, "<!DOCTYPE html><title>Sign in - Access</title>"), "login_page", "--header"),
         (Canned(200, "<html>It works!</html>", HTML), "not_stash", "not JSON"),
-        (Canned(403, "<html>Forbidden</html>", HTML), "forbidden", "a proxy before Stash"),
+        (Canned(403, "<html>Forbidden</html>", HTML), "forbidden", "a proxy in front of Stash"),
         (Canned(405, "", {}), "not_stash", "answered 405. Is it a Stash server?"),
         (Canned(404, "", {}), "not_stash", "answered 404. Is it a Stash server?"),
         (Canned(404, "gone.", {}), "not_stash", "answered 404: gone. Is it a Stash server?"),
     ],
 )
-def test_who_refuses_is_told_apart(answer: Canned, outcome: str, words: str) -> None:
+def test_rejections_by_stash_and_by_proxies_are_distinguished(answer: Canned, outcome: str, words: str) -> None:
     # whatever it says to the key, it says without it too
     with answering(answer) as server:
         report = check(server.url, Access(KEY))
-        assert (report.outcome, words in report.sentence) == (outcome, True), report
+        assert (report.outcome, words in report.message) == (outcome, True), report
         with StashClient(server.url, KEY, retries=NO_RETRIES) as client, pytest.raises(StashError) as caught:
             client.server_info()
     assert KEY not in str(caught.value) and str(caught.value).endswith((".", "?")), caught.value
 
 
-def test_a_basic_login_is_sent_and_its_refusal_is_no_matter_of_the_key() -> None:
+def test_a_basic_login_is_sent_and_its_rejection_is_not_blamed_on_the_key() -> None:
     with answering(stash_of(), gate=basic) as server:
         assert check(server.url, Access(KEY, basic_auth=LOGIN)).ok
         assert [key for _, key in server.requests] == [KEY, KEY]
         wrong = check(server.url, Access(KEY, basic_auth="anna:another-password"))
-        assert wrong.outcome == "proxy_login" and "refuses the user and password" in wrong.sentence
+        assert wrong.outcome == "proxy_login" and "rejects the user and password" in wrong.message
         missing = check(server.url, Access(KEY))
-        assert missing.outcome == "proxy_login" and "--basic-auth-env" in missing.sentence
+        assert missing.outcome == "proxy_login" and "--basic-auth-env" in missing.message
 
 
-def test_headers_are_sent_with_every_request_also_where_the_key_is_left_out() -> None:
+def test_headers_are_sent_with_every_request_even_without_the_key() -> None:
     access = Access(KEY, headers=(("X-Proxy-Token", TOKEN),))
     refused = Canned(401, headers={"WWW-Authenticate": "FormBased"})
     with answering(refused, stash_of(), gate=token) as server:
@@ -94,7 +98,7 @@ def test_headers_are_sent_with_every_request_also_where_the_key_is_left_out() ->
         assert check(server.url, Access(KEY)).outcome == "login_page"
 
 
-def test_files_are_fetched_through_the_proxy_too() -> None:
+def test_downloads_go_through_the_proxy() -> None:
     with answering(Canned(200, "a file"), gate=token) as server:
         with (
             StashClient(server.url, access=Access(KEY, headers=(("X-Proxy-Token", TOKEN),))) as client,
@@ -110,7 +114,7 @@ def test_files_are_fetched_through_the_proxy_too() -> None:
     assert caught.value.status == 302 and caught.value.barrier == "proxy"
 
 
-def test_the_sensor_asks_through_the_proxy_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sensor_probes_through_the_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_PROXY_LOGIN", LOGIN)
     with answering(graphql(version={"version": "v0.30.1"}), gate=basic) as server:
         plain = Instance(1, "one", "home", server.url, None, None, 0, True, None, 0)
@@ -119,11 +123,11 @@ def test_the_sensor_asks_through_the_proxy_too(tmp_path: Path, monkeypatch: pyte
         )
         found = ask(load_settings(home=tmp_path), [Question(plain), Question(through)])
     assert found["two"].reasons == (NEVER_READ,)
-    assert "wants a user and a password of its own" in (found["one"].trouble or "")
+    assert "requires its own user and password" in (found["one"].trouble or "")
 
 
 @pytest.mark.parametrize("one_file", [True, False])
-def test_a_client_certificate_is_shown(tmp_path: Path, one_file: bool) -> None:
+def test_a_client_certificate_is_sent(tmp_path: Path, one_file: bool) -> None:
     ca_file, tls = authority(tmp_path)
     tls.verify_mode = ssl.CERT_REQUIRED
     tls.load_verify_locations(ca_file)
@@ -132,23 +136,21 @@ def test_a_client_certificate_is_shown(tmp_path: Path, one_file: bool) -> None:
     with answering(stash_of(), tls=tls) as server:
         assert check(server.url, Access(KEY, ca_file=str(ca_file), client_cert=cert, client_key=key)).ok
         without = check(server.url, Access(KEY, ca_file=str(ca_file)))
-        assert not without.ok and "certificate" in without.sentence, without
+        assert not without.ok and "certificate" in without.message, without
 
 
 @pytest.mark.parametrize(
     ("files", "words"),
     [
         ({"client_cert": "none.pem"}, "does not exist"),
-        ({"client_cert": "server.key"}, "holds no certificate"),
+        ({"client_cert": "server.key"}, "contains no certificate"),
         ({"client_cert": "server.crt"}, "--client-key"),
-        ({"client_cert": "server.crt", "client_key": "ca.pem"}, "holds no private key"),
+        ({"client_cert": "server.crt", "client_key": "ca.pem"}, "contains no private key"),
         ({"client_cert": "ca.pem", "client_key": "server.key"}, "does not belong"),
         ({"client_cert": "server.crt", "client_key": "locked.key"}, "passphrase"),
     ],
 )
-def test_a_client_certificate_that_cannot_be_used_gets_a_sentence(
-    tmp_path: Path, files: dict[str, str], words: str
-) -> None:
+def test_an_unusable_client_certificate_is_reported(tmp_path: Path, files: dict[str, str], words: str) -> None:
     authority(tmp_path)
     key: Any = serialization.load_pem_private_key((tmp_path / "server.key").read_bytes(), None)
     locked = serialization.BestAvailableEncryption(b"a passphrase")
@@ -159,14 +161,14 @@ def test_a_client_certificate_that_cannot_be_used_gets_a_sentence(
         client_cert=str(tmp_path / files["client_cert"]), client_key=str(tmp_path / key_file) if key_file else None
     )
     report = check("https://127.0.0.1:1", access)
-    assert report.outcome == "wrong_settings" and words in report.sentence, report
+    assert report.outcome == "wrong_settings" and words in report.message, report
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ({"headers": (("ApiKey", TOKEN),)}, "--api-key-stdin"),
-        ({"headers": (("Host", TOKEN),)}, "cannot be given"),
+        ({"headers": (("Host", TOKEN),)}, "cannot be set"),
         ({"headers": (("Two words", TOKEN),)}, "'Name: value'"),
         ({"headers": (("X", f"{TOKEN}\r\nHost: x"),)}, "cannot have"),
         ({"headers": (("X", ""),)}, "is empty"),
@@ -174,13 +176,13 @@ def test_a_client_certificate_that_cannot_be_used_gets_a_sentence(
         ({"basic_auth": LOGIN, "headers": (("authorization", TOKEN),)}, "exclude each other"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_and_not_repeated(given: dict[str, Any], words: str) -> None:
+def test_invalid_headers_are_rejected_without_repeating_them(given: dict[str, Any], words: str) -> None:
     with pytest.raises(StashError, match=words) as caught:
         Access(**given)
     assert TOKEN not in str(caught.value)
 
 
-def test_contexts_are_shared_and_made_anew_when_a_file_changes(tmp_path: Path) -> None:
+def test_tls_contexts_are_shared_and_renewed_when_a_file_changes(tmp_path: Path) -> None:
     ca_file, _ = authority(tmp_path)
     nothing = (None, None, None)
     https = shared_context("https://a", nothing)
@@ -195,6 +197,6 @@ def test_contexts_are_shared_and_made_anew_when_a_file_changes(tmp_path: Path) -
     assert shared_context("https://a", (str(ca_file), None, None)) is not mine
 
 
-def test_json_in_a_refusal_is_not_taken_for_a_page() -> None:
+def test_json_in_a_rejection_is_not_mistaken_for_a_web_page() -> None:
     with answering(Canned(401, '{"error": "no"}', JSON)) as server:
         assert check(server.url, Access()).outcome == "key_needed"

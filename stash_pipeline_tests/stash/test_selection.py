@@ -36,20 +36,20 @@ def schema_of(release: str) -> ServerSchema:
 
 
 @given(TREES)
-def test_what_is_printed_is_parsed_to_the_same_tree(tree: Tree) -> None:
+def test_a_rendered_selection_is_parsed_to_the_same_tree(tree: Tree) -> None:
     assert parse(compact(tree)) == tree
     assert parse(render(tree)) == tree
 
 
 @given(TREES)
-def test_what_is_printed_is_graphql(tree: Tree) -> None:
+def test_a_rendered_selection_is_valid_graphql(tree: Tree) -> None:
     document = f"{{\n{render(tree)}\n}}"
     printed = strip_ignored_characters(print_ast(parse_graphql(document)))
     assert printed == strip_ignored_characters(f"{{ {compact(tree)} }}")
 
 
 @given(TREES, TREES)
-def test_merging_adds_and_takes_nothing_away(one: Tree, other: Tree) -> None:
+def test_merging_only_adds_fields(one: Tree, other: Tree) -> None:
     merged = merge(merge({}, one), other)
     assert paths(merged) == paths(one) | paths(other)
     assert merge(merge({}, merged), merged) == merged
@@ -63,7 +63,7 @@ def paths(tree: Tree, before: str = "") -> set[str]:
     return found
 
 
-def test_merging_does_not_change_what_is_merged() -> None:
+def test_merging_does_not_modify_its_argument() -> None:
     part = parse("files{id}")
     whole: Tree = {}
     merge(whole, part)
@@ -71,7 +71,7 @@ def test_merging_does_not_change_what_is_merged() -> None:
     assert part == parse("files{id}")
 
 
-def test_fragments_are_printed_as_fragments() -> None:
+def test_fragments_are_rendered_as_fragments() -> None:
     tree = parse("visual_files{__typename ...VideoFile{id} ...ImageFile{id width}}")
     printed = render(tree)
     assert "... on VideoFile {" in printed
@@ -90,7 +90,7 @@ def test_fragments_are_printed_as_fragments() -> None:
         ("a b", []),
     ],
 )
-def test_the_straight_part_of_a_selection_is_found(selection: str, path: list[str]) -> None:
+def test_the_linear_part_of_a_selection_is_found(selection: str, path: list[str]) -> None:
     assert linear_path(parse(selection)) == path
 
 
@@ -109,7 +109,7 @@ def exists(schema: ServerSchema, type_name: str, tree: Tree) -> bool:
 
 
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.27.2", "v0.30.1"])
-def test_what_is_cut_exists_and_what_lacks_is_named(release: str) -> None:
+def test_unsupported_fields_are_removed_and_reported(release: str) -> None:
     schema = schema_of(release)
 
     @settings(max_examples=40, deadline=None)
@@ -154,19 +154,19 @@ def test_every_query_planned_for_a_release_is_valid_there(release: str) -> None:
             assert not answer.get("errors"), (name, answer)
 
 
-def test_every_wanted_field_is_planned_or_named_as_lacking() -> None:
+def test_every_field_is_planned_or_reported_as_missing() -> None:
     for release in ("v0.20.2", "v0.24.3", "v0.28.1", "v0.30.1"):
         plans = plan_library(schema_of(release))
         for name, plan in plans.items():
             planned = {one.field.name for one in plan.fields}
-            named = {path.split(".")[1] for path in plan.lacking if path.count(".") >= 1}
+            named = {path.split(".")[1] for path in plan.missing_fields if path.count(".") >= 1}
             for field in plan.entity.fields:
                 excused = field.name == "legacy_filter"
                 assert field.name in planned | named or excused, (release, name, field.name)
 
 
-def test_no_selection_asks_for_counts_streams_or_keys() -> None:
-    texts = [s for e in ENTITIES for f in e.fields for source in f.sources for s in source.selections]
+def test_no_selection_requests_counts_streams_or_keys() -> None:
+    texts = [s for e in ENTITIES for f in e.fields for spelling in f.spellings for s in spelling.selections]
     texts += [s for sources in EMBEDDED_SELECTIONS.values() for source in sources for s in source.selections]
     for text in texts:
         for name in text.replace("{", " ").replace("}", " ").split():
@@ -174,7 +174,7 @@ def test_no_selection_asks_for_counts_streams_or_keys() -> None:
             assert name.lower() not in ("stream", "scenestreams", "apikey", "api_key", "password", "username")
 
 
-def test_a_server_of_the_future_with_unknown_fields_is_read_and_they_are_reported() -> None:
+def test_a_future_server_is_read_and_its_unmapped_fields_are_reported() -> None:
     stash = SimulatedStash(Library.create(), release="v0.30.1")
     data = stash.execute(INTROSPECTION)["data"]
     for entry in data["__schema"]["types"]:
@@ -186,13 +186,13 @@ def test_a_server_of_the_future_with_unknown_fields_is_read_and_they_are_reporte
         if entry["name"] == "Tag":
             entry["fields"] = [one for one in entry["fields"] if one["name"] != "favorite"]
     plans = plan_library(ServerSchema(data))
-    assert plans["scenes"].unknown == ["scenes.mood"]
+    assert plans["scenes"].unmapped_fields == ["scenes.mood"]
     assert "custom_fields" in [one.field.name for one in plans["scenes"].fields]
-    assert "tags.favorite" in plans["tags"].lacking
+    assert "tags.favorite" in plans["tags"].missing_fields
     assert "favorite" not in plans["tags"].tree
 
 
-def test_fields_are_left_out_by_their_paths() -> None:
+def test_fields_are_omitted_by_path() -> None:
     selection = "id updated_at ...A{x updated_at} chapters{id created_at} folder{updated_at} files{updated_at}"
     tree = parse(selection)
     left = without_fields(tree, {"updated_at", "chapters.created_at", "folder.updated_at"})

@@ -44,7 +44,7 @@ NAMES = st.from_regex(r"[a-zé .]{0,4}[a-z]", fullmatch=True)
         ("é:\\a", "x", "é:\\a/x", "é:\\a\\x"),
     ],
 )
-def test_a_folder_and_a_name_are_joined_as_on_the_system(
+def test_folder_and_name_are_joined_as_on_the_server_s_system(
     folder: str, name: str, on_linux: str, on_windows: str
 ) -> None:
     assert join(folder, name, windows=False) == on_linux
@@ -52,13 +52,13 @@ def test_a_folder_and_a_name_are_joined_as_on_the_system(
 
 
 @given(PATHS, st.booleans())
-def test_the_usual_path_that_is_clean_at_a_glance_would_not_be_changed(path: str, windows: bool) -> None:
+def test_paths_that_skip_cleaning_are_clean(path: str, windows: bool) -> None:
     volume = server_paths._volume(path) if windows else 0
     assert clean(path, windows=windows) == server_paths._clean(path, volume, "\\/" if windows else "/")
 
 
 @given(PATHS)
-def test_a_clean_path_stays_as_it_is(path: str) -> None:
+def test_a_clean_path_is_unchanged(path: str) -> None:
     once = clean(path, windows=False)
     assert clean(once, windows=False) == once
     assert "//" not in once and "/./" not in once and (once == "/" or not once.endswith("/"))
@@ -80,14 +80,14 @@ def test_a_clean_path_stays_as_it_is(path: str) -> None:
         ("/media/films/y.mp4", None),
     ],
 )
-def test_a_files_path_tells_its_folders_own(path: str, folder: str | None) -> None:
+def test_the_folder_is_derived_from_a_file_s_path(path: str, folder: str | None) -> None:
     assert folder_of(path, "x.mp4") == folder
 
 
 @pytest.mark.parametrize("windows", [False, True])
 @pytest.mark.parametrize("root", ["/", "E:\\", "/media", "E:\\media", "\\\\nas\\share", "Y:", "Y:films"])
 @given(parts=st.lists(NAMES, max_size=3), name=NAMES)
-def test_what_was_joined_comes_apart(root: str, windows: bool, parts: list[str], name: str) -> None:
+def test_a_joined_path_can_be_split(root: str, windows: bool, parts: list[str], name: str) -> None:
     folder = root
     for part in parts:
         folder = join(folder, part, windows=windows)
@@ -98,7 +98,7 @@ def test_what_was_joined_comes_apart(root: str, windows: bool, parts: list[str],
         assert found == folder
 
 
-def test_an_absolute_path_tells_the_system() -> None:
+def test_an_absolute_path_identifies_the_operating_system() -> None:
     assert is_of_windows("C:\\stash\\stash-go.sqlite") is is_of_windows("c:/stash.sqlite") is True
     assert is_of_windows("\\\\nas\\stash\\stash-go.sqlite") is True
     assert is_of_windows("/root/.stash/stash-go.sqlite") is False

@@ -59,10 +59,14 @@ def _as_planned(data: dict[str, Any]) -> dict[str, Any]:
     return {"__schema": {**data["__schema"], "types": kept}}
 
 
-def _told(plans: dict[str, QueryPlan]) -> dict[str, Any]:
+def _planned(plans: dict[str, QueryPlan]) -> dict[str, Any]:
     """What plans ask a server, and what they say of it."""
     return {
-        name: (plan.query and (plan.page_document(), plan.listing_document()), plan.lacking, plan.unknown)
+        name: (
+            plan.query and (plan.page_document(), plan.listing_document()),
+            plan.missing_fields,
+            plan.unmapped_fields,
+        )
         for name, plan in plans.items()
     }
 
@@ -73,7 +77,7 @@ def library() -> Library:
 
 
 @pytest.mark.parametrize("minor", sorted({name.rpartition(".")[0] for name in known_releases()}))
-def test_each_minor_release_is_stored_as_all_of_its_patches_introspect_themselves(library: Library, minor: str) -> None:
+def test_a_stored_schema_equals_the_introspection_of_all_patch_releases(library: Library, minor: str) -> None:
     patches = [_as_planned(_introspection(library, name)) for name in known_releases() if name.startswith(f"{minor}.")]
     if os.environ.get("UPDATE_GOLDEN"):
         content = json.dumps(patches[0], separators=(",", ":"), sort_keys=True).encode()
@@ -82,18 +86,18 @@ def test_each_minor_release_is_stored_as_all_of_its_patches_introspect_themselve
         assert stored_introspection(minor) == patch
 
 
-def test_releases_are_listed_from_the_oldest_to_the_newest() -> None:
+def test_releases_are_listed_oldest_first() -> None:
     assert stored_releases() == list(dict.fromkeys(name.rpartition(".")[0] for name in known_releases()))
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_a_stored_schema_plans_what_that_of_a_real_server_does(release: str) -> None:
+def test_a_stored_schema_gives_the_same_plans_as_a_real_server(release: str) -> None:
     real = plan_library(ServerSchema({"__schema": recorded_json(release, "introspection")}))
-    assert _told(plan_library(stored_schema(release))) == _told(real)
+    assert _planned(plan_library(stored_schema(release))) == _planned(real)
 
 
 @pytest.mark.parametrize("name", ["v9.9", "0.19.0", "latest", "", "v0.30.1.2"])
-def test_an_unknown_release_is_refused_with_the_known_ones(name: str) -> None:
+def test_an_unknown_release_is_rejected_with_the_known_ones(name: str) -> None:
     with pytest.raises(StashError, match=r"Known releases: v0\.20, .*v0\.30"):
         stored_schema(name)
 

@@ -50,7 +50,7 @@ def test_every_table_is_an_asset_in_the_group_of_its_layer(interface: Interface)
     assert groups["stash_servers"] == {f"stash_server/{entity.name}" for entity in ENTITIES}
 
 
-def test_the_lineage_reaches_from_the_servers_to_the_columns(interface: Interface) -> None:
+def test_lineage_reaches_from_servers_to_columns(interface: Interface) -> None:
     query = """
     query Lineage($key: AssetKeyInput!) {
       assetNodeOrError(assetKey: $key) {
@@ -77,12 +77,12 @@ def test_the_lineage_reaches_from_the_servers_to_the_columns(interface: Interfac
     assert by_column["title"] == [{"assetKey": {"path": ["raw", "scenes"]}, "columnName": "document"}]
 
 
-def test_the_partitions_are_the_registered_instances(interface: Interface) -> None:
+def test_partitions_are_the_registered_instances(interface: Interface) -> None:
     node = interface.ask('{assetNodeOrError(assetKey:{path:["stash","scenes"]}){... on AssetNode{partitionKeys}}}')
     assert node["assetNodeOrError"]["partitionKeys"] == ["first", "second"]
 
 
-def test_a_command_s_run_is_in_the_history_under_its_job(interface: Interface) -> None:
+def test_runs_of_commands_are_listed_under_their_job(interface: Interface) -> None:
     runs = interface.ask(
         "{runsOrError{... on Runs{results{jobName status repositoryOrigin{repositoryLocationName} tags{key value}}}}}"
     )
@@ -97,7 +97,7 @@ def test_a_command_s_run_is_in_the_history_under_its_job(interface: Interface) -
     assert tags["stash_pipeline/requested_by"] == "command line"
 
 
-def test_a_run_launched_from_the_interface_mirrors_the_instance(interface: Interface) -> None:
+def test_a_run_launched_by_graphql_syncs_the_instance(interface: Interface) -> None:
     run_id = launch(interface, "second")
     scenes = latest(interface, ["stash", "scenes"], "second")
     assert scenes["runId"] == run_id
@@ -112,7 +112,7 @@ def test_a_run_launched_from_the_interface_mirrors_the_instance(interface: Inter
     assert row == (on_server,)
 
 
-def test_a_run_without_change_materializes_only_the_ledger(interface: Interface) -> None:
+def test_a_run_without_changes_materializes_only_the_ledger(interface: Interface) -> None:
     before = latest(interface, ["stash", "scenes"], "first")["runId"]
     run_id = launch(interface, "first")
     assert latest(interface, ["raw", "pages"], "first")["runId"] == run_id
@@ -120,7 +120,7 @@ def test_a_run_without_change_materializes_only_the_ledger(interface: Interface)
     assert latest(interface, ["raw", "scenes"], "first")["runId"] == before
 
 
-def test_an_edit_on_the_server_reaches_the_tables_it_concerns(interface: Interface) -> None:
+def test_an_edit_on_the_server_materializes_only_affected_tables(interface: Interface) -> None:
     before = latest(interface, ["stash", "performers"], "first")["runId"]
     answer = interface.stash.execute(
         'mutation{sceneUpdate(input:{id:"1", title:"Edited from outside", tag_ids:["1"]}){id}}', None

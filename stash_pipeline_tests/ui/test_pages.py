@@ -50,7 +50,7 @@ def keep(page: Page, name: str) -> None:
         page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
-def test_the_lineage_shows_the_layers_in_their_order(interface: Interface, page: Page) -> None:
+def test_the_lineage_page_shows_the_layers_in_order(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/asset-groups")
     places = {}
     for layer in ("raw_pages", "entities", "joins"):
@@ -72,7 +72,7 @@ def test_an_asset_page_shows_columns_owner_and_source(interface: Interface, page
     keep(page, "asset")
 
 
-def test_the_page_of_the_documents_describes_documents(interface: Interface, page: Page) -> None:
+def test_the_page_of_a_raw_asset_describes_documents(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/assets/raw/scenes?view=overview")
     page.get_by_text("as documents: one row per object").first.wait_for()
     keep(page, "documents")
@@ -85,14 +85,14 @@ def test_the_partitions_page_lists_the_instances(interface: Interface, page: Pag
     keep(page, "partitions")
 
 
-def test_a_person_can_expand_the_graph_down_to_a_join(interface: Interface, page: Page) -> None:
+def test_the_graph_can_be_expanded_down_to_a_join_table(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/assets/stash/scene_tags?view=lineage&lineageScope=upstream")
     for name in ("scene_tags", "scenes", "tags"):
         page.get_by_text(name, exact=True).first.wait_for()
     keep(page, "scene_tags")
 
 
-def test_the_job_can_be_launched_with_a_click(interface: Interface, page: Page) -> None:
+def test_a_job_can_be_launched_with_a_click(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/locations/__repository__@stash_pipeline/jobs/refresh")
     page.get_by_role("button", name="Materialize all").or_(page.get_by_text("Materialize all")).first.click()
     page.get_by_role("button", name="Launch").or_(page.get_by_text("Launch 1 run")).first.wait_for()
@@ -100,14 +100,14 @@ def test_the_job_can_be_launched_with_a_click(interface: Interface, page: Page) 
     page.keyboard.press("Escape")
 
 
-def test_the_history_shows_the_runs(interface: Interface, page: Page) -> None:
+def test_the_runs_page_lists_the_runs(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/runs")
     page.get_by_text("partition: first").first.wait_for()
     page.get_by_text("Success").first.wait_for()
     keep(page, "runs")
 
 
-def test_what_runs_by_itself_is_listed_with_its_switches(interface: Interface, page: Page) -> None:
+def test_the_automation_page_lists_schedules_and_sensors_with_switches(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/automation")
     for name in ("changes_sensor", "instances_sensor", "reconcile_schedule", "sweep_sensor", "maintenance_schedule"):
         page.get_by_text(name, exact=True).first.wait_for()
@@ -116,14 +116,14 @@ def test_what_runs_by_itself_is_listed_with_its_switches(interface: Interface, p
     keep(page, "automation")
 
 
-def test_the_jobs_are_named_for_what_they_do(interface: Interface, page: Page) -> None:
+def test_the_jobs_page_lists_the_jobs(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/jobs")
     for name in ("refresh", "reconcile", "sweep", "rebuild", "maintain"):
         page.get_by_text(name, exact=True).first.wait_for()
     keep(page, "jobs")
 
 
-def test_the_checks_of_a_run_are_shown_with_what_they_found(interface: Interface, page: Page) -> None:
+def test_the_checks_page_shows_results(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/assets/raw/pages?view=checks&checkDetail=counts_match_server")
     for name in ("counts_match_server", "sample_matches_server", "instances_are_fresh"):
         page.get_by_text(name, exact=True).first.wait_for()
@@ -131,20 +131,20 @@ def test_the_checks_of_a_run_are_shown_with_what_they_found(interface: Interface
     keep(page, "checks")
 
 
-def test_a_person_can_have_the_servers_asked(interface: Interface, page: Page) -> None:
+def test_servers_can_be_probed_from_the_ui(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/assets/raw/pages?view=checks&checkDetail=servers_answer")
     page.get_by_text("Execute", exact=True).last.click()
-    page.get_by_text("All servers answer (2).").first.wait_for(timeout=120_000)
+    page.get_by_text("All servers respond (2).").first.wait_for(timeout=120_000)
     keep(page, "servers")
 
 
-def test_the_runs_of_commands_say_what_they_were(interface: Interface, page: Page) -> None:
+def test_runs_of_commands_show_their_tags(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/runs")
     page.get_by_text("stash_pipeline/reason: stash-pipeline sync first").first.wait_for()
     page.get_by_text("stash_pipeline/requested_by: command line").first.wait_for()
 
 
-def test_the_page_of_a_failed_run_says_what_happened_and_what_to_do(interface: Interface, page: Page) -> None:
+def test_the_page_of_a_failed_run_shows_cause_and_remedy(interface: Interface, page: Page) -> None:
     with connect(interface.database_url) as connection:
         add_instance(connection, "gone", f"http://127.0.0.1:{free_port()}", home=interface.home)
     try:
@@ -161,8 +161,8 @@ def test_the_page_of_a_failed_run_says_what_happened_and_what_to_do(interface: I
             connection.execute("DELETE FROM ops.instances WHERE name = 'gone'")
 
 
-def test_the_page_of_a_run_without_an_instance_says_that_one_is_to_be_chosen(interface: Interface, page: Page) -> None:
+def test_the_page_of_a_run_without_an_instance_asks_to_choose_one(interface: Interface, page: Page) -> None:
     run_id = launch(interface, None, status="FAILURE")
     page.goto(f"{interface.url}/runs/{run_id}")
-    page.get_by_text("No instance was chosen.").first.wait_for()
+    page.get_by_text("No instance was selected.").first.wait_for()
     keep(page, "no_instance")

@@ -128,7 +128,7 @@ SOURCES = ("ROLE", "DATABASE", "environment", "address")
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_the_session_is_the_same_wherever_other_settings_come_from(
+def test_our_session_settings_override_all_others(
     hostile: Hostile, home: Path, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = make_hostile(hostile, source, monkeypatch)
@@ -155,7 +155,7 @@ def test_the_session_is_the_same_wherever_other_settings_come_from(
         assert dagsters.exec_driver_sql(f"SELECT char_length('{TITLE}')").scalar() == len(TITLE)
 
 
-def test_the_web_server_s_engines_have_the_same_session(
+def test_web_server_engines_use_the_same_session_settings(
     hostile: Hostile, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It makes engines of its own, from the address, with a limit on the time of a statement."""
@@ -184,7 +184,7 @@ def stored_bytes(server: Mirror) -> dict[str, tuple[str, int]]:
     ("source", "lane"),
     [*((source, "graphql") for source in SOURCES), ("ROLE", "snapshot"), ("environment", "snapshot")],
 )
-def test_a_mirror_is_exact_whatever_is_set(
+def test_a_mirror_is_exact_with_any_database_settings(
     hostile: Hostile, home: Path, source: str, lane: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole way, migrations included: first reading, a change, nothing changed."""
@@ -207,7 +207,7 @@ def test_a_mirror_is_exact_whatever_is_set(
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "LATIN9", "WIN1252", "EUC_JP"])
-def test_a_database_of_another_encoding_is_refused_before_anything_is_made(
+def test_a_database_with_another_encoding_is_rejected_before_any_change(
     hostile: Hostile, home: Path, encoding: str
 ) -> None:
     drop_database(hostile.server, hostile.database)
@@ -225,7 +225,7 @@ def test_a_database_of_another_encoding_is_refused_before_anything_is_made(
         assert found.fetchone() == (0,)
 
 
-def test_names_of_dagster_s_partitions_are_stored_as_they_are(
+def test_dagster_partition_names_are_stored_unchanged(
     hostile: Hostile, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = make_hostile(hostile, "environment", monkeypatch)
@@ -237,9 +237,7 @@ def test_names_of_dagster_s_partitions_are_stored_as_they_are(
         assert found.fetchall() == [(TITLE, 2)]
 
 
-def test_a_wrong_value_in_the_environment_is_told_in_a_sentence(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_invalid_environment_value_is_reported(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setenv("PGTZ", "Nowhere/Atall")
         with pytest.raises(UserError, match="The database cannot be reached: .*TimeZone"):

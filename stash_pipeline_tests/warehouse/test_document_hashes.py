@@ -41,7 +41,7 @@ def stored(connection: psycopg.Connection[Any], text: bytes) -> bytes:
 
 @settings(max_examples=400, deadline=None)
 @given(value=values)
-def test_a_document_that_went_through_jsonb_keeps_its_hash(server: psycopg.Connection[Any], value: Any) -> None:
+def test_a_document_keeps_its_hash_in_jsonb(server: psycopg.Connection[Any], value: Any) -> None:
     document = finish({"id": 1, "value": value}, 1)
     assert has_hash(stored(server, document.json), document.hash)
 

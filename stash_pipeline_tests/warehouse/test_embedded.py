@@ -40,7 +40,7 @@ def runs(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"
@@ -59,7 +59,7 @@ def other_process(home: Path) -> "subprocess.Popen[str]":
     return process
 
 
-def test_keeps_its_data_and_runs_only_while_used(home: Path) -> None:
+def test_the_server_keeps_its_data_and_runs_only_while_used(home: Path) -> None:
     with running_server(home, options=FAST) as url, psycopg.connect(url) as connection:
         connection.execute("create table kept as select 'Ünïcode' as word")
         pid = postmaster_pid(home)
@@ -71,7 +71,7 @@ def test_keeps_its_data_and_runs_only_while_used(home: Path) -> None:
         assert row == ("Ünïcode", "ünïcode", True)
 
 
-def test_is_tuned_and_listens_on_no_network(home: Path) -> None:
+def test_the_server_is_tuned_and_has_no_network_socket(home: Path) -> None:
     with running_server(home, options={"fsync": "off"}) as url, psycopg.connect(url) as connection:
         names = ("shared_buffers", "wal_level", "jit", "listen_addresses", "max_connections", "fsync")
         found = [connection.execute("select current_setting(%s)", [name]).fetchone() for name in names]
@@ -79,7 +79,7 @@ def test_is_tuned_and_listens_on_no_network(home: Path) -> None:
     assert (home / "postgres").stat().st_mode & 0o077 == 0
 
 
-def test_two_uses_share_one_server_and_the_last_one_ends_it(home: Path) -> None:
+def test_users_share_one_server_and_the_last_one_stops_it(home: Path) -> None:
     first, second = EmbeddedPostgres(home, options=FAST), EmbeddedPostgres(home, options=FAST)
     assert first.start() == second.start()
     pid = postmaster_pid(home)
@@ -91,7 +91,7 @@ def test_two_uses_share_one_server_and_the_last_one_ends_it(home: Path) -> None:
     assert not runs(pid)
 
 
-def test_many_threads_may_start_at_once(home: Path) -> None:
+def test_many_threads_can_start_the_server_concurrently(home: Path) -> None:
     errors: list[BaseException] = []
 
     def use() -> None:
@@ -111,7 +111,7 @@ def test_many_threads_may_start_at_once(home: Path) -> None:
     assert not (home / "postgres" / "postmaster.pid").exists()
 
 
-def test_a_killed_user_neither_stops_the_server_for_others_nor_keeps_it_for_ever(home: Path) -> None:
+def test_a_killed_user_neither_stops_nor_leaks_the_server(home: Path) -> None:
     with other_process(home) as killed:
         pid = postmaster_pid(home)
         with running_server(home) as url:
@@ -127,13 +127,13 @@ def test_ctrl_c_in_a_terminal_does_not_reach_the_server(home: Path) -> None:
         pid = postmaster_pid(home)
         assert os.getsid(pid) != os.getsid(process.pid)
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(20)
+        process.wait(120)
     # Ended by its user, in an orderly way: nothing is left to recover.
     wait_until(lambda: not runs(pid))
     assert "database system is shut down" in (home / "postgres" / "server.log").read_text()
 
 
-def test_recovers_when_everything_was_killed(home: Path) -> None:
+def test_the_server_recovers_after_all_processes_were_killed(home: Path) -> None:
     with other_process(home) as process:
         with psycopg.connect(EmbeddedPostgres(home).url) as connection:
             connection.execute("create table kept as select 1 as one")
@@ -148,7 +148,7 @@ def test_recovers_when_everything_was_killed(home: Path) -> None:
         assert connection.execute("select one from kept").fetchone() == (1,)
 
 
-def test_a_pid_file_with_the_number_of_another_program_is_no_obstacle(home: Path) -> None:
+def test_a_stale_pid_file_of_another_program_is_ignored(home: Path) -> None:
     with running_server(home, options=FAST):
         content = (home / "postgres" / "postmaster.pid").read_text()
     stale = home / "postgres" / "postmaster.pid"
@@ -157,14 +157,14 @@ def test_a_pid_file_with_the_number_of_another_program_is_no_obstacle(home: Path
         psycopg.connect(url).close()
 
 
-def test_a_half_made_database_is_made_anew(home: Path) -> None:
+def test_a_partially_created_database_is_recreated(home: Path) -> None:
     (home / ".postgres.new").mkdir()
     (home / ".postgres.new" / "PG_VERSION").write_text("18\n")
     with running_server(home, options=FAST) as url:
         psycopg.connect(url).close()
 
 
-def test_a_long_or_odd_path_works(home: Path) -> None:
+def test_long_and_unusual_paths_work(home: Path) -> None:
     odd = home / 'it\'s a long, 50 % "quoted" näme' / ("x" * 90)
     with running_server(odd, options=FAST) as url:
         psycopg.connect(url).close()
@@ -182,7 +182,7 @@ def _as_nobody(home: Path, answer: "multiprocessing.Queue[object]") -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="tests run as an ordinary user show it all the time")
-def test_an_ordinary_user_runs_the_server_as_himself(home: Path) -> None:
+def test_an_ordinary_user_runs_the_server_as_that_user(home: Path) -> None:
     with running_server(home / "warm", options=FAST) as url:  # imports what `nobody` may not read
         psycopg.connect(url).close()
     own = home / "own"
@@ -194,17 +194,17 @@ def test_an_ordinary_user_runs_the_server_as_himself(home: Path) -> None:
     answer: multiprocessing.Queue[object] = fork.Queue()
     child = fork.Process(target=_as_nobody, args=(own, answer))
     child.start()
-    assert answer.get(timeout=30) == 65534
+    assert answer.get(timeout=120) == 65534
     child.join()
 
 
-def test_says_what_is_wrong_when_the_home_cannot_be_used(home: Path) -> None:
+def test_an_unusable_home_is_reported(home: Path) -> None:
     (home / "file").write_text("")
     with pytest.raises(UserError, match="STASH_PIPELINE_HOME"), running_server(home / "file"):
         pass
     (home / "postgres").mkdir()
     (home / "postgres" / "photo.jpg").write_text("")
-    with pytest.raises(UserError, match="in the way"), running_server(home):
+    with pytest.raises(UserError, match="is not a database"), running_server(home):
         pass
 
 
@@ -223,7 +223,7 @@ def test_says_what_is_wrong_when_the_home_cannot_be_used(home: Path) -> None:
         ("PGSSLMODE", "verify-full"),
     ],
 )
-def test_variables_of_the_environment_lead_nowhere_else(
+def test_environment_variables_do_not_change_the_connection(
     home: Path, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -231,8 +231,8 @@ def test_variables_of_the_environment_lead_nowhere_else(
         assert connection.execute("SHOW client_encoding").fetchone() == ("UTF8",)
 
 
-def test_says_what_is_wrong_when_the_server_does_not_start(home: Path) -> None:
-    with pytest.raises(UserError, match=r"does not start: .*FATAL.*Its log: "):
+def test_a_server_that_does_not_start_is_reported(home: Path) -> None:
+    with pytest.raises(UserError, match=r"does not start: .*FATAL.*see its log: "):
         EmbeddedPostgres(home, options={"shared_buffers": "900TB"}).start()
     with running_server(home, options=FAST) as url:
         psycopg.connect(url).close()

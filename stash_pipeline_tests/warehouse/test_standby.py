@@ -32,14 +32,14 @@ def as_it_is(home: Path) -> Iterator[str]:
         run_program((control, "stop", "-m", "fast", "-w", "-D", "."), user, directory=server.data)
 
 
-def test_a_standby_is_refused_with_the_way_out(home: Path) -> None:
+def test_a_standby_is_rejected_with_a_remedy(home: Path) -> None:
     with running_server(home, options=OPTIONS) as url, psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (id integer)")
     (home / "postgres" / "standby.signal").touch()
     with as_it_is(home) as url:
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
-        with pytest.raises(UserError, match="is a standby.*address of its primary"), connect(url):
+        with pytest.raises(UserError, match="is a read-only standby.*address of its primary"), connect(url):
             pass
         command = subprocess.run(
             [sys.executable, "-m", "stash_pipeline", "instances", "list"],
@@ -47,5 +47,5 @@ def test_a_standby_is_refused_with_the_way_out(home: Path) -> None:
             capture_output=True,
             text=True,
         )
-    assert command.returncode == 1 and "is a standby" in command.stderr
+    assert command.returncode == 1 and "is a read-only standby" in command.stderr
     assert "Traceback" not in command.stderr

@@ -1,5 +1,5 @@
-"""What changes a library, one module per kind.
+"""Mutations, one module per entity.
 
-Here: mutations, and what each of them leaves in updated_at. Not here: answering fields (resolvers).
-Nothing bumps updated_at but the mutation that names the object: no cascade, no trigger, as on the server.
+Contains the mutations and their effect on ``updated_at``. Fields are resolved in ``resolvers``. As on the server, only
+a mutation that names an object changes its ``updated_at``; there are no cascades or triggers.
 """

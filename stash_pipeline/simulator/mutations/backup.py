@@ -7,7 +7,7 @@ from stash_pipeline.simulator.mutations.common import Mutation
 
 
 def _backup_database(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    """A copy that is not to be downloaded stays on the server, where no client sees it: none is made."""
+    """Without ``download``, the copy would stay on the server, invisible to clients; none is created."""
     ctx.downloads.require_folder()
     return ctx.downloads.offer(ctx) if args["input"].get("download") else None
 

@@ -1,4 +1,4 @@
-"""Performers, studios and tags: create, change, merge, destroy, and the rules of their names."""
+"""Performers, studios and tags: create, change, merge, destroy, and the rules for their names."""
 
 from typing import Any
 
@@ -25,24 +25,24 @@ def _name(given: dict[str, Any]) -> dict[str, Any]:
 def _check_performer(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
     if "name" not in given and "disambiguation" not in given:
         return
-    present: dict[str, Any] = {"name": None, "disambiguation": None}
+    current: dict[str, Any] = {"name": None, "disambiguation": None}
     if row_id is not None:
-        present = ctx.library.rows("SELECT name, disambiguation FROM performers WHERE id = ?", (row_id,))[0]
+        current = ctx.library.rows("SELECT name, disambiguation FROM performers WHERE id = ?", (row_id,))[0]
     changed: dict[str, Any] = {key: given[key] for key in ("name", "disambiguation") if key in given}
-    after = {**present, **changed}
+    after = {**current, **changed}
     if not after["name"]:
         raise AnswerError("performer name must not be blank")
-    other = ctx.library.scalar(
+    duplicate = ctx.library.scalar(
         "SELECT id FROM performers WHERE name = ? AND COALESCE(disambiguation, '') = ? AND id IS NOT ?",
         (after["name"], after["disambiguation"] or "", row_id),
     )
-    if other is not None:
+    if duplicate is not None:
         described = f" and disambiguation '{after['disambiguation']}'" if after["disambiguation"] else ""
         raise AnswerError(f"performer with name '{after['name']}'{described} already exists")
 
 
 def _check_names(kind: str, table: str, aliases: str, parent: str) -> Check:
-    """Names and aliases of a kind are unique together, whatever their case."""
+    """Checks that names and aliases of an entity are unique together, ignoring case."""
 
     def check_free(ctx: RequestContext, row_id: int | None, name: str) -> None:
         if ctx.library.scalar(f"SELECT 1 FROM {table} WHERE LOWER(name) = LOWER(?) AND id IS NOT ?", (name, row_id)):
@@ -70,12 +70,12 @@ def _check_names(kind: str, table: str, aliases: str, parent: str) -> Check:
 
 
 def _ancestors(ctx: RequestContext, tree: str, starts: list[int]) -> set[int]:
-    found = ctx.library.tuples(
+    rows = ctx.library.tuples(
         "WITH RECURSIVE up(id) AS (SELECT value FROM json_each(?) UNION"
         f" SELECT tree.parent FROM up JOIN ({tree}) AS tree ON tree.child = up.id) SELECT id FROM up",
         (f"[{','.join(map(str, starts))}]",),
     )
-    return {row[0] for row in found}
+    return {row[0] for row in rows}
 
 
 _TAG_TREE = "SELECT parent_id AS parent, child_id AS child FROM tags_relations"
@@ -94,9 +94,9 @@ def _check_tag(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -
         return
     parents, children = _given_ids(given.get("parent_ids") or []), _given_ids(given.get("child_ids") or [])
     above = _ancestors(ctx, _TAG_TREE, parents)
-    below = {one for one in children if row_id in _ancestors(ctx, _TAG_TREE, [one])} if parents else set()
-    circle = row_id in above or row_id in children or (above & set(children)) or below - set(children)
-    if circle:
+    below = {child for child in children if row_id in _ancestors(ctx, _TAG_TREE, [child])} if parents else set()
+    cycle = row_id in above or row_id in children or (above & set(children)) or below - set(children)
+    if cycle:
         raise AnswerError(f"applying tag hierarchy would make tag {row_id} its own ancestor")
 
 
@@ -125,14 +125,14 @@ _TAGGED = (
 
 
 def _merge_tags(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    """Sources become aliases of the destination. Nothing is bumped, not even the destination."""
+    """Sources become aliases of the destination. No ``updated_at`` changes, not even that of the destination."""
     destination, sources = number(args["input"]["destination"]), numbers(args["input"]["source"])
     if not sources:
         return None
     if destination in sources:
         raise AnswerError("cannot merge where source == destination")
-    for one in [destination, *sources]:
-        require(ctx, TAG, one)
+    for tag_id in [destination, *sources]:
+        require(ctx, TAG, tag_id)
     library = ctx.library
     for source in sources:
         for table, owner in _TAGGED:

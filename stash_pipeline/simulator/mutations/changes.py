@@ -1,7 +1,7 @@
-"""Applying an input object to one row: columns, relations, lists of texts, stash ids, images.
+"""Applies an input object to one row: columns, relations, lists of texts, stash ids, images.
 
-Here: what all kinds have in common. What is left out stays, null clears, a list replaces.
-Not here: which input field goes where (specs), and what is special to a kind (the other modules).
+Contains the common part of all entities. An omitted field stays unchanged, null clears it, and a list replaces the
+previous list. ``specs`` maps input fields to storage; the other modules contain the special cases of entities.
 """
 
 import base64
@@ -34,7 +34,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Texts:
-    """A list of texts in a table; urls have a position."""
+    """A list of texts in a table; URLs have a position."""
 
     table: str
     parent: str
@@ -44,7 +44,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class Spec:
-    """How the input of a kind is stored."""
+    """How the input of an entity is stored."""
 
     kind: str
     table: str
@@ -74,18 +74,18 @@ def numbers(texts: list[Any] | None, what: str = "ids") -> list[int]:
 
 
 def exists(ctx: RequestContext, table: str, row_id: int) -> bool:
-    """Is there a row of this id?"""
+    """Whether there is a row with this id."""
     return ctx.library.scalar(f'SELECT 1 FROM "{table}" WHERE id = ?', (row_id,)) is not None
 
 
 def require(ctx: RequestContext, spec: Spec, row_id: int) -> None:
-    """Fail as the server does when there is no row of this id."""
+    """Fail like the server if there is no row with this id."""
     if not exists(ctx, spec.table, row_id):
         raise AnswerError(f"{spec.name} with id {row_id} not found")
 
 
 def date_columns(ctx: RequestContext, column: str, text: str | None) -> dict[str, Any]:
-    """A date of the input as stored: completed to a day, with its precision."""
+    """The columns of an input date: completed to a day, with its precision."""
     if not text:
         return {column: None, f"{column}_precision": None}
     match = _DATE.match(text)
@@ -106,7 +106,7 @@ def date_columns(ctx: RequestContext, column: str, text: str | None) -> dict[str
 def image_checksum(ctx: RequestContext, given: str) -> str:
     """Store an image of the input and return its checksum.
 
-    A data URI holds the bytes; nothing is downloaded for an address, a picture is invented for it.
+    A data URI contains the bytes. URLs are not downloaded; a picture is generated for them.
     """
     if given.startswith("data:") and "," in given:
         try:
@@ -138,7 +138,7 @@ def replace_texts(ctx: RequestContext, where: Texts, row_id: int, values: list[s
 
 
 def current_texts(ctx: RequestContext, where: Texts, row_id: int) -> list[str]:
-    """The present list of texts."""
+    """The current list of texts."""
     order = "position" if where.positioned else f'"{where.column}"'
     return [
         row[0]
@@ -150,43 +150,46 @@ def current_texts(ctx: RequestContext, where: Texts, row_id: int) -> list[str]:
 
 
 def replace_join(ctx: RequestContext, join: Join, row_id: int, children: list[int]) -> None:
-    """Replace the other side of a relation; what stays keeps its other columns."""
-    wanted = list(dict.fromkeys(children))
-    present = current_join(ctx, join, row_id)
+    """Replace the related objects of a relation; rows that stay keep their other columns."""
+    new = list(dict.fromkeys(children))
+    current = current_join(ctx, join, row_id)
     ctx.library.execute_many(
         f'DELETE FROM "{join.table}" WHERE "{join.parent}" = ? AND "{join.child}" = ?',
-        [(row_id, child) for child in present if child not in wanted],
+        [(row_id, child) for child in current if child not in new],
     )
     ctx.library.execute_many(
         f'INSERT INTO "{join.table}" ("{join.parent}", "{join.child}") VALUES (?, ?)',
-        [(row_id, child) for child in wanted if child not in present],
+        [(row_id, child) for child in new if child not in current],
     )
 
 
 def current_join(ctx: RequestContext, join: Join, row_id: int) -> list[int]:
-    """The other side of a relation."""
+    """The related objects of a relation."""
     return [
         row[0]
         for row in ctx.library.tuples(f'SELECT "{join.child}" FROM "{join.table}" WHERE "{join.parent}" = ?', (row_id,))
     ]
 
 
-def combined(present: list[Any], given: list[Any], mode: str) -> list[Any]:
-    """What a bulk update makes of a list."""
+def combined(current: list[Any], given: list[Any], mode: str) -> list[Any]:
+    """The result of a bulk update of a list."""
     if mode == "SET":
         return given
     if mode == "ADD":
-        return present + [value for value in given if value not in present]
-    return [value for value in present if value not in given]
+        return current + [value for value in given if value not in current]
+    return [value for value in current if value not in given]
 
 
 def replace_stash_ids(ctx: RequestContext, where: tuple[str, str], row_id: int, given: list[Any] | None) -> None:
-    """Replace all stash ids; one without updated_at is of now."""
+    """Replace all stash ids; updated_at defaults to the current time."""
     table, parent = where
     ctx.library.execute(f'DELETE FROM "{table}" WHERE "{parent}" = ?', (row_id,))
     ctx.library.execute_many(
         f'INSERT INTO "{table}" ("{parent}", endpoint, stash_id, updated_at) VALUES (?, ?, ?, ?)',
-        [(row_id, one["endpoint"], one["stash_id"], _stash_id_time(ctx, one.get("updated_at"))) for one in given or []],
+        [
+            (row_id, entry["endpoint"], entry["stash_id"], _stash_id_time(ctx, entry.get("updated_at")))
+            for entry in given or []
+        ],
     )
 
 
@@ -203,7 +206,7 @@ def _stash_id_time(ctx: RequestContext, given: str | None) -> str:
 
 
 def apply_input(ctx: RequestContext, spec: Spec, row_id: int, given: dict[str, Any]) -> None:
-    """Store what an input object says about an existing row, and nothing about updated_at."""
+    """Apply an input object to an existing row, without changing updated_at."""
     values: dict[str, Any] = {}
     later: list[tuple[Special, Any]] = []
     for name, value in given.items():
@@ -243,7 +246,7 @@ def apply_input(ctx: RequestContext, spec: Spec, row_id: int, given: dict[str, A
 
 
 def _apply_join(ctx: RequestContext, join: Join, row_id: int, value: Any) -> None:
-    if isinstance(value, dict):  # of a bulk update
+    if isinstance(value, dict):  # a bulk update
         children = combined(current_join(ctx, join, row_id), numbers(value.get("ids")), value["mode"])
         replace_join(ctx, join, row_id, children)
     else:

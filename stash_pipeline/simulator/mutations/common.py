@@ -1,12 +1,12 @@
-"""Create, update, update many and destroy, for any kind.
+"""Create, update, bulk update and destroy, for any entity.
 
-Here: the shape that these mutations share. Not here: what only one kind has.
+Contains the common form of these mutations. Special cases are in the modules of the entities.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.mutations.changes import (
@@ -29,9 +29,9 @@ def _no_check(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) ->
 
 
 def mutation(change: Mutation) -> Loader:
-    """A mutation field: called once, its result is answered."""
+    """The loader of a mutation field."""
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
         return [change(ctx, args)]
 
     return load
@@ -44,7 +44,7 @@ def fresh(ctx: RequestContext, kind: str, row_id: int) -> Row | None:
 
 
 def insert(ctx: RequestContext, spec: Spec, required: dict[str, Any]) -> int:
-    """A new row with what its table demands; created and updated now."""
+    """Insert a row with its required columns; created and updated now."""
     now = ctx.local_now()
     return ctx.library.insert(spec.table, {**required, "created_at": now, "updated_at": now})
 
@@ -63,7 +63,7 @@ def creates(spec: Spec, required: Callable[[dict[str, Any]], dict[str, Any]], ch
 
 
 def update_one(ctx: RequestContext, spec: Spec, given: dict[str, Any], check: Check = _no_check) -> int:
-    """Change one row as its input says; updated_at moves even when nothing else does."""
+    """Apply an input to one row; updated_at changes even if nothing else does."""
     row_id = number(given["id"])
     require(ctx, spec, row_id)
     check(ctx, row_id, given)
@@ -88,7 +88,7 @@ def updates_list(spec: Spec, check: Check = _no_check) -> Mutation:
         ids = [update_one(ctx, spec, given, check) for given in args["input"]]
         ctx.row_cache.clear()
         rows = load_rows(ctx, spec.kind, ids)
-        return [rows[one] for one in ids]
+        return [rows[row_id] for row_id in ids]
 
     return change
 
@@ -111,7 +111,7 @@ def updates_bulk(spec: Spec, check: Check = _no_check) -> Mutation:
             touch(ctx, spec.table, row_id)
         ctx.row_cache.clear()
         rows = load_rows(ctx, spec.kind, ids)
-        return [rows[one] for one in ids]
+        return [rows[row_id] for row_id in ids]
 
     return change
 
@@ -131,7 +131,7 @@ def destroys(spec: Spec, destroy: Callable[[RequestContext, int, dict[str, Any]]
 
 
 def delete_row(table: str) -> Callable[[RequestContext, int, dict[str, Any]], None]:
-    """Deleting a row; foreign keys remove or empty what pointed to it, and bump nothing."""
+    """Delete a row; foreign keys delete or clear references to it, without changing any updated_at."""
 
     def destroy(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
         ctx.library.execute(f'DELETE FROM "{table}" WHERE id = ?', (row_id,))

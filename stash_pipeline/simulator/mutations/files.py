@@ -1,4 +1,4 @@
-"""Files, fingerprints, saved filters, and SQL: what does not belong to an object of the library."""
+"""Files, fingerprints, saved filters, and SQL."""
 
 import json
 import sqlite3
@@ -19,11 +19,11 @@ def _require_file(ctx: RequestContext, file_id: int) -> None:
 
 
 def _set_fingerprints(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    """Neither the file nor its scene is bumped."""
+    """Sets fingerprints, without changing updated_at of the file or its scene."""
     file_id = number(args["input"]["id"])
     _require_file(ctx, file_id)
-    for one in args["input"]["fingerprints"]:
-        kind, value = one["type"], one.get("value")
+    for entry in args["input"]["fingerprints"]:
+        kind, value = entry["type"], entry.get("value")
         if kind in ("oshash", "md5"):
             raise AnswerError(f"cannot modify {kind} fingerprint")
         ctx.library.execute("DELETE FROM files_fingerprints WHERE file_id = ? AND type = ?", (file_id, kind))
@@ -57,9 +57,9 @@ def _delete_files(ctx: RequestContext, args: dict[str, Any]) -> Any:
 
 
 def _folder(ctx: RequestContext, path: str) -> int:
-    found = ctx.library.scalar("SELECT id FROM folders WHERE path = ?", (path,))
-    if found is not None:
-        return int(found)
+    folder_id = ctx.library.scalar("SELECT id FROM folders WHERE path = ?", (path,))
+    if folder_id is not None:
+        return int(folder_id)
     parent_path = path.rpartition("\\" if ctx.windows else "/")[0]
     now = ctx.local_now()
     return ctx.library.insert(
@@ -75,7 +75,7 @@ def _folder(ctx: RequestContext, path: str) -> int:
 
 
 def _move_files(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    """The files are bumped, their scenes are not."""
+    """Moves files, and changes their updated_at, but not that of their scenes."""
     given = args["input"]
     ids = numbers(given["ids"])
     basename = given.get("destination_basename")
@@ -118,10 +118,10 @@ def _save_filter(ctx: RequestContext, args: dict[str, Any]) -> Any:
         ctx.library.update("saved_filters", row_id, values)
     else:
         row_id = ctx.library.insert("saved_filters", values)
-    found = ctx.library.rows("SELECT * FROM saved_filters WHERE id = ?", (row_id,))
-    if not found:
+    filters = ctx.library.rows("SELECT * FROM saved_filters WHERE id = ?", (row_id,))
+    if not filters:
         raise AnswerError(f"filter with id {row_id} not found")
-    return present_saved_filter(found[0])
+    return present_saved_filter(filters[0])
 
 
 def _destroy_filter(ctx: RequestContext, args: dict[str, Any]) -> Any:
@@ -142,7 +142,7 @@ def _plain(cursor: sqlite3.Cursor) -> list[list[Any]]:
 
 
 def _exec_sql(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    """Changes anything without a trace in updated_at."""
+    """Executes SQL, without changing any updated_at."""
     with ctx.library.lock:
         cursor = ctx.library.connection.execute(args["sql"], args.get("args") or [])
         return {"rows_affected": cursor.rowcount, "last_insert_id": cursor.lastrowid}

@@ -39,15 +39,15 @@ def _check_gallery(ctx: RequestContext, row_id: int | None, given: dict[str, Any
 
 
 def _check_image(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
-    """An image that joins or leaves galleries moves their updated_at too."""
+    """Changes updated_at of galleries that an image is added to or removed from."""
     if "gallery_ids" not in given or row_id is None:
         return
     before = set(current_join(ctx, IMAGE.joins["gallery_ids"], row_id))
     value = given["gallery_ids"]
     if isinstance(value, dict):
-        wanted = set(numbers(value.get("ids")))
+        galleries = set(numbers(value.get("ids")))
         mode = value["mode"]
-        after = wanted if mode == "SET" else before | wanted if mode == "ADD" else before - wanted
+        after = galleries if mode == "SET" else before | galleries if mode == "ADD" else before - galleries
     else:
         after = set(numbers(value))
     for gallery in before ^ after:
@@ -65,10 +65,10 @@ def _gallery_images(remove: bool) -> Mutation:
                 [(gallery, image) for image in images],
             )
         else:
-            known = current_join(ctx, _IN_GALLERY, gallery)
+            current = current_join(ctx, _IN_GALLERY, gallery)
             ctx.library.execute_many(
                 "INSERT INTO galleries_images (gallery_id, image_id) VALUES (?, ?)",
-                [(gallery, image) for image in images if image not in known],
+                [(gallery, image) for image in images if image not in current],
             )
         touch(ctx, "galleries", gallery)
         return True
@@ -104,8 +104,8 @@ def _destroy_image(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> N
 
 def _destroy_gallery(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
     files = ctx.library.tuples("SELECT file_id FROM galleries_files WHERE gallery_id = ?", (row_id,))
-    of_disk = bool(files) or ctx.library.scalar("SELECT folder_id FROM galleries WHERE id = ?", (row_id,)) is not None
-    images = current_join(ctx, _IN_GALLERY, row_id) if given.get("delete_file") and of_disk else []
+    has_files = bool(files) or ctx.library.scalar("SELECT folder_id FROM galleries WHERE id = ?", (row_id,)) is not None
+    images = current_join(ctx, _IN_GALLERY, row_id) if given.get("delete_file") and has_files else []
     ctx.library.execute("DELETE FROM galleries WHERE id = ?", (row_id,))
     for image in images:
         _destroy_image(ctx, image, given)
@@ -127,11 +127,11 @@ def _check_chapter(ctx: RequestContext, row_id: int | None, given: dict[str, Any
 
 
 def _update_chapter(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    found = updates(CHAPTER, _check_chapter)(ctx, args)
+    chapter = updates(CHAPTER, _check_chapter)(ctx, args)
     if not ctx.release.since(22):
-        # these releases forget when it was created
+        # these releases lose the creation time
         ctx.library.update("galleries_chapters", number(args["input"]["id"]), {"created_at": "0001-01-01T00:00:00Z"})
-    return found
+    return chapter
 
 
 def _destroy_chapter(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:

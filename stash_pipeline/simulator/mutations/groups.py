@@ -1,4 +1,4 @@
-"""Groups, and movies as they were called: create, change, destroy, and the groups within a group."""
+"""Groups, formerly movies: create, change, destroy, and the sub-groups of a group."""
 
 from typing import Any
 
@@ -26,15 +26,15 @@ def _name(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _order(ctx: RequestContext, containing: int) -> list[tuple[int, str | None]]:
-    found = ctx.library.tuples(
+    rows = ctx.library.tuples(
         "SELECT sub_id, description FROM groups_relations WHERE containing_id = ? ORDER BY order_index",
         (containing,),
     )
-    return [(sub, text) for sub, text in found]
+    return [(sub, text) for sub, text in rows]
 
 
 def _store(ctx: RequestContext, containing: int, subs: list[tuple[int, str | None]]) -> None:
-    """Neither group's updated_at moves."""
+    """Stores the sub-groups, without changing updated_at of any group."""
     ctx.library.execute("DELETE FROM groups_relations WHERE containing_id = ?", (containing,))
     ctx.library.execute_many(
         "INSERT INTO groups_relations (containing_id, sub_id, order_index, description) VALUES (?, ?, ?, ?)",
@@ -46,7 +46,7 @@ def _add_subs(ctx: RequestContext, args: dict[str, Any]) -> Any:
     given = args["input"]
     containing = number(given["containing_group_id"])
     require(ctx, GROUP, containing)
-    new = [(number(one["group_id"]), one.get("description")) for one in given["sub_groups"]]
+    new = [(number(entry["group_id"]), entry.get("description")) for entry in given["sub_groups"]]
     if any(sub == containing for sub, _ in new):
         raise AnswerError("a group cannot be a sub-group of itself")
     subs = _order(ctx, containing)
@@ -61,8 +61,8 @@ def _add_subs(ctx: RequestContext, args: dict[str, Any]) -> Any:
 def _remove_subs(ctx: RequestContext, args: dict[str, Any]) -> Any:
     containing = number(args["input"]["containing_group_id"])
     require(ctx, GROUP, containing)
-    gone = set(numbers(args["input"]["sub_group_ids"]))
-    _store(ctx, containing, [(sub, text) for sub, text in _order(ctx, containing) if sub not in gone])
+    removed = set(numbers(args["input"]["sub_group_ids"]))
+    _store(ctx, containing, [(sub, text) for sub, text in _order(ctx, containing) if sub not in removed])
     return True
 
 
@@ -74,7 +74,7 @@ def _reorder_subs(ctx: RequestContext, args: dict[str, Any]) -> Any:
     texts = dict(subs)
     target = number(given["insert_at_id"])
     rest = [sub for sub, _ in subs if sub not in moved]
-    if target not in rest or any(one not in texts for one in moved):
+    if target not in rest or any(sub not in texts for sub in moved):
         raise AnswerError("sub-group not found")
     position = rest.index(target) + (1 if given.get("insert_after") else 0)
     _store(ctx, containing, [(sub, texts[sub]) for sub in rest[:position] + moved + rest[position:]])

@@ -1,4 +1,4 @@
-"""Plays, o's and activity of scenes, o's of images: changes that never move updated_at."""
+"""Plays, o's and activity of scenes, o's of images; these mutations never change updated_at."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def _add(where: tuple[str, str]) -> Mutation:
         scene = _scene(ctx, args)
         times = [_moment(text) for text in args.get("times") or []] or [ctx.utc_now()]
         ctx.library.execute_many(
-            f"INSERT INTO {where[0]} (scene_id, {where[1]}) VALUES (?, ?)", [(scene, one) for one in times]
+            f"INSERT INTO {where[0]} (scene_id, {where[1]}) VALUES (?, ?)", [(scene, time) for time in times]
         )
         return _history(ctx, where, scene)
 
@@ -55,7 +55,7 @@ def _delete(where: tuple[str, str]) -> Mutation:
     def change(ctx: RequestContext, args: dict[str, Any]) -> Any:
         scene = _scene(ctx, args)
         for text in args.get("times") or [None]:
-            # One row per given time; without times the newest one.
+            # One row per given time; without times, the newest row.
             condition, parameters = (f"AND {column} = ?", [_moment(text)]) if text else ("", [])
             ctx.library.execute(
                 f"DELETE FROM {table} WHERE rowid = (SELECT rowid FROM {table} WHERE scene_id = ? {condition}"
@@ -68,7 +68,7 @@ def _delete(where: tuple[str, str]) -> Mutation:
 
 
 def _counted(step: Mutation) -> Mutation:
-    """The older mutations answer the new count only."""
+    """The older mutations return only the new count."""
     return lambda ctx, args: step(ctx, args)["count"]
 
 

@@ -1,4 +1,4 @@
-"""Scene markers: create, change, destroy. A marker moves its own updated_at, never its scene's."""
+"""Scene markers: create, change, destroy. Mutations change updated_at of the marker, never of its scene."""
 
 from typing import Any
 
@@ -24,15 +24,15 @@ def _check(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> No
     for name in ("title", "seconds", "scene_id", "primary_tag_id"):
         if given.get(name, ...) is None:
             del given[name]
-    present: dict[str, Any] = {}
+    current: dict[str, Any] = {}
     if row_id is not None:
-        present = ctx.library.rows("SELECT * FROM scene_markers WHERE id = ?", (row_id,))[0]
-    after = {**present, **given}
+        current = ctx.library.rows("SELECT * FROM scene_markers WHERE id = ?", (row_id,))[0]
+    after = {**current, **given}
     if after.get("end_seconds") is not None and after["end_seconds"] < after["seconds"]:
         raise AnswerError(f"end_seconds ({after['end_seconds']:f}) must be greater than seconds ({after['seconds']:f})")
     if isinstance(given.get("tag_ids"), list):
-        # The primary tag is not repeated among the others.
-        given["tag_ids"] = [one for one in given["tag_ids"] if number(one) != number(after["primary_tag_id"])]
+        # The primary tag is not repeated in the list of tags.
+        given["tag_ids"] = [tag_id for tag_id in given["tag_ids"] if number(tag_id) != number(after["primary_tag_id"])]
 
 
 def _required(given: dict[str, Any]) -> dict[str, Any]:

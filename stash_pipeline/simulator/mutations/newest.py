@@ -1,4 +1,4 @@
-"""Merging with values, which the newest release can do (see simulator/newest.py)."""
+"""Merging with values, which the newest release supports (see simulator/newest.py)."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ def _merge_performers(ctx: RequestContext, args: dict[str, Any]) -> Any:
     destination, sources = number(given["destination"]), numbers(given["source"])
     if destination in sources:
         raise AnswerError("destination performer cannot be in source list")
-    for one in (destination, *sources):
-        require(ctx, PERFORMER, one)
+    for performer_id in (destination, *sources):
+        require(ctx, PERFORMER, performer_id)
     for source in sources:
         for table in _JOINS:
             ctx.library.execute(

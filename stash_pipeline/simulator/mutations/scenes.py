@@ -1,4 +1,4 @@
-"""Scenes: create, change, merge, destroy. Not here: history and activity (history), markers."""
+"""Scenes: create, change, merge, destroy. History and activity are in ``history``, markers in ``markers``."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def _attach(ctx: RequestContext, scene: int, file_id: int, primary: bool) -> Non
 
 
 def destroy_scene(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
-    """Delete a scene with its markers, and with its files when that is asked for."""
+    """Delete a scene with its markers, and with its files on request."""
     files = ctx.library.tuples("SELECT file_id FROM scenes_files WHERE scene_id = ?", (row_id,))
     ctx.library.execute("DELETE FROM scene_markers WHERE scene_id = ?", (row_id,))
     ctx.library.execute("DELETE FROM scenes WHERE id = ?", (row_id,))
@@ -57,7 +57,7 @@ def destroy_scene(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> No
 
 
 def _merge(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    """Sources give files, markers and (when asked) history to the destination, and vanish.
+    """Moves files, markers and (on request) history of the sources to the destination, and deletes the sources.
 
     Markers keep their updated_at under the new scene; other relations come from `values` only.
     """
@@ -65,8 +65,8 @@ def _merge(ctx: RequestContext, args: dict[str, Any]) -> Any:
     destination, sources = number(given["destination"]), numbers(given["source"])
     if destination in sources:
         raise AnswerError("destination scene cannot be in source list")
-    for one in [destination, *sources]:
-        require(ctx, SCENE, one)
+    for scene_id in [destination, *sources]:
+        require(ctx, SCENE, scene_id)
     library = ctx.library
     for source in sources:
         library.execute("UPDATE scene_markers SET scene_id = ? WHERE scene_id = ?", (destination, source))

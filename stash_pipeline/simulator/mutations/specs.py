@@ -1,6 +1,6 @@
-"""Where the input fields of each kind are stored.
+"""Where the input fields of each entity are stored.
 
-Here: specifications and the checks of names. Not here: applying them (changes).
+Contains the specifications. ``changes`` applies them.
 """
 
 import json
@@ -28,7 +28,7 @@ _CUSTOM_KEY_LENGTH = 64
 
 
 def _first_url(where: Texts) -> Special:
-    """The older field `url`, which replaces the first url of the list."""
+    """The older field `url`, which replaces the first URL of the list."""
 
     def store(ctx: RequestContext, row_id: int, value: str | None) -> None:
         rest = current_texts(ctx, where, row_id)[1:]
@@ -42,12 +42,12 @@ def _site(where: Texts, index: int) -> Special:
     sites = (None, TWITTER, INSTAGRAM)
     prefixes = ("", "https://www.twitter.com/", "https://www.instagram.com/")
 
-    def mine(url: str) -> bool:
+    def matches(url: str) -> bool:
         site = sites[index]
         return bool(site.match(url)) if site else not (TWITTER.match(url) or INSTAGRAM.match(url))
 
     def store(ctx: RequestContext, row_id: int, value: str | None) -> None:
-        urls = [url for url in current_texts(ctx, where, row_id) if not mine(url)]
+        urls = [url for url in current_texts(ctx, where, row_id) if not matches(url)]
         if value:
             urls.insert(min(index, len(urls)), value if value.startswith("http") else prefixes[index] + value)
         replace_texts(ctx, where, row_id, urls)
@@ -61,15 +61,15 @@ def _custom_fields(ctx: RequestContext, row_id: int, value: Any) -> None:
     update = value if set(value) <= {"full", "partial", "remove"} and value else {"full": value}
     if update.get("full") is not None:
         ctx.library.execute("DELETE FROM performer_custom_fields WHERE performer_id = ?", (row_id,))
-    for key, one in {**(update.get("full") or {}), **(update.get("partial") or {})}.items():
+    for key, field_value in {**(update.get("full") or {}), **(update.get("partial") or {})}.items():
         if not key or len(key) > _CUSTOM_KEY_LENGTH:
             raise AnswerError(f"custom field key {key!r} must be 1 to {_CUSTOM_KEY_LENGTH} characters long")
-        if isinstance(one, (dict, list)):
-            raise AnswerError(f"custom field {key!r}: unsupported value {json.dumps(one)}")
+        if isinstance(field_value, (dict, list)):
+            raise AnswerError(f"custom field {key!r}: unsupported value {json.dumps(field_value)}")
         ctx.library.execute(
             "INSERT INTO performer_custom_fields (performer_id, field, value) VALUES (?, ?, ?)"
             " ON CONFLICT (performer_id, field) DO UPDATE SET value = excluded.value",
-            (row_id, key, int(one) if isinstance(one, bool) else one),
+            (row_id, key, int(field_value) if isinstance(field_value, bool) else field_value),
         )
     ctx.library.execute_many(
         "DELETE FROM performer_custom_fields WHERE performer_id = ? AND field = ?",
@@ -82,7 +82,7 @@ def _scene_groups(key: str) -> Special:
         ctx.library.execute("DELETE FROM groups_scenes WHERE scene_id = ?", (row_id,))
         ctx.library.execute_many(
             "INSERT INTO groups_scenes (group_id, scene_id, scene_index) VALUES (?, ?, ?)",
-            [(number(one[key]), row_id, one.get("scene_index")) for one in value or []],
+            [(number(entry[key]), row_id, entry.get("scene_index")) for entry in value or []],
         )
 
     return store
@@ -96,7 +96,7 @@ def _bulk_scene_groups(ctx: RequestContext, row_id: int, value: Any) -> None:
 
 
 def _counter(table: str, column: str) -> Special:
-    """Counters could be set until histories replaced them with v0.25; since then they are ignored."""
+    """Counters, which could be set until histories replaced them in v0.25; since then they are ignored."""
 
     def store(ctx: RequestContext, row_id: int, value: int | None) -> None:
         if ctx.release.since(25) or value is None:
@@ -120,9 +120,9 @@ def _image_primary_file(ctx: RequestContext, row_id: int, value: Any) -> None:
 
 
 def make_primary(ctx: RequestContext, table: str, parent: str, row_id: int, file_id: int, name: str) -> None:
-    """Make one of an object's files its primary one."""
-    known = ctx.library.scalar(f'SELECT 1 FROM "{table}" WHERE "{parent}" = ? AND file_id = ?', (row_id, file_id))
-    if not known:
+    """Make one of an object's files its primary file."""
+    associated = ctx.library.scalar(f'SELECT 1 FROM "{table}" WHERE "{parent}" = ? AND file_id = ?', (row_id, file_id))
+    if not associated:
         raise AnswerError(f"file with id {file_id} not associated with {name}")
     ctx.library.execute(f'UPDATE "{table}" SET "primary" = 0 WHERE "{parent}" = ?', (row_id,))
     ctx.library.execute(f'UPDATE "{table}" SET "primary" = 1 WHERE "{parent}" = ? AND file_id = ?', (row_id, file_id))
@@ -134,27 +134,27 @@ def _relations(mine: str, theirs: str) -> Special:
             given, mode = value["groups"], value["mode"]
         else:
             given, mode = value or [], "SET"
-        present = [
-            {"group_id": one, "description": text}
-            for one, text in ctx.library.tuples(
+        current = [
+            {"group_id": entry, "description": text}
+            for entry, text in ctx.library.tuples(
                 f"SELECT {theirs}, description FROM groups_relations WHERE {mine} = ? ORDER BY order_index",
                 (row_id,),
             )
         ]
-        given = [{"group_id": number(one["group_id"]), "description": one.get("description")} for one in given]
-        ids = [one["group_id"] for one in given]
+        given = [{"group_id": number(entry["group_id"]), "description": entry.get("description")} for entry in given]
+        ids = [entry["group_id"] for entry in given]
         if mode == "SET":
-            wanted = given
+            entries = given
         else:
-            wanted = [one for one in present if one["group_id"] not in ids] + (given if mode == "ADD" else [])
+            entries = [entry for entry in current if entry["group_id"] not in ids] + (given if mode == "ADD" else [])
         ctx.library.execute(f"DELETE FROM groups_relations WHERE {mine} = ?", (row_id,))
-        for index, one in enumerate(wanted, 1):
-            containing = row_id if mine == "containing_id" else one["group_id"]
-            sub = one["group_id"] if mine == "containing_id" else row_id
+        for index, entry in enumerate(entries, 1):
+            containing = row_id if mine == "containing_id" else entry["group_id"]
+            sub = entry["group_id"] if mine == "containing_id" else row_id
             order = index if mine == "containing_id" else next_order(ctx, containing)
             ctx.library.execute(
                 "INSERT INTO groups_relations (containing_id, sub_id, order_index, description) VALUES (?, ?, ?, ?)",
-                (containing, sub, order, one["description"]),
+                (containing, sub, order, entry["description"]),
             )
 
     return store

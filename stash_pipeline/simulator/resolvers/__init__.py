@@ -1,5 +1,5 @@
-"""Where the value of every field comes from, one module per kind.
+"""Resolvers: the values of all fields, one module per entity.
 
-Here: loaders, each answering one field for many rows. Not here: choosing and sorting rows (finding),
-and changing them (mutations).
+Contains loaders, each of which loads one field for many rows. Rows are selected and sorted in ``finding``, and changed
+in ``mutations``.
 """

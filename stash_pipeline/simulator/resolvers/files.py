@@ -1,12 +1,11 @@
-"""Files, folders and fingerprints.
+"""Files, folders and fingerprints: the loaders of VideoFile, ImageFile, GalleryFile, BasicFile and Folder.
 
-Here: the loaders of VideoFile, ImageFile, GalleryFile, BasicFile and Folder.
-Not here: the files of a scene, image or gallery (their own modules choose them).
+The files of a scene, image or gallery are selected in their own modules.
 """
 
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import grouped, reference, register_kind
 from stash_pipeline.stash.server_paths import join
@@ -24,9 +23,9 @@ _SELECT = """SELECT files.id, files.basename, files.zip_file_id, files.parent_fo
 
 
 def file_type(row: Row) -> str:
-    """The GraphQL type of a file where any kind of file may stand."""
+    """The GraphQL type of a file in a field of an abstract type."""
     if row["image_id"] is not None:
-        # also of one that an older release took for a video
+        # even if an older release classified it as a video
         return "ImageFile"
     return "BasicFile" if row["video_id"] is None else "VideoFile"
 
@@ -38,7 +37,7 @@ def _present_files(ctx: RequestContext, rows: list[Row]) -> None:
 
 
 def fingerprint_text(kind: str, value: Any) -> str:
-    """A stored fingerprint as answered: a phash is unpadded hexadecimal of its unsigned 64 bits."""
+    """A stored fingerprint as returned: a phash is an unsigned 64-bit number in unpadded hexadecimal."""
     return f"{value & 0xFFFFFFFFFFFFFFFF:x}" if kind == "phash" else str(value)
 
 
@@ -48,17 +47,20 @@ _FINGERPRINTS = (
 )
 
 
-def _fingerprints(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    found = grouped(ctx, rows, _FINGERPRINTS)
+def _fingerprints(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    by_file = grouped(ctx, rows, _FINGERPRINTS)
     return [
-        [{"type": kind, "value": fingerprint_text(kind, value)} for _, kind, value in found.get(row["id"], ())]
+        [{"type": kind, "value": fingerprint_text(kind, value)} for _, kind, value in by_file.get(row["id"], ())]
         for row in rows
     ]
 
 
-def _fingerprint(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    lists = _fingerprints(ctx, rows, {}, wanted)
-    return [next((one["value"] for one in found if one["type"] == args["type"]), None) for found in lists]
+def _fingerprint(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    lists = _fingerprints(ctx, rows, {}, selected)
+    return [
+        next((entry["value"] for entry in fingerprints if entry["type"] == args["type"]), None)
+        for fingerprints in lists
+    ]
 
 
 def _present_folders(ctx: RequestContext, rows: list[Row]) -> None:

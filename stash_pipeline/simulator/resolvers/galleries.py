@@ -1,12 +1,9 @@
-"""Galleries and their chapters.
-
-Here: the loaders of Gallery and GalleryChapter. Not here: images.
-"""
+"""Galleries and their chapters: the loaders of Gallery and GalleryChapter."""
 
 from typing import Any
 
 from stash_pipeline.simulator.addresses import version_mark
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import (
@@ -57,10 +54,10 @@ def _in_gallery(ctx: RequestContext, rows: list[Row], condition: str = "1") -> d
     return grouped(ctx, rows, f"{_IN_GALLERY.format(condition=condition)}{order}, image_id")
 
 
-def _images(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    found = _in_gallery(ctx, rows)
-    images = load_or_stub(ctx, "Image", (pair[1] for pairs in found.values() for pair in pairs), wanted)
-    return [[images[pair[1]] for pair in found.get(row["id"], ())] for row in rows]
+def _images(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    by_gallery = _in_gallery(ctx, rows)
+    images = load_or_stub(ctx, "Image", (pair[1] for pairs in by_gallery.values() for pair in pairs), selected)
+    return [[images[pair[1]] for pair in by_gallery.get(row["id"], ())] for row in rows]
 
 
 def _present(ctx: RequestContext, rows: list[Row]) -> None:
@@ -79,31 +76,31 @@ register_kind("Gallery", "SELECT * FROM galleries", "gallery", _present)
 register_kind("GalleryChapter", "SELECT * FROM galleries_chapters", "gallery chapter", _present_chapters)
 
 
-def _cover(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    found = _in_gallery(ctx, rows)
+def _cover(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    by_gallery = _in_gallery(ctx, rows)
     named = _in_gallery(ctx, rows, f"regexp('{COVER_NAMES}', files.basename)")
     chosen: dict[int, int] = {}
-    for gallery, images in found.items():
-        # covers could not be chosen before v0.27
+    for gallery, images in by_gallery.items():
+        # before v0.27, covers could not be set
         marked = [image for _, image, cover in images if cover and ctx.release.since(27)]
         chosen[gallery] = marked[0] if marked else named.get(gallery, images)[0][1]
-    covers = load_or_stub(ctx, "Image", chosen.values(), wanted)
+    covers = load_or_stub(ctx, "Image", chosen.values(), selected)
     return [covers[chosen[row["id"]]] if row["id"] in chosen else None for row in rows]
 
 
-def _image(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    found = _in_gallery(ctx, rows)
+def _image(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    by_gallery = _in_gallery(ctx, rows)
     result = []
     for row in rows:
-        images = found.get(row["id"], [])
+        images = by_gallery.get(row["id"], [])
         if not 0 <= args["index"] < len(images):
             raise AnswerError("image not found")
-        one = images[args["index"]][1]
-        result.append(load_or_stub(ctx, "Image", [one], wanted)[one])
+        image = images[args["index"]][1]
+        result.append(load_or_stub(ctx, "Image", [image], selected)[image])
     return result
 
 
-def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     result = []
     for row in rows:
         base = f"{ctx.base_url}/gallery/{row['id']}"
@@ -114,7 +111,7 @@ def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Read
 _FOLDER = reference("folder_id", "Folder")
 
 
-def _path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     files = primary_files(ctx, rows, _FILES)
     folders = _FOLDER(ctx, rows, {}, frozenset({"path"}))
     return [
@@ -123,11 +120,11 @@ def _path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadR
     ]
 
 
-def _mod_time(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _mod_time(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [file["mod_time"] if file else None for file in primary_files(ctx, rows, _FILES)]
 
 
-def _checksum(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _checksum(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [prints.get("md5", "") for prints in primary_hashes(ctx, rows, _HASHES)]
 
 

@@ -1,13 +1,10 @@
-"""Groups, and movies, as they were called before v0.27 and can still be asked for.
-
-Here: the loaders of Group and Movie. Not here: which scenes are in a group's answer (scenes).
-"""
+"""Groups, and movies as they were called before v0.27 and can still be queried: the loaders of Group and Movie."""
 
 import hashlib
 from typing import Any
 
 from stash_pipeline.simulator.addresses import image_address
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import (
     count_of,
@@ -42,12 +39,12 @@ def _present(ctx: RequestContext, rows: list[Row]) -> None:
 register_kind("Group", "SELECT * FROM groups", "group", _present)
 
 
-def _front(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _front(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     kind = "group" if ctx.release.since(27) else "movie"
     return [image_address(ctx, kind, row, "frontimage", "front_image_blob") for row in rows]
 
 
-def _back(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _back(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     kind = "group" if ctx.release.since(27) else "movie"
     return [
         None if row["back_image_blob"] is None else image_address(ctx, kind, row, "backimage", "back_image_blob")
@@ -56,20 +53,22 @@ def _back(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadR
 
 
 def _relatives(mine: str, theirs: str, order: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-        found = grouped(
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+        related = grouped(
             ctx,
             rows,
             f"SELECT {mine}, {theirs}, description FROM groups_relations"
             f" WHERE {mine} IN (SELECT value FROM json_each(?)) ORDER BY {mine}, {order}",
         )
-        return [[{"group_id": one, "description": text} for _, one, text in found.get(row["id"], ())] for row in rows]
+        return [
+            [{"group_id": other, "description": text} for _, other, text in related.get(row["id"], ())] for row in rows
+        ]
 
     return load
 
 
-def _described(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    groups = load_or_stub(ctx, "Group", (row["group_id"] for row in rows), wanted)
+def _described(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    groups = load_or_stub(ctx, "Group", (row["group_id"] for row in rows), selected)
     return [groups[row["group_id"]] for row in rows]
 
 
@@ -79,10 +78,10 @@ _URL = first_value(
 )
 
 
-def _url(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    found = _URL(ctx, rows, args, wanted)
+def _url(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    urls = _URL(ctx, rows, args, selected)
     nullable = ctx.release.since(27) or not ctx.release.since(22)
-    return found if nullable else [url or "" for url in found]
+    return urls if nullable else [url or "" for url in urls]
 
 
 LOADERS: dict[tuple[str, str], Loader] = {("GroupDescription", "group"): _described}

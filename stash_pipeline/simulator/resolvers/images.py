@@ -1,9 +1,9 @@
-"""Images. Here: the loaders of Image. Not here: galleries."""
+"""Images: the loaders of Image."""
 
 from typing import Any
 
 from stash_pipeline.simulator.addresses import version_mark
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import (
     five_stars,
@@ -35,7 +35,7 @@ _HASHES = (
 def _present(ctx: RequestContext, rows: list[Row]) -> None:
     names = []
     if not ctx.release.since(28):
-        # An image without a title was answered under the name of its file.
+        # The file name was returned as the title of an image without a title.
         untitled = [row for row in rows if not row["title"]]
         names = list(zip(untitled, primary_files(ctx, untitled, _FILES), strict=True))
     for row, file in names:
@@ -50,39 +50,39 @@ def _present(ctx: RequestContext, rows: list[Row]) -> None:
 register_kind("Image", "SELECT * FROM images", "image", _present)
 
 
-def _image_files(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    found = grouped(ctx, rows, _FILES)
-    files = load_rows(ctx, "File", (pair[1] for pairs in found.values() for pair in pairs))
-    # A clip is a video file; this older field leaves it out.
+def _image_files(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    by_image = grouped(ctx, rows, _FILES)
+    files = load_rows(ctx, "File", (pair[1] for pairs in by_image.values() for pair in pairs))
+    # A clip is a video file; this older field omits it.
     return [
-        [files[pair[1]] for pair in found.get(row["id"], ()) if files[pair[1]]["__typename"] == "ImageFile"]
+        [files[pair[1]] for pair in by_image.get(row["id"], ()) if files[pair[1]]["__typename"] == "ImageFile"]
         for row in rows
     ]
 
 
-def _file(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    # The real server never filled mod_time here, so that selecting it fails the answer.
+def _file(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    # The real server never sets mod_time here, so selecting it fails the response.
     return [file and {**file, "mod_time": None} for file in primary_files(ctx, rows, _FILES)]
 
 
-def _path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [file["path"] if file else "" for file in primary_files(ctx, rows, _FILES)]
 
 
-def _mod_time(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _mod_time(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [file["mod_time"] if file else None for file in primary_files(ctx, rows, _FILES)]
 
 
-def _checksum(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _checksum(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [prints.get("md5") for prints in primary_hashes(ctx, rows, _HASHES)]
 
 
-def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    files = primary_files(ctx, rows, _FILES) if "preview" in wanted else [None for _ in rows]
+def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    files = primary_files(ctx, rows, _FILES) if "preview" in selected else [None for _ in rows]
     result = []
     for row, file in zip(rows, files, strict=True):
         base, mark = f"{ctx.base_url}/image/{row['id']}", version_mark(ctx, row)
-        # it is named only where its file has been generated
+        # set only if the file has been generated
         clip = file is not None and file["__typename"] == "VideoFile" and row["id"] in ctx.library.clip_previews
         result.append(
             {

@@ -1,8 +1,8 @@
-"""Scene markers. Here: the loaders of SceneMarker. Not here: choosing markers (finding)."""
+"""Scene markers: the loaders of SceneMarker."""
 
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import reference, register_kind, tags_of
 
@@ -15,7 +15,7 @@ register_kind("SceneMarker", "SELECT * FROM scene_markers", "scene marker", _pre
 
 
 def _address(name: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
         key = f"?apikey={ctx.api_key}" if ctx.api_key and name == "stream" else ""
         return [f"{ctx.base_url}/scene/{row['scene_id']}/scene_marker/{row['id']}/{name}{key}" for row in rows]
 

@@ -1,11 +1,11 @@
-"""Performers. Here: the loaders of Performer. Not here: choosing performers (finding)."""
+"""Performers: the loaders of Performer."""
 
 import hashlib
 import re
 from typing import Any
 
 from stash_pipeline.simulator.addresses import image_address
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.numbers import free_form
 from stash_pipeline.simulator.resolvers.rows import (
@@ -50,7 +50,7 @@ def _present(ctx: RequestContext, rows: list[Row]) -> None:
         partial_date(ctx, row, "career_end")
         row["height_cm"] = row["height"]
         row["height"] = None if row["height"] is None else str(row["height"])
-        # An unknown gender was answered as an empty text, which is no member of the enum, before v0.21.
+        # Before v0.21, an unknown gender was returned as an empty text, which is not a member of the enum.
         row["gender"] = row["gender"] or (None if ctx.release.since(21) else "")
         row["circumcised"] = row["circumcised"] or None
         row["rating100"] = row["rating"]
@@ -67,16 +67,16 @@ _URLS = (
 
 
 def _site_url(site: re.Pattern[str] | None) -> Loader:
-    """One url of a performer: of a site, or the first that is of none.
+    """One URL of a performer: the one of a site, or the first one of no known site.
 
-    Up to v0.26 a performer has one url and the handles of two sites; later only a list of urls.
+    Up to v0.26, a performer has one URL and the handles of two sites; later releases have only a list of URLs.
     """
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-        found = grouped(ctx, rows, _URLS)
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+        by_performer = grouped(ctx, rows, _URLS)
         result: list[Any] = []
         for row in rows:
-            urls = [url for _, url in found.get(row["id"], ())]
+            urls = [url for _, url in by_performer.get(row["id"], ())]
             if site:
                 chosen = next((url for url in urls if site.match(url)), None)
             else:
@@ -89,21 +89,21 @@ def _site_url(site: re.Pattern[str] | None) -> Loader:
     return load
 
 
-def _aliases_text(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    return [", ".join(names) for names in _ALIASES(ctx, rows, {}, wanted)]
+def _aliases_text(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    return [", ".join(names) for names in _ALIASES(ctx, rows, {}, selected)]
 
 
-def _custom_fields(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    found = grouped(
+def _custom_fields(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    by_performer = grouped(
         ctx,
         rows,
         "SELECT performer_id, field, value FROM performer_custom_fields"
         " WHERE performer_id IN (SELECT value FROM json_each(?)) ORDER BY performer_id, field",
     )
-    return [{field: free_form(value) for _, field, value in found.get(row["id"], ())} for row in rows]
+    return [{field: free_form(value) for _, field, value in by_performer.get(row["id"], ())} for row in rows]
 
 
-def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [image_address(ctx, "performer", row) for row in rows]
 
 

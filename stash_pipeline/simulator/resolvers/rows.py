@@ -1,13 +1,13 @@
-"""Reading rows by id, and the shapes of relations that most fields have.
+"""Batched reads of rows by id, and loaders for the common forms of relations.
 
-Here: batched reads. Not here: the fields of one kind (the other modules of this package).
+The fields of each entity are in the other modules of this package.
 """
 
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.library import Row
 
@@ -17,65 +17,65 @@ _ID_ONLY = frozenset({"id", "__typename"})
 
 
 def register_kind(kind: str, select: str, not_found: str, presenter: Presenter) -> None:
-    """Make a kind loadable: its SELECT (ending before WHERE), its name in errors, its presenter."""
+    """Register an entity: its SELECT (without WHERE), its name in errors, its presenter."""
     _PRESENTERS[kind] = (select, not_found, presenter)
 
 
 def id_list(ids: Iterable[Any]) -> str:
-    """Ids as one JSON parameter: `IN (SELECT value FROM json_each(?))` has no limit on their number."""
+    """Ids as one JSON parameter for `IN (SELECT value FROM json_each(?))`, which has no limit on their number."""
     return json.dumps(list(ids))
 
 
 def load_rows(ctx: RequestContext, kind: str, ids: Iterable[int]) -> dict[int, Row]:
-    """The presented rows of these ids; an id without a row is left out."""
-    wanted = list(dict.fromkeys(ids))
-    missing = [one for one in wanted if (kind, one) not in ctx.row_cache]
+    """The presented rows with these ids; ids without a row are omitted."""
+    unique_ids = list(dict.fromkeys(ids))
+    missing = [row_id for row_id in unique_ids if (kind, row_id) not in ctx.row_cache]
     if missing:
         select, _, presenter = _PRESENTERS[kind]
         table = select.split()[-1] if " JOIN " not in select else "files"
-        found = ctx.library.rows(f"{select} WHERE {table}.id IN (SELECT value FROM json_each(?))", (id_list(missing),))
-        presenter(ctx, found)
-        for row in found:
+        rows = ctx.library.rows(f"{select} WHERE {table}.id IN (SELECT value FROM json_each(?))", (id_list(missing),))
+        presenter(ctx, rows)
+        for row in rows:
             ctx.row_cache[kind, row["id"]] = row
-    return {one: ctx.row_cache[kind, one] for one in wanted if (kind, one) in ctx.row_cache}
+    return {row_id: ctx.row_cache[kind, row_id] for row_id in unique_ids if (kind, row_id) in ctx.row_cache}
 
 
-def load_or_stub(ctx: RequestContext, kind: str, ids: Iterable[int], wanted: ReadRequest) -> dict[int, Row]:
-    """Rows by id; when only ids are asked for, without reading the table."""
-    if wanted <= _ID_ONLY:
-        return {one: {"id": one} for one in set(ids)}
+def load_or_stub(ctx: RequestContext, kind: str, ids: Iterable[int], selected: SelectedFields) -> dict[int, Row]:
+    """Rows by id; does not read the table if only ids are selected."""
+    if selected <= _ID_ONLY:
+        return {identifier: {"id": identifier} for identifier in set(ids)}
     return load_rows(ctx, kind, ids)
 
 
 def load_all(ctx: RequestContext, kind: str, ids: list[int]) -> list[Row]:
-    """The rows of these ids in this order; an unknown id fails the whole list, as on the server."""
+    """The rows with these ids, in this order; an unknown id fails the whole list, as on the server."""
     rows = load_rows(ctx, kind, ids)
-    for one in ids:
-        if one not in rows:
-            raise AnswerError(f"{_PRESENTERS[kind][1]} with id {one} not found")
-    return [rows[one] for one in ids]
+    for identifier in ids:
+        if identifier not in rows:
+            raise AnswerError(f"{_PRESENTERS[kind][1]} with id {identifier} not found")
+    return [rows[identifier] for identifier in ids]
 
 
 def grouped(ctx: RequestContext, rows: list[Row], sql: str) -> dict[Any, list[tuple[Any, ...]]]:
-    """Rows of a query by their first column; `?` in the query is the list of the parents' ids."""
+    """The rows of a query, grouped by their first column; `?` in the query is the list of parent ids."""
     result: dict[Any, list[tuple[Any, ...]]] = {}
-    for found in ctx.library.tuples(sql, (id_list(row["id"] for row in rows),)):
-        result.setdefault(found[0], []).append(found)
+    for result_row in ctx.library.tuples(sql, (id_list(row["id"] for row in rows),)):
+        result.setdefault(result_row[0], []).append(result_row)
     return result
 
 
 def many(kind: str, sql: str) -> Loader:
-    """A list of objects: the query gives (parent id, child id) in the order of the answer."""
+    """A list of objects: the query gives (parent id, child id) in the order of the response."""
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
         pairs = grouped(ctx, rows, sql)
-        ids = {pair[1] for found in pairs.values() for pair in found}
+        ids = {pair[1] for parent_pairs in pairs.values() for pair in parent_pairs}
         if ctx.vanish:
             ctx.vanish(kind, ids)
-            # the server looks up rows even when only ids are asked for
+            # the server loads rows even if only ids are selected
             children = load_rows(ctx, kind, ids)
         else:
-            children = load_or_stub(ctx, kind, ids, wanted)
+            children = load_or_stub(ctx, kind, ids, selected)
         for index, row in enumerate(rows):
             for pair in pairs.get(row["id"], ()):
                 if pair[1] not in children:
@@ -86,7 +86,7 @@ def many(kind: str, sql: str) -> Loader:
 
 
 def joined(table: str, parent: str, child: str, kind: str, order: str | None = None) -> Loader:
-    """A list of objects through a join table, ordered by the child's id unless told otherwise."""
+    """A list of objects through a join table, ordered by the child's id by default."""
     return many(
         kind,
         f'SELECT "{parent}", "{child}" FROM "{table}"'
@@ -95,31 +95,31 @@ def joined(table: str, parent: str, child: str, kind: str, order: str | None = N
 
 
 def reference(column: str, kind: str) -> Loader:
-    """One object, or null, through a column of the row."""
+    """An object, or null, through a column of the row."""
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-        children = load_or_stub(ctx, kind, (row[column] for row in rows if row[column] is not None), wanted)
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+        children = load_or_stub(ctx, kind, (row[column] for row in rows if row[column] is not None), selected)
         return [None if row[column] is None else children.get(row[column]) for row in rows]
 
     return load
 
 
 def values(sql: str) -> Loader:
-    """A list of scalars: the query gives (parent id, value) in the order of the answer."""
+    """A list of scalars: the query gives (parent id, value) in the order of the response."""
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-        found = grouped(ctx, rows, sql)
-        return [[pair[1] for pair in found.get(row["id"], ())] for row in rows]
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+        by_parent = grouped(ctx, rows, sql)
+        return [[pair[1] for pair in by_parent.get(row["id"], ())] for row in rows]
 
     return load
 
 
-def first_value(sql: str, otherwise: Any = None) -> Loader:
+def first_value(sql: str, default: Any = None) -> Loader:
     """One scalar: the first (parent id, value) of the query."""
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-        found = grouped(ctx, rows, sql)
-        return [found[row["id"]][0][1] if row["id"] in found else otherwise for row in rows]
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+        by_parent = grouped(ctx, rows, sql)
+        return [by_parent[row["id"]][0][1] if row["id"] in by_parent else default for row in rows]
 
     return load
 
@@ -127,15 +127,18 @@ def first_value(sql: str, otherwise: Any = None) -> Loader:
 def objects(sql: str, *columns: str) -> Loader:
     """A list of plain objects: the query gives the parent id and then the named columns."""
 
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-        found = grouped(ctx, rows, sql)
-        return [[dict(zip(columns, one[1:], strict=True)) for one in found.get(row["id"], ())] for row in rows]
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+        by_parent = grouped(ctx, rows, sql)
+        return [
+            [dict(zip(columns, row_values[1:], strict=True)) for row_values in by_parent.get(row["id"], ())]
+            for row in rows
+        ]
 
     return load
 
 
 def urls_of(table: str, parent: str) -> Loader:
-    """The urls of a row, in their positions."""
+    """The URLs of a row, in order."""
     return values(
         f'SELECT "{parent}", url FROM "{table}" WHERE "{parent}" IN (SELECT value FROM json_each(?))'
         f' ORDER BY "{parent}", position'
@@ -143,21 +146,21 @@ def urls_of(table: str, parent: str) -> Loader:
 
 
 def url_of(table: str, parent: str, empty_before: int) -> Loader:
-    """The first url; without one it is null, but an empty text before v0.<empty_before>."""
+    """The first URL; without one, null, or an empty text before v0.<empty_before>."""
     first = first_value(
         f'SELECT "{parent}", url FROM "{table}" WHERE "{parent}" IN (SELECT value FROM json_each(?))'
         f' ORDER BY "{parent}", position'
     )
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-        found = first(ctx, rows, args, wanted)
-        return found if ctx.release.since(empty_before) else [url or "" for url in found]
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
+        urls = first(ctx, rows, args, selected)
+        return urls if ctx.release.since(empty_before) else [url or "" for url in urls]
 
     return load
 
 
 def stash_ids_of(table: str, parent: str) -> Loader:
-    """The stash ids of a row, in the order in which they were added."""
+    """The stash ids of a row, in insertion order."""
     return objects(
         f'SELECT "{parent}", endpoint, stash_id, updated_at FROM "{table}"'
         f' WHERE "{parent}" IN (SELECT value FROM json_each(?)) ORDER BY "{parent}", rowid',
@@ -168,7 +171,7 @@ def stash_ids_of(table: str, parent: str) -> Loader:
 
 
 def tags_of(table: str, parent: str, unordered_before: int = 0) -> Loader:
-    """The tags of a row: by sort name since v0.28, by plain name before, unordered where it was so."""
+    """The tags of a row: by sort name since v0.28, before that by plain name, or unordered in older releases."""
     select = (
         f'SELECT "{parent}", tag_id FROM "{table}" JOIN tags ON tags.id = tag_id'
         f' WHERE "{parent}" IN (SELECT value FROM json_each(?)) ORDER BY "{parent}", '
@@ -177,22 +180,22 @@ def tags_of(table: str, parent: str, unordered_before: int = 0) -> Loader:
     plain = many("Tag", select + "tags.name, tags.id")
     unordered = many("Tag", select + "tags.id")
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
         if not ctx.release.since(unordered_before):
-            return unordered(ctx, rows, args, wanted)
-        return (natural if ctx.release.since(28) else plain)(ctx, rows, args, wanted)
+            return unordered(ctx, rows, args, selected)
+        return (natural if ctx.release.since(28) else plain)(ctx, rows, args, selected)
 
     return load
 
 
 def count_of(sql: str, tree: str | None = None) -> Loader:
-    """A count: the query gives (parent id, count). With a tree, `depth` also counts below.
+    """A count: the query gives (parent id, count). With a tree, the argument `depth` includes descendants.
 
-    `sql` counts over the ids of `(SELECT root, id FROM family)`; `tree` is the SELECT of the pairs
-    (parent, child) of the hierarchy.
+    `sql` counts over the ids of `(SELECT root, id FROM family)`; `tree` selects the pairs (parent, child) of the
+    hierarchy.
     """
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
         depth = args.get("depth") or 0
         family = "SELECT value AS root, value AS id, 0 AS level FROM json_each(?)"
         if tree and depth != 0:
@@ -201,13 +204,13 @@ def count_of(sql: str, tree: str | None = None) -> Loader:
                 f" UNION SELECT family.root, tree.child, family.level + 1 FROM family"
                 f" JOIN ({tree}) AS tree ON tree.parent = family.id{limit}"
             )
-        found = dict(
+        counts = dict(
             ctx.library.tuples(
                 f"WITH RECURSIVE family(root, id, level) AS ({family}) {sql}",
                 (id_list(row["id"] for row in rows),),
             )
         )
-        return [found.get(row["id"], 0) for row in rows]
+        return [counts.get(row["id"], 0) for row in rows]
 
     return load
 
@@ -222,7 +225,7 @@ def count_through(table: str, parent: str, child: str, tree: str | None = None) 
 
 
 def texts(row: Row, *columns: str) -> None:
-    """Null texts are answered as empty ones."""
+    """Replace null texts by empty texts."""
     for column in columns:
         if row[column] is None:
             row[column] = ""
@@ -232,9 +235,9 @@ _FIRST_DATE = "0001-01-01"
 
 
 def partial_date(ctx: RequestContext, row: Row, column: str) -> None:
-    """A date in the precision that it was entered with: 2024-05-06, or since v0.30 2024-05 or 2024.
+    """A date with the precision that it was entered with: 2024-05-06, or since v0.30 2024-05 or 2024.
 
-    A text that is none is the first of all dates, which was no date before v0.22.
+    An invalid text becomes 0001-01-01, or null before v0.22.
     """
     date = row[column]
     if date is None:
@@ -247,5 +250,5 @@ def partial_date(ctx: RequestContext, row: Row, column: str) -> None:
 
 
 def five_stars(rating: int | None) -> int | None:
-    """The rating from 1 to 5 that releases before v0.24 also answer."""
+    """The rating from 1 to 5 that releases before v0.24 also return."""
     return None if rating is None else max(1, round(rating / 20))

@@ -1,13 +1,13 @@
 """Scenes: their own fields, files, paths, history.
 
-Here: the loaders of Scene and the types only it uses. Not here: markers, files.
+Contains the loaders of Scene and of the types that only scenes use.
 """
 
 from typing import Any
 
 from stash_pipeline.simulator.addresses import version_mark
 from stash_pipeline.simulator.backups import UNDATED
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.files import fingerprint_text
 from stash_pipeline.simulator.resolvers.rows import (
@@ -53,20 +53,20 @@ register_kind("Scene", "SELECT * FROM scenes", "scene", _present)
 
 
 def primary_files(ctx: RequestContext, rows: list[Row], sql: str = _PRIMARY_FILES) -> list[Row | None]:
-    """The primary file of each row, where it has files."""
-    found = grouped(ctx, rows, sql)
-    files = load_rows(ctx, "File", (pairs[0][1] for pairs in found.values()))
-    return [files.get(found[row["id"]][0][1]) if row["id"] in found else None for row in rows]
+    """The primary file of each row, if it has files."""
+    by_row = grouped(ctx, rows, sql)
+    files = load_rows(ctx, "File", (pairs[0][1] for pairs in by_row.values()))
+    return [files.get(by_row[row["id"]][0][1]) if row["id"] in by_row else None for row in rows]
 
 
 def primary_hashes(ctx: RequestContext, rows: list[Row], sql: str = _PRIMARY_HASHES) -> list[dict[str, str]]:
     """The fingerprints of the primary file of each row, by type."""
-    found = grouped(ctx, rows, sql)
-    return [{kind: fingerprint_text(kind, value) for _, kind, value in found.get(row["id"], ())} for row in rows]
+    by_row = grouped(ctx, rows, sql)
+    return [{kind: fingerprint_text(kind, value) for _, kind, value in by_row.get(row["id"], ())} for row in rows]
 
 
-def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    named = wanted & {"vtt", "sprite"}
+def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    named = selected & {"vtt", "sprite"}
     hashes = primary_hashes(ctx, rows) if named else [{} for _ in rows]
     key = f"?apikey={ctx.api_key}" if ctx.api_key else ""
     result = []
@@ -91,20 +91,20 @@ def _paths(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: Read
 
 
 def _file_field(column: str, otherwise: Any) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
         return [otherwise if file is None else file[column] for file in primary_files(ctx, rows)]
 
     return load
 
 
 def _hash_field(kind: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
         return [prints.get(kind) for prints in primary_hashes(ctx, rows)]
 
     return load
 
 
-def _file(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _file(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [
         None
         if file is None
@@ -113,7 +113,7 @@ def _file(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadR
     ]
 
 
-def _captions(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _captions(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     lists = objects(
         "SELECT s.scene_id, c.language_code, c.caption_type FROM scenes_files s"
         " JOIN video_captions c ON c.file_id = s.file_id"
@@ -121,27 +121,28 @@ def _captions(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: R
         " ORDER BY s.scene_id, c.language_code, c.caption_type",
         "language_code",
         "caption_type",
-    )(ctx, rows, {}, wanted)
-    return [found or None for found in lists]
+    )(ctx, rows, {}, selected)
+    return [captions or None for captions in lists]
 
 
 def _in_groups(inner: str) -> Loader:
-    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-        found = grouped(
+    def load(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+        groups = grouped(
             ctx,
             rows,
             "SELECT scene_id, group_id, scene_index FROM groups_scenes"
             " WHERE scene_id IN (SELECT value FROM json_each(?)) ORDER BY scene_id, rowid",
         )
         return [
-            [{"group_id": group, "scene_index": index} for _, group, index in found.get(row["id"], ())] for row in rows
+            [{"group_id": group, "scene_index": scene_index} for _, group, scene_index in groups.get(row["id"], ())]
+            for row in rows
         ]
 
     return load
 
 
-def _group_of(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    groups = load_or_stub(ctx, "Group", (row["group_id"] for row in rows), wanted)
+def _group_of(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    groups = load_or_stub(ctx, "Group", (row["group_id"] for row in rows), selected)
     return [groups[row["group_id"]] for row in rows]
 
 
@@ -159,13 +160,13 @@ def _counted(table: str) -> Loader:
     )
 
 
-def _last_played(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    found = first_value(_dates("scenes_view_dates", "view_date"))(ctx, rows, {}, wanted)
-    # only a release that counts them has plays without a date
-    return [None if date == UNDATED and not ctx.release.since(25) else date for date in found]
+def _last_played(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    dates = first_value(_dates("scenes_view_dates", "view_date"))(ctx, rows, {}, selected)
+    # only releases that count plays have plays without a date
+    return [None if date == UNDATED and not ctx.release.since(25) else date for date in dates]
 
 
-def _streams(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _streams(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     paths = _paths(ctx, rows, {}, frozenset())
     return [
         [] if file is None else [{"url": path["stream"], "mime_type": "video/mp4", "label": "Direct stream"}]

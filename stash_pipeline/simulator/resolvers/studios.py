@@ -1,10 +1,10 @@
-"""Studios. Here: the loaders of Studio. Not here: choosing studios (finding)."""
+"""Studios: the loaders of Studio."""
 
 import hashlib
 from typing import Any
 
 from stash_pipeline.simulator.addresses import image_address
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import (
     count_of,
@@ -24,7 +24,7 @@ TREE = "SELECT parent_id AS parent, id AS child FROM studios WHERE parent_id IS 
 
 def _present(ctx: RequestContext, rows: list[Row]) -> None:
     for row in rows:
-        # Texts were nullable in answers before v0.22.
+        # Before v0.22, texts are nullable in responses.
         if row["details"] is None and ctx.release.since(22):
             row["details"] = ""
         row["rating100"] = row["rating"]
@@ -40,13 +40,13 @@ _URL = first_value(
 )
 
 
-def _url(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-    found = _URL(ctx, rows, args, wanted)
+def _url(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
+    urls = _URL(ctx, rows, args, selected)
     nullable = ctx.release.since(30) or not ctx.release.since(22)
-    return found if nullable else [url or "" for url in found]
+    return urls if nullable else [url or "" for url in urls]
 
 
-def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [image_address(ctx, "studio", row) for row in rows]
 
 

@@ -1,9 +1,9 @@
-"""Tags. Here: the loaders of Tag. Not here: the tags of other objects (rows.tags_of)."""
+"""Tags: the loaders of Tag. The tags of other objects are loaded by ``rows.tags_of``."""
 
 from typing import Any
 
 from stash_pipeline.simulator.addresses import image_address
-from stash_pipeline.simulator.context import Loader, ReadRequest, RequestContext
+from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import (
     count_of,
@@ -28,7 +28,7 @@ def _present(ctx: RequestContext, rows: list[Row]) -> None:
 register_kind("Tag", "SELECT * FROM tags", "tag", _present)
 
 
-def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], wanted: ReadRequest) -> list[Any]:
+def _image_path(ctx: RequestContext, rows: list[Row], _: dict[str, Any], selected: SelectedFields) -> list[Any]:
     return [image_address(ctx, "tag", row) for row in rows]
 
 
@@ -40,8 +40,8 @@ def _relatives(mine: str, theirs: str) -> Loader:
     natural = many("Tag", select + "natural_key(COALESCE(tags.sort_name, tags.name)), tags.id")
     plain = many("Tag", select + "tags.name, tags.id")
 
-    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], wanted: ReadRequest) -> list[Any]:
-        return (natural if ctx.release.since(28) else plain)(ctx, rows, args, wanted)
+    def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
+        return (natural if ctx.release.since(28) else plain)(ctx, rows, args, selected)
 
     return load
 

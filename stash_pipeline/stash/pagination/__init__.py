@@ -1,15 +1,15 @@
-"""How all objects of a kind are read, from the first to the last, while the library may change.
+"""Pagination: reads all objects of an entity while the library may change.
 
-* ``keyset``: ``id > last``, sorted by id; what is created or destroyed meanwhile shifts no page.
+* ``keyset``: ``id > last``, sorted by id; concurrent creates and deletes do not shift pages.
 * ``by_ids``: a complete listing of ids, then the objects by ``ids``.
-* ``numbered``: pages by number, where a listing of ids would cost as much as the objects.
-* ``offset``: releases that can do neither; pages by number, repeated until a listing afterwards agrees.
+* ``numbered``: pages by number, if listing ids would cost as much as reading the objects.
+* ``offset``: for releases that support neither; pages by number, repeated until a listing afterwards agrees.
 * ``whole``: the query has no paging.
-* ``objects``: ids that the caller names.
+* ``objects``: ids that the caller gives.
 
-A criterion narrows any of them to what it matches. A page that fails is read again, then split down to the object that
-cannot be read, which is noted. An object with a time that was never set is read without it: the server refuses to say
-that there is none.
+Each of them accepts a criterion that restricts the objects. A page that fails is read again, then split until the
+object that cannot be read is isolated and recorded. The server cannot send a time that was never set, so an object with
+such a time is read without it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,14 +42,14 @@ def paginator(
     complete: bool = True,
     shard_pages: int = 8,
 ) -> Paginator:
-    """The way of pagination that suits the server best.
+    """The best paginator that the server supports.
 
     Args:
         page_size: objects per request.
-        known: pages that need not be decoded, by the hash of the answer.
-        criterion: of the kind's own filter. ids: sorted, of the objects to read; None reads all that match.
-        complete: objects that are not read are taken to be gone, so the reading must agree with the server's count.
-        shard_pages: about how many pages of a keyset are read one after the other.
+        known: pages that need not be decoded, by the hash of the response.
+        criterion: of the entity's own filter. ids: of the objects to read, sorted; None reads all that match.
+        complete: objects that are not read count as removed, so the result must match the server's count.
+        shard_pages: about how many pages of a keyset are read sequentially.
     """
     reader = PageReader(client, plan, page_size, known, criterion)
     if ids is not None:

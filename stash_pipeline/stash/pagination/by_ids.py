@@ -1,6 +1,6 @@
 """A complete listing of ids, then the objects by their ids.
 
-One id that vanished fails a whole request, so a failing request is split down to the ids that are really gone.
+One removed id fails a whole request, so a failing request is split until only the removed ids are left.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,15 +9,15 @@ from types import MappingProxyType
 from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.pagination.page_reader import PageReader
 from stash_pipeline.stash.pagination.paginator import Paginator
-from stash_pipeline.stash.query_errors import denied, may_be_one_object
-from stash_pipeline.stash.response_page import RawPage, Task, are_of, instead_of, unset_times
+from stash_pipeline.stash.query_errors import is_not_found, splitting_may_help
+from stash_pipeline.stash.response_page import RawPage, Task, describe_difference, has_exactly, unset_times
 
 
 class ByIds(Paginator):
-    """All objects, by a listing."""
+    """All objects, by a listing of their ids."""
 
     def tasks(self) -> Sequence[Task]:
-        """The listing."""
+        """One task: the listing."""
         return [self.list_and_read]
 
     def verify(self) -> None:
@@ -33,7 +33,7 @@ class ByIds(Paginator):
 
 
 def tasks_by_ids(reader: PageReader, ids: Sequence[int]) -> Iterator[Task]:
-    """Tasks that read objects by their ids, a page each."""
+    """Tasks that read one page of objects each, by their ids."""
 
     def reading(part: Sequence[int]) -> Task:
         return lambda: read_by_ids(reader, list(part))
@@ -45,11 +45,11 @@ def tasks_by_ids(reader: PageReader, ids: Sequence[int]) -> Iterator[Task]:
 def read_by_ids(
     reader: PageReader, ids: list[int], without: frozenset[str] = frozenset(), *, gaps: bool = False
 ) -> Iterator[RawPage | Task]:
-    """Reads objects by their sorted ids; notes which are gone, and which cannot be read.
+    """Reads objects by their sorted ids; records which do not exist and which cannot be read.
 
     Args:
-        without: times of the server's that are not selected, because they were never set.
-        gaps: there are objects between these ids that are not among them.
+        without: the server's time fields to omit, because they were never set.
+        gaps: there are other objects between these ids.
     """
     plan = reader.plan
     variables = {"ids": [str(i) for i in ids], "filter": {"per_page": -1, "sort": "id", "direction": "ASC"}}
@@ -57,28 +57,28 @@ def read_by_ids(
         known = MappingProxyType({}) if gaps else reader.known
         page = reader.page(plan.ids_document(without=without), variables, known, holds=True)
         page.gaps, page.without = gaps, without
-        if not are_of(page, ids):
+        if not has_exactly(page, ids):
             raise IncompleteListingError(
-                f"{plan.query} was asked for {len(ids)} objects by id and sent {instead_of(page, ids)}; "
+                f"{plan.query} was asked for {len(ids)} objects by id and returned {describe_difference(page, ids)}; "
                 "nothing was removed."
             )
         yield reader.delivered(page)
     except StashQueryError as error:
-        if not may_be_one_object(error):
+        if not splitting_may_help(error):
             raise
         unset = unset_times(plan, error)
         if unset and max(unset) < len(ids) and any(names - without for names in unset.values()):
-            # in the order of ids, as they were asked for
+            # positions follow the order of the requested ids
             parts: dict[frozenset[str], list[int]] = {}
-            for place, identifier in enumerate(ids):
-                parts.setdefault(unset.get(place, frozenset()), []).append(identifier)
-            for names, some in parts.items():
-                yield from read_by_ids(reader, some, without | names, gaps=gaps or len(parts) > 1)
+            for position, identifier in enumerate(ids):
+                parts.setdefault(unset.get(position, frozenset()), []).append(identifier)
+            for names, part_ids in parts.items():
+                yield from read_by_ids(reader, part_ids, without | names, gaps=gaps or len(parts) > 1)
         elif len(ids) > 1:
             middle = len(ids) // 2
             yield from read_by_ids(reader, ids[:middle], without, gaps=gaps)
             yield from read_by_ids(reader, ids[middle:], without, gaps=gaps)
-        elif denied(error):
+        elif is_not_found(error):
             reader.not_found(ids)
         else:
             reader.cannot_read(ids[0], error)

@@ -1,7 +1,7 @@
-"""``id > last``, sorted by id: what is created or destroyed meanwhile shifts no page.
+"""Keyset pagination, ``id > last`` sorted by id: concurrent creates and deletes do not shift pages.
 
-Ranges of ids are read side by side. Their ends are powers of two, so that shards and pages begin where they began the
-last time, and an answer that did not change is recognised.
+Ranges of ids are read concurrently. Their bounds are powers of two: shards and pages start at the same ids every time,
+so an unchanged response is recognised.
 """
 
 import math
@@ -14,12 +14,12 @@ from stash_pipeline.stash.limits import check_listed
 from stash_pipeline.stash.pagination.by_ids import read_by_ids
 from stash_pipeline.stash.pagination.page_reader import PASSES, PageReader
 from stash_pipeline.stash.pagination.paginator import Paginator
-from stash_pipeline.stash.query_errors import may_be_one_object
+from stash_pipeline.stash.query_errors import splitting_may_help
 from stash_pipeline.stash.response_page import RawPage, Task, unset_times
 
 
 def by_id(reader: PageReader, criterion: dict[str, Any]) -> dict[str, Any]:
-    """The variables of a page of the objects whose ids match."""
+    """The variables for a page of objects whose ids match the criterion."""
     return {
         "filter": {"per_page": reader.page_size, "sort": "id", "direction": "ASC"},
         "entity_filter": {**reader.criterion, "id": criterion},
@@ -30,8 +30,8 @@ class Keyset(Paginator):
     """All objects, by ranges of ids.
 
     Args:
-        complete: objects that are not read are taken to be gone, so the reading must agree with the server's count.
-        shard_pages: about how many pages are read one after the other.
+        complete: objects that are not read count as removed, so the result must match the server's count.
+        shard_pages: about how many pages are read sequentially.
     """
 
     def __init__(self, reader: PageReader, *, complete: bool = True, shard_pages: int = 8) -> None:
@@ -42,7 +42,7 @@ class Keyset(Paginator):
         self._newest = 0
 
     def tasks(self) -> Sequence[Task]:
-        """The newest id, which ends the last range."""
+        """One task: it looks up the newest id, the end of the last range."""
         return [self._start]
 
     def verify(self) -> None:
@@ -53,18 +53,18 @@ class Keyset(Paginator):
             self._check_count()
 
     def _check_count(self) -> None:
-        """A keyset reads as many objects as there are, except for those that were created behind it, at the end."""
+        """Checks the number of objects; objects that were created after the last page was read are not missing."""
         expected = 0
         for _ in range(PASSES):
             expected = self.reader.count()
             if self._count >= expected:
                 return
-            # the two counts are of two moments: what is destroyed between them is counted once
+            # the two counts are taken one after the other: an object that is deleted in between is in one only
             newer = self.reader.count({"id": {"value": self._newest, "modifier": "GREATER_THAN"}})
             if self._count + newer >= expected:
                 return
         raise IncompleteListingError(
-            f"{self.reader.plan.query} says there are {expected} objects and sent {self._count}; nothing was removed."
+            f"{self.reader.plan.query} reports {expected} objects and returned {self._count}; nothing was removed."
         )
 
     def _start(self) -> Iterator[RawPage | Task]:
@@ -85,19 +85,19 @@ class Keyset(Paginator):
         return 1 << math.ceil(math.log2(max(ids_per_object * page_size * self._shard_pages, 1)))
 
     def _shard(self, start: int, end: int | None) -> Task:
-        """Reads ids in (start, end]; without an end, to the newest object of the moment."""
+        """Reads ids in (start, end]; without an end, up to the newest object."""
 
         def run() -> Iterator[RawPage | Task]:
             last = start
             while end is None or last < end:
                 page, failed = self._next(last, end)
                 if not page.count:
-                    # only an empty page is the end: a short one may have been cut on its way
+                    # only an empty page is the end: a short one may have been truncated in transit
                     return
                 self._check_order(page, last, end)
                 last = page.last
                 if failed is None:
-                    self._note(page.count, last)
+                    self._record(page.count, last)
                     yield self.reader.delivered(page)
                 elif unset_times(self.reader.plan, failed) and self.reader.plan.ids_argument:
                     yield from self._read_listed(page.ids)
@@ -107,7 +107,7 @@ class Keyset(Paginator):
         return run
 
     def _next(self, last: int, end: int | None) -> tuple[RawPage, StashQueryError | None]:
-        """The page after an id; where it cannot be read, the ids that it would hold, and the error."""
+        """The page after an id; if it cannot be read, its ids and the error."""
         reader = self.reader
         criterion: dict[str, Any] = {"value": last, "modifier": "GREATER_THAN"}
         if end is not None:
@@ -116,7 +116,7 @@ class Keyset(Paginator):
         try:
             return reader.page(reader.plan.page_document(), variables, reader.known, holds=True), None
         except StashQueryError as error:
-            if not may_be_one_object(error):
+            if not splitting_may_help(error):
                 raise
             return reader.listing(variables, filtered=True), error
 
@@ -127,10 +127,10 @@ class Keyset(Paginator):
         first = page.known.first if page.known else page.ids[0]
         if first <= last or (end is not None and page.last > end):
             raise IncompleteListingError(
-                f"{query} was asked for ids from {last + 1} on and sent {first} to {page.last}; nothing was removed."
+                f"{query} was asked for ids from {last + 1} and returned {first} to {page.last}; nothing was removed."
             )
 
-    def _note(self, objects: int, newest: int) -> None:
+    def _record(self, objects: int, newest: int) -> None:
         with self.reader.lock:
             self._count += objects
             self._newest = max(self._newest, newest)
@@ -139,34 +139,34 @@ class Keyset(Paginator):
     def _read_range(self, ids: list[int]) -> Iterator[RawPage | Task]:
         for item in read_range(self.reader, ids):
             if isinstance(item, RawPage):
-                # it may be empty: what it would have held vanished
-                self._note(item.count, ids[-1])
+                # it may be empty: its objects were deleted in the meantime
+                self._record(item.count, ids[-1])
                 yield item
             else:
-                # it exists, and cannot be read
-                self._note(1, item)
+                # the object exists, but cannot be read
+                self._record(1, item)
 
     def _read_listed(self, ids: list[int]) -> Iterator[RawPage | Task]:
         """Reads a part of the keyset by its ids."""
         for page in read_by_ids(self.reader, ids):
             assert isinstance(page, RawPage)
-            self._note(page.count, page.last)
+            self._record(page.count, page.last)
             yield page
-        self._note(len(self.reader.unreadable.keys() & set(ids)), ids[-1])
+        self._record(len(self.reader.unreadable.keys() & set(ids)), ids[-1])
 
 
 def read_range(reader: PageReader, ids: list[int], without: frozenset[str] = frozenset()) -> Iterator[RawPage | int]:
     """Reads from the first to the last of some ids; yields pages, and the ids of objects that cannot be read.
 
     Args:
-        without: times of the server's that are not selected, because they were never set.
+        without: the server's time fields to omit, because they were never set.
     """
     criterion = {"value": ids[0], "value2": ids[-1], "modifier": "BETWEEN"}
     try:
         page = reader.page(reader.plan.page_document(without=without), by_id(reader, criterion), holds=True)
         page.without = without
     except StashQueryError as error:
-        if not may_be_one_object(error):
+        if not splitting_may_help(error):
             raise
         unset = unset_times(reader.plan, error).get(0, frozenset()) - without
         if len(ids) > 1:

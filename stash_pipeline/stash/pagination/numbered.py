@@ -1,9 +1,9 @@
-"""Pages by number, checked afterwards, where a listing of ids would cost as much as the objects.
+"""Pages by number with a check afterwards, for entities whose ids cost as much as the objects.
 
-The server reads files whole, one by one, to tell their ids. Pages by number are good only if nothing before them
-vanished while they were read: what vanishes moves the rest up, and one object is missed where a page ended. Ids only
-ever grow. So if, when all pages were read, the last object of each page is still as far from the first as it was,
-nothing before it vanished and nothing was missed. Otherwise the kind is read once more, by its ids.
+To list the ids of files, the server reads each file whole. Pages by number are correct only if no object before them
+is deleted while they are read: a deletion moves the rest up, and one object is skipped at the end of a page. New ids
+are always greater than existing ones. So if, after all pages were read, the last object of each page still has the same
+position, no object before it was deleted and none was skipped. Otherwise the entity is read again, by its ids.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,33 +13,33 @@ from stash_pipeline.stash.answers import count_of
 from stash_pipeline.stash.errors import StashQueryError
 from stash_pipeline.stash.pagination.by_ids import ByIds, read_by_ids
 from stash_pipeline.stash.pagination.page_reader import PageReader
-from stash_pipeline.stash.query_errors import may_be_one_object
+from stash_pipeline.stash.query_errors import splitting_may_help
 from stash_pipeline.stash.response_page import RawPage, Task
 
 PAGE: Final = 250
-"""Objects per page, at least: each costs the server a walk to its beginning, twice."""
+"""Minimum objects per page: for each page, the server scans from the start twice."""
 
 _ROWS: Final = 8
-"""Pages that may be read side by side."""
+"""Pages that can be read concurrently."""
 
 _MORE: Final = 5
-"""How often what was created meanwhile is read, before it is taken for something else."""
+"""How often newly created objects are read before the entity is read again by its ids."""
 
 
 class Numbered(ByIds):
-    """All objects, by the numbers of pages; by a listing of ids where objects vanished meanwhile."""
+    """All objects, by page numbers; by a listing of ids if objects were deleted in the meantime."""
 
     def __init__(self, reader: PageReader) -> None:
         super().__init__(reader)
         self._size = max(reader.page_size, PAGE)
-        # by the number of a page: how many objects came until its end, and the id of the last
+        # by page number: the number of objects up to its end, and the id of its last object
         self._ends: dict[int, tuple[int, int]] = {}
         self._rows_left = 0
-        # whether it cannot be said that nothing was missed
+        # a page failed, so objects may have been skipped
         self._disturbed = False
 
     def tasks(self) -> Sequence[Task]:
-        """The count, which says how many pages there are."""
+        """One task: it looks up the count, which gives the number of pages."""
         return [self._start]
 
     def _start(self) -> Iterator[RawPage | Task]:
@@ -47,14 +47,14 @@ class Numbered(ByIds):
         reader.expected = count_of(
             reader.listing({"filter": {"per_page": 0}}, filtered=False).answer.data, reader.plan.query
         )
-        # one at least: nothing is gone because a server counts none
+        # at least one: a count of 0 does not prove that there are no objects
         pages = max(-(-reader.expected // self._size), 1)
         self._rows_left = min(pages, _ROWS)
         for first in range(1, self._rows_left + 1):
             yield self._row(range(first, pages + 1, _ROWS))
 
     def _row(self, numbers: range) -> Task:
-        """Reads pages one after the other, as long as there is something in them."""
+        """Reads pages sequentially until one is empty."""
 
         def run() -> Iterator[RawPage | Task]:
             for number in numbers:
@@ -77,7 +77,7 @@ class Numbered(ByIds):
                 reader.plan.page_document(), reader.numbered(number, self._size), reader.known, holds=True
             )
         except StashQueryError as error:
-            if not may_be_one_object(error):
+            if not splitting_may_help(error):
                 raise
             self._disturbed = True
             return None
@@ -97,7 +97,7 @@ class Numbered(ByIds):
         for task in self.list_and_read():
             assert not isinstance(task, RawPage)
             for page in task():
-                # it overlaps those that were read before
+                # it overlaps with pages that were read before
                 if isinstance(page, RawPage):
                     page.gaps = True
                 yield page
@@ -106,7 +106,7 @@ class Numbered(ByIds):
         before, least = 0, -1
         for number in sorted(self._ends):
             end, last = self._ends[number]
-            # a page in the middle that is not full, or is missing, was cut on its way
+            # a page in the middle that is short or missing was truncated in transit
             if (number - 1) * self._size != before or last <= least or self._ids(end, 1) != [last]:
                 return False
             before, least = end, last

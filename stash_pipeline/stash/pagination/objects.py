@@ -1,4 +1,4 @@
-"""Some objects, by ids that the caller names: by ``ids`` or, where the server lacks that, by ranges of a keyset."""
+"""Objects by given ids: with the ``ids`` argument or, if the server does not have it, by keyset ranges."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,21 +10,21 @@ from stash_pipeline.stash.response_page import RawPage, Task, neighbourhoods
 
 
 class Objects(Paginator):
-    """The objects with these ids, sorted; ``reader.vanished`` has those that the server denied, each by itself."""
+    """The objects with these sorted ids; ``reader.vanished`` gets those that the server does not have."""
 
     def __init__(self, reader: PageReader, ids: Sequence[int]) -> None:
         super().__init__(reader)
         self._ids = list(ids)
 
     def tasks(self) -> Sequence[Task]:
-        """A task per request."""
+        """One task per request."""
         reader = self.reader
         if reader.plan.ids_argument:
             return list(tasks_by_ids(reader, self._ids))
         return [self._neighbours(group) for group in neighbourhoods(self._ids, reader.page_size)]
 
     def _neighbours(self, ids: list[int]) -> Task:
-        """Reads from the first to the last of some ids that are close to each other."""
+        """Reads the range of some ids that are close to each other."""
 
         def run() -> Iterator[RawPage | Task]:
             read: set[int] = set()

@@ -1,4 +1,4 @@
-"""Pages by number, for releases that can do nothing better: repeated until a listing afterwards agrees."""
+"""Pages by number, for releases that support nothing better: repeated until a listing afterwards agrees."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,15 +6,15 @@ from stash_pipeline.stash.errors import IncompleteListingError, StashQueryError
 from stash_pipeline.stash.limits import check_listed
 from stash_pipeline.stash.pagination.page_reader import PASSES
 from stash_pipeline.stash.pagination.paginator import Paginator
-from stash_pipeline.stash.query_errors import may_be_one_object
+from stash_pipeline.stash.query_errors import splitting_may_help
 from stash_pipeline.stash.response_page import RawPage, Task, unset_times
 
 
 class Offset(Paginator):
-    """All objects, by the numbers of pages."""
+    """All objects, by page numbers."""
 
     def tasks(self) -> Sequence[Task]:
-        """One: nothing may be read side by side."""
+        """One task: pages must be read sequentially."""
         return [self._passes]
 
     def verify(self) -> None:
@@ -48,7 +48,7 @@ class Offset(Paginator):
         )
 
     def _page(self, size: int, number: int, without: frozenset[str] = frozenset()) -> Iterator[RawPage | int]:
-        """A page, or the parts of it that can be read, and the ids of objects that cannot."""
+        """A page, or its readable parts and the ids of objects that cannot be read."""
         reader = self.reader
         variables = reader.numbered(number, size)
         try:
@@ -57,7 +57,7 @@ class Offset(Paginator):
             yield page
             return
         except StashQueryError as error:
-            if not may_be_one_object(error):
+            if not splitting_may_help(error):
                 raise
             if size == 1 and (unset := unset_times(reader.plan, error).get(0, frozenset()) - without):
                 yield from self._page(1, number, without | unset)
@@ -67,7 +67,7 @@ class Offset(Paginator):
                     reader.cannot_read(identifier, error)
                     yield identifier
                 return
-        # pages can only be cut into equal parts
+        # a page can only be split into equal parts
         parts = next(n for n in range(2, size + 1) if size % n == 0)
         for part in range(parts):
             yield from self._page(size // parts, (number - 1) * parts + part + 1)

@@ -1,4 +1,4 @@
-"""What every way of pagination has in common."""
+"""The base class of the paginators."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from stash_pipeline.stash.response_page import Task
 
 
 class Paginator(ABC):
-    """One complete reading of one kind, as a tree of tasks: a task yields pages and further tasks.
+    """Reads one entity, as a tree of tasks: a task yields pages and further tasks.
 
     Attributes:
-        reader: the requests, and what they brought so far.
+        reader: sends the requests and collects their results.
     """
 
     def __init__(self, reader: PageReader) -> None:
@@ -19,13 +19,13 @@ class Paginator(ABC):
 
     @abstractmethod
     def tasks(self) -> Sequence[Task]:
-        """The tasks to begin with."""
+        """The initial tasks."""
 
     def verify(self) -> None:
         """Called when all tasks are done.
 
         Raises:
-            IncompleteListingError: if the reading cannot be trusted to be complete.
-            StashQueryError: if there are objects and none of them could be read.
+            IncompleteListingError: if the result may be incomplete.
+            StashQueryError: if there are objects, and none of them could be read.
         """
         self.reader.check_readable()

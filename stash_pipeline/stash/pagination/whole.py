@@ -1,4 +1,4 @@
-"""Kinds whose query has no paging: one request."""
+"""Entities whose query has no paging: one request."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,10 +7,10 @@ from stash_pipeline.stash.response_page import RawPage, Task
 
 
 class Whole(Paginator):
-    """Everything in one page."""
+    """All objects in one page."""
 
     def tasks(self) -> Sequence[Task]:
-        """One."""
+        """One task."""
         return [self._read]
 
     def _read(self) -> Iterator[RawPage | Task]:

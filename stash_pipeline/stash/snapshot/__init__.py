@@ -1,5 +1,5 @@
-"""The snapshot lane: a copy of a server's own database, and the documents that GraphQL would have sent of it.
+"""The snapshot lane: reads a copy of a server's own database into the same documents as GraphQL responses.
 
-``copy`` gets it, ``database`` opens it and distrusts it, ``catalogue`` and ``media`` say where each field lies in
-which version, ``documents`` makes the documents, ``ranges`` and ``workers`` share out the work.
+``copy`` downloads it, ``database`` opens it as untrusted input, ``mapping``, ``catalogue`` and ``media`` define where
+each version has each field, ``documents`` builds the documents, ``ranges`` and ``reader_pool`` distribute the work.
 """

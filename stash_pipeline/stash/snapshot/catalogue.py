@@ -1,7 +1,7 @@
 """Where the database has tags, files, studios, performers, groups and saved filters.
 
-Here: what a kind's query joins, and the fields that are no single expression or list. Not here: the others, whose place
-the entity specification says (``mapping.py``).
+Covers the joins of an entity's query, and the fields that are not a single expression or list. ``mapping.py`` adds all
+other fields from the entity specification.
 """
 
 import json
@@ -16,8 +16,8 @@ from stash_pipeline.stash.server_paths import clean, folder_of, join
 from stash_pipeline.stash.snapshot import values
 from stash_pipeline.stash.snapshot.database import Row, Snapshot
 from stash_pipeline.stash.snapshot.spec import (
-    Kind,
-    Several,
+    EntityMapping,
+    ListMapping,
     Value,
     between,
     big,
@@ -29,38 +29,38 @@ from stash_pipeline.stash.snapshot.spec import (
 )
 
 V21, V22, V27, V28 = 46, 48, 67, 72
-"""Versions of the schema, by the release that brought them."""
+"""Schema versions by release."""
 
 
 def _in_objects(file: str) -> str:
-    """The condition that a file belongs to something."""
+    """The condition that a file belongs to an object."""
     tables = ("scenes_files", "images_files", "galleries_files")
     return " OR ".join(f"EXISTS (SELECT 1 FROM {table} AS o WHERE o.file_id = {file})" for table in tables)
 
 
 def image_path(snapshot: Snapshot, kind: str, alias: str, column: str = "image_blob", name: str = "image") -> Value:
-    """The address of an object's image, marked where it has none; before v0.21 only studios' was."""
+    """The URL of an object's image, with a mark if it has none; before v0.21, only studios have the mark."""
     address = f"'/{kind}/' || {alias}.id || '/{name}'"
     if kind == "studio" or snapshot.since(V21):
         address += f" || CASE WHEN {alias}.{column} IS NULL THEN '?default=true' ELSE '' END"
     return text(address)
 
 
-def urls(snapshot: Snapshot, table: str, owner: str, parent: str, *legacy: str) -> Several:
-    """Addresses: in a table of their own, or in the columns that were before it."""
+def urls(snapshot: Snapshot, table: str, owner: str, parent: str, *legacy: str) -> ListMapping:
+    """URLs: in their own table, or in the columns of older versions."""
     if snapshot.has(table):
         return replace(texts(table, owner, "url", "position"), canonical=True)
     columns = ", ".join(legacy)
-    some = " OR ".join(f"{column} <> ''" for column in legacy)
-    return Several(
-        f'SELECT id, {columns} FROM "{parent}" WHERE {between("id")} AND ({some}) ORDER BY id',
+    any_url = " OR ".join(f"{column} <> ''" for column in legacy)
+    return ListMapping(
+        f'SELECT id, {columns} FROM "{parent}" WHERE {between("id")} AND ({any_url}) ORDER BY id',
         lambda rows: legacy_urls(*rows[0]),
     )
 
 
-def tags(snapshot: Snapshot) -> Kind:
+def tags(snapshot: Snapshot) -> EntityMapping:
     """Tags."""
-    return Kind(
+    return EntityMapping(
         "tags AS t",
         "t.id",
         {"image_path": image_path(snapshot, "tag", "t")},
@@ -68,9 +68,9 @@ def tags(snapshot: Snapshot) -> Kind:
     )
 
 
-def studios(snapshot: Snapshot) -> Kind:
+def studios(snapshot: Snapshot) -> EntityMapping:
     """Studios."""
-    return Kind(
+    return EntityMapping(
         "studios AS t",
         "t.id",
         {"image_path": image_path(snapshot, "studio", "t")},
@@ -81,9 +81,9 @@ def studios(snapshot: Snapshot) -> Kind:
     )
 
 
-def performers(snapshot: Snapshot) -> Kind:
+def performers(snapshot: Snapshot) -> EntityMapping:
     """Performers."""
-    return Kind(
+    return EntityMapping(
         "performers AS t",
         "t.id",
         {
@@ -98,13 +98,13 @@ def performers(snapshot: Snapshot) -> Kind:
     )
 
 
-def groups(snapshot: Snapshot) -> Kind:
+def groups(snapshot: Snapshot) -> EntityMapping:
     """Groups, in tables of movies before v0.27."""
     new = snapshot.since(V27)
     table = "groups" if new else "movies"
     kind = table[:-1]
     back = f"CASE WHEN t.back_image_blob IS NOT NULL THEN '/{kind}/' || t.id || '/backimage' END"
-    return Kind(
+    return EntityMapping(
         f'"{table}" AS t',
         "t.id",
         {
@@ -114,7 +114,7 @@ def groups(snapshot: Snapshot) -> Kind:
         },
         {
             "urls": urls(snapshot, "group_urls", "group_id", table, "url"),
-            "sub_groups": Several(
+            "sub_groups": ListMapping(
                 "SELECT containing_id, sub_id, description FROM groups_relations\n"
                 f"WHERE {between('containing_id')} ORDER BY containing_id, order_index",
                 lambda rows: [{"group": {"id": sub}, "description": description} for sub, description in rows],
@@ -146,20 +146,20 @@ _JOINED = "CASE d.path WHEN '' THEN '' ELSE d.path || '/' END || t.basename"
 _JOINED_ON_WINDOWS = """CASE WHEN d.path = '' OR substr(d.path, -1) = ':' THEN d.path || t.basename
         WHEN substr(d.path, -1) IN ('\\', '/') THEN d.path || ltrim(t.basename, '\\/')
         ELSE d.path || '\\' || t.basename END"""
-"""As ``server_paths.join`` does it before it cleans the path."""
+"""The same as ``server_paths.join`` before it cleans the path."""
 
 
 _OF_GALLERIES = "(t.id IN (SELECT folder_id FROM galleries))"
 
 
 def _paths(windows: bool) -> Value:
-    """Paths of files: as the system of the server joins them."""
+    """Paths of files, as the server's operating system joins them."""
     joined = _JOINED_ON_WINDOWS if windows else _JOINED
     return Value(f"CAST({joined} AS TEXT)", partial(clean, windows=windows))
 
 
 def _folder_paths(embedded: bool, windows: bool) -> Value:
-    """Paths of folders; those that files alone tell of have no other than these tell."""
+    """Paths of folders. If only files expose a folder, its path is derived from their paths."""
     path = "CAST(t.path AS TEXT)"
     if not embedded:
         return Value(path)
@@ -175,50 +175,50 @@ def _read_fingerprints(rows: list[Row]) -> list[dict[str, Any]]:
     return [{"type": kind, "value": values.fingerprint(value)} for kind, value in rows]
 
 
-def files(snapshot: Snapshot, *, embedded: bool, windows: bool) -> Kind:
-    """Files; ``embedded``: only those that belong to something, as the server shows no others.
+def files(snapshot: Snapshot, *, embedded: bool, windows: bool) -> EntityMapping:
+    """Files; ``embedded``: only files that belong to an object, because the server exposes no others.
 
-    An older release may have taken for a video what a newer one takes for an image: it is an image, and what is known
-    of the video is not shown.
+    An older release may have classified a file as a video that a newer one classifies as an image. It counts as an
+    image, and its video columns are not exposed.
     """
     kind = "CASE WHEN i.file_id IS NOT NULL THEN 'ImageFile' WHEN v.file_id IS NOT NULL THEN 'VideoFile'"
     of_video = "CASE WHEN i.file_id IS NULL THEN v.format END"
-    return Kind(
+    return EntityMapping(
         "files AS t JOIN folders AS d ON d.id = t.parent_folder_id\n"
         "LEFT JOIN video_files AS v ON v.file_id = t.id LEFT JOIN image_files AS i ON i.file_id = t.id",
         "t.id",
         {
             "type": text(f"{kind} ELSE 'BasicFile' END"),
             "path": _paths(windows),
-            # images had none to show before files could be asked for
+            # image files have no format in releases without a query for files
             "format": text(of_video if embedded else "coalesce(i.format, v.format)"),
         },
         {
-            "fingerprints": Several(
+            "fingerprints": ListMapping(
                 _FINGERPRINTS,
                 _read_fingerprints,
-                otherwise="SELECT type, fingerprint FROM files_fingerprints WHERE file_id = ?",
+                fallback_sql="SELECT type, fingerprint FROM files_fingerprints WHERE file_id = ?",
             )
         },
         where=_in_objects("t.id") if embedded else "",
     )
 
 
-def folders(snapshot: Snapshot, *, embedded: bool, windows: bool) -> Kind:
-    """Folders; ``embedded``: those of galleries whole, those of files with their path, and no others."""
+def folders(snapshot: Snapshot, *, embedded: bool, windows: bool) -> EntityMapping:
+    """Folders; ``embedded``: only folders of galleries (whole) and folders of files (path only)."""
     whole = _OF_GALLERIES if embedded else "true"
 
-    def told(name: str) -> str:
+    def exposed(name: str) -> str:
         return f"CASE WHEN {whole} THEN t.{name} END"
 
-    return Kind(
+    return EntityMapping(
         "folders AS t",
         "t.id",
         {
             "path": _folder_paths(embedded, windows),
-            "parent_folder": big(told("parent_folder_id")),
-            "zip_file": big(told("zip_file_id")),
-            **{name: moment(told(name)) for name in ("mod_time", "created_at", "updated_at")},
+            "parent_folder": big(exposed("parent_folder_id")),
+            "zip_file": big(exposed("zip_file_id")),
+            **{name: moment(exposed(name)) for name in ("mod_time", "created_at", "updated_at")},
         },
         where=f"{whole} OR t.id IN (SELECT f.parent_folder_id FROM files AS f WHERE {_in_objects('f.id')})"
         if embedded
@@ -232,16 +232,16 @@ _FIND = ("q", "page", "per_page", "sort", "direction")
 
 
 def _read_json(stored: Any) -> Any:
-    """An object as the server reads it: every number as one with a fraction, one that is too large as none."""
+    """A JSON object as the server reads it: numbers are floating-point, and numbers that are too large become null."""
     try:
-        found = json.loads(
+        value = json.loads(
             values.text(stored) or "null", parse_int=_read_number, parse_float=_read_number, parse_constant=_refuse
         )
     except RecursionError:
         raise InvalidValueError from None
     except ValueError:
         return None
-    return as_json(found) if isinstance(found, dict) else None
+    return as_json(value) if isinstance(value, dict) else None
 
 
 def _read_number(text: str) -> float | int | None:
@@ -250,19 +250,19 @@ def _read_number(text: str) -> float | int | None:
 
 
 def _refuse(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not valid JSON")
 
 
 def _read_find(stored: Any) -> Any:
-    found = _read_json(stored)
-    return None if found is None else {name: found.get(name) for name in _FIND}
+    criteria = _read_json(stored)
+    return None if criteria is None else {name: criteria.get(name) for name in _FIND}
 
 
-def saved_filters(snapshot: Snapshot) -> Kind:
-    """Saved filters: in parts since v0.23, before as one text."""
+def saved_filters(snapshot: Snapshot) -> EntityMapping:
+    """Saved filters: in several columns since v0.23, before that as one text."""
     columns = {}
     if snapshot.has("saved_filters", "find_filter"):
         columns["find_filter"] = Value("t.find_filter", _read_find)
         columns["object_filter"] = Value("t.object_filter", _read_json)
         columns["ui_options"] = Value("t.ui_options", _read_json)
-    return Kind("saved_filters AS t", "t.id", columns)
+    return EntityMapping("saved_filters AS t", "t.id", columns)

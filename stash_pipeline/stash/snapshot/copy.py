@@ -1,7 +1,7 @@
-"""Gets a copy of a server's database: has it made, and fetches it into a private file.
+"""Downloads a copy of a server's database into a private file.
 
-The server does not write while it makes the copy. It keeps it for half a minute from the first request on, and longer
-only as long as that request takes: a download that breaks off later cannot be gone on with.
+The server does not write while it creates the copy. It keeps the copy for half a minute after the first request, or
+until that request ends: a download that is interrupted later cannot be resumed.
 """
 
 import fcntl
@@ -35,35 +35,37 @@ _DOWNLOADS: Final = "/downloads/"
 _BLOCK: Final = 1 << 20
 _LONGEST_LINK: Final = 4096
 _ROOM_BESIDES: Final = 64 * 1024 * 1024
-"""Bytes that must stay free."""
+"""Bytes of disk space that must stay free."""
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy that has arrived whole.
+    """A complete copy.
 
     Attributes:
-        size: in bytes. digest: of its content. making, fetching: seconds that it took the server, and the network.
+        size: in bytes. digest: of its content. create_seconds: to create it. download_seconds: to download it.
     """
 
     path: Path
     size: int
     digest: bytes
-    making: float
-    fetching: float
+    create_seconds: float
+    download_seconds: float
 
 
 @contextmanager
-def taken(client: StashClient, path: Path, *, largest: int | None = None, patience: float = 600.0) -> Iterator[Copy]:
-    """Has a copy made and fetches it; the file is gone at the end, however that comes.
+def downloaded_copy(
+    client: StashClient, path: Path, *, largest: int | None = None, patience: float = 600.0
+) -> Iterator[Copy]:
+    """Downloads a copy; the file is removed on exit, in any case.
 
     Args:
-        path: of the file; its folder is made, for the owner only. What a killed process left there is removed.
-        largest: in bytes; a larger one is not fetched. patience: seconds that the server may take to make it.
+        path: of the file. Its folder is created for the owner only; a leftover of a killed process is removed.
+        largest: maximum bytes; a larger copy is not downloaded. patience: seconds for the server to create the copy.
 
     Raises:
-        SnapshotError: if the server makes none in time, or it is too large for the limit or for the disk.
-        StashError: what the network did.
+        SnapshotError: if the server creates no copy in time, or if it is too large for the limit or for the disk.
+        StashError: for network errors.
     """
     try:
         with ExitStack() as stack:
@@ -72,12 +74,12 @@ def taken(client: StashClient, path: Path, *, largest: int | None = None, patien
                 make_private(path.parent)
                 path.unlink(missing_ok=True)
                 started = time.perf_counter()
-                link = _made(client, patience)
-                made = time.perf_counter()
+                link = _create_copy(client, patience)
+                created = time.perf_counter()
                 file = stack.enter_context(_own_file(path))
-                size = _fetched(client, link, file, path.parent, largest)
-                fetched = time.perf_counter()
-                copy = Copy(path, size, _digest(path), made - started, fetched - made)
+                size = _download(client, link, file, path.parent, largest)
+                downloaded = time.perf_counter()
+                copy = Copy(path, size, _digest(path), created - started, downloaded - created)
             yield copy
     finally:
         with suppress(OSError):
@@ -94,14 +96,14 @@ def _file_errors(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _own_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file, locked for as long as it is in use: the lock ends with the process, and tells who was killed."""
+    """A new file, locked while it is in use. The lock ends with the process, so leftovers of killed processes show."""
     while True:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         file = os.fdopen(handle, "wb")
         fcntl.flock(handle, fcntl.LOCK_EX)
         if _is_at(path, handle):
             break
-        # taken, before it was locked, for one that nobody owns
+        # another process removed it as a leftover before it was locked
         file.close()
     with file:
         yield file
@@ -115,7 +117,7 @@ def _is_at(path: Path, handle: int) -> bool:
 
 
 def remove_orphaned_copies(folder: Path) -> int:
-    """Removes the copies that no living process of this machine owns, and says how many there were."""
+    """Removes copies that no running process of this machine owns; returns their number."""
     removed = 0
     for path in folder.glob("*.sqlite") if folder.is_dir() else ():
         try:
@@ -128,7 +130,7 @@ def remove_orphaned_copies(folder: Path) -> int:
                 path.unlink()
                 removed += 1
         except OSError:
-            # in use, or not ours to remove: no reason for anything else to fail
+            # in use, or not ours to remove; this is not an error
             continue
         finally:
             os.close(handle)
@@ -143,20 +145,20 @@ def _digest(path: Path) -> bytes:
     return digest.digest()
 
 
-def _made(client: StashClient, patience: float) -> str:
-    """The path of the link below the server's own URL."""
+def _create_copy(client: StashClient, patience: float) -> str:
+    """Makes the server create a copy; returns the path of the link below the server's own URL."""
     try:
-        # once: each asks for another copy, and the server writes nothing while it makes them
+        # no retries: each attempt creates another copy, and the server does not write in the meantime
         data = client.execute(_DOCUMENT, name=MUTATION, timeout=patience).data
     except StashConnectionError as error:
         if error.reason != "timeout":
             raise
-        raise SnapshotError(f"The server made no copy of its database within {patience:,.0f} s.") from None
+        raise SnapshotError(f"The server did not create a copy of its database within {patience:,.0f} s.") from None
     except StashQueryError as error:
         if error.locked:
             raise
-        told = shortened("; ".join(error.messages), 300)
-        raise SnapshotError(f"The server makes no copy of its database: {told}") from None
+        message = shortened("; ".join(error.messages), 300)
+        raise SnapshotError(f"The server cannot create a copy of its database: {message}") from None
     link = client.part(data, MUTATION).get(MUTATION).text_or_none(_LONGEST_LINK)
     try:
         path = urlsplit(link or "").path
@@ -164,37 +166,39 @@ def _made(client: StashClient, patience: float) -> str:
         path = ""
     start = path.rfind(_DOWNLOADS)
     if start < 0:
-        raise SnapshotError("The server made a copy of its database and no link to it.")
-    # whatever host it names: the key goes to none but the one that we know
+        raise SnapshotError("The server created a copy of its database, but sent no link to it.")
+    # ignore the host in the link: the key is sent to the known server only
     return path[start:]
 
 
 class _DownloadInterruptedError(Exception):
-    """The connection ended before the file did."""
+    """The connection ended before the end of the file."""
 
 
-def _fetched(client: StashClient, link: str, file: BinaryIO, folder: Path, largest: int | None) -> int:
-    """Fetches the file, going on where a connection ended; its size."""
+def _download(client: StashClient, link: str, file: BinaryIO, folder: Path, largest: int | None) -> int:
+    """Downloads the file, and resumes after an interruption; returns its size."""
     failures = 0
     end = time.monotonic() + client.limits.download_seconds
     while True:
-        had = file.tell()
+        offset = file.tell()
         try:
-            return _fetch_rest(client, link, file, folder, largest, end)
+            return _download_rest(client, link, file, folder, largest, end)
         except (StashError, _DownloadInterruptedError) as error:
             if time.monotonic() >= end:
                 raise SnapshotError(client.limits.download_too_slow()) from None
             if isinstance(error, StashError) and not may_pass(error):
                 raise
-            failures = 1 if file.tell() > had else failures + 1
+            failures = 1 if file.tell() > offset else failures + 1
             if failures >= client.retry_policy.attempts:
                 if isinstance(error, StashError):
                     raise
-                raise SnapshotError("The copy of the database breaks off again and again.") from None
+                raise SnapshotError("The download of the database copy was interrupted repeatedly.") from None
             time.sleep(client.retry_policy.pause(failures))
 
 
-def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, largest: int | None, end: float) -> int:
+def _download_rest(
+    client: StashClient, link: str, file: BinaryIO, folder: Path, largest: int | None, end: float
+) -> int:
     offset = file.tell()
     headers = {"Accept-Encoding": "identity"}
     if offset:
@@ -202,18 +206,18 @@ def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, la
     with client.download(link, headers, end) as response:
         status = response.status_code
         if status == 200 and offset:
-            # it does not know how to go on
+            # the server does not support ranges
             file.seek(0)
             file.truncate()
             offset = 0
         elif status == 404:
-            raise SnapshotError("The server has deleted the copy of its database before it was fetched.")
+            raise SnapshotError("The server deleted the copy of its database before it was downloaded.")
         elif status >= 500:
             raise StashHTTPError(status, f"The server answered {status} instead of sending the copy of its database.")
         elif status not in (200, 206):
             raise SnapshotError(f"The server answered {status} instead of sending the copy of its database.")
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise SnapshotError("The copy of the database comes compressed, and cannot be checked for its size.")
+            raise SnapshotError("The copy of the database is compressed, so its size cannot be checked.")
         total = _total(response.headers.get("content-length"), response.headers.get("content-range"), status, offset)
         if largest is not None and total > largest:
             raise SnapshotTooLargeError(total)
@@ -222,12 +226,12 @@ def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, la
         free = shutil.disk_usage(folder).free
         if total - offset + _ROOM_BESIDES > free:
             raise SnapshotError(
-                f"The copy of the database has {total / 1e6:,.0f} MB and {folder} has {free / 1e6:,.0f} MB of room: "
-                "free some, or read this instance by GraphQL."
+                f"The copy of the database has {total / 1e6:,.0f} MB, but {folder} has only {free / 1e6:,.0f} MB free. "
+                "Free disk space, or read this instance by GraphQL."
             )
         for block in response.iter_raw(_BLOCK):
             if file.tell() + len(block) > total:
-                raise SnapshotError("The copy of the database is longer than the server said.")
+                raise SnapshotError("The copy of the database is longer than the server announced.")
             if time.monotonic() >= end:
                 raise SnapshotError(client.limits.download_too_slow())
             file.write(block)
@@ -239,7 +243,7 @@ def _fetch_rest(client: StashClient, link: str, file: BinaryIO, folder: Path, la
 
 
 def _total(length: str | None, content_range: str | None, status: int, offset: int) -> int:
-    """The size of the whole file, by the headers of a part of it."""
+    """The size of the whole file, from the headers of a partial response."""
     try:
         if status == 200:
             return int(length or "")
@@ -248,11 +252,11 @@ def _total(length: str | None, content_range: str | None, status: int, offset: i
             return int(whole)
     except ValueError:
         pass
-    raise SnapshotError("The server does not say how large the copy of its database is.")
+    raise SnapshotError("The server does not report the size of the copy of its database.")
 
 
 class SnapshotTooLargeError(SnapshotError):
-    """The copy is larger than what is taken without having been asked for.
+    """The copy exceeds the size that is downloaded automatically.
 
     Attributes:
         size: in bytes.

@@ -1,7 +1,7 @@
-"""A copy of a server's database, opened to be read and trusted with nothing.
+"""A copy of a server's database, opened as untrusted input.
 
-It comes over a network from a program that is not ours: it may be cut off, damaged, or made to do harm. Whatever it
-is, reading it ends in rows or in :class:`SnapshotError`.
+It comes over a network from another program, and may be truncated, damaged or malicious. Reading it either gives rows
+or raises :class:`SnapshotError`.
 """
 
 import codecs
@@ -16,25 +16,25 @@ from stash_pipeline.stash.errors import StashError
 
 OLDEST: Final = 45
 NEWEST: Final = 75
-"""Versions of the database's schema whose tables we know: v0.20 to v0.30."""
+"""The supported schema versions of the database: v0.20 to v0.30."""
 
 _HEADER: Final = b"SQLite format 3\0"
-_OPERATIONS_BETWEEN_LOOKS: Final = 200_000
+_OPERATIONS_BETWEEN_CHECKS: Final = 200_000
 _CACHE_KIB: Final = 65_536
 _LONGEST_VALUE: Final = 8_000_000
-"""Bytes of a value, beyond which the whole copy is refused: no text of a library comes near."""
+"""Maximum bytes of a value; a copy with a larger one is rejected. Texts of a real library are far shorter."""
 
 _LARGEST_IMAGE: Final = 64 * 1024 * 1024
-"""Bytes of an image that lies in the database."""
+"""Maximum bytes of an image that is stored in the database."""
 
 Row = tuple[Any, ...]
 
 ERRORS: Final = (sqlite3.Error, UnicodeDecodeError, OverflowError, MemoryError)
-"""What reading may raise: Python decodes SQLite's own messages, and a damaged name is none of UTF-8."""
+"""Exceptions while reading. Python decodes SQLite's messages, and damaged names in them are not valid UTF-8."""
 
 
 class SnapshotError(StashError):
-    """The copy cannot be read, or is none that we know how to read."""
+    """The copy cannot be read, or is not supported."""
 
 
 def _one_mark_per_byte(error: UnicodeError) -> tuple[str, int]:
@@ -42,7 +42,7 @@ def _one_mark_per_byte(error: UnicodeError) -> tuple[str, int]:
     return "\N{REPLACEMENT CHARACTER}" * (error.end - error.start), error.end
 
 
-# as the server's own language replaces what is no UTF-8
+# replaces invalid UTF-8 as Go does
 codecs.register_error("stash_pipeline.per_byte", _one_mark_per_byte)
 
 
@@ -51,14 +51,14 @@ class Snapshot:
 
     Args:
         path: of the file, which nobody else writes to.
-        seconds: after which everything that is asked of it fails; None for as long as it takes.
-        check: look through the whole file for damage first.
+        seconds: time limit for all queries; None for no limit.
+        check: check the whole file for damage first.
 
     Attributes:
-        version: of the database's schema. tolerant: texts that are not UTF-8 are replaced.
+        version: of the database schema. tolerant: invalid UTF-8 in texts is replaced.
 
     Raises:
-        SnapshotError: if it is none, or is damaged, or of a version that is not known.
+        SnapshotError: if it is not a database of Stash, is damaged, or has an unsupported version.
     """
 
     def __init__(self, path: Path, *, seconds: float | None = None, check: bool = True) -> None:
@@ -75,7 +75,7 @@ class Snapshot:
             self._tables = self._ordinary_tables()
             self.version = self._version()
             if check:
-                self._look_for_damage()
+                self._check_damage()
             self._only_ordinary_tables()
         except BaseException:
             self.close()
@@ -93,30 +93,30 @@ class Snapshot:
         """Closes the file."""
         self.connection.close()
 
-    # --- what it holds ----------------------------------------------------------------------------------
+    # --- content ----------------------------------------------------------------------------------------
 
     def has(self, table: str, column: str | None = None) -> bool:
-        """Whether there is such a table, and in it such a column."""
+        """Whether there is a table and, if given, a column in it."""
         return table in self._tables and (column is None or column in self._tables[table])
 
     def is_keyed(self, table: str) -> bool:
-        """Whether every row of a table has an id, a whole number, and no other row has the same."""
+        """Whether every row of a table has a unique integer id."""
         return table in self._keyed
 
     def since(self, version: int) -> bool:
-        """Whether the schema is of this version or a later one."""
+        """Whether the schema has this version or a later one."""
         return self.version >= version
 
     def rows(self, sql: str, parameters: tuple[Any, ...] | dict[str, Any] = ()) -> Iterator[Row]:
         """The rows of a query, one by one.
 
         Raises:
-            ERRORS: now or at any row, see :meth:`unusable`.
+            ERRORS: immediately or at any row, see :meth:`unusable`.
         """
         return self.connection.execute(sql, parameters)
 
     def blob(self, checksum: str) -> bytes | None:
-        """An image that lies in the database, by its checksum; None where the server keeps images as files.
+        """An image that is stored in the database, by its checksum; None if the server stores images as files.
 
         Raises:
             SnapshotError: if the copy is damaged.
@@ -133,11 +133,11 @@ class Snapshot:
         return bytes(row[0]) if row and isinstance(row[0], bytes) else None
 
     def tolerate(self) -> None:
-        """From now on, what is not UTF-8 is replaced, as the server replaces it."""
+        """From now on, replaces invalid UTF-8 as the server does."""
         self.tolerant = True
         self.connection.text_factory = lambda raw: raw.decode("utf-8", "stash_pipeline.per_byte")
 
-    # --- distrust ---------------------------------------------------------------------------------------
+    # --- protection -------------------------------------------------------------------------------------
 
     def _check_header(self) -> None:
         try:
@@ -147,17 +147,17 @@ class Snapshot:
         except OSError as error:
             raise SnapshotError(f"The copy of the database cannot be read: {error.strerror}.") from None
         if not header.startswith(_HEADER):
-            raise SnapshotError("The server sent something that is not an SQLite database.")
+            raise SnapshotError("The server sent a file that is not an SQLite database.")
         page = int.from_bytes(header[16:18], "big")
         expected = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
         if expected != size:
-            raise SnapshotError(f"The copy of the database is cut off: {size:,} bytes of {expected:,}.")
+            raise SnapshotError(f"The copy of the database is truncated: {size:,} of {expected:,} bytes.")
 
     def _restrict(self) -> None:
-        def look() -> int:
+        def is_late() -> int:
             return int(self._deadline is not None and time.monotonic() > self._deadline)
 
-        self.connection.set_progress_handler(look, _OPERATIONS_BETWEEN_LOOKS)
+        self.connection.set_progress_handler(is_late, _OPERATIONS_BETWEEN_CHECKS)
         self._limit_values(_LONGEST_VALUE)
         for pragma in (
             "trusted_schema = off",
@@ -178,36 +178,36 @@ class Snapshot:
             raise self.unusable(error) from None
 
     def unusable(self, error: Exception) -> SnapshotError:
-        """What an error of SQLite's means for a reader."""
-        told = str(error)
-        if isinstance(error, MemoryError) or "out of memory" in told:
-            return SnapshotError("Reading the copy of the database takes more memory than it is given.")
-        if "too big" in told:
+        """Converts an SQLite error."""
+        message = str(error)
+        if isinstance(error, MemoryError) or "out of memory" in message:
+            return SnapshotError("Reading the copy of the database takes too much memory.")
+        if "too big" in message:
             return SnapshotError(f"The copy of the database has a value of more than {_LONGEST_VALUE:,} bytes.")
-        if "interrupted" in told:
+        if "interrupted" in message:
             return SnapshotError("Reading the copy of the database took too long.")
-        if any(words in told for words in ("no such", "prohibited", "not authorized")):
-            return SnapshotError(f"The copy of the database is not what its version says ({told}).")
-        return SnapshotError(f"The copy of the database cannot be read: {told}.")
+        if any(words in message for words in ("no such", "prohibited", "not authorized")):
+            return SnapshotError(f"The copy of the database does not match its version ({message}).")
+        return SnapshotError(f"The copy of the database cannot be read: {message}.")
 
     def _ordinary_tables(self) -> dict[str, frozenset[str]]:
-        """Tables with their columns; no views, virtual tables or computed columns, which would run what they say."""
-        found: dict[str, frozenset[str]] = {}
+        """Tables with their columns, except views, virtual tables and computed columns, which would execute code."""
+        tables: dict[str, frozenset[str]] = {}
         for name, sql in self._all("SELECT name, sql FROM sqlite_schema WHERE type = 'table'"):
             if not isinstance(name, str) or '"' in name or not str(sql).upper().startswith("CREATE TABLE"):
                 continue
             columns = self._all(f'PRAGMA table_xinfo("{name}")')
             if not any(hidden for *_, hidden in columns):
-                found[name] = frozenset(str(column[1]) for column in columns)
+                tables[name] = frozenset(str(column[1]) for column in columns)
                 keys = [(str(column[1]).lower(), str(column[2]).upper()) for column in columns if column[5]]
                 if keys == [("id", "INTEGER")] and "WITHOUT ROWID" not in " ".join(str(sql).upper().split()):
                     self._keyed.add(name)
-        return found
+        return tables
 
     def _only_ordinary_tables(self) -> None:
-        """From now on nothing else can be read: views and virtual tables would run what they say."""
-        others = {row[0] for row in self._all("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")}
-        forbidden = {str(name).lower() for name in others - self._tables.keys()}
+        """From now on, rejects reads of anything else: views and virtual tables would execute code."""
+        relations = {row[0] for row in self._all("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")}
+        forbidden = {str(name).lower() for name in relations - self._tables.keys()}
 
         def authorize(action: int, table: str | None, *_: str | None) -> int:
             if action == sqlite3.SQLITE_READ:
@@ -220,24 +220,24 @@ class Snapshot:
 
     def _version(self) -> int:
         if not self.has("schema_migrations", "dirty"):
-            raise SnapshotError("The server sent a database that is not Stash's.")
+            raise SnapshotError("The server sent a database that is not a Stash database.")
         rows = self._all("SELECT version, dirty FROM schema_migrations")
         if len(rows) != 1 or type(rows[0][0]) is not int:
-            raise SnapshotError("The server sent a database that does not say its version.")
+            raise SnapshotError("The server sent a database without a schema version.")
         version, dirty = rows[0]
         if dirty:
-            raise SnapshotError(f"The migration of the server's database to version {version} was never finished.")
+            raise SnapshotError(f"The migration of the server's database to version {version} is incomplete.")
         if not OLDEST <= version <= NEWEST:
             raise SnapshotError(
-                f"The server's database has schema version {version}; the snapshot lane reads {OLDEST} to {NEWEST}."
+                f"The server's database has schema version {version}; the snapshot lane supports {OLDEST} to {NEWEST}."
             )
         return version
 
-    def _look_for_damage(self) -> None:
-        found = self._all("PRAGMA quick_check(1)")
-        if found != [("ok",)]:
-            told = str(found[0][0])[:200] if found else "no answer"
-            raise SnapshotError(f"The copy of the database is damaged: {told}.")
+    def _check_damage(self) -> None:
+        result = self._all("PRAGMA quick_check(1)")
+        if result != [("ok",)]:
+            message = str(result[0][0])[:200] if result else "no result"
+            raise SnapshotError(f"The copy of the database is damaged: {message}.")
 
 
 def spelled(columns: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The documents of a copy of the database: byte for byte those that GraphQL's answers would have become."""
+"""Builds documents from a copy of the database, byte for byte equal to the documents of GraphQL responses."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import orjson
 from stash_pipeline.stash.documents import Document, Json, broken_document, finish
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.fields import JoinTable, Reference
-from stash_pipeline.stash.json_values import InvalidRelationError, InvalidValueError, Partial, shown
+from stash_pipeline.stash.json_values import InvalidRelationError, InvalidValueError, Partial, excerpt
 from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.relations import relation_reader
 from stash_pipeline.stash.snapshot import catalogue, media, values
 from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot, SnapshotError, spelled
 from stash_pipeline.stash.snapshot.mapping import completed, table_of, unmapped
-from stash_pipeline.stash.snapshot.spec import ALL, Kind, Several, Stretch, between, grouped
+from stash_pipeline.stash.snapshot.spec import ALL, EntityMapping, IdSpan, ListMapping, between, grouped
 
 KINDS: Final = tuple(entity.name for entity in ENTITIES if not entity.single)
-"""What a database may hold. How the server is set up is not in it."""
+"""The entities in a database. The server's configuration is not in it."""
 
 _EXACT: Final = 2**53
 _AFTER_ALL: Final = (2**63, None)
@@ -27,12 +27,12 @@ _REFUSED: Final = (InvalidValueError, TypeError, AttributeError, KeyError, Value
 
 @dataclass(frozen=True)
 class Naming:
-    """What documents name and the database does not hold.
+    """Facts that documents need and the database does not have.
 
     Attributes:
-        hash_type: of the fingerprint that generated files are named by. cover_names: a regular expression.
+        hash_type: the fingerprint in the names of generated files. cover_names: a regular expression.
         previews: ids of images that are video clips and have a generated preview.
-        windows: the server runs there, and joins paths as there.
+        windows: the server runs on Windows and joins paths accordingly.
     """
 
     hash_type: str = "oshash"
@@ -40,21 +40,21 @@ class Naming:
     previews: frozenset[int] = frozenset()
     windows: bool = False
 
-    def told(self) -> str:
-        """The same text for the same names."""
+    def as_key(self) -> str:
+        """A text that is equal for equal facts."""
         return f"{self.hash_type} {self.cover_names} {sorted(self.previews)} {self.windows}"
 
 
-def kind_of(snapshot: Snapshot, plans: dict[str, QueryPlan], name: str, naming: Naming) -> Kind:
-    """Where a kind lies in this copy.
+def mapping_of(snapshot: Snapshot, plans: dict[str, QueryPlan], name: str, naming: Naming) -> EntityMapping:
+    """The mapping of an entity to this copy.
 
     Args:
-        plans: of the same server: some releases show less than they have.
+        plans: of the same server; some releases expose less than their database has.
     """
     return completed(snapshot, BY_NAME[name], _special(snapshot, plans, name, naming))
 
 
-def _special(snapshot: Snapshot, plans: dict[str, QueryPlan], name: str, naming: Naming) -> Kind:
+def _special(snapshot: Snapshot, plans: dict[str, QueryPlan], name: str, naming: Naming) -> EntityMapping:
     embedded = not plans["files"].query
     if name == "files":
         return catalogue.files(snapshot, embedded=embedded, windows=naming.windows)
@@ -66,50 +66,50 @@ def _special(snapshot: Snapshot, plans: dict[str, QueryPlan], name: str, naming:
         return media.images(snapshot, previews=naming.previews)
     if name == "scenes":
         return media.scenes(snapshot, hash_type=naming.hash_type)
-    makers: dict[str, Callable[[Snapshot], Kind]] = {
+    makers: dict[str, Callable[[Snapshot], EntityMapping]] = {
         "tags": catalogue.tags,
         "studios": catalogue.studios,
         "performers": catalogue.performers,
         "groups": catalogue.groups,
         "saved_filters": catalogue.saved_filters,
     }
-    return makers[name](snapshot) if name in makers else Kind(f'"{name}" AS t', "t.id", {})
+    return makers[name](snapshot) if name in makers else EntityMapping(f'"{name}" AS t', "t.id", {})
 
 
 def unmapped_fields(
     snapshot: Snapshot, plans: dict[str, QueryPlan], naming: Naming | None = None
 ) -> dict[str, list[str]]:
-    """The kinds that cannot be read from this copy, each with its fields that the copy does not have.
+    """The entities that cannot be read from this copy, with the fields that the copy does not have.
 
     Args:
         plans: of the same server.
     """
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for name in KINDS:
         plan = plans[name]
         if not plan.fields:
             continue
-        kind = kind_of(snapshot, plans, name, naming or Naming())
+        kind = mapping_of(snapshot, plans, name, naming or Naming())
         if missing := unmapped(plan, kind):
-            found[name] = missing
+            result[name] = missing
     carried = ("files", "folders", *BY_NAME["files"].embedded_in)
-    if not plans["files"].query and not found.keys().isdisjoint(carried):
-        # files come with the objects that have them: all of these have to come from one source
-        found = {name: found.get(name, []) for name in KINDS if name in found or name in carried}
-    return found
+    if not plans["files"].query and not result.keys().isdisjoint(carried):
+        # embedded files come with their owners, so all of these entities have to come from the same source
+        result = {name: result.get(name, []) for name in KINDS if name in result or name in carried}
+    return result
 
 
-def last_id(snapshot: Snapshot, kind: Kind) -> int:
-    """The greatest id of a kind, or a greater one; -1 if there is nothing of it.
+def last_id(snapshot: Snapshot, kind: EntityMapping) -> int:
+    """An upper bound for the ids of an entity; -1 if it has no objects.
 
     Raises:
-        SnapshotError: if the copy is damaged, or is not what its version says.
+        SnapshotError: if the copy is damaged, or does not match its version.
     """
     try:
-        found = list(snapshot.rows(f"SELECT {kind.id} FROM {kind.source} ORDER BY {kind.id} DESC LIMIT 1"))
+        rows = list(snapshot.rows(f"SELECT {kind.id} FROM {kind.source} ORDER BY {kind.id} DESC LIMIT 1"))
     except ERRORS as error:
         raise snapshot.unusable(error) from None
-    return found[0][0] if found and type(found[0][0]) is int else -1
+    return rows[0][0] if rows and type(rows[0][0]) is int else -1
 
 
 def documents(
@@ -117,18 +117,18 @@ def documents(
     plans: dict[str, QueryPlan],
     name: str,
     naming: Naming | None = None,
-    stretch: Stretch = ALL,
+    span: IdSpan = ALL,
 ) -> Iterator[Document]:
-    """The documents of one kind, or of a stretch of it, in the order of their ids.
+    """The documents of one entity, or of a span of its ids, in the order of their ids.
 
     Raises:
-        SnapshotError: if the copy is damaged, or is not what its version says.
+        SnapshotError: if the copy is damaged, or does not match its version.
     """
-    kind = kind_of(snapshot, plans, name, naming or Naming())
-    last = stretch.after
+    kind = mapping_of(snapshot, plans, name, naming or Naming())
+    last = span.after
     while True:
         try:
-            for document in _KindReader(snapshot, plans[name], kind, Stretch(last, stretch.until)).read():
+            for document in _EntityReader(snapshot, plans[name], kind, IdSpan(last, span.until)).read():
                 last = document.id
                 yield document
             return
@@ -140,28 +140,28 @@ def documents(
 
 @dataclass(slots=True)
 class _List:
-    """One of the lists, walked beside the objects."""
+    """A list that is read in parallel with the objects."""
 
     name: str
-    several: Several
+    list_mapping: ListMapping
     convert: Callable[[Any], Any]
     pairs: Iterator[tuple[Any, Any]]
     owner: int
     members: Any
 
 
-class _KindReader:
-    def __init__(self, snapshot: Snapshot, plan: QueryPlan, kind: Kind, stretch: Stretch) -> None:
+class _EntityReader:
+    def __init__(self, snapshot: Snapshot, plan: QueryPlan, kind: EntityMapping, span: IdSpan) -> None:
         table = table_of(kind)
         if not snapshot.is_keyed(table):
-            # rows without a number would be no objects, and be taken to be gone
-            raise SnapshotError(f"The copy of the database is not what its version says (the ids of {table}).")
+            # rows without an id would look like removed objects
+            raise SnapshotError(f"The copy of the database does not match its version (the ids of {table}).")
         if missing := unmapped(plan, kind):
-            # left out they would look empty
-            lacking = ", ".join(f"{plan.entity.name}.{name}" for name in missing)
-            raise SnapshotError(f"The copy of the database is not what its version says: it lacks {lacking}.")
+            # omitted fields would look empty
+            paths = ", ".join(f"{plan.entity.name}.{name}" for name in missing)
+            raise SnapshotError(f"The copy of the database does not match its version: {paths} not found.")
         self.snapshot = snapshot
-        self.stretch = stretch
+        self.span = span
         fields = {planned.field.name: planned.field for planned in plan.fields}
         columns = {name: value for name, value in kind.columns.items() if name in fields}
         self.names = ["id", *columns]
@@ -174,53 +174,55 @@ class _KindReader:
         usual = (values.whole, values.big, values.set_time, values.number, values.boolean)
         self.others = [(name, places[name], read) for name, read in self.readers if read not in usual]
         self.lists: list[_List] = []
-        for name, several in kind.lists.items():
+        for name, list_mapping in kind.lists.items():
             if name not in fields:
                 continue
             form = fields[name].form
-            convert = relation_reader(form) if isinstance(form, JoinTable) and not several.canonical else _as_it_is
-            self.lists.append(_List(name, several, convert, iter(()), *_AFTER_ALL))
+            convert = (
+                relation_reader(form) if isinstance(form, JoinTable) and not list_mapping.canonical else _unchanged
+            )
+            self.lists.append(_List(name, list_mapping, convert, iter(()), *_AFTER_ALL))
         where = f"({kind.where}) AND " if kind.where else ""
         selected = spelled({"id": kind.id, **{name: value.sql for name, value in columns.items()}})
         self.sql = f"SELECT {selected}\nFROM {kind.source}\nWHERE {where}{between(kind.id)}\nORDER BY {kind.id}"
         self.fields = fields
 
     def read(self) -> Iterator[Document]:
-        for one in self.lists:
-            one.pairs = grouped(self.snapshot, one.several, self.stretch)
-            one.owner, one.members = next(one.pairs, _AFTER_ALL)
-        last = self.stretch.after
+        for list_ in self.lists:
+            list_.pairs = grouped(self.snapshot, list_.list_mapping, self.span)
+            list_.owner, list_.members = next(list_.pairs, _AFTER_ALL)
+        last = self.span.after
         names, lists = self.names, self.lists
-        for row in self.snapshot.rows(self.sql, self.stretch._asdict()):
+        for row in self.snapshot.rows(self.sql, self.span._asdict()):
             identifier = row[0]
             if identifier == last:
-                # an object with two primary files, which no server writes
+                # an object with two primary files; no server writes that
                 continue
             last = identifier
             document: Json = {name: value for name, value in zip(names, row, strict=True) if value is not None}
             unreadable: Json = {}
             broken = None
-            if not self._usual(row, document):
+            if not self._convert_common(row, document):
                 document = {name: value for name, value in zip(names, row, strict=True) if value is not None}
-                broken = self._carefully(document, unreadable)
-            for one in lists:
-                if one.owner > identifier:
+                broken = self._convert_any(document, unreadable)
+            for list_ in lists:
+                if list_.owner > identifier:
                     continue
-                while one.owner < identifier:
-                    # of an object that is not there, or not shown
-                    one.owner, one.members = next(one.pairs, _AFTER_ALL)
-                if one.owner == identifier:
-                    members = one.members
-                    one.owner, one.members = next(one.pairs, _AFTER_ALL)
+                while list_.owner < identifier:
+                    # the owner does not exist, or is not exposed
+                    list_.owner, list_.members = next(list_.pairs, _AFTER_ALL)
+                if list_.owner == identifier:
+                    members = list_.members
+                    list_.owner, list_.members = next(list_.pairs, _AFTER_ALL)
                     if type(members) is orjson.Fragment:
-                        document[one.name] = members
+                        document[list_.name] = members
                     elif members is None:
-                        broken = f"{one.name} has an element without a usable id."
+                        broken = f"{list_.name} has an element without a usable id."
                     else:
                         try:
-                            self._add(document, unreadable, one, members)
+                            self._add(document, unreadable, list_, members)
                         except InvalidRelationError as error:
-                            broken = f"{one.name}{error}"
+                            broken = f"{list_.name}{error}"
             if broken:
                 yield broken_document(identifier, broken)
                 continue
@@ -228,10 +230,10 @@ class _KindReader:
                 document["unreadable"] = unreadable
             yield finish(document, identifier, tuple(unreadable))
 
-    def _usual(self, row: Row, document: Json) -> bool:
-        """Makes the values of a row in which nothing is odd; False where something is.
+    def _convert_common(self, row: Row, document: Json) -> bool:
+        """Converts the values of a common row; returns False for an unusual one.
 
-        The values of nearly all rows are as they should be: to look is less work than to call a function for each.
+        Nearly all rows are common, and checking their values costs less than calling a function for each.
         """
         for _, place in self.whole:
             value = row[place]
@@ -267,8 +269,8 @@ class _KindReader:
                     return False
         return True
 
-    def _carefully(self, document: Json, unreadable: Json) -> str | None:
-        """Makes the values of any row; what cannot be read is kept as a text. Returns what breaks the whole object."""
+    def _convert_any(self, document: Json, unreadable: Json) -> str | None:
+        """Converts the values of any row; keeps invalid values as texts. Returns why the object is broken, if it is."""
         for name, read in self.readers:
             if name in document:
                 value = document[name]
@@ -277,46 +279,46 @@ class _KindReader:
                 except _REFUSED:
                     if isinstance(self.fields[name].form, Reference):
                         return f"{name} is no usable id."
-                    unreadable[name] = shown(value)
+                    unreadable[name] = excerpt(value)
                     del document[name]
         return None
 
-    def _add(self, document: Json, unreadable: Json, one: _List, members: list[Any]) -> None:
-        """Makes the value of a list, and of what else it tells.
+    def _add(self, document: Json, unreadable: Json, list_: _List, members: list[Any]) -> None:
+        """Adds the value of a list, and the fields that are derived from it.
 
         Raises:
-            InvalidRelationError: if an element is none.
+            InvalidRelationError: if an element is invalid.
         """
-        several = one.several
-        if several.short and (found := several.short(members)) is not None:
-            document[one.name] = found
+        list_mapping = list_.list_mapping
+        if list_mapping.fast and (value := list_mapping.fast(members)) is not None:
+            document[list_.name] = value
             return
-        assert several.read is not None
-        for name, tell in several.also.items():
+        assert list_mapping.read is not None
+        for name, derive in list_mapping.also.items():
             if name in self.fields:
-                told = tell(members)
-                if told is not None:
-                    document[name] = told
+                derived = derive(members)
+                if derived is not None:
+                    document[name] = derived
         try:
-            found = one.convert(several.read(members))
+            value = list_.convert(list_mapping.read(members))
         except InvalidRelationError:
             raise
         except _REFUSED:
-            unreadable[one.name] = shown(members)
+            unreadable[list_.name] = excerpt(members)
             return
-        if type(found) is Partial:
-            unreadable[one.name], found = found.refused, found.values
-        if found or not isinstance(found, list | dict):
-            document[one.name] = found
+        if type(value) is Partial:
+            unreadable[list_.name], value = value.refused, value.values
+        if value or not isinstance(value, list | dict):
+            document[list_.name] = value
 
 
 def _put(document: Json, name: str, value: Any) -> None:
-    """Nothing and what is empty is left out."""
+    """Sets a field, or removes it if the value is null or empty."""
     if value is None or (not value and isinstance(value, list | dict)):
         del document[name]
     else:
         document[name] = value
 
 
-def _as_it_is(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value

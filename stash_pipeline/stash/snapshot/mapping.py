@@ -1,8 +1,8 @@
-"""Where a copy has the fields of a kind, by the entity specification.
+"""Maps the fields of an entity to a copy of the database, by the entity specification.
 
-``catalogue.py`` and ``media.py`` say what a kind's query joins, and how the fields are read that are no single
-expression or list; everything else follows from ``stash/entities.py``. A field that is found in neither place is
-*unmapped*: its kind cannot be read from the copy.
+``catalogue.py`` and ``media.py`` define the joins of an entity's query, and the fields that are not a single expression
+or list. Everything else follows from ``stash/entities``. A field that has neither is *unmapped*, and its entity cannot
+be read from the copy.
 """
 
 import re
@@ -13,8 +13,8 @@ from stash_pipeline.stash.fields import Entity, Field, JoinTable, Reference, Sca
 from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.spec import (
-    Kind,
-    Several,
+    EntityMapping,
+    ListMapping,
     Value,
     big,
     boolean,
@@ -39,29 +39,29 @@ _READERS: Final[dict[str, Callable[[str], Value]]] = {
 }
 
 
-def table_of(kind: Kind) -> str:
-    """The server's own table of a kind."""
+def table_of(kind: EntityMapping) -> str:
+    """The server's own table of an entity."""
     return kind.source.split()[0].strip('"')
 
 
-def completed(snapshot: Snapshot, entity: Entity, kind: Kind) -> Kind:
-    """A kind with the fields that the specification says, where this copy has them."""
+def completed(snapshot: Snapshot, entity: Entity, kind: EntityMapping) -> EntityMapping:
+    """Adds the fields of the specification to a mapping, as far as this copy has them."""
     columns, lists = dict(kind.columns), dict(kind.lists)
-    special = {*columns, *lists, *(name for several in lists.values() for name in several.also)}
+    special = {*columns, *lists, *(name for list_mapping in lists.values() for name in list_mapping.also)}
     for field in entity.fields:
         if field.name in special:
             continue
         if isinstance(field.form, JoinTable):
-            if several := _list(snapshot, field, field.form):
-                lists[field.name] = several
+            if list_mapping := _list(snapshot, field, field.form):
+                lists[field.name] = list_mapping
         elif value := _value(snapshot, table_of(kind), field):
             columns[field.name] = value
-    return Kind(kind.source, kind.id, columns, lists, kind.where)
+    return EntityMapping(kind.source, kind.id, columns, lists, kind.where)
 
 
-def unmapped(plan: QueryPlan, kind: Kind) -> list[str]:
-    """The fields that the server has and the copy cannot tell."""
-    known = {*kind.columns, *kind.lists, *(name for several in kind.lists.values() for name in several.also)}
+def unmapped(plan: QueryPlan, kind: EntityMapping) -> list[str]:
+    """The fields that the server has and the copy does not have."""
+    known = {*kind.columns, *kind.lists, *(name for list_mapping in kind.lists.values() for name in list_mapping.also)}
     return [planned.field.name for planned in plan.fields if planned.field.name not in known]
 
 
@@ -84,12 +84,12 @@ def _value(snapshot: Snapshot, table: str, field: Field) -> Value | None:
         empty_since = stored.empty_since if isinstance(stored, Stored) else None
         return text(sql, empty=empty_since is not None and snapshot.since(empty_since))
     reader: Any = _READERS.get(form.type)
-    # of a URL, or of a value of free form, no column has what the server sends
+    # no column has the URL or the JSON value that the server sends
     declared = isinstance(stored, Stored) and bool(stored.sql)
     return reader(sql) if reader and (declared or form.type != "path") else None
 
 
-def _list(snapshot: Snapshot, field: Field, form: JoinTable) -> Several | None:
+def _list(snapshot: Snapshot, field: Field, form: JoinTable) -> ListMapping | None:
     stored = field.stored
     if not isinstance(stored, StoredList):
         return None

@@ -1,7 +1,7 @@
 """Where the database has images, galleries and scenes.
 
-Here: what a kind's query joins, and the fields that are no single expression or list. Not here: the others, whose place
-the entity specification says (``mapping.py``).
+Covers the joins of an entity's query, and the fields that are not a single expression or list. ``mapping.py`` adds all
+other fields from the entity specification.
 """
 
 import re
@@ -14,8 +14,8 @@ from stash_pipeline.stash.snapshot import values
 from stash_pipeline.stash.snapshot.catalogue import V21, V22, V27, V28, urls
 from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot
 from stash_pipeline.stash.snapshot.spec import (
-    Kind,
-    Several,
+    EntityMapping,
+    ListMapping,
     Value,
     between,
     integer,
@@ -29,7 +29,7 @@ def clips(snapshot: Snapshot) -> list[int]:
     """Ids of the images that are video clips, in order.
 
     Raises:
-        SnapshotError: if the copy is damaged, or is not what its version says.
+        SnapshotError: if the copy is damaged, or does not match its version.
     """
     try:
         rows = snapshot.rows(
@@ -42,20 +42,20 @@ def clips(snapshot: Snapshot) -> list[int]:
         raise snapshot.unusable(error) from None
 
 
-def images(snapshot: Snapshot, *, previews: Container[int]) -> Kind:
-    """Images; ``previews``: ids of those whose preview has been generated, which only clips can have."""
+def images(snapshot: Snapshot, *, previews: Container[int]) -> EntityMapping:
+    """Images; ``previews``: ids of the images with a generated preview, which only clips can have."""
 
     def preview(identifier: int) -> str:
         return f"/image/{identifier}/preview" if identifier in previews else ""
 
-    # before v0.28 one without a title was sent under the name of its file
-    named = "CASE WHEN coalesce(t.title, '') <> '' THEN t.title ELSE f.basename END"
-    return Kind(
+    # before v0.28, an image without a title was sent with its file name as the title
+    title_or_name = "CASE WHEN coalesce(t.title, '') <> '' THEN t.title ELSE f.basename END"
+    return EntityMapping(
         'images AS t LEFT JOIN images_files AS p ON p.image_id = t.id AND p."primary" = 1\n'
         "LEFT JOIN files AS f ON f.id = p.file_id",
         "t.id",
         {
-            "title": text("t.title" if snapshot.since(V28) else named, empty=True),
+            "title": text("t.title" if snapshot.since(V28) else title_or_name, empty=True),
             "preview_path": Value("t.id", preview),
         },
         {"urls": urls(snapshot, "image_urls", "image_id", "images", "url")},
@@ -76,7 +76,7 @@ ORDER BY j.gallery_id, j.image_id, p.file_id
 """
 
 
-def galleries(snapshot: Snapshot, *, cover_names: str, windows: bool) -> Kind:
+def galleries(snapshot: Snapshot, *, cover_names: str, windows: bool) -> EntityMapping:
     """Galleries; ``cover_names``: the server's regular expression for the file names of covers."""
     lists = {
         "urls": urls(snapshot, "gallery_urls", "gallery_id", "galleries", "url"),
@@ -93,24 +93,23 @@ def galleries(snapshot: Snapshot, *, cover_names: str, windows: bool) -> Kind:
     }
     chosen = "j.cover" if snapshot.has("galleries_images", "cover") else "0"
     order = _by_path if snapshot.since(V22) else _by_path_in_v21 if snapshot.since(V21) else _by_folder_and_name
-    lists["cover"] = Several(
+    lists["cover"] = ListMapping(
         _COVERS.format(chosen=chosen, between=between("j.gallery_id")),
         _cover_chooser(cover_names, order, "\\" if windows else "/"),
         canonical=True,
     )
-    return Kind("galleries AS t", "t.id", {}, lists)
+    return EntityMapping("galleries AS t", "t.id", {}, lists)
 
 
 def _cover_chooser(names: str, order: Callable[[Row], Any], separator: str) -> Callable[[list[Row]], Any]:
-    """What chooses the cover: the one that was set, else the first by path with such a name, else the first by path.
+    """A function that chooses the cover: the one that was set, else the first matching name, else the first by path.
 
-    Of an image with several files the server sorts by the one with the least id, of those that have the name it looks
-    for: so its query comes by them.
+    For an image with several files, the server sorts by the file with the smallest id among those with a matching name.
     """
     try:
         pattern = re.compile(names, re.IGNORECASE)
     except re.error:
-        # the server's language has other regular expressions
+        # Go has a different syntax of regular expressions
         pattern = None
 
     def first(rows: Iterable[Row]) -> Any:
@@ -123,9 +122,9 @@ def _cover_chooser(names: str, order: Callable[[Row], Any], separator: str) -> C
         chosen = [row[0] for row in rows if row[1]]
         if chosen:
             return chosen[0]
-        named = (row for row in rows if pattern and row[3] and pattern.search(f"{row[2]}{separator}{row[3]}"))
-        found = first(named)
-        return first(rows) if found is None else found
+        matching = (row for row in rows if pattern and row[3] and pattern.search(f"{row[2]}{separator}{row[3]}"))
+        cover = first(matching)
+        return first(rows) if cover is None else cover
 
     return choose
 
@@ -149,12 +148,14 @@ def _by_folder_and_name(row: Row) -> Any:
 # --- scenes ---------------------------------------------------------------------------------------------
 
 
-def scenes(snapshot: Snapshot, *, hash_type: str) -> Kind:
-    """Scenes; ``hash_type``: of the fingerprint that generated files are named by."""
-    named = f"(SELECT fingerprint FROM files_fingerprints WHERE file_id = p.file_id AND type = '{hash_type}' LIMIT 1)"
+def scenes(snapshot: Snapshot, *, hash_type: str) -> EntityMapping:
+    """Scenes; ``hash_type``: the fingerprint in the names of generated files."""
+    file_hash = (
+        f"(SELECT fingerprint FROM files_fingerprints WHERE file_id = p.file_id AND type = '{hash_type}' LIMIT 1)"
+    )
     columns = {
-        "vtt_path": text(f"'/scene/' || coalesce({named}, '') || '_thumbs.vtt'"),
-        "sprite_path": text(f"'/scene/' || coalesce({named}, '') || '_sprite.jpg'"),
+        "vtt_path": text(f"'/scene/' || coalesce({file_hash}, '') || '_thumbs.vtt'"),
+        "sprite_path": text(f"'/scene/' || coalesce({file_hash}, '') || '_sprite.jpg'"),
     }
     lists = {
         "groups": _in_groups(snapshot),
@@ -172,7 +173,7 @@ def scenes(snapshot: Snapshot, *, hash_type: str) -> Kind:
         lists["play_history"] = _history("scenes_view_dates", "view_date", play_count=len, last_played_at=_last)
         lists["o_history"] = _history("scenes_o_dates", "o_date", o_counter=len)
         columns["play_count"] = columns["o_counter"] = integer("0")
-    return Kind(
+    return EntityMapping(
         'scenes AS t LEFT JOIN scenes_files AS p ON p.scene_id = t.id AND p."primary" = 1\n'
         "LEFT JOIN video_files AS v ON v.file_id = p.file_id",
         "t.id",
@@ -181,16 +182,16 @@ def scenes(snapshot: Snapshot, *, hash_type: str) -> Kind:
     )
 
 
-def _in_groups(snapshot: Snapshot) -> Several:
+def _in_groups(snapshot: Snapshot) -> ListMapping:
     table, column = ("groups_scenes", "group_id") if snapshot.since(V27) else ("movies_scenes", "movie_id")
-    return Several(
+    return ListMapping(
         f"SELECT scene_id, {column}, scene_index FROM {table} WHERE {between('scene_id')} ORDER BY scene_id, rowid",
         lambda rows: [{"group": {"id": group}, "scene_index": index} for group, index in rows],
     )
 
 
-def _history(table: str, column: str, **also: Any) -> Several:
-    return Several(
+def _history(table: str, column: str, **also: Any) -> ListMapping:
+    return ListMapping(
         f"SELECT scene_id, {column} FROM {table} WHERE {between('scene_id')} ORDER BY scene_id, {column}",
         _read_times,
         canonical=True,
@@ -200,9 +201,9 @@ def _history(table: str, column: str, **also: Any) -> Several:
 
 def _read_times(rows: list[Row]) -> list[str]:
     times = [values.set_time(row[0]) for row in rows]
-    told = [time for time in times if time is not None]
-    # GraphQL cannot send a list with one that was never set
-    return in_order_of_time(told) if len(told) == len(times) else []
+    set_times = [time for time in times if time is not None]
+    # GraphQL cannot send a list with a time that was never set
+    return in_order_of_time(set_times) if len(set_times) == len(times) else []
 
 
 def _last(rows: list[Row]) -> Any:

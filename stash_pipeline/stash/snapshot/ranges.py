@@ -1,7 +1,7 @@
-"""The documents of a copy in ranges of ids: of what is here already the reader sends only what differs.
+"""The documents of a copy in ranges of ids. The reader returns only documents that differ from the local ones.
 
-Processes of their own (``worker_main.py``) read a large copy, stretch by stretch: to make documents keeps one core
-busy, and a file that makes SQLite crash ends only them.
+Separate processes (``worker_main.py``) read the parts of a large copy: building documents keeps one core busy, and a
+file that crashes SQLite ends only those processes.
 """
 
 import pickle
@@ -16,23 +16,23 @@ from typing import IO, Any, Final, Literal
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.snapshot.database import Snapshot, SnapshotError
-from stash_pipeline.stash.snapshot.documents import Naming, documents, kind_of, last_id
-from stash_pipeline.stash.snapshot.spec import ALL, Stretch
+from stash_pipeline.stash.snapshot.documents import Naming, documents, last_id, mapping_of
+from stash_pipeline.stash.snapshot.spec import ALL, IdSpan
 
 RANGE_IDS: Final = 2000
-"""Ids of one range: the first has those below this number."""
+"""Ids per range: the first range has the ids below this number."""
 
 _MOST_BYTES: Final = 8_000_000
-"""Of documents that are told at once, but for the last of them."""
+"""Maximum bytes of documents in one message, except for its last document."""
 
 _RANGES: Final = 5
-"""Of one part, at least."""
+"""Minimum number of ranges per part."""
 
 _PARTS: Final = 64
-"""Of one kind, at most: where ids are far apart, a part is longer."""
+"""Maximum number of parts per entity: parts are longer if ids are sparse."""
 
 _WORK: Final = {"scenes": 3, "galleries": 3, "performers": 3, "studios": 3, "images": 2}
-"""Of an object, where that of the others is one."""
+"""Relative work per object; 1 for all other entities."""
 
 Row = tuple[Any, ...]
 """The parts of a document, cheap to send."""
@@ -40,10 +40,10 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be read.
+    """What to read.
 
     Attributes:
-        seconds: after which it is given up. plans: of the server.
+        seconds: time limit. plans: of the server.
     """
 
     path: Path
@@ -55,12 +55,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Range:
-    """The objects of a kind whose ids are in one range, or some of them: a range of many bytes is told in pieces.
+    """The objects of an entity in one range of ids, or some of them: a range with many bytes is split.
 
     Attributes:
-        unchanged, unreadable: objects that are as they are here, and those of them with a value that its column
-            cannot hold.
-        rows: the documents of the others. gone: ids that are here and not in the copy.
+        unchanged: number of objects that equal the local ones. unreadable: how many of them have a value that its
+            column cannot hold.
+        rows: the documents of all other objects. gone: local ids that are not in the copy.
     """
 
     kind: str
@@ -73,50 +73,50 @@ class Range:
 
 @dataclass(frozen=True)
 class End:
-    """All ranges of a kind were told."""
+    """All ranges of an entity were returned."""
 
     kind: str
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one reader reads at a time: a stretch of a kind, of whole ranges.
+    """The unit of work of a reader: a span of an entity's ids, made of whole ranges.
 
     Attributes:
-        known: ids and hashes of what is here of it, range by range, see :func:`packed`.
+        known: ids and hashes of the local documents, range by range, see :func:`packed`.
     """
 
     kind: str
-    stretch: Stretch
+    span: IdSpan
     known: Mapping[int, bytes] = field(default_factory=dict)
 
     def with_known(self, ranges: dict[int, bytes]) -> "Part":
-        """The part with its ranges of those; they are taken out."""
-        first = (self.stretch.after + 1) // RANGE_IDS if self.stretch.after >= 0 else -ALL.until
-        last = self.stretch.until // RANGE_IDS
-        mine = [number for number in ranges if first <= number <= last]
-        return replace(self, known={number: ranges.pop(number) for number in mine})
+        """The part with its own ranges, which are removed from ``ranges``."""
+        first = (self.span.after + 1) // RANGE_IDS if self.span.after >= 0 else -ALL.until
+        last = self.span.until // RANGE_IDS
+        numbers = [number for number in ranges if first <= number <= last]
+        return replace(self, known={number: ranges.pop(number) for number in numbers})
 
 
 @dataclass(frozen=True)
 class Failed:
-    """Reading failed, with a sentence."""
+    """Reading failed."""
 
-    sentence: str
+    message: str
 
 
-LOOK_FOR_DAMAGE: Final = "look for damage"
+CHECK_DAMAGE: Final = "check damage"
 DIVIDE: Final = "divide"
-Order = Part | Literal["look for damage", "divide"]
-"""What a reader may be asked: to read a part; to look through the whole file for damage; or which parts there are."""
+Order = Part | Literal["check damage", "divide"]
+"""An order to a reader: read a part, check the whole file for damage, or divide the copy into parts."""
 
 
 _PAIR: Final = struct.Struct(">q16s")
 
 
-def packed(found: Iterable[tuple[int, bytes]]) -> bytes:
-    """Ids and hashes in as few bytes as it takes; Postgres makes the same, see ``sync/snapshot_ranges.py``."""
-    return b"".join([_PAIR.pack(identifier, hashed) for identifier, hashed in found])
+def packed(pairs: Iterable[tuple[int, bytes]]) -> bytes:
+    """Ids and hashes in compact form; Postgres builds the same bytes, see ``sync/snapshot_ranges.py``."""
+    return b"".join([_PAIR.pack(identifier, hashed) for identifier, hashed in pairs])
 
 
 def _range_of(document: Document) -> int:
@@ -124,7 +124,7 @@ def _range_of(document: Document) -> int:
 
 
 class Reader:
-    """Reads one copy, order by order."""
+    """Reads one copy, one order at a time."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -135,17 +135,17 @@ class Reader:
         if self._snapshot:
             self._snapshot.close()
 
-    def answers(self, order: Order) -> Iterator[Any]:
-        """What it is answered with: ranges, or one list of parts, or nothing.
+    def execute(self, order: Order) -> Iterator[Any]:
+        """Executes an order; yields ranges, one list of parts, or nothing.
 
         Raises:
-            SnapshotError: if the copy is damaged, or is not what its version says.
+            SnapshotError: if the copy is damaged, or does not match its version.
         """
-        if order == LOOK_FOR_DAMAGE:
+        if order == CHECK_DAMAGE:
             Snapshot(self.job.path, seconds=self.job.seconds).close()
             return
         if self._snapshot is None:
-            # that is for the order above
+            # the damage check has its own order
             self._snapshot = Snapshot(self.job.path, seconds=self.job.seconds, check=False)
         if isinstance(order, Part):
             yield from self._ranges(self._snapshot, order)
@@ -153,25 +153,25 @@ class Reader:
             yield self._parts(self._snapshot)
 
     def _parts(self, snapshot: Snapshot) -> list[Part]:
-        """All parts, those first that are most work: so at the end nobody waits long for the others."""
+        """All parts, the most expensive ones first, so that all readers finish at about the same time."""
         job = self.job
-        found = []
+        parts = []
         for kind in sorted(job.kinds, key=lambda kind: -_WORK.get(kind, 1)):
-            last = last_id(snapshot, kind_of(snapshot, job.plans, kind, job.naming))
+            last = last_id(snapshot, mapping_of(snapshot, job.plans, kind, job.naming))
             ranges = max(_RANGES, -(-(last // RANGE_IDS + 1) // _PARTS))
             bounds = [*range(-1, max(last, 0), ranges * RANGE_IDS), ALL.until]
-            found += [Part(kind, Stretch(after, until)) for after, until in pairwise(bounds)]
-        return found
+            parts += [Part(kind, IdSpan(after, until)) for after, until in pairwise(bounds)]
+        return parts
 
     def _ranges(self, snapshot: Snapshot, part: Part) -> Iterator[Range]:
         job, kind = self.job, part.kind
-        left = dict(part.known)
-        for number, group in groupby(documents(snapshot, job.plans, kind, job.naming, part.stretch), _range_of):
-            here = dict(_PAIR.iter_unpack(left.pop(number, b"")))
+        remaining = dict(part.known)
+        for number, group in groupby(documents(snapshot, job.plans, kind, job.naming, part.span), _range_of):
+            local_hashes = dict(_PAIR.iter_unpack(remaining.pop(number, b"")))
             unchanged = unreadable = size = 0
             rows: list[Row] = []
             for document in group:
-                if here.pop(document.id, None) == document.hash:
+                if local_hashes.pop(document.id, None) == document.hash:
                     unchanged += 1
                     unreadable += bool(document.unreadable)
                     continue
@@ -181,30 +181,30 @@ class Reader:
                     yield Range(kind, number, unchanged, unreadable, rows, [])
                     unchanged = unreadable = size = 0
                     rows = []
-            yield Range(kind, number, unchanged, unreadable, rows, list(here))
-        for number, here_only in sorted(left.items()):
-            yield Range(kind, number, 0, 0, [], [identifier for identifier, _ in _PAIR.iter_unpack(here_only)])
+            yield Range(kind, number, unchanged, unreadable, rows, list(local_hashes))
+        for number, pairs in sorted(remaining.items()):
+            yield Range(kind, number, 0, 0, [], [identifier for identifier, _ in _PAIR.iter_unpack(pairs)])
 
 
-def work(given: IO[bytes], told: IO[bytes]) -> None:
-    """Reads a job and its orders, one after the other, and tells the answers; after each order None."""
+def work(orders: IO[bytes], results: IO[bytes]) -> None:
+    """Reads a job and then its orders; writes the results of each order, followed by None."""
 
-    def tell(what: Any) -> None:
-        pickle.dump(what, told, pickle.HIGHEST_PROTOCOL)
-        told.flush()
+    def send(message: Any) -> None:
+        pickle.dump(message, results, pickle.HIGHEST_PROTOCOL)
+        results.flush()
 
-    # the end of the orders, or nobody wants the rest
+    # no more orders, or nobody reads the results
     with suppress(EOFError, BrokenPipeError):
-        reader = Reader(pickle.load(given))
+        reader = Reader(pickle.load(orders))
         while True:
-            order: Order = pickle.load(given)
+            order: Order = pickle.load(orders)
             try:
-                for found in reader.answers(order):
-                    tell(found)
-                tell(None)
+                for result in reader.execute(order):
+                    send(result)
+                send(None)
             except SnapshotError as error:
-                tell(Failed(str(error)))
+                send(Failed(str(error)))
             except BrokenPipeError:
                 raise
             except Exception as error:
-                tell(Failed(f"The copy of the database could not be read ({type(error).__name__}: {error})."))
+                send(Failed(f"The copy of the database could not be read ({type(error).__name__}: {error})."))

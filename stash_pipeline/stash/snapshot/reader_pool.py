@@ -1,4 +1,4 @@
-"""Has a copy read: a small one by a thread, a large one by processes, part by part."""
+"""Reads a copy in parts: a small copy in a thread, a large one in processes."""
 
 import os
 import pickle
@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from stash_pipeline.stash.snapshot.database import SnapshotError
 from stash_pipeline.stash.snapshot.ranges import (
+    CHECK_DAMAGE,
     DIVIDE,
-    LOOK_FOR_DAMAGE,
     End,
     Failed,
     Job,
@@ -28,23 +28,23 @@ from stash_pipeline.stash.snapshot.ranges import (
 
 PROCESSES: Final = 2
 PROCESSES_FROM: Final = 8_000_000
-"""Bytes of a copy that is worth the start of processes."""
+"""Bytes of a copy for which it pays off to start processes."""
 
 MEMORY: Final = 256_000_000
-"""Bytes that a process may take beside what it needs to start."""
+"""Bytes of memory that a process may use in addition to its initial size."""
 
 _TIMES: Final = 20
 _BYTES_BESIDES: Final = 200_000_000
-"""How much larger than a copy its documents may be; those of a library are a few times as large."""
+"""Maximum size of all documents relative to the copy. Documents of a real library are a few times as large."""
 
 _AHEAD: Final = 6
-"""Ranges that wait to be compared."""
+"""Maximum number of ranges that wait to be processed."""
 
 _END: Final = object()
 
 
-class Readers:
-    """Those who read one copy; to be had from :func:`readers`."""
+class ReaderPool:
+    """The readers of one copy; created by :func:`reader_pool`."""
 
     def __init__(self, processes: "list[_Process]", size: int) -> None:
         self._processes = processes
@@ -54,26 +54,26 @@ class Readers:
         self._stop = threading.Event()
 
     def read(self, job: Job, known: Mapping[str, dict[int, bytes]] = MappingProxyType({})) -> Iterator[Range | End]:
-        """What is read, as it comes, the ranges of a kind in any order. The whole is right only when it has ended.
+        """Yields results as they arrive, the ranges of an entity in any order. They are valid only once all have come.
 
         Args:
-            known: per kind, ids and hashes of what is here, range by range (``ranges.packed``); what is like that is
-                not told. They are used up: a reader gets those that it needs, and nobody holds them longer.
+            known: per entity, ids and hashes of the local documents, range by range (``ranges.packed``). Documents that
+                are equal are not returned. The mapping is consumed: each reader takes the ranges that it needs.
 
         Raises:
-            SnapshotError: while it is told, if the copy is damaged, or is not what its version says.
+            SnapshotError: at any time, if the copy is damaged, or does not match its version.
         """
-        asked: list[_Ask] = [partial(_there, process) for process in self._processes]
+        executors: list[_Executor] = [partial(_execute_remotely, process) for process in self._processes]
         for process in self._processes:
             _send(process, job)
-        here = Reader(job)
-        if not asked:
-            asked = [here.answers]
+        local_reader = Reader(job)
+        if not executors:
+            executors = [local_reader.execute]
         try:
-            (parts,) = asked[0](DIVIDE)
+            (parts,) = executors[0](DIVIDE)
             orders = _Orders(parts, known)
-            for ask in asked:
-                self._threads.append(threading.Thread(target=self._guarded, args=(ask, orders), daemon=True))
+            for execute in executors:
+                self._threads.append(threading.Thread(target=self._work, args=(execute, orders), daemon=True))
                 self._threads[-1].start()
             left = len(self._threads)
             while left:
@@ -87,34 +87,34 @@ class Readers:
                     yield item
         finally:
             self.close()
-            here.close()
+            local_reader.close()
 
     def _count(self, item: Range | End) -> None:
         if isinstance(item, Range):
             self._left -= sum(len(row[1]) for row in item.rows)
             if self._left < 0:
-                raise SnapshotError("The copy of the database makes far larger documents than it is itself.")
+                raise SnapshotError("The documents of the database copy are far larger than the copy itself.")
 
     def close(self) -> None:
-        """Nothing goes on reading after this."""
+        """Stops all readers."""
         self._stop.set()
         for process in self._processes:
             process.kill()
         for thread in self._threads:
-            # the file must not be closed, or removed, under it
+            # the file must not be closed or removed while a thread uses it
             thread.join()
         for process in self._processes:
             process.wait()
-            process.let_go()
+            process.close_pipes()
 
-    def _guarded(self, ask: "_Ask", orders: "_Orders") -> None:
+    def _work(self, execute: "_Executor", orders: "_Orders") -> None:
         try:
-            while (order := orders.take()) is not None:
-                for found in ask(order):
-                    self._put(found)
+            while (order := orders.next()) is not None:
+                for result in execute(order):
+                    self._put(result)
                     if self._stop.is_set():
                         return
-                if isinstance(order, Part) and orders.done(order.kind):
+                if isinstance(order, Part) and orders.finish_part(order.kind):
                     self._put(End(order.kind))
             self._put(_END)
         except BaseException as error:
@@ -127,68 +127,68 @@ class Readers:
                 return
 
 
-_Ask = Callable[[Order], Iterator[Any]]
+_Executor = Callable[[Order], Iterator[Any]]
 
 
 class _Orders:
-    """What is still to be done, for whoever has time."""
+    """The queue of orders, shared by all readers."""
 
     def __init__(self, parts: list[Part], known: Mapping[str, dict[int, bytes]]) -> None:
         self._lock = threading.Lock()
         self._known = known
-        self._waiting: deque[Order] = deque([LOOK_FOR_DAMAGE, *parts])
+        self._waiting: deque[Order] = deque([CHECK_DAMAGE, *parts])
         self._left = Counter(part.kind for part in parts)
 
-    def take(self) -> Order | None:
-        """The next; None when there is no more."""
+    def next(self) -> Order | None:
+        """Removes and returns the next order; None if there are no more."""
         with self._lock:
             order = self._waiting.popleft() if self._waiting else None
             return order.with_known(self._known.get(order.kind, {})) if isinstance(order, Part) else order
 
-    def done(self, kind: str) -> bool:
-        """Notes that a part of a kind is done; whether it was the last."""
+    def finish_part(self, kind: str) -> bool:
+        """Records that a part of an entity is finished; returns whether it was the last one."""
         with self._lock:
             self._left[kind] -= 1
             return not self._left[kind]
 
 
 @contextmanager
-def readers(size: int) -> Iterator[Readers]:
-    """Has a copy of so many bytes read: by a thread, or by processes, which have started when they are needed."""
+def reader_pool(size: int) -> Iterator[ReaderPool]:
+    """The readers for a copy of ``size`` bytes; processes start here, so that they are ready when they are needed."""
     processes = [_started() for _ in range(PROCESSES)] if size >= PROCESSES_FROM else []
-    found = Readers(processes, size)
+    pool = ReaderPool(processes, size)
     try:
-        yield found
+        yield pool
     finally:
-        found.close()
+        pool.close()
 
 
 class _Process(subprocess.Popen[bytes]):
-    """A reader; it ends when this process is gone, however that came: nobody else holds the pipe that it looks at."""
+    """A reader process. It ends with this process in any case: no other process has the write end of its pipe."""
 
     def __init__(self) -> None:
-        ours, self._alive = os.pipe()
+        read_end, self._alive = os.pipe()
         command = [
             sys.executable,
             "-m",
             "stash_pipeline.stash.snapshot.worker_main",
             f"{os.getpid()}",
-            f"{ours}",
+            f"{read_end}",
             f"{MEMORY}",
         ]
         try:
-            # a Ctrl-C is not for them
+            # a Ctrl-C must not reach the readers
             super().__init__(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, pass_fds=[ours]
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, pass_fds=[read_end]
             )
         except BaseException:
             os.close(self._alive)
             raise
         finally:
-            os.close(ours)
+            os.close(read_end)
 
-    def let_go(self) -> None:
-        """Closes what there is to it; to be called when it has ended."""
+    def close_pipes(self) -> None:
+        """Closes all pipes; to be called after the process has ended."""
         for stream in (self.stdin, self.stdout):
             with suppress(OSError):
                 stream and stream.close()
@@ -203,19 +203,19 @@ def _started() -> _Process:
 
 def _send(process: "subprocess.Popen[bytes]", what: Job | Order) -> None:
     assert process.stdin is not None
-    # that it is gone is noticed where its answer is waited for
+    # a terminated process is detected when its response is read
     with suppress(OSError):
         pickle.dump(what, process.stdin)
         process.stdin.flush()
 
 
-def _there(process: "subprocess.Popen[bytes]", order: Order) -> Iterator[Any]:
+def _execute_remotely(process: "subprocess.Popen[bytes]", order: Order) -> Iterator[Any]:
     assert process.stdout is not None
     _send(process, order)
     try:
-        while (found := pickle.load(process.stdout)) is not None:
-            if isinstance(found, Failed):
-                raise SnapshotError(found.sentence)
-            yield found
+        while (result := pickle.load(process.stdout)) is not None:
+            if isinstance(result, Failed):
+                raise SnapshotError(result.message)
+            yield result
     except (EOFError, OSError, pickle.UnpicklingError):
-        raise SnapshotError("The process that read the copy of the database ended before it had read it.") from None
+        raise SnapshotError("The process that read the copy of the database terminated unexpectedly.") from None

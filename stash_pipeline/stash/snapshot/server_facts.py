@@ -1,4 +1,4 @@
-"""What documents name and the database does not hold: it is asked of the server."""
+"""Facts that documents need and the database does not have; they are requested from the server."""
 
 from pathlib import Path
 from typing import Final
@@ -17,14 +17,14 @@ from stash_pipeline.stash.snapshot.media import clips
 
 _LONGEST_PATTERN: Final = 10_000
 _IMAGES: Final = 1000
-"""Per request: of each only whether a file is there."""
+"""Images per request; of each, only the existence of a preview is requested."""
 
 
 def naming_of(client: StashClient, schema: ServerSchema, info: ServerInfo) -> Naming:
-    """What the server's configuration says about names, as far as the release says anything."""
+    """The naming rules in the server's configuration, as far as the release exposes them."""
     windows = _runs_on_windows(client, schema, info)
-    known = schema.fields("ConfigGeneralResult")
-    names = [name for name in ("videoFileNamingAlgorithm", "galleryCoverRegex") if name in known]
+    config_fields = schema.fields("ConfigGeneralResult")
+    names = [name for name in ("videoFileNamingAlgorithm", "galleryCoverRegex") if name in config_fields]
     if not names:
         return Naming(windows=windows)
     name = "configuration"
@@ -39,27 +39,27 @@ def naming_of(client: StashClient, schema: ServerSchema, info: ServerInfo) -> Na
 
 
 def _runs_on_windows(client: StashClient, schema: ServerSchema, info: ServerInfo) -> bool:
-    """By the path of its database; where that is none from the root on, by what else it says of itself."""
-    found = is_of_windows(info.database_path or "")
-    known = schema.fields("SystemStatus")
-    names = [name for name in ("os", "workingDir", "configPath") if name in known]
-    if found is None and names:
+    """Whether the server runs on Windows, by the path of its database or, if that is relative, by its system status."""
+    windows = is_of_windows(info.database_path or "")
+    status_fields = schema.fields("SystemStatus")
+    names = [name for name in ("os", "workingDir", "configPath") if name in status_fields]
+    if windows is None and names:
         status = client.execute(f"{{systemStatus{{{' '.join(names)}}}}}", name="systemStatus").data["systemStatus"]
         if status.get("os"):
             return bool(status["os"] == "windows")
-        found = next((told for name in names if (told := is_of_windows(status.get(name) or "")) is not None), None)
-    return bool(found)
+        windows = next((kind for name in names if (kind := is_of_windows(status.get(name) or "")) is not None), None)
+    return bool(windows)
 
 
 def previews_of(client: StashClient, plans: dict[str, QueryPlan], copy: Path, seconds: float) -> frozenset[int]:
-    """Ids of the images whose preview has been generated: only whether its file is there makes the server name it.
+    """Ids of images with a generated preview. The server returns a preview path only if its file exists.
 
     Args:
-        plans: of the server. copy: of its database, which tells which images can have one.
-        seconds: after which reading the copy is given up.
+        plans: of the server. copy: of its database; it shows which images can have a preview.
+        seconds: time limit for reading the copy.
 
     Raises:
-        SnapshotError: if the copy is damaged. StashError: what the network did.
+        SnapshotError: if the copy is damaged. StashError: for network errors.
     """
     plan = plans["images"].cut_to(("preview_path",), carry=False)
     if not plan.fields or not plan.by_id:
@@ -68,10 +68,10 @@ def previews_of(client: StashClient, plans: dict[str, QueryPlan], copy: Path, se
         ids = clips(snapshot)
     if not ids:
         return frozenset()
-    found = set()
+    previews = set()
     for event in read_library(client, plans, [ReadRequest(plan, "objects", ids=tuple(ids))], page_size=_IMAGES):
         if isinstance(event, Page):
             for document in event.documents["images"]:
                 if orjson.loads(document.json).get("preview_path"):
-                    found.add(document.id)
-    return frozenset(found)
+                    previews.add(document.id)
+    return frozenset(previews)

@@ -1,7 +1,7 @@
-"""How a kind is read from the database: the vocabulary of ``catalogue.py`` and ``media.py``.
+"""How an entity is read from the database: the vocabulary of ``catalogue.py`` and ``media.py``.
 
-A kind is one query for its own columns and one for each of its lists, all in the order of its ids, so that they are
-read side by side and nothing is held in memory.
+An entity has one query for its own columns and one query per list. All are in the order of its ids, so they are read in
+parallel without holding rows in memory.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,20 +20,20 @@ Read = Callable[[Any], Any]
 _SHORT = 400
 
 _MOST_ROWS = 300_000
-"""Of one list of one object."""
+"""Maximum rows of one list of one object."""
 
 _CLEANED_UP = 48
-"""The version of the schema (v0.22) from which on a date that means none is null."""
+"""The schema version (v0.22) from which an empty date is null."""
 
 
-class Stretch(NamedTuple):
-    """The ids that are above ``after``, and not above ``until``."""
+class IdSpan(NamedTuple):
+    """The ids in (``after``, ``until``]."""
 
     after: int = -1
     until: int = 2**63 - 1
 
 
-ALL: Final = Stretch()
+ALL: Final = IdSpan()
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Value:
     """One column of the query.
 
     Attributes:
-        sql: the expression. read: makes the document's value of what is not null; None takes it as it is.
+        sql: the expression. read: converts a value that is not null for the document; None keeps it unchanged.
     """
 
     sql: str
@@ -49,43 +49,42 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Several:
+class ListMapping:
     """A list of each object.
 
     Attributes:
-        sql: gives the owner's id and what belongs to it, in the order of the owners, of those after ``:after`` and up
-            to ``:until``.
-        read: makes the field's value, as GraphQL would send it, of the rows of one owner without that id; None
-            for a list of ids, which needs nothing more done to it.
-        short: makes the document's value of rows that are as nearly all are, and None of others; ``read`` is for those.
-        otherwise: where it is given, ``sql`` gives the document's JSON, and null where it cannot; this one, asked with
-            the owner's id, then gives the rows for ``read``.
-        canonical: the value is as the document wants it already.
-        also: other fields that the same rows tell of.
+        sql: selects the owner's id and the element, ordered by owner, for owners after ``:after`` up to ``:until``.
+        read: converts the rows of one owner (without its id) into the field's value as GraphQL would send it; None for
+            a list of ids, which needs no conversion.
+        fast: converts common rows directly into the document's value. Returns None for other rows, which need ``read``.
+        fallback_sql: if given, ``sql`` selects the document's JSON, or null if it cannot. In that case, this query
+            selects the rows for ``read``; its parameter is the owner's id.
+        canonical: the value already has the document's form.
+        also: other fields that are derived from the same rows.
     """
 
     sql: str
     read: Callable[[list[Row]], Any] | None = None
-    otherwise: str = ""
+    fallback_sql: str = ""
     canonical: bool = False
-    short: Callable[[list[Row]], Any] | None = None
+    fast: Callable[[list[Row]], Any] | None = None
     also: dict[str, Callable[[list[Row]], Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One kind of object.
+class EntityMapping:
+    """Where the database has one entity.
 
     Attributes:
-        source: what stands behind FROM. id: the expression of the id; no two rows may have the same.
+        source: the FROM clause. id: the expression of the id; it must be unique.
         columns, lists: by field of the document.
-        where: which rows there are objects of; empty for all.
+        where: the condition for rows that are objects; empty for all rows.
     """
 
     source: str
     id: str
     columns: dict[str, Value]
-    lists: dict[str, Several] = field(default_factory=dict)
+    lists: dict[str, ListMapping] = field(default_factory=dict)
     where: str = ""
 
 
@@ -93,29 +92,29 @@ class Kind:
 
 
 def text(sql: str, *, empty: bool = False) -> Value:
-    """A text; ``empty``: the server sends an empty one for null."""
-    # as text whatever is stored there: so it need not be looked at again
+    """A text; ``empty``: the server sends null as an empty text."""
+    # cast whatever is stored to text, so its type needs no check
     cast = f"CAST({sql} AS TEXT)"
     return Value(f"coalesce({cast}, '')" if empty else cast)
 
 
 def integer(sql: str) -> Value:
-    """A number of 32 bits."""
+    """A 32-bit integer."""
     return Value(sql, values.whole)
 
 
 def big(sql: str) -> Value:
-    """A number of 64 bits."""
+    """A 64-bit integer."""
     return Value(sql, values.big)
 
 
 def real(sql: str) -> Value:
-    """A number with a fraction."""
+    """A floating-point number."""
     return Value(sql, values.number)
 
 
 def boolean(sql: str) -> Value:
-    """True or false."""
+    """A boolean."""
     return Value(sql, values.boolean)
 
 
@@ -125,13 +124,13 @@ def moment(sql: str) -> Value:
 
 
 def date(snapshot: Snapshot, table: str, column: str, alias: str) -> Value:
-    """A date; from version 75 on in the precision that it was entered with."""
+    """A date; from schema version 75 on, with the precision that it was entered with."""
     if not snapshot.since(_CLEANED_UP):
         return Value(f"{alias}.{column}", values.old_date_text)
     if not snapshot.has(table, f"{column}_precision"):
         return Value(f"{alias}.{column}", values.date_text)
     precision = f"coalesce({alias}.{column}_precision, 0)"
-    # two values in one: the date, and how much of it is meant; a number is none of the server's
+    # two values in one: the precision and the date; the server never stores a date as a number
     both = f"{precision} || ' ' || {alias}.{column}"
     return Value(f"CASE WHEN typeof({alias}.{column}) = 'text' THEN {both} ELSE {alias}.{column} END", _read_date)
 
@@ -147,23 +146,23 @@ def _read_date(stored: Any) -> Any:
 
 
 def between(owner: str) -> str:
-    """The condition that each list has: its owners are those of one stretch."""
+    """The condition of every list: its owners are in one span of ids."""
     return f"{owner} > :after AND {owner} <= :until"
 
 
-def ids(table: str, owner: str, column: str, *, first: str = "") -> Several:
-    """Ids of a join table, sorted; ``first``: the expression that is greatest for the one that comes first."""
+def ids(table: str, owner: str, column: str, *, first: str = "") -> ListMapping:
+    """Ids of a join table, sorted; ``first``: an expression that is greatest for the first element."""
     order = f"{first} DESC, " if first else ""
-    return Several(
+    return ListMapping(
         "SELECT owner, group_concat(CASE WHEN typeof(id) = 'integer' AND id >= 0 THEN id ELSE '\"\"' END) FROM (\n"
         f'    SELECT {owner} AS owner, {column} AS id FROM "{table}"\n'
         f"    WHERE {between(owner)} ORDER BY {owner}, {order}{column})\nGROUP BY owner"
     )
 
 
-def texts(table: str, owner: str, column: str, order: str = "rowid") -> Several:
+def texts(table: str, owner: str, column: str, order: str = "rowid") -> ListMapping:
     """Texts of a join table."""
-    return Several(
+    return ListMapping(
         f'SELECT {owner}, CAST({column} AS TEXT) FROM "{table}"\n'
         f"WHERE {between(owner)} AND {column} IS NOT NULL ORDER BY {owner}, {order}",
         firsts,
@@ -171,40 +170,41 @@ def texts(table: str, owner: str, column: str, order: str = "rowid") -> Several:
 
 
 def firsts(rows: list[Row]) -> list[Any]:
-    """The first values of some rows."""
+    """The first value of each row."""
     return [row[0] for row in rows]
 
 
-def records(sql: str, *names: str, times: tuple[str, ...] = ()) -> Several:
+def records(sql: str, *names: str, times: tuple[str, ...] = ()) -> ListMapping:
     """Objects with these fields; ``times`` are timestamps.
 
-    GraphQL cannot send a list with one that was never set: it is left out of all of the owner's then.
+    GraphQL cannot send a list with a timestamp that was never set. The field is then omitted for all of the owner's
+    objects.
     """
 
     def read(rows: list[Row]) -> list[dict[str, Any]]:
-        found = [dict(zip(names, row, strict=True)) for row in rows]
+        objects = [dict(zip(names, row, strict=True)) for row in rows]
         for name in times:
-            told = [None if one[name] is None else values.set_time(one[name]) for one in found]
-            known = None not in told
-            for one, time in zip(found, told, strict=True):
-                one[name] = time if known else None
-        return found
+            timestamps = [None if record[name] is None else values.set_time(record[name]) for record in objects]
+            all_set = None not in timestamps
+            for record, timestamp in zip(objects, timestamps, strict=True):
+                record[name] = timestamp if all_set else None
+        return objects
 
-    return Several(sql, read)
+    return ListMapping(sql, read)
 
 
-def stash_ids(snapshot: Snapshot, table: str, owner: str) -> Several:
-    """Ids of other catalogues; from version 72 on with the time of their last change."""
+def stash_ids(snapshot: Snapshot, table: str, owner: str) -> ListMapping:
+    """Ids in stash-boxes; from schema version 72 on, with the time of their last change."""
     end = f"FROM {table} WHERE {between(owner)} ORDER BY {owner}, rowid"
     if snapshot.has(table, "updated_at"):
         sql = f"SELECT {owner}, endpoint, stash_id, updated_at {end}"
-        several = records(sql, "endpoint", "stash_id", "updated_at", times=("updated_at",))
-        return replace(several, short=_one_stash_id)
+        list_mapping = records(sql, "endpoint", "stash_id", "updated_at", times=("updated_at",))
+        return replace(list_mapping, fast=_one_stash_id)
     return records(f"SELECT {owner}, endpoint, stash_id {end}", "endpoint", "stash_id")
 
 
 def _one_stash_id(rows: list[Row]) -> Any:
-    """The only one of an object, with texts that an index can hold."""
+    """The single stash id of an object, if an index can hold its texts."""
     endpoint, stash_id, moment = rows[0]
     usual = (
         len(rows) == 1
@@ -215,40 +215,45 @@ def _one_stash_id(rows: list[Row]) -> Any:
     return [{"endpoint": endpoint, "stash_id": stash_id, "updated_at": moment}] if usual else None
 
 
-def custom_fields(table: str, owner: str) -> Several:
-    """The fields that a person has added, by name."""
+def custom_fields(table: str, owner: str) -> ListMapping:
+    """User-defined fields, by name."""
 
     def read(rows: list[Row]) -> dict[str, Any]:
         return {values.text(name): values.json_value(value) for name, value in rows}
 
     sql = f"SELECT {owner}, field, value FROM {table} WHERE {between(owner)} ORDER BY {owner}, field"
-    return Several(sql, read, canonical=True)
+    return ListMapping(sql, read, canonical=True)
 
 
-# --- side by side ---------------------------------------------------------------------------------------
+# --- grouping -------------------------------------------------------------------------------------------
 
 
-def grouped(snapshot: Snapshot, several: Several, stretch: Stretch) -> Iterator[tuple[Any, Any]]:
-    """Pairs of an owner and what belongs to it, in the order of the owners: rows, or JSON that is ready.
+def grouped(snapshot: Snapshot, list_mapping: ListMapping, span: IdSpan) -> Iterator[tuple[Any, Any]]:
+    """Pairs of an owner and its elements, ordered by owner: rows, or serialized JSON.
 
-    None stands for ids of which one is none.
+    None in place of the elements means that one of the ids is invalid.
 
     Raises:
-        SnapshotError: at any owner, if more belongs to it than memory should hold.
+        SnapshotError: if an owner has too many rows.
     """
-    rows = snapshot.rows(several.sql, stretch._asdict())
-    if several.read is None:
-        return ((owner, None if '"' in found else orjson.Fragment(f"[{found}]")) for owner, found in rows)
-    if several.otherwise:
+    rows = snapshot.rows(list_mapping.sql, span._asdict())
+    if list_mapping.read is None:
+        return ((owner, None if '"' in elements else orjson.Fragment(f"[{elements}]")) for owner, elements in rows)
+    if list_mapping.fallback_sql:
         return (
-            (owner, _bounded(snapshot.rows(several.otherwise, (owner,))) if found is None else orjson.Fragment(found))
-            for owner, found in rows
+            (
+                owner,
+                _bounded(snapshot.rows(list_mapping.fallback_sql, (owner,)))
+                if elements is None
+                else orjson.Fragment(elements),
+            )
+            for owner, elements in rows
         )
-    return ((owner, [row[1:] for row in _bounded(found)]) for owner, found in groupby(rows, itemgetter(0)))
+    return ((owner, [row[1:] for row in _bounded(elements)]) for owner, elements in groupby(rows, itemgetter(0)))
 
 
 def _bounded(rows: Iterator[Row]) -> list[Row]:
-    found = list(islice(rows, _MOST_ROWS))
-    if len(found) == _MOST_ROWS:
-        raise SnapshotError(f"The copy of the database has an object with more than {_MOST_ROWS:,} rows of a list.")
-    return found
+    bounded = list(islice(rows, _MOST_ROWS))
+    if len(bounded) == _MOST_ROWS:
+        raise SnapshotError(f"The copy of the database has an object with a list of more than {_MOST_ROWS:,} rows.")
+    return bounded

@@ -1,6 +1,6 @@
-"""Values as the server makes them of what its database holds, before GraphQL sends them.
+"""Converts stored values as the server does before it sends them by GraphQL.
 
-The rules are those of its SQLite driver and of Go's own formats, for values as odd as a database may hold.
+The rules are those of its SQLite driver and of Go's formats, for every value that a database can contain.
 """
 
 import base64
@@ -23,25 +23,25 @@ _STORED = re.compile(
     re.ASCII,
 )
 _ZERO = "0001-01-01T00:00:00Z"
-"""What the server's driver makes of a time that it cannot read."""
+"""How the server's driver reads an invalid time."""
 
 _NEVER = re.compile(r"(000[01])-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:Z|([+-])(\d\d):(\d\d))\Z", re.ASCII)
 _FIRST_DAY = 366
 """Days from the first of the year 0 to the first of the year 1."""
 
 _UNSIGNED = 2**64
-"""From here on whole numbers are read from JSON as those with a fraction are."""
+"""Integers from here on are read from JSON as floating-point numbers."""
 
 _MILLISECONDS_FROM = 1e12
-"""Whole numbers beyond this are milliseconds, others seconds since 1970."""
+"""Greater integers are milliseconds since 1970, others are seconds."""
 
 
 usual_time = _USUAL.match
-"""Whether a text is a time as nearly all are: one that is sent as it is stored."""
+"""Whether a text is a time in the common form, which is sent unchanged."""
 
 
 def time_text(stored: Any) -> str:
-    """A stored timestamp as GraphQL sends it: RFC 3339, in the offset that it was stored with."""
+    """A stored timestamp as GraphQL sends it: RFC 3339, with its stored offset."""
     if type(stored) is str:
         if _USUAL.match(stored):
             return stored
@@ -57,22 +57,22 @@ def time_text(stored: Any) -> str:
 
 
 def set_time(stored: Any) -> str | None:
-    """A stored timestamp, as above; None for one that was never set, which GraphQL sends as null."""
+    """A stored timestamp, as above; None if it was never set, which GraphQL sends as null."""
     text = time_text(stored)
     return None if text.startswith("000") and _is_never(text) else text
 
 
 def _is_never(text: str) -> bool:
-    """Whether it is the first second of the year 1 in UTC, which the server's language takes for no time."""
+    """Whether a time is the first second of the year 1 in UTC, which is Go's zero time."""
     match = _NEVER.match(text)
     if match is None:
         return False
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     sign, hours, minutes = match.groups()[6:]
-    ahead = (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1) if sign else 0
+    utc_offset_minutes = (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1) if sign else 0
     # the year 0 is a leap year
     days = (_FIRST_DAY if year else 0) + (datetime(2001 if year else 2000, month, day).timetuple().tm_yday - 1)
-    return ((days * 24 + hour) * 60 + minute - ahead) * 60 + second == _FIRST_DAY * 24 * 60 * 60
+    return ((days * 24 + hour) * 60 + minute - utc_offset_minutes) * 60 + second == _FIRST_DAY * 24 * 60 * 60
 
 
 def _unusual_time(stored: str) -> str:
@@ -98,7 +98,7 @@ def _with_fraction(text: str, fraction: str) -> str:
 
 
 def date_text(stored: Any, precision: Any = None) -> str:
-    """A stored date in the precision that it was entered with; what is none is the first of all.
+    """A stored date with the precision that it was entered with; an invalid date becomes 0001-01-01.
 
     Args:
         precision: None or 0 for days, 1 for months, 2 for years.
@@ -108,13 +108,13 @@ def date_text(stored: Any, precision: Any = None) -> str:
 
 
 def old_date_text(stored: Any) -> str | None:
-    """A stored date before v0.22, whose own migration then cleaned up those that mean none."""
+    """A stored date before v0.22, whose migration removed empty dates."""
     text = date_text(stored)
     return None if text == _ZERO[:10] else text
 
 
 def number(stored: Any) -> Any:
-    """A stored number as JSON spells it: whole numbers without a fraction."""
+    """A stored number as JSON: whole numbers without a fraction."""
     if type(stored) is float and stored.is_integer() and abs(stored) < 2**53:
         return int(stored)
     if type(stored) in (int, float):
@@ -131,14 +131,14 @@ INT4 = 2**31
 
 
 def whole(stored: Any) -> int:
-    """A stored integer of 32 bits."""
+    """A stored 32-bit integer."""
     if type(stored) is not int or not -INT4 <= stored < INT4:
         raise InvalidValueError
     return stored
 
 
 def big(stored: Any) -> int:
-    """A stored integer of 64 bits."""
+    """A stored 64-bit integer."""
     if type(stored) is not int:
         raise InvalidValueError
     return stored
@@ -154,21 +154,21 @@ def text(stored: Any) -> str:
 
 
 def fingerprint(stored: Any) -> str:
-    """A stored fingerprint: whole numbers are perceptual hashes, unsigned and in hexadecimal."""
+    """A stored fingerprint; integers are perceptual hashes, shown as unsigned hexadecimal numbers."""
     return f"{stored & 0xFFFFFFFFFFFFFFFF:x}" if type(stored) is int else text(stored)
 
 
 def json_value(stored: Any) -> Any:
-    """A value of any type as the server writes it into JSON: bytes in base 64."""
+    """A value of any type as the server writes it into JSON; bytes become base64."""
     if type(stored) is bytes:
         return base64.b64encode(stored).decode()
     return json_number(stored) if type(stored) is float else stored
 
 
 def json_number(stored: float) -> float | int:
-    """A number with a fraction as it comes out of JSON again: whole ones without it, as far as integers go.
+    """A floating-point number after a round trip through JSON: whole numbers in the integer range lose the fraction.
 
-    Those beyond 2**53 are spelled by their shortest digits, with zeros behind.
+    Numbers beyond 2**53 are written with their shortest digits, padded with zeros.
     """
     if stored.is_integer():
         whole = int(Decimal(repr(stored)))

@@ -1,6 +1,6 @@
-"""A process that reads a part of a copy. ``reader_pool.py`` starts it; it ends with the process that started it.
+"""A process that reads parts of a copy. ``reader_pool.py`` starts it; it ends with its parent process.
 
-It takes no more memory than it is given: a crafted copy makes large documents of a small file.
+Its memory is limited, because a crafted copy can turn a small file into large documents.
 """
 
 import ctypes
@@ -18,35 +18,35 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def _die_with(parent: int, pipe: int) -> None:
-    """Ends this process when its parent is gone.
+    """Ends this process when its parent ends.
 
     Args:
-        parent: its process id. pipe: the end to read of a pipe whose other end only the parent has.
+        parent: its process id. pipe: the read end of a pipe whose write end only the parent has.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    threading.Thread(target=_wait_for_the_end, args=(pipe,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(pipe,), daemon=True).start()
     if os.getppid() != parent:
-        # it was gone before it could be told
+        # the parent ended before prctl took effect
         os._exit(1)
 
 
-def _wait_for_the_end(pipe: int) -> None:
+def _exit_with_parent(pipe: int) -> None:
     with suppress(OSError):
         os.read(pipe, 1)
     os._exit(1)
 
 
 def _limit_memory(more: int) -> None:
-    """Lets this process grow by so many bytes of address space; not everywhere does a system keep to it."""
+    """Limits the growth of this process's address space to ``more`` bytes; not every system enforces it."""
     try:
         import resource
 
         with open("/proc/self/statm") as file:
-            present = int(file.read().split()[0]) * resource.getpagesize()
+            current = int(file.read().split()[0]) * resource.getpagesize()
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        limit = present + more
+        limit = current + more
         if hard != resource.RLIM_INFINITY:
             limit = min(limit, hard)
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
@@ -57,6 +57,6 @@ def _limit_memory(more: int) -> None:
 if __name__ == "__main__":
     _die_with(int(sys.argv[1]), int(sys.argv[2]))
     _limit_memory(int(sys.argv[3]))
-    # rows become trees without cycles
+    # documents have no reference cycles
     gc.disable()
     work(sys.stdin.buffer, sys.stdout.buffer)

@@ -87,6 +87,6 @@ def _too_dear(settings: Settings, instance: Instance) -> str | None:
 
 
 def _spoilt(instance: Instance) -> str | None:
-    if not instance.snapshot_trouble:
+    if not instance.snapshot_error:
         return None
-    return f"the last copy could not be used ({instance.snapshot_trouble.rstrip('.')}); a sweep tries again"
+    return f"the last copy could not be used ({instance.snapshot_error.rstrip('.')}); a sweep tries again"

@@ -9,11 +9,11 @@ from stash_pipeline.instances import Instance
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.reader import Complete
-from stash_pipeline.stash.snapshot.copy import Copy, taken
+from stash_pipeline.stash.snapshot.copy import Copy, downloaded_copy
 from stash_pipeline.stash.snapshot.database import Snapshot
 from stash_pipeline.stash.snapshot.documents import KINDS, Naming, unmapped_fields
 from stash_pipeline.stash.snapshot.ranges import Job, Range
-from stash_pipeline.stash.snapshot.reader_pool import Readers, readers
+from stash_pipeline.stash.snapshot.reader_pool import ReaderPool, reader_pool
 from stash_pipeline.stash.snapshot.server_facts import naming_of, previews_of
 from stash_pipeline.sync.lanes.base import Event
 from stash_pipeline.sync.server_state import ServerState
@@ -47,9 +47,9 @@ class OpenCopy:
     naming: Naming
 
     @contextmanager
-    def readers(self) -> Iterator[Readers]:
+    def readers(self) -> Iterator[ReaderPool]:
         """Processes that read the copy, started before anything of it is written."""
-        with readers(self.copy.size) as pool:
+        with reader_pool(self.copy.size) as pool:
             yield pool
 
 
@@ -75,7 +75,7 @@ def open_copy(
     patience = settings.snapshot_max_seconds * _PATIENCE if limited else _PATIENCE_IF_CONFIGURED
     naming = naming_of(client, server.schema, server.info)
     path = settings.snapshots / f"{instance.uuid}.sqlite"
-    with taken(client, path, largest=limit, patience=patience) as copy:
+    with downloaded_copy(client, path, largest=limit, patience=patience) as copy:
         with Snapshot(copy.path, seconds=_SECONDS, check=False) as snapshot:
             unmapped = unmapped_fields(snapshot, server.plans)
         missing = {name: fields for name, fields in unmapped.items() if name in entities}
@@ -84,7 +84,7 @@ def open_copy(
         if "images" in mapped:
             naming = replace(naming, previews=previews_of(client, server.plans, copy.path, seconds))
         queries = [server.plans[name].page_document() for name in mapped]
-        form = copy_form(copy.digest, [*queries, server.release, naming.told()])
+        form = copy_form(copy.digest, [*queries, server.release, naming.as_key()])
         yield OpenCopy(copy, mapped, missing, seconds, form, naming)
 
 
@@ -98,7 +98,7 @@ class SnapshotLane:
     """
 
     copy: OpenCopy
-    pool: Readers
+    pool: ReaderPool
     server: ServerState
     hashes: Mapping[str, dict[int, bytes]]
 

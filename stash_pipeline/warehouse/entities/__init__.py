@@ -1,1 +1,1 @@
-"""Schema ``stash``: the SQL that makes entities and joins of documents."""
+"""Schema ``stash``: the SQL that derives entities and joins from documents."""

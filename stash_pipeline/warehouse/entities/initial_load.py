@@ -1,8 +1,7 @@
-"""Partitions of schema ``stash``, built apart: filled bare, keyed and indexed, attached at last by ``transform.py``.
+"""Builds partitions of schema ``stash`` unattached: filled, then keyed and indexed, then attached by ``transform.py``.
 
-What is built here nobody sees until it is attached, so that building may use several connections and commits of
-its own; an unattached partition that a killed run left behind is dropped and built anew. The caller holds the
-instance's lock: ``raw`` stands still.
+A partition is invisible until it is attached, so building can use several connections and commits. An unattached
+partition left by a killed run is dropped and rebuilt. The caller holds the instance's lock, so ``raw`` does not change.
 """
 
 import time
@@ -24,12 +23,12 @@ from stash_pipeline.warehouse.tables import JOINS, STASH, partition
 Connect = Callable[[], Connection]
 
 _WORTH_CONNECTIONS = 5000
-"""Documents below which another connection costs more than it saves."""
+"""With fewer documents another connection costs more than it saves."""
 
 _BUILDERS = 2
 
 _LARGEST = ("scene_tags", "scenes", "files", "file_fingerprints")
-"""Begun first, so that the builders end together."""
+"""Started first, so that the builders finish together."""
 
 
 def sqlalchemy_table(name: str) -> Table:
@@ -56,9 +55,9 @@ def build(connection: Connection, name: str, instance_id: int) -> tuple[int, flo
     table = sqlalchemy_table(name)
     with connection.transaction():
         connection.execute(f"DROP TABLE IF EXISTS {leaf}")
-        # in the transaction that makes the table, filling it writes no log (wal_level minimal)
+        # filled in the transaction that creates it, the table writes no WAL (wal_level minimal)
         connection.execute(f"CREATE TABLE {leaf} (LIKE stash.{name} INCLUDING DEFAULTS INCLUDING COMMENTS)")
-        rows = connection.execute(statements.fill(name, instance_id)).rowcount
+        rows = connection.execute(statements.bulk_insert(name, instance_id)).rowcount
         keys = ", ".join(column.name for column in table.primary_key.columns)
         connection.execute(
             f"ALTER TABLE {leaf} ADD PRIMARY KEY ({keys}),\n"
@@ -70,7 +69,7 @@ def build(connection: Connection, name: str, instance_id: int) -> tuple[int, flo
 
 
 def build_apart(connect: Connect, names: list[str], instance_id: int) -> dict[str, tuple[int, float]]:
-    """Builds partitions on a few connections at once, the largest first."""
+    """Builds partitions on several connections at once, the largest first."""
     connections: list[Connection] = []
 
     def work() -> dict[str, tuple[int, float]]:
@@ -101,7 +100,7 @@ def build_apart(connect: Connect, names: list[str], instance_id: int) -> dict[st
 
 
 def worth_building_apart(connection: Connection, instance_id: int) -> bool:
-    """Whether there is enough to load that more connections pay."""
+    """Whether there are enough documents for more connections to pay off."""
     row = connection.execute(
         "SELECT count(*) FROM (SELECT FROM "
         + partition("raw.scenes", instance_id)
@@ -126,9 +125,9 @@ def _index_sql(index: Index, leaf: str, short: str) -> str:
 
 
 def analyze(connection: Connection, instance_id: int, tables: list[str]) -> None:
-    """Fresh statistics for partitions that were just filled; plans are poor until someone does."""
+    """Updates the statistics of partitions that were just filled, without which plans are poor."""
     with connection.transaction():
-        # a sample of 9,000 rows instead of 30,000: good enough to choose an index, and three times as fast
+        # a sample of 9,000 rows instead of 30,000: sufficient to choose an index, and three times as fast
         connection.execute("SET LOCAL default_statistics_target = 30")
         for name in tables:
             connection.execute(f"ANALYZE {partition('stash.' + name, instance_id)}")

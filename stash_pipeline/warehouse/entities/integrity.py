@@ -1,9 +1,9 @@
-"""Proof of the mirror: stored documents have their hashes, and the tables below are what a rebuild makes of them.
+"""Verifies the stored data: documents have their hashes, and entities and joins equal a rebuild.
 
-A refresh compares hashes with the server and never looks at what is stored, so it cannot see what happened to a row
-afterwards: a failing disk, a hand-made UPDATE, a session with another encoding, rows that the SQL of an older version
-wrote. The questions here read the rows themselves, each in one snapshot of the database, so that a refresh that goes on
-meanwhile is no damage. Only :func:`mark_damaged` writes; its caller holds the instance's lock.
+A sync compares hashes with the server and never examines the stored rows, so it cannot detect what happened to them
+afterwards: a failing disk, a manual UPDATE, a session with another encoding, rows written by the SQL of an older
+version. The functions here read the rows, each in one snapshot of the database, so that a concurrent sync does not look
+like damage. Only :func:`mark_damaged` writes; its caller holds the instance's lock.
 """
 
 from collections.abc import Iterator
@@ -27,15 +27,15 @@ from stash_pipeline.warehouse.tables import partition
 
 _ROWS_AT_ONCE = 2000
 _EXAMPLES = 10
-"""Differing rows per table that are named."""
+"""The most differing rows per table that are named."""
 
 _NO_HASH = b"\0" * 16
-"""Stands where a hash was that no longer is the document's: whatever the server sends is written."""
+"""Replaces the hash of a damaged document, so that whatever the server sends is written."""
 
 
 def dangling_references(connection: Connection, instance_id: int) -> dict[str, int]:
-    """Rows that refer to an object that is not there, per ``table.column``; foreign keys should leave none."""
-    found: dict[str, int] = {}
+    """The number of rows that refer to a missing object, per ``table.column``; foreign keys should prevent them."""
+    result: dict[str, int] = {}
     for relation in RELATIONS:
         row = connection.execute(
             f"SELECT count(*) FROM {partition('stash.' + relation.table, instance_id)} AS t\n"
@@ -44,12 +44,12 @@ def dangling_references(connection: Connection, instance_id: int) -> dict[str, i
             f"    WHERE o.instance_id = t.instance_id AND o.id = t.{relation.column})"
         ).fetchone()
         if row and row[0]:
-            found[relation.name] = row[0]
-    return found
+            result[relation.name] = row[0]
+    return result
 
 
 def watermark_lag(connection: Connection, instance_id: int) -> tuple[int, int]:
-    """(newest revision of raw, the one that entities and joins hold)."""
+    """(newest revision of raw, the one that entities and joins have reached)."""
     row = connection.execute(
         "SELECT i.revision, coalesce(w.revision, -1) FROM ops.instances AS i\n"
         "LEFT JOIN ops.layer_watermarks AS w ON w.instance_id = i.id AND w.layer = %s WHERE i.id = %s",
@@ -61,11 +61,11 @@ def watermark_lag(connection: Connection, instance_id: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class DamagedDocument:
-    """A row of ``raw`` that is not what was stored.
+    """A row of ``raw`` that differs from what was stored.
 
     Attributes:
-        columns: that are wrong: ``document``, ``server_created_at``, ``server_updated_at``.
-        deleted: it has a tombstone, so that the server cannot be asked for it.
+        columns: the wrong ones of ``document``, ``server_created_at``, ``server_updated_at``.
+        deleted: it has a tombstone, so the server cannot send it again.
     """
 
     entity: str
@@ -76,10 +76,11 @@ class DamagedDocument:
 
 @dataclass
 class DocumentReport:
-    """What reading the documents of an instance showed.
+    """The result of checking the documents of an instance.
 
     Attributes:
-        documents: how many were read. miscounted: per kind (rows, ``ops.row_counts``), where they differ.
+        documents: how many were read.
+        miscounted: per entity (rows, ``ops.row_counts``), where they differ.
     """
 
     documents: int = 0
@@ -94,8 +95,8 @@ class DocumentReport:
     def lines(self) -> list[str]:
         """A line per difference."""
         lines = [
-            f"raw.{row.entity} {row.id}: {', '.join(row.columns)} {'is' if len(row.columns) == 1 else 'are'} not what "
-            f"was stored{' (deleted on the server)' if row.deleted else ''}"
+            f"raw.{row.entity} {row.id}: {', '.join(row.columns)} differ{'s' if len(row.columns) == 1 else ''} from "
+            f"what was stored{' (deleted on the server)' if row.deleted else ''}"
             for row in self.damaged
         ]
         return lines + [
@@ -106,17 +107,17 @@ class DocumentReport:
 
 @contextmanager
 def _one_snapshot(connection: Connection) -> Iterator[None]:
-    """A transaction that sees one moment, and leaves nothing behind."""
+    """A transaction that sees one state, and is rolled back."""
     with connection.transaction(force_rollback=True):
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield
 
 
 def check_documents(connection: Connection, instance_id: int, sample: int | None = None) -> DocumentReport:
-    """Computes the hashes of stored documents anew.
+    """Recomputes the hashes of stored documents.
 
     Args:
-        sample: so many documents of each kind, chosen at random; None reads all, and counts them.
+        sample: how many random documents per entity; None reads all, and counts them.
     """
     report = DocumentReport()
     with _one_snapshot(connection):
@@ -165,12 +166,12 @@ def _moment(stamp: Any) -> Any:
 
 
 def mark_damaged(connection: Connection, instance_id: int, report: DocumentReport) -> int:
-    """Makes the next reading of the damaged kinds a whole one that writes the damaged documents anew.
+    """Makes the next read of the damaged entities a full one that writes the damaged documents again.
 
-    A document with a tombstone cannot be read again: it is taken as it stands.
+    A document with a tombstone cannot be read again and is accepted as stored.
 
     Returns:
-        how many documents wait for the server.
+        how many documents must be read from the server.
     """
     waiting = [row for row in report.damaged if not row.deleted]
     with connection.transaction():
@@ -179,35 +180,36 @@ def mark_damaged(connection: Connection, instance_id: int, report: DocumentRepor
             if not row.deleted:
                 connection.execute(f"UPDATE {leaf} SET hash = %s WHERE id = %s", [_NO_HASH, row.id])
                 continue
-            found = connection.execute(f"SELECT document::text FROM {leaf} WHERE id = %s", [row.id]).fetchone()
-            assert found is not None
-            text = found[0].encode()
+            stored = connection.execute(f"SELECT document::text FROM {leaf} WHERE id = %s", [row.id]).fetchone()
+            assert stored is not None
+            text = stored[0].encode()
             document = orjson.loads(text)
             connection.execute(
                 f"UPDATE {leaf} SET hash = %s, server_created_at = %s, server_updated_at = %s WHERE id = %s",
                 [plain_hash(text), _moment(document.get("created_at")), _moment(document.get("updated_at")), row.id],
             )
-        kinds = {row.entity for row in waiting} | set(report.miscounted)
+        entities = {row.entity for row in waiting} | set(report.miscounted)
         for entity, (rows, _) in report.miscounted.items():
             connection.execute(
                 "UPDATE ops.row_counts SET rows = %s WHERE instance_id = %s AND table_name = %s",
                 [rows, instance_id, f"raw.{entity}"],
             )
-        # without a reading that it could be like, a kind is read whole; a copy like the last one is opened again
+        # without a previous complete read, an entity is read in full, and an unchanged snapshot is read again
         connection.execute(
-            "DELETE FROM ops.readings WHERE instance_id = %s AND (entity = ANY(%s) OR entity = 'snapshot')",
-            [instance_id, sorted(kinds)],
+            "DELETE FROM ops.complete_reads WHERE instance_id = %s AND (entity = ANY(%s) OR entity = 'snapshot')",
+            [instance_id, sorted(entities)],
         )
     return len(waiting)
 
 
 @dataclass(frozen=True)
 class TableDifference:
-    """A table of schema ``stash`` that is not what a rebuild makes.
+    """A table of schema ``stash`` that differs from a rebuild.
 
     Attributes:
-        missing, stale, different: rows that a rebuild adds, removes, changes. counted: ``ops.row_counts``, where it
-            differs from the rows. examples: a line for some of the rows.
+        missing, stale, different: rows that a rebuild adds, removes, changes.
+        counted: ``ops.row_counts``, if it differs from the number of rows.
+        examples: a line for some of the rows.
     """
 
     table: str
@@ -218,7 +220,7 @@ class TableDifference:
     examples: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """What differs, in a line, and the examples."""
+        """A line with the differences, and the examples."""
         parts = [
             f"{count} {name}"
             for count, name in ((self.missing, "missing"), (self.stale, "left over"), (self.different, "different"))
@@ -231,10 +233,12 @@ class TableDifference:
 
 @dataclass
 class Report:
-    """Everything that a check of one instance showed.
+    """The result of checking one instance.
 
     Attributes:
-        documents: of ``raw``. tables: that differ from a rebuild. not_compared: why tables were not compared.
+        documents: the documents of ``raw``.
+        tables: tables that differ from a rebuild.
+        not_compared: why tables were not compared.
     """
 
     documents: DocumentReport
@@ -256,7 +260,7 @@ def check_instance(connection: Connection, instance_id: int, sample: int | None 
     """Checks documents, then entities and joins.
 
     Args:
-        sample: documents of each kind; None checks all.
+        sample: documents per entity; None checks all.
     """
     report = Report(check_documents(connection, instance_id, sample))
     newest, held = watermark_lag(connection, instance_id)
@@ -269,7 +273,9 @@ def check_instance(connection: Connection, instance_id: int, sample: int | None 
         report.not_compared = f"entities and joins cannot be built from the documents ({reason})"
         return report
     if tables is None:
-        report.not_compared = f"entities and joins hold revision {max(held, 0)} of {newest}: run `stash-pipeline sync`"
+        report.not_compared = (
+            f"entities and joins are at revision {max(held, 0)} of {newest}: run `stash-pipeline sync`"
+        )
     report.tables = tables or []
     return report
 
@@ -277,10 +283,10 @@ def check_instance(connection: Connection, instance_id: int, sample: int | None 
 def compare_with_rebuild(connection: Connection, instance_id: int) -> list[TableDifference] | None:
     """Builds entities and joins in temporary tables, and compares the real ones row by row.
 
-    References without a target (``ops.dangling_references``) and the numbers of ``ops.row_counts`` are compared too.
+    Also compares dangling references (``ops.dangling_references``) and the counts in ``ops.row_counts``.
 
     Returns:
-        the tables that differ; None where entities and joins do not hold the newest revision of ``raw``.
+        the tables that differ; None if entities and joins have not reached the newest revision of ``raw``.
 
     Raises:
         psycopg.DataError: if the documents cannot be turned into rows.
@@ -298,7 +304,7 @@ def compare_with_rebuild(connection: Connection, instance_id: int) -> list[Table
         )
         for table in TABLES:
             connection.execute(f"CREATE TEMP TABLE rebuilt_{table} (LIKE stash.{table}) ON COMMIT DROP")
-            connection.execute(statements.fill(table, instance_id, scratch(table)))
+            connection.execute(statements.bulk_insert(table, instance_id, scratch(table)))
         for relation in RELATIONS:
             if relation.late:
                 connection.execute(statements.fill_late(relation, instance_id, scratch))
@@ -306,7 +312,7 @@ def compare_with_rebuild(connection: Connection, instance_id: int) -> list[Table
             connection.execute(f"ANALYZE {scratch(table)}")
         for relation in RELATIONS:
             connection.execute(
-                statements.sweep(relation, instance_id, None, scratch, "pg_temp.rebuilt_dangling_references")
+                statements.move_dangling(relation, instance_id, None, scratch, "pg_temp.rebuilt_dangling_references")
             )
         differences = [_table_difference(connection, instance_id, table, scratch(table)) for table in TABLES]
         differences.append(_dangling_difference(connection, instance_id))
@@ -318,7 +324,7 @@ def _table_difference(connection: Connection, instance_id: int, table: str, rebu
     keys = ", ".join(s.key)
     joined = f"{partition('stash.' + table, instance_id)} AS t FULL JOIN {rebuilt} AS r USING ({keys})"
     values = [column for column in s.columns if column not in s.key]
-    # a row of one column compares as that column would, NULL with NULL
+    # rows of one column compare like the column, NULL with NULL
     other = (
         f"ROW({', '.join(f't.{c}' for c in values)}) IS DISTINCT FROM ROW({', '.join(f'r.{c}' for c in values)})"
         if values
@@ -341,27 +347,27 @@ def _table_difference(connection: Connection, instance_id: int, table: str, rebu
     examples = connection.execute(
         f"SELECT {keys}, to_jsonb(t), to_jsonb(r) FROM {joined} WHERE {difference} ORDER BY {keys} LIMIT {_EXAMPLES}"
     ).fetchall()
-    lines = tuple(_example(s.key, found[:-2], *found[-2:]) for found in examples)
+    lines = tuple(_example(s.key, example[:-2], *example[-2:]) for example in examples)
     return TableDifference(table, missing, stale, different, miscounted, lines)
 
 
-def _example(key: tuple[str, ...], values: tuple[Any, ...], here: dict[str, Any] | None, rebuilt: Any) -> str:
-    which = ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
-    if here is None:
-        return f"{which}: missing"
+def _example(key: tuple[str, ...], values: tuple[Any, ...], stored: dict[str, Any] | None, rebuilt: Any) -> str:
+    row = ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
+    if stored is None:
+        return f"{row}: missing"
     if rebuilt is None:
-        return f"{which}: left over"
-    columns = [name for name in here if here[name] != rebuilt[name]]
-    return f"{which}: {', '.join(columns)} differ{'s' if len(columns) == 1 else ''}"
+        return f"{row}: left over"
+    columns = [name for name in stored if stored[name] != rebuilt[name]]
+    return f"{row}: {', '.join(columns)} differ{'s' if len(columns) == 1 else ''}"
 
 
 def _dangling_difference(connection: Connection, instance_id: int) -> TableDifference | None:
     columns = "relation, owner, owner_id, target, target_id"
-    here = f"SELECT {columns} FROM ops.dangling_references WHERE instance_id = {instance_id:d}"
+    stored = f"SELECT {columns} FROM ops.dangling_references WHERE instance_id = {instance_id:d}"
     rebuilt = f"SELECT {columns} FROM pg_temp.rebuilt_dangling_references"
     missing, stale = (
         connection.execute(f"{first} EXCEPT {second} ORDER BY 1, 2, 3, 5").fetchall()
-        for first, second in ((rebuilt, here), (here, rebuilt))
+        for first, second in ((rebuilt, stored), (stored, rebuilt))
     )
     if not missing and not stale:
         return None

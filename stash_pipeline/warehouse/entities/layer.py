@@ -1,10 +1,10 @@
-"""Layer ``stash``, entities and joins, as the registry of layers has it: its tables, its checks, how it follows."""
+"""The registry entry of layer ``stash`` (entities and joins): its tables, its checks, and how it follows."""
 
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.fields import Entity, JoinTable
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.entities import integrity
-from stash_pipeline.warehouse.entities.merges import EVIDENCE_TABLES, MERGED_KINDS, merges_counted, merges_version
+from stash_pipeline.warehouse.entities.merges import EVIDENCE_TABLES, MERGED_ENTITIES, count_merges, merges_version
 from stash_pipeline.warehouse.entities.transform import LAYER, Transformation, drop_layer, rebuild_layer, transform
 from stash_pipeline.warehouse.layers.layer import (
     CheckOutcome,
@@ -28,7 +28,7 @@ _LINES = 50
 
 
 def _entity_table(entity: Entity) -> LayerTable:
-    # a foreign key that closes a circle (folders in zip files, files in folders) is no lineage
+    # without foreign keys that close a cycle (folders in zip files, files in folders)
     targets = {f"stash.{r.target}" for _, r in entity.references if r.target != entity.name and not r.late}
     return LayerTable(
         STASH[entity.name],
@@ -78,15 +78,15 @@ def _join_origins(entity: Entity, joined: JoinTable) -> dict[str, Origin]:
 
 
 def _merges_table() -> LayerTable:
-    raw = {"raw.files", *(f"raw.{kind}" for kind in MERGED_KINDS)}
+    raw = {"raw.files", *(f"raw.{entity}" for entity in MERGED_ENTITIES)}
     return LayerTable(
         MERGES,
         group=JOINS_GROUP,
-        description=f"{MERGES.comment} Stash itself does not say what it merged.",
+        description=f"{MERGES.comment} Stash itself does not record merges.",
         upstream=tuple(sorted({*raw, *(f"stash.{table}" for table in EVIDENCE_TABLES)})),
         version=merges_version(),
         origins={
-            column: Origin(tuple(f"raw.{kind}.{source}" for kind in MERGED_KINDS))
+            column: Origin(tuple(f"raw.{entity}.{source}" for entity in MERGED_ENTITIES))
             for column, source in (("instance_id", "instance_id"), ("id", "id"), ("revision", "revision"))
         },
     )
@@ -100,11 +100,13 @@ def _followed(connection: Connection, instance_id: int, done: Transformation) ->
     first = any(change.first for change in tables.values())
     if done.merged or done.returned or first:
         tables[MERGES.fullname] = TableChange(
-            rows=merges_counted(connection, instance_id),
+            rows=count_merges(connection, instance_id),
             inserted=sum(done.merged.values()),
             removed=done.returned,
             first=first,
-            details={"by_kind": ", ".join(f"{kind} {count}" for kind, count in sorted(done.merged.items())) or "none"},
+            details={
+                "by_entity": ", ".join(f"{entity} {count}" for entity, count in sorted(done.merged.items())) or "none"
+            },
         )
     return FollowedInstance(tables, done.outdated, done.merged)
 
@@ -125,9 +127,9 @@ def _drop(connection: Connection, instance_id: int) -> None:
 
 
 def _orphans(connection: Connection, instance_id: int) -> CheckOutcome:
-    found = integrity.dangling_references(connection, instance_id)
-    by_column = ", ".join(f"{name} {count}" for name, count in found.items()) or "none"
-    return CheckOutcome(not found, {"orphans": sum(found.values()), "by_column": by_column})
+    orphans = integrity.dangling_references(connection, instance_id)
+    by_column = ", ".join(f"{name} {count}" for name, count in orphans.items()) or "none"
+    return CheckOutcome(not orphans, {"orphans": sum(orphans.values()), "by_column": by_column})
 
 
 def _watermark(connection: Connection, instance_id: int) -> CheckOutcome:
@@ -138,7 +140,7 @@ def _watermark(connection: Connection, instance_id: int) -> CheckOutcome:
 def _match_rebuild(connection: Connection, instance_id: int) -> CheckOutcome | None:
     tables = integrity.compare_with_rebuild(connection, instance_id)
     if tables is None:
-        # another run has written since, and will be checked itself
+        # another run has written since, and evaluates the check itself
         return None
     lines = [line for table in tables for line in table.lines()]
     rows = sum(table.missing + table.stale + table.different for table in tables)
@@ -149,24 +151,24 @@ _CHECKS = (
     LayerCheck(
         "no_orphans",
         "stash.scenes",
-        "No row of any entity or join refers to an object that is not there.",
+        "Every reference of an entity or join has its target.",
         _orphans,
         blocking=True,
         modes=frozenset({"reconcile", "sweep", "rebuild"}),
-        # a scan of all tables, which need not wait for the server's answers to the sample
+        # scans all tables while the sample is read from the server
         concurrent=True,
     ),
     LayerCheck(
         "watermark_at_head",
         "stash.scenes",
-        "Entities and joins hold the newest revision of the documents.",
+        "Entities and joins have the newest revision of the documents.",
         _watermark,
         blocking=True,
     ),
     LayerCheck(
         "tables_match_rebuild",
         "stash.scenes",
-        "Entities and joins are what a rebuild from the documents makes, row by row. Evaluated after a sweep; "
+        "Entities and joins equal a rebuild from the documents, row by row. Evaluated after a sweep; "
         "`stash-pipeline verify --repair` rebuilds tables that differ.",
         _match_rebuild,
         modes=frozenset({"sweep"}),
@@ -176,7 +178,7 @@ _CHECKS = (
 
 STASH_LAYER = InstanceLayer(
     name=LAYER,
-    description="Typed tables of the objects of every server, and the tables that join them.",
+    description="Typed tables of the objects of every server, and their join tables.",
     tables=(
         *(_entity_table(entity) for entity in ENTITIES),
         *(_join_table(entity, joined, field.description) for entity in ENTITIES for field, joined in entity.joins),

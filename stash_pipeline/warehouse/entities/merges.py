@@ -1,9 +1,9 @@
-"""What became of an object that is gone: where the server's state tells that another one has what was its own.
+"""Successors of vanished objects, derived from the objects that took over what they had.
 
-A merge leaves no trace of itself in Stash. But files, stash ids and names move: a merged scene's files belong to the
-survivor, a merged tag's name is an alias of it. Where exactly one live object has most of that, it is noted in
-``stash.merges``, at the time at which the object was missed: what happens to the survivor later is no evidence. So a
-rebuild of ``stash`` keeps merges, and they have a watermark of their own.
+Stash does not record merges. But files, stash ids and names move: a merged scene's files belong to the survivor, a
+merged tag's name becomes an alias. If exactly one live object has most of these, it is recorded in ``stash.merges``
+when the object is found missing; later changes of the survivor are no evidence. A rebuild of ``stash`` therefore keeps
+merges, and they have their own watermark.
 """
 
 from collections.abc import Collection
@@ -16,9 +16,9 @@ from stash_pipeline.warehouse.ops.object_log import Touched
 from stash_pipeline.warehouse.tables import partition
 
 LAYER = "merges"
-"""In ``ops.layer_watermarks``."""
+"""The name in ``ops.layer_watermarks``."""
 
-# Each finds (id of the gone, successor) among {gone}, once per piece of evidence.
+# each selects (id of the vanished object, successor) from {gone}, once per piece of evidence
 
 _FILES = """
     SELECT g.id, t.{owner} AS successor
@@ -38,7 +38,7 @@ _ALIAS = """
     FROM {gone} AS g
     JOIN {aliases} AS t ON t.instance_id = %(i)s AND lower(t.alias) = lower(g.document->>'name')"""
 
-# the file was found anew, under another id, before the old one was cleaned away
+# the file was scanned again, under another id, before the old one was cleaned up
 _CONTENT = """
     SELECT g.id, t.{owner} AS successor
     FROM {gone} AS g
@@ -58,13 +58,15 @@ _EVIDENCE: dict[str, tuple[str, ...]] = {
     "studios": (_STASH_IDS, _ALIAS),
     "tags": (_ALIAS, _STASH_IDS),
 }
-"""Per kind, the strongest first."""
+"""Per entity, the strongest first."""
 
 _NOTE = """
 WITH gone AS MATERIALIZED (
     SELECT id, document, revision FROM {raw} AS r
     WHERE instance_id = %(i)s AND revision > %(since)s AND deleted_at IS NOT NULL
-        AND NOT EXISTS (SELECT FROM stash.merges AS m WHERE m.instance_id = %(i)s AND m.kind = %(kind)s AND m.id = r.id)
+        AND NOT EXISTS (
+            SELECT FROM stash.merges AS m WHERE m.instance_id = %(i)s AND m.entity = %(entity)s AND m.id = r.id
+        )
 ),
 evidence AS ({evidence}
 ),
@@ -75,14 +77,14 @@ ranked AS (
 best AS (
     SELECT id, min(successor) AS successor FROM ranked WHERE place = 1 GROUP BY id HAVING count(*) = 1
 )
-INSERT INTO stash.merges (instance_id, kind, id, successor_id, revision)
-SELECT %(i)s, %(kind)s, b.id, b.successor, g.revision FROM best AS b JOIN gone AS g ON g.id = b.id
+INSERT INTO stash.merges (instance_id, entity, id, successor_id, revision)
+SELECT %(i)s, %(entity)s, b.id, b.successor, g.revision FROM best AS b JOIN gone AS g ON g.id = b.id
 RETURNING id
 """
 
 _RETURNED = """
 DELETE FROM stash.merges AS m USING {raw} AS r
-WHERE m.instance_id = %(i)s AND m.kind = %(kind)s AND r.instance_id = %(i)s AND r.id = m.id AND r.deleted_at IS NULL
+WHERE m.instance_id = %(i)s AND m.entity = %(entity)s AND r.instance_id = %(i)s AND r.id = m.id AND r.deleted_at IS NULL
 RETURNING m.id
 """
 
@@ -90,14 +92,14 @@ RETURNING m.id
 _VANISHED = "SELECT FROM {raw} WHERE instance_id = %(i)s AND revision > %(since)s AND deleted_at IS NOT NULL"
 
 
-MERGED_KINDS = tuple(_EVIDENCE)
-"""Kinds whose objects can have a successor."""
+MERGED_ENTITIES = tuple(_EVIDENCE)
+"""Entities whose objects can have a successor."""
 
 
 def _evidence_tables() -> tuple[str, ...]:
     tables = {"file_fingerprints"}
-    for kind, queries in _EVIDENCE.items():
-        singular = BY_NAME[kind].singular
+    for entity, queries in _EVIDENCE.items():
+        singular = BY_NAME[entity].singular
         for query, name in ((_FILES, "files"), (_CONTENT, "files"), (_STASH_IDS, "stash_ids"), (_ALIAS, "aliases")):
             if query in queries:
                 tables.add(f"{singular}_{name}")
@@ -105,11 +107,11 @@ def _evidence_tables() -> tuple[str, ...]:
 
 
 EVIDENCE_TABLES = _evidence_tables()
-"""Tables of schema ``stash`` in which successors are looked for."""
+"""Tables of schema ``stash`` that are searched for successors."""
 
 
 def merges_version() -> str:
-    """Digest of the rules."""
+    """A digest of the rules."""
     return digest([_NOTE, _RETURNED, *(query for queries in _EVIDENCE.values() for query in queries)])
 
 
@@ -119,43 +121,46 @@ def follow_merges(
     touched: Touched,
     *,
     gone: Collection[str],
-    there: Collection[str],
+    present: Collection[str],
 ) -> tuple[dict[str, int], int]:
-    """Brings ``stash.merges`` to the present state of ``raw``; entities and joins must hold it already.
+    """Updates ``stash.merges`` from ``raw``; entities and joins must be up to date.
 
     Args:
-        touched: gets the objects that have a successor, or have none any more.
-        gone: kinds of which objects may have vanished since the last time. there: kinds of which any came.
+        touched: gets the objects that got or lost a successor.
+        gone: entities of which objects may have vanished since the last time.
+        present: entities of which objects may have come or returned.
 
     Returns:
-        per kind, how many objects got a successor; and how many came back, and have none any more.
+        per entity, how many objects got a successor; and how many returned and lost it.
     """
     returned = 0
     parameters: dict[str, Any] = {"i": instance_id}
-    if there and _any(connection, "SELECT FROM stash.merges WHERE instance_id = %(i)s", parameters):
-        for kind in there:
-            if kind in _EVIDENCE:
-                returned += _touch(connection, _RETURNED.format(**_names(kind, instance_id)), kind, parameters, touched)
+    if present and _any(connection, "SELECT FROM stash.merges WHERE instance_id = %(i)s", parameters):
+        for entity in present:
+            if entity in _EVIDENCE:
+                returned += _touch(
+                    connection, _RETURNED.format(**_names(entity, instance_id)), entity, parameters, touched
+                )
     merged: dict[str, int] = {}
     since = _watermark(connection, instance_id) if gone else None
-    # what vanished before the first look at an instance left no evidence
-    for kind in _EVIDENCE if since is not None else ():
-        names = _names(kind, instance_id)
-        parameters |= {"kind": kind, "since": since}
-        if kind not in gone or not _any(connection, _VANISHED.format(**names), parameters):
+    # objects that vanished before the first read of an instance left no evidence
+    for entity in _EVIDENCE if since is not None else ():
+        names = _names(entity, instance_id)
+        parameters |= {"entity": entity, "since": since}
+        if entity not in gone or not _any(connection, _VANISHED.format(**names), parameters):
             continue
-        for evidence in _EVIDENCE[kind]:
+        for evidence in _EVIDENCE[entity]:
             statement = _NOTE.format(evidence=evidence.format(**names), **names)
-            noted = _touch(connection, statement, kind, parameters, touched)
-            if noted:
-                merged[kind] = merged.get(kind, 0) + noted
+            count = _touch(connection, statement, entity, parameters, touched)
+            if count:
+                merged[entity] = merged.get(entity, 0) + count
     return merged, returned
 
 
-def _touch(connection: Connection, statement: str, kind: str, parameters: dict[str, Any], touched: Touched) -> int:
-    """Executes a statement that returns ids, and notes and counts them."""
-    ids = [row[0] for row in connection.execute(statement, {**parameters, "kind": kind}).fetchall()]
-    touched.add(kind, ids)
+def _touch(connection: Connection, statement: str, entity: str, parameters: dict[str, Any], touched: Touched) -> int:
+    """Executes a statement that returns ids, and records and counts them."""
+    ids = [row[0] for row in connection.execute(statement, {**parameters, "entity": entity}).fetchall()]
+    touched.add(entity, ids)
     return len(ids)
 
 
@@ -171,17 +176,17 @@ def _any(connection: Connection, query: str, parameters: dict[str, Any]) -> bool
     return bool(row and row[0])
 
 
-def merges_counted(connection: Connection, instance_id: int) -> int:
-    """How many objects of an instance have a successor."""
+def count_merges(connection: Connection, instance_id: int) -> int:
+    """The number of objects of an instance with a successor."""
     row = connection.execute("SELECT count(*) FROM stash.merges WHERE instance_id = %s", [instance_id]).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def _names(kind: str, instance_id: int) -> dict[str, str]:
-    """What the statements call the tables that they read."""
-    singular = BY_NAME[kind].singular
-    names = {"raw": partition("raw." + kind, instance_id), "owner": f"{singular}_id", "gone": "gone"}
+def _names(entity: str, instance_id: int) -> dict[str, str]:
+    """The table names for the statements."""
+    singular = BY_NAME[entity].singular
+    names = {"raw": partition("raw." + entity, instance_id), "owner": f"{singular}_id", "gone": "gone"}
     for name in ("files", "stash_ids", "aliases"):
         names[name] = partition(f"stash.{singular}_{name}", instance_id)
     names["fingerprints"] = partition("stash.file_fingerprints", instance_id)

@@ -1,6 +1,6 @@
-"""Which objects refer to others: what is to be read again when a tag, a performer, a file … is gone.
+"""Finds the referrers of removed objects, which must be read again when a tag, a performer, a file … is gone.
 
-A server that merges or destroys an object changes everything that referred to it, and bumps no timestamp.
+A server that merges or deletes an object changes all of its referrers without setting a timestamp.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ LAYER = "stash"
 
 
 def _still_refers(entity: Entity, gone: Mapping[str, set[int]]) -> list[str]:
-    """Conditions over ``r.document``; parameters are named after the kind that is gone."""
+    """Conditions over ``r.document``; parameters are named after the entity of the removed objects."""
     conditions = [
         f"(r.document->>'{field.name}')::bigint = ANY(%({reference.target})s)"
         for field, reference in entity.references
@@ -33,7 +33,7 @@ def _still_refers(entity: Entity, gone: Mapping[str, set[int]]) -> list[str]:
 
 
 def _followed(connection: Connection, instance_id: int) -> int | None:
-    """The revision up to which the entities and joins hold all documents; None where they are not all there."""
+    """The revision that entities and joins have reached; None if partitions are missing."""
     attached = attached_partitions(connection, instance_id)
     if any(name not in attached for name in TABLES):
         return None
@@ -44,17 +44,16 @@ def _followed(connection: Connection, instance_id: int) -> int | None:
 
 
 def referrers(connection: Connection, instance_id: int, gone: Mapping[str, set[int]]) -> dict[str, set[int]]:
-    """The live objects whose documents refer to one of these.
+    """The live objects whose documents refer to removed ones.
 
-    The entities and joins know most of them by their indexes; documents that are newer than those are looked
-    through.
+    The indexes of entities and joins find most of them; documents that are newer than those are scanned.
 
     Args:
-        gone: ids by kind.
+        gone: ids by entity.
     """
     followed = _followed(connection, instance_id)
     parameters: dict[str, object] = {
-        **{kind: list(ids) for kind, ids in gone.items()},
+        **{entity: list(ids) for entity, ids in gone.items()},
         "i": instance_id,
         "followed": -1 if followed is None else followed,
     }
@@ -65,27 +64,27 @@ def referrers(connection: Connection, instance_id: int, gone: Mapping[str, set[i
             continue
         raw = partition("raw." + entity.name, instance_id)
         newer = f"SELECT id FROM {raw} WHERE instance_id = %(i)s AND revision > %(followed)s"
-        known = [
+        indexed = [
             f"SELECT {relation.owner_column} FROM {partition('stash.' + relation.table, instance_id)}\n"
             f"    WHERE instance_id = %(i)s AND {relation.column} = ANY(%({relation.target})s)"
             for relation in RELATIONS
             if followed is not None and relation.owner == entity.name and gone.get(relation.target)
         ]
-        known += [
+        indexed += [
             "SELECT owner_id FROM ops.dangling_references\n"
             f"    WHERE instance_id = %(i)s AND owner = '{entity.name}' AND target = '{target}'\n"
             f"      AND target_id = ANY(%({target})s)"
             for target, ids in gone.items()
             if followed is not None and ids and target in BY_NAME
         ]
-        candidates = "\n    UNION ALL\n    ".join([newer, *known])
-        found = connection.execute(
+        candidates = "\n    UNION ALL\n    ".join([newer, *indexed])
+        rows = connection.execute(
             f"SELECT r.id FROM {raw} AS r\n"
             f"WHERE r.instance_id = %(i)s AND r.deleted_at IS NULL AND r.id IN (\n    {candidates}\n)\n"
             f"  AND ({' OR '.join(conditions)})",
             parameters,
         ).fetchall()
-        ids = {identifier for (identifier,) in found} - gone.get(entity.name, set())
+        ids = {identifier for (identifier,) in rows} - gone.get(entity.name, set())
         if ids:
             result[entity.name] = ids
     return result

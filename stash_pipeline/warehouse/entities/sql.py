@@ -1,8 +1,9 @@
-"""The SQL of the entities and joins, per table, written from the entity specification.
+"""The SQL of entities and joins, per table, generated from the entity specification.
 
-Three shapes, all set-based: *fill* (an empty partition from all live documents), *follow* (what changed), *sweep*
-(references to objects that are not there move to ``ops.dangling_references``). Who runs them, and in which order,
-is in ``transform.py``. ``{changed}`` is a table of (id, document, gone).
+There are three set-based statements: :func:`bulk_insert` (fills an empty partition from all live documents),
+:func:`apply_changes` (updates the rows of changed documents) and :func:`move_dangling` (moves references without a
+target to ``ops.dangling_references``). ``transform.py`` runs them in order. ``{changed}`` is a table of (id, document,
+gone).
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from stash_pipeline.warehouse.tables import partial_date_columns, partition
 
 @dataclass(frozen=True)
 class Relation:
-    """A column that refers to another kind: in the kind's own table, or in a join table that it owns."""
+    """A column that refers to another entity, in the entity's own table or in one of its join tables."""
 
     owner: str
     table: str
@@ -107,12 +108,12 @@ def _join_statements(entity: Entity, field_name: str, joined: JoinTable) -> Tabl
     if joined.ordinal:
         columns.append(joined.ordinal)
         expressions.append("(e.n - 1)::integer")
-    if joined.first:
-        columns.append(joined.first)
+    if joined.primary_flag:
+        columns.append(joined.primary_flag)
         expressions.append("e.n = 1")
     for derived in joined.derived:
         columns.append(derived.name)
-        # the statement is formatted once more
+        # the statement is formatted once more, so braces are escaped
         own = {column.name: f"(e.value->>'{column.name}')" for column in joined.columns}
         expressions.append(derived.sql.format_map(own).replace("{", "{{").replace("}", "}}"))
     select = (
@@ -131,15 +132,15 @@ for _entity in ENTITIES:
 
 
 Leaves = Callable[[str], str]
-"""The qualified name of the relation that holds the rows of a table of schema ``stash``."""
+"""Maps a table of schema ``stash`` to the qualified name of the relation with its rows."""
 
 
 def _leaves(instance_id: int) -> Leaves:
     return lambda table: partition("stash." + table, instance_id)
 
 
-def fill(table: str, instance_id: int, leaf: str | None = None) -> str:
-    """Fills an empty, bare partition, or another relation like it, from all live documents of its kind."""
+def bulk_insert(table: str, instance_id: int, leaf: str | None = None) -> str:
+    """Fills an empty partition without indexes, or a relation like it, from all live documents of its entity."""
     s = TABLES[table]
     leaf = leaf or partition("stash." + table, instance_id)
     live = f"(SELECT id, document FROM {partition('raw.' + s.entity.name, instance_id)} WHERE deleted_at IS NULL)"
@@ -149,10 +150,10 @@ def fill(table: str, instance_id: int, leaf: str | None = None) -> str:
 
 
 def fill_late(relation: Relation, instance_id: int, leaves: Leaves | None = None) -> str:
-    """Sets a late reference of a freshly filled table.
+    """Sets a late reference of a table that was just filled.
 
     Args:
-        leaves: where the rows are; None: in the instance's partitions.
+        leaves: the relations with the rows; None: the instance's partitions.
     """
     leaves = leaves or _leaves(instance_id)
     key = relation.column.removesuffix("_id")
@@ -164,10 +165,10 @@ def fill_late(relation: Relation, instance_id: int, leaves: Leaves | None = None
     )
 
 
-def follow(table: str, instance_id: int, changed: str) -> str:
-    """Brings the rows of changed objects up to date.
+def apply_changes(table: str, instance_id: int, changed: str) -> str:
+    """Updates the rows of changed objects.
 
-    Returns one row: rows inserted, updated, removed; ids of the objects that they belong to.
+    The statement returns one row: rows inserted, updated, removed; ids of the objects that they belong to.
 
     Args:
         changed: table of (id, document, gone).
@@ -210,20 +211,21 @@ def follow(table: str, instance_id: int, changed: str) -> str:
     )
 
 
-def sweep(
+def move_dangling(
     relation: Relation,
     instance_id: int,
     condition: str | None,
     leaves: Leaves | None = None,
     dangling: str = "ops.dangling_references",
 ) -> str:
-    """Moves references that have no target to ``ops.dangling_references``.
+    """Moves references without a target to ``ops.dangling_references``.
 
-    Returns one row: how many; ids of the objects that had them.
+    The statement returns one row: how many; ids of the objects that had them.
 
     Args:
-        condition: SQL over ``t``, the referring row, that says which to look at; None: all of them.
-        leaves: where the rows are; None: in the instance's partitions. dangling: where the references go.
+        condition: SQL over ``t``, the referring row, that selects the rows to examine; None: all rows.
+        leaves: the relations with the rows; None: the instance's partitions.
+        dangling: the table for the references.
     """
     leaves = leaves or _leaves(instance_id)
     leaf = leaves(relation.table)
@@ -232,7 +234,7 @@ def sweep(
         rows = leaf
         head = ""
     else:
-        # kept apart, or the planner may look for the targets of all rows first; keys begin with the instance
+        # materialized, or the planner may look up the targets of all rows first; keys start with the instance
         rows = "referring"
         head = (
             f"referring AS MATERIALIZED (\n"

@@ -1,9 +1,9 @@
-"""raw → entities and joins: one transaction per instance, at a cost that follows what changed.
+"""raw → entities and joins: one transaction per instance, at a cost that depends on what changed.
 
-The layer remembers, in the same transaction, the revision of ``raw`` that it holds (``ops.layer_watermarks``). A
-partition that does not exist yet is filled bare from all live documents, then keyed, indexed and attached: foreign
-keys are checked in bulk, which is several times cheaper than row by row. After that only changed documents are
-looked at. Both ways end in the same rows.
+The same transaction stores the revision of ``raw`` that the layer has reached (``ops.layer_watermarks``). A missing
+partition is filled without indexes from all live documents, then keyed, indexed and attached: foreign keys are checked
+in bulk, which is several times cheaper than row by row. After that, only changed documents are processed. Both ways
+produce the same rows.
 """
 
 import time
@@ -35,17 +35,21 @@ from stash_pipeline.warehouse.tables import partition
 LAYER = "stash"
 
 _WORTH_ANALYZING = 100
-"""Rows inserted at once that make the planner's idea of a table wrong."""
+"""Rows inserted at once that make the planner's statistics of a table wrong."""
 
 
 @dataclass
 class Transformation:
-    """The outcome per table (only those that were looked at), the revision reached, references without target.
+    """The result of a transformation.
 
     Attributes:
-        merged: per kind, how many objects that are gone got a successor. returned: how many lost one and came back.
-        logged: revision of the object log that has what changed; None where nothing did.
-        outdated: the rows were of another version of this program, and were made anew.
+        revision: of ``raw`` that the layer has reached.
+        tables: changes per table, only of those that were examined.
+        dangling: references without a target.
+        merged: per entity, how many removed objects got a successor.
+        returned: how many objects returned and lost their successor.
+        logged: revision of the object log with the changes; None if nothing changed.
+        outdated: the rows were of another version of this program and were rebuilt.
     """
 
     revision: int
@@ -58,13 +62,13 @@ class Transformation:
 
 
 def transform(connection: Connection, instance_id: int, connect: Connect | None = None) -> Transformation:
-    """Brings one instance's entities and joins to the state of its documents, in one transaction.
+    """Updates one instance's entities and joins from its documents, in one transaction.
 
-    Rows that another version of this program made are dropped and made anew from ``raw``, as by :func:`rebuild_layer`.
+    Rows of another version of this program are dropped and rebuilt from ``raw``, as by :func:`rebuild_layer`.
 
     Args:
         connection: not in a transaction. The caller holds the instance's lock.
-        connect: makes more connections; with it a large first load is built on two at once.
+        connect: opens more connections; with it, a large initial load is built on two at once.
     """
     ensure_partitions(connection, instance_id)
     built: dict[str, tuple[int, float]] = {}
@@ -84,7 +88,7 @@ def transform(connection: Connection, instance_id: int, connect: Connect | None 
 
 
 def _is_outdated(connection: Connection, instance_id: int) -> bool:
-    """Whether there are rows that another version of this program made."""
+    """Whether there are rows of another version of this program."""
     row = connection.execute(
         "SELECT version IS DISTINCT FROM %s FROM ops.layer_watermarks WHERE instance_id = %s AND layer = %s",
         [layer_version(), instance_id, LAYER],
@@ -103,13 +107,13 @@ class _Run:
         self.touched = Touched()
         self.result = Transformation(0)
 
-    def _one(self, sql: str, parameters: dict[str, Any] | None = None) -> tuple[Any, ...]:
+    def _row(self, sql: str, parameters: dict[str, Any] | None = None) -> tuple[Any, ...]:
         row = self.connection.execute(sql, parameters).fetchone()
         assert row is not None
         return tuple(row)
 
     def run(self) -> Transformation:
-        (head,) = self._one("SELECT revision FROM ops.instances WHERE id = %(i)s", {"i": self.instance_id})
+        (head,) = self._row("SELECT revision FROM ops.instances WHERE id = %(i)s", {"i": self.instance_id})
         row = self.connection.execute(
             "SELECT revision FROM ops.layer_watermarks WHERE instance_id = %(i)s AND layer = %(l)s",
             {"i": self.instance_id, "l": LAYER},
@@ -125,19 +129,19 @@ class _Run:
         if not missing:
             share_partitions(self.connection)
         elif len(missing) < len(TABLES):
-            # some partitions are written to and some attached: a shared lock could not be raised later
+            # some partitions are written to and some attached; a shared lock could not be upgraded later
             rearrange_partitions(self.connection)
         self._collect_changes(since)
         self._follow_changes()
         self._fill_missing(missing)
-        self._sweep()
+        self._move_dangling()
         self._attach(missing)
         self.result.merged, self.result.returned = follow_merges(
             self.connection,
             self.instance_id,
             self.touched,
-            gone=self.gone.union(self._filled_kinds()),
-            there=self.changed.keys() | self._filled_kinds(),
+            gone=self.gone.union(self._filled_entities()),
+            present=self.changed.keys() | self._filled_entities(),
         )
         self._count_rows()
         self.connection.execute(
@@ -146,27 +150,27 @@ class _Run:
             "DO UPDATE SET revision = excluded.revision, version = excluded.version, updated_at = now()",
             {"i": self.instance_id, "l": LAYER, "m": MERGES_LAYER, "r": head, "v": layer_version()},
         )
-        self.touched.add_all(self._filled_kinds())
+        self.touched.add_all(self._filled_entities())
         self.result.logged = publish(self.connection, self.instance_id, self.touched)
         return self.result
 
-    def _filled_kinds(self) -> list[str]:
-        """Kinds of which a table was filled."""
+    def _filled_entities(self) -> list[str]:
+        """Entities with a table that was filled."""
         return sorted({TABLES[name].entity.name for name in self.fresh})
 
-    # --- what changed -----------------------------------------------------------------------------------
+    # --- changes ----------------------------------------------------------------------------------------
 
     def _missing_partitions(self) -> list[str]:
         present = attached_partitions(self.connection, self.instance_id)
         return [name for name in TABLES if name not in present]
 
     def _collect_changes(self, since: int) -> None:
-        """Temporary tables of (id, document, gone), per kind that has changes and is not filled afresh."""
+        """Creates temporary tables of (id, document, gone) for entities with changes that are not filled."""
         for entity in ENTITIES:
             if entity.name in self.fresh:
                 continue
             raw = partition("raw." + entity.name, self.instance_id)
-            (count, gone) = self._one(
+            (count, gone) = self._row(
                 f"SELECT count(*), count(*) FILTER (WHERE deleted_at IS NOT NULL) FROM {raw}\n"
                 "WHERE instance_id = %(i)s AND revision > %(s)s",
                 {"i": self.instance_id, "s": since},
@@ -192,18 +196,18 @@ class _Run:
             self.changed[entity] = name
 
     def _collect_waiting(self) -> None:
-        """Owners of references whose target has come count as changed."""
+        """Adds the owners of dangling references whose target arrived."""
         arrived = list(self.changed) + [e.name for e in ENTITIES if e.name in self.fresh]
         pairs = {(r.owner, r.target) for r in RELATIONS if r.target in arrived and r.owner not in self.fresh}
         for owner, target in sorted(pairs):
             if target in self.fresh:
-                there = f"{partition('raw.' + target, self.instance_id)} t WHERE t.deleted_at IS NULL AND"
+                targets = f"{partition('raw.' + target, self.instance_id)} t WHERE t.deleted_at IS NULL AND"
             else:
-                there = f"{self.changed[target]} t WHERE NOT t.gone AND"
+                targets = f"{self.changed[target]} t WHERE NOT t.gone AND"
             waiting = self.connection.execute(
                 "SELECT DISTINCT d.owner_id FROM ops.dangling_references d\n"
                 "WHERE d.instance_id = %(i)s AND d.owner = %(o)s AND d.target = %(t)s\n"
-                f"  AND EXISTS (SELECT FROM {there} t.id = d.target_id)",
+                f"  AND EXISTS (SELECT FROM {targets} t.id = d.target_id)",
                 {"i": self.instance_id, "o": owner, "t": target},
             ).fetchall()
             if not waiting:
@@ -230,8 +234,8 @@ class _Run:
             if table.entity.name not in self.changed or name in self.fresh:
                 continue
             started = time.perf_counter()
-            inserted, updated, removed, ids = self._one(
-                statements.follow(name, self.instance_id, self.changed[table.entity.name])
+            inserted, updated, removed, ids = self._row(
+                statements.apply_changes(name, self.instance_id, self.changed[table.entity.name])
             )
             self.touched.add(table.entity.name, ids)
             self.result.tables[name] = TableChange(
@@ -249,8 +253,8 @@ class _Run:
             rows, seconds = self.built.get(name) or build(self.connection, name, self.instance_id)
             change.inserted, change.seconds = rows, seconds
 
-    def _sweep(self) -> None:
-        """References without a target, where the referring or the referred side was touched."""
+    def _move_dangling(self) -> None:
+        """Moves references without a target, if the referring or the referred entity changed."""
         for relation in RELATIONS:
             if relation.late and relation.table in self.fresh:
                 continue  # not filled in yet
@@ -265,22 +269,22 @@ class _Run:
                         f"t.{relation.column} IN (SELECT id FROM {self.changed[relation.target]} WHERE gone)"
                     )
             for condition in conditions:
-                self._sweep_one(relation, condition)
+                self._move_dangling_of(relation, condition)
 
-    def _sweep_one(self, relation: Relation, condition: str | None) -> None:
-        lost, owners = self._one(statements.sweep(relation, self.instance_id, condition))
+    def _move_dangling_of(self, relation: Relation, condition: str | None) -> None:
+        lost, owners = self._row(statements.move_dangling(relation, self.instance_id, condition))
         if lost:
             self.touched.add(relation.owner, owners)
             self.result.dangling += lost
             change = self.result.tables.setdefault(relation.table, TableChange())
             change.dangling += lost
             if relation.is_join:
-                self._take_back(change, lost, relation.table in self.fresh)
+                self._uncount(change, lost, relation.table in self.fresh)
             elif relation.owner not in self.changed and relation.table not in self.fresh:
                 change.updated += lost
 
-    def _take_back(self, change: TableChange, lost: int, fresh: bool) -> None:
-        """Rows that were written and swept in one run were never there; others are removed."""
+    def _uncount(self, change: TableChange, lost: int, fresh: bool) -> None:
+        """Rows inserted and moved in one run do not count as inserted; others count as removed."""
         undone = lost if fresh else min(lost, change.inserted)
         change.inserted -= undone
         change.removed += lost - undone
@@ -288,7 +292,7 @@ class _Run:
     # --- partitions -------------------------------------------------------------------------------------
 
     def _attach(self, missing: list[str]) -> None:
-        """Attaches what was built apart."""
+        """Attaches the partitions that were built."""
         if not missing:
             return
         rearrange_partitions(self.connection)
@@ -299,15 +303,15 @@ class _Run:
         for relation in RELATIONS:
             if relation.late and relation.table in self.fresh:
                 self.connection.execute(statements.fill_late(relation, self.instance_id))
-                self._sweep_one(relation, None)
+                self._move_dangling_of(relation, None)
 
     def _count_rows(self) -> None:
-        """Keeps ``ops.row_counts`` without counting."""
+        """Updates ``ops.row_counts`` without counting."""
         for name, change in self.result.tables.items():
             if not change.changed and name not in self.fresh:
                 change.rows = counted(self.connection, self.instance_id, f"stash.{name}") or 0
                 continue
-            (change.rows,) = self._one(
+            (change.rows,) = self._row(
                 "INSERT INTO ops.row_counts AS c (instance_id, table_name, rows) VALUES (%(i)s, %(t)s, %(n)s)\n"
                 "ON CONFLICT (instance_id, table_name)\n"
                 "DO UPDATE SET rows = CASE WHEN %(fresh)s THEN 0 ELSE c.rows END + excluded.rows\n"
@@ -322,9 +326,9 @@ class _Run:
 
 
 def rebuild_layer(connection: Connection, instance_id: int) -> Transformation:
-    """Makes one instance's entities and joins anew from ``raw``, in one transaction.
+    """Rebuilds one instance's entities and joins from ``raw``, in one transaction.
 
-    Who reads meanwhile waits for its end, and sees either the old rows or the new ones.
+    Concurrent readers wait for its end, and see either the old rows or the new ones.
     """
     ensure_partitions(connection, instance_id)
     with connection.transaction():
@@ -336,10 +340,10 @@ def rebuild_layer(connection: Connection, instance_id: int) -> Transformation:
 
 
 def drop_layer(connection: Connection, instance_id: int, *, logged: bool = True) -> None:
-    """Drops one instance's entities and joins; the next :func:`transform` builds them anew from ``raw``.
+    """Drops one instance's entities and joins; the next :func:`transform` rebuilds them from ``raw``.
 
     Args:
-        logged: whether the object log gets what was in them; not where the instance is removed, which it gets too.
+        logged: whether the objects are logged; not if the instance is removed, which is logged itself.
     """
     with connection.transaction():
         _drop(connection, instance_id)
@@ -350,13 +354,13 @@ def drop_layer(connection: Connection, instance_id: int, *, logged: bool = True)
 
 
 def _drop(connection: Connection, instance_id: int) -> None:
-    """Drops the partitions; the caller logs it."""
+    """Drops the partitions; the caller logs the objects."""
     with connection.transaction():
         rearrange_partitions(connection)
         leaves = {name: partition("stash." + name, instance_id) for name in TABLES}
         present = {leaves[name] for name in attached_partitions(connection, instance_id)}
         for relation in RELATIONS:
-            # a partition cannot leave while rows of its own table, or of one that leaves later, refer to it
+            # a partition cannot be detached while rows of its own table, or of one detached later, refer to it
             if (relation.late or relation.table == relation.target) and leaves[relation.table] in present:
                 connection.execute(
                     f"UPDATE {leaves[relation.table]} SET {relation.column} = NULL\nWHERE {relation.column} IS NOT NULL"

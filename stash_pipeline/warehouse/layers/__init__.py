@@ -1,1 +1,1 @@
-"""What the layers have in common: how one follows another, its version, its watermark."""
+"""The parts that layers share: following, versions, watermarks."""

@@ -1,11 +1,11 @@
-"""What a layer is: tables that are made of other tables, how they follow changes, and how they are made anew.
+"""Definition of a layer: tables derived from other tables, how they follow changes, and how they are rebuilt.
 
-A layer of an instance (:class:`InstanceLayer`) is made of the documents of one server, under the lock of that instance.
-A shared layer (:class:`SharedLayer`) is made of all instances; it follows the object log (see ``object_log.py``) under
-a lock of its own (see ``shared.py``). The layers that there are, in their order, are in
-``stash_pipeline/layers.py``; assets, jobs, commands and documentation are derived from that registry.
+An instance layer (:class:`InstanceLayer`) is derived from the documents of one server, under the lock of that instance.
+A shared layer (:class:`SharedLayer`) is derived from all instances; it follows the object log (``object_log.py``) under
+its own lock (``shared.py``). The registry in ``stash_pipeline/layers.py`` lists the layers in order; assets, jobs,
+commands and documentation are derived from it.
 
-Nothing here knows Dagster.
+This module does not import Dagster.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,10 +28,10 @@ class TableChange:
     """What a layer did to one of its tables.
 
     Attributes:
-        rows: in the table afterwards; of one instance, where the table belongs to a layer of instances.
-        dangling: references without a target that were set aside.
-        first: the table was filled for the first time, or anew.
-        details: more that the materialization of the table shows.
+        rows: rows in the table afterwards; for an instance layer, those of the instance.
+        dangling: dangling references that were set aside.
+        first: the table was filled for the first time, or rebuilt.
+        details: additional metadata of the materialization.
     """
 
     rows: int = 0
@@ -51,11 +51,11 @@ class TableChange:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the values of a column come from.
+    """The origin of the values of a column.
 
     Attributes:
-        columns: as ``schema.table.column``.
-        refers_to: the column whose value it repeats, where it is a reference.
+        columns: source columns, as ``schema.table.column``.
+        refers_to: the column that a reference refers to.
     """
 
     columns: tuple[str, ...] = ()
@@ -64,14 +64,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class LayerTable:
-    """One table of a layer, and so one asset.
+    """One table of a layer, which is one asset.
 
     Attributes:
-        group: of assets, in which it is shown.
-        upstream: names of the tables that it is made of, as ``schema.table``.
+        group: the asset group.
+        upstream: names of the tables that it is derived from, as ``schema.table``.
         version: of the code that makes its rows.
         origins: by column.
-        entity: kind in the entity specification that defines it, if one does.
+        entity: the entity in the specification that defines it, if there is one.
     """
 
     table: Table
@@ -91,7 +91,7 @@ class LayerTable:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What a check found."""
+    """The result of a check."""
 
     passed: bool
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -103,12 +103,14 @@ class LayerCheck:
     """A statement about a layer that a run evaluates after it has followed.
 
     Attributes:
-        table: ``schema.table``, of whose asset it is a check.
-        evaluate: gets a connection and, in a layer of instances, the id of the instance. None: it cannot be told now.
-        blocking: an error fails the run. warn: a failure is a warning.
-        modes: of the runs that are asked for it, where no person chooses.
-        only_in_modes: it is too costly for runs of other modes, whoever chooses it.
-        concurrent: it is evaluated on a connection of its own while the run goes on.
+        table: ``schema.table`` of the asset that is checked.
+        evaluate: gets a connection and, in an instance layer, the id of the instance; returns None if the result cannot
+            be determined now.
+        blocking: an error fails the run.
+        warn: a failure is a warning.
+        modes: modes of the runs that evaluate it by default.
+        only_in_modes: runs of other modes never evaluate it, because it is too costly.
+        concurrent: it is evaluated on its own connection while the run continues.
     """
 
     name: str
@@ -124,10 +126,10 @@ class LayerCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """What layers of both scopes have.
+    """Base of layers of both scopes.
 
     Attributes:
-        name: of the layer, and of the schema that has its tables.
+        name: of the layer and of its schema.
     """
 
     name: str
@@ -137,11 +139,11 @@ class Layer:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups of its assets, in their order."""
+        """The groups of its assets, in order."""
         return tuple(dict.fromkeys(table.group for table in self.tables))
 
     def answers_to(self, name: str) -> bool:
-        """Whether a person means this layer: by its name, or by that of one of its groups."""
+        """Whether a name is that of the layer or of one of its groups."""
         return name == self.name or name in self.groups
 
 
@@ -150,9 +152,9 @@ class FollowedInstance:
     """What a layer did for one instance.
 
     Attributes:
-        tables: by ``schema.table``; only those that were looked at.
-        outdated: the rows were of another version, and were made anew.
-        merged: per kind, how many objects that vanished have a successor.
+        tables: by ``schema.table``; only those that were examined.
+        outdated: the rows were of another version and were rebuilt.
+        merged: per entity, how many vanished objects have a successor.
     """
 
     tables: dict[str, TableChange]
@@ -162,12 +164,12 @@ class FollowedInstance:
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceLayer(Layer):
-    """A layer that is made per instance. All of these are called under the lock of the instance.
+    """A layer per instance. Its functions are called under the lock of the instance.
 
     Attributes:
-        follow: brings it to the state of what is above it. Gets what makes more connections.
-        rebuild: makes it anew.
-        drop: removes what it has of an instance that is removed, without logging the objects.
+        follow: applies the changes of the layers above it; gets a function that opens more connections.
+        rebuild: rebuilds it.
+        drop: removes the rows of an instance that is removed, without logging the objects.
     """
 
     follow: Callable[[Connection, int, Connect], FollowedInstance]
@@ -178,15 +180,15 @@ class InstanceLayer(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class SharedLayer(Layer):
-    """A layer that is made of all instances.
+    """A layer derived from all instances.
 
     Attributes:
-        version: of the code that makes its rows. Another version makes them anew.
-        follow: applies what is in ``pg_temp.changed_objects`` by set-based statements, in the transaction that it gets,
-            and returns the tables that it looked at. The second argument is the revision of the log that the layer
-            reaches. The log may name an object that it has named before.
-        rebuild: makes everything anew, in the transaction that it gets; the same arguments.
-        after: names of the shared layers that it reads. It never gets ahead of them, and is made anew with them.
+        version: of the code that makes its rows; another version rebuilds them.
+        follow: applies ``pg_temp.changed_objects`` by set-based statements in the given transaction, and returns the
+            tables that it examined. The second argument is the revision of the log that the layer reaches. The log can
+            list an object repeatedly.
+        rebuild: rebuilds everything in the given transaction; the same arguments.
+        after: names of the shared layers that it reads. It never gets ahead of them, and is rebuilt with them.
     """
 
     version: str
@@ -196,11 +198,11 @@ class SharedLayer(Layer):
     scope: Literal["all"] = "all"
 
     def __post_init__(self) -> None:
-        """Refuses what would fail the runs of instances."""
+        """Refuses checks that would fail the runs of instances."""
         for check in self.checks:
             if check.blocking or check.concurrent:
                 raise ValueError(
-                    f"Check {check.name} of the shared layer {self.name} may be neither blocking nor concurrent."
+                    f"Check {check.name} of the shared layer {self.name} must be neither blocking nor concurrent."
                 )
 
 
@@ -208,26 +210,26 @@ AnyLayer = InstanceLayer | SharedLayer
 
 
 def shared(layers: Iterable[AnyLayer]) -> list[SharedLayer]:
-    """The shared layers, in their order."""
+    """The shared layers, in order."""
     return [layer for layer in layers if isinstance(layer, SharedLayer)]
 
 
 def of_instances(layers: Iterable[AnyLayer]) -> list[InstanceLayer]:
-    """The layers that are made per instance, in their order."""
+    """The instance layers, in order."""
     return [layer for layer in layers if isinstance(layer, InstanceLayer)]
 
 
 def with_those_after(layers: Iterable[SharedLayer], names: Iterable[str]) -> set[str]:
-    """The names of shared layers, and of all that read them."""
-    found = set(names)
+    """The names of shared layers and of all that read them."""
+    result = set(names)
     for layer in layers:
-        if found.intersection(layer.after):
-            found.add(layer.name)
-    return found
+        if result.intersection(layer.after):
+            result.add(layer.name)
+    return result
 
 
 def effective_version(layer: SharedLayer, layers: Iterable[SharedLayer]) -> str:
-    """The version of a shared layer and of those that it reads: other rows there are other rows here."""
+    """The version of a shared layer combined with those of the layers that it reads."""
     versions: dict[str, str] = {}
     for other in layers:
         above = [versions[name] for name in other.after if name in versions]

@@ -1,9 +1,9 @@
-"""Layers that are made of all instances: how one follows the object log, and what is known of each.
+"""Shared layers, which are derived from all instances: how they follow the object log, and their states.
 
-Who has the advisory lock of the layer reads its watermark in ``ops.shared_layers``, applies what the log has since, and
-stores the new watermark, in one transaction that sees one state of the database. Whatever fails is rolled back, and
-noted in ``ops.shared_layers``; the next attempt starts from the same watermark. Rows that another version of the layer
-made are made anew.
+Under the advisory lock of the layer, a run reads the watermark in ``ops.shared_layers``, applies the newer entries of
+the log, and stores the new watermark, in one transaction that sees one state of the database. A failure is rolled back
+and recorded in ``ops.shared_layers``; the next attempt starts from the same watermark. Rows of another version of the
+layer are rebuilt.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _LOCK_CLASS: Final = 0x53544C59
 """First half of the advisory lock key ("STLY"); the second is a hash of the layer's name."""
 
 _NEVER: Final = ""
-"""The version of a layer that was never made."""
+"""The version of a layer that was never built."""
 
 
 class LayerLockedError(UserError):
@@ -31,17 +31,17 @@ class LayerLockedError(UserError):
 
 
 class LayerNotReadyError(UserError):
-    """A layer that this one reads has not been made."""
+    """A layer that this one reads has not been built."""
 
 
 @dataclass
 class FollowedLayer:
-    """What one attempt did.
+    """The result of one attempt.
 
     Attributes:
-        revision: of the object log that the layer holds now.
-        tables: by ``schema.table``; empty where there was nothing to follow.
-        objects: how many changed objects it followed; None where it was made anew.
+        revision: of the object log that the layer has reached.
+        tables: by ``schema.table``; empty if there was nothing to follow.
+        objects: how many changed objects it followed; None if it was rebuilt.
     """
 
     revision: int
@@ -51,13 +51,14 @@ class FollowedLayer:
 
 @dataclass(frozen=True)
 class LayerState:
-    """What is known of a shared layer.
+    """The state of a shared layer.
 
     Attributes:
-        revision: of the object log that it holds; None before it was made.
+        revision: of the object log that it has reached; None if it was never built.
         head: the newest revision of the object log.
-        outdated: its rows are of another version, or it was never made.
-        error: why its last attempt failed. failed_at: when.
+        outdated: its rows are of another version, or it was never built.
+        error: why its last attempt failed.
+        failed_at: when it failed.
     """
 
     name: str
@@ -82,21 +83,21 @@ def follow(
     rebuild: bool = False,
     wait_seconds: float = 0.0,
 ) -> FollowedLayer:
-    """Brings a shared layer to the newest revision of the object log, or makes it anew.
+    """Lets a shared layer follow to the newest revision of the object log, or rebuilds it.
 
     Args:
-        connection: not in a transaction, and without the lock of an instance: another run may wait for that.
+        connection: not in a transaction, and without the lock of an instance, for which another run may wait.
         layers: the registry.
-        rebuild: make it anew, whatever its watermark says.
+        rebuild: rebuild it whatever its watermark is.
         wait_seconds: how long to wait for another process that works on it.
 
     Raises:
-        LayerBusy: if that one did not end in time.
-        LayerNotReadyError: if a layer that it reads was never made, or is outdated.
+        LayerLockedError: if the other process did not end in time.
+        LayerNotReadyError: if a layer that it reads was never built, or is outdated.
     """
     version = effective_version(layer, shared(layers))
     with working_on(connection, layer, wait_seconds), connection.transaction():
-        # the log and all tables as they are at one moment: the locks are there already
+        # one state of the log and all tables, after the locks are acquired
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         known = connection.execute(
             "SELECT revision, version, error FROM ops.shared_layers WHERE layer = %s", [layer.name]
@@ -109,10 +110,10 @@ def follow(
             return FollowedLayer(revision)
         else:
             until = max(until, revision)
-            # it may have more than the layer is allowed to reach; that is named again the next time
+            # can include objects beyond the limit; the log lists those again next time
             object_log.collect_changes(connection, revision)
             objects = _collected(connection)
-            # nothing else tells the planner how many there are
+            # the planner has no other estimate of their number
             connection.execute(f"ANALYZE {object_log.CHANGED_OBJECTS}")
             done = FollowedLayer(until, layer.follow(connection, until) if objects else {}, objects)
         connection.execute(
@@ -126,22 +127,21 @@ def follow(
 
 @contextmanager
 def working_on(connection: Connection, layer: SharedLayer, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Holds the lock of a layer for a block, and keeps partitions from being attached or detached meanwhile.
+    """Holds the lock of a layer for a block, and prevents partitions from being attached or detached meanwhile.
 
-    The locks are of the session and not of the transaction that the block opens: that one must not look at the
-    database before it has them.
+    These are session locks, because the transaction in the block must take its snapshot after they are acquired.
 
     Raises:
-        LayerBusy: if another process holds the lock of the layer for so long.
+        LayerLockedError: if another process still holds the lock of the layer after that time.
     """
     key = {"class": _LOCK_CLASS, "layer": layer.name}
-    # 0 would be no limit
+    # 0 would mean no limit
     connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{max(round(wait_seconds * 1000), 1)}ms"])
     try:
         connection.execute("SELECT pg_advisory_lock(%(class)s, hashtext(%(layer)s))", key)
     except psycopg.errors.LockNotAvailable:
         raise LayerLockedError(
-            f"Another run is working on layer {layer.name}; it follows by itself when that has ended."
+            f"Another run is working on layer {layer.name}; shared_layers_sensor lets it follow after that run."
         ) from None
     finally:
         connection.execute("SET lock_timeout = 0")
@@ -149,13 +149,13 @@ def working_on(connection: Connection, layer: SharedLayer, wait_seconds: float =
         with partitions_shared(connection):
             yield
     finally:
-        # where there is still a connection to say so
+        # if the connection still works
         with suppress(psycopg.Error):
             connection.execute("SELECT pg_advisory_unlock(%(class)s, hashtext(%(layer)s))", key)
 
 
 def _limit(connection: Connection, layer: SharedLayer, layers: Sequence[SharedLayer]) -> int:
-    """The revision up to which a layer may follow: no further than those that it reads."""
+    """The revision up to which a layer may follow: that of the layers that it reads."""
     newest = object_log.newest_revision(connection)
     for other in layers:
         if other.name in layer.after:
@@ -165,7 +165,7 @@ def _limit(connection: Connection, layer: SharedLayer, layers: Sequence[SharedLa
             ).fetchone()
             if row is None:
                 raise LayerNotReadyError(
-                    f"Layer {layer.name} is made of layer {other.name}, which has not been made yet."
+                    f"Layer {layer.name} is derived from layer {other.name}, which has not been built yet."
                 )
             newest = min(newest, int(row[0]))
     return newest
@@ -178,9 +178,9 @@ def _collected(connection: Connection) -> int:
 
 
 def record_failure(connection: Connection, layer: SharedLayer, sentence: str) -> None:
-    """Notes why an attempt failed; the watermark stays where it is.
+    """Records why an attempt failed; the watermark does not change.
 
-    Not while another process works on the layer: what that one does is newer, and it would be in its way.
+    Does nothing while another process works on the layer, because its result is newer.
     """
     with suppress(LayerLockedError), working_on(connection, layer):
         connection.execute(
@@ -192,14 +192,14 @@ def record_failure(connection: Connection, layer: SharedLayer, sentence: str) ->
 
 
 def states(connection: Connection, layers: Sequence[AnyLayer]) -> list[LayerState]:
-    """What is known of every shared layer, in their order; reads two small tables."""
+    """The states of all shared layers, in order; reads two small tables."""
     head = object_log.newest_revision(connection)
     cursor = connection.execute("SELECT layer, revision, version, updated_at, error, failed_at FROM ops.shared_layers")
-    known = {row[0]: row[1:] for row in cursor.fetchall()}
-    found = []
+    rows = {row[0]: row[1:] for row in cursor.fetchall()}
+    result = []
     for layer in shared(layers):
-        revision, version, updated_at, error, failed_at = known.get(layer.name, (None, _NEVER, None, None, None))
+        revision, version, updated_at, error, failed_at = rows.get(layer.name, (None, _NEVER, None, None, None))
         outdated = version != effective_version(layer, shared(layers))
-        made = revision if version != _NEVER else None
-        found.append(LayerState(layer.name, made, head, outdated, updated_at, error, failed_at))
-    return found
+        reached = revision if version != _NEVER else None
+        result.append(LayerState(layer.name, reached, head, outdated, updated_at, error, failed_at))
+    return result

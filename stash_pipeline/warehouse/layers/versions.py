@@ -1,7 +1,7 @@
-"""Which code makes the rows of entities and joins: rows that other code made are made anew.
+"""Versions of the code that makes entities and joins; rows of another version are rebuilt.
 
-A version is a digest of everything that decides about the rows of a table: its columns, the statements that fill it
-and follow changes, and the SQL functions that those call. It stands beside the watermark of the layer
+A version is a digest of everything that determines the rows of a table: its columns, the statements that fill it and
+apply changes, and the SQL functions that those call. It is stored with the watermark of the layer
 (``ops.layer_watermarks.version``), and is the ``code_version`` of the asset.
 """
 
@@ -18,7 +18,7 @@ _DIGITS = 16
 
 
 def digest(parts: Iterable[str]) -> str:
-    """A short digest of texts, in their order."""
+    """A short digest of texts in order."""
     hashed = hashlib.blake2b(digest_size=_DIGITS // 2)
     for part in parts:
         hashed.update(part.encode() + b"\0")
@@ -34,13 +34,13 @@ def _functions() -> str:
 
 
 def table_version(name: str) -> str:
-    """Of one table of schema ``stash``."""
+    """The version of one table of schema ``stash``."""
     table = STASH[name] if name in STASH else JOINS[name]
     parts = [f"{column.name} {type_name(column)}" for column in table.columns]
-    parts += [_functions(), statements.fill(name, 0), statements.follow(name, 0, "changed")]
+    parts += [_functions(), statements.bulk_insert(name, 0), statements.apply_changes(name, 0, "changed")]
     for relation in RELATIONS:
         if relation.table == name:
-            parts.append(statements.sweep(relation, 0, None))
+            parts.append(statements.move_dangling(relation, 0, None))
             if relation.late:
                 parts.append(statements.fill_late(relation, 0))
     return digest(parts)
@@ -48,5 +48,5 @@ def table_version(name: str) -> str:
 
 @cache
 def layer_version() -> str:
-    """Of entities and joins together: their tables refer to each other, and are made anew as one."""
+    """The version of entities and joins, whose tables refer to each other and are rebuilt together."""
     return digest(table_version(name) for name in TABLES)

@@ -28,14 +28,14 @@ _THROUGH: Final = (
 def affected_objects(connection: Connection) -> dict[str, set[Node]]:
     """Objects by entity: those in ``pg_temp.changed_objects``, and those of which others are a part."""
     affected: dict[str, set[Node]] = defaultdict(set)
-    for kind, instance_id, identifier in connection.execute(
-        f"SELECT kind, instance_id, id FROM {CHANGED_OBJECTS} WHERE kind = ANY(%s)", [list(ENTITIES)]
+    for entity, instance_id, identifier in connection.execute(
+        f"SELECT entity, instance_id, id FROM {CHANGED_OBJECTS} WHERE entity = ANY(%s)", [list(ENTITIES)]
     ):
-        affected[kind].add((instance_id, identifier))
+        affected[entity].add((instance_id, identifier))
     for entity, part, table, owner, column in _THROUGH:
         rows = connection.execute(
             f"SELECT t.instance_id, t.{owner} FROM {CHANGED_OBJECTS} AS c\n"
-            f"JOIN {table} AS t ON t.instance_id = c.instance_id AND t.{column} = c.id WHERE c.kind = %s",
+            f"JOIN {table} AS t ON t.instance_id = c.instance_id AND t.{column} = c.id WHERE c.entity = %s",
             [part],
         )
         affected[entity].update((row[0], row[1]) for row in rows)
@@ -43,13 +43,13 @@ def affected_objects(connection: Connection) -> dict[str, set[Node]]:
     for entity in ("scenes", "galleries", "images"):
         rows = connection.execute(
             f"SELECT o.instance_id, o.id FROM stash.{entity} AS o WHERE o.instance_id IN (\n"
-            f"    SELECT c.instance_id FROM {CHANGED_OBJECTS} AS c WHERE c.kind = 'configuration')"
+            f"    SELECT c.instance_id FROM {CHANGED_OBJECTS} AS c WHERE c.entity = 'configuration')"
         )
         affected[entity].update((row[0], row[1]) for row in rows)
     # of an instance that was removed, the log has one row
     for entity, instance_id, identifier in connection.execute(
         "SELECT m.entity, m.instance_id, m.id FROM matches.members AS m WHERE m.instance_id IN (\n"
-        f"    SELECT c.id FROM {CHANGED_OBJECTS} AS c WHERE c.kind = %s\n"
+        f"    SELECT c.id FROM {CHANGED_OBJECTS} AS c WHERE c.entity = %s\n"
         "    AND NOT EXISTS (SELECT FROM ops.instances AS i WHERE i.id = c.id))",
         [INSTANCES],
     ):

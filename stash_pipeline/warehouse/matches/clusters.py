@@ -10,8 +10,9 @@ import numpy as np
 from psycopg.types.json import Jsonb
 
 from stash_pipeline.matching.cluster_ids import assign_ids
-from stash_pipeline.matching.clustering import Exclusion, Links, OneEach, OneValue, Refusal, cluster, resemblance
+from stash_pipeline.matching.clustering import Exclusion, Links, OneEach, OneValue, Refusal, cluster
 from stash_pipeline.matching.dates import PartialDate, compare_dates
+from stash_pipeline.matching.phash import resemblance
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.matching.rules import link_rules
 from stash_pipeline.warehouse.connect import Connection

@@ -8,7 +8,14 @@ from typing import Any, Final
 import numpy as np
 
 from stash_pipeline.matching.compare import Comparison, File, Performer, Scene, compare_performers, compare_scenes
-from stash_pipeline.matching.compare_named import Named, compare_named
+from stash_pipeline.matching.compare_named import (
+    Named,
+    compare_galleries,
+    compare_groups,
+    compare_images,
+    compare_studios,
+    compare_tags,
+)
 from stash_pipeline.matching.dates import parse_date
 from stash_pipeline.matching.names import name_keys, normalise_name
 from stash_pipeline.matching.paths import path_key, relative_path
@@ -105,7 +112,7 @@ def keys_of(entity: str, features: Features) -> set[Key]:
             if file.path:
                 keys.add(("file_name", file.path.rpartition("/")[2]))
     else:
-        keys = {("name", name) for name in features.names}
+        keys = {("name", name) for name in features.aliases | {features.name} if name}
         keys |= {("md5", value) for value in features.hashes} | {("path", value) for value in features.paths}
     keys |= {("url", url) for url in features.urls}
     keys |= {("stash_id", f"{endpoint} {value}") for endpoint, value in features.stash_ids}
@@ -118,28 +125,52 @@ def key_hash(key: Key) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
+_LIMITS: Final = {"url": "url", "name": "rare_name", "oshash": "hash", "md5": "hash"}
+"""The limit of each method, among :data:`PARAMETERS`: a value that more objects of one instance have says nothing."""
+
 Counts = Mapping[int, int]
 """Per hash of a key, in how many objects of one instance it is, at most."""
 
 
 def with_counts(features: Features, counts: Counts) -> Features:
-    """Features without the URLs of many objects; with the names of few."""
-    urls = frozenset(url for url in features.urls if counts.get(key_hash(("url", url)), 1) <= PARAMETERS["url"]["most"])
+    """Features without the URLs and hashes of many objects; with the names of few."""
+
+    def has_few(method: str, value: str) -> bool:
+        return counts.get(key_hash((method, value)), 1) <= PARAMETERS[_LIMITS[method]]["most"]
+
+    urls = frozenset(url for url in features.urls if has_few("url", url))
     if isinstance(features, Performer):
-        most = PARAMETERS["rare_name"]["most"]
-        rare = frozenset(name for name in features.names if counts.get(key_hash(("name", name)), 1) <= most)
-        return replace(features, urls=urls, rare_names=rare)
-    return features if urls == features.urls else replace(features, urls=urls)
+        return replace(features, urls=urls, rare_names=frozenset(n for n in features.names if has_few("name", n)))
+    if isinstance(features, Scene):
+        files = tuple(
+            replace(
+                file,
+                oshash=file.oshash if has_few("oshash", file.oshash) else "",
+                md5=file.md5 if has_few("md5", file.md5) else "",
+            )
+            for file in features.files
+        )
+        return replace(features, urls=urls, files=files)
+    return replace(features, urls=urls, hashes=frozenset(value for value in features.hashes if has_few("md5", value)))
 
 
-def compare(left: Features, right: Features) -> Comparison:
+_COMPARE_NAMED: Final = {
+    "studios": compare_studios,
+    "tags": compare_tags,
+    "groups": compare_groups,
+    "galleries": compare_galleries,
+    "images": compare_images,
+}
+
+
+def compare(entity: str, left: Features, right: Features) -> Comparison:
     """Agreements and contradictions of two objects of one entity."""
     if isinstance(left, Performer) and isinstance(right, Performer):
         return compare_performers(left, right)
     if isinstance(left, Scene) and isinstance(right, Scene):
         return compare_scenes(left, right)
     assert isinstance(left, Named) and isinstance(right, Named)
-    return compare_named(left, right)
+    return _COMPARE_NAMED[entity](left, right)
 
 
 # --- rows ---------------------------------------------------------------------------------------------------
@@ -212,7 +243,6 @@ def _studio(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     return Object(
         node,
         Named(
-            "studios",
             normalise_name(name or ""),
             name_keys("", _texts(aliases)),
             _stash_ids(endpoints, ids),
@@ -227,7 +257,6 @@ def _tag(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     return Object(
         node,
         Named(
-            "tags",
             normalise_name(name or ""),
             name_keys("", _texts(aliases)),
             _stash_ids(endpoints, ids),
@@ -241,7 +270,6 @@ def _group(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     return Object(
         node,
         Named(
-            "groups",
             normalise_name(name or ""),
             name_keys("", (aliases or "").split(",")),
             urls=_urls(urls),
@@ -257,7 +285,6 @@ def _gallery(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object
     return Object(
         node,
         Named(
-            "galleries",
             normalise_name(title or ""),
             urls=_urls(urls),
             date=parse_date(date),
@@ -269,7 +296,7 @@ def _gallery(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object
 
 def _image(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
     hashes, paths = row
-    return Object(node, Named("images", hashes=frozenset(_texts(hashes)), paths=_paths(paths, roots)))
+    return Object(node, Named(hashes=frozenset(_texts(hashes)), paths=_paths(paths, roots)))
 
 
 def _paths(paths: list[str | None] | None, roots: tuple[str, ...]) -> frozenset[str]:

@@ -50,7 +50,7 @@ def link(entity: str, pairs: Iterable[Pair], features: Mapping[Node, Features]) 
         one, other = features.get(left), features.get(right)
         if one is None or other is None:
             continue
-        decision = evaluate(entity, *compare(one, other))
+        decision = evaluate(entity, *compare(entity, one, other))
         if decision.rule is not None and decision.action != "nothing":
             evidence = orjson.dumps(decision.evidence, default=_plain, option=orjson.OPT_NON_STR_KEYS)
             links[left, right] = Link(decision.action, decision.confidence, decision.rule, evidence)

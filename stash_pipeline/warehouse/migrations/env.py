@@ -1,4 +1,4 @@
-"""Alembic's environment: runs on the connection that ``migrate.upgrade`` hands over."""
+"""Alembic's environment, which uses the connection of ``migrate.upgrade``."""
 
 from alembic import context
 
@@ -6,7 +6,7 @@ from stash_pipeline.warehouse.tables import METADATA
 
 connection = context.config.attributes.get("connection")
 if connection is None:
-    raise SystemExit("Alembic's own command has no database here: use stash-pipeline db upgrade, or make migration.")
+    raise SystemExit("The alembic command is not supported; use `stash-pipeline db upgrade` or `make migration`.")
 context.configure(
     connection=connection,
     target_metadata=METADATA,

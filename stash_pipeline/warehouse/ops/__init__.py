@@ -1,1 +1,1 @@
-"""Schema ``ops``: the journals, counts and logs that keep the other schemas in step."""
+"""Schema ``ops``: the journal of runs, row counts, and the object log."""

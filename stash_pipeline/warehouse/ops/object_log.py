@@ -1,16 +1,16 @@
 """The change feed of schema ``stash``: which objects changed, for the layers that are made of them.
 
-``ops.object_log`` has one row per object whose typed row or any of whose join rows changed, vanished or got a
-successor (``stash.merges``), with the revision of the log at which that was committed. The row is written in the
-transaction of the change. A change is logged where it happens, in entities and joins: the documents of ``raw`` do not
-tell, because a reference whose target arrives later adds rows of an owner that did not change.
+``ops.object_log`` has one row per object whose typed row or join rows changed, that vanished, or that got a successor
+(``stash.merges``), with the revision of the log at which the change was committed. The row is written in the
+transaction of the change. Changes are logged in entities and joins, not in ``raw``: a reference whose target arrives
+later adds rows to an owner whose document did not change.
 
-The revision is one counter for all instances, in the single row of ``ops.object_log_head``. Who increments it holds
-the lock of that row until the commit, so that revisions are committed in their order, and none appears behind a reader
-that has passed it. It is therefore incremented last in a transaction.
+The revision is one counter for all instances, in the single row of ``ops.object_log_head``. A transaction that
+increments it holds the lock of that row until the commit. Revisions are therefore committed in order, and no revision
+appears behind a reader that has already passed it. Increment it last in a transaction.
 
-Instances are in the log too, as kind ``instances``, written by triggers: added, removed, enabled, disabled, renamed, or
-of another priority. Removing an instance removes the rows of its objects from the log; its own row remains.
+Triggers log instances too, as entity ``instances``: when they are added, removed, enabled, disabled or renamed, or get
+another priority. Removing an instance removes the rows of its objects from the log; its own row remains.
 """
 
 from collections.abc import Iterable
@@ -20,10 +20,10 @@ from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.tables import partition
 
 INSTANCES = "instances"
-"""The kind of an instance in the log; its id is that of the instance."""
+"""The entity under which instances are logged; the id is ``ops.instances.id``."""
 
 CHANGED_OBJECTS = "pg_temp.changed_objects"
-"""What :func:`collect_changes` makes: a table of (instance_id, kind, id)."""
+"""The table that :func:`collect_changes` creates: (instance_id, entity, id)."""
 
 _NEXT = "UPDATE ops.object_log_head SET revision = revision + 1 RETURNING revision"
 
@@ -31,76 +31,80 @@ _CHANGED = """
 WITH head AS (
     UPDATE ops.object_log_head SET revision = revision + 1 RETURNING revision
 ), logged AS (
-    INSERT INTO ops.object_log (instance_id, kind, id, revision)
-    SELECT %(i)s, o.kind, o.id, head.revision FROM head, unnest(%(kinds)s::text[], %(ids)s::bigint[]) AS o(kind, id)
-    ON CONFLICT (instance_id, kind, id) DO UPDATE SET revision = excluded.revision
+    INSERT INTO ops.object_log (instance_id, entity, id, revision)
+    SELECT %(i)s, o.entity, o.id, head.revision
+    FROM head, unnest(%(entities)s::text[], %(ids)s::bigint[]) AS o(entity, id)
+    ON CONFLICT (instance_id, entity, id) DO UPDATE SET revision = excluded.revision
 )
 SELECT revision FROM head
 """
-"""One statement, because a small change costs no more than a few round trips."""
+"""One statement, because round trips dominate the cost of a small change."""
 
 _CHANGED_TOO = """
-INSERT INTO ops.object_log (instance_id, kind, id, revision)
-SELECT %(i)s, o.kind, o.id, %(r)s FROM unnest(%(kinds)s::text[], %(ids)s::bigint[]) AS o(kind, id)
-ON CONFLICT (instance_id, kind, id) DO UPDATE SET revision = excluded.revision
+INSERT INTO ops.object_log (instance_id, entity, id, revision)
+SELECT %(i)s, o.entity, o.id, %(r)s FROM unnest(%(entities)s::text[], %(ids)s::bigint[]) AS o(entity, id)
+ON CONFLICT (instance_id, entity, id) DO UPDATE SET revision = excluded.revision
 """
 
-_KIND = "UPDATE ops.object_log SET revision = %(r)s WHERE instance_id = %(i)s AND kind = %(kind)s"
+_ENTITY = "UPDATE ops.object_log SET revision = %(r)s WHERE instance_id = %(i)s AND entity = %(entity)s"
 
 _NEW = """
-INSERT INTO ops.object_log (instance_id, kind, id, revision)
-SELECT %(i)s, %(kind)s, t.id, %(r)s FROM {leaf} AS t{missing} ORDER BY t.id
+INSERT INTO ops.object_log (instance_id, entity, id, revision)
+SELECT %(i)s, %(entity)s, t.id, %(r)s FROM {leaf} AS t{missing} ORDER BY t.id
 """
 
 _MISSING = """
-WHERE NOT EXISTS (SELECT FROM ops.object_log AS l WHERE l.instance_id = %(i)s AND l.kind = %(kind)s AND l.id = t.id)"""
+WHERE NOT EXISTS (
+    SELECT FROM ops.object_log AS l WHERE l.instance_id = %(i)s AND l.entity = %(entity)s AND l.id = t.id
+)"""
 
 
 class Touched:
     """The objects that one transaction has changed so far, for :func:`publish`.
 
     Attributes:
-        ids: per kind. kinds: of which every object counts as changed, those that have vanished from its tables too.
+        ids: changed objects, per entity.
+        entities: entities all of whose objects count as changed, including those that vanished from their tables.
     """
 
     def __init__(self) -> None:
         self.ids: dict[str, set[int]] = {}
-        self.kinds: set[str] = set()
+        self.entities: set[str] = set()
 
-    def add(self, kind: str, ids: Iterable[int]) -> None:
-        """Some objects of a kind."""
-        self.ids.setdefault(kind, set()).update(ids)
+    def add(self, entity: str, ids: Iterable[int]) -> None:
+        """Adds objects of one entity."""
+        self.ids.setdefault(entity, set()).update(ids)
 
-    def add_all(self, kinds: Iterable[str]) -> None:
-        """All objects of some kinds: their tables were dropped, or filled."""
-        self.kinds.update(kinds)
+    def add_all(self, entities: Iterable[str]) -> None:
+        """Adds all objects of these entities: their tables were dropped or filled."""
+        self.entities.update(entities)
 
 
 def publish(connection: Connection, instance_id: int, touched: Touched) -> int | None:
-    """Logs what changed. To be the last statements of their transaction.
+    """Logs the changed objects. Must be the last statements of the transaction.
 
     Returns:
-        the revision of the log; None where nothing changed.
+        the revision of the log; None if nothing changed.
     """
-    some = {kind: ids for kind, ids in touched.ids.items() if ids and kind not in touched.kinds}
-    if not some and not touched.kinds:
+    some = {entity: ids for entity, ids in touched.ids.items() if ids and entity not in touched.entities}
+    if not some and not touched.entities:
         return None
     parameters: dict[str, Any] = {
         "i": instance_id,
         # in the order of the key: transactions that log the same objects wait for each other, and do not deadlock
-        "kinds": [kind for kind in sorted(some) for _ in some[kind]],
-        "ids": [identifier for kind in sorted(some) for identifier in sorted(some[kind])],
+        "entities": [entity for entity in sorted(some) for _ in some[entity]],
+        "ids": [identifier for entity in sorted(some) for identifier in sorted(some[entity])],
     }
-    row = connection.execute(_NEXT if touched.kinds else _CHANGED, parameters).fetchone()
+    row = connection.execute(_NEXT if touched.entities else _CHANGED, parameters).fetchone()
     assert row is not None
-    if touched.kinds and some:
+    if touched.entities and some:
         connection.execute(_CHANGED_TOO, {**parameters, "r": row[0]})
-    for kind in sorted(touched.kinds):
-        parameters = {"i": instance_id, "kind": kind, "r": row[0]}
-        known = connection.execute(_KIND, parameters).rowcount
-        leaf = partition("stash." + kind, instance_id)
+    for entity in sorted(touched.entities):
+        parameters = {"i": instance_id, "entity": entity, "r": row[0]}
+        known = connection.execute(_ENTITY, parameters).rowcount
+        leaf = partition("stash." + entity, instance_id)
         if _exists(connection, leaf):
-            # of an instance that is new, nothing is there to be compared with
+            # a new instance has no rows in the log to compare with
             connection.execute(_NEW.format(leaf=leaf, missing=_MISSING if known else ""), parameters)
     return int(row[0])
 
@@ -118,24 +122,24 @@ def newest_revision(connection: Connection) -> int:
 
 
 def collect_changes(connection: Connection, since: int) -> int:
-    """Makes the temporary table :data:`CHANGED_OBJECTS` of what changed after a revision, until the transaction ends.
+    """Creates the temporary table :data:`CHANGED_OBJECTS` of the objects that changed after a revision.
 
     Args:
-        connection: in a transaction. What it reads of ``stash`` afterwards may be newer than the log that it has read;
-            the log will then name those objects again.
-        since: the revision returned the last time; 0 for all that was ever logged.
+        connection: in a transaction; the table is dropped at its end. Later reads of ``stash`` may see changes newer
+            than the log read here; the log will name those objects again.
+        since: the revision returned by the previous call; 0 for everything ever logged.
 
     Returns:
-        the revision to continue from, once what was collected has been applied.
+        the revision to continue from once the collected changes are applied.
     """
-    # first: what is committed after this statement has a greater revision
+    # first: whatever is committed after this statement has a greater revision
     newest = newest_revision(connection)
     connection.execute(
         "CREATE TEMP TABLE changed_objects (\n"
-        "    instance_id integer, kind text, id bigint, PRIMARY KEY (instance_id, kind, id)\n"
+        "    instance_id integer, entity text, id bigint, PRIMARY KEY (instance_id, entity, id)\n"
         ") ON COMMIT DROP"
     )
     connection.execute(
-        f"INSERT INTO {CHANGED_OBJECTS} SELECT instance_id, kind, id FROM ops.object_log WHERE revision > %s", [since]
+        f"INSERT INTO {CHANGED_OBJECTS} SELECT instance_id, entity, id FROM ops.object_log WHERE revision > %s", [since]
     )
     return newest

@@ -1,4 +1,4 @@
-"""Takes an instance out of the warehouse: with its rows, whose partitions are dropped, or without."""
+"""Removes an instance from the warehouse, with its rows (by dropping its partitions) or without."""
 
 from stash_pipeline.layers import LAYERS, Layers
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions
@@ -9,7 +9,7 @@ from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
 def remove_instance(connection: Connection, instance_id: int, layers: Layers = LAYERS) -> None:
     """Drops everything of one instance, and its registration. The caller holds its lock.
 
-    Layers that are made of all instances learn of it by the object log.
+    Shared layers follow the removal by the object log.
     """
     for layer in reversed(of_instances(layers)):
         layer.drop(connection, instance_id)
@@ -21,9 +21,9 @@ def remove_instance(connection: Connection, instance_id: int, layers: Layers = L
 
 
 def archive_instance(connection: Connection, instance_id: int) -> None:
-    """Takes an instance out of the registry and keeps its rows: they refer to the registration, which stays too.
+    """Marks an instance as removed and keeps its rows. They refer to its registration, which therefore stays too.
 
-    Its API key and what its proxy was shown are forgotten. The caller holds its lock.
+    Its API key and the access data of its proxy are deleted. The caller holds its lock.
     """
     connection.execute(
         "UPDATE ops.instances SET enabled = false, removed_at = coalesce(removed_at, now()), updated_at = now(),\n"

@@ -1,6 +1,6 @@
-"""``ops.row_counts``: how many live rows a table has of an instance, kept without counting.
+"""``ops.row_counts``: the number of live rows per table and instance, maintained without counting.
 
-Of a kind of ``raw`` there is a count from its first complete reading on.
+An entity of ``raw`` has a count after its first complete read.
 """
 
 from stash_pipeline.warehouse.connect import Connection
@@ -8,7 +8,7 @@ from stash_pipeline.warehouse.tables import partition
 
 
 def documents_counted(connection: Connection, instance_id: int) -> dict[str, int]:
-    """Live documents by kind, of the kinds that were read completely once."""
+    """Live documents by entity, of the entities that were read completely."""
     rows = connection.execute(
         "SELECT substr(table_name, 5), rows FROM ops.row_counts WHERE instance_id = %s AND table_name LIKE 'raw.%%'",
         [instance_id],
@@ -17,7 +17,7 @@ def documents_counted(connection: Connection, instance_id: int) -> dict[str, int
 
 
 def counted(connection: Connection, instance_id: int, table: str) -> int | None:
-    """Rows of one table, by its name with its schema; None if it never was counted."""
+    """Rows of one table, by its name with the schema; None if it was never counted."""
     row = connection.execute(
         "SELECT rows FROM ops.row_counts WHERE instance_id = %s AND table_name = %s", [instance_id, table]
     ).fetchone()
@@ -25,7 +25,7 @@ def counted(connection: Connection, instance_id: int, table: str) -> int | None:
 
 
 def add_documents(connection: Connection, instance_id: int, entity: str, more: int) -> None:
-    """Notes that there are more live documents, or fewer; nothing before the kind was counted."""
+    """Adds to the count of live documents, if the entity was counted before."""
     if more:
         connection.execute(
             "UPDATE ops.row_counts SET rows = rows + %s WHERE instance_id = %s AND table_name = %s",
@@ -34,7 +34,7 @@ def add_documents(connection: Connection, instance_id: int, entity: str, more: i
 
 
 def count_documents(connection: Connection, instance_id: int, entity: str) -> int:
-    """Counts the live documents of a kind that was never counted."""
+    """Counts the live documents of an entity for the first time."""
     row = connection.execute(
         "INSERT INTO ops.row_counts (instance_id, table_name, rows)\n"
         f"SELECT %s, %s, count(*) FROM {partition('raw.' + entity, instance_id)}\n"

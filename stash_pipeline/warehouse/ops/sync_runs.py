@@ -1,4 +1,4 @@
-"""The journal of readings, ``ops.sync_runs``: one row each, for people and tools."""
+"""The journal of syncs, ``ops.sync_runs``: one row per sync of an instance."""
 
 import json
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from stash_pipeline.warehouse.ops.row_counts import documents_counted
 
 
 def start_run(connection: Connection, instance_id: int, *, dagster_run_id: str | None, mode: str, lane: str) -> int:
-    """Notes that a reading begins; returns its id in ``ops.sync_runs``. A predecessor that died is closed."""
+    """Records the start of a sync; returns its id in ``ops.sync_runs``. Closes the rows of killed predecessors."""
     with connection.transaction():
         connection.execute(
-            "UPDATE ops.sync_runs SET status = 'failed', finished_at = now(), error = 'ended without a word'\n"
+            "UPDATE ops.sync_runs SET status = 'failed', finished_at = now(), error = 'terminated unexpectedly'\n"
             "WHERE instance_id = %s AND status = 'running'",
             [instance_id],
         )
@@ -32,8 +32,8 @@ def end_run(
     *,
     error: str | None,
     release: str | None = None,
-    lacking: list[str] | None = None,
-    unknown: list[str] | None = None,
+    missing_fields: list[str] | None = None,
+    unmapped_fields: list[str] | None = None,
     entities: dict[str, Any] | None = None,
     requests: int = 0,
     size: int = 0,
@@ -41,22 +41,24 @@ def end_run(
     lane: str = "graphql",
     lane_reason: str | None = None,
 ) -> None:
-    """Notes how a reading ended.
+    """Records the end of a sync.
 
     Args:
-        lane, lane_reason: that it took at last, and why.
-        requests: sent. size: bytes that came back, decompressed. seconds: it took.
+        lane, lane_reason: the lane that it used, and why.
+        requests: number of requests sent.
+        size: bytes of the responses, decompressed.
+        seconds: duration.
     """
     connection.execute(
-        "UPDATE ops.sync_runs SET status = %s, finished_at = now(), error = %s, release = %s, lacking = %s,\n"
-        "    unknown = %s, entities = %s::jsonb, requests = %s, bytes = %s, seconds = %s,\n"
+        "UPDATE ops.sync_runs SET status = %s, finished_at = now(), error = %s, release = %s, missing_fields = %s,\n"
+        "    unmapped_fields = %s, entities = %s::jsonb, requests = %s, bytes = %s, seconds = %s,\n"
         "    lane = %s, lane_reason = %s WHERE id = %s",
         [
             "failed" if error else "succeeded",
             error,
             release,
-            lacking or [],
-            unknown or [],
+            missing_fields or [],
+            unmapped_fields or [],
             json.dumps(entities or {}),
             requests,
             size,
@@ -69,7 +71,7 @@ def end_run(
 
 
 def record_merged(connection: Connection, run_id: int, merged: Mapping[str, int]) -> None:
-    """Notes how many objects that are gone have a successor: known only when the entities have followed."""
+    """Records how many removed objects have a successor, which is known only after the entities have followed."""
     connection.execute(
         "UPDATE ops.sync_runs AS r SET entities = r.entities || (\n"
         "    SELECT jsonb_object_agg(\n"
@@ -80,5 +82,5 @@ def record_merged(connection: Connection, run_id: int, merged: Mapping[str, int]
 
 
 def was_read(connection: Connection, instance_id: int) -> bool:
-    """Whether all kinds of an instance were read completely once."""
+    """Whether all entities of an instance were read completely before."""
     return documents_counted(connection, instance_id).keys() >= BY_NAME.keys()

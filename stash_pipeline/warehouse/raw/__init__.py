@@ -1,1 +1,1 @@
-"""Schema ``raw``: documents as the servers sent them, and what is known of their answers."""
+"""Schema ``raw``: documents as the servers sent them, their history, and the ledger of responses."""

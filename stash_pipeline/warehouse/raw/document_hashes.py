@@ -1,8 +1,8 @@
-"""Whether a stored document still has the hash that was computed when it was read from the server.
+"""Checks whether a stored document still has the hash that was computed when it was read from the server.
 
-The hash is that of the canonical JSON (``stash/documents.py``). JSONB keeps the values of a document, not its text:
-Postgres writes ``1e+16`` as ``10000000000000000`` and ``-0.0`` as ``0.0``. A document whose plain text has another hash
-is therefore spelled in every way that JSONB cannot tell apart before it counts as damaged.
+The hash is that of the canonical JSON (``stash/documents.py``). JSONB stores the values of a document, not its text:
+Postgres writes ``1e+16`` as ``10000000000000000`` and ``-0.0`` as ``0.0``. A document with another hash therefore
+counts as damaged only if no spelling that JSONB cannot distinguish has the stored hash.
 """
 
 import hashlib
@@ -15,23 +15,24 @@ from typing import Any
 import orjson
 
 _MOST_AMBIGUOUS = 8
-"""Numbers with two spellings that are tried in all combinations: 256 texts."""
+"""The most numbers with two spellings whose combinations are all tried: 256 texts."""
 
 _FIRST_EXPONENT = 10**16
-"""From here on a float is spelled with an exponent, and JSONB returns it as an integer."""
+"""From here on a float is spelled with an exponent, but JSONB returns it as an integer."""
 
 
 def has_hash(document: bytes, digest: bytes) -> bool:
-    """Whether a document, as JSONB returns it, is the one that was hashed.
+    """Whether a document returned by JSONB is the one that was hashed.
 
     Args:
-        document: JSON text, UTF-8. digest: BLAKE2b, 16 bytes.
+        document: JSON text, UTF-8.
+        digest: BLAKE2b, 16 bytes.
     """
     return plain_hash(document) == digest or any(_digest(text) == digest for text in _spellings(json.loads(document)))
 
 
 def plain_hash(document: bytes) -> bytes:
-    """The hash of a document that JSONB returned, spelled in the usual way.
+    """The hash of a document returned by JSONB, in the default spelling.
 
     Args:
         document: JSON text, UTF-8.
@@ -44,17 +45,17 @@ def _digest(text: bytes) -> bytes:
 
 
 def _spellings(value: Any) -> Iterator[bytes]:
-    """The canonical texts that JSONB stores as this value, by both encoders of ``documents.finish``."""
+    """The canonical texts that JSONB stores as this value, from both encoders of ``documents.finish``."""
     places = list(_ambiguous(value, ()))
     if len(places) > _MOST_AMBIGUOUS:
-        # all or none: the values of one document come from one source
+        # all or none, because the values of one document come from one source
         combinations: Iterator[tuple[bool, ...]] = iter([(False,) * len(places), (True,) * len(places)])
     else:
         combinations = itertools.product((False, True), repeat=len(places))
-    for chosen in combinations:
+    for combination in combinations:
         spelled = value
-        for (path, other), wanted in zip(places, chosen, strict=True):
-            if wanted:
+        for (path, other), replaced in zip(places, combination, strict=True):
+            if replaced:
                 spelled = _replaced(spelled, path, other)
         # integers beyond 64 bits
         with suppress(TypeError):
@@ -64,7 +65,7 @@ def _spellings(value: Any) -> Iterator[bytes]:
 
 
 def _ambiguous(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], float]]:
-    """(place, the other number) of every number that JSONB stores for two texts."""
+    """(path, the other number) of every number that JSONB stores for two texts."""
     if isinstance(value, dict):
         for key, element in value.items():
             yield from _ambiguous(element, (*path, key))
@@ -78,13 +79,13 @@ def _ambiguous(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, .
             other = float(value)
         except OverflowError:
             return
-        # what JSONB keeps of a float is its shortest decimal spelling, not the integer that it stands for
+        # JSONB stores the shortest decimal spelling of a float, not its exact value
         if _decimal(other) == value:
             yield path, other
 
 
 def _decimal(value: float) -> int:
-    """The integer that Postgres makes of the shortest spelling of a float."""
+    """The integer that Postgres derives from the shortest spelling of a float."""
     digits, _, exponent = repr(value).partition("e")
     whole, _, fraction = digits.partition(".")
     shift = int(exponent or 0) - len(fraction)

@@ -1,4 +1,4 @@
-"""What every document was before: ``raw.history``, written in the transaction that changes the document."""
+"""Earlier versions of documents: ``raw.history``, written in the transaction that changes the document."""
 
 import json
 from collections import Counter
@@ -15,16 +15,16 @@ from stash_pipeline.warehouse.tables import partition
 Json = dict[str, Any]
 
 _WIDTH = 100
-"""Characters of a value that are shown."""
+"""The most characters of a value that are shown."""
 
 
-def keep(
+def archive(
     connection: Connection, instance_id: int, entity: str, ids: list[int], *, revision: int, run_id: int, removed: bool
 ) -> None:
-    """Keeps the present documents of these objects; to be called just before they are replaced or tombstoned.
+    """Archives the current documents of objects; call it just before they are replaced or tombstoned.
 
     Args:
-        removed: the objects vanish; otherwise their documents change, or come back.
+        removed: the objects are removed; otherwise their documents change or come back.
     """
     change = "'removed'" if removed else "CASE WHEN deleted_at IS NULL THEN 'changed' ELSE 'returned' END"
     connection.execute(
@@ -38,28 +38,28 @@ def keep(
 
 @dataclass
 class FieldChanges:
-    """What differs between some documents and those that are there.
+    """The differences between new and stored documents.
 
     Attributes:
         fields: in how many documents each field differs.
-        unstamped: documents that differ, though their ``updated_at`` is the same. causes: in how many of those each
-            field differs.
+        silent: documents that differ although their ``updated_at`` is the same.
+        silent_fields: in how many of those each field differs.
     """
 
     fields: Counter[str] = field(default_factory=Counter)
-    unstamped: int = 0
-    causes: Counter[str] = field(default_factory=Counter)
+    silent: int = 0
+    silent_fields: Counter[str] = field(default_factory=Counter)
 
     def add(self, before: Json, names: list[str]) -> None:
-        """Counts one document, of which these fields differ."""
+        """Counts one document with the fields that differ."""
         self.fields.update(names)
         if names and "updated_at" in before and "updated_at" not in names:
-            self.unstamped += 1
-            self.causes.update(names)
+            self.silent += 1
+            self.silent_fields.update(names)
 
 
 def present(connection: Connection, instance_id: int, entity: str, ids: list[int]) -> dict[int, Json]:
-    """The documents of some objects as they are, with or without a tombstone."""
+    """The stored documents of objects, with or without a tombstone."""
     rows = connection.execute(
         f"SELECT id, document::text FROM {partition('raw.' + entity, instance_id)}\n"
         "WHERE instance_id = %s AND id = ANY(%s)",
@@ -69,26 +69,26 @@ def present(connection: Connection, instance_id: int, entity: str, ids: list[int
 
 
 def count_fields(before: Mapping[int, Json], after: Mapping[int, Json]) -> FieldChanges:
-    """What differs between documents that are there and those that replace them, by id."""
-    found = FieldChanges()
+    """Counts the differences between stored documents and those that replace them, by id."""
+    changes = FieldChanges()
     for identifier, document in before.items():
-        found.add(document, [name for name, _, _ in differences(document, after[identifier])])
-    return found
+        changes.add(document, [name for name, _, _ in differences(document, after[identifier])])
+    return changes
 
 
 def differences(before: Json, after: Json) -> list[tuple[str, Any, Any]]:
-    """(field, value before, value after) of what differs, by name; None is no value."""
+    """(field, value before, value after) of the fields that differ, by name; None is no value."""
     names = sorted(before.keys() | after.keys())
     return [(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
 
 
 def timeline(connection: Connection, instance_id: int, entity: str, identifier: int) -> list[Json]:
-    """What happened to one object, oldest first.
+    """The changes of one object, oldest first.
 
     Returns:
         per event ``change`` (changed, removed, returned), ``at``, ``run_id``, ``revision`` and ``fields``, a list of
-        (name, before, after); and at last the object as it is (``change`` present or absent), or nothing if it was
-        never there.
+        (name, before, after); the last event is the current object (``change`` present or absent). Empty if the object
+        was never stored.
     """
     row = connection.execute(
         f"SELECT document, deleted_at, fetched_at, revision, run_id FROM {partition('raw.' + entity, instance_id)}\n"
@@ -98,15 +98,15 @@ def timeline(connection: Connection, instance_id: int, entity: str, identifier: 
     if row is None:
         return []
     document, deleted_at, fetched_at, revision, run_id = row
-    found = connection.execute(
-        "SELECT change, noted_at, run_id, revision, document FROM raw.history\n"
+    versions = connection.execute(
+        "SELECT change, recorded_at, run_id, revision, document FROM raw.history\n"
         "WHERE instance_id = %s AND entity = %s AND id = %s ORDER BY revision",
         [instance_id, entity, identifier],
     ).fetchall()
-    after = [event[4] for event in found[1:]] + [document] if found else []
+    following = [version[4] for version in versions[1:]] + [document] if versions else []
     events: list[Json] = []
-    for (change, at, run, at_revision, before), became in zip(found, after, strict=True):
-        fields = [] if change == "removed" else differences(before, became)
+    for (change, at, run, at_revision, before), after in zip(versions, following, strict=True):
+        fields = [] if change == "removed" else differences(before, after)
         events.append({"change": change, "at": at, "run_id": run, "revision": at_revision, "fields": fields})
     events.append(
         {
@@ -120,24 +120,25 @@ def timeline(connection: Connection, instance_id: int, entity: str, identifier: 
     return events
 
 
-def unstamped(
+def silent_changes(
     connection: Connection, instance_id: int, *, since: datetime | None = None, run_id: int | None = None
 ) -> Iterator[Json]:
-    """The changes that ``updated_at`` did not tell of, newest first; one row after another, however many there are.
+    """The changes without a new ``updated_at``, newest first, streamed from the server.
 
     Args:
-        since: those found since then. run_id: those that this run found.
+        since: only changes recorded since then.
+        run_id: only changes that this run found.
 
     Returns:
-        per change ``entity``, ``id``, ``at``, ``run_id`` and ``fields``, the names of what differs.
+        per change ``entity``, ``id``, ``at``, ``run_id`` and ``fields``, the names of the fields that differ.
     """
-    with connection.transaction(), connection.cursor("unstamped") as cursor:
+    with connection.transaction(), connection.cursor("silent_changes") as cursor:
         cursor.execute(
-            "SELECT entity, id, noted_at, run_id, fields FROM raw.unstamped_changes\n"
+            "SELECT entity, id, recorded_at, run_id, fields FROM raw.silent_changes\n"
             "WHERE instance_id = %(instance)s\n"
-            "    AND (%(since)s::timestamptz IS NULL OR noted_at >= %(since)s)\n"
+            "    AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)\n"
             "    AND (%(run)s::bigint IS NULL OR run_id = %(run)s)\n"
-            "ORDER BY noted_at DESC, entity, id, revision DESC",
+            "ORDER BY recorded_at DESC, entity, id, revision DESC",
             {"instance": instance_id, "since": since, "run": run_id},
         )
         for entity, identifier, at, run, fields in cursor:
@@ -145,7 +146,7 @@ def unstamped(
 
 
 def _shown(value: Any) -> str:
-    """A value in one line, not too long."""
+    """A value in one line, truncated."""
     if value is None:
         return "nothing"
     text = value if isinstance(value, str) else _json(value)
@@ -153,15 +154,15 @@ def _shown(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    # integers of any length may be in free-form values
+    # free-form values can contain integers of any length
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def described(name: str, before: Any, after: Any) -> str:
-    """One field's change; of lists, what was added and what was taken away."""
+    """The change of one field as text; for lists, the added and removed elements."""
     if isinstance(before or [], list) and isinstance(after or [], list) and not (before is None and after is None):
         added = [value for value in after or [] if value not in (before or [])]
-        taken = [value for value in before or [] if value not in (after or [])]
-        parts = [f"{sign} {_shown(values)}" for sign, values in (("added", added), ("removed", taken)) if values]
-        return f"{name}: {', '.join(parts) or 'another order'}"
+        removed = [value for value in before or [] if value not in (after or [])]
+        parts = [f"{verb} {_shown(values)}" for verb, values in (("added", added), ("removed", removed)) if values]
+        return f"{name}: {', '.join(parts) or 'reordered'}"
     return f"{name}: {_shown(before)} → {_shown(after)}"

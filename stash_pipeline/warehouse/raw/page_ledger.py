@@ -1,8 +1,8 @@
-"""The ledger of answers, ``raw.pages``, and how it spares work: an answer that is known need not be decoded again.
+"""The ledger of responses, ``raw.pages``, and how it saves work: a known response is not decoded again.
 
-An answer is known when its hash is that of a page of the kind's last complete reading, the page was asked for and
-understood in the same way (its *form*), and nothing between its first and its last object was written since. Its
-objects are then in ``raw`` as the answer has them, and there are no others in its range.
+A response is known if its hash is that of a page of the entity's last complete read, the page was requested and decoded
+in the same way (its *form*), and nothing between its first and last object was written since. Its objects are then in
+``raw`` as the response has them, and there are no others in its range.
 """
 
 import hashlib
@@ -22,15 +22,15 @@ from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.tables import partition
 
 COPY = "snapshot"
-"""The whole database, among the kinds; and the purpose of reading it."""
+"""The entity and the purpose under which a snapshot of the whole database is recorded."""
 
 Known = Mapping[str, Mapping[bytes, CachedPage]]
-"""Per kind: pages by the hash of the answer."""
+"""Per entity: pages by the hash of the response."""
 
 
 @cache
 def _code() -> bytes:
-    """A hash of the code that makes documents of answers: when it changes, so may they."""
+    """A hash of the code that derives documents from responses, which change with it."""
     digest = hashlib.blake2b(digest_size=16)
     folders = [files("stash_pipeline.stash")]
     while folders:
@@ -43,10 +43,12 @@ def _code() -> bytes:
 
 
 def form(plan: QueryPlan, release: str, prefix: str) -> bytes:
-    """16 bytes that are equal when equal answers mean equal documents.
+    """16 bytes that are equal if equal responses mean equal documents.
 
     Args:
-        plan: how the kind is read. release: the server's. prefix: of the server's own URL.
+        plan: how the entity is read.
+        release: of the server.
+        prefix: of the server's own URL.
     """
     digest = hashlib.blake2b(_code(), digest_size=16)
     for part in (plan.page_document(), release, prefix):
@@ -57,14 +59,13 @@ def form(plan: QueryPlan, release: str, prefix: str) -> bytes:
 def known_pages(
     connection: Connection, instance_id: int, forms: Mapping[str, bytes], purpose: str = "documents"
 ) -> Known:
-    """The pages that need not be decoded again, of the kinds whose form is as it was.
+    """The pages that need not be decoded again, of the entities whose form is unchanged.
 
-    A page of a listing is known while the objects that it lists stand unchanged; it says no more than that they did
-    not change in what it shows.
+    A page of a listing is known while its objects are unchanged; it only shows that the listed fields did not change.
     """
     result: dict[str, dict[bytes, CachedPage]] = {}
     for entity, revision, run_id in connection.execute(
-        "SELECT entity, revision, run_id FROM ops.readings WHERE instance_id = %s AND entity = ANY(%s)\n"
+        "SELECT entity, revision, run_id FROM ops.complete_reads WHERE instance_id = %s AND entity = ANY(%s)\n"
         "  AND form = ANY(%s) AND purpose = %s",
         [instance_id, list(forms), list(forms.values()), purpose],
     ).fetchall():
@@ -76,24 +77,24 @@ def known_pages(
                 [instance_id, revision],
             )
         ]
-        found: dict[bytes, CachedPage] = {}
-        for digest, *facts in connection.execute(
+        pages: dict[bytes, CachedPage] = {}
+        for digest, *values in connection.execute(
             "SELECT hash, first_id, last_id, objects, unreadable FROM raw.pages\n"
             "WHERE run_id = %s AND entity = %s AND first_id IS NOT NULL",
             [run_id, entity],
         ):
-            page = CachedPage(*facts)
+            page = CachedPage(*values)
             position = bisect_left(written, page.first)
             if position == len(written) or written[position] > page.last:
-                found[digest] = page
-        result[entity] = found
+                pages[digest] = page
+        result[entity] = pages
     return result
 
 
 def record_pages(connection: Connection, instance_id: int, run_id: int, lane: str, pages: Iterable[Page]) -> None:
-    """Writes answers into the ledger."""
+    """Writes responses into the ledger."""
     with connection.cursor().copy(
-        "COPY raw.pages (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash, known,\n"
+        "COPY raw.pages (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash, unchanged,\n"
         "    first_id, last_id, unreadable) FROM STDIN"
     ) as copy:
         for page in pages:
@@ -115,14 +116,14 @@ def record_pages(connection: Connection, instance_id: int, run_id: int, lane: st
 
 
 def record_copy(connection: Connection, instance_id: int, run_id: int, copy: Copy, objects: int, known: bool) -> None:
-    """Writes a copy of the database into the ledger: an answer like others, only larger.
+    """Writes a snapshot of the database into the ledger, like any other response.
 
     Args:
-        known: it was the last one.
+        known: it equals the last one.
     """
     connection.execute(
         "INSERT INTO raw.pages\n"
-        "    (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash, known, unreadable)\n"
+        "    (instance_id, entity, run_id, lane, request, objects, bytes, milliseconds, hash, unchanged, unreadable)\n"
         "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)",
         [
             instance_id,
@@ -132,7 +133,7 @@ def record_copy(connection: Connection, instance_id: int, run_id: int, copy: Cop
             Jsonb({MUTATION: {"download": True}}),
             objects,
             copy.size,
-            round((copy.making + copy.fetching) * 1000),
+            round((copy.create_seconds + copy.download_seconds) * 1000),
             copy.digest,
             known,
         ],
@@ -140,18 +141,18 @@ def record_copy(connection: Connection, instance_id: int, run_id: int, copy: Cop
 
 
 def read_like_this(connection: Connection, instance_id: int, forms: Mapping[str, bytes]) -> set[str]:
-    """The kinds that were read completely, and in the same form."""
+    """The entities that were read completely in the same form."""
     rows = connection.execute(
-        "SELECT entity, form FROM ops.readings WHERE instance_id = %s AND purpose = 'documents'", [instance_id]
+        "SELECT entity, form FROM ops.complete_reads WHERE instance_id = %s AND purpose = 'documents'", [instance_id]
     )
-    return {entity for entity, form_then in rows if forms.get(entity) == form_then}
+    return {entity for entity, previous in rows if forms.get(entity) == previous}
 
 
 def copy_form(digest_of_copy: bytes, parts: Iterable[str]) -> bytes:
-    """16 bytes that are equal when a copy of the database means the same documents.
+    """16 bytes that are equal if a snapshot of the database means the same documents.
 
     Args:
-        parts: whatever else the documents depend on.
+        parts: other inputs of the documents.
     """
     digest = hashlib.blake2b(_code() + digest_of_copy, digest_size=16)
     for part in parts:
@@ -160,21 +161,21 @@ def copy_form(digest_of_copy: bytes, parts: Iterable[str]) -> bytes:
 
 
 def copy_is_known(connection: Connection, instance_id: int, form_of: bytes) -> bool:
-    """Whether the last copy that was read was this one, and nothing was written since."""
+    """Whether the last snapshot read equals this one, and nothing was written since."""
     row = connection.execute(
-        "SELECT 1 FROM ops.readings AS r JOIN ops.instances AS i ON i.id = r.instance_id\n"
+        "SELECT 1 FROM ops.complete_reads AS r JOIN ops.instances AS i ON i.id = r.instance_id\n"
         "WHERE r.instance_id = %s AND r.entity = %s AND r.purpose = %s AND r.form = %s AND r.revision = i.revision",
         [instance_id, COPY, COPY, form_of],
     ).fetchone()
     return row is not None
 
 
-def record_reading(
+def record_complete_read(
     connection: Connection, instance_id: int, run_id: int, entity: str, form_of: bytes, purpose: str = "documents"
 ) -> None:
-    """Notes that a kind was read completely, at the instance's present revision."""
+    """Records that an entity was read completely, at the instance's current revision."""
     connection.execute(
-        "INSERT INTO ops.readings (instance_id, entity, run_id, revision, form, purpose)\n"
+        "INSERT INTO ops.complete_reads (instance_id, entity, run_id, revision, form, purpose)\n"
         "SELECT id, %s, %s, revision, %s, %s FROM ops.instances WHERE id = %s\n"
         "ON CONFLICT (instance_id, entity, purpose) DO UPDATE SET run_id = excluded.run_id,\n"
         "    revision = excluded.revision, form = excluded.form, finished_at = now()",

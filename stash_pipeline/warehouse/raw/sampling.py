@@ -1,10 +1,10 @@
-"""Random objects of a kind, without a look at all of them."""
+"""Selects random objects of an entity without scanning all of them."""
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.tables import partition
 
 _PROBES = 2
-"""Points per object that is wanted: several points may lead to one object."""
+"""Points per requested object, because several points can lead to one object."""
 
 _BY_POINTS = """
 SELECT id FROM (
@@ -25,16 +25,16 @@ ORDER BY random() LIMIT %(size)s
 _BY_SORTING = "SELECT id FROM {raw} WHERE instance_id = %(i)s{live} ORDER BY random() LIMIT %(size)s"
 
 
-def random_ids(connection: Connection, instance_id: int, kind: str, size: int, *, live: bool) -> set[int]:
-    """Ids of that many objects, or of all if there are fewer.
+def random_ids(connection: Connection, instance_id: int, entity: str, size: int, *, live: bool) -> set[int]:
+    """Random ids of that many objects, or of all if there are fewer.
 
-    Each is the next one from a random point of the range of ids on, so that an object after a gap is chosen more
-    often, and none is never chosen. Where that does not lead to enough objects, the ids are sorted instead.
+    Each is the next id after a random point of the range of ids: objects after a gap are more likely, and every object
+    is possible. If that does not lead to enough objects, all ids are sorted randomly instead.
 
     Args:
         live: only of objects without a tombstone.
     """
-    raw = partition("raw." + kind, instance_id)
+    raw = partition("raw." + entity, instance_id)
     condition = " AND deleted_at IS NULL" if live else ""
     parameters = {"i": instance_id, "size": size, "points": _PROBES * size}
     ids: set[int] = set()

@@ -1,7 +1,7 @@
-"""Which objects a run has seen: temporary tables, from which follows what is gone.
+"""The objects that a run has seen, in temporary tables that determine which stored objects are gone.
 
-Of an entity of which nothing was stored before, nothing can be gone: its ids are kept only from the moment on when one
-object may come twice.
+If nothing of an entity was stored before, nothing can be gone: its ids are recorded only once an object can arrive
+twice.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ class SeenObjects:
         self._all_new = {entity.name: True for entity in ENTITIES}
 
     def reset(self) -> None:
-        """Nothing was seen yet."""
+        """Starts over: nothing was seen yet."""
         for entity in ENTITIES:
             self._all_new[entity.name] = self._is_empty(entity.name)
             self._connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS seen_{entity.name} (id bigint)")
@@ -31,19 +31,19 @@ class SeenObjects:
         return self._all_new[entity]
 
     def compare_from_now_on(self, entity: str) -> None:
-        """What comes from now on is compared with what is stored."""
+        """Compares all further objects with the stored ones."""
         if self._all_new[entity]:
             self._all_new[entity] = False
             self._connection.execute(f"INSERT INTO seen_{entity} SELECT id FROM {self._sink.leaf(entity)}")
 
     def add(self, entity: str, ids: Iterable[int]) -> None:
-        """These objects exist."""
+        """Records that objects exist."""
         with self._connection.cursor().copy(f"COPY seen_{entity} (id) FROM STDIN") as copy:
             copy.write("".join(f"{identifier}\n" for identifier in ids).encode())
 
     def add_cached(self, entity: str, pages: Iterable[CachedPage]) -> None:
-        """The objects in the ranges of these pages exist: the server's answer is as it was."""
-        # range by range: a join with the list of ranges is planned as a scan of the whole table
+        """Records that the objects in the ranges of these unchanged pages exist."""
+        # range by range, because a join with the list of ranges is planned as a scan of the whole table
         self._connection.cursor().executemany(
             f"INSERT INTO seen_{entity} SELECT id FROM {self._sink.leaf(entity)}\n"
             "WHERE instance_id = %s AND id BETWEEN %s AND %s AND deleted_at IS NULL",
@@ -51,7 +51,7 @@ class SeenObjects:
         )
 
     def unseen(self, entity: str) -> list[int]:
-        """Live objects that the run has not seen, of an entity that it has read completely."""
+        """Live objects of a completely read entity that the run has not seen."""
         if self._all_new[entity]:
             return []
         self._connection.execute(f"ANALYZE seen_{entity}")

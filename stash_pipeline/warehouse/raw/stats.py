@@ -1,30 +1,31 @@
-"""What a reading did to one kind: the counts that people see in pages, tables and commands."""
+"""The statistics of a sync per entity, shown in the UI, in ``ops.sync_runs`` and by commands."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
 from stash_pipeline.warehouse.raw.history import FieldChanges
 
-FAILURES_TOLD = 10
+FAILURES_KEPT = 10
 
 
 @dataclass
 class EntityStats:
-    """What one reading of one kind did to ``raw``.
+    """What one sync of one entity did to ``raw``.
 
     Attributes:
-        expected: the server's own count when the reading began.
-        seconds: from the first answer to the end of the kind. request_seconds: sum over its requests, some of
-            which were under way at the same time.
-        rows: live documents afterwards, known when the reading is complete.
-        first: the kind had never been read to its end before.
-        known: pages that were equal to one of the reading before, and not decoded again.
+        expected: the server's count when the read started.
+        seconds: from the first response to the end of the entity.
+        request_seconds: sum over its requests, some of which ran concurrently.
+        rows: live documents afterwards, known when the read is complete.
+        first: the entity had never been read completely before.
+        unchanged_pages: pages equal to one of the previous complete read, and not decoded again.
         fields: in how many of the updated documents each field changed.
-        unstamped: updated documents whose ``updated_at`` did not tell so. causes: in how many of those each field
-            changed.
-        listed: objects of which only so much was read as shows whether they changed.
+        silent_changes: updated documents without a new ``updated_at``.
+        silent_fields: in how many of those each field changed.
+        listed: objects that were listed, with only the fields that show a change.
         merged: removed objects whose successor is known.
-        failed: objects that the server has and cannot send. failures: what it said of the first of them.
+        failed: objects that the server has but cannot send.
+        failures: the errors of the first of them.
     """
 
     expected: int | None = None
@@ -41,25 +42,25 @@ class EntityStats:
     complete: bool = False
     rows: int = 0
     first: bool = False
-    known: int = 0
+    unchanged_pages: int = 0
     listed: int = 0
     merged: int = 0
     fields: Counter[str] = field(default_factory=Counter)
-    unstamped: int = 0
-    causes: Counter[str] = field(default_factory=Counter)
+    silent_changes: int = 0
+    silent_fields: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     failures: list[str] = field(default_factory=list)
 
     def tell(self, failure: str) -> None:
-        """Adds what was wrong with one object; of many, the first."""
-        if len(self.failures) < FAILURES_TOLD:
+        """Adds the error of one object; keeps the first ones."""
+        if len(self.failures) < FAILURES_KEPT:
             self.failures.append(failure)
 
-    def note(self, found: FieldChanges) -> None:
-        """Adds what differs of some more documents."""
-        self.fields.update(found.fields)
-        self.unstamped += found.unstamped
-        self.causes.update(found.causes)
+    def note(self, changes: FieldChanges) -> None:
+        """Adds the differences of more documents."""
+        self.fields.update(changes.fields)
+        self.silent_changes += changes.silent
+        self.silent_fields.update(changes.silent_fields)
 
     @property
     def changed(self) -> bool:

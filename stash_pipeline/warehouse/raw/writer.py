@@ -1,7 +1,7 @@
 """The sink that writes documents into ``raw``: set-based, and in the order of revisions.
 
-What is written gets the instance's next revision in the transaction that writes it. The row of ``ops.instances`` is
-locked from the moment the revision is taken until the commit: the order of revisions is the order of commits.
+Each write gets the instance's next revision in its transaction. The row of ``ops.instances`` is locked from then until
+the commit, so the order of revisions is the order of commits.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,25 +15,26 @@ from stash_pipeline.stash.reader import Page
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops import row_counts
 from stash_pipeline.warehouse.raw import history
-from stash_pipeline.warehouse.raw.page_ledger import record_pages, record_reading
+from stash_pipeline.warehouse.raw.page_ledger import record_complete_read, record_pages
 from stash_pipeline.warehouse.raw.partitions import ensure_partitions
 from stash_pipeline.warehouse.raw.stats import EntityStats
-from stash_pipeline.warehouse.raw.watermarks import advance_clock, record_utc_offset, record_watermark
+from stash_pipeline.warehouse.raw.watermarks import advance_watermark, record_utc_offset, record_watermark
 from stash_pipeline.warehouse.tables import partition
 
 _NULL = "\\N"
 """How COPY's text format spells NULL."""
 
 _WORTH_ANALYZING = 100
-"""Rows inserted at once that make the planner's idea of a table wrong."""
+"""Rows inserted at once that make the planner's statistics of a table wrong."""
 
 
 class Sink(Protocol):
-    """What a loader needs of where its documents go: what is there, and how it is changed.
+    """The destination of a loader's documents: what it contains, and how to change it.
 
     Attributes:
-        connection: on which everything is read and written. run_id: of ``ops.sync_runs``.
-        writes: whether what it is given is written.
+        connection: for all reads and writes.
+        run_id: of ``ops.sync_runs``.
+        writes: whether changes are written.
     """
 
     connection: Connection
@@ -48,38 +49,40 @@ class Sink(Protocol):
         """Called before the first page."""
 
     def record_pages(self, pages: Sequence[Page]) -> None:
-        """Notes answers in the ledger."""
+        """Records responses in the ledger."""
 
     def hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
-        """Of the objects that are there: the hash of the document, and whether it has no tombstone."""
+        """Of the stored objects: the hash of the document, and whether it has no tombstone."""
 
     def live(self, entity: str, ids: Iterable[int]) -> set[int]:
-        """Those of these ids that are there and have no tombstone."""
+        """The ids of stored objects without a tombstone."""
 
     def counted(self) -> dict[str, int]:
-        """Live documents by entity, of the entities that were read completely once."""
+        """Live documents by entity, of the entities that were read completely."""
 
     def write(self, entity: str, new: list[Document], changed: list[Document]) -> None:
         """Inserts and updates documents."""
 
     def tombstone(self, entity: str, ids: list[int]) -> None:
-        """Notes that objects are gone."""
+        """Marks objects as removed."""
 
     def finish(
         self, entity: str, change: EntityStats, forms: Mapping[str, bytes], read_at: datetime | None, missing: int
     ) -> None:
-        """Notes that an entity is now as the server had it.
+        """Records that an entity matches the server.
 
         Args:
-            change: gets the number of rows. forms: how it was read completely, by purpose; see ``page_ledger.py``.
-            read_at: the server's clock when the reading began. missing: objects that exist and could not be read.
+            change: gets the number of rows.
+            forms: how it was read completely, by purpose; see ``page_ledger.py``.
+            read_at: the server's clock when the read started.
+            missing: objects that exist but could not be read.
         """
 
-    def finish_hint(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
-        """Notes that what was stamped before that moment is here; without one, that not all of it is."""
+    def finish_incremental(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
+        """Records that everything edited before that moment was read; without one, that some is missing."""
 
     def record_offset(self, offset: timedelta) -> None:
-        """Notes the offset of the server's wall clock."""
+        """Records the offset of the server's wall clock."""
 
 
 class RawWriter:
@@ -98,18 +101,18 @@ class RawWriter:
         return partition("raw." + entity, self.instance_id)
 
     def start(self, info: ServerInfo) -> None:
-        """Makes the partitions."""
+        """Creates the partitions."""
         record_server(self.connection, self.instance_id, info.version, info.database_schema)
         ensure_partitions(self.connection, self.instance_id)
 
     def record_pages(self, pages: Sequence[Page]) -> None:
-        """Notes answers in ``raw.pages``."""
+        """Records responses in ``raw.pages``."""
         record_pages(self.connection, self.instance_id, self.run_id, self._lane, pages)
 
-    # --- what is there ----------------------------------------------------------------------------------
+    # --- stored documents -------------------------------------------------------------------------------
 
     def hashes(self, entity: str, ids: list[int]) -> dict[int, tuple[bytes, bool]]:
-        """Of the objects that are there: the hash of the document, and whether it has no tombstone."""
+        """Of the stored objects: the hash of the document, and whether it has no tombstone."""
         rows = self.connection.execute(
             f"SELECT id, hash, deleted_at IS NULL FROM {self.leaf(entity)}\nWHERE instance_id = %s AND id = ANY(%s)",
             [self.instance_id, ids],
@@ -117,7 +120,7 @@ class RawWriter:
         return {identifier: (digest, live) for identifier, digest, live in rows}
 
     def live(self, entity: str, ids: Iterable[int]) -> set[int]:
-        """Those of these ids that are there and have no tombstone."""
+        """The ids of stored objects without a tombstone."""
         rows = self.connection.execute(
             f"SELECT id FROM {self.leaf(entity)} WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
             [self.instance_id, list(ids)],
@@ -131,7 +134,7 @@ class RawWriter:
     # --- changes ----------------------------------------------------------------------------------------
 
     def write(self, entity: str, new: list[Document], changed: list[Document]) -> None:
-        """Inserts and updates documents; what they were before moves to ``raw.history``."""
+        """Inserts and updates documents; their previous versions move to ``raw.history``."""
         revision = self._next_revision()
         returning = tombstones(self, entity, [document.id for document in changed])
         row_counts.add_documents(self.connection, self.instance_id, entity, len(new) + returning)
@@ -162,7 +165,7 @@ class RawWriter:
         row_counts.add_documents(self.connection, self.instance_id, entity, -len(ids))
 
     def _archive(self, entity: str, ids: list[int], revision: int, *, removed: bool = False) -> None:
-        history.keep(
+        history.archive(
             self.connection, self.instance_id, entity, ids, revision=revision, run_id=self.run_id, removed=removed
         )
 
@@ -181,48 +184,48 @@ class RawWriter:
             tail = f"\t{revision}\t{self.run_id}\n"
             lines = []
             for d in documents:
-                # in COPY's text format only the backslash of JSON's own escapes needs another one
+                # in COPY's text format only the backslashes of JSON escapes must be doubled
                 body = d.json.replace(b"\\", b"\\\\")
                 head = f"{self.instance_id}\t{d.id}\t".encode()
                 rest = f"\t\\\\x{d.hash.hex()}\t{d.created_at or _NULL}\t{d.updated_at or _NULL}{tail}"
                 lines.append(head + body + rest.encode())
             copy.write(b"".join(lines))
 
-    # --- the end of a reading ---------------------------------------------------------------------------
+    # --- the end of a read ------------------------------------------------------------------------------
 
     def finish(
         self, entity: str, change: EntityStats, forms: Mapping[str, bytes], read_at: datetime | None, missing: int
     ) -> None:
-        """Notes that an entity is now as the server had it; see :meth:`Sink.finish`."""
+        """Records that an entity matches the server; see :meth:`Sink.finish`."""
         with self.connection.transaction():
             self._count_rows(entity, change)
             if change.inserted > _WORTH_ANALYZING:
-                # not the documents: nobody searches in them, and they are most of the work
+                # without the documents, which are never searched and most of the work
                 self.connection.execute(f"ANALYZE {self.leaf(entity)} (instance_id, id, revision, deleted_at)")
             for purpose, form in forms.items():
-                record_reading(self.connection, self.instance_id, self.run_id, entity, form, purpose)
+                record_complete_read(self.connection, self.instance_id, self.run_id, entity, form, purpose)
             if read_at is not None:
                 record_watermark(self.connection, self.instance_id, entity, read_at, missing)
 
-    def finish_hint(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
-        """See :meth:`Sink.finish_hint`."""
+    def finish_incremental(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
+        """See :meth:`Sink.finish_incremental`."""
         self._count_rows(entity, change)
         if read_at is not None:
-            advance_clock(self.connection, self.instance_id, entity, read_at)
+            advance_watermark(self.connection, self.instance_id, entity, read_at)
 
     def record_offset(self, offset: timedelta) -> None:
         """Notes the offset of the server's wall clock."""
         record_utc_offset(self.connection, self.instance_id, offset)
 
     def _count_rows(self, entity: str, change: EntityStats) -> None:
-        """The live documents of an entity; counted when it is complete for the first time."""
+        """Sets the number of live documents of an entity; counts them after its first complete read."""
         rows = row_counts.counted(self.connection, self.instance_id, f"raw.{entity}")
         change.first = rows is None
         change.rows = row_counts.count_documents(self.connection, self.instance_id, entity) if rows is None else rows
 
 
 def tombstones(sink: Sink, entity: str, ids: list[int]) -> int:
-    """How many of these objects have a tombstone."""
+    """The number of these objects with a tombstone."""
     if not ids:
         return 0
     row = sink.connection.execute(

@@ -1,4 +1,4 @@
-"""What happens to tags, performers, studios and groups."""
+"""Events of tags, performers, studios and groups."""
 
 import random
 
@@ -44,7 +44,7 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
 
 
 def _above(stash: SimulatedStash, tag: int) -> str:
-    """What a tag cannot have below it: itself, and what is above."""
+    """The tags that cannot be below a tag: itself and its ancestors."""
     return (
         f"WITH RECURSIVE up(id) AS (SELECT {tag} UNION"
         " SELECT parent_id FROM tags_relations JOIN up ON child_id = up.id) SELECT id FROM up"
@@ -52,7 +52,7 @@ def _above(stash: SimulatedStash, tag: int) -> str:
 
 
 def _lone(stash: SimulatedStash, rng: random.Random) -> tuple[int, int]:
-    """A tag, and another that may come below it."""
+    """A tag, and another one that can become its child."""
     tag = any_of(stash, rng, "tags")
     below = f"SELECT child_id FROM tags_relations WHERE parent_id = {tag}"
     return tag, one(stash, rng, f"{TAGS} WHERE id NOT IN ({_above(stash, tag)}) AND id NOT IN ({below})")
@@ -72,7 +72,7 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
 
 
 def _two(stash: SimulatedStash, rng: random.Random, table: str, used: str) -> tuple[int, int]:
-    """One of the objects that are used somewhere, and another one."""
+    """An object that is used somewhere, and another one."""
     source = one(stash, rng, used)
     return source, one(stash, rng, f"SELECT id FROM {table} WHERE id <> {source}")
 
@@ -183,7 +183,7 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
 
 
 def _apart(stash: SimulatedStash, rng: random.Random) -> tuple[int, int]:
-    """Two groups of which the first does not contain the second yet; groups do not contain each other in a circle."""
+    """Two groups, the first of which does not contain the second yet, without creating a cycle."""
     pairs = stash.library.tuples(
         "SELECT a.id, b.id FROM groups a JOIN groups b ON b.id > a.id WHERE (a.id, b.id) NOT IN"
         " (SELECT containing_id, sub_id FROM groups_relations) ORDER BY 1, 2"

@@ -1,4 +1,4 @@
-"""What happens to files, by a person or a task; and to what has no timestamps."""
+"""Events of files, by users or tasks, and of objects without timestamps."""
 
 import random
 from collections.abc import Mapping
@@ -283,7 +283,7 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
 
 
 def _tag_automatically(stash: SimulatedStash, rng: random.Random, table: str, owner: str) -> None:
-    """What lies in a folder called by a tag, a performer or a studio gets it."""
+    """Files in a folder named like a tag, performer or studio get it."""
     tag, performer = any_of(stash, rng, "tags"), any_of(stash, rng, "performers")
     without = f"SELECT id FROM {table} WHERE id NOT IN (SELECT {owner} FROM {table}_tags WHERE tag_id = {tag})"
     found = some(stash, rng, without)

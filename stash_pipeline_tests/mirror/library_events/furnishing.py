@@ -1,4 +1,4 @@
-"""A library with a little of everything that an event may need."""
+"""A library with a little of everything that events need."""
 
 from contextlib import suppress
 
@@ -16,7 +16,7 @@ _FURNITURE = (
 
 
 def furnish(stash: SimulatedStash) -> None:
-    """Gives a library of some scenes a little of everything that can happen to it."""
+    """Adds to a library of some scenes a little of everything that events need."""
     # what no server would write: the primary tag of a marker among its others
     stash.library.execute(
         "DELETE FROM scene_markers_tags WHERE (scene_marker_id, tag_id) IN"

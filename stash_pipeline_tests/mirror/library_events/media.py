@@ -1,4 +1,4 @@
-"""What happens to galleries and images."""
+"""Events of galleries and images."""
 
 import random
 

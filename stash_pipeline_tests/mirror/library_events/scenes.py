@@ -1,4 +1,4 @@
-"""What happens to scenes: edits, merges, plays, o's, and their markers."""
+"""Events of scenes: edits, merges, plays, o's, and their markers."""
 
 import random
 from typing import Any
@@ -234,7 +234,7 @@ def _(stash: SimulatedStash, rng: random.Random) -> None:
 
 
 def _marker(stash: SimulatedStash, rng: random.Random) -> dict[str, Any]:
-    """A marker as an update has to give it before v0.23."""
+    """A marker as an update must send it before v0.23."""
     columns = "id, title, seconds, scene_id, primary_tag_id"
     (found,) = stash.library.rows(
         f"SELECT {columns} FROM scene_markers WHERE id = {any_of(stash, rng, 'scene_markers')}"

@@ -21,7 +21,7 @@ PICTURE = "data:image/png;base64,iVBORw0KGgo="
 
 
 class NothingToDoError(Exception):
-    """The library has nothing that this could happen to, or the server refuses it."""
+    """The library has no object that this event applies to, or the server rejects it."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Event:
     seen: str | None = None
 
     def possible(self, release: str) -> bool:
-        """Whether a server of that release can do it."""
+        """Whether a server of that release supports the event."""
         return parse_version(release) >= parse_version(self.since)
 
     def seen_by_changes(self, release: str) -> bool:
-        """Whether a reading of changes brings all of it."""
+        """Whether an incremental sync detects all of the event."""
         return self.seen is not None and parse_version(release) >= parse_version(self.seen)
 
 
@@ -107,7 +107,7 @@ def numbers(stash: SimulatedStash, sql: str) -> list[int]:
 
 
 def one(stash: SimulatedStash, rng: random.Random, sql: str) -> int:
-    """One of the ids that a query finds."""
+    """One of the ids that a query returns."""
     found = numbers(stash, sql)
     if not found:
         raise NothingToDoError(sql)
@@ -115,31 +115,31 @@ def one(stash: SimulatedStash, rng: random.Random, sql: str) -> int:
 
 
 def some(stash: SimulatedStash, rng: random.Random, sql: str, most: int = 3) -> list[int]:
-    """Some of the ids that a query finds, at least one."""
-    found = numbers(stash, sql)
+    """Some of the ids that a query returns, at least one, none twice."""
+    found = sorted(set(numbers(stash, sql)))
     if not found:
         raise NothingToDoError(sql)
     return sorted(rng.sample(found, min(rng.randint(1, most), len(found))))
 
 
 def any_of(stash: SimulatedStash, rng: random.Random, table: str) -> int:
-    """One of the objects of a table."""
+    """An arbitrary object of a table."""
     return one(stash, rng, f"SELECT id FROM {table}")
 
 
 def fresh(stash: SimulatedStash, what: str) -> str:
-    """A name that nothing has had yet."""
+    """A name that is not used yet."""
     return f"{what} {stash.library.scalar('SELECT total_changes()')}"
 
 
 def stamp(stash: SimulatedStash, table: str, *ids: int) -> None:
-    """Moves ``updated_at``, as the server's own tasks do."""
+    """Updates ``updated_at``, as the server's own tasks do."""
     for identifier in ids:
         stash.library.update(table, identifier, {"updated_at": stash.context().local_now()})
 
 
 def born(stash: SimulatedStash) -> dict[str, str]:
-    """The timestamps of something new."""
+    """The timestamps of a new object."""
     now = stash.context().local_now()
     return {"created_at": now, "updated_at": now}
 
@@ -150,7 +150,7 @@ def number_of(rng: random.Random) -> int:
 
 
 def new_file(stash: SimulatedStash, rng: random.Random, kind: str, folder: int | None = None) -> int:
-    """A file that a scan has found."""
+    """A file found by a scan."""
     if folder is None:
         folder = one(stash, rng, "SELECT id FROM folders WHERE zip_file_id IS NULL")
     extension = {"video": "mp4", "image": "jpg", "zip": "zip"}[kind]
@@ -191,13 +191,13 @@ def _encoding(rng: random.Random) -> dict[str, Any]:
 
 
 def new_folder(stash: SimulatedStash, path: str, **more: Any) -> int:
-    """A folder that a scan has found."""
+    """A folder found by a scan."""
     now = stash.context().local_now()
     return stash.library.insert("folders", {"path": path, "mod_time": now, **more, **born(stash)})
 
 
 def attach(stash: SimulatedStash, table: str, owner: int, file: int) -> None:
-    """Gives a file to a scene, an image or a gallery; the first one is its primary file."""
+    """Attaches a file to a scene, an image or a gallery; the first one is its primary file."""
     column = {"scenes_files": "scene_id", "images_files": "image_id", "galleries_files": "gallery_id"}[table]
     there = stash.library.scalar(f"SELECT count(*) FROM {table} WHERE {column} = ?", [owner])
     stash.library.insert(table, {column: owner, "file_id": file, "primary": int(not there)})

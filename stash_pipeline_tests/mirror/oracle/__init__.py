@@ -1,4 +1,4 @@
-"""What the tables of schema ``stash`` must hold, worked out a second time from a server's full answers.
+"""What the tables of schema ``stash`` must contain, derived independently from a server's full responses.
 
 Here: rules written by hand from what is known of Stash, value by value, and the comparison with a database.
 Nothing of the project's own specification, documents or SQL is used: a mistake there must not be repeated here.

@@ -1,4 +1,4 @@
-"""The rows of tags, studios, performers and groups, of saved filters and the configuration."""
+"""The rows of tags, studios, performers, groups, saved filters and the configuration."""
 
 from stash_pipeline_tests.mirror.oracle.rows import Rows
 from stash_pipeline_tests.mirror.oracle.shapes import Json

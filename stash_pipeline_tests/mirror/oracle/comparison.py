@@ -1,4 +1,4 @@
-"""Where a database differs from what it must hold."""
+"""Differences between a database and its expected content."""
 
 import json
 from collections.abc import Collection
@@ -14,7 +14,7 @@ Connection = psycopg.Connection[Any]
 
 
 def columns_of_schema(connection: Connection) -> dict[str, list[str]]:
-    """Every table of schema ``stash`` (no views, no partitions) that the server's answers fill, with its columns."""
+    """Every table of schema ``stash`` (no views, no partitions) that is filled from responses, with its columns."""
     rows = connection.execute(
         # information_schema says the same, ten times as slowly
         "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid\n"
@@ -46,7 +46,7 @@ def mismatches(
     only: str | None = None,
     most: int = 30,
 ) -> list[Mismatch]:
-    """Where the database differs from what it must hold for one instance; none is what one wants.
+    """Differences between the database and its expected content, for one instance.
 
     Args:
         untold: (table, column) that the answers say nothing of, though the server would.
@@ -106,7 +106,7 @@ def _compare_dangling(connection: Connection, instance_id: int, expected: Expect
 
 
 def describe(found: list[Mismatch]) -> str:
-    """For the message of an assertion."""
+    """The message of an assertion."""
     return "\n" + "\n".join(str(one) for one in found)
 
 

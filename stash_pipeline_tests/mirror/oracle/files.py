@@ -1,4 +1,4 @@
-"""The rows of files and folders, asked for or embedded."""
+"""The rows of files and folders, queried or embedded."""
 
 from stash_pipeline_tests.mirror.oracle.rows import Rows
 from stash_pipeline_tests.mirror.oracle.shapes import Json

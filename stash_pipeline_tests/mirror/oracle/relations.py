@@ -1,4 +1,4 @@
-"""The other side of relations, and counts, as the server says them."""
+"""The other side of relations, and counts, as the server reports them."""
 
 from stash_pipeline_tests.mirror.oracle.comparison import Connection
 from stash_pipeline_tests.mirror.oracle.shapes import Answers, Mismatch
@@ -51,7 +51,7 @@ _OLD_NAMES = {"group_count": "movie_count"}
 
 
 def inverse_mismatches(connection: Connection, instance_id: int, answers: Answers) -> list[Mismatch]:
-    """Where the server's own lists of the other side of a relation disagree with the tables."""
+    """Differences between the server's own inverse relations and the tables."""
     result = []
     for kind, name, query in INVERSES:
         told = {
@@ -75,7 +75,7 @@ def inverse_mismatches(connection: Connection, instance_id: int, answers: Answer
 
 
 def count_mismatches(connection: Connection, instance_id: int, answers: Answers) -> list[Mismatch]:
-    """Where the views of counts disagree with what the server counts itself."""
+    """Differences between the count views and the server's own counts."""
     result = []
     for kind, (view, key, names) in COUNTS.items():
         rows = connection.execute(

@@ -1,4 +1,4 @@
-"""How rows are added: what the kinds have in common."""
+"""The common part of adding rows."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from stash_pipeline_tests.mirror.oracle.values import moment, partial_date, rela
 
 
 class Rows:
-    """Rows that are being made of a server's answers."""
+    """Rows that are built from a server's responses."""
 
     def __init__(self, answers: Answers, kinds: set[str]) -> None:
         self.answers = answers

@@ -1,4 +1,4 @@
-"""What the answers and the tables are held in, and what identifies a row."""
+"""Types for responses and tables, and the keys of rows."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,7 +58,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 @dataclass
 class Answers:
-    """Everything that a server answers.
+    """Everything that a server returns.
 
     Attributes:
         objects: per kind the objects as GraphQL sends them. Without ``files`` the server has no query for
@@ -77,7 +77,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One value that is not what it must be; without a column a whole row is missing or too many."""
+    """A wrong value; without a column, a missing or additional row."""
 
     table: str
     key: Key
@@ -91,11 +91,11 @@ class Mismatch:
 
 @dataclass
 class Expected:
-    """Rows by table and key, and the references that have nothing to refer to."""
+    """Rows by table and key, and dangling references."""
 
     tables: dict[str, dict[Key, Row]] = field(default_factory=lambda: {name: {} for name in KEYS})
     dangling: set[tuple[str, str, int, str, int]] = field(default_factory=set)
 
     def add(self, table: str, row: Row) -> None:
-        """Adds a row; the first of those with the same key counts."""
+        """Adds a row; of rows with the same key, the first one counts."""
         self.tables[table].setdefault(tuple(row[name] for name in KEYS[table]), row)

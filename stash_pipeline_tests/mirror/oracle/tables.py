@@ -1,4 +1,4 @@
-"""All rows, and the references that have nothing to refer to."""
+"""All rows, and the dangling references."""
 
 from collections.abc import Collection
 
@@ -46,7 +46,7 @@ JOIN_REFERENCES = (
 
 
 def expected_tables(answers: Answers, kinds: Collection[str] = KINDS) -> Expected:
-    """The rows of all tables of schema ``stash``, when the kinds named have been read."""
+    """The rows of all tables of schema ``stash`` after a sync of the given entities."""
     return _Builder(answers, set(kinds)).build()
 
 
@@ -71,11 +71,11 @@ class _Builder(CatalogueRows, MediaRows, FileRows):
             if "files" in self.kinds:
                 for entry in self.answers.objects["files"]:
                     self._file(entry, entry["__typename"])
-        self._lose_references()
+        self._remove_dangling()
         return self.expected
 
-    def _lose_references(self) -> None:
-        """A reference to what the mirror does not have is no reference in the tables, but is remembered."""
+    def _remove_dangling(self) -> None:
+        """A reference to a missing object is not in the tables, but is recorded as dangling."""
         tables = self.expected.tables
         for table, column, owner, target in COLUMN_REFERENCES:
             for (number,), row in tables[table].items():

@@ -1,4 +1,4 @@
-"""Values of the tables, made of those that GraphQL sends."""
+"""Values of the tables, converted from GraphQL values."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from stash_pipeline_tests.mirror.oracle.shapes import Json
 
 @dataclass(frozen=True)
 class Moment:
-    """A point in time in whole microseconds; finer ones are rounded, in either direction."""
+    """An instant in whole microseconds; finer ones are rounded, in either direction."""
 
     microseconds: int
     slack: int = 0
@@ -30,7 +30,7 @@ _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:
 
 
 def moment(text: str | None) -> Moment | None:
-    """The instant that an RFC 3339 text names."""
+    """The instant of an RFC 3339 text."""
     if text is None:
         return None
     match = _RFC3339.fullmatch(text)
@@ -46,12 +46,12 @@ def moment(text: str | None) -> Moment | None:
 
 
 def found_moment(value: datetime) -> Moment:
-    """The same of what the database holds."""
+    """The instant of a database value."""
     return Moment((value - _EPOCH) // timedelta(microseconds=1))
 
 
 def partial_date(text: str | None) -> tuple[date | None, str | None]:
-    """First day and precision of "2024", "2024-05" or "2024-05-17"; neither for what is no date."""
+    """First day and precision of "2024", "2024-05" or "2024-05-17"; None for an invalid date."""
     if text is None:
         return None, None
     match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", text)
@@ -67,7 +67,7 @@ def partial_date(text: str | None) -> tuple[date | None, str | None]:
 
 
 def relative(url: str | None, prefix: str = "") -> str | None:
-    """What remains of a URL: the path, and whether it is the default picture."""
+    """The part of a URL that is kept: the path, and whether it is the default picture."""
     if url is None:
         return None
     parts = urlsplit(url)
@@ -88,22 +88,22 @@ def id_of(value: Json | None) -> int | None:
 
 
 def number_of(value: Any) -> int | None:
-    """A number, whatever it was sent as."""
+    """A number, in whatever form it was sent."""
     return None if value is None else int(value)
 
 
 def map_of(value: Any) -> Any:
-    """A free-form value; an empty one is as good as none."""
+    """A JSON value; an empty one counts as none."""
     return value or None
 
 
 def reference(o: Json, name: str) -> int | None:
-    """The id of an object: as an object since v0.29, before that as a number."""
+    """The id of an object: sent as an object since v0.29, as a number before."""
     return id_of(o[name]) if name in o else number_of(o[f"{name}_id"])
 
 
 def urls_of(o: Json) -> list[str]:
-    """``urls``; where they do not exist yet, what Stash's own migration makes of the single columns."""
+    """``urls``; in releases without it, the result of Stash's own migration of the single columns."""
     if "urls" in o:
         return list(o["urls"] or [])
     found = [o["url"]] if o.get("url") else []

@@ -1,4 +1,4 @@
-"""The cases, as data: what a hostile server does, and how a refresh has to end."""
+"""The hostile cases as data: what a server does, and how a refresh must end."""
 
 import base64
 import itertools
@@ -19,7 +19,7 @@ well."""
 
 @dataclass(frozen=True)
 class Case:
-    """One way to be hostile.
+    """One hostile behaviour.
 
     Attributes:
         says: what the sentence has to hold, without regard to case. lane: of the refresh.
@@ -121,7 +121,7 @@ def _endless(chunk: bytes, pause: float = 0.0, kinds: tuple[str, ...] = ("page",
 
 
 def _bomb(window: int = 31) -> bytes:
-    """A stream of three megabytes that becomes three gigabytes; ``window`` as zlib has it: 31 gzip, 15 deflate."""
+    """A stream of three megabytes that expands to three gigabytes; ``window`` of zlib: 31 gzip, 15 deflate."""
     packer = zlib.compressobj(9, zlib.DEFLATED, window)
     start = packer.compress(b'{"data": {"x": "') + packer.flush(zlib.Z_FULL_FLUSH)
     # after a full flush a block refers to nothing before it, and can be repeated
@@ -157,7 +157,7 @@ def _nested(depth: int) -> bytes:
 
 
 def _large_pages(value: Any) -> Spoil:
-    """Scenes with a large value each, in pages that are just not too large; forty-eight of them, then no more."""
+    """Scenes with a large value each, in pages just below the limit; forty-eight of them, then none."""
 
     def spoil(exchange: Exchange) -> bool:
         if exchange.root != "findScenes":

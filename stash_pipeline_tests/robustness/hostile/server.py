@@ -1,4 +1,4 @@
-"""A Stash server that can answer anything: each exchange is honest unless a case takes it over.
+"""A Stash server that can send anything: each exchange is honest unless a case takes it over.
 
 It listens on a socket of its own, so that a case may break HTTP itself: bodies without an end, bytes that trickle,
 connections that close.
@@ -24,7 +24,7 @@ Spoil = Callable[["Exchange"], bool]
 
 @dataclass
 class Exchange:
-    """One request, and the means to answer it.
+    """A request, and the means to respond.
 
     Attributes:
         kind: ``status``, ``introspection``, ``probe``, ``page``, ``copy`` (the mutation) or ``download``.
@@ -47,11 +47,11 @@ class Exchange:
 
     @property
     def key(self) -> str:
-        """The API key that came with the request."""
+        """The API key of the request."""
         return self.handler.headers.get("ApiKey", "")
 
     def honest(self) -> dict[str, Any]:
-        """What the simulated server answers."""
+        """The response of the simulated server."""
         found = self.server.stash.engine.answer(
             self.server.stash.context(self.server.url), self.query, self.variables, None
         )
@@ -59,7 +59,7 @@ class Exchange:
         return body
 
     def send(self, body: Any, status: int = 200, **headers: str) -> bool:
-        """An answer: JSON, or bytes as they are."""
+        """Sends a response: JSON, or raw bytes."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         named = {"Content-Type": "application/json", "Content-Length": str(len(content)), **named}
@@ -68,7 +68,7 @@ class Exchange:
         return True
 
     def begin(self, status: int = 200, **headers: str) -> None:
-        """Status and headers."""
+        """Sends status and headers."""
         self.handler.send_response(status)
         self.handler.send_header("Date", http_date(self.server.stash.clock()))
         for name, value in headers.items():
@@ -76,7 +76,7 @@ class Exchange:
         self.handler.end_headers()
 
     def write(self, content: bytes) -> None:
-        """A part of the body; raises when the client has gone."""
+        """Sends a part of the body; raises if the client has disconnected."""
         self.handler.wfile.write(content)
         self.handler.wfile.flush()
 
@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         exchange.write(found.content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 def _kind(query: str) -> str:
@@ -152,7 +152,7 @@ class HostileServer:
 
     @contextmanager
     def running(self) -> Iterator["HostileServer"]:
-        """Listens on 127.0.0.1 while the block lasts."""
+        """Listens on 127.0.0.1 while the context is active."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         server.hostile = self  # type: ignore[attr-defined]
         server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Whatever a server answers, a refresh ends in time and in memory, with a sentence, and applies nothing of it.
+"""Whatever a server sends, a refresh ends within its limits, with a sentence, and applies nothing.
 
 Each case is one ``stash-pipeline sync --mode sweep`` of a library that is mirrored already and did not change, as a
 process of its own. Whatever the server says, the rows have to stand as they did.
@@ -44,7 +44,7 @@ FEW = {
 
 @dataclass
 class Outcome:
-    """How a refresh ended: exit code, all that was said, peak memory in MB of the largest process."""
+    """The result of a refresh: exit code, all output, peak memory in MB of the largest process."""
 
     code: int
     said: str
@@ -54,7 +54,7 @@ class Outcome:
 
 @dataclass
 class SyncResult:
-    """A hostile server, and the mirror of it."""
+    """A hostile server and its mirror."""
 
     server: HostileServer
     database_url: str
@@ -63,7 +63,7 @@ class SyncResult:
     outcomes: list[Outcome] = field(default_factory=list)
 
     def sync(self, case: Case) -> Outcome:
-        """One refresh, as a process of its own."""
+        """One refresh, in a separate process."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("STASH_PIPELINE_", "DAGSTER_"))}
         environment |= {
             "STASH_PIPELINE_HOME": str(self.home),
@@ -98,7 +98,7 @@ class SyncResult:
         return state
 
     def leaks(self) -> list[str]:
-        """Where the key is kept, in any spelling."""
+        """The places where the key is stored, in any encoding."""
         needles = {name: spell(KEY).encode() for name, spell in SPELLINGS.items()}
         # what of it does not depend on its neighbours
         for offset in range(3):
@@ -120,7 +120,7 @@ class SyncResult:
 
 
 def _wait(process: "subprocess.Popen[bytes]", end: float) -> tuple[int, float]:
-    """(exit code, MB); a process that does not end in time is killed, and has the code -9."""
+    """(exit code, MB); a process that does not end in time is killed, and has exit code -9."""
     while True:
         found, status, usage = os.wait4(process.pid, os.WNOHANG)
         if found:
@@ -133,7 +133,7 @@ def _wait(process: "subprocess.Popen[bytes]", end: float) -> tuple[int, float]:
 
 @pytest.fixture(scope="module")
 def mirrored(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncResult]:
-    """A mirrored library of more than a hundred objects of most kinds."""
+    """A mirrored library with more than a hundred objects of most entities."""
     url = create_database(postgres, "hostile", _template)
     home = tmp_path_factory.mktemp("home")
     library = Library.create()
@@ -159,7 +159,7 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize("case", PARAMETERS)
-def test_a_hostile_server_is_refused_with_a_sentence_and_changes_nothing(mirrored: SyncResult, case: Case) -> None:
+def test_a_hostile_server_is_rejected_with_a_sentence_and_changes_nothing(mirrored: SyncResult, case: Case) -> None:
     before = mirrored.state()
     honest, mirrored.server.spoil = mirrored.server.spoil, case.spoil
     try:
@@ -187,7 +187,7 @@ def test_a_hostile_server_is_refused_with_a_sentence_and_changes_nothing(mirrore
     assert {name for name in before if before[name] != after[name]} == set()
 
 
-def test_the_cases_are_many_and_named_once() -> None:
+def test_hostile_cases_are_many_and_have_unique_names() -> None:
     names = [case.name for case in CASES]
     assert len(set(names)) == len(names) >= 150
     assert set(names) >= FEW

@@ -1,4 +1,4 @@
-"""The list of what ``updated_at`` did not tell of: just those objects and fields that the readings counted."""
+"""The list of silent changes contains exactly the objects and fields that the syncs counted."""
 
 import json
 import random
@@ -11,18 +11,18 @@ import pytest
 from stash_pipeline.instances import LaneName
 from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.raw.history import unstamped
+from stash_pipeline.warehouse.raw.history import silent_changes
 from stash_pipeline_tests.mirror.histories import furnished
 from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDoError, happen
 from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, run_command
 
 
 def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str, str]]]:
-    """How often each kind, and each field of a kind, is in the list of a run."""
+    """How often each entity, and each of its fields, is in the list of a run."""
     kinds: Counter[str] = Counter()
     fields: Counter[tuple[str, str]] = Counter()
     with connect(server.database_url) as connection:
-        for change in unstamped(connection, server.instance.id, run_id=run_id):
+        for change in silent_changes(connection, server.instance.id, run_id=run_id):
             kinds[change["entity"]] += 1
             fields.update((change["entity"], name) for name in change["fields"])
     return kinds, fields
@@ -30,13 +30,17 @@ def listed(server: Mirror, run_id: int) -> tuple[Counter[str], Counter[tuple[str
 
 def counted(read: SyncResult) -> tuple[Counter[str], Counter[tuple[str, str]]]:
     """The same, as the reading says."""
-    kinds = Counter({name: change.unstamped for name, change in read.changes.items() if change.unstamped})
-    return kinds, Counter({(name, key): n for name, change in read.changes.items() for key, n in change.causes.items()})
+    kinds = Counter({name: change.silent_changes for name, change in read.changes.items() if change.silent_changes})
+    return kinds, Counter(
+        {(name, key): n for name, change in read.changes.items() for key, n in change.silent_fields.items()}
+    )
 
 
 @pytest.mark.parametrize("lane", ["graphql", "snapshot"])
 @pytest.mark.parametrize("release", ["v0.20.2", "v0.30.1"])
-def test_the_list_is_what_was_counted(warehouse: str, home: Path, release: str, lane: LaneName) -> None:
+def test_the_list_of_silent_changes_matches_the_counts(
+    warehouse: str, home: Path, release: str, lane: LaneName
+) -> None:
     rng = random.Random(f"{release} {lane}")
     server, clock = furnished(warehouse, home, release, scenes=20)
     server.read(lane=lane)
@@ -56,10 +60,10 @@ def test_the_list_is_what_was_counted(warehouse: str, home: Path, release: str, 
 
 
 def run(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    return run_command(server, monkeypatch, "unstamped", *arguments)
+    return run_command(server, monkeypatch, "silent-changes", *arguments)
 
 
-def test_the_command_lists_the_objects(
+def test_the_command_lists_silently_changed_objects(
     mirrored: MakeMirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = mirrored()

@@ -1,4 +1,4 @@
-"""Matches.
+"""Plain names for tables and columns.
 
 Revision ID: 0007
 """
@@ -14,12 +14,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Brings the tables and views to what the registry says."""
-    script = files("stash_pipeline.warehouse.migrations") / "sql" / "0007_matches.sql"
+    """Renames tables, views and columns; all rows stay."""
+    script = files("stash_pipeline.warehouse.migrations") / "sql" / "0007_plain_names.sql"
     op.get_bind().exec_driver_sql(script.read_text("utf-8").replace("%", "%%"))
 
 
 def downgrade() -> None:
-    """Takes that back."""
+    """Restores the previous names."""
     script = files("stash_pipeline.warehouse.migrations") / "sql" / "0007_downgrade.sql"
     op.get_bind().exec_driver_sql(script.read_text("utf-8").replace("%", "%%"))

@@ -1,4 +1,4 @@
-"""``stash-pipeline unstamped``: the objects that changed while their ``updated_at`` stayed as it was."""
+"""``stash-pipeline silent-changes``: lists the objects that changed without a new ``updated_at``."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.settings import get_settings
 
 
-def unstamped(names: list[str], days: float | None, run_id: int | None, as_json: bool) -> None:
+def silent_changes(names: list[str], days: float | None, run_id: int | None, as_json: bool) -> None:
     """The command. With ``as_json``, one JSON object per line.
 
     Raises:
@@ -19,7 +19,7 @@ def unstamped(names: list[str], days: float | None, run_id: int | None, as_json:
     """
     from stash_pipeline.instances import get_instance, list_instances
     from stash_pipeline.warehouse.connect import connect
-    from stash_pipeline.warehouse.raw.history import unstamped as changes
+    from stash_pipeline.warehouse.raw.history import silent_changes as changes
     from stash_pipeline.warehouse.raw.partitions import has_partitions
     from stash_pipeline.warehouse.session import open_warehouse
 
@@ -28,11 +28,11 @@ def unstamped(names: list[str], days: float | None, run_id: int | None, as_json:
     causes: Counter[str] = Counter()
     with open_warehouse(get_settings()) as settings, connect(settings.database() or "") as connection:
         newest = connection.execute("SELECT coalesce(max(id), 0) FROM ops.sync_runs").fetchone()
-        # older ones may have been removed before what they found
+        # only a newer id is an error: older runs may have been removed before their changes
         if run_id is not None and newest and run_id > newest[0]:
             raise UserError(f"There is no run {run_id} yet; the newest is {newest[0]}.")
-        wanted = each_once([get_instance(connection, name) for name in names]) or list_instances(connection)
-        for instance in wanted:
+        instances = each_once([get_instance(connection, name) for name in names]) or list_instances(connection)
+        for instance in instances:
             if not has_partitions(connection, instance.id):
                 continue
             for change in changes(connection, instance.id, since=since, run_id=run_id):
@@ -43,8 +43,8 @@ def unstamped(names: list[str], days: float | None, run_id: int | None, as_json:
                     sys.stdout.write(json.dumps({"instance": instance.name, **change}, default=_json) + "\n")
                     continue
                 at = change["at"].astimezone().strftime("%Y-%m-%d %H:%M:%S")
-                told = f"{at}  {instance.name} {change['entity']} {change['id']} (run {change['run_id']})"
-                console.print(f"{told}: {', '.join(change['fields'])}", highlight=False, markup=False, soft_wrap=True)
+                prefix = f"{at}  {instance.name} {change['entity']} {change['id']} (run {change['run_id']})"
+                console.print(f"{prefix}: {', '.join(change['fields'])}", highlight=False, markup=False, soft_wrap=True)
     if not as_json:
         console.print(_summary(total, causes), highlight=False, markup=False, soft_wrap=True)
 
