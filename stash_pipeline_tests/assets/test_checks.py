@@ -24,7 +24,9 @@ ALL = {
     "instances_are_fresh",
     "no_orphans",
     "watermark_at_head",
+    "is_current",
 }
+IN_A_SWEEP = {"sweep_found_nothing", "tables_match_rebuild", "every_object_has_one_cluster"}
 
 
 def test_a_refresh_evaluates_all_planned_checks_that_apply(
@@ -53,10 +55,10 @@ def test_a_refresh_evaluates_all_planned_checks_that_apply(
             run_config={"ops": {"sync_instance": {"config": {"mode": "changes"}}}},
             checks=checks_of("changes"),
         )
-        assert set(checks(dagster, run.run_id)) == {"counts_match_server", "watermark_at_head"}
+        assert set(checks(dagster, run.run_id)) == {"counts_match_server", "watermark_at_head", "is_current"}
         run = refresh(dagster, "checked", mode="sweep")
         sweep = checks(dagster, run.run_id)
-        assert set(sweep) == ALL | {"sweep_found_nothing", "tables_match_rebuild"}
+        assert set(sweep) == ALL | IN_A_SWEEP
         assert all(passed for passed, _ in sweep.values()), sweep
         assert messages(run) == []
         objects = checks(dagster, refresh(dagster, "checked", mode="objects", entities=["scenes"], ids=[1]).run_id)
@@ -206,4 +208,4 @@ def test_the_sample_check_can_be_disabled(dagster: dg.DagsterInstance, graph_dat
         fill(instance)
         with settings_in_use(get_settings().model_copy(update={"sample_objects": 0})):
             found = checks(dagster, refresh(dagster, "unsampled").run_id)
-        assert set(found) == (ALL | {"sweep_found_nothing", "tables_match_rebuild"}) - {"sample_matches_server"}
+        assert set(found) == (ALL | IN_A_SWEEP) - {"sample_matches_server"}

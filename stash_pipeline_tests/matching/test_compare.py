@@ -117,8 +117,6 @@ def test_parts_of_one_title_are_different_scenes() -> None:
 STUDIO = Named(
     "bright pictures", frozenset({"bright films"}), frozenset({("box", "1")}), parents=frozenset({"bright group"})
 )
-    "bright pictures", frozenset({"bright films"}), frozenset({("box", "1")}), parents=frozenset({"bright group"})
-)
 
 
 @pytest.mark.parametrize(

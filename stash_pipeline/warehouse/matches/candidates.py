@@ -34,19 +34,35 @@ def ordered(one: Node, other: Node) -> Pair:
     return (one, other) if one < other else (other, one)
 
 
-def store(connection: Connection, entity: str, objects: Iterable[Object]) -> None:
-    """Writes the keys and perceptual hashes of objects of which none are stored."""
+def store(connection: Connection, entity: str, objects: Iterable[Object]) -> int:
+    """Writes the keys and perceptual hashes of objects of which none are stored; returns the number of keys."""
     phashes: list[PhashRow] = []
+    written = 0
     with _copy_of_keys(connection) as copy:
         for one in objects:
             for key in _keys(entity, one):
                 copy.write_row((entity, key, *one.node))
+                written += 1
             phashes += _phash_rows(one)
     _write_phashes(connection, phashes)
+    return written
 
 
-def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live: Mapping[Node, Object]) -> set[int]:
-    """Brings the keys of some objects to what they are now; returns those that one has no longer, or did not have.
+@dataclass(frozen=True)
+class KeyChanges:
+    """What became of the keys of some objects.
+
+    Attributes:
+        keys: that one of the objects has no longer, or did not have before.
+    """
+
+    keys: set[int]
+    inserted: int
+    removed: int
+
+
+def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live: Mapping[Node, Object]) -> KeyChanges:
+    """Brings the keys of some objects to what they are now.
 
     Args:
         live: those of the objects that are not gone.
@@ -68,7 +84,7 @@ def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live
     with _copy_of_keys(connection) as copy:
         for row in sorted(after - before):
             copy.write_row((entity, *row))
-    return {row[0] for row in before ^ after}
+    return KeyChanges({row[0] for row in before ^ after}, len(after - before), len(before - after))
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,10 @@ def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
 
 
 def _changes(connection: Connection, done: Mapping[str, EntityMatches]) -> dict[str, TableChange]:
-    links, members, clusters = TableChange(), TableChange(), TableChange()
+    keys, links, members, clusters = TableChange(), TableChange(), TableChange(), TableChange()
     for one in done.values():
+        keys.inserted += one.keys_inserted
+        keys.removed += one.keys_removed
         links.inserted += one.links_inserted
         links.removed += one.links_removed
         members.updated += one.clusters.members
@@ -54,7 +56,7 @@ def _changes(connection: Connection, done: Mapping[str, EntityMatches]) -> dict[
         clusters.removed += one.clusters.removed
         clusters.updated += max(len(one.clusters.changed) - one.clusters.created, 0)
     redirects = TableChange(inserted=sum(one.clusters.redirects for one in done.values()))
-    changes = {LINKS: links, MEMBERS: members, CLUSTERS: clusters, REDIRECTS: redirects}
+    changes = {KEYS: keys, LINKS: links, MEMBERS: members, CLUSTERS: clusters, REDIRECTS: redirects}
     for table, change in changes.items():
         change.rows = _count(connection, table)
     return {table.fullname: change for table, change in changes.items()}

@@ -27,10 +27,12 @@ class EntityMatches:
     """What was done for one entity.
 
     Attributes:
-        objects: that were compared. links: inserted, removed.
+        objects: that were looked at.
     """
 
     objects: int = 0
+    keys_inserted: int = 0
+    keys_removed: int = 0
     links_inserted: int = 0
     links_removed: int = 0
     clusters: ClusterChanges = field(default_factory=ClusterChanges)
@@ -58,7 +60,7 @@ class Matcher:
         if not nodes:
             return result
         live = {one.node: one for one in load_objects(self._connection, self._entity, self._roots, nodes)}
-        affected = set(nodes) | self._update(nodes, live)
+        affected = set(nodes) | self._update(nodes, live, result)
         links = self._links_of(affected, live)
         stored = linking.stored_links(self._connection, self._entity, affected)
         outdated, new = linking.differing(stored, links)
@@ -70,7 +72,7 @@ class Matcher:
         result.clusters = self._recluster(seeds)
         return result
 
-    def _update(self, nodes: list[Node], live: dict[Node, Object]) -> set[Node]:
+    def _update(self, nodes: list[Node], live: dict[Node, Object], result: EntityMatches) -> set[Node]:
         """Stores what candidates are found by; returns the objects for which another number of others is near now."""
         connection = self._connection
         affected: set[Node] = set()
@@ -82,7 +84,8 @@ class Matcher:
                 for near in (before, candidates.near_scenes(connection, scenes)):
                     affected.update(other for others in near.values() for other in others)
         keys = candidates.update_keys(connection, self._entity, nodes, live)
-        for holders in candidates.holders(connection, self._entity, keys).values():
+        result.keys_inserted, result.keys_removed = keys.inserted, keys.removed
+        for holders in candidates.holders(connection, self._entity, keys.keys).values():
             if len(holders) <= LARGEST_BLOCK:
                 affected |= holders
         return affected
@@ -158,11 +161,12 @@ class Matcher:
     def rebuild(self) -> EntityMatches:
         """Makes everything anew; clusters keep their ids."""
         connection, entity = self._connection, self._entity
-        connection.execute("DELETE FROM matches.keys WHERE entity = %s", [entity])
+        result = EntityMatches()
+        result.keys_removed = connection.execute("DELETE FROM matches.keys WHERE entity = %s", [entity]).rowcount
         if entity == "scenes":
             connection.execute("DELETE FROM matches.phashes")
         objects = {one.node: one for one in load_objects(connection, entity, self._roots)}
-        candidates.store(connection, entity, objects.values())
+        result.keys_inserted = candidates.store(connection, entity, objects.values())
         connection.execute("ANALYZE matches.keys, matches.phashes")
         nodes, left, right = candidates.all_key_pairs(connection, entity)
         pairs = {(nodes[a], nodes[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)}
@@ -175,7 +179,7 @@ class Matcher:
             node: linking.prepared(objects[node], counts, near) for node in {node for pair in pairs for node in pair}
         }
         links = linking.link(entity, sorted(pairs), features)
-        result = EntityMatches(objects=len(objects), links_inserted=len(links))
+        result.objects, result.links_inserted = len(objects), len(links)
         result.links_removed = connection.execute("DELETE FROM matches.links WHERE entity = %s", [entity]).rowcount
         linking.write_links(connection, entity, links)
         before = {
