@@ -38,7 +38,7 @@ def test_a_refresh_evaluates_all_planned_checks_that_apply(
     with registered(dagster, graph_database, graph_home, "checked", SimulatedStash(library(20))):
         run = refresh(dagster, "checked")
         first = checks(dagster, run.run_id)
-        assert set(first) == ALL | {"tables_match_rebuild"}
+        assert set(first) == ALL | {"tables_match_rebuild", "every_object_has_one_cluster"}
         assert all(passed for passed, _ in first.values()), first
         assert first["sample_matches_server"][1]["objects"] >= 40
         # the log of the run ends with what was not evaluated, in words
