@@ -205,7 +205,7 @@ def test_a_served_port_in_use_is_reported(home: Path) -> None:
 
 def test_definitions_that_do_not_load_are_reported(home: Path) -> None:
     with (
-        pytest.raises(UserError, match=r"code server ended .*code-server.log"),
+        pytest.raises(UserError, match=r"code server terminated unexpectedly .*code-server.log"),
         serving(load_settings(home=home), free_port(), module="no_such_module"),
     ):
         pass

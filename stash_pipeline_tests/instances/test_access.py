@@ -99,14 +99,14 @@ def test_a_missing_login_variable_is_reported(run: Commands, monkeypatch: pytest
     monkeypatch.delenv("PROXY_LOGIN", raising=False)
     run("add", "home", OTHER, "--basic-auth-env", "PROXY_LOGIN")
     done = run("test", "home")
-    assert done.code == 1 and "variable PROXY_LOGIN, which is not set" in done.err
+    assert done.code == 1 and "The variable PROXY_LOGIN with the proxy login of the server is not set" in done.err
 
 
 def test_undecryptable_headers_are_reported_and_can_be_set_again(run: Commands) -> None:
     run("add", "home", OTHER, "--header", f"X-Proxy-Token: {TOKEN}")
     (run.home / "instances.key").unlink()
     done = run("test", "home")
-    assert done.code == 1 and "stored headers cannot be read" in done.err
+    assert done.code == 1 and "stored headers cannot be decrypted" in done.err
     # to add to what cannot be read would lose it unsaid
     assert "--no-headers" in run.refused("edit", "home", "--header", "X: 1")
     assert run("edit", "home", "--no-headers", "--header", "X: 1", "--json").json["headers"] == ["X"]

@@ -200,7 +200,7 @@ def test_the_key_is_read_from_its_variable_and_a_missing_one_is_reported(
 ) -> None:
     with answering(stash_of(), Canned(401)) as server:
         run("add", "home", server.url, "--api-key-env", "STASH_KEY")
-        assert "STASH_KEY, which is not set" in run.refused("test", "home")
+        assert "The variable STASH_KEY with the API key of instance home is not set" in run.refused("test", "home")
         assert run("test", "home", "--json").json["outcome"] == "key_unreadable"
         monkeypatch.setenv("STASH_KEY", KEY)
         assert run("test", "home", "--json").json["key_used"]
@@ -307,7 +307,7 @@ def test_a_long_instance_name_is_rejected(run: Commands, length: int, accepted: 
     if accepted:
         assert run("add", name, OTHER).code == 0
     else:
-        assert "at most 64 characters" in run.refused("add", name, OTHER)
+        assert "use at most 64" in run.refused("add", name, OTHER)
 
 
 def test_an_unknown_name_suggests_the_nearest_one(run: Commands) -> None:
@@ -387,7 +387,7 @@ def test_removal_asks_what_to_do_with_the_rows(run: Commands, answer: str, left:
     finally:
         process.kill()
         os.close(ours)
-    assert b"keep them, remove them for good, or cancel" in said
+    assert b"remove them permanently, or cancel" in said
     assert len(run.rows()) == left
     with connect(run.database_url) as connection:
         assert len(list_instances(connection)) == (0 if answer else 1)

@@ -248,7 +248,7 @@ def test_an_unset_variable_is_reported(home: Path, database_url: str) -> None:
             "VALUES ('home', 'http://127.0.0.1:9/graphql', 'NOT_SET')"
         )
     sentence = error_sentence(CommandLine(home, database_url).run("sync"))
-    assert "variable NOT_SET, which is not set" in sentence
+    assert "The variable NOT_SET with the API key of instance home is not set" in sentence
 
 
 def test_an_invalid_setting_is_reported(home: Path, database_url: str) -> None:
