@@ -42,7 +42,8 @@ def test_a_refresh_evaluates_all_planned_checks_that_apply(
         assert all(passed for passed, _ in first.values()), first
         assert first["sample_matches_server"][1]["objects"] >= 40
         # the log of the run ends with what was not evaluated, in words
-        (last,) = messages(run)
+        *_, rebuilt, last = messages(run)
+        assert rebuilt == "Layer matches was rebuilt."
         assert "Not evaluated" in last and last.endswith(": sweep_found_nothing.")
         # launched in the page without a choice, all are planned
         changes = checks(dagster, refresh(dagster, "checked", mode="changes").run_id)
@@ -62,7 +63,7 @@ def test_a_refresh_evaluates_all_planned_checks_that_apply(
         assert all(passed for passed, _ in sweep.values()), sweep
         assert messages(run) == []
         objects = checks(dagster, refresh(dagster, "checked", mode="objects", entities=["scenes"], ids=[1]).run_id)
-        assert set(objects) == {"watermark_at_head", "no_orphans"}
+        assert set(objects) == {"watermark_at_head", "no_orphans", "is_current"}
         assert messages(refresh(dagster, "checked", mode="changes", dry_run=True)) == []
 
 

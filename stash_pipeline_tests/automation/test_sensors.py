@@ -422,7 +422,7 @@ def test_the_sensor_syncs_partitions_with_the_registry(dagster: dg.DagsterInstan
 def test_sensors_are_on_by_default_and_their_interval_is_a_setting() -> None:
     definitions = build_defs(load_settings(changes_seconds=7))
     sensors = {sensor.name: sensor for sensor in definitions.get_repository_def().sensor_defs}
-    assert set(sensors) == {"changes_sensor", "instances_sensor", "sweep_sensor"}
+    assert set(sensors) == {"changes_sensor", "instances_sensor", "shared_layers_sensor", "sweep_sensor"}
     for sensor in sensors.values():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING and sensor.description
     assert sensors["changes_sensor"].minimum_interval_seconds == 7
