@@ -162,7 +162,8 @@ class Retries:
             self._failures += 1
             if not self._answered or self.given_up is not None:
                 return
-            exhausted = last and self._failures >= self.policy.attempts
+            # half of them: an answer that was under way when the server died restarts the count
+            exhausted = last and self._failures > self.policy.attempts // 2
             if exhausted or (self._failures > 1 and now - self._failing_since >= self.policy.patience):
                 reason = str(error).removesuffix(".")
                 self.given_up = (
