@@ -9,10 +9,16 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.entities.layer import STASH_LAYER
 from stash_pipeline.warehouse.layers.layer import AnyLayer
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
+from stash_pipeline.warehouse.metadata import SCHEMAS
 
 Layers = tuple[AnyLayer, ...]
 
 LAYERS: Layers = (STASH_LAYER, MATCHES_LAYER)
+
+
+def schemas() -> tuple[str, ...]:
+    """Every Postgres schema that the migrations create: the fixed ones, and one per layer."""
+    return tuple(dict.fromkeys((*SCHEMAS, *(layer.name for layer in LAYERS))))
 
 
 def layer_named(name: str, layers: Layers) -> AnyLayer:

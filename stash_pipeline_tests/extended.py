@@ -12,12 +12,15 @@ import dagster as dg
 
 from stash_pipeline.definitions import build_defs
 from stash_pipeline.instances import get_instance
+from stash_pipeline.layers import LAYERS
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.sync.compare_lanes import compare_lanes
 from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.integrity import compare_with_rebuild
+from stash_pipeline.warehouse.layers.layer import shared
+from stash_pipeline.warehouse.layers.shared import follow
 from stash_pipeline_tests.mirror.working import URL, Mirror, SimulatorTransport, generated, settings_for
 
 SCENES, SEED = 6, 5
@@ -27,6 +30,23 @@ def changes(read: SyncResult) -> dict[str, list[int]]:
     """Counts per changed entity: inserted, updated, removed."""
     counts = {name: [c.inserted, c.updated, c.removed] for name, c in read.changes.items()}
     return {name: found for name, found in counts.items() if any(found)}
+
+
+def follow_shared_layers(url: str) -> dict[str, list[int]]:
+    """Lets the layers of all instances follow; inserted and removed rows by table, first and after one change."""
+    counts: dict[str, list[int]] = {}
+    with connect(url) as connection:
+        for layer in shared(LAYERS):
+            for _ in range(2):
+                for name, change in follow(connection, layer, LAYERS).tables.items():
+                    counts.setdefault(name, []).extend((change.inserted, change.removed))
+                connection.execute("UPDATE ops.object_log_head SET revision = revision + 1")
+                connection.execute("UPDATE stash.scenes SET title = 'The Last' WHERE id = 1")
+                connection.execute(
+                    "UPDATE ops.object_log SET revision = (SELECT revision FROM ops.object_log_head)\n"
+                    "WHERE entity = 'scenes' AND id = 1"
+                )
+    return counts
 
 
 def mirrored(url: str, home: Path, name: str, statements: list[str], queries: list[str], columns: str) -> Any:
@@ -44,6 +64,7 @@ def mirrored(url: str, home: Path, name: str, statements: list[str], queries: li
     server = Mirror(url, instance, SimulatedStash(library), settings_for(home, url))
     first = server.read(mode="changes", lane="auto")
     server.transform()
+    followed = follow_shared_layers(url)
     again, last = server.read(mode="sweep", lane="graphql"), server.transform()
     compared = compare_lanes(server.settings, instance, StashClient(URL, transport=SimulatorTransport(server.stash)))
     with connect(url) as connection:
@@ -55,6 +76,7 @@ def mirrored(url: str, home: Path, name: str, statements: list[str], queries: li
         "lane": first.lane,
         "fields_not_in_snapshot": first.not_in_copy,
         "changed": changes(first),
+        "followed": followed,
         "changed_by_the_other_lane": [changes(again), [n for n, change in last.tables.items() if change.changed]],
         "lanes_differ": [*compared.lines, *compared.not_in_copy],
         "rebuilt_differs": rebuilt,

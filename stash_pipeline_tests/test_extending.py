@@ -174,6 +174,22 @@ def test_adding_an_entity_takes_its_specification_and_a_migration(package: Path,
     assert "### stash.playlist_scenes" in (package / "docs" / "tables.md").read_text("utf-8")
 
 
+def test_adding_a_layer_takes_a_module_a_registration_and_a_migration(package: Path, server: Mirror) -> None:
+    assert lines_of_the_product("A layer") == 2
+    follow(package, "A layer")
+    found = mirrored(
+        package,
+        server,
+        [],
+        ["SELECT id, sort_title FROM sort_titles.scenes WHERE id = 1", "SELECT count(*) FROM sort_titles.scenes"],
+        "sort_titles.scenes",
+    )
+    assert found["followed"] == {"sort_titles.scenes": [SCENES, 0, 1, 1]}
+    assert found["rows"] == [[[1, "last"]], [[SCENES]]]
+    assert found["columns"] == ["instance_id", "id", "sort_title"]
+    assert "### sort_titles.scenes" in (package / "docs" / "tables.md").read_text("utf-8")
+
+
 def test_adding_a_command_takes_a_module_and_its_options(package: Path, server: Mirror) -> None:
     follow(package, "A command")
     there = {"STASH_PIPELINE_DATABASE_URL": server.database_url, "STASH_PIPELINE_HOME": str(server.settings.home)}

@@ -146,8 +146,9 @@ def _run(
     except (StashError, UserError) as error:
         message = sentence(error, name)
         if may_pass(error) and _is_retried(context, settings):
-            pause = RetryPolicy().pause_before_run(context.retry_number)
-            raise RetriedRequest(message, max_retries=settings.network_retries, seconds_to_wait=pause) from None
+            policy = _retry_policy(settings)
+            pause = policy.pause_before_run(context.retry_number)
+            raise RetriedRequest(message, max_retries=policy.run_retries, seconds_to_wait=pause) from None
         # no traceback: the cause is outside this program
         raise failure(message) from None
     except psycopg.OperationalError as error:
@@ -222,7 +223,11 @@ def _name_omitted_checks(
 def _is_retried(context: dg.AssetExecutionContext, settings: Settings) -> bool:
     """Whether a run that failed on the network is retried; not if a command waits for it."""
     attended = context.run.tags.get("dagster/max_retries") == "0"
-    return not attended and context.retry_number < settings.network_retries
+    return not attended and context.retry_number < _retry_policy(settings).run_retries
+
+
+def _retry_policy(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(run_retries=settings.network_retries)
 
 
 @dataclass

@@ -94,11 +94,6 @@ def _mask(secret: str) -> Mask:
     return Mask([secret])
 
 
-def masked_bytes(data: bytes, key: str | None) -> bytes:
-    """``data`` with the key masked."""
-    return _mask(key).raw(data) if key else data
-
-
 def masked(text: str, key: str | None) -> str:
     """``text`` with the key masked."""
     return _mask(key).text(text) if key else text

@@ -45,8 +45,8 @@ class RetryPolicy:
         object_attempts: of one request that fails because of one object.
         first_pause, longest_pause: seconds between the attempts of a request, growing by two, with jitter.
         patience: seconds without any answer after which the server is left alone.
-        run_retries: how often a Dagster run is started again after such a failure.
-        run_pause: seconds before the first of these; the next wait twice as long each.
+        run_retries: how often a Dagster run is started again after such a failure; a setting.
+        run_pause: seconds before the first retry of a run; each further one waits twice as long.
     """
 
     first_attempts: int = 5
@@ -67,7 +67,7 @@ class RetryPolicy:
         return self.run_pause * 2**retries * random.uniform(0.8, 1.2)
 
 
-NO_RETRIES: Final = RetryPolicy(first_attempts=1, attempts=1, object_attempts=1, run_retries=0)
+NO_RETRIES: Final = RetryPolicy(first_attempts=1, attempts=1, object_attempts=1)
 """For a caller who wants to know how the server is now."""
 
 
@@ -154,7 +154,7 @@ class Retries:
             self._failures = 0
 
     def _record_failure(self, error: StashError, *, last: bool) -> None:
-        """Gives the server up where nobody had an answer while one request used all its attempts, or for too long."""
+        """Gives the server up when a request has used all its attempts, or nothing was answered for too long."""
         with self._lock:
             now = self._clock()
             if not self._failures:
@@ -162,7 +162,8 @@ class Retries:
             self._failures += 1
             if not self._answered or self.given_up is not None:
                 return
-            exhausted = last and self._failures >= self.policy.attempts
+            # not all of them: an answer that was under way when the server died restarts the count
+            exhausted = last and self._failures > self.policy.attempts // 2
             if exhausted or (self._failures > 1 and now - self._failing_since >= self.policy.patience):
                 reason = str(error).removesuffix(".")
                 self.given_up = (

@@ -1,4 +1,4 @@
-"""Reads one server both ways and compares document by document; knows nothing of Postgres."""
+"""Reads one server by both lanes and compares document by document, without Postgres."""
 
 import sqlite3
 from collections import Counter
@@ -21,18 +21,18 @@ from stash_pipeline.stash.snapshot.server_facts import naming_of, previews_of
 from stash_pipeline.warehouse.raw.history import described, differences
 
 _SECONDS = 3600.0
-"""After which a copy is given up."""
+"""The limit for reading a copy."""
 
 _GRAPHQL, _SNAPSHOT = "only GraphQL has it", "only the snapshot has it"
 
 
 @dataclass
 class Comparison:
-    """What reading both ways found.
+    """The result of reading a server by both lanes.
 
     Attributes:
-        documents: how many there are of each kind, in either. lines: one per object and field that differs.
-        not_in_copy: fields that the copy lacks, and that are not compared; a refresh reads their kinds by GraphQL.
+        documents: number per entity, of either lane. lines: one per object and field that differs.
+        not_in_copy: fields that the copy does not have. They are not compared; a sync reads their entities by GraphQL.
     """
 
     documents: Counter[str] = field(default_factory=Counter)
@@ -41,7 +41,7 @@ class Comparison:
 
 
 def compare_lanes(settings: Settings, instance: Instance, client: StashClient | None = None) -> Comparison:
-    """Compares all kinds that a database holds.
+    """Compares all entities that a database holds.
 
     Raises:
         SnapshotError: if there is no copy, or none that can be read. StashError: what the network did.

@@ -79,7 +79,7 @@ def upgrade(database_url: str) -> None:
     from sqlalchemy import NullPool, create_engine, text
     from sqlalchemy.exc import OperationalError, ProgrammingError
 
-    from stash_pipeline.warehouse.tables import SCHEMAS
+    from stash_pipeline.layers import schemas
 
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: connect(database_url, autocommit=False), poolclass=NullPool
@@ -101,7 +101,7 @@ def upgrade(database_url: str) -> None:
                     "install the version that migrated it."
                 )
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('stash_pipeline migrations'))"))
-            for schema in SCHEMAS:
+            for schema in schemas():
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -23,10 +23,11 @@ from sqlalchemy.exc import DBAPIError
 
 from stash_pipeline import layers
 from stash_pipeline.errors import UserError
+from stash_pipeline.layers import schemas
 from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import newest_revision, upgrade
-from stash_pipeline.warehouse.tables import METADATA, SCHEMAS
+from stash_pipeline.warehouse.tables import METADATA
 from stash_pipeline.warehouse.views import VIEWS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -102,7 +103,7 @@ def compare_with_registry(connection: Connection) -> tuple[Script, Script]:
 
 def _is_ours(name: str | None, kind: str, parents: Any) -> bool:
     if kind == "schema":
-        return name in SCHEMAS and name != "partitions"
+        return name in schemas() and name != "partitions"
     return not (kind == "table" and name == "alembic_version")
 
 

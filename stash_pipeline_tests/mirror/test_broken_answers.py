@@ -152,7 +152,7 @@ def test_a_schema_with_a_scalar_instead_of_a_list_ends_the_sync(server: Mirror) 
         return httpx.Response(200, content=encode(body), headers={"Content-Type": "application/json"})
 
     server.hook = hook
-    with pytest.raises(InvalidResponseError, match=r"Scene\.tags is no list"):
+    with pytest.raises(InvalidResponseError, match=r"Scene\.tags is not a list"):
         server.read()
     assert row_versions(server.database_url, server.instance.id) == before
 
@@ -330,8 +330,8 @@ UPDATE tags SET id = CASE id % 2 WHEN 0 THEN NULL ELSE 'x' || id END WHERE id < 
 
 SPOILED = [
     (WITHOUT_KEYS, "the ids of tags"),
-    ("PRAGMA foreign_keys = OFF; DELETE FROM tags WHERE id = 2;", "has not what the server counts: "),
-    ("PRAGMA foreign_keys = OFF; UPDATE scenes SET id = -id WHERE id = 2;", "has not what the server counts: "),
+    ("PRAGMA foreign_keys = OFF; DELETE FROM tags WHERE id = 2;", "disagrees with the server, which counts "),
+    ("PRAGMA foreign_keys = OFF; UPDATE scenes SET id = -id WHERE id = 2;", "disagrees with the server, which counts "),
 ]
 
 

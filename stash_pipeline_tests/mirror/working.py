@@ -177,10 +177,19 @@ def looking_at(database_url: str) -> psycopg.Connection[Any]:
     A new one reads the catalog anew: most of the time of a comparison.
     """
     connection = _looking.get(database_url)
-    if connection is None or connection.closed:
+    if connection is None or not _answers(connection):
         stop_looking()
         connection = _looking[database_url] = connect(database_url)
     return connection
+
+
+def _answers(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the database is still that one: it may have been dropped, and another made with its name."""
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def stop_looking() -> None:

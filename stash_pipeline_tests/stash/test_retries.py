@@ -92,6 +92,22 @@ def test_a_request_that_fails_while_others_succeed_raises_its_own_error() -> Non
     assert retries.given_up is None
 
 
+def test_an_answer_under_way_when_the_server_dies_does_not_keep_it_in_use() -> None:
+    retries = answered()
+    requests = [0]
+
+    def dies() -> str:
+        requests[0] += 1
+        if requests[0] == 2:
+            # of another thread, sent before the server died
+            retries.call(Server())
+        raise DOWN
+
+    with pytest.raises(StashConnectionError, match="was left alone after 8 failures in a row"):
+        retries.call(dies)
+    assert requests[0] == POLICY.attempts
+
+
 @pytest.mark.parametrize(
     "refused",
     [

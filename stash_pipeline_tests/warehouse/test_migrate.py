@@ -9,10 +9,10 @@ from sqlalchemy import create_engine, text
 
 from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.metadata import SCHEMAS
 from stash_pipeline.warehouse.migrate import _config, newest_revision, upgrade
 from stash_pipeline.warehouse.ops.object_log import newest_revision as newest_revision_of_log
 from stash_pipeline.warehouse.raw.partitions import ensure_partitions, has_partitions
-from stash_pipeline.warehouse.tables import SCHEMAS
 
 
 def migrate(url: str, revision: str, *, down: bool = False) -> None:

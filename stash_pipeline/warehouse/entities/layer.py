@@ -17,7 +17,7 @@ from stash_pipeline.warehouse.layers.layer import (
     TableChange,
 )
 from stash_pipeline.warehouse.layers.versions import table_version
-from stash_pipeline.warehouse.tables import JOINS, MERGES, STASH, partial_date_columns
+from stash_pipeline.warehouse.tables import JOINS, MERGES, METADATA, STASH, partial_date_columns
 
 ENTITIES_GROUP = "entities"
 JOINS_GROUP = "joins"
@@ -88,8 +88,16 @@ def _merges_table() -> LayerTable:
         origins={
             column: Origin(tuple(f"raw.{entity}.{source}" for entity in MERGED_ENTITIES))
             for column, source in (("instance_id", "instance_id"), ("id", "id"), ("revision", "revision"))
-        },
+        }
+        | {"successor_id": Origin(_owner_columns())},
     )
+
+
+def _owner_columns() -> tuple[str, ...]:
+    """The columns of the joins that name the object that took over what another one had."""
+    tables = [METADATA.tables[f"stash.{table}"] for table in EVIDENCE_TABLES]
+    owners = [[column.name for column in table.columns if column.name != "instance_id"][0] for table in tables]
+    return tuple(f"{table.fullname}.{owner}" for table, owner in zip(tables, owners, strict=True) if owner != "file_id")
 
 
 # --- following ----------------------------------------------------------------------------------------------
