@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.matches.deciding import NewDecision
 from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline_tests.matches.working import Servers, new_servers
 from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDoError, happen
 
 
-def test_objects_that_both_servers_have_are_in_one_cluster(warehouse: str, home: Path) -> None:
-    servers = new_servers(warehouse, home)
-    servers.follow()
+def test_objects_that_both_servers_have_are_in_one_cluster(servers: Servers) -> None:
     with connect(servers.database_url) as connection:
         rows = connection.execute(
             "SELECT entity, count(*) FILTER (WHERE instances = 2), count(*) FROM matches.clusters GROUP BY 1"
@@ -24,9 +24,7 @@ def test_objects_that_both_servers_have_are_in_one_cluster(warehouse: str, home:
     assert shared["performers"][0] and shared["tags"][0] and shared["studios"][0]
 
 
-def test_nothing_is_written_where_nothing_changed(warehouse: str, home: Path) -> None:
-    servers = new_servers(warehouse, home)
-    servers.follow()
+def test_nothing_is_written_where_nothing_changed(servers: Servers) -> None:
     before = servers.contents()
     assert not servers.follow().tables
     assert servers.contents() == before
@@ -45,18 +43,29 @@ def test_following_ends_in_the_same_rows_as_a_rebuild(warehouse: str, home: Path
             with suppress(NothingToDoError):
                 happen(server.stash, event, rng.randrange(1000))
         server.refresh(mode="sweep")
+        with suppress(UserError):
+            servers.decide(*decided(servers, rng))
         servers.follow()
         assert servers.contents() == servers.rebuilt(), (step, events)
 
 
-def test_an_instance_that_is_removed_leaves_no_match(warehouse: str, home: Path) -> None:
-    servers = new_servers(warehouse, home)
-    servers.follow()
+def test_an_instance_that_is_removed_leaves_no_match(servers: Servers) -> None:
     with connect(servers.database_url) as connection:
         remove_instance(connection, servers.away.instance.id)
     servers.follow()
     assert servers.contents() == servers.rebuilt()
     assert servers.away.instance.id not in _instances(servers) and servers.home.instance.id in _instances(servers)
+
+
+def decided(servers: Servers, rng: random.Random) -> list[NewDecision]:
+    """A few decisions on any objects; they may contradict earlier ones."""
+    decisions = []
+    with connect(servers.database_url) as connection:
+        for entity in ("scenes", "performers", "tags"):
+            nodes = connection.execute(f"SELECT instance_id, id FROM stash.{entity} ORDER BY 1, 2").fetchall()
+            left, right = rng.sample(nodes, 2)
+            decisions.append(NewDecision(entity, rng.choice(("same", "different")), left, right))
+    return decisions
 
 
 def _instances(servers: Servers) -> set[int]:

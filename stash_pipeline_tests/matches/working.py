@@ -1,24 +1,32 @@
 """Two servers with overlapping libraries, and the layer that matches them."""
 
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from stash_pipeline.instances import Instance
 from stash_pipeline.layers import LAYERS
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers import shared as shared_layers
 from stash_pipeline.warehouse.layers.shared import FollowedLayer
+from stash_pipeline.warehouse.matches.deciding import Decided, NewDecision, decide
+from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
+from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, settings_for
 
 CONTENTS = {
     "keys": "SELECT entity, key, instance_id, id FROM matches.keys",
     "phashes": "SELECT instance_id, scene_id, file_id, duration, phash FROM matches.phashes",
     "links": "SELECT entity, left_instance_id, left_id, right_instance_id, right_id, action, confidence, rule,\n"
     "    evidence::text, refused::text FROM matches.links",
-    "clusters": "SELECT c.entity, c.size, c.instances, array_agg((m.instance_id, m.id)::text ORDER BY 1)\n"
+    "decisions": "SELECT decision_id, entity, left_instance_id, left_id, coalesce(right_instance_id, 0),\n"
+    "    coalesce(right_id, 0) FROM matches.resolved_decisions",
+    "clusters": "SELECT c.entity, c.size, c.instances, array_agg((m.instance_id, m.id)::text ORDER BY m.instance_id, m.id)\n"
     "FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id GROUP BY c.id",
 }
 """What following and rebuilding must agree on; ids of clusters are those that they had."""
@@ -39,6 +47,19 @@ class Servers:
         """Lets the layer follow."""
         with connect(self.database_url) as connection:
             return shared_layers.follow(connection, MATCHES_LAYER, LAYERS, **options)
+
+    def decide(self, *decisions: NewDecision) -> Decided:
+        """Writes decisions."""
+        with connect(self.database_url) as connection:
+            return decide(connection, decisions)
+
+    def clusters(self, entity: str) -> dict[Node, uuid.UUID]:
+        """The cluster of each object."""
+        with connect(self.database_url) as connection:
+            rows = connection.execute(
+                "SELECT instance_id, id, cluster_id FROM matches.members WHERE entity = %s", [entity]
+            )
+            return {(row[0], row[1]): row[2] for row in rows}
 
     def contents(self) -> dict[str, list[Any]]:
         """All rows."""
@@ -63,14 +84,28 @@ def contents(connection: Connection) -> dict[str, list[Any]]:
     return {name: sorted(connection.execute(query).fetchall()) for name, query in CONTENTS.items()}
 
 
+MadeServers = tuple[Instance, Instance]
+"""The instances that :func:`new_servers` registered."""
+
+
+def _libraries(scenes: int, seed: int, overlap: int) -> list[Library]:
+    return [generated(scenes, seed=one, overlap_seed=overlap) for one in (2 * seed, 2 * seed + 1)]
+
+
 def new_servers(warehouse: str, home: Path, scenes: int = 30, seed: int = 1, overlap: int = 7) -> Servers:
     """Two servers that share about half of their objects, read once."""
-    servers = Servers(
-        *(
-            new_mirror(warehouse, home, generated(scenes, seed=one, overlap_seed=overlap))
-            for one in (2 * seed, 2 * seed + 1)
-        )
-    )
+    servers = Servers(*(new_mirror(warehouse, home, library) for library in _libraries(scenes, seed, overlap)))
     for server in (servers.home, servers.away):
         server.refresh()
     return servers
+
+
+def same_servers(warehouse: str, home: Path, instances: MadeServers, scenes: int) -> Servers:
+    """The servers of :func:`new_servers`, with a copy of its database."""
+    settings = settings_for(home, warehouse)
+    return Servers(
+        *(
+            Mirror(warehouse, instance, SimulatedStash(library), settings)
+            for instance, library in zip(instances, _libraries(scenes, 1, 7), strict=True)
+        )
+    )

@@ -119,6 +119,21 @@ def keys_of(entity: str, features: Features) -> set[Key]:
     return keys
 
 
+_RECOGNISED_BY: Final = ("oshash", "md5", "stash_id", "path", "url", "name")
+"""The methods by which an object is recognised after a re-import, the strongest first."""
+
+_CONTENT_KEYS: Final = 20
+"""Of an object; a performer can have hundreds of aliases."""
+
+
+def content_keys(entity: str, features: Features) -> list[str]:
+    """What an object is recognised by when its id is another one: ``method value``, the strongest first."""
+    keys = sorted(
+        (_RECOGNISED_BY.index(method), value) for method, value in keys_of(entity, features) if method in _RECOGNISED_BY
+    )
+    return [f"{_RECOGNISED_BY[rank]} {value}" for rank, value in keys[:_CONTENT_KEYS]]
+
+
 def key_hash(key: Key) -> int:
     """A key as a signed 64-bit integer. Two keys may share one: objects are compared all the same."""
     digest = hashlib.blake2b("\0".join(key).encode(errors="surrogatepass"), digest_size=8).digest()

@@ -16,7 +16,7 @@ from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches import candidates, clusters, linking
 from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
-from stash_pipeline.warehouse.matches.decisions import Decided, decided, partners
+from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
 from stash_pipeline.warehouse.matches.features import Node, Object, Roots, load_objects
 
 _OBJECTS_AT_ONCE: Final = 20_000
@@ -115,8 +115,8 @@ class Matcher:
         return linking.link(entity, sorted(pairs), features)
 
     def _recluster(self, seeds: set[Node]) -> ClusterChanges:
-        decisions = decided(self._connection, self._entity)
-        before, links, nodes = self._closure(seeds, decisions)
+        decisions = update_resolved(self._connection, self._entity)
+        before, links, nodes = self._closure(seeds | decisions.changed, decisions)
         objects = {one.node: one for one in load_objects(self._connection, self._entity, self._roots, sorted(nodes))}
         component = Component(sorted(objects), objects, links, decisions.same, decisions.different)
         made, refused = clusters.make_clusters(self._entity, component)
@@ -125,7 +125,7 @@ class Matcher:
         return changes
 
     def _closure(
-        self, seeds: set[Node], decisions: Decided
+        self, seeds: set[Node], decisions: Resolved
     ) -> tuple[dict[Node, uuid.UUID], list[tuple[Pair, float, str]], set[Node]]:
         """(clusters so far, merging links, objects) of all that is joined with some objects, or was."""
         nodes: set[Node] = set()
@@ -188,7 +188,7 @@ class Matcher:
                 "SELECT instance_id, id, cluster_id FROM matches.members WHERE entity = %s", [entity]
             )
         }
-        decisions = decided(connection, entity)
+        decisions = update_resolved(connection, entity)
         component = Component(
             sorted(objects),
             objects,

@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -17,7 +16,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from stash_pipeline.warehouse.tables import METADATA
 
@@ -115,21 +114,39 @@ DECISIONS = Table(
     METADATA,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("entity", Text, nullable=False),
-    Column("verdict", Text, nullable=False, comment="same or different"),
+    Column("verdict", Text, nullable=False, comment="same or different; or primary, of one object"),
     Column("left_instance", Uuid, nullable=False, comment="ops.instances.uuid"),
     Column("left_id", BigInteger, nullable=False),
     Column("left_created_at", DateTime(timezone=True), comment="of the object: its id may be used again"),
-    Column("left_content", Text, comment="what it was, so that it is recognised after a re-import"),
-    Column("right_instance", Uuid, nullable=False),
-    Column("right_id", BigInteger, nullable=False),
+    Column("left_content", ARRAY(Text), nullable=False, comment="keys by which it is recognised after a re-import"),
+    Column("right_instance", Uuid, comment="null if the verdict is primary"),
+    Column("right_id", BigInteger),
     Column("right_created_at", DateTime(timezone=True)),
-    Column("right_content", Text),
+    Column("right_content", ARRAY(Text)),
+    Column("field", Text, comment="of a primary object, the field that it is about; null: every field"),
     Column("note", Text),
     Column("decided_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
-    Column("withdrawn", Boolean, nullable=False, server_default=text("false")),
-    CheckConstraint("verdict IN ('same', 'different')", name="decisions_verdict_check"),
+    Column("withdrawn_at", DateTime(timezone=True), comment="null: in force"),
+    CheckConstraint("verdict IN ('same', 'different', 'primary')", name="decisions_verdict_check"),
+    CheckConstraint("(verdict = 'primary') = (right_id IS NULL)", name="decisions_right_check"),
     Index("decisions_left_idx", "entity", "left_instance", "left_id"),
     Index("decisions_right_idx", "entity", "right_instance", "right_id"),
     schema="matches",
-    comment="What people decided about pairs of objects; above every rule, for ever.",
+    comment="What people decided about objects; above every rule, for ever.",
+)
+
+RESOLVED_DECISIONS = Table(
+    "resolved_decisions",
+    METADATA,
+    Column("decision_id", BigInteger, primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("left_instance_id", Integer, nullable=False, comment="ops.instances.id"),
+    Column("left_id", BigInteger, nullable=False, comment="the server's id now"),
+    Column("right_instance_id", Integer),
+    Column("right_id", BigInteger),
+    ForeignKeyConstraint(["decision_id"], ["matches.decisions.id"], ondelete="CASCADE", name="resolved_decision_fkey"),
+    Index("resolved_left_idx", "entity", "left_instance_id", "left_id"),
+    Index("resolved_right_idx", "entity", "right_instance_id", "right_id"),
+    schema="matches",
+    comment="The decisions whose objects are live, with their current ids.",
 )

@@ -1,3 +1,9 @@
+DROP INDEX matches.resolved_right_idx;
+
+DROP INDEX matches.resolved_left_idx;
+
+DROP TABLE matches.resolved_decisions;
+
 DROP INDEX matches.redirects_cluster_idx;
 
 DROP TABLE matches.redirects;

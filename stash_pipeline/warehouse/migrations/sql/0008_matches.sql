@@ -31,27 +31,35 @@ CREATE TABLE matches.decisions (
     left_instance UUID NOT NULL,
     left_id BIGINT NOT NULL,
     left_created_at TIMESTAMP WITH TIME ZONE,
-    left_content TEXT,
-    right_instance UUID NOT NULL,
-    right_id BIGINT NOT NULL,
+    left_content TEXT[] NOT NULL,
+    right_instance UUID,
+    right_id BIGINT,
     right_created_at TIMESTAMP WITH TIME ZONE,
-    right_content TEXT,
+    right_content TEXT[],
+    field TEXT,
     note TEXT,
     decided_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    withdrawn BOOLEAN DEFAULT false NOT NULL,
+    withdrawn_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (id),
-    CONSTRAINT decisions_verdict_check CHECK (verdict IN ('same', 'different'))
+    CONSTRAINT decisions_verdict_check CHECK (verdict IN ('same', 'different', 'primary')),
+    CONSTRAINT decisions_right_check CHECK ((verdict = 'primary') = (right_id IS NULL))
 );
 
-COMMENT ON TABLE matches.decisions IS 'What people decided about pairs of objects; above every rule, for ever.';
+COMMENT ON TABLE matches.decisions IS 'What people decided about objects; above every rule, for ever.';
 
-COMMENT ON COLUMN matches.decisions.verdict IS 'same or different';
+COMMENT ON COLUMN matches.decisions.verdict IS 'same or different; or primary, of one object';
 
 COMMENT ON COLUMN matches.decisions.left_instance IS 'ops.instances.uuid';
 
 COMMENT ON COLUMN matches.decisions.left_created_at IS 'of the object: its id may be used again';
 
-COMMENT ON COLUMN matches.decisions.left_content IS 'what it was, so that it is recognised after a re-import';
+COMMENT ON COLUMN matches.decisions.left_content IS 'keys by which it is recognised after a re-import';
+
+COMMENT ON COLUMN matches.decisions.right_instance IS 'null if the verdict is primary';
+
+COMMENT ON COLUMN matches.decisions.field IS 'of a primary object, the field that it is about; null: every field';
+
+COMMENT ON COLUMN matches.decisions.withdrawn_at IS 'null: in force';
 
 CREATE INDEX decisions_left_idx ON matches.decisions (entity, left_instance, left_id);
 
@@ -162,3 +170,24 @@ COMMENT ON COLUMN matches.redirects.cluster_id IS 'into which it was merged';
 COMMENT ON COLUMN matches.redirects.revision IS 'of the object log, when it was merged';
 
 CREATE INDEX redirects_cluster_idx ON matches.redirects (cluster_id);
+
+CREATE TABLE matches.resolved_decisions (
+    decision_id BIGINT NOT NULL,
+    entity TEXT NOT NULL,
+    left_instance_id INTEGER NOT NULL,
+    left_id BIGINT NOT NULL,
+    right_instance_id INTEGER,
+    right_id BIGINT,
+    PRIMARY KEY (decision_id),
+    CONSTRAINT resolved_decision_fkey FOREIGN KEY(decision_id) REFERENCES matches.decisions (id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE matches.resolved_decisions IS 'The decisions whose objects are live, with their current ids.';
+
+COMMENT ON COLUMN matches.resolved_decisions.left_instance_id IS 'ops.instances.id';
+
+COMMENT ON COLUMN matches.resolved_decisions.left_id IS 'the server''s id now';
+
+CREATE INDEX resolved_left_idx ON matches.resolved_decisions (entity, left_instance_id, left_id);
+
+CREATE INDEX resolved_right_idx ON matches.resolved_decisions (entity, right_instance_id, right_id);

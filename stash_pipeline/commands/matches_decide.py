@@ -1,0 +1,149 @@
+"""``stash-pipeline matches accept|reject|split|primary|withdraw|import``: decides, and lets the layers follow."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+from stash_pipeline.commands.decision_csv import read_rows, refuse_errors
+from stash_pipeline.commands.matched_objects import CLUSTER_OF, opened, refuse_missing, say
+from stash_pipeline.commands.matches import Entity
+from stash_pipeline.commands.output import stderr
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import Settings
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches.deciding import Decided, NewDecision, decide
+from stash_pipeline.warehouse.matches.deciding import withdraw as withdraw_decisions
+from stash_pipeline.warehouse.matches.decisions import DIFFERENT, PRIMARY, SAME, VERDICTS
+
+
+def decide_pairs(entity: str, verdict: str, names: Sequence[str], note: str | None, dry_run: bool) -> int:
+    """The commands ``accept`` (every pair of the objects) and ``reject`` (the first and each of the others)."""
+    with opened() as (settings, connection, instances):
+        nodes = [instances.parse(name) for name in names]
+        pairs = combinations(nodes, 2) if verdict == SAME else ((nodes[0], other) for other in nodes[1:])
+        return _decide(
+            settings, connection, [NewDecision(entity, verdict, *pair, note=note) for pair in pairs], dry_run
+        )
+
+
+def decide_primary(entity: str, name: str, fields: Sequence[str], note: str | None, dry_run: bool) -> int:
+    """The command ``primary``."""
+    with opened() as (settings, connection, instances):
+        node = instances.parse(name)
+        new = [NewDecision(entity, PRIMARY, node, field=field, note=note) for field in (*fields,) or (None,)]
+        return _decide(settings, connection, new, dry_run)
+
+
+def split(entity: str, names: Sequence[str], note: str | None, dry_run: bool) -> int:
+    """The command ``split``.
+
+    Raises:
+        UserError: if the objects are not part of one cluster that has others.
+    """
+    with opened() as (settings, connection, instances):
+        chosen = [instances.parse(name) for name in dict.fromkeys(names)]
+        rows = connection.execute(
+            CLUSTER_OF, {"entity": entity, "instance": chosen[0][0], "id": chosen[0][1]}
+        ).fetchall()
+        if not rows:
+            refuse_missing(connection, entity, chosen[0], instances)
+        members = [(row[1], row[2]) for row in rows]
+        for node in chosen:
+            if node not in members:
+                raise UserError(f"{instances.write(node)} is not in the cluster of {instances.write(chosen[0])}.")
+        rest = [node for node in members if node not in chosen]
+        if not rest:
+            raise UserError(
+                f"The cluster has no other object than {', '.join(map(instances.write, chosen))}; there is nothing to "
+                "separate."
+            )
+        new = [NewDecision(entity, DIFFERENT, node, other, note=note) for node in chosen for other in rest]
+        return _decide(settings, connection, new, dry_run)
+
+
+def withdraw(numbers: Sequence[int]) -> int:
+    """The command ``withdraw``."""
+    with opened() as (settings, connection, _):
+        withdrawn = withdraw_decisions(connection, numbers)
+        if not withdrawn:
+            say("These decisions had been withdrawn before.")
+            return 0
+        say(f"Withdrawn: {', '.join(map(str, withdrawn))}.")
+        return _follow(settings)
+
+
+def import_csv(path: Path, dry_run: bool) -> int:
+    """The command ``import``.
+
+    Raises:
+        UserError: if the file has errors; nothing is decided then.
+    """
+    rows = read_rows(path)
+    with opened() as (settings, connection, instances):
+        new: list[NewDecision] = []
+        errors: list[tuple[int, str]] = []
+        for row in rows:
+            try:
+                if row.entity not in Entity.__members__:
+                    raise UserError(
+                        f"there is no entity {row.entity!r}; choose one of {', '.join(Entity.__members__)}."
+                    )
+                if row.decision not in VERDICTS:
+                    raise UserError(f"{row.decision!r} is not a decision; choose one of {', '.join(VERDICTS)}.")
+                right = None if row.decision == PRIMARY else instances.parse(row.right)
+                field = row.field if row.decision == PRIMARY else None
+                new.append(
+                    NewDecision(row.entity, row.decision, instances.parse(row.left), right, field, note=row.note)
+                )
+            except UserError as error:
+                errors.append((row.line, str(error)))
+        refuse_errors(path, errors)
+        if not new:
+            say(f"{path} has no row with a decision.")
+            return 0
+        return _decide(settings, connection, new, dry_run)
+
+
+def _decide(settings: Settings, connection: Connection, new: Sequence[NewDecision], dry_run: bool) -> int:
+    from psycopg import Rollback
+
+    with connection.transaction():
+        decided = decide(connection, new)
+        if dry_run:
+            raise Rollback
+    say(_decided_sentence(decided, dry_run))
+    if dry_run or not decided.written:
+        return 0
+    return _follow(settings)
+
+
+def _decided_sentence(decided: Decided, dry_run: bool) -> str:
+    parts = [f"{len(decided.written):,} {'decision' if len(decided.written) == 1 else 'decisions'}"]
+    if dry_run:
+        sentence = f"Would write {parts[0]}"
+    else:
+        numbers = ", ".join(map(str, decided.written[:10])) + (", …" if len(decided.written) > 10 else "")
+        sentence = f"Wrote {parts[0]}" + (f" ({numbers})" if numbers else "")
+    if decided.replaced:
+        sentence += f", in place of {', '.join(map(str, decided.replaced))}"
+    if decided.unchanged:
+        sentence += f"; {decided.unchanged:,} had been decided before"
+    return sentence + "."
+
+
+def _follow(settings: Settings) -> int:
+    """Runs the job that lets the shared layers follow; returns the exit code."""
+    from stash_pipeline.assets.tags import REASON_TAG, REQUESTED_BY_TAG
+    from stash_pipeline.automation.jobs import FOLLOW
+    from stash_pipeline.runtime.in_process import dagster_instance, run_job
+
+    with dagster_instance(settings.home) as dagster:
+        tags = {REASON_TAG: "stash-pipeline matches", REQUESTED_BY_TAG: "command line"}
+        result = run_job(FOLLOW, instance=dagster, tags=tags)
+    if not result.success:
+        stderr.print(
+            f"The decision is stored, and the layers do not follow it yet: {result.failure} The next run applies it.",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        return 1
+    return 0

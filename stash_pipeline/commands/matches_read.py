@@ -1,0 +1,198 @@
+"""``stash-pipeline matches list|show|decisions``: reads matches and decisions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from stash_pipeline.commands.decision_csv import COLUMNS, write_rows
+from stash_pipeline.commands.matched_objects import CLUSTER_OF, InstanceNames, opened, refuse_missing, say
+from stash_pipeline.commands.output import print_json, stderr, table
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches.decisions import DIFFERENT, SAME, list_decisions, resolve
+from stash_pipeline.warehouse.matches.features import Node
+from stash_pipeline.warehouse.matches.queue import OpenPair, names_of, read_queue
+
+_LISTED: Final = 20
+
+
+def list_open(entities: Sequence[str], limit: int | None, path: Path | None, as_json: bool) -> None:
+    """The command ``list``."""
+    with opened() as (_, connection, instances):
+        everything = as_json or path is not None
+        queue = read_queue(connection, entities, limit or (None if everything else _LISTED))
+        rows = _described(connection, instances, queue.pairs)
+    if as_json:
+        print_json({"open": queue.open, "pairs": rows})
+    elif path is not None:
+        columns = (*COLUMNS, "left_name", "right_name", "rule", "confidence", "uses", "evidence", "refused")
+        write_rows(path, columns, rows)
+        if str(path) != "-":
+            stderr.print(
+                f"Wrote {len(rows):,} pairs. Fill the column decision with same or different, then run "
+                f"`stash-pipeline matches import {path} --dry-run`.",
+                markup=False, highlight=False, soft_wrap=True,
+            )  # fmt: skip
+    else:
+        shown = [
+            [row["entity"], row["left"], row["left_name"], row["right"], row["right_name"], row["rule"],
+             f"{row['confidence']:.2f}", row["uses"]]
+            for row in rows
+        ]  # fmt: skip
+        if shown:
+            headings = ["entity", "object", "name", "other", "name", "rule", "confidence", "uses"]
+            table(None, headings, shown, numbers=2)
+        say(_open_sentence(len(shown), queue.open))
+
+
+def _open_sentence(shown: int, total: int) -> str:
+    if not total:
+        return "Nothing to decide."
+    more = f" ({shown:,} shown)" if shown < total else ""
+    return (
+        f"{total:,} {'pair' if total == 1 else 'pairs'} to decide{more}: "
+        "`stash-pipeline matches accept ENTITY OBJECT OTHER`, or reject."
+    )
+
+
+def _described(connection: Connection, instances: InstanceNames, pairs: Sequence[OpenPair]) -> list[dict[str, Any]]:
+    names: dict[tuple[str, Node], str] = {}
+    for entity in {pair.entity for pair in pairs}:
+        nodes = {node for pair in pairs if pair.entity == entity for node in (pair.left, pair.right)}
+        names.update({(entity, node): name for node, name in names_of(connection, entity, nodes).items()})
+    return [
+        {
+            **asdict(pair),
+            "left": instances.write(pair.left),
+            "right": instances.write(pair.right),
+            "left_name": names.get((pair.entity, pair.left), ""),
+            "right_name": names.get((pair.entity, pair.right), ""),
+            "confidence": round(pair.confidence, 4),
+            "worth": round(pair.worth, 2),
+        }
+        for pair in pairs
+    ]
+
+
+_LINKS = """
+SELECT left_instance_id, left_id, right_instance_id, right_id, action, rule, confidence, evidence, refused
+FROM matches.links WHERE entity = %(entity)s
+    AND (left_instance_id = %(instance)s AND left_id = %(id)s OR right_instance_id = %(instance)s AND right_id = %(id)s)
+ORDER BY confidence DESC, 1, 2, 3, 4
+"""
+
+
+def show(entity: str, name: str, as_json: bool) -> None:
+    """The command ``show``.
+
+    Raises:
+        UserError: if there is no such object.
+    """
+    with opened() as (_, connection, instances):
+        node = instances.parse(name)
+        parameters = {"entity": entity, "instance": node[0], "id": node[1]}
+        members = connection.execute(CLUSTER_OF, parameters).fetchall()
+        if not members:
+            refuse_missing(connection, entity, node, instances)
+        links = connection.execute(_LINKS, parameters).fetchall()
+        nodes = [(row[1], row[2]) for row in members]
+        others = [(row[0], row[1]) if (row[2], row[3]) == node else (row[2], row[3]) for row in links]
+        names = names_of(connection, entity, {*nodes, *others})
+        decided = _decisions_on(connection, entity, node, instances)
+    document: dict[str, Any] = {
+        "cluster": str(members[0][0]),
+        "members": [{"object": instances.write(one), "name": names.get(one, "")} for one in nodes],
+        "links": [
+            {"object": instances.write(other), "name": names.get(other, ""), "action": row[4], "rule": row[5],
+             "confidence": row[6], "evidence": row[7], "refused": row[8]}
+            for other, row in zip(others, links, strict=True)
+        ],
+        "decisions": decided,
+    }  # fmt: skip
+    if as_json:
+        print_json(document)
+        return
+    table(
+        f"cluster {document['cluster']}",
+        ["object", "name"],
+        [[one["object"], one["name"]] for one in document["members"]],
+    )
+    if links:
+        rows = [
+            [one["object"], one["name"], _outcome(one), one["rule"], f"{one['confidence']:.4f}",
+             _evidence(one["evidence"])]
+            for one in document["links"]
+        ]  # fmt: skip
+        table("links", ["object", "name", "outcome", "rule", "confidence", "evidence"], rows)
+    for one in decided:
+        say(f"Decision {one['number']}: {one['sentence']}")
+
+
+def _outcome(link: Mapping[str, Any]) -> str:
+    if link["refused"]:
+        return f"refused: {link['refused'].get('reason', '')}"
+    return "linked" if link["action"] == "merge" else "for a person"
+
+
+def _evidence(evidence: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name} {value}" for name, value in evidence.items() if value not in (None, [], {}, ""))
+
+
+def _decisions_on(connection: Connection, entity: str, node: Node, instances: InstanceNames) -> list[dict[str, Any]]:
+    resolved = {number: nodes for number, nodes in resolve(connection, entity).items() if node in nodes}
+    return [
+        {"number": one.number, "sentence": _sentence(one.verdict, resolved[one.number], one.field, one.note, instances)}
+        for one in list_decisions(connection, entity)
+        if one.number in resolved
+    ]
+
+
+def _sentence(
+    verdict: str, nodes: tuple[Node, Node | None], field: str | None, note: str | None, instances: InstanceNames
+) -> str:
+    left, right = nodes
+    because = f" ({note})" if note else ""
+    if right is None:
+        return f"{instances.write(left)} is the source of {field or 'every field'}{because}."
+    return f"{instances.write(left)} and {instances.write(right)} are {_VERDICT[verdict]}{because}."
+
+
+_VERDICT: Final = {SAME: "the same", DIFFERENT: "different"}
+
+
+def list_decided(entities: Sequence[str], path: Path | None, as_json: bool) -> None:
+    """The command ``decisions``."""
+    with opened() as (_, connection, instances):
+        uuids = dict(connection.execute("SELECT uuid, name FROM ops.instances").fetchall())
+        rows: list[dict[str, Any]] = []
+        for entity in entities:
+            resolved = resolve(connection, entity)
+            for one in list_decisions(connection, entity):
+                left, right = resolved.get(one.number, (None, None))
+                sides = [(left, one.left), (right, one.right)]
+                named = [
+                    instances.write(node)
+                    if node
+                    else f"{uuids.get(side.instance, side.instance)}:{side.id}"
+                    if side
+                    else ""
+                    for node, side in sides
+                ]
+                rows.append(
+                    {"number": one.number, "entity": entity, "left": named[0], "right": "".join(named[1:]),
+                     "decision": one.verdict, "field": one.field or "", "note": one.note or "",
+                     "decided_at": one.decided_at.isoformat(timespec="seconds") if one.decided_at else "",
+                     "live": left is not None}
+                )  # fmt: skip
+    rows.sort(key=lambda row: row["number"])
+    if as_json:
+        print_json(rows)
+    elif path is not None:
+        write_rows(path, (*COLUMNS, "number", "decided_at", "live"), rows)
+    else:
+        columns = ["number", "entity", "left", "right", "decision", "field", "note", "decided_at"]
+        if rows:
+            table(None, columns, [[row[column] or "–" for column in columns] for row in rows])
+        gone = sum(not row["live"] for row in rows)
+        absent = f", {gone:,} of them on objects that do not exist now" if gone else ""
+        say(f"{len(rows):,} decisions{absent}." if rows else "Nothing has been decided.")

@@ -1,0 +1,268 @@
+"""Writes what people decide: checks that it contradicts nothing, and logs the objects, so that every layer follows."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Final
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches.candidates import Pair, ordered
+from stash_pipeline.warehouse.matches.decisions import (
+    DIFFERENT,
+    PRIMARY,
+    SAME,
+    Resolved,
+    contradictions,
+    read_resolved,
+)
+from stash_pipeline.warehouse.matches.features import Node, content_keys, load_objects, load_roots
+from stash_pipeline.warehouse.ops.object_log import Touched, publish
+
+_CONTRADICTIONS_NAMED: Final = 5
+
+
+class ContradictionError(UserError):
+    """A decision contradicts earlier ones."""
+
+
+@dataclass(frozen=True)
+class NewDecision:
+    """What a person decides.
+
+    Attributes:
+        verdict: same, different or primary.
+        right: None if the verdict is primary.
+        field: of a primary object, the field that it is about; None means all.
+    """
+
+    entity: str
+    verdict: str
+    left: Node
+    right: Node | None = None
+    field: str | None = None
+    note: str | None = None
+
+    @property
+    def pair(self) -> Pair | None:
+        """Both objects in order; None if the verdict is primary."""
+        return None if self.right is None else ordered(self.left, self.right)
+
+
+@dataclass
+class Decided:
+    """What became of decisions.
+
+    Attributes:
+        written: numbers of the new ones. unchanged: how many said what was decided already.
+        replaced: numbers of earlier decisions on the same objects that no longer apply.
+    """
+
+    written: list[int] = field(default_factory=list)
+    unchanged: int = 0
+    replaced: list[int] = field(default_factory=list)
+
+
+def decide(connection: Connection, new: Sequence[NewDecision]) -> Decided:
+    """Writes decisions, all or none. The next run of the layer applies them.
+
+    A decision on a pair replaces an earlier one on the same pair.
+
+    Args:
+        connection: the statements are one transaction; in an outer one, that can still be rolled back.
+
+    Raises:
+        ContradictionError: if one contradicts another, also through a chain of objects called the same.
+        UserError: if an object does not exist.
+    """
+    result = Decided()
+    names = dict(connection.execute("SELECT id, name FROM ops.instances").fetchall())
+    with connection.transaction():
+        # of two people who decide at once, the second one sees what the first one decided
+        connection.execute("LOCK TABLE matches.decisions IN SHARE ROW EXCLUSIVE MODE")
+        by_entity: dict[str, list[NewDecision]] = defaultdict(list)
+        for decision in new:
+            by_entity[decision.entity].append(decision)
+        touched: dict[int, Touched] = defaultdict(Touched)
+        for entity, decisions in sorted(by_entity.items()):
+            _refuse_contradicting_rows(decisions, names)
+            _write(connection, entity, decisions, result, touched, names)
+        _log(connection, touched)
+    return result
+
+
+def withdraw(connection: Connection, numbers: Iterable[int]) -> list[int]:
+    """Withdraws decisions; returns those that were in force. The next run of the layer applies it.
+
+    Raises:
+        UserError: if there is no such decision.
+    """
+    wanted = sorted(set(numbers))
+    with connection.transaction():
+        existing = {
+            row[0] for row in connection.execute("SELECT id FROM matches.decisions WHERE id = ANY(%s)", [wanted])
+        }
+        missing = [number for number in wanted if number not in existing]
+        if missing:
+            raise UserError(
+                f"There is no decision {missing[0]}; `stash-pipeline matches decisions` lists all that are in force."
+            )
+        touched: dict[int, Touched] = defaultdict(Touched)
+        withdrawn = _withdraw(connection, wanted, touched)
+        _log(connection, touched)
+    return withdrawn
+
+
+def _withdraw(connection: Connection, numbers: Sequence[int], touched: Mapping[int, Touched]) -> list[int]:
+    rows = connection.execute(
+        "UPDATE matches.decisions SET withdrawn_at = now() WHERE id = ANY(%s) AND withdrawn_at IS NULL RETURNING id",
+        [list(numbers)],
+    ).fetchall()
+    withdrawn = sorted(row[0] for row in rows)
+    for entity, *sides in connection.execute(
+        "SELECT entity, left_instance_id, left_id, right_instance_id, right_id\n"
+        "FROM matches.resolved_decisions WHERE decision_id = ANY(%s)",
+        [withdrawn],
+    ):
+        for instance_id, identifier in (sides[:2], sides[2:]):
+            if instance_id is not None:
+                touched[instance_id].add(entity, [identifier])
+    return withdrawn
+
+
+def _refuse_contradicting_rows(decisions: Sequence[NewDecision], names: Mapping[int, str]) -> None:
+    verdicts: dict[Pair, str] = {}
+    for one in decisions:
+        if one.pair is None:
+            continue
+        if one.left == one.right:
+            raise UserError(f"{describe(one.entity, one.left, names)} is given twice; name two objects.")
+        if verdicts.setdefault(one.pair, one.verdict) != one.verdict:
+            left, right = (describe(one.entity, node, names) for node in one.pair)
+            raise ContradictionError(f"{left} and {right} are called both the same and different; keep one of the two.")
+
+
+def _write(
+    connection: Connection,
+    entity: str,
+    new: Sequence[NewDecision],
+    result: Decided,
+    touched: Mapping[int, Touched],
+    names: Mapping[int, str],
+) -> None:
+    before = read_resolved(connection, entity)
+    identities = _identities(connection, entity, new, names)
+    replaced: set[int] = set()
+    added: list[NewDecision] = []
+    for one in dict.fromkeys(new):
+        nodes = (one.left, None) if one.pair is None else one.pair
+        if one.verdict != PRIMARY and (one.verdict, *nodes, None) in before.numbers:
+            result.unchanged += 1
+            continue
+        # of primary objects the newest decision counts, so an earlier one on the same object is written anew
+        earlier = {SAME: DIFFERENT, DIFFERENT: SAME, PRIMARY: PRIMARY}[one.verdict]
+        number = before.numbers.get((earlier, *nodes, one.field))
+        if number is not None:
+            replaced.add(number)
+        added.append(one)
+    _refuse_contradictions(entity, _after(before, added), before, names)
+    result.replaced += _withdraw(connection, sorted(replaced), touched)
+    for one in added:
+        result.written.append(_insert(connection, one, identities))
+        for node in (one.left, one.right):
+            if node is not None:
+                touched[node[0]].add(entity, [node[1]])
+
+
+def _after(before: Resolved, new: Sequence[NewDecision]) -> Resolved:
+    """The decisions as they would be."""
+    verdicts = dict.fromkeys(before.same, SAME) | dict.fromkeys(before.different, DIFFERENT)
+    verdicts.update({one.pair: one.verdict for one in new if one.pair is not None})
+    return Resolved(
+        tuple(sorted(pair for pair, verdict in verdicts.items() if verdict == SAME)),
+        tuple(sorted(pair for pair, verdict in verdicts.items() if verdict == DIFFERENT)),
+    )
+
+
+def _refuse_contradictions(entity: str, after: Resolved, before: Resolved, names: Mapping[int, str]) -> None:
+    existing = {pair for pair, _ in contradictions(before)}
+    sentences = []
+    for pair, chain in contradictions(after):
+        if pair in existing:
+            continue
+        objects = [describe(entity, node, names) for node in chain]
+        numbers = [
+            number
+            for verdict, nodes in [(DIFFERENT, pair), *((SAME, ordered(a, b)) for a, b in pairwise(chain))]
+            if (number := before.numbers.get((verdict, *nodes, None))) is not None
+        ]
+        listed = ", ".join(str(number) for number in sorted(numbers))
+        sentences.append(
+            f"{objects[0]} and {objects[-1]} would be different, and the same through {' = '.join(objects)}."
+            + (f" Withdraw one of the decisions {listed} first." if numbers else "")
+        )
+    if sentences:
+        more = len(sentences) - _CONTRADICTIONS_NAMED
+        raise ContradictionError(
+            " ".join(sentences[:_CONTRADICTIONS_NAMED])
+            + (f" There are {more:,} more contradictions." if more > 0 else "")
+        )
+
+
+@dataclass(frozen=True)
+class _Identity:
+    uuid: Any
+    created_at: datetime | None
+    content: list[str]
+
+
+def _identities(
+    connection: Connection, entity: str, new: Sequence[NewDecision], names: Mapping[int, str]
+) -> dict[Node, _Identity]:
+    """By what the objects of decisions are recognised later."""
+    nodes = sorted({node for one in new for node in (one.left, one.right) if node is not None})
+    rows = connection.execute(
+        "SELECT i.id, o.id, i.uuid, o.created_at FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
+        "JOIN ops.instances AS i ON i.id = w.instance_id\n"
+        f"JOIN stash.{entity} AS o ON o.instance_id = i.id AND o.id = w.id",
+        [[node[0] for node in nodes], [node[1] for node in nodes]],
+    )
+    live = {(row[0], row[1]): (row[2], row[3]) for row in rows}
+    for node in nodes:
+        if node not in live:
+            raise UserError(f"{describe(entity, node, names)} does not exist; check the instance and the id.")
+    objects = load_objects(connection, entity, load_roots(connection), nodes)
+    contents = {one.node: content_keys(entity, one.features) for one in objects}
+    return {node: _Identity(*live[node], contents.get(node, [])) for node in nodes}
+
+
+def _insert(connection: Connection, one: NewDecision, identities: Mapping[Node, _Identity]) -> int:
+    left = identities[one.left]
+    right = identities[one.right] if one.right is not None else None
+    row = connection.execute(
+        "INSERT INTO matches.decisions (entity, verdict, left_instance, left_id, left_created_at, left_content,\n"
+        "    right_instance, right_id, right_created_at, right_content, field, note)\n"
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+        [
+            one.entity,
+            one.verdict,
+            *(left.uuid, one.left[1], left.created_at, left.content),
+            *((right.uuid, one.right[1], right.created_at, right.content) if right and one.right else [None] * 4),
+            one.field,
+            one.note,
+        ],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _log(connection: Connection, touched: Mapping[int, Touched]) -> None:
+    for instance_id in sorted(touched):
+        publish(connection, instance_id, touched[instance_id])
+
+
+def describe(entity: str, node: Node, names: Mapping[int, str]) -> str:
+    """An object as commands name it."""
+    return f"{entity} {names.get(node[0], node[0])}:{node[1]}"
