@@ -26,7 +26,8 @@ CONTENTS = {
     "    evidence::text, refused::text FROM matches.links",
     "decisions": "SELECT decision_id, entity, left_instance_id, left_id, coalesce(right_instance_id, 0),\n"
     "    coalesce(right_id, 0) FROM matches.resolved_decisions",
-    "clusters": "SELECT c.entity, c.size, c.instances, array_agg((m.instance_id, m.id)::text ORDER BY m.instance_id, m.id)\n"
+    "clusters": "SELECT c.entity, c.size, c.instances,\n"
+    "    array_agg((m.instance_id, m.id)::text ORDER BY m.instance_id, m.id)\n"
     "FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id GROUP BY c.id",
 }
 """What following and rebuilding must agree on; ids of clusters are those that they had."""
