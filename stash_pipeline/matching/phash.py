@@ -82,6 +82,12 @@ def degenerate(phash: Hashes) -> Mask:
     return (bits < FEWEST_BITS) | (bits > MOST_BITS) | (transitions < FEWEST_TRANSITIONS)
 
 
+def is_degenerate(phash: int) -> bool:
+    """The same of a single unsigned hash."""
+    transitions = ((phash ^ (phash >> 1)) & 0x7F7F7F7F7F7F7F7F).bit_count()
+    return not FEWEST_BITS <= phash.bit_count() <= MOST_BITS or transitions < FEWEST_TRANSITIONS
+
+
 def short_clips(duration: Durations, minimum: int = SHORT_CLIP) -> Mask:
     """Which files are too short for their hash to prove anything. An unknown duration counts as too short."""
     return duration < minimum

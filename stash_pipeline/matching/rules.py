@@ -97,19 +97,18 @@ def evaluate(
     evidence: dict[str, Any] = {"agrees": agreed, "contradicts": contradicted}
     forbids = sorted(name for name in contradicted if effects[name].effect == "forbid")
     warns = sorted(name for name in contradicted if effects[name].effect == "warn")
-    best = proposed = _NOTHING
-    for rule in _rules(kind):
+    proposed = _NOTHING
+    for rule in _rules_by_confidence(kind):
         if not rule.requires <= agreed.keys():
             continue
         used = {families[name] for name in rule.requires}
         others = sorted(name for name in agreed if families[name] not in {None, *used})
         reason = _obstacle(rule, forbids, warns, others)
-        details = {**evidence, "confirmed_by": others} if reason is None else {**evidence, "not_merged": reason}
-        if reason is None and rule.confidence > best.confidence:
-            best = Decision("merge", rule.confidence, rule.id, details)
-        elif rule.effect != "corroborate" and rule.confidence > proposed.confidence:
-            proposed = Decision("propose", rule.confidence, rule.id, details)
-    return best if best.action == "merge" else proposed
+        if reason is None:
+            return Decision("merge", rule.confidence, rule.id, {**evidence, "confirmed_by": others})
+        if rule.effect != "corroborate" and proposed is _NOTHING:
+            proposed = Decision("propose", rule.confidence, rule.id, {**evidence, "not_merged": reason})
+    return proposed
 
 
 def _obstacle(rule: MatchRule, forbids: list[str], warns: list[str], others: list[str]) -> str | None:
@@ -130,6 +129,11 @@ def _obstacle(rule: MatchRule, forbids: list[str], warns: list[str], others: lis
 @cache
 def _rules(kind: str) -> list[MatchRule]:
     return [rule for rule in RULES if rule.kind == kind]
+
+
+@cache
+def _rules_by_confidence(kind: str) -> list[MatchRule]:
+    return sorted(_rules(kind), key=lambda rule: -rule.confidence)
 
 
 @cache

@@ -12,6 +12,8 @@ _TRACKING = re.compile(
 _PREFIX = re.compile(r"^(?:www\d?|m|mobile)\.(?=[^.]+\.)")
 _HOST = re.compile(r"[^\s/@:?#]+\.[^\s/@:?#.]+")
 _SAME_HOST = {"twitter.com": "x.com"}
+_PLAIN = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)((?:/[A-Za-z0-9_.~-]+)*)/?")
+"""The URLs that most are: nothing to decode, no query, no port. Names of hosts that IDNA refuses stay as they are."""
 _SAFE = "/-._~!$&'()*+,;=:@"
 
 
@@ -37,6 +39,9 @@ def canonical_url(text: str) -> CanonicalUrl | None:
     None for what is no URL of a web page, such as a user's name.
     """
     text = text.strip()
+    plain = _PLAIN.fullmatch(text)
+    if plain:
+        return CanonicalUrl(_shortest(plain[1]), plain[2])
     if "://" not in text:
         text = "https://" + text.removeprefix("//")
         if "@" in text.split("/", 3)[2]:  # an address of mail
@@ -49,10 +54,7 @@ def canonical_url(text: str) -> CanonicalUrl | None:
     host = (parts.hostname or "").rstrip(".")
     if parts.scheme.lower() not in ("http", "https") or not _HOST.fullmatch(host):
         return None
-    host = _ascii(host)
-    while (shorter := _PREFIX.sub("", host)) != host:
-        host = shorter
-    host = _SAME_HOST.get(host, host)
+    host = _shortest(_ascii(host))
     if port not in (None, 80, 443):
         host += f":{port}"
     path = re.sub(r"/{2,}", "/", _quoted(parts.path)).rstrip("/")
@@ -60,6 +62,12 @@ def canonical_url(text: str) -> CanonicalUrl | None:
         path += "#" + _quoted(parts.fragment).rstrip("/")
     query = sorted(pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _TRACKING.fullmatch(pair[0]))
     return CanonicalUrl(host, path, urlencode(query))
+
+
+def _shortest(host: str) -> str:
+    while (shorter := _PREFIX.sub("", host)) != host:
+        host = shorter
+    return _SAME_HOST.get(host, host)
 
 
 def _quoted(text: str) -> str:

@@ -3,17 +3,16 @@
 Fetching and parsing go on in the reader's threads while the pages that have arrived are written here.
 """
 
-import gc
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
 
 from stash_pipeline import progress
+from stash_pipeline.garbage import rare_collections
 from stash_pipeline.instances import Instance, LaneName, instance_revision, record_probe
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
@@ -30,19 +29,6 @@ from stash_pipeline.warehouse.raw.stats import EntityStats
 from stash_pipeline.warehouse.raw.writer import RawWriter
 
 log = logging.getLogger(__name__)
-
-_OBJECTS_BETWEEN_COLLECTIONS = 200_000
-
-
-@contextmanager
-def _patient_garbage_collection() -> Iterator[None]:
-    """Answers are trees of small objects without cycles: looking for cycles among them costs a fifth of the time."""
-    before = gc.get_threshold()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 @dataclass
@@ -130,7 +116,7 @@ def mirror(
             # should the machine fail, the last pages are read again; the note of the end waits for all of them
             connection.execute("SET synchronous_commit = off")
             make = open_client or (lambda settings, instance: instance.client(settings))
-            with client or make(settings, instance) as opened, _patient_garbage_collection():
+            with client or make(settings, instance) as opened, rare_collections():
                 guard = Safeguards(connection, instance.id, instance.name, accept=accept_removals)
                 loader = RawLoader(RawWriter(connection, instance.id, run_id), guard)
                 refresh = Refresh(loader, settings, instance, opened, check or trust, lane or instance.lane)

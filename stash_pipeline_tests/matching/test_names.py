@@ -230,3 +230,9 @@ def test_paths_of_one_file_on_two_systems_have_one_key() -> None:
 @given(st.text("aB/.\\:ñ", max_size=12))
 def test_a_path_s_key_is_its_own(path: str) -> None:
     assert path_key(path_key(path)) == path_key(path)
+
+
+@given(st.from_regex(r"\A([a-z0-9-]{1,8}\.){1,3}[a-z0-9-]{1,8}(/[A-Za-z0-9_.~-]{1,6}){0,3}/?\Z"))
+def test_the_common_form_of_urls_is_not_an_exception(text: str) -> None:
+    host, slash, path = text.partition("/")
+    assert canonical_url(f"https://{text}") == canonical_url(f"https://{host}:443{slash}{path}")

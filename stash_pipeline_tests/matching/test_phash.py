@@ -12,6 +12,7 @@ from stash_pipeline.matching.phash import (
     degenerate,
     format_phash,
     hamming,
+    is_degenerate,
     parse_durations,
     parse_phash,
     parse_phashes,
@@ -84,3 +85,8 @@ def test_hashes_of_many_files_and_with_many_neighbours_are_counted() -> None:
     left, right = np.array([0, 0, 1]), np.array([1, 2, 2])
     assert crowded(left, right, 4, 1).tolist() == [True, True, True, False]
     assert crowded(left, right, 4, 2).tolist() == [False] * 4
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20))
+def test_one_hash_is_judged_as_many_are(hashes: list[int]) -> None:
+    assert [is_degenerate(one) for one in hashes] == degenerate(np.array(hashes, np.uint64)).tolist()

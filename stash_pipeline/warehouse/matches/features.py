@@ -3,9 +3,8 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from operator import is_
 from typing import Any, Final
-
-import numpy as np
 
 from stash_pipeline.matching.compare import Comparison, File, Performer, Scene, compare_performers, compare_scenes
 from stash_pipeline.matching.compare_named import (
@@ -19,7 +18,7 @@ from stash_pipeline.matching.compare_named import (
 from stash_pipeline.matching.dates import parse_date
 from stash_pipeline.matching.names import name_keys, normalise_name
 from stash_pipeline.matching.paths import path_key, relative_path
-from stash_pipeline.matching.phash import degenerate
+from stash_pipeline.matching.phash import is_degenerate
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.matching.urls import canonical_url
 from stash_pipeline.warehouse.connect import Connection
@@ -153,20 +152,35 @@ def with_counts(features: Features, counts: Counts) -> Features:
     def has_few(method: str, value: str) -> bool:
         return counts.get(key_hash((method, value)), 1) <= PARAMETERS[_LIMITS[method]]["most"]
 
-    urls = frozenset(url for url in features.urls if has_few("url", url))
+    urls = _kept(features.urls, "url", has_few)
     if isinstance(features, Performer):
-        return replace(features, urls=urls, rare_names=frozenset(n for n in features.names if has_few("name", n)))
+        return replace(features, urls=urls, rare_names=_kept(features.names, "name", has_few))
     if isinstance(features, Scene):
-        files = tuple(
-            replace(
-                file,
-                oshash=file.oshash if has_few("oshash", file.oshash) else "",
-                md5=file.md5 if has_few("md5", file.md5) else "",
-            )
-            for file in features.files
-        )
+        files = tuple(_with_rare_hashes(file, has_few) for file in features.files)
+        if urls is features.urls and all(map(is_, files, features.files)):
+            return features
         return replace(features, urls=urls, files=files)
-    return replace(features, urls=urls, hashes=frozenset(value for value in features.hashes if has_few("md5", value)))
+    hashes = _kept(features.hashes, "md5", has_few)
+    if urls is features.urls and hashes is features.hashes:
+        return features
+    return replace(features, urls=urls, hashes=hashes)
+
+
+HasFew = Callable[[str, str], bool]
+"""Whether few objects of one instance have a value of a method."""
+
+
+def _kept(values: frozenset[str], method: str, has_few: HasFew) -> frozenset[str]:
+    """The values that few have; the same set if that is all of them, because most are."""
+    if all(has_few(method, value) for value in values):
+        return values
+    return frozenset(value for value in values if has_few(method, value))
+
+
+def _with_rare_hashes(file: File, has_few: HasFew) -> File:
+    oshash = file.oshash if not file.oshash or has_few("oshash", file.oshash) else ""
+    md5 = file.md5 if not file.md5 or has_few("md5", file.md5) else ""
+    return file if (oshash, md5) == (file.oshash, file.md5) else replace(file, oshash=oshash, md5=md5)
 
 
 _COMPARE_NAMED: Final = {
@@ -232,7 +246,7 @@ def _scene(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
     for file_id, path, seconds, oshash, md5, phash in zip(*(values or () for values in lists), strict=True):
         duration = round(seconds * 1000) if seconds and seconds > 0 else _UNKNOWN
         unsigned = None if phash is None else phash % (1 << 64)
-        strong = unsigned is not None and duration >= shortest and not _is_plain(unsigned)
+        strong = unsigned is not None and duration >= shortest and not is_degenerate(unsigned)
         files.append(File(oshash or "", md5 or "", unsigned, duration, not strong, _path(path, roots)))
         if strong and phash is not None:
             phashes.append(Phash(file_id, phash, duration))
@@ -247,10 +261,6 @@ def _scene(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
         frozenset(normalise_name(name) for name in _texts(performers)),
     )
     return Object(node, features, phashes=tuple(phashes))
-
-
-def _is_plain(phash: int) -> bool:
-    return bool(degenerate(np.array([phash], np.uint64))[0])
 
 
 def _studio(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:

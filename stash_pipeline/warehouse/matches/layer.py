@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy import Table
 
+from stash_pipeline.garbage import rare_collections
 from stash_pipeline.matching.rules import rules_digest
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import CheckOutcome, LayerCheck, LayerTable, SharedLayer, TableChange
@@ -40,7 +41,8 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
 def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     """Compares everything anew."""
     roots = features.load_roots(connection)
-    done = {entity: Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES}
+    with rare_collections():
+        done = {entity: Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES}
     return _changes(connection, done)
 
 
