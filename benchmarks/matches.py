@@ -6,7 +6,6 @@ Durations are those of a mixed collection, from clips to hours; a third of the p
 of one series share their intro, so that their hashes are 8 to 20 bits apart. Seconds, and MB of this process.
 """
 
-import resource
 import sys
 import tempfile
 import time
@@ -123,10 +122,11 @@ def measure(scenes: int) -> dict[str, Any]:
                 load(settings, instance, home / "library")
             make_real(connection, instances[0].id, instances[1].id)
             connection.execute("VACUUM ANALYZE")
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            Path("/proc/self/clear_refs").write_text("5")
+            before = _peak()
             layers = shared_layers(LAYERS)
             first = {layer.name: _follow(connection, layer) for layer in layers}
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            peak = _peak()
             connection.execute("VACUUM ANALYZE")
             changes: dict[str, list[float]] = {layer.name: [] for layer in layers}
             for number in range(CHANGES):
@@ -150,6 +150,12 @@ def measure(scenes: int) -> dict[str, Any]:
         "links: rule, action, number, refused": [list(row) for row in links],
         "clusters: entity, number, of several, largest": [list(row) for row in clusters],
     }
+
+
+def _peak() -> float:
+    """MB that this process has used at most since its peak was reset."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def _follow(connection: Connection, layer: Any) -> float:

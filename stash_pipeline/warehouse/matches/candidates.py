@@ -5,18 +5,16 @@ hashes are stored, so that a few changed objects are compared with their neighbo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import Copy
 
-from stash_pipeline.matching.phash_pairs import find_pairs
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8, text
 from stash_pipeline.warehouse.matches.features import Node, Object, key_hash, keys_of
 
 LARGEST_BLOCK: Final = 50
@@ -32,20 +30,6 @@ Pair = tuple[Node, Node]
 def ordered(one: Node, other: Node) -> Pair:
     """The pair of two objects."""
     return (one, other) if one < other else (other, one)
-
-
-def store(connection: Connection, entity: str, objects: Iterable[Object]) -> int:
-    """Writes the keys and perceptual hashes of objects of which none are stored; returns the number of keys."""
-    phashes: list[PhashRow] = []
-    written = 0
-    with _copy_of_keys(connection) as copy:
-        for one in objects:
-            for key in _keys(entity, one):
-                copy.write_row((entity, key, *one.node))
-                written += 1
-            phashes += _phash_rows(one)
-    _write_phashes(connection, phashes)
-    return written
 
 
 @dataclass(frozen=True)
@@ -74,16 +58,14 @@ def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live
             [*columns(sorted(nodes), 2), entity],
         ).fetchall()
     )
-    after = {(key, *node) for node, one in live.items() for key in _keys(entity, one)}
+    after = {(key, *node) for node, one in live.items() for key in hashed_keys(entity, one)}
     connection.execute(
         "DELETE FROM matches.keys AS k\n"
         "USING unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS w(key, instance_id, id)\n"
         "WHERE k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id AND k.key = w.key",
         [*columns(sorted(before - after), 3), entity],
     )
-    with _copy_of_keys(connection) as copy:
-        for row in sorted(after - before):
-            copy.write_row((entity, *row))
+    write_keys(connection, entity, np.array(sorted(after - before), np.int64).reshape(-1, 3))
     return KeyChanges({row[0] for row in before ^ after}, len(after - before), len(before - after))
 
 
@@ -110,7 +92,7 @@ def phash_changes(connection: Connection, nodes: Iterable[Node], live: Mapping[N
             columns(sorted(nodes), 2),
         ).fetchall()
     )
-    after = {row for one in live.values() for row in _phash_rows(one)}
+    after = {row for one in live.values() for row in phash_rows(one)}
     return PhashChanges(sorted(before - after), sorted(after - before))
 
 
@@ -122,17 +104,19 @@ def update_phashes(connection: Connection, changes: PhashChanges) -> None:
         "WHERE p.instance_id = w.instance_id AND p.scene_id = w.scene_id AND p.file_id = w.file_id",
         columns([row[:3] for row in changes.removed], 3),
     )
-    _write_phashes(connection, changes.added)
+    write_phashes(connection, changes.added)
 
 
 PhashRow = tuple[int, int, int, int, int]
 
 
-def _keys(entity: str, one: Object) -> set[int]:
+def hashed_keys(entity: str, one: Object) -> set[int]:
+    """The keys of an object, as they are stored."""
     return {key_hash(key) for key in keys_of(entity, one.features)}
 
 
-def _phash_rows(one: Object) -> list[PhashRow]:
+def phash_rows(one: Object) -> list[PhashRow]:
+    """The perceptual hashes of a scene, as they are stored."""
     return [(*one.node, each.file_id, each.duration, each.phash) for each in one.phashes]
 
 
@@ -141,65 +125,19 @@ def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [[row[position] for row in rows] for position in range(width)]
 
 
-@contextmanager
-def _copy_of_keys(connection: Connection) -> Iterator[Copy]:
-    statement = "COPY matches.keys (entity, key, instance_id, id) FROM STDIN (FORMAT binary)"
-    with connection.cursor().copy(statement) as copy:
-        copy.set_types(["text", "int8", "int4", "int8"])
-        yield copy
+def write_keys(connection: Connection, entity: str, rows: NDArray[np.int64]) -> None:
+    """Stores new keys: rows of (key, instance, object)."""
+    columns = [text(entity), int8(rows[:, 0]), int4(rows[:, 1]), int8(rows[:, 2])]
+    copy_columns(connection, "matches.keys", ("entity", "key", "instance_id", "id"), columns)
 
 
-def _write_phashes(connection: Connection, rows: Iterable[PhashRow]) -> None:
-    statement = "COPY matches.phashes (instance_id, scene_id, file_id, duration, phash) FROM STDIN (FORMAT binary)"
-    with connection.cursor().copy(statement) as copy:
-        copy.set_types(["int4", "int8", "int8", "int4", "int8"])
-        for row in rows:
-            copy.write_row(row)
-
-
-def all_key_pairs(connection: Connection, entity: str) -> tuple[list[Node], NDArray[np.int64], NDArray[np.int64]]:
-    """All pairs with a key in common: objects in their order, and the positions of both of each pair."""
-    with connection.cursor(binary=True) as cursor:
-        cursor.execute(
-            "SELECT instance_id, id, key FROM matches.keys WHERE entity = %s AND key IN (\n"
-            "    SELECT key FROM matches.keys WHERE entity = %s GROUP BY key HAVING count(*) BETWEEN 2 AND %s)",
-            [entity, entity, LARGEST_BLOCK],
-        )
-        rows = np.array(cursor.fetchall(), np.int64).reshape(-1, 3)
-    nodes, positions = np.unique(rows[:, :2], axis=0, return_inverse=True)
-    order = np.lexsort((positions, rows[:, 2]))
-    block, member = rows[order, 2], positions.reshape(-1)[order]
-    left, right = [], []
-    for shift in range(1, LARGEST_BLOCK):
-        same = np.flatnonzero(block[shift:] == block[:-shift])
-        if not len(same):
-            break
-        left.append(member[same])
-        right.append(member[same + shift])
-    if not left:
-        return [], np.empty(0, np.int64), np.empty(0, np.int64)
-    pairs = np.unique(np.stack([np.concatenate(left), np.concatenate(right)], axis=1), axis=0)
-    return [(int(a), int(b)) for a, b in nodes], pairs[:, 0], pairs[:, 1]
-
-
-def phash_pairs_of_all(connection: Connection) -> tuple[set[Pair], Counter[tuple[int, int, int]]]:
-    """All pairs of scenes with near perceptual hashes; and how many near hashes each file has."""
-    with connection.cursor(binary=True) as cursor:
-        cursor.execute("SELECT instance_id, scene_id, file_id, duration, phash FROM matches.phashes")
-        rows = np.array(cursor.fetchall(), np.int64).reshape(-1, 5)
-    pairs: set[Pair] = set()
-    neighbours = np.zeros(len(rows), np.int64)
-    for chunk in find_pairs(rows[:, 4].copy().view(np.uint64), rows[:, 3].copy(), distance=_DISTANCE, window=_WINDOW):
-        np.add.at(neighbours, chunk.left, 1)
-        np.add.at(neighbours, chunk.right, 1)
-        for left, right in zip(rows[chunk.left, :2].tolist(), rows[chunk.right, :2].tolist(), strict=True):
-            one, other = (left[0], left[1]), (right[0], right[1])
-            if one != other:
-                pairs.add(ordered(one, other))
-    counted = Counter(
-        {(row[0], row[1], row[2]): count for row, count in zip(rows[:, :3].tolist(), neighbours.tolist(), strict=True)}
-    )
-    return pairs, counted
+def write_phashes(connection: Connection, rows: Sequence[PhashRow]) -> None:
+    """Stores new perceptual hashes."""
+    table = np.array(rows, np.int64).reshape(-1, 5)
+    names = ("instance_id", "scene_id", "file_id", "duration", "phash")
+    types = (int4, int8, int8, int4, int8)
+    values = [make(table[:, position]) for position, make in enumerate(types)]
+    copy_columns(connection, "matches.phashes", names, values)
 
 
 def holders(connection: Connection, entity: str, keys: Iterable[int]) -> dict[int, set[Node]]:
@@ -248,23 +186,13 @@ def near_scenes(connection: Connection, scenes: Iterable[Node]) -> NearScenes:
     return near
 
 
-_MANY: Final = 1 << 30
+MANY: Final = 1 << 30
+"""The count of a key that more than :data:`LARGEST_BLOCK` objects have."""
 
 
 def largest_counts(by_key: Mapping[int, set[Node]]) -> dict[int, int]:
     """Per key, in how many objects of one instance it is, at most; of a key that too many have, a large number."""
     return {
-        key: _MANY if len(nodes) > LARGEST_BLOCK else max(Counter(node[0] for node in nodes).values(), default=0)
+        key: MANY if len(nodes) > LARGEST_BLOCK else max(Counter(node[0] for node in nodes).values(), default=0)
         for key, nodes in by_key.items()
     }
-
-
-def largest_counts_of_all(connection: Connection, entity: str) -> dict[int, int]:
-    """The same of all keys, but for those that one object of each instance has."""
-    rows = connection.execute(
-        "SELECT key, CASE WHEN sum(n) > %s THEN %s ELSE max(n) END FROM (\n"
-        "    SELECT key, instance_id, count(*) AS n FROM matches.keys WHERE entity = %s GROUP BY 1, 2) AS c\n"
-        "GROUP BY key HAVING max(n) > 1 OR sum(n) > %s",
-        [LARGEST_BLOCK, _MANY, entity, LARGEST_BLOCK],
-    )
-    return {key: int(count) for key, count in rows}

@@ -1,7 +1,7 @@
 """Clusters: sets of objects that are the same thing, made of links and of what people decided."""
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from stash_pipeline.matching.phash import resemblance
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.matching.rules import link_rules
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8, text, uuids
 from stash_pipeline.warehouse.matches.candidates import Pair
 from stash_pipeline.warehouse.matches.features import Node, Object
 
@@ -124,7 +125,7 @@ def write_clusters(
     Args:
         revision: of the object log. before: the cluster of each object so far; also of objects that are gone.
     """
-    old_ids = sorted(set(before.values()))
+    old_ids = list(set(before.values()))
     age = {
         row[0]: row[1]
         for row in connection.execute("SELECT id, number FROM matches.clusters WHERE id = ANY(%s)", [old_ids])
@@ -137,46 +138,83 @@ def write_clusters(
     changes.changed = set(moved.values()) | {before[node] for node in (*moved, *gone) if node in before}
     if not changes.members:
         return changes
-    _insert(connection, entity, assigned.created, revision)
-    _move(connection, entity, moved, gone)
+    sizes = Counter(assigned.ids.values())
+    instances = Counter(
+        identity for identity, _ in {(cluster_id, node[0]) for node, cluster_id in assigned.ids.items()}
+    )
+    _insert(connection, entity, assigned.created, sizes, instances, revision)
+    _move(connection, entity, {node: identity for node, identity in moved.items() if node in before})
+    _remove(connection, entity, gone)
+    _add(connection, entity, {node: identity for node, identity in moved.items() if node not in before})
     removed = [*assigned.redirects, *assigned.retired]
     _redirect(connection, assigned.redirects, revision)
-    connection.execute(
-        "UPDATE matches.clusters AS c SET size = m.size, instances = m.instances, revision = %s\n"
-        "FROM (SELECT cluster_id, count(*) AS size, count(DISTINCT instance_id) AS instances\n"
-        "    FROM matches.members WHERE cluster_id = ANY(%s) GROUP BY 1) AS m WHERE c.id = m.cluster_id",
-        [revision, sorted(changes.changed)],
-    )
+    _update(connection, changes.changed.difference(assigned.created, removed), sizes, instances, revision)
     connection.execute("DELETE FROM matches.clusters WHERE id = ANY(%s)", [removed])
     changes.removed = len(removed)
     return changes
 
 
-def _insert(connection: Connection, entity: str, created: Sequence[uuid.UUID], revision: int) -> None:
-    with connection.cursor().copy("COPY matches.clusters (id, entity, size, instances, revision) FROM STDIN") as copy:
-        for identity in created:
-            copy.write_row((identity, entity, 0, 0, revision))
+def _insert(
+    connection: Connection,
+    entity: str,
+    created: Sequence[uuid.UUID],
+    sizes: Mapping[uuid.UUID, int],
+    instances: Mapping[uuid.UUID, int],
+    revision: int,
+) -> None:
+    copy_columns(
+        connection,
+        "matches.clusters",
+        ("id", "entity", "size", "instances", "revision"),
+        [
+            uuids(created),
+            text(entity),
+            int4(np.array([sizes[one] for one in created], np.int64)),
+            int4(np.array([instances[one] for one in created], np.int64)),
+            int8(np.array([revision], np.int64)),
+        ],
+    )
 
 
-def _move(connection: Connection, entity: str, moved: Mapping[Node, uuid.UUID], gone: Sequence[Node]) -> None:
-    connection.execute(
-        "CREATE TEMP TABLE moved_members (instance_id integer, id bigint, cluster_id uuid) ON COMMIT DROP"
-    )
-    with connection.cursor().copy("COPY moved_members FROM STDIN") as copy:
-        for node, identity in moved.items():
-            copy.write_row((*node, identity))
-    connection.execute(
-        "INSERT INTO matches.members (entity, instance_id, id, cluster_id)\n"
-        "SELECT %s, instance_id, id, cluster_id FROM moved_members\n"
-        "ON CONFLICT (entity, instance_id, id) DO UPDATE SET cluster_id = excluded.cluster_id",
-        [entity],
-    )
-    connection.execute("DROP TABLE moved_members")
-    connection.execute(
-        "DELETE FROM matches.members AS m USING unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
-        "WHERE m.entity = %s AND m.instance_id = w.instance_id AND m.id = w.id",
-        [[node[0] for node in gone], [node[1] for node in gone], entity],
-    )
+def _update(
+    connection: Connection,
+    changed: Iterable[uuid.UUID],
+    sizes: Mapping[uuid.UUID, int],
+    instances: Mapping[uuid.UUID, int],
+    revision: int,
+) -> None:
+    ids = list(changed)
+    if ids:
+        connection.execute(
+            "UPDATE matches.clusters AS c SET size = w.size, instances = w.instances, revision = %s\n"
+            "FROM unnest(%s::uuid[], %s::integer[], %s::integer[]) AS w(id, size, instances) WHERE c.id = w.id",
+            [revision, ids, [sizes[one] for one in ids], [instances[one] for one in ids]],
+        )
+
+
+def _add(connection: Connection, entity: str, new: Mapping[Node, uuid.UUID]) -> None:
+    nodes = np.array(list(new), np.int64).reshape(-1, 2)
+    columns = [text(entity), int4(nodes[:, 0]), int8(nodes[:, 1]), uuids(new.values())]
+    copy_columns(connection, "matches.members", ("entity", "instance_id", "id", "cluster_id"), columns)
+
+
+def _move(connection: Connection, entity: str, moved: Mapping[Node, uuid.UUID]) -> None:
+    if moved:
+        connection.execute(
+            "UPDATE matches.members AS m SET cluster_id = w.cluster_id\n"
+            "FROM unnest(%s::integer[], %s::bigint[], %s::uuid[]) AS w(instance_id, id, cluster_id)\n"
+            "WHERE m.entity = %s AND m.instance_id = w.instance_id AND m.id = w.id",
+            [[node[0] for node in moved], [node[1] for node in moved], list(moved.values()), entity],
+        )
+
+
+def _remove(connection: Connection, entity: str, gone: Sequence[Node]) -> None:
+    if gone:
+        connection.execute(
+            "DELETE FROM matches.members AS m USING unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
+            "WHERE m.entity = %s AND m.instance_id = w.instance_id AND m.id = w.id",
+            [[node[0] for node in gone], [node[1] for node in gone], entity],
+        )
 
 
 def _redirect(connection: Connection, redirects: Mapping[uuid.UUID, uuid.UUID], revision: int) -> None:

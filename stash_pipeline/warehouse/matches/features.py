@@ -1,10 +1,12 @@
 """Objects of ``stash`` in the form in which they are compared, and the keys by which candidates are found."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import is_
 from typing import Any, Final
+
+from xxhash import xxh3_64_intdigest
 
 from stash_pipeline.matching.compare import Comparison, File, Performer, Scene, compare_performers, compare_scenes
 from stash_pipeline.matching.compare_named import (
@@ -35,6 +37,7 @@ VERSION: Final = 1
 """To be raised when this module makes other features or keys."""
 
 _UNKNOWN: Final = -1
+_ROWS_AT_ONCE: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,14 @@ def load_objects(
                 copy.write_row(node)
         connection.execute(f"ANALYZE {WANTED}")
     make = _MAKERS[entity]
-    with connection.cursor(name=f"features_of_{entity}") as cursor:
-        cursor.itersize = 5000
+    with connection.cursor(name=f"features_of_{entity}") as cursor, ThreadPoolExecutor(1) as ahead:
         cursor.execute(features_query(entity, some=nodes is not None))
-        for row in cursor:
-            yield make(row[:2], row[2:], roots.get(row[0], ()))
+        # Postgres makes the next rows while these are taken apart
+        coming = ahead.submit(cursor.fetchmany, _ROWS_AT_ONCE)
+        while rows := coming.result():
+            coming = ahead.submit(cursor.fetchmany, _ROWS_AT_ONCE)
+            for row in rows:
+                yield make(row[:2], row[2:], roots.get(row[0], ()))
 
 
 def keys_of(entity: str, features: Features) -> set[Key]:
@@ -135,8 +141,7 @@ def content_keys(entity: str, features: Features) -> list[str]:
 
 def key_hash(key: Key) -> int:
     """A key as a signed 64-bit integer. Two keys may share one: objects are compared all the same."""
-    digest = hashlib.blake2b("\0".join(key).encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    return xxh3_64_intdigest(f"{key[0]}\0{key[1]}".encode(errors="surrogatepass")) - (1 << 63)
 
 
 _LIMITS: Final = {"url": "url", "name": "rare_name", "oshash": "hash", "md5": "hash"}

@@ -14,6 +14,7 @@ from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches import candidates, clusters, linking
+from stash_pipeline.warehouse.matches.bulk import AllKeys, NearFiles, all_phash_pairs
 from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
@@ -165,16 +166,17 @@ class Matcher:
         result.keys_removed = connection.execute("DELETE FROM matches.keys WHERE entity = %s", [entity]).rowcount
         if entity == "scenes":
             connection.execute("DELETE FROM matches.phashes")
-        objects = {one.node: one for one in load_objects(connection, entity, self._roots)}
-        result.keys_inserted = candidates.store(connection, entity, objects.values())
-        connection.execute("ANALYZE matches.keys, matches.phashes")
-        nodes, left, right = candidates.all_key_pairs(connection, entity)
-        pairs = {(nodes[a], nodes[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)}
-        near: Counter[tuple[int, int, int]] = Counter()
+        everything = list(load_objects(connection, entity, self._roots))
+        objects = {one.node: one for one in everything}
+        keys = AllKeys(entity, everything)
+        keys.store(connection)
+        result.keys_inserted = len(keys)
+        pairs, counts = keys.pairs(), keys.largest_counts()
+        near: NearFiles = Counter()
         if entity == "scenes":
-            near_pairs, near = candidates.phash_pairs_of_all(connection)
+            near_pairs, near = all_phash_pairs(connection, everything)
             pairs |= near_pairs
-        counts = candidates.largest_counts_of_all(connection, entity)
+        connection.execute("ANALYZE matches.keys, matches.phashes")
         features = {
             node: linking.prepared(objects[node], counts, near) for node in {node for pair in pairs for node in pair}
         }

@@ -1,0 +1,111 @@
+"""Candidates of everything: all pairs with a key in common, or with near perceptual hashes, when all is made anew."""
+
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stash_pipeline.matching.phash_pairs import find_pairs
+from stash_pipeline.matching.rule_table import PARAMETERS
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches.candidates import (
+    LARGEST_BLOCK,
+    MANY,
+    Pair,
+    hashed_keys,
+    ordered,
+    phash_rows,
+    write_keys,
+    write_phashes,
+)
+from stash_pipeline.warehouse.matches.features import Object
+
+
+class AllKeys:
+    """The keys of all objects of an entity.
+
+    Args:
+        objects: in any order.
+    """
+
+    def __init__(self, entity: str, objects: Sequence[Object]) -> None:
+        keys, owners = array("q"), array("q")
+        for position, one in enumerate(objects):
+            for key in hashed_keys(entity, one):
+                keys.append(key)
+                owners.append(position)
+        self._entity = entity
+        self._objects = objects
+        self._nodes = np.array([one.node for one in objects], np.int64).reshape(-1, 2)
+        held, owned = np.array(keys, np.int64), np.array(owners, np.int64)
+        order = np.lexsort((owned, held))
+        self._keys, self._owners = held[order], owned[order]
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def store(self, connection: Connection) -> None:
+        """Writes them; none must be stored."""
+        write_keys(connection, self._entity, np.column_stack([self._keys, self._nodes[self._owners]]))
+
+    def pairs(self) -> set[Pair]:
+        """All pairs of objects with a key in common that not too many have."""
+        _, inverse, sizes = np.unique(self._keys, return_inverse=True, return_counts=True)
+        size = sizes[inverse.reshape(-1)]
+        small = (size > 1) & (size <= LARGEST_BLOCK)
+        keys, owners = self._keys[small], self._owners[small]
+        found = []
+        for shift in range(1, LARGEST_BLOCK):
+            same = np.flatnonzero(keys[shift:] == keys[:-shift])
+            if not len(same):
+                break
+            found.append(np.column_stack([owners[same], owners[same + shift]]))
+        if not found:
+            return set()
+        objects = self._objects
+        distinct = np.unique(np.concatenate(found), axis=0).tolist()
+        return {ordered(objects[one].node, objects[other].node) for one, other in distinct}
+
+    def largest_counts(self) -> dict[int, int]:
+        """Per key, in how many objects of one instance it is, at most; of a key that too many have, a large number.
+
+        Keys that at most one object of each instance has are left out.
+        """
+        instances = self._nodes[self._owners, 0]
+        order = np.lexsort((instances, self._keys))
+        keys, instances = self._keys[order], instances[order]
+        if not len(keys):
+            return {}
+        starts = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]) | (instances[1:] != instances[:-1])])
+        each = np.diff(np.r_[starts, len(keys)])
+        firsts = np.flatnonzero(np.r_[True, keys[starts][1:] != keys[starts][:-1]])
+        most = np.maximum.reduceat(each, firsts)
+        most[np.add.reduceat(each, firsts) > LARGEST_BLOCK] = MANY
+        several = most > 1
+        return dict(zip(keys[starts][firsts][several].tolist(), most[several].tolist(), strict=True))
+
+
+NearFiles = Counter[tuple[int, int, int]]
+"""Per file (instance, scene, file), how many files have a near perceptual hash."""
+
+
+def all_phash_pairs(connection: Connection, scenes: Sequence[Object]) -> tuple[set[Pair], NearFiles]:
+    """Stores the perceptual hashes of all scenes; returns all pairs of scenes that are near, and how many are."""
+    listed = [row for one in scenes for row in phash_rows(one)]
+    write_phashes(connection, listed)
+    rows = np.array(listed, np.int64).reshape(-1, 5)
+    limits = PARAMETERS["phash"]
+    pairs: set[Pair] = set()
+    neighbours: NDArray[np.int64] = np.zeros(len(rows), np.int64)
+    hashes, durations = rows[:, 4].copy().view(np.uint64), rows[:, 3].copy()
+    for chunk in find_pairs(hashes, durations, distance=limits["distance"], window=limits["window"]):
+        np.add.at(neighbours, chunk.left, 1)
+        np.add.at(neighbours, chunk.right, 1)
+        for left, right in zip(chunk.left.tolist(), chunk.right.tolist(), strict=True):
+            one, other = listed[left][:2], listed[right][:2]
+            if one != other:
+                pairs.add(ordered(one, other))
+    near = np.flatnonzero(neighbours).tolist()
+    return pairs, Counter({listed[position][:3]: int(neighbours[position]) for position in near})
