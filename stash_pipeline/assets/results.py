@@ -12,9 +12,18 @@ from stash_pipeline.assets.specs import table_key
 from stash_pipeline.instances import Instance
 from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.layers.layer import FollowedInstance, InstanceLayer, Layer, SharedLayer, TableChange
+from stash_pipeline.warehouse.layers.layer import (
+    FollowedInstance,
+    InstanceLayer,
+    Layer,
+    Markdown,
+    SharedLayer,
+    TableChange,
+)
 from stash_pipeline.warehouse.layers.shared import FollowedLayer
 from stash_pipeline.warehouse.tables import RAW
+
+_COMPARES_EVERYTHING = frozenset({"reconcile", "sweep"})
 
 
 def raw_results(
@@ -148,17 +157,23 @@ def shared_results(
     layer: SharedLayer,
     followed: FollowedLayer,
     selected: Any,
+    mode: str,
     cause: str,
     report_unchanged: bool,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """The results of the tables of a shared layer that changed.
 
     Args:
+        mode: of the run.
         cause: what the layer followed.
     """
+    rebuilt = followed.objects is None
     # a rebuilt table is reported even if it is empty
-    everything = report_unchanged or followed.objects is None
-    for name, change in _reported(layer, followed.tables, selected, everything):
+    reported = list(_reported(layer, followed.tables, selected, report_unchanged or rebuilt))
+    described: Mapping[str, Mapping[str, Any]] = {}
+    if reported and layer.describe:
+        described = layer.describe(connection, rebuilt or mode in _COMPARES_EVERYTHING)
+    for name, change in reported:
         table = next(table for table in layer.tables if table.name == name)
         yield dg.MaterializeResult(
             asset_key=table_key(name),
@@ -169,9 +184,14 @@ def shared_results(
                 md.FOLLOWED: "all" if followed.objects is None else followed.objects,
                 md.CAUSE: cause,
                 **change.details,
+                **{key: _rendered(value) for key, value in described.get(name, {}).items()},
                 md.PREVIEW: md.preview(connection, table.table),
             },
         )
+
+
+def _rendered(value: Any) -> Any:
+    return dg.MetadataValue.md(value.text) if isinstance(value, Markdown) else value
 
 
 def _reported(

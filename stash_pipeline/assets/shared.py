@@ -85,7 +85,7 @@ class SharedFollowing:
 
     def _results(self, connection: Connection, layer: SharedLayer, followed: FollowedLayer) -> Results:
         selected, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
-        yield from shared_results(connection, layer, followed, selected, self.cause, self.report_unchanged)
+        yield from shared_results(connection, layer, followed, selected, self.mode, self.cause, self.report_unchanged)
         if followed.objects is None:
             self.context.log.info(f"Layer {layer.name} was rebuilt.")
         yield from layer_checks(checks, connection, layer, None, self.mode, {})

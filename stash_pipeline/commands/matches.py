@@ -1,29 +1,16 @@
 """``stash-pipeline matches …``: names and options; ``matches_read.py`` and ``matches_decide.py`` carry them out."""
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stash_pipeline.commands.options import LARGEST_ID, refuse_together
+from stash_pipeline.commands.options import LARGEST_ID, MatchedEntity, refuse_together
 
 app = typer.Typer(no_args_is_help=True, help="What is the same thing on several servers, and what people decide.")
 
 
-class Entity(str, Enum):
-    """The entities that are matched."""
-
-    scenes = "scenes"
-    performers = "performers"
-    studios = "studios"
-    tags = "tags"
-    groups = "groups"
-    galleries = "galleries"
-    images = "images"
-
-
-EntityArgument = Annotated[Entity, typer.Argument(metavar="ENTITY", help="For example performers.")]
+EntityArgument = Annotated[MatchedEntity, typer.Argument(metavar="ENTITY", help="For example performers.")]
 ObjectArgument = Annotated[str, typer.Argument(metavar="OBJECT", help="INSTANCE:ID, for example home:17.")]
 Others = Annotated[list[str], typer.Argument(metavar="OBJECT...", help="Other objects, each as INSTANCE:ID.")]
 Note = Annotated[str | None, typer.Option(help="Why, for whoever reads the decision later.")]
@@ -38,7 +25,7 @@ def matches() -> None:
 
 @app.command("list")
 def list_(
-    entity: Annotated[list[Entity] | None, typer.Option(help="Only this entity; repeatable.")] = None,
+    entity: Annotated[list[MatchedEntity] | None, typer.Option(help="Only this entity; repeatable.")] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, max=LARGEST_ID, metavar="N", help="Default: 20; with --csv or --json all.")
     ] = None,
@@ -114,7 +101,7 @@ def primary(
 
 @app.command()
 def decisions(
-    entity: Annotated[list[Entity] | None, typer.Option(help="Only of this entity; repeatable.")] = None,
+    entity: Annotated[list[MatchedEntity] | None, typer.Option(help="Only of this entity; repeatable.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write them as CSV, for `matches import`.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -146,5 +133,5 @@ def import_(
     raise typer.Exit(import_csv(path, dry_run))
 
 
-def _names(entities: list[Entity] | None) -> list[str]:
-    return list(dict.fromkeys(entity.value for entity in entities or Entity))
+def _names(entities: list[MatchedEntity] | None) -> list[str]:
+    return list(dict.fromkeys(entity.value for entity in entities or MatchedEntity))

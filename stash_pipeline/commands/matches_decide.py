@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stash_pipeline.commands.decision_csv import read_rows, refuse_errors
 from stash_pipeline.commands.matched_objects import CLUSTER_OF, opened, refuse_missing, say
-from stash_pipeline.commands.matches import Entity
+from stash_pipeline.commands.options import MatchedEntity
 from stash_pipeline.commands.output import stderr
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings
@@ -84,9 +84,9 @@ def import_csv(path: Path, dry_run: bool) -> int:
         errors: list[tuple[int, str]] = []
         for row in rows:
             try:
-                if row.entity not in Entity.__members__:
+                if row.entity not in MatchedEntity.__members__:
                     raise UserError(
-                        f"there is no entity {row.entity!r}; choose one of {', '.join(Entity.__members__)}."
+                        f"there is no entity {row.entity!r}; choose one of {', '.join(MatchedEntity.__members__)}."
                     )
                 if row.decision not in VERDICTS:
                     raise UserError(f"{row.decision!r} is not a decision; choose one of {', '.join(VERDICTS)}.")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from enum import Enum
 from typing import Annotated, Final, TypeVar
 
 import typer
@@ -16,6 +17,19 @@ LARGEST_ID: Final = 2**63 - 1
 SMALLEST_INTEGER: Final = -(2**31)
 LARGEST_INTEGER: Final = 2**31 - 1
 """The range of INTEGER."""
+
+
+class MatchedEntity(str, Enum):
+    """The entities that are matched."""
+
+    scenes = "scenes"
+    performers = "performers"
+    studios = "studios"
+    tags = "tags"
+    groups = "groups"
+    galleries = "galleries"
+    images = "images"
+
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the UI on 127.0.0.1.")]
 

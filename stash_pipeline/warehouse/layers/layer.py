@@ -50,6 +50,13 @@ class TableChange:
 
 
 @dataclass(frozen=True)
+class Markdown:
+    """A value of metadata that the UI renders."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Origin:
     """The origin of the values of a column.
 
@@ -189,12 +196,15 @@ class SharedLayer(Layer):
             list an object repeatedly.
         rebuild: rebuilds everything in the given transaction; the same arguments.
         after: names of the shared layers that it reads. It never gets ahead of them, and is rebuilt with them.
+        describe: additional metadata by ``schema.table``, read after the transaction. The second argument says whether
+            to include what is costly, such as plots: after a rebuild, and in runs that compare everything.
     """
 
     version: str
     follow: Callable[[Connection, int], Mapping[str, TableChange]]
     rebuild: Callable[[Connection, int], Mapping[str, TableChange]]
     after: tuple[str, ...] = ()
+    describe: Callable[[Connection, bool], Mapping[str, Mapping[str, Any]]] | None = None
     scope: Literal["all"] = "all"
 
     def __post_init__(self) -> None:

@@ -8,12 +8,14 @@ from sqlalchemy import Table
 from stash_pipeline.garbage import rare_collections
 from stash_pipeline.matching.rules import rules_digest
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.layers.layer import CheckOutcome, LayerCheck, LayerTable, SharedLayer, TableChange
+from stash_pipeline.warehouse.layers.layer import LayerTable, SharedLayer, TableChange
 from stash_pipeline.warehouse.layers.versions import digest
 from stash_pipeline.warehouse.matches import candidates, features
 from stash_pipeline.warehouse.matches.affected import affected_objects
+from stash_pipeline.warehouse.matches.checks import CHECKS
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
 from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher
+from stash_pipeline.warehouse.matches.statistics import describe
 from stash_pipeline.warehouse.matches.tables import CLUSTERS, KEYS, LINKS, MEMBERS, REDIRECTS
 
 VERSION: Final = digest(
@@ -70,20 +72,6 @@ def _count(connection: Connection, table: Table) -> int:
     return int(row[0])
 
 
-def _every_object_has_a_cluster(connection: Connection) -> CheckOutcome:
-    missing = {}
-    for entity in ENTITIES:
-        row = connection.execute(
-            f"SELECT count(*) FILTER (WHERE m.id IS NULL), count(*) FILTER (WHERE o.id IS NULL)\n"
-            f"FROM stash.{entity} AS o\n"
-            "FULL JOIN (SELECT instance_id, id FROM matches.members WHERE entity = %s) AS m USING (instance_id, id)",
-            [entity],
-        ).fetchone()
-        if row and any(row):
-            missing[entity] = f"{row[0]:,} without a cluster, {row[1]:,} in a cluster and gone"
-    return CheckOutcome(not missing, missing)
-
-
 _UPSTREAM = tuple(f"stash.{entity}" for entity in ENTITIES)
 
 
@@ -105,17 +93,9 @@ MATCHES_LAYER: Final = SharedLayer(
         _table(MEMBERS, "The cluster of every object.", ("matches.clusters",)),
         _table(REDIRECTS, "Ids of clusters that were merged into older ones.", ("matches.clusters",)),
     ),
-    checks=(
-        LayerCheck(
-            "every_object_has_one_cluster",
-            "matches.members",
-            "Every object of stash is a member of one cluster, and no other is.",
-            _every_object_has_a_cluster,
-            modes=frozenset({"reconcile", "sweep", "rebuild"}),
-            only_in_modes=True,
-        ),
-    ),
+    checks=CHECKS,
     version=VERSION,
     follow=follow,
     rebuild=rebuild,
+    describe=describe,
 )

@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Double,
     ForeignKeyConstraint,
@@ -149,4 +150,16 @@ RESOLVED_DECISIONS = Table(
     Index("resolved_right_idx", "entity", "right_instance_id", "right_id"),
     schema="matches",
     comment="The decisions whose objects are live, with their current ids.",
+)
+
+LINK_COUNTS = Table(
+    "link_counts",
+    METADATA,
+    Column("day", Date, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("links", BigInteger, nullable=False, comment="at the last reconcile, sweep or rebuild of that day"),
+    PrimaryKeyConstraint("day", "rule", "action", name="link_counts_pkey"),
+    schema="matches",
+    comment="How many links each rule made, by day; plotted in the metadata of matches.links.",
 )

@@ -20,6 +20,8 @@ DROP INDEX matches.links_right_idx;
 
 DROP TABLE matches.links;
 
+DROP TABLE matches.link_counts;
+
 DROP INDEX matches.match_keys_key_idx;
 
 DROP TABLE matches.keys;

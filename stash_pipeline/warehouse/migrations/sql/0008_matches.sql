@@ -83,6 +83,18 @@ COMMENT ON COLUMN matches.keys.id IS 'the server''s id';
 
 CREATE INDEX match_keys_key_idx ON matches.keys (entity, key);
 
+CREATE TABLE matches.link_counts (
+    day DATE NOT NULL,
+    rule TEXT NOT NULL,
+    action TEXT NOT NULL,
+    links BIGINT NOT NULL,
+    CONSTRAINT link_counts_pkey PRIMARY KEY (day, rule, action)
+);
+
+COMMENT ON TABLE matches.link_counts IS 'How many links each rule made, by day; plotted in the metadata of matches.links.';
+
+COMMENT ON COLUMN matches.link_counts.links IS 'at the last reconcile, sweep or rebuild of that day';
+
 CREATE TABLE matches.links (
     entity TEXT NOT NULL,
     left_instance_id INTEGER NOT NULL,
