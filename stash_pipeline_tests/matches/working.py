@@ -18,6 +18,7 @@ CONTENTS = {
     "phashes": "SELECT instance_id, scene_id, file_id, duration, phash FROM matches.phashes",
     "links": "SELECT entity, left_instance_id, left_id, right_instance_id, right_id, action, confidence, rule,\n"
     "    evidence::text, refused::text FROM matches.links",
+    "duplicates": "SELECT d::text FROM matches.duplicates AS d",
     "clusters": "SELECT c.entity, c.size, c.instances, array_agg((m.instance_id, m.id)::text ORDER BY 1)\n"
     "FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id GROUP BY c.id",
 }
