@@ -121,7 +121,7 @@ def _proposed(group: "Group") -> list[str]:
     if group.rule is None:
         return []
     confidence = f"{100 * (group.confidence or 0):.4g} %"
-    return [f"proposed by {group.rule} ({confidence})" + (f", refused: {group.refused}" if group.refused else "")]
+    return [f"proposed by {group.rule} ({confidence})" + (f": {group.reason}" if group.reason else "")]
 
 
 def _suggestion(copy: dict[str, Any]) -> str:
@@ -165,7 +165,7 @@ def in_words(loses: dict[str, Any]) -> str:
         elif value is True:
             parts.append(label)
         else:
-            parts.append(f"{value:,} {label}" if name != "rating" else f"rating {value}")
+            parts.append(f"{label} {value:,}")
     return "; ".join(parts)
 
 
@@ -219,7 +219,7 @@ def _write_rows(file: IO[str], report: "Report") -> None:
             row = {
                 "kind": group.kind, "group": group.id, **copy,
                 "reasons": "; ".join(copy["reasons"]), "loses": json.dumps(copy["loses"], ensure_ascii=False),
-                "rule": group.rule, "confidence": group.confidence, "refused": group.refused,
+                "rule": group.rule, "confidence": group.confidence, "reason": group.reason,
             }  # fmt: skip
             if not header:
                 header = list(row)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from stash_pipeline.matching.keeper_rules import KeeperRule, Values, better_by, choose, rules_for
+from stash_pipeline.matching.keeper_rules import KeeperRule, Values, better, better_by, choose, rules_for
 
 LONGER: Final = 2_000
 """Milliseconds by which a copy may be longer than the one that is kept, without a note: rounding, and black frames."""
@@ -19,11 +19,14 @@ LONGER: Final = 2_000
 
 _NO_DIFFERENCE: Final = "nothing tells them apart"
 _LABELS: Final = {
-    "bit_rate": "bit rate",
-    "stash_ids": "stash ids",
-    "created": "created first",
-    "primary": "primary file",
+    "bit_rate": ("bit rate", "bit rate"),
+    "stash_ids": ("stash ids", "stash ids"),
+    "organized": ("organized", "not organized"),
+    "favorite": ("favorite", "no favorite"),
+    "primary": ("primary file", "not the primary file"),
+    "created": ("created first", "created later"),
 }
+"""What is said of the better copy, and of the other one."""
 
 
 @dataclass(frozen=True)
@@ -173,14 +176,12 @@ def _words(rule: KeeperRule, copy: Copy, other: Copy | None = None) -> str:
     """A rule as a reason: what a copy has, and what the other one has instead."""
     if rule.name == "protected":
         return copy.protected or "not protected"
-    label = _LABELS.get(rule.name, rule.name)
-    shown = _shown(rule.name, copy)
-    if other is None:
-        return label if shown is None else f"{label} {shown}"
-    instead = _shown(rule.name, other)
+    said, otherwise = _LABELS.get(rule.name, (rule.name, rule.name))
+    shown, instead = _shown(rule.name, copy), None if other is None else _shown(rule.name, other)
+    label = said if other is None or better(rule, copy.values, other.values) else otherwise
     if shown is None and instead is None:
         return label
-    return f"{label} {shown or 'none'}, not {instead or 'none'}"
+    return f"{label} {shown or 'unknown'}" + ("" if other is None else f", not {instead or 'unknown'}")
 
 
 def _shown(name: str, copy: Copy) -> str | None:

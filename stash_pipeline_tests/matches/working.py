@@ -64,11 +64,13 @@ def contents(connection: Connection) -> dict[str, list[Any]]:
     return {name: sorted(connection.execute(query).fetchall()) for name, query in CONTENTS.items()}
 
 
-def new_servers(warehouse: str, home: Path, scenes: int = 30, seed: int = 1, overlap: int = 7) -> Servers:
+def new_servers(
+    warehouse: str, home: Path, scenes: int = 30, seed: int = 1, overlap: int = 7, variants: bool = False
+) -> Servers:
     """Two servers that share about half of their objects, read once."""
     servers = Servers(
         *(
-            new_mirror(warehouse, home, generated(scenes, seed=one, overlap_seed=overlap))
+            new_mirror(warehouse, home, generated(scenes, seed=one, overlap_seed=overlap, variants=variants))
             for one in (2 * seed, 2 * seed + 1)
         )
     )

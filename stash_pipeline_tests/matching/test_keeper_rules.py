@@ -159,6 +159,15 @@ def test_distance_and_checksums_are_those_to_the_compared_copy() -> None:
     assert [one.phash_distance for one in found] == [None, 2, None, None]
 
 
+def test_a_reason_says_what_the_other_copy_has_instead() -> None:
+    keep = Copy((1, 1), {"organized": 1, "stash_ids": 2, "created": 1.0})
+    other = Copy((1, 2), {"organized": 0, "stash_ids": 0, "created": 2.0})
+    assert suggest("scenes", [keep, other])[0].reasons == ["organized", "stash ids 2", "created first"]
+    assert suggest("scenes", [keep, other])[1].reasons == ["not organized", "stash ids 0, not 2", "created later"]
+    alike = [Copy((1, 1), {}), Copy((1, 2), {})]
+    assert [one.reasons for one in suggest("scenes", alike)] == [["nothing tells them apart"]] * 2
+
+
 def test_the_order_in_which_copies_are_given_does_not_matter() -> None:
     copies = [video(2, 5, height=720), video(1, 4, height=720), video(1, 3, height=1080), video(3, 1, height=1080)]
     forwards = dict(zip((copy.key for copy in copies), suggest("files", copies), strict=True))

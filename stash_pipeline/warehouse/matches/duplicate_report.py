@@ -29,7 +29,8 @@ _ORDER: Final = {
 
 _LINK: Final = """
 LEFT JOIN LATERAL (
-    SELECT l.rule, l.confidence, l.refused ->> 'reason' AS refused FROM matches.links AS l
+    SELECT l.rule, l.confidence, coalesce(l.refused ->> 'reason', l.evidence ->> 'not_merged') AS reason
+    FROM matches.links AS l
     WHERE g.kind = 'possible' AND l.entity = d.entity AND l.left_instance_id = d.instance_id
       AND l.right_instance_id = d.instance_id
       AND ((l.left_id = d.id AND l.right_id = d.compared_id) OR (l.left_id = d.compared_id AND l.right_id = d.id))
@@ -47,7 +48,7 @@ SELECT g.place, i.name AS instance, d.id, nullif(d.file_id, 0) AS file_id, {name
     d.is_keeper, d.is_best_here, d.protected, o.name AS compared_instance, d.compared_id, d.compared_file_id,
     d.reasons, d.loses, d.bytes, d.bytes_across, d.identical, d.phash_distance, d.duration_difference, d.duration,
     d.width, d.height, d.video_codec, d.bit_rate, d.frame_rate, d.size, d.markers, {scenes} AS scenes,
-    l.rule, l.confidence, l.refused
+    l.rule, l.confidence, l.reason
 FROM unnest(%(kinds)s::text[], %(groups)s::uuid[], %(servers)s::integer[]) WITH ORDINALITY
     AS g(kind, group_id, server, place)
 JOIN matches.duplicates AS d
@@ -71,7 +72,7 @@ class Group:
         bytes: freed if the copies that are not the best of their servers are removed.
         bytes_across: freed as well if a copy on one of the servers suffices.
         rule: for a possible one, the rule that proposes it, with its confidence.
-        refused: why the link did not join them.
+        reason: why it did not join them.
         copies: the keeper first; columns of ``matches.duplicates``, and names.
     """
 
@@ -82,7 +83,7 @@ class Group:
     copies: list[dict[str, Any]] = field(default_factory=list)
     rule: str | None = None
     confidence: float | None = None
-    refused: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -161,9 +162,9 @@ def _with_copies(connection: Connection, entity: str, rows: Sequence[tuple[Any, 
         )
         for copy in cursor:
             group = groups[copy.pop("place") - 1]
-            rule, confidence, refused = (copy.pop(key) for key in ("rule", "confidence", "refused"))
+            rule, confidence, reason = (copy.pop(key) for key in ("rule", "confidence", "reason"))
             if rule is not None:
-                group.rule, group.confidence, group.refused = rule, confidence, refused
+                group.rule, group.confidence, group.reason = rule, confidence, reason
             group.copies.append(copy)
     return groups
 

@@ -260,7 +260,7 @@ def _scene(row: Row, lists: Mapping[str, Mapping[str, str]], files: Sequence[_Fi
     protection = context.protection.get(instance_id, _NO_PROTECTION)
     protected = protection.reason([file.path or "" for file in files], lists.get("tags", {}).values())
     values = {
-        **_video_values(best, size),
+        **_video_values(best),
         "protected": float(protected is not None),
         "markers": markers,
         "plays": plays,
@@ -290,21 +290,21 @@ def _scene(row: Row, lists: Mapping[str, Mapping[str, str]], files: Sequence[_Fi
     return _Known(copy, best, markers)
 
 
-def _video_values(file: _File | None, size: int | None) -> dict[str, float | None]:
+def _video_values(file: _File | None) -> dict[str, float | None]:
     if file is None:
         return {}
     return {
         "resolution": file.width * file.height if file.width and file.height else None,
         "codec": codec_rank(file.codec),
         "bit_rate": file.bit_rate or None,
-        "size": size,
+        "size": file.size,
     }
 
 
 def _video(node: Node, file: _File, context: _Context) -> _Known:
     protected = context.protection.get(node[0], _NO_PROTECTION).reason([file.path or ""], ())
     values = {
-        **_video_values(file, file.size),
+        **_video_values(file),
         "protected": float(protected is not None),
         "primary": float(file.primary),
         "priority": context.priorities.get(node[0]),
