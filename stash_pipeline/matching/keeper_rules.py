@@ -8,6 +8,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
+from math import inf
 from typing import Final, Literal
 
 VERSION: Final = 1
@@ -17,7 +19,7 @@ CODECS: Final = (("av1",), ("hevc", "h265"), ("h264", "avc1", "avc"))
 """Video codecs, the best first; those of one place are equal. All others share the last place."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KeeperRule:
     """One rule.
 
@@ -69,11 +71,13 @@ def keeper_digest() -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def rules_for(entity: str) -> list[KeeperRule]:
+@cache
+def rules_for(entity: str) -> tuple[KeeperRule, ...]:
     """The rules of an entity, in order."""
-    return [rule for rule in RULES if entity in rule.entities]
+    return tuple(rule for rule in RULES if entity in rule.entities)
 
 
+@cache
 def codec_rank(codec: str | None) -> int:
     """The place of a codec: the greater the better."""
     name = (codec or "").lower()
@@ -99,7 +103,7 @@ def choose(entity: str, copies: Sequence[Values]) -> int:
             break
         best = left[0]
         for position in left[1:]:
-            if _difference(rule, copies[position], copies[best]) > 0:
+            if _order(rule, copies[position]) > _order(rule, copies[best]):
                 best = position
         left = [position for position in left if not better(rule, copies[best], copies[position])]
     return left[0]
@@ -107,20 +111,23 @@ def choose(entity: str, copies: Sequence[Values]) -> int:
 
 def better(rule: KeeperRule, one: Values, other: Values) -> bool:
     """Whether a copy is better than another by a rule, and by more than its tolerance."""
+    value, against = one.get(rule.name), other.get(rule.name)
+    if value is None or value == against:
+        return False
     if rule.alike and one.get(rule.alike) != other.get(rule.alike):
         return False
-    value = one.get(rule.name)
-    if value is None or other.get(rule.name) is None:
-        return _difference(rule, one, other) > 0
-    return _difference(rule, one, other) > abs(value) * rule.tolerance
+    if against is None:
+        return True
+    difference = value - against if rule.wins == "greater" else against - value
+    return difference > abs(value) * rule.tolerance
 
 
-def _difference(rule: KeeperRule, one: Values, other: Values) -> float:
-    """By how much the first is better; negative if it is worse."""
-    value, against = one.get(rule.name), other.get(rule.name)
-    if value is None or against is None:
-        return float(value is not None) - float(against is not None)
-    return value - against if rule.wins == "greater" else against - value
+def _order(rule: KeeperRule, values: Values) -> float:
+    """Sorts copies by a rule, the best last."""
+    value = values.get(rule.name)
+    if value is None:
+        return -inf
+    return value if rule.wins == "greater" else -value
 
 
 def better_by(entity: str, one: Values, other: Values) -> list[KeeperRule]:

@@ -53,12 +53,13 @@ def tag_a_scene(server: Mirror, number: int, name: str, scene: int) -> None:
 
 
 def a_scene_on_both(servers: Servers) -> tuple[int, int]:
-    """(the id at home, the id away) of a scene with one file on each server."""
+    """(the id at home, the id away) of a scene with the same single file on each server."""
     with connect(servers.database_url) as connection:
         row = connection.execute(
             "SELECT h.id, a.id FROM matches.duplicates AS h\n"
             "JOIN matches.duplicates AS a USING (entity, kind, group_id)\n"
-            "WHERE h.entity = 'files' AND h.instance_id = %s AND a.instance_id = %s AND 2 = (\n"
+            "WHERE h.entity = 'files' AND (h.identical OR a.identical)\n"
+            "  AND h.instance_id = %s AND a.instance_id = %s AND 2 = (\n"
             "    SELECT count(*) FROM matches.duplicates AS d WHERE d.entity = 'files' AND d.group_id = h.group_id)\n"
             "ORDER BY 1, 2",
             [servers.home.instance.id, servers.away.instance.id],

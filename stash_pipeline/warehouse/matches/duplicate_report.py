@@ -186,4 +186,5 @@ def _totals(connection: Connection, entity: str, instances: Sequence[int], where
         "GROUP BY 1 HAVING sum(d.bytes) > 0 ORDER BY 2 DESC, 1",
         {"entity": entity, "every": not instances, "instances": list(instances)},
     ).fetchall()
-    return Totals(*row[:3], row[3], 0 if where == "within" else row[4], dict(by_instance))
+    groups, copies, possible, freed, across = row
+    return Totals(groups, copies, possible, freed, 0 if where == "within" else across, dict(by_instance))

@@ -49,11 +49,15 @@ def _stash_ids(singular: str) -> str:
 
 
 _STUDIO: Final = f"""
-SELECT w.instance_id, w.id, ARRAY[m.cluster_id::text], ARRAY[coalesce(nullif(t.name, ''), t.id::text)]
-FROM {WANTED} AS w
-JOIN stash.scenes AS x USING (instance_id, id)
+WITH x AS MATERIALIZED (
+    SELECT w.instance_id, w.id, o.studio_id FROM {WANTED} AS w JOIN stash.scenes AS o USING (instance_id, id)
+    WHERE o.studio_id IS NOT NULL
+)
+SELECT x.instance_id, x.id, ARRAY[m.cluster_id::text], ARRAY[coalesce(nullif(t.name, ''), t.id::text)]
+FROM x
 JOIN stash.studios AS t ON t.instance_id = x.instance_id AND t.id = x.studio_id
 JOIN matches.members AS m ON m.entity = 'studios' AND m.instance_id = t.instance_id AND m.id = t.id"""
+"""Materialized: a plan that starts with the studios reads all of their scenes, many times."""
 
 LISTS: Final = {
     "scenes": {

@@ -34,7 +34,7 @@ VERSION: Final = 1
 """To be raised when this module, or the queries, make other rows."""
 
 Node = tuple[int, int]
-_AT_ONCE: Final = 10_000
+_AT_ONCE: Final = 5_000
 """Objects whose details are in memory at the same time."""
 
 _COLUMNS: Final = tuple(column.name for column in DUPLICATES.columns)
@@ -87,14 +87,14 @@ def rebuild(connection: Connection) -> TableChange:
 
 
 def _counted(connection: Connection, change: TableChange) -> TableChange:
-    cursor = connection.execute(
-        "SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(bytes_across), 0)\n"
-        "FROM matches.duplicates WHERE kind = 'same' AND entity = 'files'"
-    )
-    _, here, across = cursor.fetchone() or (0, 0, 0)
-    row = connection.execute("SELECT count(*) FROM matches.duplicates").fetchone()
-    change.rows = int(row[0]) if row else 0
-    change.details = {"bytes_to_gain": int(here), "bytes_on_several_servers": int(across)}
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(bytes) FILTER (WHERE entity = 'files' AND kind = 'same'), 0)::bigint,\n"
+        "    coalesce(sum(bytes_across) FILTER (WHERE entity = 'files' AND kind = 'same'), 0)::bigint\n"
+        "FROM matches.duplicates"
+    ).fetchone()
+    assert row is not None
+    change.rows, here, across = row
+    change.details = {"bytes_to_gain": here, "bytes_on_several_servers": across}
     return change
 
 
@@ -240,7 +240,7 @@ def _load(
     if entity == "scenes":
         for instance_id, identifier, *values, hashes, phash in connection.execute(FILES):
             files[instance_id, identifier].append(
-                _File(*values, frozenset(hashes or ()), None if phash is None else phash % (1 << 64))
+                _File(*values, hashes=frozenset(hashes or ()), phash=None if phash is None else phash % (1 << 64))
             )
     objects, copies = {}, {}
     for row in connection.execute(objects_query(entity)):
@@ -391,7 +391,11 @@ def _rows(
         yield from _group_rows(entity, group, known)
     if entity == "scenes" and group.kind == "same":
         # a file of two scenes is one copy
-        copies = {(each.copy.key[0], each.copy.key[2]): each for one in known for each in files[one.copy.key[:2]]}
+        copies = {
+            (each.copy.key[0], each.copy.key[2]): each
+            for node in sorted(group.nodes, reverse=True)
+            for each in files.get(node, ())
+        }
         if len(copies) > 1:
             yield from _group_rows("files", group, list(copies.values()))
 
