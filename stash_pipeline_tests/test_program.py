@@ -53,7 +53,6 @@ CONTRADICTIONS = [
     ("simulate", "--database", "x.sqlite", "--variants"),
     ("simulate", "--variants"),
     ("duplicates", "--within", "--across"),
-    ("duplicates", "--csv", "-", "--json"),
     ("instances", "protect", "home", "--path", "/media", "--nothing"),
     ("instances", "protect", "home", "--tag", "Keep", "--nothing"),
     ("instances", "add", "home", "http://stash.test", "--yes-public"),

@@ -108,6 +108,13 @@ def test_bad_input_ends_with_one_sentence(run: Run, arguments: tuple[str, ...], 
     assert (code, out) == (1, "") and words in err and len(err.splitlines()) == 1
 
 
+def test_csv_and_json_exclude_each_other(run: Run) -> None:
+    code, out, err = run("duplicates", "--csv", "-", "--json")
+    assert (code, err) == (1, "") and json.loads(out) == {
+        "error": "--csv and --json exclude each other; give only one of them."
+    }
+
+
 def test_what_is_protected_is_shown_extended_and_given_up(run: Run, servers: Servers) -> None:
     name = servers.home.instance.name
     assert run("instances", "protect", name)[1] == f"Protected on {name}: nothing.\n"
