@@ -257,10 +257,16 @@ def test_a_report_restricts_groups_to_one_server_or_to_several(servers: Servers)
     assert listed == everything.totals.bytes == sum(everything.totals.by_instance.values())
 
 
-def test_an_archived_instance_is_not_listed(servers: Servers) -> None:
+def test_a_removed_server_has_no_copies_until_it_is_restored(servers: Servers) -> None:
+    before = servers.contents()
+    set_removed = "UPDATE ops.instances SET removed_at = %s WHERE id = %s"
     with connect(servers.database_url) as connection:
-        connection.execute("UPDATE ops.instances SET removed_at = now() WHERE id = %s", [servers.away.instance.id])
+        connection.execute(set_removed, ["2026-01-01", servers.away.instance.id])
     servers.follow()
+    assert servers.contents()["duplicates"] == servers.rebuilt()["duplicates"]
+    left = rows(servers)
+    assert left and {row["instance_id"] for row in left} == {servers.home.instance.id}
     with connect(servers.database_url) as connection:
-        report = read_duplicates(connection, "scenes")
-    assert {copy["instance"] for group in report.groups for copy in group.copies} <= {servers.home.instance.name}
+        connection.execute(set_removed, [None, servers.away.instance.id])
+    servers.follow()
+    assert servers.contents() == before

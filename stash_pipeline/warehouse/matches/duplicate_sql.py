@@ -159,6 +159,7 @@ SELECT l.entity, md5(concat_ws(' ', l.entity, l.left_instance_id, l.left_id, l.r
 FROM matches.links AS l
 JOIN matches.members AS a ON a.entity = l.entity AND a.instance_id = l.left_instance_id AND a.id = l.left_id
 JOIN matches.members AS b ON b.entity = l.entity AND b.instance_id = l.right_instance_id AND b.id = l.right_id
+JOIN ops.instances AS i ON i.id = l.left_instance_id AND i.removed_at IS NULL
 WHERE l.left_instance_id = l.right_instance_id AND (l.action = 'propose' OR l.refused IS NOT NULL)
   AND l.entity = ANY(%(entities)s) AND a.cluster_id <> b.cluster_id"""
 """Pairs of one server that a person has to look at: (entity, group, instance, one id, the other)."""
@@ -179,7 +180,10 @@ def touched_query(entity: str) -> str:
         f"SELECT instance_id, id FROM {log} WHERE entity = '{entity}'",
         "SELECT m.instance_id, m.id FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id\n"
         f"WHERE c.revision = %(revision)s AND c.entity = '{entity}'",
-        # another priority, another protection, or gone
+        # another priority, another protection, removed with its rows kept, or restored
+        f"SELECT m.instance_id, m.id FROM {log} AS c JOIN matches.members AS m ON m.instance_id = c.id\n"
+        f"WHERE c.entity = 'instances' AND m.entity = '{entity}'",
+        # gone
         f"SELECT d.instance_id, d.id FROM {log} AS c JOIN matches.duplicates AS d ON d.instance_id = c.id\n"
         f"WHERE c.entity = 'instances' AND d.entity IN {_stored(entity)}",
     ]

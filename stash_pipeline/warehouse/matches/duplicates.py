@@ -9,14 +9,16 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from stash_pipeline.matching.duplicates import Copy, Suggestion, suggest
-from stash_pipeline.matching.keeper_rules import codec_rank
+from stash_pipeline.matching.duplicates import Suggestion, suggest
+from stash_pipeline.matching.keeper_rules import keeper_digest
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
+from stash_pipeline.warehouse.layers.versions import digest
+from stash_pipeline.warehouse.matches.duplicate_copies import KnownCopy, Row, instance_facts, load_copies, want
 from stash_pipeline.warehouse.matches.duplicate_sql import (
     DECIDED_DIFFERENT,
     ENTITIES,
@@ -28,19 +30,24 @@ from stash_pipeline.warehouse.matches.duplicate_sql import (
     touched_query,
 )
 from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
-from stash_pipeline.warehouse.ops.protection import Protection, read_protection
+from stash_pipeline.warehouse.matches.features import Node
 
-VERSION: Final = 1
-"""To be raised when this module, or the queries, make other rows."""
+VERSION: Final = digest(
+    [
+        # to be raised when the modules of duplicates make other rows
+        "1",
+        keeper_digest(),
+        FILES,
+        *(objects_query(entity) for entity in ENTITIES),
+        *(query for lists in LISTS.values() for query in lists.values()),
+    ]
+)
 
-Node = tuple[int, int]
 _AT_ONCE: Final = 5_000
 """Objects whose details are in memory at the same time."""
 
 _COLUMNS: Final = tuple(column.name for column in DUPLICATES.columns)
 _KEY: Final = tuple(column.name for column in DUPLICATES.primary_key.columns)
-
-Row = tuple[Any, ...]
 
 
 @dataclass
@@ -125,7 +132,7 @@ def _clusters(connection: Connection, entity: str, touched: Iterable[Node] | Non
     """
     some = ""
     if touched is not None:
-        _want(connection, touched)
+        want(connection, touched)
         some = (
             f"AND c.id IN (SELECT m.cluster_id FROM {WANTED} AS w JOIN matches.members AS m\n"
             "    ON m.entity = c.entity AND m.instance_id = w.instance_id AND m.id = w.id)\n"
@@ -138,6 +145,8 @@ def _clusters(connection: Connection, entity: str, touched: Iterable[Node] | Non
         )
     rows = connection.execute(
         "SELECT c.id, m.instance_id, m.id FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id\n"
+        # what a removed server once had is no reason to give up a copy
+        "JOIN ops.instances AS i ON i.id = m.instance_id AND i.removed_at IS NULL\n"
         f"WHERE c.entity = %s {some}AND ({several}) ORDER BY c.id",
         [entity],
     )
@@ -151,7 +160,7 @@ def _stored_groups(
     connection: Connection, entity: str, touched: Iterable[Node], possible: Sequence[uuid.UUID]
 ) -> set[uuid.UUID]:
     """The stored groups that some objects are in, and those that are no longer possible."""
-    _want(connection, touched)
+    want(connection, touched)
     rows = connection.execute(
         f"SELECT d.group_id FROM {WANTED} AS w JOIN matches.duplicates AS d USING (instance_id, id)\n"
         "WHERE d.entity = ANY(%(e)s)\n"
@@ -170,179 +179,6 @@ def _groups_of_kind(connection: Connection, entity: str, kind: str) -> set[uuid.
     return {row[0] for row in rows}
 
 
-def _want(connection: Connection, nodes: Iterable[Node]) -> None:
-    """Makes some objects those that queries read."""
-    connection.execute(f"DROP TABLE IF EXISTS {WANTED}")
-    connection.execute("CREATE TEMP TABLE duplicate_objects (instance_id integer, id bigint) ON COMMIT DROP")
-    with connection.cursor().copy("COPY duplicate_objects FROM STDIN") as copy:
-        for node in sorted(set(nodes)):
-            copy.write_row(node)
-    connection.execute(f"ANALYZE {WANTED}")
-
-
-# --- copies -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Context:
-    """What is known of instances."""
-
-    priorities: Mapping[int, int]
-    protection: Mapping[int, Protection]
-
-
-def _context(connection: Connection) -> _Context:
-    priorities = dict(connection.execute("SELECT id, priority FROM ops.instances").fetchall())
-    return _Context(priorities, read_protection(connection))
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file of a scene, as the table has it."""
-
-    id: int
-    primary: bool
-    path: str | None
-    size: int | None
-    width: int | None
-    height: int | None
-    duration: int | None
-    codec: str | None
-    bit_rate: int | None
-    frame_rate: float | None
-    created: float | None
-    hashes: frozenset[str]
-    phash: int | None
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A copy, with what its row shows."""
-
-    copy: Copy
-    file: _File | None = None
-    markers: int = 0
-
-
-_NO_PROTECTION: Final = Protection()
-
-
-def _load(
-    connection: Connection, entity: str, context: _Context
-) -> tuple[dict[Node, _Known], dict[Node, list[_Known]]]:
-    """(the wanted objects as copies, their files as copies)."""
-    lists: dict[Node, dict[str, dict[str, str]]] = defaultdict(dict)
-    for name, query in LISTS[entity].items():
-        for instance_id, identifier, keys, names in connection.execute(query):
-            # of two that are the same thing, such as tags of one cluster, always the same name
-            lists[instance_id, identifier][name] = dict(sorted(zip(keys, names, strict=True), reverse=True))
-    files: dict[Node, list[_File]] = defaultdict(list)
-    if entity == "scenes":
-        for instance_id, identifier, *values, hashes, phash in connection.execute(FILES):
-            files[instance_id, identifier].append(
-                _File(*values, hashes=frozenset(hashes or ()), phash=None if phash is None else phash % (1 << 64))
-            )
-    objects, copies = {}, {}
-    for row in connection.execute(objects_query(entity)):
-        node = row[0], row[1]
-        if entity == "scenes":
-            objects[node] = _scene(row, lists[node], files[node], context)
-            copies[node] = [_video(node, file, context) for file in files[node]]
-        else:
-            objects[node] = _named(entity, row, lists[node], context)
-    return objects, copies
-
-
-def _scene(row: Row, lists: Mapping[str, Mapping[str, str]], files: Sequence[_File], context: _Context) -> _Known:
-    instance_id, identifier, created, rating, filled, organized, plays, o_counter, markers = row
-    best = files[0] if files else None
-    size = sum(file.size or 0 for file in files) if files else None
-    protection = context.protection.get(instance_id, _NO_PROTECTION)
-    protected = protection.reason([file.path or "" for file in files], lists.get("tags", {}).values())
-    values = {
-        **_video_values(best),
-        "protected": float(protected is not None),
-        "markers": markers,
-        "plays": plays,
-        "organized": float(organized),
-        "stash_ids": len(lists.get("stash_ids", ())),
-        "priority": context.priorities.get(instance_id),
-        "created": created,
-    }
-    copy = Copy(
-        (instance_id, identifier),
-        values,
-        protected,
-        lists=lists,
-        counts={"markers": markers, "plays": plays, "o": o_counter},
-        fields=filled,
-        rating=rating,
-        organized=organized,
-        hashes=frozenset(value for file in files for value in file.hashes),
-        phashes=tuple(file.phash for file in files if file.phash is not None),
-        duration=best.duration if best else None,
-        size=size,
-        width=best.width if best else None,
-        height=best.height if best else None,
-        codec=best.codec if best else None,
-        location="\n".join(sorted(file.path or "" for file in files)) or None,
-    )
-    return _Known(copy, best, markers)
-
-
-def _video_values(file: _File | None) -> dict[str, float | None]:
-    if file is None:
-        return {}
-    return {
-        "resolution": file.width * file.height if file.width and file.height else None,
-        "codec": codec_rank(file.codec),
-        "bit_rate": file.bit_rate or None,
-        "size": file.size,
-    }
-
-
-def _video(node: Node, file: _File, context: _Context) -> _Known:
-    protected = context.protection.get(node[0], _NO_PROTECTION).reason([file.path or ""], ())
-    values = {
-        **_video_values(file),
-        "protected": float(protected is not None),
-        "primary": float(file.primary),
-        "priority": context.priorities.get(node[0]),
-        "created": file.created,
-    }
-    copy = Copy(
-        (*node, file.id),
-        values,
-        protected,
-        hashes=file.hashes,
-        phashes=() if file.phash is None else (file.phash,),
-        duration=file.duration,
-        size=file.size,
-        width=file.width,
-        height=file.height,
-        codec=file.codec,
-        location=file.path,
-    )
-    return _Known(copy, file)
-
-
-def _named(entity: str, row: Row, lists: Mapping[str, Mapping[str, str]], context: _Context) -> _Known:
-    instance_id, identifier, created, rating, filled, favorite, name = row
-    tags = [name or ""] if entity == "tags" else list(lists.get("tags", {}).values())
-    protected = context.protection.get(instance_id, _NO_PROTECTION).reason((), tags)
-    values = {
-        "protected": float(protected is not None),
-        "stash_ids": len(lists.get("stash_ids", ())),
-        "favorite": float(favorite),
-        "fields": len(filled),
-        "aliases": len(lists.get("aliases", ())),
-        "priority": context.priorities.get(instance_id),
-        "created": created,
-    }
-    copy = Copy((instance_id, identifier), values, protected, lists=lists, fields=filled, rating=rating)
-    return _Known(copy)
-
-
 # --- rows ---------------------------------------------------------------------------------------------------
 
 
@@ -355,10 +191,10 @@ def _update(
     ).rowcount
     if not groups:
         return
-    context = _context(connection)
+    context = instance_facts(connection)
     for some in _parts(groups):
-        _want(connection, (node for group in some for node in group.nodes))
-        objects, files = _load(connection, entity, context)
+        want(connection, (node for group in some for node in group.nodes))
+        objects, files = load_copies(connection, entity, context)
         made = {row[: len(_KEY)]: row for group in some for row in _rows(entity, group, objects, files)}
         stored = {
             row[: len(_KEY)]: row
@@ -384,7 +220,7 @@ def _parts(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
 
 
 def _rows(
-    entity: str, group: _Group, objects: Mapping[Node, _Known], files: Mapping[Node, Sequence[_Known]]
+    entity: str, group: _Group, objects: Mapping[Node, KnownCopy], files: Mapping[Node, Sequence[KnownCopy]]
 ) -> Iterator[Row]:
     known = [objects[node] for node in sorted(group.nodes) if node in objects]
     if len(known) > 1:
@@ -400,14 +236,14 @@ def _rows(
             yield from _group_rows("files", group, list(copies.values()))
 
 
-def _group_rows(entity: str, group: _Group, known: Sequence[_Known]) -> Iterator[Row]:
+def _group_rows(entity: str, group: _Group, known: Sequence[KnownCopy]) -> Iterator[Row]:
     by_key = {one.copy.key: one for one in known}
     for one, suggestion in zip(known, suggest(entity, [one.copy for one in known]), strict=True):
         compared = by_key[suggestion.compared.key] if suggestion.compared else None
         yield _row(entity, group, one, suggestion, compared)
 
 
-def _row(entity: str, group: _Group, one: _Known, suggestion: Suggestion, compared: _Known | None) -> Row:
+def _row(entity: str, group: _Group, one: KnownCopy, suggestion: Suggestion, compared: KnownCopy | None) -> Row:
     copy, file = one.copy, one.file
     return (
         entity,

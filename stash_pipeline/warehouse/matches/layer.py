@@ -5,7 +5,6 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from stash_pipeline.matching.keeper_rules import keeper_digest
 from stash_pipeline.matching.rules import rules_digest
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import CheckOutcome, LayerCheck, LayerTable, SharedLayer, TableChange
@@ -23,8 +22,7 @@ VERSION: Final = digest(
         str(features.VERSION),
         str(candidates.LARGEST_BLOCK),
         *(features_query(entity, some=False) for entity in ENTITIES),
-        keeper_digest(),
-        str(duplicates.VERSION),
+        duplicates.VERSION,
     ]
 )
 
