@@ -1,5 +1,6 @@
 """Groups of copies: who is in them, which one is to be kept, and what follows from a change."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,35 @@ def test_a_marker_that_is_removed_no_longer_counts(servers: Servers) -> None:
     assert before >= 1 and rows(servers, scene, servers.home.instance.id, here)[0]["markers"] == before - 1
 
 
+def test_a_copy_that_leaves_a_group_of_three_leaves_a_group_of_two(servers: Servers) -> None:
+    here, there = a_scene_on_both(servers)
+    of_scene = f"(SELECT file_id FROM scenes_files WHERE scene_id = {here})"
+    servers.home.sql(
+        "INSERT INTO scenes (id, created_at, updated_at) VALUES (9500, '2025-01-01T00:00:00Z', '2025-01-01T00:00:00Z')",
+        "INSERT INTO files (id, basename, parent_folder_id, size, mod_time, created_at, updated_at) "
+        f"SELECT 9500, 'copy.mp4', parent_folder_id, size, mod_time, created_at, updated_at FROM files "
+        f"WHERE id = {of_scene}",
+        "INSERT INTO video_files (file_id, duration, video_codec, format, audio_codec, width, height, frame_rate, "
+        "bit_rate) SELECT 9500, duration, video_codec, format, audio_codec, width, height, frame_rate, bit_rate "
+        f"FROM video_files WHERE file_id = {of_scene}",
+        "INSERT INTO files_fingerprints (file_id, type, fingerprint) "
+        f"SELECT 9500, type, fingerprint FROM files_fingerprints WHERE file_id = {of_scene} AND type = 'oshash'",
+        'INSERT INTO scenes_files (scene_id, file_id, "primary") VALUES (9500, 9500, 1)',
+    )
+    sweep(servers, servers.home)
+    key = "entity = 'files' AND kind = 'same' AND group_id = %s"
+    (third,) = rows(servers, "entity = 'files' AND id = 9500 AND kind = 'same'")
+    assert len(rows(servers, key, third["group_id"])) == 3
+    servers.home.sql(
+        "UPDATE files_fingerprints SET fingerprint = 'f00dfeedf00dfeed' WHERE file_id = 9500",
+        "UPDATE video_files SET duration = 17 WHERE file_id = 9500",
+        "UPDATE files SET updated_at = '2026-01-01T00:00:00Z' WHERE id = 9500",
+    )
+    sweep(servers, servers.home)
+    assert not rows(servers, "entity IN ('scenes', 'files') AND id = 9500 AND kind = 'same'")
+    assert [row["id"] for row in rows(servers, key, third["group_id"])] == [here, there]
+
+
 def test_only_the_rows_of_a_changed_scene_are_written_again(servers: Servers) -> None:
     here, _ = a_scene_on_both(servers)
     before = versions(servers)
@@ -230,6 +260,16 @@ def test_two_of_a_name_on_one_server_are_possible_until_a_person_calls_them_diff
     servers.home.sql("UPDATE studios SET details = 'changed', updated_at = '2026-01-01T00:00:00Z' WHERE id = 1")
     sweep(servers, servers.home)
     assert not rows(servers, "entity = 'performers' AND id >= 9300")
+
+
+def test_every_query_of_the_documentation_runs(servers: Servers) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "matching.md").read_text("utf-8")
+    queries = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    with connect(servers.database_url) as connection:
+        found = [len(connection.execute(query).fetchall()) for query in queries]
+    assert len(queries) >= 7
+    # clusters of both servers, and of duplicates the files that can go, and the best copies
+    assert found[0] > 0 and found[3] > 0 and found[5] > 0
 
 
 def test_a_report_restricts_groups_to_one_server_or_to_several(servers: Servers) -> None:
