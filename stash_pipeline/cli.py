@@ -216,6 +216,62 @@ def silent_changes(
     list_changes(names or [], since, run, as_json)
 
 
+class DuplicatesOf(str, Enum):
+    """What can be there several times."""
+
+    scenes = "scenes"
+    files = "files"
+    performers = "performers"
+    studios = "studios"
+    tags = "tags"
+
+
+@app.command()
+def duplicates(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[INSTANCE]...", help="Groups with a copy there, and what it frees. Default: all."),
+    ] = None,
+    entity: Annotated[DuplicatesOf, typer.Option(help="What is compared.")] = DuplicatesOf.scenes,
+    within: Annotated[bool, typer.Option("--within", help="Only copies on the same server.")] = False,
+    across: Annotated[bool, typer.Option("--across", help="Only groups with copies on several servers.")] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=LARGEST_ID, metavar="N", help="Groups to list. Default: 50 in a table, all in CSV and JSON."
+        ),
+    ] = None,
+    csv_file: Annotated[
+        str | None, typer.Option("--csv", metavar="FILE|-", help="Write CSV, one row per copy; - is standard output.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List what is there several times, which copy to keep, and what removing the others would free.
+
+    Nothing is deleted, and nothing is written to a server.
+    """
+    from stash_pipeline.commands.duplicates import duplicates as run
+
+    run(names or [], entity.value, within=within, across=across, limit=limit, csv_file=csv_file, as_json=as_json)
+
+
+@instances.app.command()
+def protect(
+    name: instances.Name,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(help="A folder with all below it, or a file, as the server sees it; repeatable."),
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="The name of a tag, in any case; repeatable.")] = None,
+    nothing: Annotated[bool, typer.Option("--nothing", help="Protect nothing any more.")] = False,
+    as_json: instances.AsJson = False,
+) -> None:
+    """Show or extend what `duplicates` always suggests to keep."""
+    from stash_pipeline.commands.protect import protect as run
+
+    run(name, path or [], tag or [], nothing, as_json)
+
+
 @app.command()
 def up(
     port: Port = None,

@@ -322,7 +322,12 @@ def test_the_demo_mirrors_two_servers_in_different_zones_and_releases(tmp_path: 
     assert done.returncode == 0, done.stderr
     assert "Europe/Paris" in done.stdout and "America/Denver" in done.stdout
     rows = [line for line in done.stdout.splitlines() if line.startswith("│ scenes ")]
-    assert len(rows) == 2
-    for row in rows:
+    *entities, matches = rows
+    assert len(entities) == 2
+    for row in entities:
         _, on_server, in_mirror, _ = (cell.strip() for cell in row.strip("│").split("│"))
         assert on_server == in_mirror == "60"
+    # half of each library is the same, a third of it encoded again
+    _, both, objects, links, _, _ = (cell.strip() for cell in matches.strip("│").split("│"))
+    assert 15 <= int(both) <= 30 <= 120 == int(objects) and int(links) >= int(both)
+    assert "groups of duplicate files" in done.stdout and "Nothing was changed." in done.stdout

@@ -50,6 +50,11 @@ CONTRADICTIONS = [
     ("simulate", "--database", "x.sqlite", "--scenes", "5"),
     ("simulate", "--database", "x.sqlite", "--seed", "5"),
     ("simulate", "--database", "x.sqlite", "--overlap-seed", "5"),
+    ("simulate", "--database", "x.sqlite", "--variants"),
+    ("simulate", "--variants"),
+    ("duplicates", "--within", "--across"),
+    ("instances", "protect", "home", "--path", "/media", "--nothing"),
+    ("instances", "protect", "home", "--tag", "Keep", "--nothing"),
     ("instances", "add", "home", "http://stash.test", "--yes-public"),
     ("instances", "add", "home", "http://stash.test", "--api-key-env", "A", "--api-key-stdin"),
     ("instances", "edit", "home", "--api-key-env", "A", "--no-api-key"),
@@ -86,6 +91,9 @@ OUT_OF_RANGE = [
     ("silent-changes", "--run", "99999999999999999999"),
     ("silent-changes", "--since", "1e300"),
     ("silent-changes", "--since", "inf"),
+    ("duplicates", "--limit", "0"),
+    ("duplicates", "--limit", "99999999999999999999"),
+    ("duplicates", "--entity", "folders"),
 ]
 
 

@@ -42,8 +42,8 @@ def _simulated(server: _Server, scenes: int, log: Path) -> Iterator["subprocess.
     """A simulated server in its own process; it prints its URL when it is ready."""
     arguments = [
         sys.executable, "-m", "stash_pipeline", "simulate", "--port", "0", "--scenes", str(scenes),
-        "--seed", str(server.seed), "--overlap-seed", str(_OVERLAP), "--release", server.release,
-        "--timezone", server.timezone,
+        "--seed", str(server.seed), "--overlap-seed", str(_OVERLAP), "--variants",
+        "--release", server.release, "--timezone", server.timezone,
     ]  # fmt: skip
     with log.open("w") as errors:
         process = subprocess.Popen(
@@ -128,7 +128,33 @@ def _sync(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]]:
                 report(connection, outcome)
             else:
                 print_outcome(outcome)
+        if all(outcome["success"] for outcome in outcomes):
+            report_matches(connection)
     return outcomes
+
+
+_MATCHES = """
+SELECT c.entity, count(*) FILTER (WHERE c.instances > 1), sum(c.size)::bigint,
+    (SELECT count(*) FROM matches.links AS l WHERE l.entity = c.entity AND l.action = 'merge' AND l.refused IS NULL),
+    (SELECT count(*) FROM matches.links AS l
+        WHERE l.entity = c.entity AND (l.action = 'propose' OR l.refused IS NOT NULL)),
+    (SELECT count(DISTINCT (d.kind, d.group_id, d.instance_id)) FROM matches.duplicates AS d
+        WHERE d.entity = c.entity AND d.kind = 'same' AND NOT d.is_best_here)
+FROM matches.clusters AS c GROUP BY 1
+HAVING count(*) FILTER (WHERE c.size > 1) > 0 ORDER BY 2 DESC, 1
+"""
+
+
+def report_matches(connection: Any) -> None:
+    """Prints per entity what both servers have, by how many links, and what one of them has twice."""
+    from stash_pipeline.commands.duplicates import summary
+    from stash_pipeline.warehouse.matches.duplicate_report import read_duplicates
+
+    columns = ["entity", "on both servers", "objects", "links", "for a person to decide", "twice on one server"]
+    rows = [list(row) for row in connection.execute(_MATCHES)]
+    table("The same thing on both servers", columns, rows, numbers=5)
+    totals = read_duplicates(connection, "files", limit=1).totals
+    console.print(summary("files", totals), markup=False, highlight=False, soft_wrap=True)
 
 
 def _serve(settings: Settings, port: int) -> None:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from stash_pipeline.matching import keeper_documentation
 from stash_pipeline.matching.rule_table import AGREEMENTS, CONTRADICTIONS, PARAMETERS, RULES, VERSION
 
 BEGIN = "<!-- rules: written by python -m stash_pipeline.matching.documentation docs -->"
@@ -53,16 +54,22 @@ def _share(confidence: float) -> str:
 
 
 def with_rules(page: str) -> str:
-    """A page whose section between the markers is the rules as they are now.
+    """A page whose sections between the markers are the rules as they are now.
 
     Raises:
         ValueError: if the page lacks a marker.
     """
-    before, _, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
+    page = _with_section(page, BEGIN, END, rules_section())
+    keeper = keeper_documentation
+    return _with_section(page, keeper.BEGIN, keeper.END, keeper.keeper_section())
+
+
+def _with_section(page: str, begin: str, end: str, section: str) -> str:
+    before, _, rest = page.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
         raise ValueError("The page lacks the markers of the rules.")
-    return before + rules_section() + after
+    return before + section + after
 
 
 if __name__ == "__main__":

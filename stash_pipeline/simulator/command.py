@@ -30,6 +30,7 @@ def _prepare(
     faults: list[str],
     windows: bool,
     external_host: str,
+    variants: bool = False,
 ) -> SimulatedStash:
     find_zone(timezone)
     planned = Faults.of(*faults, seed=seed) if faults else None
@@ -54,7 +55,15 @@ def _prepare(
     )
     if database is None:
         clips = stash.release.since(21)
-        generate_library(library, scenes=scenes, seed=seed, timezone=timezone, overlap_seed=overlap_seed, clips=clips)
+        generate_library(
+            library,
+            scenes=scenes,
+            seed=seed,
+            timezone=timezone,
+            overlap_seed=overlap_seed,
+            clips=clips,
+            variants=variants,
+        )
         if windows:
             move_to_windows(library)
     return stash
@@ -78,6 +87,12 @@ def simulate(
     overlap_seed: Annotated[
         int | None, typer.Option(help="Servers with the same overlap seed share about half of their objects.")
     ] = None,
+    variants: Annotated[
+        bool,
+        typer.Option(
+            "--variants", help="What is shared differs: other file names, some videos encoded again, aliases."
+        ),
+    ] = False,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -94,10 +109,17 @@ def simulate(
     ] = "",
 ) -> None:
     """Serve a simulated Stash server on this machine until Ctrl-C."""
-    invented = {"--scenes": scenes is not None, "--seed": seed is not None, "--overlap-seed": overlap_seed is not None}
+    invented = {
+        "--scenes": scenes is not None,
+        "--seed": seed is not None,
+        "--overlap-seed": overlap_seed is not None,
+        "--variants": variants,
+    }
     if database is not None and any(invented.values()):
         names = " and ".join(option for option, given in invented.items() if given)
         _end(f"--database serves an existing library, but {names} applies to a generated one; give one or the other.")
+    if variants and overlap_seed is None:
+        _end("--variants has no effect without --overlap-seed; give both, or neither.")
     if scenes is None:
         scenes = 2000
     try:
@@ -112,6 +134,7 @@ def simulate(
             fault or [],
             windows,
             external_host,
+            variants,
         )
     except ValueError as error:
         _end(str(error))

@@ -3,7 +3,8 @@
 Contains the order of the steps. The catalogue is in ``generate_catalogue``, media with files in ``generate_media``.
 
 Two libraries with the same `overlap_seed` share about half of their scenes, performers, tags and studios: the same
-objects with the same stash ids and hashes, but with different ids and slightly different texts.
+objects with the same stash ids and hashes, but with different ids and slightly different texts. With `variants` they
+differ more, see ``generate_variants``.
 """
 
 import random
@@ -42,10 +43,12 @@ def generate_library(
     timezone: str = "Europe/Paris",
     overlap_seed: int | None = None,
     clips: bool = True,
+    variants: bool = False,
 ) -> None:
     """Fill an empty library. The same arguments give identical rows.
 
-    `clips` adds images that are videos; releases before v0.21 do not support them.
+    `clips` adds images that are videos; releases before v0.21 do not support them. With `variants`, what two libraries
+    share differs as in real ones: files have other names, some are encoded again, performers go by an alias.
     """
     counts = {
         "scenes": scenes,
@@ -65,6 +68,7 @@ def generate_library(
         random.Random(f"library/{seed}/{overlap_seed}"),
         counts,
         clips,
+        variants,
     )
     library.execute("PRAGMA foreign_keys = OFF")
     with library.transaction():

@@ -5,6 +5,7 @@ Contains entities without files. Media are in ``generate_media``, words in ``inv
 
 from stash_pipeline.simulator import invented
 from stash_pipeline.simulator.generate_plan import LibraryPlan, partial_date, stash_ids
+from stash_pipeline.simulator.generate_variants import other_name
 
 
 def write_tags(plan: LibraryPlan) -> None:
@@ -134,12 +135,21 @@ def write_performers(plan: LibraryPlan) -> None:
         )
         site = f"https://people.example/{world.randrange(10**7)}"
         position = 0
-        for url in (site, f"https://twitter.com/invented{number}", "https://www.instagram.com/invented"):
+        handle = f"{'' if slot.shared else plan.seed}x{slot.index}" if plan.variants else number
+        for url in (site, f"https://twitter.com/invented{handle}", "https://www.instagram.com/invented"):
             if world.random() < (0.6 if url == site else 0.1):
                 urls.append((number, position, url))
                 position += 1
-        for alias in {invented.person(world) for _ in range(world.choice((0, 0, 1, 3)))}:
-            alias_rows.append((number, alias))
+        aliases = {invented.person(world) for _ in range(world.choice((0, 0, 1, 3)))}
+        if variant := plan.variant("performers", slot):
+            shown, other = other_name(variant, name, aliases)
+            if shown != name:
+                taken[shown] = taken.get(shown, 0) + 1
+                if taken[shown] > 1:
+                    disambiguation = names.unique(f"the one of {variant.randint(1990, 2020)}")
+                rows[-1] = (number, shown, disambiguation, *rows[-1][3:])
+            aliases = set(other)
+        alias_rows += [(number, alias) for alias in aliases]
         for endpoint, stash_id, stamp in stash_ids(plan, world, 0.6):
             stash_rows.append((number, endpoint, stash_id, stamp))
         if rng.random() < 0.02:  # performers may have two ids of one endpoint

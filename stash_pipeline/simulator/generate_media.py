@@ -5,12 +5,14 @@ Tags, studios, performers and groups are in ``generate_catalogue``.
 
 import hashlib
 import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from stash_pipeline.simulator import invented
 from stash_pipeline.simulator.context import local_text, utc_text
 from stash_pipeline.simulator.generate_plan import LibraryPlan, Slot, partial_date, stash_ids
+from stash_pipeline.simulator.generate_variants import Video, encoded_again, file_name
 
 _CODECS = ("h264", "hevc", "av1", "vp9", "")
 _SIZES = ((1920, 1080), (1280, 720), (3840, 2160), (640, 480), (1080, 1920))
@@ -56,6 +58,10 @@ class _Files:
         self.rows.append((number, basename, zip_file, folder, size, created, created, updated))
         return number
 
+    def resize(self, size: int) -> None:
+        """Gives the file that was added last another size."""
+        self.rows[-1] = (*self.rows[-1][:4], size, *self.rows[-1][5:])
+
     def write(self) -> None:
         """Insert the added rows."""
         self.plan.write(
@@ -91,40 +97,52 @@ class _Scenes:
     def put(self, table: str, *row: Any) -> None:
         self.tables.setdefault(table, []).append(row)
 
-    def video(self, number: int, part: int, world: random.Random, duration: float, phash: int) -> None:
-        rng = self.plan.rng
+    def video(
+        self, number: int, part: int, world: random.Random, duration: float, phash: int,
+        variant: random.Random | None = None, title: str = "",
+    ) -> None:  # fmt: skip
+        rng, variants = self.plan.rng, self.plan.variants
         base = _FOLDERS[number % len(_FOLDERS)]
         folder = self.files.folder(f"{base}/{number // 200:03d}" if number >= 200 else base)
-        file_id = self.files.add(folder, f"scene {number:05d}.{part}.mp4", world.randrange(10**6, 9 * 10**9))
+        stem = f"scene {number:05d}.{part}"
+        if variants:
+            stem = f"{file_name(random.Random(f'name/{self.plan.seed}/{number}'), title, number)}.{part}"
+        size = world.randrange(10**6, 9 * 10**9)
+        file_id = self.files.add(folder, f"{stem}.mp4", size)
         width, height = world.choice(_SIZES)
         interactive = int(rng.random() < 0.02)
+        codec = world.choice(_CODECS[:4])
+        audio = world.choice(("aac", "opus", ""))
+        frame_rate = world.choice((24.0, 25.0, 29.97, 59.94))
+        bit_rate = world.randrange(10**5, 2 * 10**7)
+        speed = rng.randint(10, 400) if interactive else None
+        oshash = f"{world.getrandbits(64):016x}"
+        md5 = f"{world.getrandbits(128):032x}" if world.random() < 0.4 else None
+        with_phash = world.random() < 0.9
+        if with_phash and rng.random() < 0.15:
+            # A re-encoded copy differs by a single bit; with variants, those that are encoded again differ.
+            phash ^= 0 if variants else 1 << rng.randrange(64)
+        video = Video(size, duration, codec, width, height, bit_rate, oshash, md5, phash)
+        if variants:
+            video = replace(video, bit_rate=max(100_000, int(7.6 * size / duration)))
+        if variant is not None:
+            video = encoded_again(variant, video)
+            self.files.resize(video.size)
         self.put(
-            "video_files",
-            file_id,
-            duration,
-            world.choice(_CODECS[:4]),
-            "mp4",
-            world.choice(("aac", "opus", "")),
-            width,
-            height,
-            world.choice((24.0, 25.0, 29.97, 59.94)),
-            world.randrange(10**5, 2 * 10**7),
-            interactive,
-            rng.randint(10, 400) if interactive else None,
-        )
+            "video_files", file_id, video.duration, video.codec, "mp4", audio, video.width, video.height, frame_rate,
+            video.bit_rate, interactive, speed,
+        )  # fmt: skip
         self.put("scenes_files", number, file_id, int(part == 0))
         prints = self.files.fingerprints
-        prints.append((file_id, "oshash", f"{world.getrandbits(64):016x}"))
-        if world.random() < 0.4:
-            prints.append((file_id, "md5", f"{world.getrandbits(128):032x}"))
-        if world.random() < 0.9:
-            # A re-encoded copy differs by a single bit.
-            flipped = phash ^ (1 << rng.randrange(64)) if rng.random() < 0.15 else phash
-            prints.append((file_id, "phash", _signed(flipped)))
+        prints.append((file_id, "oshash", video.oshash))
+        if video.md5 is not None:
+            prints.append((file_id, "md5", video.md5))
+        if with_phash:
+            prints.append((file_id, "phash", _signed(video.phash)))
         if rng.random() < 0.05:
-            self.put("video_captions", file_id, "en", f"scene {number:05d}.{part}.en.srt", "srt")
+            self.put("video_captions", file_id, "en", f"{stem}.en.srt", "srt")
             if rng.random() < 0.3:
-                self.put("video_captions", file_id, "fr", f"scene {number:05d}.{part}.fr.vtt", "vtt")
+                self.put("video_captions", file_id, "fr", f"{stem}.fr.vtt", "vtt")
 
     def scene(self, number: int, slot: Slot, world: random.Random) -> None:
         plan, rng = self.plan, self.plan.rng
@@ -140,14 +158,17 @@ class _Scenes:
         tags = plan.alike("tags", slot, world, 12)
         duration = round(world.uniform(30, 5400), 2)
         phash = _phash(world)
-        if self.encodes and rng.random() < 0.02:
+        variant = plan.variant("scenes", slot)
+        # not of a shared video: its file would have the same checksum and another length on the other server
+        if self.encodes and rng.random() < 0.02 and variant is None:
             # A duplicate: nearly the same content and duration.
             duration, phash = rng.choice(self.encodes)
             duration = round(duration + rng.uniform(-2, 2), 2)
         self.encodes.append((duration, phash))
         has_files = rng.random() >= 0.03 or title in (None, "")
         for part in range((2 if rng.random() < 0.06 else 1) if has_files else 0):
-            self.video(number, part, world if part == 0 else rng, duration, phash)
+            source, differing = (world, variant) if part == 0 else (rng, None)
+            self.video(number, part, source, duration, phash, differing, title or name)
         created, updated = plan.times()
         played = rng.random() < 0.3
         self.put(

@@ -50,6 +50,7 @@ class LibraryPlan:
     rng: random.Random
     counts: dict[str, int]
     clips: bool = True
+    variants: bool = False
     slots: dict[str, list[Slot]] = field(default_factory=dict)
     ids: dict[str, dict[Slot, int]] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -58,6 +59,12 @@ class LibraryPlan:
         """The random source of an object, the same in every library that contains it."""
         source = f"shared/{self.overlap_seed}" if slot.shared else f"own/{self.seed}"
         return random.Random(f"{source}/{kind}/{slot.index}")
+
+    def variant(self, kind: str, slot: Slot) -> random.Random | None:
+        """The random source of how this library differs in a shared object; None if it does not."""
+        if not (self.variants and slot.shared):
+            return None
+        return random.Random(f"variant/{self.seed}/{kind}/{slot.index}")
 
     def fill(self, kind: str) -> list[tuple[int, Slot, random.Random]]:
         """(id, slot, random source) for every object of an entity."""

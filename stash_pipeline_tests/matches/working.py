@@ -26,6 +26,7 @@ CONTENTS = {
     "    evidence::text, refused::text FROM matches.links",
     "decisions": "SELECT decision_id, entity, left_instance_id, left_id, coalesce(right_instance_id, 0),\n"
     "    coalesce(right_id, 0) FROM matches.resolved_decisions",
+    "duplicates": "SELECT d::text FROM matches.duplicates AS d",
     "clusters": "SELECT c.entity, c.size, c.instances,\n"
     "    array_agg((m.instance_id, m.id)::text ORDER BY m.instance_id, m.id)\n"
     "FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id GROUP BY c.id",
@@ -89,13 +90,17 @@ MadeServers = tuple[Instance, Instance]
 """The instances that :func:`new_servers` registered."""
 
 
-def _libraries(scenes: int, seed: int, overlap: int) -> list[Library]:
-    return [generated(scenes, seed=one, overlap_seed=overlap) for one in (2 * seed, 2 * seed + 1)]
+def _libraries(scenes: int, seed: int, overlap: int, variants: bool) -> list[Library]:
+    seeds = (2 * seed, 2 * seed + 1)
+    return [generated(scenes, seed=one, overlap_seed=overlap, variants=variants) for one in seeds]
 
 
-def new_servers(warehouse: str, home: Path, scenes: int = 30, seed: int = 1, overlap: int = 7) -> Servers:
+def new_servers(
+    warehouse: str, home: Path, scenes: int = 30, seed: int = 1, overlap: int = 7, variants: bool = False
+) -> Servers:
     """Two servers that share about half of their objects, read once."""
-    servers = Servers(*(new_mirror(warehouse, home, library) for library in _libraries(scenes, seed, overlap)))
+    libraries = _libraries(scenes, seed, overlap, variants)
+    servers = Servers(*(new_mirror(warehouse, home, library) for library in libraries))
     for server in (servers.home, servers.away):
         server.refresh()
     return servers
@@ -107,6 +112,6 @@ def same_servers(warehouse: str, home: Path, instances: MadeServers, scenes: int
     return Servers(
         *(
             Mirror(warehouse, instance, SimulatedStash(library), settings)
-            for instance, library in zip(instances, _libraries(scenes, 1, 7), strict=True)
+            for instance, library in zip(instances, _libraries(scenes, 1, 7, variants=False), strict=True)
         )
     )

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,61 @@ def test_libraries_with_the_same_overlap_seed_share_about_half_of_their_objects(
     assert any(mine[key][0] != theirs[key][0] for key in both)
     same = sum(mine[key][1] == theirs[key][1] for key in both)
     assert 0 < same < len(both)
+
+
+def _videos(library: Library) -> dict[str, dict[str, Any]]:
+    """The videos of scenes with one file, by a stash id of the scene."""
+    rows = library.rows(
+        "SELECT i.stash_id, o.fingerprint AS oshash, p.fingerprint AS phash, v.duration, v.video_codec, f.size,"
+        " f.basename FROM scene_stash_ids i JOIN scenes_files x ON x.scene_id = i.scene_id"
+        " JOIN files f ON f.id = x.file_id JOIN video_files v ON v.file_id = f.id"
+        " JOIN files_fingerprints o ON o.file_id = f.id AND o.type = 'oshash'"
+        " JOIN files_fingerprints p ON p.file_id = f.id AND p.type = 'phash'"
+        " WHERE i.scene_id IN (SELECT scene_id FROM scenes_files GROUP BY 1 HAVING COUNT(*) = 1)"
+    )
+    return {row["stash_id"]: dict(row) for row in rows}
+
+
+def _both(**options: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    one, other = (_videos(_generated(seed=seed, overlap_seed=9, **options)) for seed in (1, 2))
+    return [(one[key], other[key]) for key in sorted(one.keys() & other.keys())]
+
+
+def test_variants_of_shared_videos_are_encoded_again_with_near_hashes() -> None:
+    pairs = _both(variants=True)
+    same = [pair for pair in pairs if pair[0]["oshash"] == pair[1]["oshash"]]
+    again = [pair for pair in pairs if pair[0]["oshash"] != pair[1]["oshash"]]
+    assert len(pairs) > 40 and 0.25 < len(same) / len(pairs) < 0.65
+    for one, other in same:
+        assert all(one[name] == other[name] for name in ("phash", "duration", "size", "video_codec"))
+        assert one["basename"] != other["basename"]
+    bits = [((one["phash"] ^ other["phash"]) & (2**64 - 1)).bit_count() for one, other in again]
+    assert max(bits) <= 8 and len(set(bits)) > 2
+    near = [abs(one["duration"] - other["duration"]) <= 1 for one, other in again]
+    assert 0.8 < sum(near) / len(near) < 1, "a few are cut"
+    assert all(one["size"] != other["size"] for one, other in again)
+    # without variants, every shared video is the same file
+    assert all(one["oshash"] == other["oshash"] for one, other in _both())
+
+
+def test_perceptual_hashes_have_about_half_of_their_bits_set() -> None:
+    hashes = _generated(variants=True, overlap_seed=9).tuples(
+        "SELECT fingerprint FROM files_fingerprints WHERE type = 'phash'"
+    )
+    counts = [(value & (2**64 - 1)).bit_count() for (value,) in hashes]
+    assert 31 < sum(counts) / len(counts) < 33
+    assert sum(20 < count < 44 for count in counts) / len(counts) > 0.95
+
+
+def test_variants_of_shared_performers_go_by_an_alias() -> None:
+    names = "SELECT i.stash_id, p.name FROM performer_stash_ids i JOIN performers p ON p.id = i.performer_id"
+    aliases = "SELECT i.stash_id, a.alias FROM performer_stash_ids i JOIN performer_aliases a USING (performer_id)"
+    one, other = (_generated(seed=seed, scenes=1000, overlap_seed=9, variants=True) for seed in (1, 2))
+    mine, theirs = dict(one.tuples(names)), dict(other.tuples(names))
+    renamed = [key for key in mine.keys() & theirs.keys() if mine[key] != theirs[key]]
+    assert 0.1 < len(renamed) / len(mine.keys() & theirs.keys()) < 0.6
+    known = set(one.tuples(aliases)) | set(other.tuples(aliases))
+    assert all((key, mine[key]) in known or (key, theirs[key]) in known for key in renamed)
 
 
 def test_libraries_without_an_overlap_share_no_hash() -> None:

@@ -10,9 +10,10 @@ from stash_pipeline.matching.rules import rules_digest
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import LayerTable, SharedLayer, TableChange
 from stash_pipeline.warehouse.layers.versions import digest
-from stash_pipeline.warehouse.matches import candidates, features
+from stash_pipeline.warehouse.matches import candidates, duplicate_sql, duplicates, features
 from stash_pipeline.warehouse.matches.affected import affected_objects
 from stash_pipeline.warehouse.matches.checks import CHECKS
+from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
 from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher
 from stash_pipeline.warehouse.matches.statistics import describe
@@ -24,6 +25,7 @@ VERSION: Final = digest(
         str(features.VERSION),
         str(candidates.LARGEST_BLOCK),
         *(features_query(entity, some=False) for entity in ENTITIES),
+        duplicates.VERSION,
     ]
 )
 
@@ -37,7 +39,8 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
         for entity in ENTITIES
         if affected.get(entity)
     }
-    return _changes(connection, done) if done else {}
+    changes = _changes(connection, done) if done else {}
+    return {**changes, DUPLICATES.fullname: duplicates.follow(connection, revision)}
 
 
 def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
@@ -45,7 +48,8 @@ def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     roots = features.load_roots(connection)
     with rare_collections():
         done = {entity: Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES}
-    return _changes(connection, done)
+        copies = duplicates.rebuild(connection)
+    return {**_changes(connection, done), DUPLICATES.fullname: copies}
 
 
 def _changes(connection: Connection, done: Mapping[str, EntityMatches]) -> dict[str, TableChange]:
@@ -92,6 +96,11 @@ MATCHES_LAYER: Final = SharedLayer(
         _table(CLUSTERS, "Sets of objects that are the same thing.", ("matches.links",)),
         _table(MEMBERS, "The cluster of every object.", ("matches.clusters",)),
         _table(REDIRECTS, "Ids of clusters that were merged into older ones.", ("matches.clusters",)),
+        _table(
+            DUPLICATES,
+            "Groups of copies of one thing, with the one to keep, and what the others have that it does not.",
+            ("matches.members", "matches.links", *duplicate_sql.UPSTREAM),
+        ),
     ),
     checks=CHECKS,
     version=VERSION,

@@ -63,6 +63,12 @@ LINKS = Table(
     Column("refused", JSONB, comment="why it did not join clusters: the reason, and the objects between which"),
     PrimaryKeyConstraint("entity", "left_instance_id", "left_id", "right_instance_id", "right_id", name="links_pkey"),
     Index("links_right_idx", "entity", "right_instance_id", "right_id"),
+    Index(
+        "links_possible_idx",
+        "entity",
+        "left_instance_id",
+        postgresql_where=text("left_instance_id = right_instance_id AND (action = 'propose' OR refused IS NOT NULL)"),
+    ),
     CheckConstraint("action IN ('merge', 'propose')", name="links_action_check"),
     CheckConstraint("(left_instance_id, left_id) < (right_instance_id, right_id)", name="links_order_check"),
     schema="matches",

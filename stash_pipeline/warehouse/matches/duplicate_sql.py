@@ -1,0 +1,221 @@
+"""SQL that reads what is known of the copies in groups of duplicates, for ``duplicates.py``.
+
+Every query reads the objects of :data:`WANTED`. What objects are identified by across instances is their cluster, so
+that a tag that both servers have is not lost by a merge.
+"""
+
+from typing import Final
+
+WANTED: Final = "pg_temp.duplicate_objects"
+"""The objects to read: a table of (instance_id, id)."""
+
+ENTITIES: Final = ("scenes", "performers", "studios", "tags")
+
+UPSTREAM: Final = (
+    "stash.scenes", "stash.performers", "stash.studios", "stash.tags", "stash.files", "stash.file_fingerprints",
+    "stash.scene_files", "stash.scene_markers", "stash.scene_tags", "stash.scene_performers",
+)  # fmt: skip
+"""What the copies are compared by."""
+
+_LINKED: Final = """
+SELECT w.instance_id, w.id, array_agg(m.cluster_id::text), array_agg(coalesce(nullif(t.{shown}, ''), t.id::text))
+FROM {wanted} AS w
+JOIN stash.{table} AS x ON x.instance_id = w.instance_id AND x.{owner} = w.id
+JOIN stash.{target} AS t ON t.instance_id = x.instance_id AND t.id = x.{column}
+JOIN matches.members AS m ON m.entity = '{target}' AND m.instance_id = t.instance_id AND m.id = t.id
+GROUP BY 1, 2"""
+
+_VALUES: Final = """
+SELECT w.instance_id, w.id, array_agg({key}), array_agg({shown})
+FROM {wanted} AS w JOIN stash.{table} AS x ON x.instance_id = w.instance_id AND x.{owner} = w.id
+WHERE x.{column} <> ''
+GROUP BY 1, 2"""
+
+
+def _linked(table: str, owner: str, column: str, target: str, shown: str = "name") -> str:
+    return _LINKED.format(table=table, owner=owner, column=column, target=target, shown=shown, wanted=WANTED)
+
+
+def _texts(table: str, owner: str, column: str) -> str:
+    key = f"x.{column}" if column == "url" else f"lower(x.{column})"
+    return _VALUES.format(table=table, owner=owner, column=column, key=key, shown=f"x.{column}", wanted=WANTED)
+
+
+def _stash_ids(singular: str) -> str:
+    return _VALUES.format(
+        table=f"{singular}_stash_ids", owner=f"{singular}_id", column="stash_id",
+        key="x.endpoint || ' ' || lower(x.stash_id)", shown="x.endpoint || ' ' || x.stash_id", wanted=WANTED,
+    )  # fmt: skip
+
+
+_STUDIO: Final = f"""
+WITH x AS MATERIALIZED (
+    SELECT w.instance_id, w.id, o.studio_id FROM {WANTED} AS w JOIN stash.scenes AS o USING (instance_id, id)
+    WHERE o.studio_id IS NOT NULL
+)
+SELECT x.instance_id, x.id, ARRAY[m.cluster_id::text], ARRAY[coalesce(nullif(t.name, ''), t.id::text)]
+FROM x
+JOIN stash.studios AS t ON t.instance_id = x.instance_id AND t.id = x.studio_id
+JOIN matches.members AS m ON m.entity = 'studios' AND m.instance_id = t.instance_id AND m.id = t.id"""
+"""Materialized: a plan that starts with the studios reads all of their scenes, many times."""
+
+LISTS: Final = {
+    "scenes": {
+        "tags": _linked("scene_tags", "scene_id", "tag_id", "tags"),
+        "performers": _linked("scene_performers", "scene_id", "performer_id", "performers"),
+        "studio": _STUDIO,
+        "groups": _linked("scene_groups", "scene_id", "group_id", "groups"),
+        "galleries": _linked("scene_galleries", "scene_id", "gallery_id", "galleries", "title"),
+        "urls": _texts("scene_urls", "scene_id", "url"),
+        "stash_ids": _stash_ids("scene"),
+    },
+    "performers": {
+        "aliases": _texts("performer_aliases", "performer_id", "alias"),
+        "tags": _linked("performer_tags", "performer_id", "tag_id", "tags"),
+        "urls": _texts("performer_urls", "performer_id", "url"),
+        "stash_ids": _stash_ids("performer"),
+    },
+    "studios": {
+        "aliases": _texts("studio_aliases", "studio_id", "alias"),
+        "tags": _linked("studio_tags", "studio_id", "tag_id", "tags"),
+        "urls": _texts("studio_urls", "studio_id", "url"),
+        "stash_ids": _stash_ids("studio"),
+    },
+    "tags": {"aliases": _texts("tag_aliases", "tag_id", "alias"), "stash_ids": _stash_ids("tag")},
+}
+"""Per entity, by the name of a list: (instance, object, what identifies each item, its name)."""
+
+HAVE: Final = {
+    ("scenes", "tags"): ("stash.scene_tags", "scene_id", "tag_id"),
+    ("scenes", "performers"): ("stash.scene_performers", "scene_id", "performer_id"),
+    ("scenes", "studios"): ("stash.scenes", "id", "studio_id"),
+    ("scenes", "groups"): ("stash.scene_groups", "scene_id", "group_id"),
+    ("scenes", "galleries"): ("stash.scene_galleries", "scene_id", "gallery_id"),
+    ("performers", "tags"): ("stash.performer_tags", "performer_id", "tag_id"),
+    ("studios", "tags"): ("stash.studio_tags", "studio_id", "tag_id"),
+}
+"""Where it says which objects of an entity have one of another: those count for their duplicates too."""
+
+_FILLED: Final = {
+    "scenes": ("title", "code", "details", "director", "date_text"),
+    "performers": (
+        "disambiguation", "gender", "birthdate_text", "death_date_text", "ethnicity", "country", "eye_color",
+        "hair_color", "height_cm", "weight", "measurements", "fake_tits", "career_length", "tattoos", "piercings",
+        "details",
+    ),
+    "studios": ("details", "parent_studio_id"),
+    "tags": ("description", "sort_name"),
+}  # fmt: skip
+
+
+def _filled(entity: str) -> str:
+    cases = [
+        f"CASE WHEN o.{column}::text <> '' THEN '{column.removesuffix('_text')}' END" for column in _FILLED[entity]
+    ]
+    if entity != "scenes":
+        cases.append("CASE WHEN position('default=true' IN o.image_path) = 0 THEN 'image' END")
+    return f"array_remove(ARRAY[{', '.join(cases)}], NULL)"
+
+
+_SCENES: Final = f"""
+SELECT w.instance_id, w.id, extract(epoch FROM o.created_at)::float8, o.rating100, {_filled("scenes")},
+    coalesce(o.organized, false), coalesce(o.play_count, 0), coalesce(o.o_counter, 0), markers.n
+FROM {WANTED} AS w
+JOIN stash.scenes AS o USING (instance_id, id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS n FROM stash.scene_markers AS x WHERE x.instance_id = w.instance_id AND x.scene_id = w.id
+) AS markers"""
+
+
+def objects_query(entity: str) -> str:
+    """(instance, id, created, rating, filled fields), and what only scenes, or only the others, have."""
+    if entity == "scenes":
+        return _SCENES
+    rating = "NULL::integer" if entity == "tags" else "o.rating100"
+    return (
+        f"SELECT w.instance_id, w.id, extract(epoch FROM o.created_at)::float8, {rating}, {_filled(entity)},\n"
+        f"    coalesce(o.favorite, false), o.name\n"
+        f"FROM {WANTED} AS w JOIN stash.{entity} AS o USING (instance_id, id)"
+    )
+
+
+FILES: Final = f"""
+SELECT w.instance_id, w.id, f.id, coalesce(x.is_primary, false), f.path, f.size, f.width, f.height,
+    CASE WHEN f.duration > 0 THEN round(f.duration * 1000)::bigint END, nullif(f.video_codec, ''), f.bit_rate,
+    f.frame_rate, extract(epoch FROM f.created_at)::float8, h.hashes, h.phash
+FROM {WANTED} AS w
+JOIN stash.scene_files AS x ON x.instance_id = w.instance_id AND x.scene_id = w.id
+JOIN stash.files AS f ON f.instance_id = x.instance_id AND f.id = x.file_id
+LEFT JOIN LATERAL (
+    SELECT array_agg(p.type || ' ' || p.value) FILTER (WHERE p.type IN ('oshash', 'md5')) AS hashes,
+        min(p.phash) AS phash
+    FROM stash.file_fingerprints AS p WHERE p.instance_id = f.instance_id AND p.file_id = f.id
+) AS h ON true
+ORDER BY 1, 2, 4 DESC, 3"""
+
+POSSIBLE: Final = """
+SELECT l.entity, md5(concat_ws(' ', l.entity, l.left_instance_id, l.left_id, l.right_id))::uuid,
+    l.left_instance_id, l.left_id, l.right_id
+FROM matches.links AS l
+JOIN matches.members AS a ON a.entity = l.entity AND a.instance_id = l.left_instance_id AND a.id = l.left_id
+JOIN matches.members AS b ON b.entity = l.entity AND b.instance_id = l.right_instance_id AND b.id = l.right_id
+JOIN ops.instances AS i ON i.id = l.left_instance_id AND i.removed_at IS NULL
+WHERE l.left_instance_id = l.right_instance_id AND (l.action = 'propose' OR l.refused IS NOT NULL)
+  AND l.entity = ANY(%(entities)s) AND a.cluster_id <> b.cluster_id"""
+"""Pairs of one server that a person has to look at: (entity, group, instance, one id, the other)."""
+
+DECIDED_DIFFERENT: Final = """
+SELECT i.id, d.entity, least(d.left_id, d.right_id), greatest(d.left_id, d.right_id)
+FROM matches.decisions AS d JOIN ops.instances AS i ON i.uuid = d.left_instance AND i.uuid = d.right_instance
+WHERE d.verdict = 'different' AND NOT d.withdrawn"""
+
+
+def touched_query(entity: str) -> str:
+    """The objects of an entity whose groups have to be made again.
+
+    Parameters: ``revision`` of the object log that the layer reaches; clusters that changed have it.
+    """
+    log = "pg_temp.changed_objects"
+    parts = [
+        f"SELECT instance_id, id FROM {log} WHERE entity = '{entity}'",
+        "SELECT m.instance_id, m.id FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id\n"
+        f"WHERE c.revision = %(revision)s AND c.entity = '{entity}'",
+        # another priority, another protection, removed with its rows kept, or restored
+        f"SELECT m.instance_id, m.id FROM {log} AS c JOIN matches.members AS m ON m.instance_id = c.id\n"
+        f"WHERE c.entity = 'instances' AND m.entity = '{entity}'",
+        # gone
+        f"SELECT d.instance_id, d.id FROM {log} AS c JOIN matches.duplicates AS d ON d.instance_id = c.id\n"
+        f"WHERE c.entity = 'instances' AND d.entity IN {_stored(entity)}",
+    ]
+    for (owner, target), (table, owner_column, target_column) in HAVE.items():
+        if owner == entity:
+            parts.append(
+                f"SELECT d.instance_id, d.id FROM (\n"
+                f"    SELECT instance_id, id FROM {log} WHERE entity = '{target}' UNION\n"
+                "    SELECT m.instance_id, m.id FROM matches.clusters AS c\n"
+                "    JOIN matches.members AS m ON m.cluster_id = c.id\n"
+                f"    WHERE c.revision = %(revision)s AND c.entity = '{target}'\n"
+                f") AS t JOIN {table} AS x ON x.instance_id = t.instance_id AND x.{target_column} = t.id\n"
+                f"JOIN matches.duplicates AS d ON d.entity IN {_stored(entity)} AND d.instance_id = x.instance_id\n"
+                f"    AND d.id = x.{owner_column}"
+            )
+    if entity == "scenes":
+        parts += [
+            f"SELECT x.instance_id, x.scene_id FROM {log} AS c\n"
+            "JOIN stash.scene_files AS x ON x.instance_id = c.instance_id AND x.file_id = c.id\n"
+            "WHERE c.entity = 'files'",
+            f"SELECT x.instance_id, x.scene_id FROM {log} AS c\n"
+            "JOIN stash.scene_markers AS x ON x.instance_id = c.instance_id AND x.id = c.id\n"
+            "WHERE c.entity = 'scene_markers' AND x.scene_id IS NOT NULL",
+            # a marker that is gone does not say whose it was: only the number of markers counts
+            "SELECT d.instance_id, d.id FROM matches.duplicates AS d\n"
+            f"WHERE d.entity = 'scenes' AND d.instance_id IN (SELECT instance_id FROM {log}\n"
+            "    WHERE entity = 'scene_markers')\n"
+            "  AND d.markers <> (SELECT count(*) FROM stash.scene_markers AS x\n"
+            "    WHERE x.instance_id = d.instance_id AND x.scene_id = d.id)",
+        ]
+    return "\nUNION\n".join(parts)
+
+
+def _stored(entity: str) -> str:
+    return "('scenes', 'files')" if entity == "scenes" else f"('{entity}')"

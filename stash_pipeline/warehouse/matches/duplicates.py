@@ -1,0 +1,297 @@
+"""``matches.duplicates``: groups of copies, and which of each to keep.
+
+A group is a cluster of several objects, the files of the scenes of one cluster, or (kind ``possible``) two objects of
+one server whose link a person has to decide. Following makes those groups again whose copies, or whose clusters,
+changed; it writes only the rows that differ. The suggestions are made in :mod:`stash_pipeline.matching.duplicates`.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+
+from stash_pipeline.matching.duplicates import Suggestion, suggest
+from stash_pipeline.matching.keeper_rules import keeper_digest
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.layers.layer import TableChange
+from stash_pipeline.warehouse.layers.versions import digest
+from stash_pipeline.warehouse.matches.duplicate_copies import KnownCopy, Row, instance_facts, load_copies, want
+from stash_pipeline.warehouse.matches.duplicate_sql import (
+    DECIDED_DIFFERENT,
+    ENTITIES,
+    FILES,
+    LISTS,
+    POSSIBLE,
+    WANTED,
+    objects_query,
+    touched_query,
+)
+from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
+from stash_pipeline.warehouse.matches.features import Node
+
+VERSION: Final = digest(
+    [
+        # to be raised when the modules of duplicates make other rows
+        "1",
+        keeper_digest(),
+        FILES,
+        *(objects_query(entity) for entity in ENTITIES),
+        *(query for lists in LISTS.values() for query in lists.values()),
+    ]
+)
+
+_AT_ONCE: Final = 5_000
+"""Objects whose details are in memory at the same time."""
+
+_COLUMNS: Final = tuple(column.name for column in DUPLICATES.columns)
+_KEY: Final = tuple(column.name for column in DUPLICATES.primary_key.columns)
+
+
+@dataclass
+class _Group:
+    """The objects of a group; of kind ``same`` the members of a cluster."""
+
+    kind: str
+    id: uuid.UUID
+    nodes: list[Node] = field(default_factory=list)
+
+
+def follow(connection: Connection, revision: int) -> TableChange:
+    """Makes groups again of which something is in ``pg_temp.changed_objects``, or whose clusters changed.
+
+    Args:
+        revision: of the object log that the layer reaches: that of changed clusters.
+    """
+    change = TableChange()
+    possible = _possible(connection)
+    for entity in ENTITIES:
+        touched = set(connection.execute(touched_query(entity), {"revision": revision}).fetchall())
+        stored = _stored_groups(connection, entity, touched, [one.id for one in possible[entity]])
+        groups = _clusters(connection, entity, touched)
+        known = _groups_of_kind(connection, entity, "possible")
+        groups += [one for one in possible[entity] if one.id not in known or not touched.isdisjoint(one.nodes)]
+        _update(connection, entity, groups, stored - {one.id for one in groups}, change)
+    return _counted(connection, change)
+
+
+def rebuild(connection: Connection) -> TableChange:
+    """Makes all groups."""
+    change = TableChange()
+    possible = _possible(connection)
+    for entity in ENTITIES:
+        groups = _clusters(connection, entity) + possible[entity]
+        stored = {
+            row[0]
+            for row in connection.execute(
+                "SELECT DISTINCT group_id FROM matches.duplicates WHERE entity = ANY(%s)", [_entities(entity)]
+            )
+        }
+        _update(connection, entity, groups, stored - {one.id for one in groups}, change)
+    return _counted(connection, change)
+
+
+def _counted(connection: Connection, change: TableChange) -> TableChange:
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(bytes) FILTER (WHERE entity = 'files' AND kind = 'same'), 0)::bigint,\n"
+        "    coalesce(sum(bytes_across) FILTER (WHERE entity = 'files' AND kind = 'same'), 0)::bigint\n"
+        "FROM matches.duplicates"
+    ).fetchone()
+    assert row is not None
+    change.rows, here, across = row
+    change.details = {"bytes_to_gain": here, "bytes_on_several_servers": across}
+    return change
+
+
+def _entities(entity: str) -> list[str]:
+    """Of the rows that are made of an entity."""
+    return ["scenes", "files"] if entity == "scenes" else [entity]
+
+
+# --- groups -------------------------------------------------------------------------------------------------
+
+
+def _possible(connection: Connection) -> dict[str, list[_Group]]:
+    """Pairs of objects of one server, by entity, that a person has to look at, and has not called different."""
+    rows = connection.execute(POSSIBLE, {"entities": list(ENTITIES)}).fetchall()
+    different = set(connection.execute(DECIDED_DIFFERENT).fetchall()) if rows else set()
+    groups: dict[str, list[_Group]] = defaultdict(list)
+    for entity, group, instance_id, left, right in rows:
+        if (instance_id, entity, left, right) not in different:
+            groups[entity].append(_Group("possible", group, [(instance_id, left), (instance_id, right)]))
+    return groups
+
+
+def _clusters(connection: Connection, entity: str, touched: Iterable[Node] | None = None) -> list[_Group]:
+    """Clusters that may be groups: of several objects, or of a scene with several files.
+
+    Args:
+        touched: only those of these objects.
+    """
+    some = ""
+    if touched is not None:
+        want(connection, touched)
+        some = (
+            f"AND c.id IN (SELECT m.cluster_id FROM {WANTED} AS w JOIN matches.members AS m\n"
+            "    ON m.entity = c.entity AND m.instance_id = w.instance_id AND m.id = w.id)\n"
+        )
+    several = "c.size > 1"
+    if entity == "scenes":
+        several += (
+            " OR EXISTS (SELECT FROM stash.scene_files AS x WHERE x.instance_id = m.instance_id\n"
+            "    AND x.scene_id = m.id OFFSET 1)"
+        )
+    rows = connection.execute(
+        "SELECT c.id, m.instance_id, m.id FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id\n"
+        # what a removed server once had is no reason to give up a copy
+        "JOIN ops.instances AS i ON i.id = m.instance_id AND i.removed_at IS NULL\n"
+        f"WHERE c.entity = %s {some}AND ({several}) ORDER BY c.id",
+        [entity],
+    )
+    groups: dict[uuid.UUID, _Group] = {}
+    for cluster, instance_id, identifier in rows:
+        groups.setdefault(cluster, _Group("same", cluster)).nodes.append((instance_id, identifier))
+    return list(groups.values())
+
+
+def _stored_groups(
+    connection: Connection, entity: str, touched: Iterable[Node], possible: Sequence[uuid.UUID]
+) -> set[uuid.UUID]:
+    """The stored groups that some objects are in, and those that are no longer possible."""
+    want(connection, touched)
+    rows = connection.execute(
+        f"SELECT d.group_id FROM {WANTED} AS w JOIN matches.duplicates AS d USING (instance_id, id)\n"
+        "WHERE d.entity = ANY(%(e)s)\n"
+        "UNION\n"
+        "SELECT d.group_id FROM matches.duplicates AS d\n"
+        "WHERE d.entity = ANY(%(e)s) AND d.kind = 'possible' AND d.group_id <> ALL(%(p)s)",
+        {"e": _entities(entity), "p": list(possible)},
+    )
+    return {row[0] for row in rows}
+
+
+def _groups_of_kind(connection: Connection, entity: str, kind: str) -> set[uuid.UUID]:
+    rows = connection.execute(
+        "SELECT DISTINCT group_id FROM matches.duplicates WHERE entity = %s AND kind = %s", [entity, kind]
+    )
+    return {row[0] for row in rows}
+
+
+# --- rows ---------------------------------------------------------------------------------------------------
+
+
+def _update(
+    connection: Connection, entity: str, groups: Sequence[_Group], gone: Iterable[uuid.UUID], change: TableChange
+) -> None:
+    """Brings the rows of some groups to what they are now, and removes those of groups that are no more."""
+    change.removed += connection.execute(
+        "DELETE FROM matches.duplicates WHERE entity = ANY(%s) AND group_id = ANY(%s)", [_entities(entity), list(gone)]
+    ).rowcount
+    if not groups:
+        return
+    context = instance_facts(connection)
+    for some in _parts(groups):
+        want(connection, (node for group in some for node in group.nodes))
+        objects, files = load_copies(connection, entity, context)
+        made = {row[: len(_KEY)]: row for group in some for row in _rows(entity, group, objects, files)}
+        stored = {
+            row[: len(_KEY)]: row
+            for row in connection.execute(
+                f"SELECT {', '.join(_COLUMNS)} FROM matches.duplicates WHERE entity = ANY(%s) AND group_id = ANY(%s)",
+                [_entities(entity), [group.id for group in some]],
+            )
+        }
+        _write(connection, stored, made, change)
+
+
+def _parts(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
+    part: list[_Group] = []
+    objects = 0
+    for group in groups:
+        part.append(group)
+        objects += len(group.nodes)
+        if objects >= _AT_ONCE:
+            yield part
+            part, objects = [], 0
+    if part:
+        yield part
+
+
+def _rows(
+    entity: str, group: _Group, objects: Mapping[Node, KnownCopy], files: Mapping[Node, Sequence[KnownCopy]]
+) -> Iterator[Row]:
+    known = [objects[node] for node in sorted(group.nodes) if node in objects]
+    if len(known) > 1:
+        yield from _group_rows(entity, group, known)
+    if entity == "scenes" and group.kind == "same":
+        # a file of two scenes is one copy
+        copies = {
+            (each.copy.key[0], each.copy.key[2]): each
+            for node in sorted(group.nodes, reverse=True)
+            for each in files.get(node, ())
+        }
+        if len(copies) > 1:
+            yield from _group_rows("files", group, list(copies.values()))
+
+
+def _group_rows(entity: str, group: _Group, known: Sequence[KnownCopy]) -> Iterator[Row]:
+    by_key = {one.copy.key: one for one in known}
+    for one, suggestion in zip(known, suggest(entity, [one.copy for one in known]), strict=True):
+        compared = by_key[suggestion.compared.key] if suggestion.compared else None
+        yield _row(entity, group, one, suggestion, compared)
+
+
+def _row(entity: str, group: _Group, one: KnownCopy, suggestion: Suggestion, compared: KnownCopy | None) -> Row:
+    copy, file = one.copy, one.file
+    return (
+        entity,
+        group.kind,
+        group.id,
+        *copy.key[:2],
+        file.id if file else 0,
+        suggestion.keeper,
+        suggestion.best_here,
+        copy.protected is not None,
+        *(compared.copy.key[:2] if compared else (None, None)),
+        compared.file.id if compared and compared.file else None,
+        suggestion.reasons,
+        suggestion.loses,
+        suggestion.bytes,
+        suggestion.bytes_across,
+        suggestion.identical,
+        suggestion.phash_distance,
+        suggestion.duration_difference,
+        copy.duration,
+        copy.width,
+        copy.height,
+        copy.codec,
+        file.bit_rate if file else None,
+        file.frame_rate if file else None,
+        copy.size,
+        one.markers,
+    )
+
+
+def _write(connection: Connection, stored: Mapping[Row, Row], made: Mapping[Row, Row], change: TableChange) -> None:
+    gone = [key for key in stored if key not in made]
+    differing = [key for key, row in made.items() if key in stored and stored[key] != row]
+    new = [key for key in made if key not in stored]
+    change.removed += len(gone)
+    change.updated += len(differing)
+    change.inserted += len(new)
+    old = sorted((*gone, *differing))
+    connection.execute(
+        "DELETE FROM matches.duplicates AS d USING unnest(\n"
+        "    %s::text[], %s::text[], %s::uuid[], %s::integer[], %s::bigint[], %s::bigint[]\n"
+        f") AS w({', '.join(_KEY)})\n"
+        f"WHERE {' AND '.join(f'd.{name} = w.{name}' for name in _KEY)}",
+        [[key[position] for key in old] for position in range(len(_KEY))],
+    )
+    loses = _COLUMNS.index("loses")
+    with connection.cursor().copy(f"COPY matches.duplicates ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+        for key in sorted((*differing, *new)):
+            row = list(made[key])
+            row[loses] = orjson.dumps(row[loses]).decode()
+            copy.write_row(row)
