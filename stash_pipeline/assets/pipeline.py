@@ -33,9 +33,9 @@ from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError, may_pass
 from stash_pipeline.stash.probing import read_probe
 from stash_pipeline.stash.retries import RetryPolicy
-from stash_pipeline.sync.dry_run import preview
+from stash_pipeline.sync.dry_run import dry_run
 from stash_pipeline.sync.graphql_reading import Mode
-from stash_pipeline.sync.run import SyncResult, mirror
+from stash_pipeline.sync.run import SyncResult, run_sync
 from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
 from stash_pipeline.warehouse.layers.layer import FollowedInstance, InstanceLayer, of_instances, shared
 from stash_pipeline.warehouse.ops.sync_runs import record_merged, was_read
@@ -323,7 +323,7 @@ class _Step:
         yield from following.run()
 
     def _sync(self, lock: InstanceLock, mode: Mode, lane: LaneName | None = None) -> SyncResult:
-        return mirror(
+        return run_sync(
             self.settings,
             self.database_url,
             self.instance,
@@ -348,7 +348,7 @@ def _observe(
     config: SyncConfig,
 ) -> None:
     """Reports what a sync would change, without writing."""
-    result, lines = preview(
+    result, lines = dry_run(
         settings,
         database_url,
         instance,

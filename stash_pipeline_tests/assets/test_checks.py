@@ -77,7 +77,7 @@ def test_sample_and_sweep_detect_a_wrong_document(
                 "    revision = (SELECT revision FROM ops.instances WHERE id = instance_id) WHERE instance_id = %s",
                 [instance.id],
             )
-        # a copy of the database would show all of it
+        # a snapshot of the database would show all of it
         found = checks(dagster, refresh(dagster, "wrong", mode="reconcile", lane="graphql").run_id)
         passed, metadata = found["sample_matches_server"]
         assert not passed and "title: wrong →" in metadata["details"]
