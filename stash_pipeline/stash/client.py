@@ -46,6 +46,11 @@ _RELEASE_SHOWN = 100
 _LONGEST = 32_767
 """Maximum characters of a path on Windows."""
 
+_MOST_SCHEMAS = 8
+
+_schemas: dict[bytes, ServerSchema] = {}
+"""Schemas by the hash of the introspection. A sweep needs its schema several times, and parsing takes 5 ms."""
+
 log = logging.getLogger(__name__)
 
 
@@ -375,8 +380,16 @@ class StashClient:
         Raises:
             UnexpectedResponseError: if the response is not an introspection.
         """
-        answer = self.execute(INTROSPECTION, name="introspection")
-        return ServerSchema(answer.data, f"{self.url} answered introspection")
+        # a copy, because another thread may clear the original
+        schemas = dict(_schemas)
+        answer = self.execute(INTROSPECTION, name="introspection", cached=schemas)
+        if answer.cached:
+            return schemas[answer.hash]
+        schema = ServerSchema(answer.data, f"{self.url} answered introspection")
+        if len(_schemas) >= _MOST_SCHEMAS:
+            _schemas.clear()
+        _schemas[answer.hash] = schema
+        return schema
 
     def part(self, data: dict[str, Any], name: str) -> Part:
         """The response to the named query, to be read value by value."""

@@ -44,11 +44,12 @@ def active(database_url: str) -> int:
         return int(row[0]) if row else 0
 
 
-def waits_for(database_url: str, table: str) -> bool:
-    """Whether a statement waits for the lock of a table."""
+def waiting(database_url: str) -> bool:
+    """Whether a statement waits for the lock of a table or of one of its partitions."""
     with connect(database_url) as connection:
         row = connection.execute(
-            "SELECT FROM pg_locks WHERE relation = %s::regclass AND NOT granted", [table]
+            "SELECT FROM pg_locks WHERE locktype = 'relation' AND NOT granted\n"
+            "    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         ).fetchone()
         return row is not None
 
@@ -122,13 +123,13 @@ def test_ctrl_c_ends_a_run_also_in_a_statement_that_waits(command_line: CommandL
         change(stash, 0)
         with blocking(url, table):
             process = command_line.start("sync", "home")
-            wait_for(lambda: waits_for(url, table), "the statement that waits")
+            wait_for(lambda: waiting(url), "the statement that waits")
             process.send_signal(signal.SIGINT)
             # while the lock is still held
             _, err = process.communicate(timeout=120)
             # the server may notice the end of a connection after the process has ended; only the holder remains
             wait_for(lambda: active(url) <= 1, "the end of the statement")
-            assert not waits_for(url, table)
+            assert not waiting(url)
             with instance_lock(url, instance.id, "home"):
                 pass
         assert process.returncode == 130, err
