@@ -26,7 +26,7 @@ from stash_pipeline.assets.shared import Results, SharedFollowing
 from stash_pipeline.assets.specs import keys_of, layer_check_specs, layer_specs
 from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG, REASON_TAG
 from stash_pipeline.errors import UserError
-from stash_pipeline.instances import Instance, LaneName, get_instance, kept_probes, read_again
+from stash_pipeline.instances import Instance, LaneName, get_instance, read_again, stored_probes
 from stash_pipeline.layers import Layers, layer_named
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
@@ -256,7 +256,7 @@ class _Step:
         with instance_lock(self.database_url, instance.id, instance.name, wait_seconds=wait) as lock:
             # it may have been removed or edited while this run waited
             instance = self.instance = read_again(connection, instance)
-            _, last_response = kept_probes(connection).get(instance.id, ("", {}))
+            _, last_response = stored_probes(connection).get(instance.id, ("", {}))
             if self.entities:
                 if config.mode == "sweep" and set(self.entities) == set(BY_NAME) and was_read(connection, instance.id):
                     # whatever the sweep finds after this, a reconcile by listings misses; if the sweep reads a

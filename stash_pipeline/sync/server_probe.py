@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.instances import Instance, kept_probes, list_instances
+from stash_pipeline.instances import Instance, list_instances, stored_probes
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.client import StashClient
@@ -75,7 +75,7 @@ class ProbeResult:
 
 def questions(connection: Connection) -> list[Question]:
     """The questions for the servers of the enabled instances."""
-    stored = kept_probes(connection)
+    stored = stored_probes(connection)
     return [
         Question(instance, *stored.get(instance.id, (None, None)))
         for instance in list_instances(connection, enabled_only=True)
