@@ -32,7 +32,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.sync.graphql_reading import Mode
-from stash_pipeline.sync.run import mirror
+from stash_pipeline.sync.run import run_sync
 from stash_pipeline.sync.server_probe import Question, ask
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
@@ -51,7 +51,7 @@ def refresh(settings: Settings, instance: Instance, library: Prerendered, mode: 
     client = DiskClient(library)
     started = time.perf_counter()
     kinds = [entity.name for entity in ENTITIES]
-    mirrored = mirror(settings, url, instance, kinds, mode=mode, client=client, lane="graphql")
+    mirrored = run_sync(settings, url, instance, kinds, mode=mode, client=client, lane="graphql")
     read = time.perf_counter()
     with connect(url) as connection:
         transformed = transform(connection, instance.id, partial(connect, url))
@@ -97,7 +97,7 @@ def tick() -> dict[str, Any]:
             url = settings.database() or ""
             with connect(url) as connection:
                 instance = add_instance(connection, "bench", server.url, home=home)
-            mirror(settings, url, instance, [entity.name for entity in ENTITIES])
+            run_sync(settings, url, instance, [entity.name for entity in ENTITIES])
             with settings_in_use(settings), dagster_instance(home, url) as dagster:
                 seconds, requests, cursor = [], [], None
                 for _ in range(TICKS):

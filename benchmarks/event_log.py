@@ -16,7 +16,7 @@ from dagster_cost import change_everything
 from machine import write
 
 from stash_pipeline.automation.maintenance import DAY_SECONDS, maintain
-from stash_pipeline.commands.sync import run_sync
+from stash_pipeline.commands.sync import sync_instances
 from stash_pipeline.instances import add_instance
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import Settings, load_settings, use_settings
@@ -70,7 +70,7 @@ def refresh(settings: Settings, stash: SimulatedStash, *, changed: bool) -> None
     for _ in range(RUNS):
         if changed:
             change_everything(stash)
-        (outcome,) = run_sync(settings, ["home"], [], show=False)
+        (outcome,) = sync_instances(settings, ["home"], [], show=False)
         assert outcome["success"], outcome
 
 
@@ -95,7 +95,7 @@ def main() -> None:
             connect(ready.database() or "") as connection,
         ):
             add_instance(connection, "home", server.url, home=home)
-            run_sync(ready, ["home"], [], show=False)
+            sync_instances(ready, ["home"], [], show=False)
             start = sizes(connection, home)
             refresh(ready, stash, changed=False)
             middle = sizes(connection, home)

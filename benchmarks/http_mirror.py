@@ -22,7 +22,7 @@ from prerendered import DiskClient, Prerendered, render
 from stash_pipeline.instances import add_instance
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.sync.run import mirror
+from stash_pipeline.sync.run import run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
 from stash_pipeline.warehouse.ops.removal import remove_instance
@@ -42,7 +42,7 @@ def pipeline(
     with connect(database_url) as connection:
         instance = add_instance(connection, "bench", url, home=home)
         started = time.perf_counter()
-        mirror(settings, database_url, instance, KINDS, client=client, lane="graphql")
+        run_sync(settings, database_url, instance, KINDS, client=client, lane="graphql")
         read = time.perf_counter()
         transform(connection, instance.id, partial(connect, database_url))
         seconds = read - started, time.perf_counter() - read

@@ -20,7 +20,7 @@ from prerendered import DiskClient, Prerendered, render
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.sync.run import mirror
+from stash_pipeline.sync.run import run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
 from stash_pipeline.warehouse.session import open_warehouse
@@ -31,7 +31,7 @@ def load(settings: Settings, instance: Instance, folder: Path) -> dict[str, floa
     url = settings.database() or ""
     kinds = [entity.name for entity in ENTITIES]
     started = time.perf_counter()
-    mirrored = mirror(settings, url, instance, kinds, client=DiskClient(Prerendered(folder)), lane="graphql")
+    mirrored = run_sync(settings, url, instance, kinds, client=DiskClient(Prerendered(folder)), lane="graphql")
     read = time.perf_counter()
     with connect(url) as connection:
         transformed = transform(connection, instance.id, partial(connect, url))

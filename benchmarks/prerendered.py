@@ -287,7 +287,7 @@ class DiskClient(StashClient):
         variables: dict[str, Any] | None = None,
         *,
         name: str = "query",
-        known: Container[bytes] = (),
+        cached: Container[bytes] = (),
         **_: Any,
     ) -> Answer:
         """The answer, parsed as the real client does."""
@@ -295,8 +295,8 @@ class DiskClient(StashClient):
         self.requests += 1
         body, _ = self.library.respond(document, variables or {})
         digest = answer_hash(body)
-        if digest in known:
-            return Answer({}, len(body), 0.0, digest, known=True)
+        if digest in cached:
+            return Answer({}, len(body), 0.0, digest, cached=True)
         return Answer(orjson.loads(body)["data"], len(body), 0.0, digest)
 
 

@@ -1,6 +1,6 @@
 """A real server, by commands as a person types them, and by the pipeline without Dagster.
 
-``python benchmarks/real_server.py URL`` reads it into homes of its own: by a copy of its database (first, nothing
+``python benchmarks/real_server.py URL`` reads it into homes of its own: by a snapshot of its database (first, nothing
 changed, the same with the copy read anew), and by GraphQL in turn with a bare client that drains the same pages.
 ``--edit`` also gives one scene in a hundred another rating, **on the server**, and reads that. ``--pid`` of the server,
 on this machine, adds the seconds of its processor. ``--api-key-env`` names the variable with its key.
@@ -26,7 +26,7 @@ from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.stash.client import Answer, StashClient
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.sync.run import mirror
+from stash_pipeline.sync.run import run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
 from stash_pipeline.warehouse.ops.removal import remove_instance
@@ -97,7 +97,7 @@ class Phases:
         client = Noting(self.url, self.api_key)
         processor = Processor(self.settings.home, self.server)
         started = time.perf_counter()
-        mirrored = mirror(self.settings, self.database, instance, KINDS, client=client, **options)
+        mirrored = run_sync(self.settings, self.database, instance, KINDS, client=client, **options)
         read = time.perf_counter()
         used = processor.seconds()
         with connect(self.database) as connection:

@@ -1,4 +1,4 @@
-"""A full mirror by copies of the database: file on disk → raw, entities, joins; again with nothing changed; and with
+"""A full mirror by snapshots of the database: file on disk → raw, entities, joins; again with nothing changed; and with
 one in a hundred scenes changed. The copy of the middle size is also made and sent by a simulated server.
 
 Seconds, phase by phase; peak memory of the process in MB. A library has, per 50,000 scenes, 5,000 performers,
@@ -28,10 +28,10 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import Answer, StashClient
 from stash_pipeline.stash.entities import ENTITIES
-from stash_pipeline.stash.snapshot.copy import MUTATION
 from stash_pipeline.stash.snapshot.database import Snapshot
-from stash_pipeline.stash.snapshot.documents import KINDS, documents
-from stash_pipeline.sync.run import mirror
+from stash_pipeline.stash.snapshot.documents import SNAPSHOT_ENTITIES, documents
+from stash_pipeline.stash.snapshot.download import MUTATION
+from stash_pipeline.sync.run import run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
 from stash_pipeline.warehouse.session import open_warehouse
@@ -109,7 +109,7 @@ def refresh(settings: Settings, instance: Instance, client: StashClient) -> dict
     started = time.perf_counter()
     # the small server counts less than the file holds
     options = {"mode": "sweep", "lane": "snapshot", "accept_removals": True}
-    mirrored = mirror(settings, database, instance, kinds, client=client, **options)
+    mirrored = run_sync(settings, database, instance, kinds, client=client, **options)
     read = time.perf_counter()
     with connect(database) as connection:
         transformed = transform(connection, instance.id, partial(connect, database))
@@ -135,7 +135,7 @@ def reading(path: Path, server: SimulatedStash) -> dict[str, float]:
     started = time.perf_counter()
     with Snapshot(path) as snapshot:
         checked = time.perf_counter()
-        for kind in KINDS:
+        for kind in SNAPSHOT_ENTITIES:
             for _ in documents(snapshot, plans, kind):
                 pass
     return {"check": round(checked - started, 2), "documents": round(time.perf_counter() - checked, 2)}

@@ -8,12 +8,10 @@ import json
 import os
 import signal
 import sys
-import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from sys import UnraisableHookArgs
+from stash_pipeline.interrupts import repeat_dropped_interrupts
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -48,7 +46,7 @@ def _run() -> int:
     """Runs the command, and returns the exit code."""
     # the signal of a service manager ends the program as cleanly as Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.unraisablehook = _repeat_swallowed_interrupt
+    repeat_dropped_interrupts()
     from stash_pipeline.commands.ahead import collect_rarely
     from stash_pipeline.terminal import accept_any_text
 
@@ -67,26 +65,6 @@ def _run() -> int:
         from stash_pipeline.error_report import report_defect
 
         return _report(report_defect(error), DEFECT)
-
-
-_REPEAT_SECONDS: Final = 0.05
-
-
-def _repeat_swallowed_interrupt(unraisable: "UnraisableHookArgs") -> None:
-    """Sends Ctrl-C again if Python dropped it.
-
-    An exception raised inside a finalizer or a weak reference's callback cannot reach the program. Libraries have many
-    of them, and the garbage collector calls them at any moment. Without this hook, a Ctrl-C during such a call would be
-    lost, and the command would continue.
-    """
-    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
-        sys.__unraisablehook__(unraisable)
-        return
-    # after the callback has returned: raised from here, it would be dropped again
-    main_thread = threading.main_thread().ident
-    repeat = threading.Timer(_REPEAT_SECONDS, signal.pthread_kill, [main_thread, signal.SIGINT])
-    repeat.daemon = True
-    repeat.start()
 
 
 def _command() -> int:

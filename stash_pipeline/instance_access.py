@@ -140,13 +140,13 @@ def merged_headers(before: Headers, given: Headers) -> Headers:
     return (*(header for header in before if header[0].lower() not in names), *given)
 
 
-def decrypted_headers(home: Path, kept: bytes | None) -> Headers:
+def decrypted_headers(home: Path, encrypted: bytes | None) -> Headers:
     """Decrypts stored headers.
 
     Raises:
         UserError: if the key file cannot be used.
     """
-    return tuple(json.loads(secrets.decrypt(home, kept, "headers")).items()) if kept else ()
+    return tuple(json.loads(secrets.decrypt(home, encrypted, "headers")).items()) if encrypted else ()
 
 
 def encrypted_headers(home: Path, headers: Headers) -> bytes | None:

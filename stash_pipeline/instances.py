@@ -291,7 +291,7 @@ def add_instance(
         raise UserError(f"The instance name {_shortened(name)!r} is invalid; use letters, digits and dashes.")
     if len(name) > LONGEST_NAME:
         raise UserError(f"The instance name has {len(name)} characters; use at most {LONGEST_NAME}.")
-    kept_url, access = checked(url, api_key, api_key_env, headers, basic_auth_env, ca_file, client_cert, client_key)
+    stored_url, access = checked(url, api_key, api_key_env, headers, basic_auth_env, ca_file, client_cert, client_key)
     if timezone is not None:
         find_zone(timezone)
     encrypted = secrets.encrypt(home, api_key) if api_key else None
@@ -313,7 +313,7 @@ def add_instance(
             f"WHERE i.removed_at IS NOT NULL RETURNING {_COLUMNS}",
             [
                 existing.name if existing else name,
-                kept_url,
+                stored_url,
                 encrypted,
                 api_key_env,
                 access.ca_file,
@@ -367,10 +367,10 @@ def edit_instance(
         headers: added to the existing ones, replacing those of the same name; with ``no_headers`` they replace all.
     """
     instance = get_instance(connection, name)
-    kept_url, access = checked(url, api_key, api_key_env, headers, basic_auth_env, ca_file, client_cert, client_key)
+    stored_url, access = checked(url, api_key, api_key_env, headers, basic_auth_env, ca_file, client_cert, client_key)
     changes: dict[str, Any] = {}
-    if kept_url is not None:
-        changes["url"] = kept_url
+    if stored_url is not None:
+        changes["url"] = stored_url
     if api_key is not None or api_key_env is not None or no_api_key:
         changes["api_key_encrypted"] = secrets.encrypt(home, api_key) if api_key else None
         changes["api_key_env"] = api_key_env
@@ -417,14 +417,14 @@ def record_probe(connection: Connection, instance_id: int, document: str, answer
     )
 
 
-def kept_probes(connection: Connection) -> dict[int, tuple[str, dict[str, Any]]]:
+def stored_probes(connection: Connection) -> dict[int, tuple[str, dict[str, Any]]]:
     """The probe query and its response before the last successful sync, by the id of the instance."""
     rows = connection.execute("SELECT id, probe_query, probe_response FROM ops.instances WHERE probe_query IS NOT NULL")
     return {instance_id: (document, answer) for instance_id, document, answer in rows}
 
 
 def record_snapshot(
-    connection: Connection, instance_id: int, size: int | None, seconds: float | None, trouble: str | None = None
+    connection: Connection, instance_id: int, size: int | None, seconds: float | None, error: str | None = None
 ) -> None:
     """Records the cost of the last snapshot, or why there is none.
 
@@ -435,7 +435,7 @@ def record_snapshot(
     connection.execute(
         "UPDATE ops.instances SET snapshot_bytes = coalesce(%s, snapshot_bytes),\n"
         "    snapshot_seconds = coalesce(%s, snapshot_seconds), snapshot_error = %s WHERE id = %s",
-        [size, seconds, trouble, instance_id],
+        [size, seconds, error, instance_id],
     )
 
 

@@ -74,11 +74,11 @@ def mirrored(url: str, home: Path, name: str, statements: list[str], queries: li
     schema = specs[dg.AssetKey(columns.split("."))].metadata["dagster/column_schema"]
     return {
         "lane": first.lane,
-        "fields_not_in_snapshot": first.not_in_copy,
+        "fields_not_in_snapshot": first.not_in_snapshot,
         "changed": changes(first),
         "followed": followed,
         "changed_by_the_other_lane": [changes(again), [n for n, change in last.tables.items() if change.changed]],
-        "lanes_differ": [*compared.lines, *compared.not_in_copy],
+        "lanes_differ": [*compared.lines, *compared.not_in_snapshot],
         "rebuilt_differs": rebuilt,
         "rows": found,
         "columns": [column.name for column in schema.columns],

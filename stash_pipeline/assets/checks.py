@@ -22,7 +22,7 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.sync import verify
 from stash_pipeline.sync.run import SyncResult
-from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.connect import Connection, cancel_statements, connect
 from stash_pipeline.warehouse.entities import integrity
 from stash_pipeline.warehouse.layers.layer import (
     AnyLayer,
@@ -178,10 +178,15 @@ Pending = Callable[[], CheckOutcome | None]
 def evaluating(
     selected: Any, layers: Iterable[InstanceLayer], database_url: str, instance_id: int
 ) -> Iterator[dict[dg.AssetCheckKey, Pending]]:
-    """Starts the concurrent checks on their own connections; yields functions that wait for their results."""
+    """Starts the concurrent checks on their own connections; yields functions that wait for their results.
+
+    If the block fails or is interrupted, their statements are canceled, because they could wait for a lock.
+    """
+    connections: list[Connection] = []
 
     def evaluate(check: LayerCheck) -> CheckOutcome | None:
         with connect(database_url) as connection:
+            connections.append(connection)
             return check.evaluate(connection, instance_id)
 
     concurrent = [
@@ -191,7 +196,12 @@ def evaluating(
         yield {}
         return
     with ThreadPoolExecutor(len(concurrent), "checks") as pool:
-        yield {check_spec(check).key: pool.submit(evaluate, check).result for check in concurrent}
+        pending = {check_spec(check).key: pool.submit(evaluate, check) for check in concurrent}
+        try:
+            yield {key: future.result for key, future in pending.items()}
+        except BaseException:
+            cancel_statements(connections)
+            raise
 
 
 def layer_checks(

@@ -26,16 +26,16 @@ from stash_pipeline.assets.shared import Results, SharedFollowing
 from stash_pipeline.assets.specs import keys_of, layer_check_specs, layer_specs
 from stash_pipeline.assets.tags import LANE_TAG, MODE_TAG, REASON_TAG
 from stash_pipeline.errors import UserError
-from stash_pipeline.instances import Instance, LaneName, get_instance, kept_probes, read_again
+from stash_pipeline.instances import Instance, LaneName, get_instance, read_again, stored_probes
 from stash_pipeline.layers import Layers, layer_named
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.errors import StashError, may_pass
 from stash_pipeline.stash.probing import read_probe
 from stash_pipeline.stash.retries import RetryPolicy
-from stash_pipeline.sync.dry_run import preview
+from stash_pipeline.sync.dry_run import dry_run
 from stash_pipeline.sync.graphql_reading import Mode
-from stash_pipeline.sync.run import SyncResult, mirror
+from stash_pipeline.sync.run import SyncResult, run_sync
 from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, database_sentence, instance_lock
 from stash_pipeline.warehouse.layers.layer import FollowedInstance, InstanceLayer, of_instances, shared
 from stash_pipeline.warehouse.ops.sync_runs import record_merged, was_read
@@ -256,7 +256,7 @@ class _Step:
         with instance_lock(self.database_url, instance.id, instance.name, wait_seconds=wait) as lock:
             # it may have been removed or edited while this run waited
             instance = self.instance = read_again(connection, instance)
-            _, last_response = kept_probes(connection).get(instance.id, ("", {}))
+            _, last_response = stored_probes(connection).get(instance.id, ("", {}))
             if self.entities:
                 if config.mode == "sweep" and set(self.entities) == set(BY_NAME) and was_read(connection, instance.id):
                     # whatever the sweep finds after this, a reconcile by listings misses; if the sweep reads a
@@ -323,7 +323,7 @@ class _Step:
         yield from following.run()
 
     def _sync(self, lock: InstanceLock, mode: Mode, lane: LaneName | None = None) -> SyncResult:
-        return mirror(
+        return run_sync(
             self.settings,
             self.database_url,
             self.instance,
@@ -348,7 +348,7 @@ def _observe(
     config: SyncConfig,
 ) -> None:
     """Reports what a sync would change, without writing."""
-    result, lines = preview(
+    result, lines = dry_run(
         settings,
         database_url,
         instance,

@@ -34,7 +34,7 @@ def raw_results(
         reported = change.changed or change.first or change.failures or report_unchanged
         if raw_key(name) not in selected or not reported:
             continue
-        missing = [path for path in synced.lacking if path.split(".")[0] == name]
+        missing = [path for path in synced.missing_fields if path.split(".")[0] == name]
         yield dg.MaterializeResult(
             asset_key=raw_key(name),
             metadata={
@@ -99,22 +99,22 @@ def raw_results(
                 md.SECONDS: round(synced.seconds, 3),
                 md.ROWS_PER_SECOND: md.per_second(fetched, synced.seconds),
                 "release": synced.release,
-                md.MISSING_FIELDS: ", ".join(synced.lacking) or "none",
-                md.UNMAPPED_FIELDS: ", ".join(synced.unknown) or "none",
+                md.MISSING_FIELDS: ", ".join(synced.missing_fields) or "none",
+                md.UNMAPPED_FIELDS: ", ".join(synced.unmapped_fields) or "none",
             },
         )
 
 
 def _snapshot(synced: SyncResult) -> dict[str, float | str]:
     """The cost of the snapshot: to create it, which blocks writes on the server, and to download it."""
-    snapshot = synced.copy
+    snapshot = synced.snapshot
     if snapshot is None:
         return {}
     return {
         "snapshot_bytes": snapshot.size,
         "snapshot_create_seconds": round(snapshot.create_seconds, 3),
         "snapshot_download_seconds": round(snapshot.download_seconds, 3),
-        md.NOT_IN_SNAPSHOT: ", ".join(synced.not_in_copy) or "none",
+        md.NOT_IN_SNAPSHOT: ", ".join(synced.not_in_snapshot) or "none",
     }
 
 

@@ -17,7 +17,7 @@ from dagster import DagsterInstance
 
 from stash_pipeline.runtime.dagster_internals import LocalComputeLogManager
 from stash_pipeline.runtime.dagster_storage import SCHEMA
-from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
+from stash_pipeline.stash.snapshot.download import remove_orphaned_snapshots
 from stash_pipeline.warehouse.connect import Connection
 
 DAY_SECONDS: Final = 86400
@@ -104,7 +104,7 @@ def maintain(
     """
     removed = Removed()
     if snapshots is not None:
-        removed.snapshots = remove_orphaned_copies(snapshots)
+        removed.snapshots = remove_orphaned_snapshots(snapshots)
     before = now() - keep_days * DAY_SECONDS
     day = datetime.fromtimestamp(before, timezone.utc)
     # Dagster's columns are UTC without a time zone

@@ -20,7 +20,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.instances import list_instances
 from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import INSTANCES, partition_drift
-from stash_pipeline.sync.server_probe import Found, Question, ask, digest_of, questions
+from stash_pipeline.sync.server_probe import ProbeResult, Question, ask, digest_of, questions
 
 _CHANGES: Final = "changes_sensor"
 _STEP_SECONDS: Final = 30
@@ -163,7 +163,7 @@ class _Tick:
             state.reported, state.refreshed = now
         return [evaluation(silent, len(self.questions) - len(silent))] if outdated else []
 
-    def _changed(self) -> list[tuple[Question, Found]]:
+    def _changed(self) -> list[tuple[Question, ProbeResult]]:
         """The instances with changes; collects messages about the others."""
         due = [question for question in self.questions if self.states[question.instance.uuid].not_before <= self.now]
         answers = ask(self.settings, due)
@@ -177,7 +177,7 @@ class _Tick:
             if not answer.asked:
                 self.messages.append(f"{name} was not asked because other servers took too long")
                 continue
-            if answer.trouble is not None:
+            if answer.error is not None:
                 self._record_failure(name, state, answer)
                 continue
             state.failures, state.error, state.not_before = 0, "", 0.0
@@ -187,14 +187,14 @@ class _Tick:
                 self.unchanged.append(name)
         return changed
 
-    def _was_requested(self, state: _State, question: Question, answer: Found) -> bool:
+    def _was_requested(self, state: _State, question: Question, answer: ProbeResult) -> bool:
         """Whether a run was requested recently, for the same response or without success."""
         recent = state.requested_at + _RETRY_SECONDS > self.now
         return recent and (state.requested == answer.digest or state.since == digest_of(question.before))
 
-    def _record_failure(self, name: str, state: _State, answer: Found) -> None:
-        state.failures, state.error = state.failures + 1, answer.trouble or ""
-        if answer.passing:
+    def _record_failure(self, name: str, state: _State, answer: ProbeResult) -> None:
+        state.failures, state.error = state.failures + 1, answer.error or ""
+        if answer.temporary:
             state.not_before = self.now + min(_FIRST_WAIT * 2 ** min(state.failures - 1, 10), _LONGEST_WAIT)
             self._wait(name, state)
         else:

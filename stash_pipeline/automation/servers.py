@@ -65,9 +65,9 @@ def servers_answer(warehouse: dg.ResourceParam[WarehouseResource]) -> dg.AssetCh
         raise dg.Failure(str(error), allow_retries=False) from None
     answers = ask(warehouse.settings, probes)
     silent = {
-        probe.instance.name: answer.trouble
+        probe.instance.name: answer.error
         for probe in probes
-        if (answer := answers[probe.instance.uuid]).trouble is not None and answer.asked
+        if (answer := answers[probe.instance.uuid]).error is not None and answer.asked
     }
     result = evaluation(silent, len(probes) - len(silent))
     return dg.AssetCheckResult(

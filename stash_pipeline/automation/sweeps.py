@@ -20,7 +20,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import partition_drift
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.sync.timetable import last_sweep, next_sweep, sweep_wanted
+from stash_pipeline.sync.timetable import last_sweep, next_sweep, sweep_due
 from stash_pipeline.warehouse.connect import Connection
 
 _SWEEP: Final = "sweep_sensor"
@@ -64,7 +64,7 @@ def sweeps_due(
         since, succeeded, tried = before[instance.id]
         # a run that failed before its sweep started left only the request
         attempts = [moment for moment in (tried, requested.get(instance.uuid)) if moment is not None]
-        if sweep_wanted(timetable, now, since, succeeded, max(attempts, default=None)):
+        if sweep_due(timetable, now, since, succeeded, max(attempts, default=None)):
             late = now - last_sweep(timetable, now) > _IN_TIME
             due[instance.name] = (instance.uuid, "missed sweep" if late else "scheduled")
     busy = unfinished(context.instance) if due else set()

@@ -107,7 +107,7 @@ def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
 
 
 def _sync(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]]:
-    from stash_pipeline.commands.sync import print_outcome, run_sync
+    from stash_pipeline.commands.sync import print_outcome, sync_instances
     from stash_pipeline.instances import add_instance, list_instances
     from stash_pipeline.warehouse.connect import connect
 
@@ -122,7 +122,7 @@ def _sync(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]]:
                     connection, server.name, url, home=settings.home, priority=priority, timezone=server.timezone
                 )
         # the mode with the most checks, so that their results can be viewed
-        outcomes = run_sync(settings, [server.name for server in urls], [], mode="sweep")
+        outcomes = sync_instances(settings, [server.name for server in urls], [], mode="sweep")
         for outcome in outcomes:
             if outcome["success"]:
                 report(connection, outcome)

@@ -23,9 +23,10 @@ def history(entity: str, identifier: int, instance: str | None, as_json: bool) -
     with open_warehouse(get_settings()) as settings, connect(settings.database() or "") as connection:
         instances = [get_instance(connection, instance)] if instance else list_instances(connection)
         timelines = {
-            one.name: events
-            for one in instances
-            if has_partitions(connection, one.id) and (events := timeline(connection, one.id, entity, identifier))
+            candidate.name: events
+            for candidate in instances
+            if has_partitions(connection, candidate.id)
+            and (events := timeline(connection, candidate.id, entity, identifier))
         }
     if not timelines:
         where = f"of {instance}" if instance else "of any instance"

@@ -40,12 +40,12 @@ def compare(
                 "instance": name,
                 "documents": comparison.documents,
                 "differences": comparison.lines,
-                "not_in_snapshot": comparison.not_in_copy,
+                "not_in_snapshot": comparison.not_in_snapshot,
             }
         )
     else:
-        if comparison.not_in_copy:
-            missing = ", ".join(comparison.not_in_copy)
+        if comparison.not_in_snapshot:
+            missing = ", ".join(comparison.not_in_snapshot)
             console.print(f"Not compared, because the snapshot lacks them: {missing}.", markup=False, soft_wrap=True)
         for line in comparison.lines:
             console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -107,7 +107,7 @@ def _pending(settings: Settings, probes: "list[Question]") -> dict[str, dict[str
 
     results = ask(settings, probes)
     names = {probe.instance.uuid: probe.instance.name for probe in probes}
-    return {names[uuid]: {"reasons": list(result.reasons), "error": result.trouble} for uuid, result in results.items()}
+    return {names[uuid]: {"reasons": list(result.reasons), "error": result.error} for uuid, result in results.items()}
 
 
 def status(as_json: bool, *, offline: bool = False) -> None:

@@ -77,7 +77,7 @@ WAIT_SECONDS = 60.0
 """How long a run waits by default for another run that writes to the same instance."""
 
 
-def run_sync(
+def sync_instances(
     settings: Settings,
     names: list[str],
     entities: list[str],
@@ -176,7 +176,7 @@ def sync(
     from stash_pipeline.warehouse.session import open_warehouse
 
     with open_warehouse(settings) as settings:
-        outcomes = run_sync(
+        outcomes = sync_instances(
             settings,
             names,
             entities,

@@ -86,12 +86,12 @@ def _verify_instance(
 
 def _read_again(settings: Settings, instance: "Instance") -> list[str]:
     """Reads damaged entities from the server, in a run that the UI shows; returns the errors."""
-    from stash_pipeline.commands.sync import run_sync
+    from stash_pipeline.commands.sync import sync_instances
 
     if instance.removed_at is not None:
         return [f"the instance {instance.name} was removed, so its server is not read"]
     # marked entities are read in full in any mode; this mode omits the check of the tables, which may need a rebuild
-    (result,) = run_sync(settings, [instance.name], [], mode="changes", show=False)
+    (result,) = sync_instances(settings, [instance.name], [], mode="changes", show=False)
     return [] if result["success"] else [str(result["error"])]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from stash_pipeline import progress
 from stash_pipeline.commands.ahead import collect_rarely
+from stash_pipeline.interrupts import repeat_dropped_interrupts
 from stash_pipeline.logs import start_logging
 from stash_pipeline.settings import Settings, get_settings
 
@@ -103,6 +104,7 @@ class _EventWriter:
 
 def main(name: str, config: dict[str, Any]) -> None:
     """The worker."""
+    repeat_dropped_interrupts()
     collect_rarely()
     from stash_pipeline.commands.instance_run import run_one
     from stash_pipeline.errors import UserError

@@ -37,10 +37,10 @@ class Named:
 
 def compare_studios(left: Named, right: Named) -> Comparison:
     """Agreements and contradictions of two studios."""
-    found = _compare(left, right, ("stash_ids", "urls", "parents", "scenes"), ())
+    comparison = _compare(left, right, ("stash_ids", "urls", "parents", "scenes"), ())
     if left.parents and right.parents and left.parents.isdisjoint(right.parents):
-        found.contradictions["parent_differs"] = [sorted(left.parents), sorted(right.parents)]
-    return _with_names(found, left, right)
+        comparison.contradictions["parent_differs"] = [sorted(left.parents), sorted(right.parents)]
+    return _with_names(comparison, left, right)
 
 
 def compare_tags(left: Named, right: Named) -> Comparison:
@@ -50,29 +50,29 @@ def compare_tags(left: Named, right: Named) -> Comparison:
 
 def compare_groups(left: Named, right: Named) -> Comparison:
     """Agreements and contradictions of two groups."""
-    found = _compare(left, right, ("urls", "scenes"), ("director", "studio"))
+    comparison = _compare(left, right, ("urls", "scenes"), ("director", "studio"))
     dates = compare_dates(left.date, right.date)
     if dates in ("day", "month", "year"):
-        found.agreements["date"] = left.date
+        comparison.agreements["date"] = left.date
     elif dates == "contradicts":
-        found.contradictions["date_differs"] = [left.date, right.date]
+        comparison.contradictions["date_differs"] = [left.date, right.date]
     if parts_differ(left.name, right.name):
-        found.contradictions["part_differs"] = [left.name, right.name]
-    return found
+        comparison.contradictions["part_differs"] = [left.name, right.name]
+    return comparison
 
 
 def compare_galleries(left: Named, right: Named) -> Comparison:
     """Agreements and contradictions of two galleries, whose name is their title."""
-    found = _compare_files(left, right)
-    found.agreements.update(_common(left, right, ("urls",)))
+    comparison = _compare_files(left, right)
+    comparison.agreements.update(_common(left, right, ("urls",)))
     if left.name and left.name == right.name:
-        found.agreements["title"] = left.name
+        comparison.agreements["title"] = left.name
     dates = compare_dates(left.date, right.date)
     if dates == "day":
-        found.agreements["date"] = left.date
+        comparison.agreements["date"] = left.date
     elif dates == "contradicts":
-        found.contradictions["date_differs"] = [left.date, right.date]
-    return found
+        comparison.contradictions["date_differs"] = [left.date, right.date]
+    return comparison
 
 
 def compare_images(left: Named, right: Named) -> Comparison:
@@ -111,7 +111,7 @@ def _compare(left: Named, right: Named, sets: tuple[str, ...], values: tuple[str
     return Comparison(agrees, {})
 
 
-def _with_names(found: Comparison, left: Named, right: Named) -> Comparison:
-    if left.name and right.name and not {"name", "alias"} & found.agreements.keys():
-        found.contradictions["names_differ"] = [left.name, right.name]
-    return found
+def _with_names(comparison: Comparison, left: Named, right: Named) -> Comparison:
+    if left.name and right.name and not {"name", "alias"} & comparison.agreements.keys():
+        comparison.contradictions["names_differ"] = [left.name, right.name]
+    return comparison

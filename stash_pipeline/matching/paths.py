@@ -23,15 +23,15 @@ def _absolute(path: str) -> tuple[str, ...] | None:
 
 def _parts(path: str) -> tuple[str, ...] | None:
     """The folders of a path and its name; None if it leads out of its beginning."""
-    found: list[str] = []
+    result: list[str] = []
     for part in path.split("/"):
         if part == "..":
-            if not found:
+            if not result:
                 return None
-            found.pop()
+            result.pop()
         elif part not in ("", "."):
-            found.append(part)
-    return tuple(found)
+            result.append(part)
+    return tuple(result)
 
 
 def _comparable(part: str) -> str:

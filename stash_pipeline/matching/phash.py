@@ -64,7 +64,7 @@ def parse_durations(seconds: Sequence[float | None]) -> Durations:
 
     Two floats and their difference disagree about the edge of a window, integers do not.
     """
-    values = np.array([np.nan if one is None else one for one in seconds], dtype=np.float64)
+    values = np.array([np.nan if value is None else value for value in seconds], dtype=np.float64)
     known = np.isfinite(values) & (values > 0)
     return np.where(known, np.rint(np.where(known, values, 0) * 1000), UNKNOWN_DURATION).astype(np.int64)
 

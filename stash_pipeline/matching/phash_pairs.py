@@ -135,12 +135,12 @@ def _search(
         hashes = phash
         comparisons = len(phash) * (len(phash) - 1) / 2
     # identical hashes are one node, which may have many files
-    unique, found = np.unique(hashes, return_counts=True)
+    unique, unique_counts = np.unique(hashes, return_counts=True)
     members = np.argsort(hashes, kind="stable").astype(np.int32)
     if rows is not None:
         members = rows[members]
     del hashes, rows
-    counts: Indices = found.astype(np.int32)
+    counts: Indices = unique_counts.astype(np.int32)
     starts: Indices = (np.cumsum(counts) - counts).astype(np.int32)
     for left, right in _identical(starts, counts):
         yield members[left], members[right], np.zeros(len(left), np.uint8)
@@ -182,14 +182,14 @@ def _diagonals(hashes: Hashes, reach: Indices, distance: int) -> Iterator[NodePa
     """Pairs within the distance of each hash and the ``reach`` next ones. A few beyond the reach are among them."""
     xor, bits, close = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.uint8), np.empty(_BLOCK, np.bool_)
     for begin in range(0, len(hashes), _BLOCK):
-        here = reach[begin : begin + _BLOCK]
-        most = int(here.max())
+        block = reach[begin : begin + _BLOCK]
+        most = int(block.max())
         if not most:
             continue
         shifts = np.arange(1, most + 1, dtype=np.int32)
         # between the first and the last hash of the block that reaches so far
-        first = begin + np.searchsorted(np.maximum.accumulate(here), shifts)
-        behind = begin + len(here) - np.searchsorted(np.maximum.accumulate(here[::-1]), shifts)
+        first = begin + np.searchsorted(np.maximum.accumulate(block), shifts)
+        behind = begin + len(block) - np.searchsorted(np.maximum.accumulate(block[::-1]), shifts)
         for shift, start, end in zip(range(1, most + 1), first.tolist(), behind.tolist(), strict=True):
             end = min(end, len(hashes) - shift)
             count = end - start
@@ -203,7 +203,7 @@ def _diagonals(hashes: Hashes, reach: Indices, distance: int) -> Iterator[NodePa
 
 
 def _gather(
-    found: Iterator[NodePairs],
+    pairs: Iterator[NodePairs],
     duration: Durations | None,
     group: NDArray[np.integer] | None,
     window: int | None,
@@ -212,7 +212,7 @@ def _gather(
     """Applies the window and the scope, and joins small chunks."""
     waiting: list[Pairs] = []
     count = 0
-    for one, other, bits in found:
+    for one, other, bits in pairs:
         left, right = np.minimum(one, other), np.maximum(one, other)
         if group is not None and scope != "all":
             keep = (group[left] == group[right]) == (scope == "within")

@@ -117,11 +117,11 @@ def serving(
         settings = settings.with_database(database_url)
 
         # imported here, so that `--help` and a busy port need not wait for it
-        from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
+        from stash_pipeline.stash.snapshot.download import remove_orphaned_snapshots
         from stash_pipeline.warehouse.migrate import upgrade
 
         upgrade(database_url)
-        remove_orphaned_copies(settings.snapshots)
+        remove_orphaned_snapshots(settings.snapshots)
         dagster_home = prepare_dagster_home(settings.home)
         environment = settings.child_environment(DAGSTER_HOME=str(dagster_home), PYTHONUNBUFFERED="1")
         # in /tmp, because the path of a socket must be short

@@ -16,13 +16,13 @@ Vanish = Callable[[str, Iterable[int]], None]
 
 
 class BackupLinks(Protocol):
-    """Creates copies of the library that clients can download."""
+    """Creates snapshots of the library that clients can download."""
 
     def require_folder(self) -> None:
-        """Fail if copies cannot be written."""
+        """Fail if snapshots cannot be written."""
 
     def offer(self, ctx: "RequestContext") -> str:
-        """Create a copy of the library, and return its URL."""
+        """Create a snapshot of the library, and return its URL."""
 
 
 @dataclass

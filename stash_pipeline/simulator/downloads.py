@@ -1,6 +1,6 @@
-"""Download links for copies of the library, which expire shortly after their first use.
+"""Download links for snapshots of the library, which expire shortly after their first use.
 
-Contains the links and range requests. Keys and faults are in ``http``, the creation of the file is in ``copies``.
+Contains the links and range requests. Keys and faults are in ``http``, the creation of the file is in ``snapshots``.
 
 As on the real server, the lifetime of a link begins with its first request, even if that request is incomplete, and a
 link does not expire while it is in use.
@@ -23,9 +23,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from stash_pipeline.simulator.context import RequestContext
-from stash_pipeline.simulator.copies import copy_version, write_copy
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.protocols import HasBackups
+from stash_pipeline.simulator.snapshots import snapshot_version, write_snapshot
 from stash_pipeline.simulator.timestamps import http_date
 
 _ADDRESS = re.compile(r"/downloads/([0-9a-f]+)/[^/]+")
@@ -104,12 +104,12 @@ class Downloads:
             raise AnswerError(f"could not create backup directory {_STAGE}: mkdir {_STAGE}: permission denied")
 
     def offer(self, ctx: RequestContext) -> str:
-        """Create a copy of the library, and return its URL."""
+        """Create a snapshot of the library, and return its URL."""
         backups = self.stash.backups
         name, now = secrets.token_hex(4), ctx.now()
         path = self._folder() / name
         try:
-            write_copy(self.stash.library, self.stash.release, path, backups)
+            write_snapshot(self.stash.library, self.stash.release, path, backups)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -117,7 +117,7 @@ class Downloads:
             self._remove_expired()
             self._links[name] = _Link(path, now)
         stamp = now.astimezone(ctx.zone).strftime("%Y%m%d_%H%M%S")
-        version = copy_version(self.stash.release, backups)
+        version = snapshot_version(self.stash.release, backups)
         return f"{ctx.base_url}/downloads/{name}/stash-go.sqlite.{version}.{stamp}"
 
     def response(self, request: Request) -> Response:

@@ -37,7 +37,7 @@ def _search(finder: Finder, q: str | None) -> tuple[str, list[Any]]:
     return " AND ".join(parts) or "1", parameters
 
 
-class Found:
+class FindResult:
     """The result of one find query; values that are not requested are not computed."""
 
     def __init__(self, ctx: RequestContext, finder: Finder, arguments: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ def find_loader(finder: Finder) -> Loader:
     """The query ``findXs``."""
 
     def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
-        return [{"found": Found(ctx, finder, args)} for _ in rows]
+        return [{"found": FindResult(ctx, finder, args)} for _ in rows]
 
     return load
 
@@ -199,7 +199,7 @@ def one_loader(kind: str) -> Loader:
 
 def _all_loader(kind: str) -> Loader:
     def load(ctx: RequestContext, rows: list[Row], args: dict[str, Any], selected: SelectedFields) -> list[Any]:
-        return [Found(ctx, FINDERS[kind], {"filter": {"per_page": -1}}).rows(selected)]
+        return [FindResult(ctx, FINDERS[kind], {"filter": {"per_page": -1}}).rows(selected)]
 
     return load
 

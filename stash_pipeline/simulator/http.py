@@ -1,7 +1,7 @@
 """The HTTP side of a simulated server: keys, status codes, content types, compression.
 
-Contains everything before and after GraphQL, which is in ``engine``. Images are in ``media``, copies of the library in
-``downloads``. Every request passes `Frontdoor.answer` once, which is the single place for delays and faults.
+Contains everything before and after GraphQL, which is in ``engine``. Images are in ``media``, snapshots of the library
+in ``downloads``. Every request passes `Frontdoor.answer` once, which is the single place for delays and faults.
 """
 
 import gzip

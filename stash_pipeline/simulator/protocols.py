@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from stash_pipeline.simulator.copies import Backups
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.releases import Release
+from stash_pipeline.simulator.snapshots import Backups
 
 
 class HasLibrary(Protocol):
@@ -20,7 +20,7 @@ class HasLibrary(Protocol):
 
 
 class HasBackups(HasLibrary, Protocol):
-    """A server that also creates copies of its database."""
+    """A server that also creates snapshots of its database."""
 
     backups: Backups
     clock: Callable[[], datetime]

@@ -19,13 +19,13 @@ from starlette.applications import Starlette
 
 from stash_pipeline.simulator import releases
 from stash_pipeline.simulator.context import RequestContext
-from stash_pipeline.simulator.copies import Backups
 from stash_pipeline.simulator.downloads import Downloads
 from stash_pipeline.simulator.engine import Engine
 from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.http import build_app
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.plays import date_plays
+from stash_pipeline.simulator.snapshots import Backups
 
 
 def _real_clock() -> datetime:
@@ -62,7 +62,7 @@ class SimulatedStash:
         clock: gives the current time (with a time zone); tests can control it.
         latency: seconds to wait before every response.
         faults: faults of HTTP requests.
-        backups: how copies of the database are created.
+        backups: how snapshots of the database are created.
         windows: the server runs on Windows, and joins paths accordingly.
         external_host: the setting of that name.
         database_path: overrides the default path of the database.

@@ -46,6 +46,11 @@ _RELEASE_SHOWN = 100
 _LONGEST = 32_767
 """Maximum characters of a path on Windows."""
 
+_MOST_SCHEMAS = 8
+
+_schemas: dict[bytes, ServerSchema] = {}
+"""Schemas by the hash of the introspection. A sweep needs its schema several times, and parsing takes 5 ms."""
+
 log = logging.getLogger(__name__)
 
 
@@ -60,7 +65,7 @@ class Answer:
     Attributes:
         size: bytes, decompressed. seconds: from the request to the last byte.
         hash: of the response text, see :func:`answer_hash`.
-        known: the caller knows this hash; ``data`` was not decoded and is empty.
+        cached: the caller knows this hash; ``data`` was not decoded and is empty.
         reservation: of the memory for ``data``, if the caller has a budget; whoever holds the answer releases it.
     """
 
@@ -68,7 +73,7 @@ class Answer:
     size: int
     seconds: float
     hash: bytes
-    known: bool = False
+    cached: bool = False
     reservation: Reservation | None = None
 
     def release(self) -> None:
@@ -109,7 +114,7 @@ class QueryExecutor(Protocol):
         variables: dict[str, Any] | None = None,
         *,
         name: str = "query",
-        known: Container[bytes] = (),
+        cached: Container[bytes] = (),
     ) -> Answer:
         """Sends a query and returns its answer; see :meth:`StashClient.execute`."""
 
@@ -186,7 +191,7 @@ class StashClient:
         variables: dict[str, Any] | None = None,
         *,
         name: str = "query",
-        known: Container[bytes] = (),
+        cached: Container[bytes] = (),
         budget: MemoryBudget | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
@@ -195,7 +200,7 @@ class StashClient:
 
         Args:
             document: GraphQL text. variables: its variables. name: of the query, for error messages.
-            known: hashes of responses that need not be decoded again.
+            cached: hashes of responses that need not be decoded again.
             budget: the response is decoded when there is room for it, and keeps its room until it is released.
             timeout: seconds for an expensive request, which is sent only once; None for normal requests.
             deadline: by the monotonic clock.
@@ -207,14 +212,14 @@ class StashClient:
         end = time.monotonic() + (self.limits.request_seconds if timeout is None else timeout)
         end = end if deadline is None else min(end, deadline)
         if timeout is not None:
-            return self._ask(payload, name, known, budget, timeout, end)
-        return self._retries.call(lambda: self._ask(payload, name, known, budget, None, end), deadline=end)
+            return self._ask(payload, name, cached, budget, timeout, end)
+        return self._retries.call(lambda: self._ask(payload, name, cached, budget, None, end), deadline=end)
 
     def _ask(
         self,
         payload: bytes,
         name: str,
-        known: Container[bytes],
+        cached: Container[bytes],
         budget: MemoryBudget | None,
         timeout: float | None,
         end: float,
@@ -239,8 +244,8 @@ class StashClient:
             self.bytes += len(body)
             self._clock = response.headers.get("date", ""), time.monotonic()
         digest = answer_hash(body)
-        if response.status_code == 200 and digest in known:
-            return Answer({}, len(body), seconds, digest, known=True)
+        if response.status_code == 200 and digest in cached:
+            return Answer({}, len(body), seconds, digest, cached=True)
         reservation = budget.reserve(decoded_size(body)) if budget else None
         try:
             return Answer(self._data(response, body, name, what), len(body), seconds, digest, reservation=reservation)
@@ -375,8 +380,16 @@ class StashClient:
         Raises:
             UnexpectedResponseError: if the response is not an introspection.
         """
-        answer = self.execute(INTROSPECTION, name="introspection")
-        return ServerSchema(answer.data, f"{self.url} answered introspection")
+        # a copy, because another thread may clear the original
+        schemas = dict(_schemas)
+        answer = self.execute(INTROSPECTION, name="introspection", cached=schemas)
+        if answer.cached:
+            return schemas[answer.hash]
+        schema = ServerSchema(answer.data, f"{self.url} answered introspection")
+        if len(_schemas) >= _MOST_SCHEMAS:
+            _schemas.clear()
+        _schemas[answer.hash] = schema
+        return schema
 
     def part(self, data: dict[str, Any], name: str) -> Part:
         """The response to the named query, to be read value by value."""

@@ -36,7 +36,7 @@ def scalar(
 
     Args:
         spellings: selections of the server's field, newest first; default is the name itself.
-        stored, empty_since: where a copy of the server's database has it, see :class:`Stored`.
+        stored, empty_since: where a snapshot of the server's database has it, see :class:`Stored`.
     """
     all_spellings = _spellings(spellings or (name,))
     place = Stored(stored, empty_since) if stored or empty_since is not None else None

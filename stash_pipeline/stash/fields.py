@@ -120,7 +120,7 @@ Form = Scalar | Reference | JoinTable
 
 @dataclass(frozen=True)
 class Stored:
-    """Where a copy of the server's database has a single value.
+    """Where a snapshot of the server's database has a single value.
 
     Attributes:
         sql: an SQLite expression over ``t``, the entity's own table, and the tables that the entity's query joins to
@@ -135,7 +135,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class StoredList:
-    """Where a copy of the server's database has a list of ids or texts.
+    """Where a snapshot of the server's database has a list of ids or texts.
 
     Attributes:
         table: has one row per element. owner: the column with the owner's id. column: the column with the element.
@@ -170,9 +170,9 @@ class Field:
         name: in the document. form: how it is stored. spellings: newest first.
         silent: it can change without a new ``updated_at``, so the entity's listing includes it.
         rare: if the server supports this filter, only the objects that it finds are listed with the field.
-        stored: where a copy of the server's database has it. None means the column of the same name, unless
-            ``stash/snapshot`` maps the field. URLs, JSON values and lists have no such column. If a copy does not have
-            a field, its entity is read by GraphQL.
+        stored: where a snapshot of the server's database has it. None means the column of the same name, unless
+            ``stash/snapshot`` maps the field. URLs, JSON values and lists have no such column. If a snapshot lacks a
+            field, its entity is read by GraphQL.
     """
 
     name: str

@@ -61,16 +61,13 @@ class Limits:
     def download_too_long(self, size: int) -> str:
         """The message for a file that is too large."""
         return (
-            f"The copy of the database has {size / MB:,.0f} MB, more than the {self.download_bytes / MB:,.0f} MB of "
+            f"The snapshot has {size / MB:,.0f} MB, more than the {self.download_bytes / MB:,.0f} MB of "
             f"{_DOWNLOAD_SETTING}."
         )
 
     def download_too_slow(self) -> str:
         """The message for a file that takes too long."""
-        return (
-            f"The copy of the database did not arrive within the {self.download_seconds:,.0f} s of "
-            f"{_DOWNLOAD_SECONDS_SETTING}."
-        )
+        return f"The snapshot did not arrive within the {self.download_seconds:,.0f} s of {_DOWNLOAD_SECONDS_SETTING}."
 
 
 # --- bytes --------------------------------------------------------------------------------------------------

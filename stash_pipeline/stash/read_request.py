@@ -15,7 +15,7 @@ from stash_pipeline.stash.response_page import CachedPage
 
 Purpose = Literal["documents", "listing", "incremental", "objects", "snapshot"]
 """documents: all objects, whole. listing: all objects, a few fields. incremental: the same few fields, of objects that
-match a criterion. objects: some objects by id, whole. snapshot: all objects, from a copy of the database."""
+match a criterion. objects: some objects by id, whole. snapshot: all objects, from a snapshot of the database."""
 
 STAMPS = ("created_at", "updated_at")
 
@@ -73,7 +73,7 @@ class ReadRequest:
     Attributes:
         criterion: of the entity's own filter; objects that do not match are not read.
         ids: of the objects to read, sorted.
-        known: pages that need not be decoded again, by hash.
+        cached: pages that need not be decoded again, by hash.
         sparse: set if the criterion finds all objects with these sparse fields.
         page_size: objects per request; None uses the reader's default.
     """
@@ -82,7 +82,7 @@ class ReadRequest:
     purpose: Purpose = "documents"
     criterion: Mapping[str, Any] = field(default_factory=dict)
     ids: tuple[int, ...] | None = None
-    known: Mapping[bytes, CachedPage] = field(default_factory=dict)
+    cached: Mapping[bytes, CachedPage] = field(default_factory=dict)
     sparse: SparseFields | None = None
     page_size: int | None = None
 

@@ -32,7 +32,7 @@ class Page:
     """The documents of one response, by entity (files may be embedded in others), and facts about the response.
 
     Attributes:
-        known: set if an earlier sync had the same response; there are no documents then.
+        cached: set if an earlier sync had the same response; there are no documents then.
         range: first and last id, if the page has all objects of its entity between them.
         purpose: for ``listing`` and ``incremental``, the documents of ``entity`` have only ``fields``; embedded
             documents are whole.
@@ -46,7 +46,7 @@ class Page:
     seconds: float
     hash: bytes
     objects: int
-    known: CachedPage | None = None
+    cached: CachedPage | None = None
     range: tuple[int, int] | None = None
     purpose: Purpose = "documents"
     fields: tuple[str, ...] = ()
@@ -55,8 +55,8 @@ class Page:
     @property
     def unreadable(self) -> int:
         """Objects with a value that its column cannot hold."""
-        if self.known:
-            return self.known.unreadable
+        if self.cached:
+            return self.cached.unreadable
         return sum(1 for documents in self.documents.values() for document in documents if document.unreadable)
 
 
@@ -149,8 +149,8 @@ class DocumentBuilder:
         page = Page(name, {name: []}, raw.variables, answer.size, answer.seconds, answer.hash, raw.count)
         page.purpose, page.sparse = request.purpose, request.sparse
         page.fields = tuple(planned.field.name for planned in raw.plan.fields)
-        if raw.known:
-            page.known, page.range, page.documents = raw.known, (raw.known.first, raw.known.last), {}
+        if raw.cached:
+            page.cached, page.range, page.documents = raw.cached, (raw.cached.first, raw.cached.last), {}
             return page
         reader = self._reader(raw.plan)
         ids = raw.ids
@@ -245,9 +245,9 @@ class _Budgeted:
         variables: dict[str, Any] | None = None,
         *,
         name: str = "query",
-        known: Container[bytes] = (),
+        cached: Container[bytes] = (),
     ) -> Answer:
-        return self._client.execute(document, variables, name=name, known=known, budget=self._budget)
+        return self._client.execute(document, variables, name=name, cached=cached, budget=self._budget)
 
 
 class _LibraryReader:
@@ -277,7 +277,7 @@ class _LibraryReader:
                 budgeted,
                 request.plan,
                 request.page_size or page_size,
-                known=request.known,
+                cached=request.cached,
                 criterion=request.criterion,
                 ids=request.ids,
                 complete=request.everything,

@@ -38,7 +38,7 @@ class RawPage:
     objects: list[dict[str, Any]]
     variables: dict[str, Any]
     answer: Answer
-    known: CachedPage | None = None
+    cached: CachedPage | None = None
     gaps: bool = False
     """There may be other objects of the entity between the first and the last one of the page."""
     without: frozenset[str] = frozenset()
@@ -47,7 +47,7 @@ class RawPage:
     @property
     def count(self) -> int:
         """The number of objects."""
-        return self.known.objects if self.known else len(self.objects)
+        return self.cached.objects if self.cached else len(self.objects)
 
     def release_objects(self) -> None:
         """Releases the objects after they were read; the paginator may keep the page until the next response."""
@@ -69,7 +69,7 @@ class RawPage:
     @property
     def last(self) -> int:
         """The id of the last object."""
-        return self.known.last if self.known else self.ids[-1]
+        return self.cached.last if self.cached else self.ids[-1]
 
 
 Task = Callable[[], Iterator["RawPage | Task"]]
@@ -90,15 +90,15 @@ def neighbourhoods(ids: list[int], width: int) -> list[list[int]]:
 
 def has_exactly(page: RawPage, ids: list[int]) -> bool:
     """Whether the page contains exactly these objects; ``ids`` are sorted."""
-    if page.known:
-        return (page.known.first, page.known.last, page.known.objects) == (ids[0], ids[-1], len(ids))
+    if page.cached:
+        return (page.cached.first, page.cached.last, page.cached.objects) == (ids[0], ids[-1], len(ids))
     return set(page.ids) == set(ids)
 
 
 def describe_difference(page: RawPage, ids: list[int]) -> str:
     """How the objects of a page differ from the requested ones, for an error message."""
-    if page.known:
-        return f"the response for ids {page.known.first} to {page.known.last}"
+    if page.cached:
+        return f"the response for ids {page.cached.first} to {page.cached.last}"
     missing, others = sorted(set(ids) - set(page.ids)), sorted(set(page.ids) - set(ids))
     differences = [f"not {_listed(missing)}"] if missing else []
     return " and ".join(differences + ([f"{_listed(others)}, which were not requested"] if others else []))

@@ -1,1 +1,1 @@
-"""One server into ``raw``: what is read, in which way, and what stops it. Knows nothing of Dagster."""
+"""One server into ``raw``: what is read, by which lane, and what stops a sync. Does not use Dagster."""

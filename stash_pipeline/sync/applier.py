@@ -1,4 +1,4 @@
-"""Applies the events of a lane to ``raw``: pages in batches, ranges of a snapshot as they come."""
+"""Applies the events of a lane to ``raw``: pages in batches, ranges of a snapshot one by one."""
 
 import time
 from collections.abc import Callable
@@ -19,10 +19,10 @@ _BATCH_SECONDS: Final = 1.0
 
 
 class EventApplier:
-    """Writes what lanes read.
+    """Writes the events of lanes.
 
     Args:
-        name: of the instance, for progress bars.
+        name: of the instance, for the progress bars.
         check: called before every write; raises when the lock is no longer held.
     """
 
@@ -31,37 +31,37 @@ class EventApplier:
         self._coverage = coverage
         self._name = name
         self._check = check
-        # made anew for each lane: what is left of one that failed must not be written
+        # a new one for each lane, because the rest of a failed lane must not be written
         self._ranges = RangeLoader(loader)
         self._pages: list[Page] = []
         self._written_at = 0.0
         self._started: dict[str, float] = {}
 
     def apply(self, lane: Lane) -> None:
-        """Reads a lane to its end.
+        """Reads a lane completely.
 
         Raises:
-            StashError: what the server or the network did. UserError: where the safeguards stop.
+            StashError: for errors of the server or the network. UserError: if a safeguard stops the sync.
         """
         self._ranges = RangeLoader(self._loader)
         self._written_at = time.perf_counter()
         try:
             for event in lane.events():
                 self._apply(event)
-            # folders that came with some files are told of last, and are complete only if all were read
+            # the last pages may contain folders of files, which are complete only after all files
             self._write_pages()
         except StashError:
-            # what came before the fault is good, and need not be fetched in vain
+            # the pages before the error are valid
             self._write_pages()
             raise
 
     def _apply(self, event: Event) -> None:
         if isinstance(event, Page):
-            self._take_page(event)
+            self._add_page(event)
         elif isinstance(event, Range):
-            self._started.setdefault(event.kind, time.perf_counter())
-            self._ranges.take(event)
-            progress.fetched(self._name, event.kind, event.unchanged + len(event.rows))
+            self._started.setdefault(event.entity, time.perf_counter())
+            self._ranges.add(event)
+            progress.fetched(self._name, event.entity, event.unchanged + len(event.rows))
         elif isinstance(event, Expected):
             self._loader.changes[event.entity].expected = event.count
             progress.expected(self._name, event.entity, event.count)
@@ -69,14 +69,14 @@ class EventApplier:
             if event.id is not None:
                 self._loader.record_unreadable(event.entity, event.id)
             message = event.message if event.id is None else f"{event.id}: {event.message}"
-            self._loader.changes[event.entity].tell(message)
+            self._loader.changes[event.entity].add_failure(message)
         elif isinstance(event, NotFound):
             self._loader.mark_gone(event.entity, self._loader.sink.live(event.entity, event.ids))
         else:
             self._write_pages()
             self._complete(event)
 
-    def _take_page(self, page: Page) -> None:
+    def _add_page(self, page: Page) -> None:
         for entity in page.documents or [page.entity]:
             self._started.setdefault(entity, time.perf_counter() - page.seconds)
         self._pages.append(page)
@@ -100,14 +100,14 @@ class EventApplier:
         self._check()
         entity = event.entity
         if event.purpose == "snapshot":
-            self._ranges.end(entity)
+            self._ranges.flush(entity)
         self._loader.complete(event)
         if event.sparse or not event.everything:
             return
         self._coverage.add(entity, event.purpose)
         self._loader.changes[entity].seconds = time.perf_counter() - self._started.get(entity, time.perf_counter())
         progress.complete(self._name, entity)
-        removes = self._loader.gone.get(entity) or self._loader.holds_back(entity)
+        removes = self._loader.gone.get(entity) or self._loader.defers(entity)
         if event.purpose == "documents" and not removes:
-            # nothing refers to what is gone: whatever happens to the rest, this need not be read again
+            # nothing was removed, so this entity is finished even if another one fails
             self._coverage.finish_entity(entity)

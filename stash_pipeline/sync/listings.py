@@ -1,4 +1,4 @@
-"""Compares listings with what is stored: a few fields of each object tell whether its document must be read again."""
+"""Compares listings with the stored documents: a few fields of an object show whether it must be read again."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,12 +18,12 @@ class ListingComparison:
         self._held: dict[tuple[str, str], set[int]] = {}
 
     def reset(self) -> None:
-        """Nothing was listed yet."""
+        """Starts over: nothing was listed yet."""
         self._held.clear()
         self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (id bigint, document jsonb)")
 
     def add_sparse(self, entity: str, holder: SparseFields, documents: list[Document]) -> None:
-        """These objects are among those that a filter of the server finds."""
+        """Records objects that a filter of the server finds."""
         held = self._held.setdefault((entity, holder.name), set())
         held.update(document.id for document in documents)
 
@@ -35,10 +35,11 @@ class ListingComparison:
         settled: Mapping[str, datetime],
         now: datetime | None,
     ) -> set[int]:
-        """The objects of a listing that are not stored, not stored like that, or whose timestamp is too fresh to tell.
+        """The listed objects that are not stored, differ from the stored ones, or have too recent a timestamp.
 
         Args:
-            settled: per entity, the moment before which an equal timestamp means an equal object. now: of the server.
+            settled: per entity, the time before which an equal timestamp means an equal object.
+            now: the server's clock.
         """
         if not documents:
             return set()
@@ -48,7 +49,7 @@ class ListingComparison:
         with self._connection.cursor().copy("COPY listed (id, document) FROM STDIN") as copy:
             lines = [b"%d\t%b\n" % (document.id, document.json.replace(b"\\", b"\\\\")) for document in documents]
             copy.write(b"".join(lines))
-        # object by object, by the key: a page is a small part of the table
+        # object by object with the primary key, because a page is a small part of the table
         rows = self._connection.execute(
             "SELECT l.id FROM listed AS l\n"
             f"LEFT JOIN LATERAL (SELECT * FROM {self._sink.leaf(entity)}\n"

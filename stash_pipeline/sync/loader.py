@@ -1,7 +1,7 @@
-"""Documents → raw, page by page: what is compared, what differs, and what is gone.
+"""Loads documents into ``raw``: compares them with the stored ones, and finds the removed objects.
 
-A batch compares hashes first, so that only new and changed documents go to the sink (``raw/writer.py``, or
-``dry_run.py`` where nothing is to be written).
+Hashes are compared first, so that only new and changed documents reach the sink (``raw/writer.py``, or ``dry_run.py``
+if nothing is to be written).
 """
 
 import copy
@@ -18,7 +18,7 @@ from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.errors import InvalidResponseError
 from stash_pipeline.stash.reader import Complete, Page
 from stash_pipeline.stash.response_page import CachedPage
-from stash_pipeline.sync.held_back import HeldBack
+from stash_pipeline.sync.deferred import DeferredDocuments
 from stash_pipeline.sync.listings import ListingComparison
 from stash_pipeline.sync.safeguards import Safeguards
 from stash_pipeline.warehouse.connect import share_partitions
@@ -29,27 +29,27 @@ from stash_pipeline.warehouse.raw.watermarks import WIDEST, moment_of
 from stash_pipeline.warehouse.raw.writer import Sink
 
 _MANY_STAMPS = 500
-"""Beyond so many at once, the newest by its text is as good."""
+"""The most timestamps that are all parsed; of more, only the greatest text."""
 
 MOST_BROKEN = 50
 _MOST_BROKEN_AT_FIRST = 10
-"""Objects of one kind that may be broken, and before any other was read; beyond, it is the server that is."""
+"""Broken objects of one entity that are tolerated, and before another object was read. More of them fail the sync."""
 
 
 class RawLoader:
-    """Compares one run's documents of one instance with what is there, and gives its sink what differs.
+    """Compares one run's documents with the stored ones, and passes new and changed documents to its sink.
 
-    What a listing shows is compared; what has to be read because of it is collected in ``todo``. Tombstones are set
-    at the very end: they are what tells a next run, should this one be killed, which objects refer to what is gone.
-    With them come the documents that take something away from a relation, see ``held_back.py``.
+    Listings are compared as well; ``todo`` collects the objects that must be read because of them. Tombstones are set
+    at the very end: if this run is killed, the next one still finds the objects that refer to removed ones. Documents
+    that remove elements from a relation are written together with the tombstones, see ``deferred.py``.
 
     Attributes:
-        sink: where documents go.
-        changes: per kind, what happened so far.
-        todo: ids by kind whose documents are not, or may not be, as the server has them.
-        settled: per kind, the moment before which a stamp that did not change tells that nothing did.
-        now: the server's clock. newest_stamp: of the documents that were written.
-        gone: ids by kind that a complete reading no longer had.
+        sink: receives the documents.
+        changes: statistics per entity.
+        todo: ids by entity whose stored documents differ, or can differ, from the server's.
+        settled: per entity, the time before which an equal timestamp means an equal object.
+        now: the server's clock. newest_stamp: the newest timestamp of the written documents.
+        gone: ids of removed objects by entity. failed: ids of objects that could not be read, by entity.
     """
 
     def __init__(self, sink: Sink, guard: Safeguards | None = None) -> None:
@@ -66,11 +66,11 @@ class RawLoader:
         self.settled: Mapping[str, datetime] = {}
         self._seen = SeenObjects(sink)
         self._listings = ListingComparison(sink)
-        self._held_back = HeldBack(self.guard)
+        self._deferred = DeferredDocuments(self.guard)
         self._broken: Counter[str] = Counter()
 
     def start(self, info: ServerInfo, now: datetime) -> None:
-        """To be called before the first page: the server has answered, and may be followed.
+        """Prepares the sink; called before the first page, after the server has responded.
 
         Args:
             now: the server's clock.
@@ -82,7 +82,7 @@ class RawLoader:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """A transaction; what is counted in it is forgotten when it is rolled back."""
+        """A transaction, whose rollback also restores the statistics."""
         before = copy.deepcopy((self.changes, self.failed, self._broken))
         try:
             with self.connection.transaction():
@@ -92,8 +92,8 @@ class RawLoader:
             raise
 
     def reset(self) -> None:
-        """Forgets what was loaded: it was rolled back."""
-        self._held_back = HeldBack(self.guard)
+        """Starts over after a rollback."""
+        self._deferred = DeferredDocuments(self.guard)
         self._broken.clear()
         self.changes = {entity.name: EntityStats() for entity in ENTITIES}
         self.todo, self.gone, self.failed, self.newest_stamp = {}, {}, {}, None
@@ -101,57 +101,57 @@ class RawLoader:
         self._listings.reset()
 
     def is_new(self, entity: str) -> bool:
-        """Whether there was nothing of a kind when this run began."""
+        """Whether nothing of an entity was stored when this run started."""
         return self._seen.all_new(entity)
 
     def load(self, pages: Sequence[Page]) -> None:
-        """Writes some pages in one transaction; of listings, compares them."""
+        """Writes pages of documents, and compares pages of listings, in one transaction."""
         with self.transaction():
             share_partitions(self.connection)
             by_entity: dict[str, dict[int, Document]] = {}
-            alone: dict[str, set[int]] = {}
-            known: dict[str, list[CachedPage]] = {}
+            by_id: dict[str, set[int]] = {}
+            cached: dict[str, list[CachedPage]] = {}
             self.sink.record_pages(pages)
             for page in pages:
                 self._count_page(page)
-                if page.known:
-                    known.setdefault(page.entity, []).append(page.known)
+                if page.cached:
+                    cached.setdefault(page.entity, []).append(page.cached)
                 for entity, documents in page.documents.items():
                     if entity == page.entity and page.fields and page.purpose in ("listing", "incremental"):
                         self._compare(page, documents)
                         continue
                     if documents and (page.range is None or entity != page.entity):
-                        # only ranges do not overlap: these may come again
+                        # only ranges cannot overlap; other pages can contain the same object twice
                         self._seen.compare_from_now_on(entity)
                     if entity == "folders" and page.purpose == "objects":
-                        documents = self._with_what_is_known(documents)
-                    found = by_entity.setdefault(entity, {})
+                        documents = self._with_stored_fields(documents)
+                    entity_documents = by_entity.setdefault(entity, {})
                     for document in documents:
-                        found[document.id] = document
+                        entity_documents[document.id] = document
                         if page.purpose == "objects":
-                            alone.setdefault(entity, set()).add(document.id)
-            for entity, ranges in known.items():
-                self._seen.add_cached(entity, ranges)
-            for entity, found in by_entity.items():
-                self._load_documents(entity, found, alone.get(entity, set()))
+                            by_id.setdefault(entity, set()).add(document.id)
+            for entity, cached_pages in cached.items():
+                self._seen.add_cached(entity, cached_pages)
+            for entity, entity_documents in by_entity.items():
+                self._load_documents(entity, entity_documents, by_id.get(entity, set()))
 
-    def _with_what_is_known(self, folders: list[Document]) -> list[Document]:
-        """Folders of some files, before v0.29: by id and path only, which says nothing against their other fields."""
-        there = self.connection.execute(
+    def _with_stored_fields(self, folders: list[Document]) -> list[Document]:
+        """Adds the stored fields to folders of files, which before v0.29 have only an id and a path."""
+        rows = self.connection.execute(
             f"SELECT id, document::text FROM {self.sink.leaf('folders')}\n"
             "WHERE instance_id = %s AND id = ANY(%s) AND deleted_at IS NULL",
             [self.instance_id, [folder.id for folder in folders]],
         )
-        known = {identifier: orjson.loads(text) for identifier, text in there.fetchall()}
+        stored = {identifier: orjson.loads(text) for identifier, text in rows.fetchall()}
         return [
-            finish({**known[folder.id], **orjson.loads(folder.json)}, folder.id)
-            if folder.id in known and folder.json
+            finish({**stored[folder.id], **orjson.loads(folder.json)}, folder.id)
+            if folder.id in stored and folder.json
             else folder
             for folder in folders
         ]
 
     def _compare(self, page: Page, documents: list[Document]) -> None:
-        """Collects the objects of a listing that are not stored, or not like that."""
+        """Collects the listed objects that are not stored, or differ from the stored ones."""
         entity = page.entity
         documents = self._without_broken(entity, documents)
         if page.purpose == "listing":
@@ -169,41 +169,41 @@ class RawLoader:
         change.pages += 1
         change.bytes += page.size
         change.request_seconds += page.seconds
-        if page.known:
+        if page.cached:
             change.unchanged_pages += 1
         if page.fields and page.purpose in ("listing", "incremental"):
             change.listed += page.objects
-        elif page.known:
+        elif page.cached:
             change.fetched += page.objects
             change.unchanged += page.objects
-            change.unreadable += page.known.unreadable
+            change.unreadable += page.cached.unreadable
 
-    def _load_documents(self, entity: str, documents: dict[int, Document], alone: set[int]) -> None:
-        """Writes what is new or other than here.
+    def _load_documents(self, entity: str, documents: dict[int, Document], by_id: set[int]) -> None:
+        """Writes new and changed documents.
 
         Args:
-            alone: ids that were read by themselves. They are there, but that is not what a complete reading says:
-                one that vanishes before it must be missed by it, and its pages not be taken to hold it.
+            by_id: ids that were requested one by one. They exist, but do not count as seen by a complete read: if one
+                of them is removed before that read, the read must detect it.
         """
-        self.gone.get(entity, set()).difference_update(alone)
-        known: dict[int, tuple[bytes, bool]] = {}
+        self.gone.get(entity, set()).difference_update(by_id)
+        stored: dict[int, tuple[bytes, bool]] = {}
         if not self._seen.all_new(entity):
-            self._seen.add(entity, documents.keys() - alone)
-            known = self.sink.hashes(entity, list(documents))
-        self.upsert(entity, documents.values(), known)
+            self._seen.add(entity, documents.keys() - by_id)
+            stored = self.sink.hashes(entity, list(documents))
+        self.upsert(entity, documents.values(), stored)
 
-    def upsert(self, entity: str, documents: Collection[Document], known: Mapping[int, tuple[bytes, bool]]) -> None:
-        """Writes those of some documents that are new, or other than here.
+    def upsert(self, entity: str, documents: Collection[Document], stored: Mapping[int, tuple[bytes, bool]]) -> None:
+        """Writes new and changed documents.
 
         Args:
-            known: of the objects that are here: the hash of the document, and whether it has no tombstone.
+            stored: of the stored objects: the hash of the document, and whether it has no tombstone.
         """
         documents = self._without_broken(entity, documents)
-        self._held_back.forget(entity, (document.id for document in documents))
+        self._deferred.discard(entity, (document.id for document in documents))
         change = self.changes[entity]
         new, changed = [], []
         for document in documents:
-            before = known.get(document.id)
+            before = stored.get(document.id)
             if before is None:
                 new.append(document)
             elif before != (document.hash, True):
@@ -217,26 +217,26 @@ class RawLoader:
         self._watch_clock([*new, *changed])
         if changed:
             self.guard.created(entity, changed)
-            changed = self._compared(entity, changed, {identifier for identifier, (_, live) in known.items() if live})
+            changed = self._count_changes(entity, changed, {i for i, (_, live) in stored.items() if live})
             change.updated += len(changed)
         if new or changed:
             self.sink.write(entity, new, changed)
 
-    def _compared(self, entity: str, changed: list[Document], live: Collection[int]) -> list[Document]:
-        """Counts what differs; returns the documents that need not wait for the end of the reading."""
+    def _count_changes(self, entity: str, changed: list[Document], live: Collection[int]) -> list[Document]:
+        """Counts the fields that differ; returns the documents that are not deferred."""
         before = history.present(self.connection, self.instance_id, entity, [document.id for document in changed])
         after = {document.id: orjson.loads(document.json) for document in changed}
-        self.changes[entity].note(history.count_fields(before, after))
+        self.changes[entity].add_field_changes(history.count_fields(before, after))
         if self.guard.accept:
             return changed
-        there = {identifier: document for identifier, document in before.items() if identifier in live}
-        return self._held_back.keep(entity, changed, there, after)
+        live_before = {identifier: document for identifier, document in before.items() if identifier in live}
+        return self._deferred.defer(entity, changed, live_before, after)
 
     def _without_broken(self, entity: str, documents: Collection[Document]) -> list[Document]:
-        """The documents of objects that could be read; of the others is noted that they are there.
+        """The documents of objects that could be read; the other objects are recorded as unreadable.
 
         Raises:
-            InvalidResponseError: if too many cannot be.
+            InvalidResponseError: if there are too many of those.
         """
         good = [document for document in documents if document.json]
         if len(good) == len(documents):
@@ -246,21 +246,21 @@ class RawLoader:
             if not document.json and document.id not in self.failed.get(entity, ()):
                 self._broken[entity] += 1
                 self.record_unreadable(entity, document.id)
-                change.tell(f"{document.id}: {document.broken}")
+                change.add_failure(f"{document.id}: {document.broken}")
         most = MOST_BROKEN if good or change.fetched or change.listed else _MOST_BROKEN_AT_FIRST
         if self._broken[entity] > most:
             raise InvalidResponseError(
-                f"{self._broken[entity]:,} {entity} are not what the server's own schema says, the first of them "
-                f"{change.failures[0].rstrip('.')}. They stay as they were."
+                f"{self._broken[entity]:,} {entity} violate the server's own schema; the first one is "
+                f"{change.failures[0].rstrip('.')}. The stored objects were not changed."
             )
         return good
 
-    def holds_back(self, entity: str) -> bool:
-        """Whether documents of a kind wait for the end of the reading."""
-        return self._held_back.any(entity)
+    def defers(self, entity: str) -> bool:
+        """Whether documents of an entity are deferred."""
+        return self._deferred.has(entity)
 
     def _watch_clock(self, written: list[Document]) -> None:
-        """Remembers the newest stamp: its offset is the one that the server's wall clock has."""
+        """Records the newest timestamp: its offset is that of the server's wall clock."""
         stamps = [document.updated_at for document in written if document.updated_at]
         if len(stamps) > _MANY_STAMPS:
             stamps = [max(stamps)]
@@ -271,26 +271,26 @@ class RawLoader:
                 self.newest_stamp = max(self.newest_stamp or moment, moment)
 
     def mark_gone(self, entity: str, ids: Iterable[int]) -> None:
-        """The server no longer has these objects; they are tombstoned at the end."""
+        """Records objects that the server no longer has; their tombstones are set at the end."""
         self.gone.setdefault(entity, set()).update(ids)
 
     def check_removals(self) -> None:
-        """Looks at what is gone so far.
+        """Checks the number of objects removed so far.
 
         Raises:
-            SuspiciousServerError: if that is more than edits would explain.
+            SuspiciousServerError: if edits do not explain it.
         """
         for entity, ids in self.gone.items():
             self.guard.gone(entity, len(ids))
 
     def record_unreadable(self, entity: str, identifier: int) -> None:
-        """The server has this object and cannot send it."""
+        """Records an object that the server has but cannot send."""
         self._seen.add(entity, [identifier])
         self.changes[entity].failed += 1
         self.failed.setdefault(entity, set()).add(identifier)
 
     def complete(self, event: Complete) -> None:
-        """Everything that was wanted of a kind has been loaded: what it no longer has is gone."""
+        """Records that a request of an entity is complete, and finds the removed objects."""
         entity = event.entity
         if event.sparse:
             self.todo.setdefault(entity, set()).update(self._listings.no_longer_holding(entity, event.sparse))
@@ -300,11 +300,11 @@ class RawLoader:
             self.changes[entity].complete = True
 
     def remove_gone(self) -> None:
-        """Tombstones what is gone, and writes what was held back, of all kinds in one transaction."""
+        """Sets tombstones and writes the deferred documents of all entities, in one transaction."""
         gone = {entity: sorted(ids - self.failed.get(entity, set())) for entity, ids in self.gone.items()}
         with self.transaction():
             share_partitions(self.connection)
-            for entity, documents in self._held_back.release(self.gone).items():
+            for entity, documents in self._deferred.release(self.gone).items():
                 self.changes[entity].updated += len(documents)
                 self.sink.write(entity, [], documents)
             for entity, ids in gone.items():
@@ -315,15 +315,15 @@ class RawLoader:
         self.gone = {}
 
     def finish_entity(self, entity: str, forms: Mapping[str, bytes], read_at: datetime | None = None) -> None:
-        """Notes that the kind is now as the server had it; see :meth:`Sink.finish`."""
+        """Records that an entity matches the server; see :meth:`Sink.finish`."""
         self.sink.finish(entity, self.changes[entity], forms, read_at, self._missing(entity))
 
     def finish_incremental(self, entity: str, read_at: datetime | None) -> None:
-        """Notes that what was stamped before that moment is here; without one, that not all of it is."""
+        """Records an incremental read; see :meth:`Sink.finish_incremental`."""
         self.sink.finish_incremental(entity, self.changes[entity], read_at)
 
     def _missing(self, entity: str) -> int:
-        """How many objects could not be read and are not here from before."""
+        """The number of objects that could not be read and are not stored."""
         failed = self.failed.get(entity)
         if not failed:
             return 0
@@ -334,8 +334,8 @@ class RawLoader:
         ).fetchone()
         return len(failed) - (row[0] if row else 0)
 
-    def left(self, entity: str) -> int:
-        """How many objects of a kind there will be, and how many the server has and could not send, at the end."""
+    def expected_count(self, entity: str) -> int:
+        """The number of objects of an entity at the end of the run, with those that could not be read."""
         counted = self.sink.counted().get(entity)
         if counted is None:
             row = self.connection.execute(

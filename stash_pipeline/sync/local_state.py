@@ -1,4 +1,4 @@
-"""What earlier runs know of a server: up to when each entity is known, and in which form it was read."""
+"""What earlier runs recorded about a server: the watermark of each entity, and the form in which it was read."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 from stash_pipeline.sync.server_state import ServerState
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.raw import watermarks
-from stash_pipeline.warehouse.raw.page_ledger import Known, form, known_pages, read_like_this
+from stash_pipeline.warehouse.raw.page_ledger import CachedPages, cached_pages, form, read_in_same_form
 
 
 class LocalState:
-    """The state at the beginning of a run.
+    """The recorded state at the start of a run.
 
     Args:
         prefix: of the server's own URL.
 
     Attributes:
-        forms: per entity and purpose, 16 bytes that are equal where equal answers mean equal documents.
-        same_form: entities that were read completely before, in the form that they have now.
-        watermarks: per entity, the moment up to which it is known, and how many objects could not be read.
-        utc_offset: of the newest timestamp that was seen.
+        forms: per entity and purpose, 16 bytes that are equal if equal responses mean equal documents.
+        same_form: entities whose last complete read had the current form.
+        watermarks: per entity, the time up to which it was read, and the number of objects that could not be read.
+        utc_offset: of the newest known timestamp.
     """
 
     def __init__(self, connection: Connection, instance_id: int, server: ServerState, prefix: str) -> None:
@@ -31,40 +31,40 @@ class LocalState:
             if name in server.listing_plans:
                 self.forms[name]["listing"] = form(server.listing_plans[name], server.release, prefix)
         documents = {name: forms["documents"] for name, forms in self.forms.items()}
-        self.same_form = read_like_this(connection, instance_id, documents)
+        self.same_form = read_in_same_form(connection, instance_id, documents)
         self.watermarks = watermarks.read_watermarks(connection, instance_id)
         self.utc_offset = watermarks.utc_offset(connection, instance_id)
 
     @property
     def current(self) -> set[str]:
-        """Entities of which it is known up to when they are read, in the form that they have now."""
+        """Entities with a watermark and the current form."""
         return self.same_form & self.watermarks.keys()
 
     def read_at(self, entity: str) -> datetime:
-        """The moment up to which an entity is known."""
+        """The time up to which an entity was read."""
         return self.watermarks[entity][0]
 
     def missing(self, entity: str) -> int:
-        """How many objects of an entity could not be read then."""
+        """The number of objects that could not be read."""
         return self.watermarks[entity][1]
 
     def settled(self) -> dict[str, datetime]:
-        """Per entity, the moment before which an equal timestamp means an equal object."""
+        """Per entity, the time before which an equal timestamp means an equal object."""
         return {name: moment - watermarks.SETTLING for name, (moment, _) in self.watermarks.items()}
 
     def unsettled(self, entity: str) -> set[int]:
-        """Objects whose timestamp was so fresh at the last reading that it may stand for a newer state."""
+        """Objects whose timestamp was so recent at the last read that it can stand for a newer state."""
         return watermarks.unsettled(self._connection, self._instance_id, entity, self.read_at(entity))
 
-    def cached_pages(self, entities: Iterable[str], purpose: str) -> Known:
-        """Pages of earlier runs whose objects still stand as they brought them."""
+    def cached_pages(self, entities: Iterable[str], purpose: str) -> CachedPages:
+        """Pages of earlier runs whose objects are unchanged."""
         forms = {name: self.forms[name][purpose] for name in entities if purpose in self.forms[name]}
-        return known_pages(self._connection, self._instance_id, forms, purpose)
+        return cached_pages(self._connection, self._instance_id, forms, purpose)
 
     def since(self, entity: str, overlap: timedelta) -> str:
-        """The server's wall clock when an entity was last read, less an overlap; to compare ``updated_at`` with."""
+        """The server's wall clock when an entity was last read, minus an overlap, to compare ``updated_at`` with."""
         return watermarks.wall_clock(self.read_at(entity), self.utc_offset, overlap)
 
     def since_utc(self, entity: str, overlap: timedelta) -> str:
-        """The same in UTC, which the server writes plays in."""
+        """The same in UTC, because the server stores plays in UTC."""
         return watermarks.wall_clock(self.read_at(entity), timedelta(0), overlap)

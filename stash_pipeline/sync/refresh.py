@@ -1,4 +1,4 @@
-"""One refresh of one instance: chooses the lane, reads, and falls back to GraphQL where a snapshot fails."""
+"""One sync of one instance: chooses the lane, reads, and falls back to GraphQL if a snapshot fails."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -7,7 +7,7 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.errors import StashError
-from stash_pipeline.stash.snapshot.copy import Copy, SnapshotTooLargeError
+from stash_pipeline.stash.snapshot.download import SnapshotFile, SnapshotTooLargeError
 from stash_pipeline.sync.graphql_reading import GraphQLReading, Mode
 from stash_pipeline.sync.lanes.choice import choose
 from stash_pipeline.sync.loader import RawLoader
@@ -18,16 +18,16 @@ from stash_pipeline.warehouse.raw.stats import EntityStats
 
 
 class Refresh:
-    """One refresh of one instance, into a loader.
+    """One sync of one instance into a loader.
 
     Args:
         check: called before every write; raises when the lock is no longer held.
-        lane: to take where everything is read.
+        lane: for reading everything.
 
     Attributes:
-        server: as it was at the beginning, once it has answered.
-        lane, lane_reason: the lane that was taken, and why. copy: of the database, if it was read.
-        missing_in_copy: fields that the copy lacks, by entity; these entities were read by GraphQL.
+        server: its state at the start, after it has responded.
+        lane, lane_reason: the lane that was used, and why. snapshot: the snapshot that was read, if any.
+        not_in_snapshot: fields that are not in the snapshot, by entity; these entities were read by GraphQL.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Refresh:
         self.check = check
         self.lane = lane
         self.lane_reason = ""
-        self.copy: Copy | None = None
-        self.missing_in_copy: dict[str, list[str]] = {}
+        self.snapshot: SnapshotFile | None = None
+        self.not_in_snapshot: dict[str, list[str]] = {}
         self.server: ServerState | None = None
         self._snapshot_failure: str | None = None
 
     @property
     def changes(self) -> dict[str, EntityStats]:
-        """What happened, per entity that was looked at."""
+        """The statistics of all entities that were read or compared."""
         return {
             name: stats
             for name, stats in self.loader.changes.items()
@@ -61,13 +61,13 @@ class Refresh:
         }
 
     def run(self, entities: list[str], mode: Mode, objects: Mapping[str, Iterable[int]] | None = None) -> ServerState:
-        """Reads some entities; returns the server's state at the beginning.
+        """Reads entities; returns the server's state at the start.
 
         Args:
-            mode: see ``graphql_reading.py``. objects: ids by entity, of mode objects.
+            mode: see ``graphql_reading.py``. objects: ids by entity, for mode objects.
 
         Raises:
-            StashError: what the server or the network did. UserError: where the safeguards stop.
+            StashError: for errors of the server or the network. UserError: if a safeguard stops the sync.
         """
         session = self._begin(entities)
         plans = session.server.plans
@@ -82,12 +82,12 @@ class Refresh:
             GraphQLReading(session).read(readable, mode)
         session.finish()
         if self._snapshot_failure and self.loader.sink.writes:
-            # the server is well, and its copies are not: the next runs need not try
+            # only its snapshots fail, so the next runs do not request one
             record_snapshot(self.loader.connection, self.instance.id, None, None, self._snapshot_failure)
         return session.server
 
     def compare(self, objects: Mapping[str, set[int]]) -> int:
-        """Reads some objects and nothing that they lead to; returns how many the server can be asked for.
+        """Reads only these objects; returns the number of objects that can be requested.
 
         For a loader that writes nothing.
         """
@@ -99,7 +99,7 @@ class Refresh:
         return session
 
     def _read_snapshot(self, session: SyncSession, entities: list[str], mode: Mode) -> bool:
-        """Reads a copy of the database, if that is the lane; False if GraphQL is, or has to replace it."""
+        """Reads a snapshot if that is the lane; returns False if GraphQL is the lane, or must replace it."""
         everything = mode in ("reconcile", "sweep") or not session.local.current.intersection(entities)
         if len(entities) < len(ENTITIES) and self.lane == "auto":
             everything = False
@@ -110,27 +110,27 @@ class Refresh:
             session.server.info,
             session.server.schema,
             everything=everything,
-            again=mode == "sweep",
+            retry=mode == "sweep",
         )
         self.lane, self.lane_reason = choice.lane, choice.reason
         if choice.lane != "snapshot":
             return False
         reading = SnapshotReading(session)
         try:
-            reading.read(entities, limited=not choice.asked)
+            reading.read(entities, limited=not choice.explicit)
         except StashError as error:
-            if choice.asked:
+            if choice.explicit:
                 raise
-            # whatever it was: of the same server, GraphQL may well be had
+            # whatever the error is, GraphQL may still work
             message = self.client.masked(str(error))
             if not isinstance(error, SnapshotTooLargeError):
-                # its size is recorded instead
+                # in that case the size is recorded instead
                 self._snapshot_failure = message
             self.lane, self.lane_reason = "graphql", f"the snapshot failed: {message}"
             session.reset()
             return False
-        self.copy, self.missing_in_copy = reading.copy, reading.missing_fields
-        if self.missing_in_copy:
-            fields = ", ".join(f"{name}.{field}" for name, fields in self.missing_in_copy.items() for field in fields)
-            self.lane_reason += f"; {', '.join(self.missing_in_copy)} by GraphQL, because the copy lacks {fields}"
+        self.snapshot, self.not_in_snapshot = reading.snapshot, reading.missing_fields
+        if self.not_in_snapshot:
+            fields = ", ".join(f"{name}.{field}" for name, fields in self.not_in_snapshot.items() for field in fields)
+            self.lane_reason += f"; {', '.join(self.not_in_snapshot)} by GraphQL, because the snapshot lacks {fields}"
         return True

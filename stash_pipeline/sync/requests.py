@@ -1,4 +1,4 @@
-"""Which requests read what a mode wants of a server."""
+"""The GraphQL requests of a run."""
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -11,7 +11,7 @@ from stash_pipeline.sync.server_state import ServerState
 
 
 class Requests:
-    """Makes the requests of one run."""
+    """Creates the requests of one run."""
 
     def __init__(self, server: ServerState, local: LocalState) -> None:
         self._server = server
@@ -19,26 +19,26 @@ class Requests:
         self._plans = server.plans
 
     def documents(self, entities: Iterable[str]) -> list[ReadRequest]:
-        """Reads all documents of some entities."""
+        """Requests for all documents of entities."""
         names = self._with_carriers(entities)
         cached = self._local.cached_pages(names, "documents")
-        return [ReadRequest(self._plans[name], known=cached.get(name, {})) for name in names]
+        return [ReadRequest(self._plans[name], cached=cached.get(name, {})) for name in names]
 
     def listings(self, entities: Iterable[str]) -> list[ReadRequest]:
-        """Lists all objects of some entities, with the fields that may change without a new ``updated_at``."""
+        """Requests for listings of entities, with the fields that can change without a new ``updated_at``."""
         names = self._with_carriers(entities)
         cached = self._local.cached_pages(names, "listing")
         requests: list[ReadRequest] = []
         for name in names:
             if name not in LISTED:
-                # in pages of the size that a sweep has, so that the answers of the one are known to the other
+                # in pages of the same size as a sweep, so that both can use the same cached pages
                 requests += self.documents([name])
                 continue
             requests.append(
                 ReadRequest(
                     self._server.listing_plans[name],
                     "listing",
-                    known=cached.get(name, {}),
+                    cached=cached.get(name, {}),
                     page_size=LISTING_OBJECTS,
                 )
             )
@@ -46,7 +46,7 @@ class Requests:
         return requests
 
     def incremental(self, entities: Iterable[str], overlap: timedelta) -> list[ReadRequest]:
-        """Lists what was stamped, or played, since the last run; nothing where the newest stamp is older."""
+        """Requests for objects updated or played since the last run; none if the newest timestamp is older."""
         requests = []
         for name in entities:
             plan = self._plans[name]
@@ -54,15 +54,15 @@ class Requests:
                 continue
             since = self._local.since(name, overlap)
             if (self._server.probe.newest.get(name) or "")[:19] >= since:
-                requests.append(_stamped(plan, "updated_at", since))
+                requests.append(_updated_since(plan, "updated_at", since))
             if "last_played_at" in plan.filters and self._server.probe.played:
                 since = self._local.since_utc(name, overlap)
                 if self._server.probe.played[:19] >= since:
-                    requests.append(_stamped(plan, "last_played_at", since))
+                    requests.append(_updated_since(plan, "last_played_at", since))
         return requests
 
     def objects(self, ids: Mapping[str, set[int]]) -> list[ReadRequest]:
-        """Reads some objects by id; all of an entity that an old release does not give by id."""
+        """Requests for objects by id, or for all objects of an entity if an old release has no query by id."""
         requests = []
         for entity in ENTITIES:
             name, plan = entity.name, self._plans[entity.name]
@@ -75,7 +75,7 @@ class Requests:
         return requests
 
     def _with_carriers(self, entities: Iterable[str]) -> list[str]:
-        """Files that are only found inside others are read with all of those."""
+        """Replaces entities without a query by the entities that contain them."""
         names = list(entities)
         for name in list(names):
             if not self._plans[name].query:
@@ -84,10 +84,10 @@ class Requests:
 
 
 def is_incremental(plan: QueryPlan) -> bool:
-    """Whether the server can list what was stamped since a moment."""
+    """Whether the server can list the objects updated since a given time."""
     return "updated_at" in plan.filters
 
 
-def _stamped(plan: QueryPlan, stamp: str, since: str) -> ReadRequest:
-    criterion = {stamp: {"value": since, "modifier": "GREATER_THAN"}}
+def _updated_since(plan: QueryPlan, field: str, since: str) -> ReadRequest:
+    criterion = {field: {"value": since, "modifier": "GREATER_THAN"}}
     return ReadRequest(incremental_plan(plan), "incremental", criterion, page_size=LISTING_OBJECTS)

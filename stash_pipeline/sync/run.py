@@ -1,6 +1,6 @@
-"""One reading of one server into ``raw``: what a run of the graphql lane does, from connection to last commit.
+"""Syncs one server into ``raw``: from the first connection to the last commit, with the record in ``ops.sync_runs``.
 
-Fetching and parsing go on in the reader's threads while the pages that have arrived are written here.
+Pages are downloaded and parsed in the reader's threads while this thread writes the pages that have arrived.
 """
 
 import logging
@@ -18,7 +18,7 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.probing import Probe
-from stash_pipeline.stash.snapshot.copy import Copy, remove_orphaned_copies
+from stash_pipeline.stash.snapshot.download import SnapshotFile, remove_orphaned_snapshots
 from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.loader import RawLoader
 from stash_pipeline.sync.refresh import Refresh
@@ -33,23 +33,23 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class SyncResult:
-    """What a reading saw and did.
+    """The result of a sync.
 
     Attributes:
-        lacking: fields of the specification that the server does not have.
-        unknown: fields of the server that no specification knows.
-        changes: per kind that was read.
-        requests, bytes: sent to the server, and what came back.
-        revision_before: of the instance, before anything was written. started_at: by the server's clock.
-        lane, lane_reason: that it took, and why. copy: of the database, if it read one.
-        not_in_copy: fields that the copy lacks, with their kind, which was read by GraphQL.
-        probe, probe_text: what the server counted before the first reading, and the question.
+        missing_fields: fields of the specification that the server does not have.
+        unmapped_fields: fields of the server that are not in the specification.
+        changes: statistics per entity that was read.
+        requests: number of requests. bytes: of all responses.
+        revision_before: the instance's revision before the first write. started_at: by the server's clock.
+        lane, lane_reason: the lane that was used, and why. snapshot: the snapshot that was read, if any.
+        not_in_snapshot: fields that are not in the snapshot, as ``entity.field``; these entities were read by GraphQL.
+        probe, probe_text: the server's counts before the first read, and the query.
     """
 
     run_id: int
     release: str = ""
-    lacking: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
+    missing_fields: list[str] = field(default_factory=list)
+    unmapped_fields: list[str] = field(default_factory=list)
     changes: dict[str, EntityStats] = field(default_factory=dict)
     seconds: float = 0.0
     requests: int = 0
@@ -60,21 +60,24 @@ class SyncResult:
     probe_text: str = ""
     lane: LaneName = "graphql"
     lane_reason: str = ""
-    copy: Copy | None = None
-    not_in_copy: list[str] = field(default_factory=list)
+    snapshot: SnapshotFile | None = None
+    not_in_snapshot: list[str] = field(default_factory=list)
 
-    def take(self, refresh: Refresh) -> None:
-        """Takes over what a refresh did."""
+    def record(self, refresh: Refresh) -> None:
+        """Copies the results of a refresh, which may have failed."""
         if server := refresh.server:
-            self.release, self.lacking, self.unknown = server.release, server.missing_fields, server.unmapped_fields
+            self.release = server.release
+            self.missing_fields, self.unmapped_fields = server.missing_fields, server.unmapped_fields
             self.started_at, self.probe, self.probe_text = server.started, server.probe, server.probe_text
         self.changes = refresh.changes
-        self.lane, self.lane_reason, self.copy = refresh.lane, refresh.lane_reason, refresh.copy
-        self.not_in_copy = [f"{name}.{field}" for name, fields in refresh.missing_in_copy.items() for field in fields]
+        self.lane, self.lane_reason, self.snapshot = refresh.lane, refresh.lane_reason, refresh.snapshot
+        self.not_in_snapshot = [
+            f"{name}.{field}" for name, fields in refresh.not_in_snapshot.items() for field in fields
+        ]
         self.requests, self.bytes = refresh.client.requests, refresh.client.bytes
 
 
-def mirror(
+def run_sync(
     settings: Settings,
     database_url: str,
     instance: Instance,
@@ -89,41 +92,42 @@ def mirror(
     accept_removals: bool = False,
     lane: LaneName | None = None,
 ) -> SyncResult:
-    """Reads the kinds named, and brings ``raw`` to what the server answered.
+    """Reads entities of a server, and makes ``raw`` equal to its responses.
 
-    The caller holds the instance's lock. Pages that were committed before a failure stay; the next reading
-    finds them unchanged.
+    The caller holds the instance's lock. Pages that were committed before a failure stay, and the next sync finds them
+    unchanged.
 
     Args:
-        mode: how much is read, see ``graphql_reading.py``. objects: ids by kind, of mode objects.
-        accept_removals: follow the server also where it has lost objects, or is another one, see ``safeguards.py``.
-        client: to use instead of one that `open_client` makes, or else the instance.
+        mode: how much is read, see ``graphql_reading.py``. objects: ids by entity, for mode objects.
+        accept_removals: sync even if the server has lost objects or is another server, see ``safeguards.py``.
+        client: default: the client that `open_client` creates, or else the instance.
         check: called before every write; raises when the lock is no longer held.
-        lane: that is wanted where everything is read; None leaves it to the instance.
+        lane: for reading everything; None uses the lane of the instance.
 
     Raises:
-        StashError: what the server or the network did. UserError: what the configuration lacks.
+        StashError: for errors of the server or the network. UserError: for errors of the configuration, or if a
+            safeguard stops the sync.
     """
     started = time.perf_counter()
     progress.started(instance.name)
-    # whichever lane this run takes: also where nothing but Dagster's own daemon is ever started
-    remove_orphaned_copies(settings.snapshots)
+    # in every lane, because on some machines only Dagster's daemon starts runs
+    remove_orphaned_snapshots(settings.snapshots)
     with connect(database_url) as connection:
         run_id = start_run(connection, instance.id, dagster_run_id=dagster_run_id, mode=mode, lane="graphql")
         result = SyncResult(run_id, revision_before=instance_revision(connection, instance.id))
         error: str | None = "interrupted"
         try:
-            # should the machine fail, the last pages are read again; the note of the end waits for all of them
+            # if the machine fails, the last pages are read again; recording the end waits for all commits
             connection.execute("SET synchronous_commit = off")
-            make = open_client or (lambda settings, instance: instance.client(settings))
-            with client or make(settings, instance) as opened, rare_collections():
+            create = open_client or (lambda settings, instance: instance.client(settings))
+            with client or create(settings, instance) as opened, rare_collections():
                 guard = Safeguards(connection, instance.id, instance.name, accept=accept_removals)
                 loader = RawLoader(RawWriter(connection, instance.id, run_id), guard)
-                refresh = Refresh(loader, settings, instance, opened, check or trust, lane or instance.lane)
+                refresh = Refresh(loader, settings, instance, opened, check or no_lock_check, lane or instance.lane)
                 try:
                     server = refresh.run(entities, mode, objects)
                 finally:
-                    result.take(refresh)
+                    result.record(refresh)
                 if mode != "objects" and set(entities) == set(BY_NAME):
                     record_probe(connection, instance.id, server.probe_text, server.probe_answer)
             error = None
@@ -132,15 +136,15 @@ def mirror(
             raise
         finally:
             result.seconds = time.perf_counter() - started
-            _note_end(connection, result, error)
+            _record_end(connection, result, error)
     return result
 
 
-def trust() -> None:
-    """No check."""
+def no_lock_check() -> None:
+    """Does nothing; for callers without a lock."""
 
 
-def _note_end(connection: Connection, result: SyncResult, error: str | None) -> None:
+def _record_end(connection: Connection, result: SyncResult, error: str | None) -> None:
     try:
         connection.execute("SET synchronous_commit = on")
         end_run(
@@ -148,8 +152,8 @@ def _note_end(connection: Connection, result: SyncResult, error: str | None) -> 
             result.run_id,
             error=error,
             release=result.release,
-            missing_fields=result.lacking,
-            unmapped_fields=result.unknown,
+            missing_fields=result.missing_fields,
+            unmapped_fields=result.unmapped_fields,
             entities={name: vars(change) for name, change in result.changes.items()},
             requests=result.requests,
             size=result.bytes,
@@ -158,7 +162,7 @@ def _note_end(connection: Connection, result: SyncResult, error: str | None) -> 
             lane_reason=result.lane_reason,
         )
     except psycopg.Error as problem:
-        # the reason for the end matters more than its note; the next run closes the row
-        log.warning("The end of run %s could not be noted: %s", result.run_id, problem)
+        # the original error matters more; the next run closes the row
+        log.warning("The end of run %s could not be recorded: %s", result.run_id, problem)
         if error is None:
             raise

@@ -1,7 +1,7 @@
-"""Stops a reading that would follow a server which has lost its mind, or its database.
+"""Stops a sync with a server whose database was emptied, restored or replaced.
 
-A library that was restored, re-imported or replaced answers perfectly well: with other objects under the same ids, or
-with far fewer of them. Following it would tombstone, or mix up, everything; so a person is asked first.
+Such a server responds without errors, but has far fewer objects, or other objects with the same ids. The sync would
+remove or mix up everything, so a person must confirm it first.
 """
 
 from collections.abc import Mapping
@@ -13,31 +13,31 @@ from stash_pipeline.warehouse.ops.row_counts import documents_counted
 from stash_pipeline.warehouse.tables import partition
 
 ALWAYS_ALLOWED = 50
-"""Objects of a kind that may vanish from one reading to the next whatever the size of the library."""
+"""The number of objects of an entity that may always be removed, whatever the size of the library."""
 
 _SHARE = 5
-"""One in so many may vanish."""
+"""One in this many objects may be removed."""
 
 ASK = (
-    "Nothing of that was written. If the server is right, accept it with `stash-pipeline sync {name} "
+    "Nothing of that was written. If the server is right, confirm it with `stash-pipeline sync {name} "
     "--accept-removals` (in the web page's launchpad: accept_removals: true)."
 )
 
 
 class SuspiciousServerError(UserError):
-    """What the server answers is not what it would answer after edits."""
+    """Edits do not explain what the server responds."""
 
 
 def allowed(live: int) -> int:
-    """How many of so many objects may vanish at once."""
+    """How many of these objects may be removed at once."""
     return max(ALWAYS_ALLOWED, live // _SHARE)
 
 
 class Safeguards:
-    """Looks at what a reading is about to do.
+    """Checks what a sync is about to do.
 
     Args:
-        accept: a person has said that the server is right.
+        accept: a person has confirmed that the server is right.
     """
 
     def __init__(self, connection: Connection, instance_id: int, name: str, *, accept: bool = False) -> None:
@@ -48,15 +48,15 @@ class Safeguards:
         self.live = documents_counted(connection, instance_id)
         self._elements: dict[tuple[str, str], int] = {}
 
-    def _stop(self, what: str) -> None:
+    def _stop(self, reason: str) -> None:
         if not self.accept:
-            raise SuspiciousServerError(f"{what} {ASK.format(name=self.name)}")
+            raise SuspiciousServerError(f"{reason} {ASK.format(name=self.name)}")
 
     def schema(self, now: int | None) -> None:
-        """The version of the server's database: it only ever grows.
+        """Checks the schema version of the server's database, which only increases.
 
         Raises:
-            SuspiciousServerError: if it is smaller than it was.
+            SuspiciousServerError: if it has decreased.
         """
         row = self.connection.execute(
             "SELECT database_schema FROM ops.instances WHERE id = %s", [self.instance_id]
@@ -65,36 +65,36 @@ class Safeguards:
         if before is not None and now is not None and now < before:
             self._stop(
                 f"The server's database has schema version {now} and had {before}: an older database was restored, or "
-                "another server answers at this address."
+                "another server has this address."
             )
 
     def counts(self, counts: Mapping[str, int]) -> None:
-        """The server's own counts, before anything is read.
+        """Checks the server's counts before anything is read.
 
         Raises:
-            SuspiciousServerError: if too many objects of a kind are gone.
+            SuspiciousServerError: if too many objects of an entity are missing.
         """
         for entity, count in counts.items():
             self.gone(entity, self.live.get(entity, 0) - count)
 
     def gone(self, entity: str, gone: int) -> None:
-        """How many objects of a kind are about to be tombstoned.
+        """Checks the number of objects of an entity that are about to be removed.
 
         Raises:
-            SuspiciousServerError: if that is more than edits would explain.
+            SuspiciousServerError: if edits do not explain it.
         """
         live = self.live.get(entity, 0)
         if gone > allowed(live):
             self._stop(
                 f"{gone:,} of {live:,} {entity} would be removed, more than {allowed(live):,}: was the database "
-                "restored, or emptied?"
+                "restored or emptied?"
             )
 
     def relation(self, entity: str, name: str, lost: int) -> None:
-        """How much of one relation of a kind is about to be removed, though both sides are still there.
+        """Checks how many elements of a relation are about to be removed although both objects still exist.
 
         Raises:
-            SuspiciousServerError: if that is more than edits would explain.
+            SuspiciousServerError: if edits do not explain it.
         """
         if lost <= ALWAYS_ALLOWED or self.accept:
             return
@@ -104,11 +104,11 @@ class Safeguards:
         if lost > allowed(live):
             self._stop(
                 f"{lost:,} of {live:,} {name} of {entity} would be removed, more than {allowed(live):,}: does the "
-                "server send less than it has?"
+                "server send fewer than it has?"
             )
 
     def _count_elements(self, entity: str, name: str) -> int:
-        """What one relation holds; looks at all documents of the kind, and only where much of it is lost."""
+        """The number of elements of a relation. Scans all documents of the entity, but only if many are removed."""
         row = self.connection.execute(
             "SELECT coalesce(sum(\n"
             "    CASE jsonb_typeof(d.value) WHEN 'array' THEN jsonb_array_length(d.value) ELSE 1 END), 0)\n"
@@ -120,15 +120,15 @@ class Safeguards:
         return int(row[0]) if row else 0
 
     def created(self, entity: str, changed: list[Document]) -> None:
-        """Documents that are about to replace others: an object keeps the time of its creation.
+        """Checks that changed documents have the same creation time as the stored ones.
 
         Raises:
-            SuspiciousServerError: if one of them was created at another time than the object it would replace.
+            SuspiciousServerError: if one of them differs.
         """
         if self.accept:
             return
         row = self.connection.execute(
-            # as texts: Postgres holds times that Python does not
+            # as text, because Postgres has times that Python does not
             "SELECT r.id, r.server_created_at::text, n.created_at::text\n"
             "FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS n(id, created_at)\n"
             f"JOIN {partition('raw.' + entity, self.instance_id)} AS r ON r.instance_id = %(i)s AND r.id = n.id\n"
@@ -142,6 +142,6 @@ class Safeguards:
         if row is not None:
             identifier, before, now = row
             self._stop(
-                f"{entity} {identifier} was created at {before} and now says {now}: ids mean other objects than "
-                "before, as after a restored or re-imported database."
+                f"{entity} {identifier} was created at {before}, but the server now has {now}: the ids belong to other "
+                "objects than before, as in a restored or re-imported database."
             )

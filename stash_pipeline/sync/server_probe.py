@@ -1,7 +1,7 @@
-"""Asks servers whether anything changed since their last good refresh: one small request each, all at once.
+"""Asks servers whether anything changed since their last successful sync: one small request each, concurrently.
 
-For the sensor and for ``stash-pipeline status``; knows nothing of Dagster. A server that does not answer is a
-sentence, not an error, and keeps nobody waiting for long.
+The sensor and ``stash-pipeline status`` use it. A server that does not respond results in an error text instead of an
+exception, and delays the others only briefly.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.instances import Instance, kept_probes, list_instances
+from stash_pipeline.instances import Instance, list_instances, stored_probes
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.client import StashClient
@@ -32,22 +32,22 @@ OTHER_RELEASE: Final = "another release"
 
 _CONNECT_SECONDS: Final = 2.0
 _ANSWER_SECONDS: Final = 5.0
-# of all together: whoever was not asked by then is asked by the next tick
-_ALL_SECONDS: Final = 20.0
-_AT_ONCE: Final = 64
-# a few numbers per kind; so many servers at once must not fill the memory
+# of all servers together; the next tick asks the remaining ones
+_TOTAL_SECONDS: Final = 20.0
+_MOST_THREADS: Final = 64
+# a response has a few numbers per entity; those of many servers must not fill the memory
 _ANSWER_BYTES: Final = MB
 
-# of a server of which nothing is known yet: whether it is there
+# for a server that was never read: whether it responds
 _FIRST: Final = "query Probe { version { version } }\n"
 
 
 @dataclass(frozen=True)
 class Question:
-    """An instance, and what its server is asked.
+    """An instance, and the query for its server.
 
     Attributes:
-        document, before: the query that was kept at the last good refresh, and its answer then; None before the first.
+        document, before: the query and the response of the last successful sync; None before the first one.
     """
 
     instance: Instance
@@ -56,96 +56,92 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a server said.
+class ProbeResult:
+    """The response of a server.
 
     Attributes:
-        reasons: why a refresh is due, a few words each; empty if nothing tells so.
-        digest: equal when the server said the same.
-        trouble: a sentence that says why it could not be asked. passing: it may be another time.
-        asked: False if others took all the time.
+        reasons: why a sync is due, a few words each; empty if nothing changed.
+        digest: equal for equal responses.
+        error: why the server could not be asked. temporary: whether a later request can succeed.
+        asked: False if other servers took all the time.
     """
 
     reasons: tuple[str, ...] = ()
     digest: str = ""
-    trouble: str | None = None
-    passing: bool = True
+    error: str | None = None
+    temporary: bool = True
     asked: bool = True
 
 
 def questions(connection: Connection) -> list[Question]:
-    """What to ask the servers of the enabled instances."""
-    kept = kept_probes(connection)
+    """The questions for the servers of the enabled instances."""
+    stored = stored_probes(connection)
     return [
-        Question(instance, *kept.get(instance.id, (None, None)))
+        Question(instance, *stored.get(instance.id, (None, None)))
         for instance in list_instances(connection, enabled_only=True)
     ]
 
 
-def ask(settings: Settings, asked: Sequence[Question]) -> dict[str, Found]:
-    """Asks all servers, many at the same time; what was found, by the uuid of the instance.
+def ask(settings: Settings, asked: Sequence[Question]) -> dict[str, ProbeResult]:
+    """Asks all servers, many of them concurrently; returns the results by the uuid of the instance.
 
-    Nobody is asked, and no answer goes on, when the time of all together is over.
+    At the end of the total time no further request is sent, and pending ones are aborted.
     """
-    deadline = time.monotonic() + _ALL_SECONDS
+    deadline = time.monotonic() + _TOTAL_SECONDS
     with _lock:
-        for gone in _clients.keys() - {question.instance.uuid for question in asked}:
-            del _clients[gone]
-    found: dict[str, Found] = {}
-    begun: set[str] = set()
+        for uuid in _clients.keys() - {question.instance.uuid for question in asked}:
+            del _clients[uuid]
+    results: dict[str, ProbeResult] = {}
+    started: set[str] = set()
     ended = threading.Semaphore(0)
 
-    def one(question: Question) -> None:
+    def work(question: Question) -> None:
         try:
             if time.monotonic() < deadline:
-                begun.add(question.instance.uuid)
-                found[question.instance.uuid] = _ask(settings, question, deadline)
+                started.add(question.instance.uuid)
+                results[question.instance.uuid] = _ask(settings, question, deadline)
         finally:
             ended.release()
 
     for question in asked:
-        _pool.run(partial(one, question))
+        _pool.run(partial(work, question))
     for _ in asked:
         if not ended.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
             break
-    late = _late()
-    result = {}
-    for question in asked:
-        uuid = question.instance.uuid
-        result[uuid] = found.get(uuid) or Found(trouble=late, asked=uuid in begun)
-    return result
+    uuids = [question.instance.uuid for question in asked]
+    return {uuid: results.get(uuid) or ProbeResult(error=_too_late(), asked=uuid in started) for uuid in uuids}
 
 
-def _ask(settings: Settings, question: Question, deadline: float) -> Found:
+def _ask(settings: Settings, question: Question, deadline: float) -> ProbeResult:
     try:
         client = _client(settings, question.instance)
         if question.document is None:
-            return Found((NEVER_READ,), digest_of(probe(client, _FIRST, deadline)))
+            return ProbeResult((NEVER_READ,), digest_of(probe(client, _FIRST, deadline)))
         answer = probe(client, question.document, deadline)
         reasons = change_reasons(read_probe(question.before or {}), read_probe(answer))
-        return Found(tuple(reasons), digest_of(answer))
+        return ProbeResult(tuple(reasons), digest_of(answer))
     except UserError as error:
-        return Found(trouble=str(error), passing=False)
+        return ProbeResult(error=str(error), temporary=False)
     except StashQueryError as error:
         if error.validation:
-            return Found((OTHER_RELEASE,), digest_of(str(error)))
-        return Found(trouble=str(error))
+            return ProbeResult((OTHER_RELEASE,), digest_of(str(error)))
+        return ProbeResult(error=str(error))
     except StashError as error:
-        # it was cut off: by all together, not by itself
-        return Found(trouble=_late() if time.monotonic() >= deadline else str(error))
+        # after the total time the request was aborted, whatever its own error says
+        return ProbeResult(error=_too_late() if time.monotonic() >= deadline else str(error))
     except Exception as error:
-        # one server's oddity is no reason to ask none. Its text is not repeated
-        return Found(trouble=f"Its answer was not understood ({type(error).__name__}).")
+        # an unexpected response of one server must not affect the others. Its text is not repeated
+        return ProbeResult(error=f"Its response is invalid ({type(error).__name__}).")
 
 
-def _late() -> str:
-    return f"It did not answer within {_ALL_SECONDS:.0f} s."
+def _too_late() -> str:
+    return f"It did not respond within {_TOTAL_SECONDS:.0f} s."
 
 
 class _Pool:
-    """Threads that ask, made as they are needed and kept from tick to tick, never more than so many.
+    """A limited number of threads, created when needed and reused by later ticks.
 
-    Daemons: one that hangs, in looking up a name, must not keep the process from ending.
+    Daemon threads, because one that hangs in a name lookup must not prevent the process from ending.
     """
 
     def __init__(self, size: int) -> None:
@@ -156,7 +152,7 @@ class _Pool:
         self._idle = 0
 
     def run(self, work: Callable[[], None]) -> None:
-        """Has it done, in its turn."""
+        """Queues a function."""
         with self._lock:
             if self._idle <= self._work.qsize() and self._threads < self._size:
                 self._threads += 1
@@ -173,7 +169,7 @@ class _Pool:
             work()
 
 
-_pool: Final = _Pool(_AT_ONCE)
+_pool: Final = _Pool(_MOST_THREADS)
 
 
 def digest_of(answer: Any) -> str:
@@ -190,24 +186,24 @@ _lock: Final = threading.Lock()
 
 
 def _client(settings: Settings, instance: Instance) -> StashClient:
-    """The client of an instance: kept, with its connection."""
+    """The client of an instance, reused with its connection while its access data are unchanged."""
     access = instance.access(settings.home)
     identity = (instance.url, access, modification_times(access.files()))
     with _lock:
-        kept = _clients.get(instance.uuid)
-        if kept and kept[0] == identity:
-            return kept[1]
-    silence = min(_ANSWER_SECONDS, settings.request_timeout_seconds)
-    made = StashClient(
+        existing = _clients.get(instance.uuid)
+        if existing and existing[0] == identity:
+            return existing[1]
+    timeout = min(_ANSWER_SECONDS, settings.request_timeout_seconds)
+    client = StashClient(
         instance.url,
         access=access,
-        timeout=silence,
+        timeout=timeout,
         connect_timeout=min(_CONNECT_SECONDS, settings.connect_timeout_seconds),
         retries=NO_RETRIES,
         connections=1,
-        limits=Limits(answer_bytes=_ANSWER_BYTES, request_seconds=_CONNECT_SECONDS + silence, settings=False),
+        limits=Limits(answer_bytes=_ANSWER_BYTES, request_seconds=_CONNECT_SECONDS + timeout, settings=False),
     )
     with _lock:
-        # the one before is not closed: a request of it may still be going on
-        _clients[instance.uuid] = (identity, made)
-    return made
+        # the previous client is not closed, because one of its requests may be pending
+        _clients[instance.uuid] = (identity, client)
+    return client

@@ -1,4 +1,4 @@
-"""What a server says of itself before anything is read."""
+"""The state of a server before anything is read."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ from stash_pipeline.sync.safeguards import Safeguards
 
 @dataclass(frozen=True)
 class ServerState:
-    """A server at the beginning of a run.
+    """The state of a server at the start of a run.
 
     Attributes:
-        plans: how each entity is read. listing_plans: how those that are listed are listed.
+        plans: how each entity is read. listing_plans: how entities are listed.
         started: by the server's clock.
-        probe_text, probe_answer: the query that tells whether anything changed, and its answer. probe: the same, read.
+        probe_text, probe_answer: the query that shows whether anything changed, and its response. probe: the parsed
+            response.
     """
 
     info: ServerInfo
@@ -48,18 +49,19 @@ class ServerState:
         return sorted({path for plan in self.plans.values() for path in plan.unmapped_fields})
 
     def counts(self, entities: Collection[str]) -> dict[str, int]:
-        """The server's own counts of some entities."""
+        """The server's counts of these entities."""
         return {name: count for name, count in self.probe.counts.items() if name in entities}
 
 
 def handshake(client: StashClient, safeguards: Safeguards, entities: Collection[str]) -> ServerState:
-    """Asks a server who it is and how much it holds.
+    """Requests the version, the schema and the counts of a server.
 
     Args:
-        entities: whose counts the safeguards look at.
+        entities: whose counts the safeguards check.
 
     Raises:
-        StashError: what the server or the network did. SuspiciousServerError: it is not the server that it was.
+        StashError: for errors of the server or the network. SuspiciousServerError: if it is another server or an older
+            database than before.
     """
     info = client.server_info()
     started = client.now()

@@ -1,4 +1,4 @@
-"""One run of one instance, from the server's first answer on: what the readings of either lane share."""
+"""The state of one run of one instance that both lanes share."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from stash_pipeline.sync.server_state import ServerState, handshake
 
 @dataclass
 class SyncSession:
-    """What a run knows and uses.
+    """The objects of one run.
 
     Attributes:
         check: called before every write; raises when the lock is no longer held.
-        server, local: the states at the beginning of the run.
+        server, local: the states at the start of the run.
     """
 
     loader: RawLoader
@@ -39,38 +39,36 @@ class SyncSession:
     applier: EventApplier
 
     def read(self, requests: Sequence[ReadRequest]) -> None:
-        """Reads by GraphQL, and writes what differs."""
+        """Reads by GraphQL, and writes new and changed documents."""
         if requests:
             self.applier.apply(GraphQLLane(self.client, self.server.plans, requests, self.settings))
 
     def count_differences(self, entities: Iterable[str]) -> dict[str, tuple[int, int]]:
-        """Entities of which there will be another number of objects than the server counts: (stored, on the server)."""
+        """Per entity whose number of objects will differ from the server's count: (stored, on the server)."""
         if not self.loader.sink.writes:
             return {}
         probe_text, first = self.server.probe_text, self.server.probe
-        stored = {name: self.loader.left(name) for name in entities if name in first.counts}
+        stored = {name: self.loader.expected_count(name) for name in entities if name in first.counts}
         return count_differences(stored, first, lambda: read_probe(probe(self.client, probe_text)))
 
     def check_counts(self) -> None:
-        """Compares what there will be with the server's own counts, before anything is removed.
+        """Compares the future number of objects with the server's counts, before anything is removed.
 
         Raises:
-            IncompleteListingError: if an entity of which everything was read will have another number of objects.
+            IncompleteListingError: if the number of a completely read entity will differ.
         """
         if differences := self.count_differences(self.coverage.read_by_graphql()):
-            raise IncompleteListingError(
-                f"The server counts {format_counts(differences)}, and sent another number of them; nothing was removed."
-            )
+            raise IncompleteListingError(f"The server counts {format_counts(differences)}; nothing was removed.")
 
     def finish(self) -> None:
-        """Removes what is gone, and records up to when everything is known."""
+        """Removes objects that the server no longer has, and records the watermarks."""
         self.check()
         self.check_counts()
         self.loader.remove_gone()
         self.coverage.finish()
 
     def reset(self) -> None:
-        """Forgets what was read: it was rolled back."""
+        """Starts over after a rollback."""
         self.loader.reset()
         self.coverage.reset()
 
@@ -83,10 +81,11 @@ def begin_session(
     check: Callable[[], None],
     entities: Sequence[str],
 ) -> SyncSession:
-    """Asks the server who it is, and prepares the loader.
+    """Connects to the server, and prepares the loader.
 
     Raises:
-        StashError: what the server or the network did. SuspiciousServerError: it is not the server that it was.
+        StashError: for errors of the server or the network. SuspiciousServerError: if it is another server or an older
+            database than before.
     """
     server = handshake(client, loader.guard, entities)
     loader.start(server.info, server.started)
@@ -100,5 +99,5 @@ def begin_session(
 
 
 def format_counts(differences: dict[str, tuple[int, int]]) -> str:
-    """Differing counts, to be shown."""
+    """Differing counts as text."""
     return ", ".join(f"{server:,} {name} where {stored:,} were read" for name, (stored, server) in differences.items())

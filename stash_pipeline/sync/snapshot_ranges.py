@@ -1,4 +1,4 @@
-"""Compares a copy of the database with what is here: the reader is told the hashes, and tells what differs."""
+"""Compares a snapshot with the stored documents: the reader gets their hashes, and returns what differs."""
 
 from collections import defaultdict
 from typing import Final
@@ -9,14 +9,14 @@ from stash_pipeline.sync.loader import RawLoader
 
 _TOGETHER: Final = 2000
 _TOGETHER_BYTES: Final = 8_000_000
-"""Documents, and their bytes, that are written at once where a range has few that differ."""
+"""Documents, and their bytes, that are written together if only a few of each range differ."""
 
 
 def hashes(loader: RawLoader, entity: str) -> dict[int, bytes]:
     """Ids and hashes of the live documents, range by range; see ``stash/snapshot/ranges.py``."""
     with loader.connection.cursor(binary=True) as cursor:
         cursor.execute(
-            # a hash of another length is none, and equals none
+            # a damaged hash of another length must not equal any other
             f"SELECT id / {RANGE_IDS}, string_agg(int8send(id) ||\n"
             "    CASE WHEN length(hash) = 16 THEN hash ELSE decode(repeat('00', 16), 'hex') END, ''::bytea)\n"
             f"FROM {loader.sink.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL GROUP BY 1",
@@ -26,35 +26,35 @@ def hashes(loader: RawLoader, entity: str) -> dict[int, bytes]:
 
 
 class RangeLoader:
-    """Writes what ranges tell: those of a kind that is new here one by one, of others as many as pay together."""
+    """Writes the documents of ranges: of new entities range by range, of others in larger batches."""
 
     def __init__(self, loader: RawLoader) -> None:
         self._loader = loader
         self._waiting: dict[str, list[Document]] = defaultdict(list)
         self._bytes: dict[str, int] = defaultdict(int)
 
-    def take(self, told: Range) -> None:
-        """Takes over one range, or a piece of it."""
-        loader, kind = self._loader, told.kind
-        change = loader.changes[kind]
-        change.fetched += told.unchanged
-        change.unchanged += told.unchanged
-        change.unreadable += told.unreadable
-        loader.mark_gone(kind, told.gone)
-        documents = [Document._make(row) for row in told.rows]
-        if loader.is_new(kind):
-            loader.upsert(kind, documents, {})
+    def add(self, part: Range) -> None:
+        """Adds a range, or a part of it."""
+        loader, entity = self._loader, part.entity
+        change = loader.changes[entity]
+        change.fetched += part.unchanged
+        change.unchanged += part.unchanged
+        change.unreadable += part.unreadable
+        loader.mark_gone(entity, part.gone)
+        documents = [Document._make(row) for row in part.rows]
+        if loader.is_new(entity):
+            loader.upsert(entity, documents, {})
             return
-        self._waiting[kind] += documents
-        self._bytes[kind] += sum(len(document.json) for document in documents)
-        if len(self._waiting[kind]) >= _TOGETHER or self._bytes[kind] >= _TOGETHER_BYTES:
-            self.end(kind)
+        self._waiting[entity] += documents
+        self._bytes[entity] += sum(len(document.json) for document in documents)
+        if len(self._waiting[entity]) >= _TOGETHER or self._bytes[entity] >= _TOGETHER_BYTES:
+            self.flush(entity)
 
-    def end(self, kind: str) -> None:
-        """Writes what waits of a kind."""
-        documents = self._waiting.pop(kind, [])
-        self._bytes.pop(kind, None)
+    def flush(self, entity: str) -> None:
+        """Writes the waiting documents of an entity."""
+        documents = self._waiting.pop(entity, [])
+        self._bytes.pop(entity, None)
         if documents:
-            # of what came back the tombstone is known
-            known = self._loader.sink.hashes(kind, [document.id for document in documents])
-            self._loader.upsert(kind, documents, known)
+            # objects that came back have a tombstone
+            stored = self._loader.sink.hashes(entity, [document.id for document in documents])
+            self._loader.upsert(entity, documents, stored)

@@ -1,7 +1,7 @@
-"""When something is due: pure functions of a moment and an instance. Knows neither Dagster nor the database.
+"""When reconciles and sweeps are due: pure functions of a time and an instance, without Dagster and the database.
 
-A reconcile is due for all instances at the same moments, which are those of a cron schedule. A sweep is due by the
-clocks of the instance's own time zone.
+Reconciles are due at the times of a cron schedule, the same for all instances. A sweep is due in the time zone of its
+instance.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _HOUR_MINUTES: Final = 60
 _DAY_MINUTES: Final = 24 * 60
 _WEEK_DAYS: Final = 7
-_MADE_GOOD_WITHIN: Final = timedelta(hours=20)
-_TRIED_AGAIN_AFTER: Final = timedelta(hours=1)
-# on both sides of a moment: a zone may be a day ahead, and once in its history leave one out
+_MISSED_SWEEP_WITHIN: Final = timedelta(hours=20)
+_RETRY_AFTER: Final = timedelta(hours=1)
+# a time zone can be a day ahead, and can have skipped a day in its history
 _MARGIN_DAYS: Final = 2
 
 
 @dataclass(frozen=True)
 class Timetable:
-    """When one instance is read without anything having been seen to change.
+    """When one instance is read although no change was detected.
 
     Attributes:
         zone: of the sweep; None is the zone of the machine.
-        sweep_hour: by the clocks of that zone.
+        sweep_hour: in that zone.
     """
 
     zone: tzinfo | None = None
@@ -40,13 +40,13 @@ def timetable_of(instance: Instance, settings: Settings) -> Timetable:
     """The timetable of an instance.
 
     Raises:
-        UserError: if this machine does not know its time zone.
+        UserError: if this machine does not have its time zone.
     """
     return Timetable(instance.zone(), settings.reconcile_minutes, settings.sweep_weekday, settings.sweep_hour)
 
 
 def cron_of(minutes: int) -> str:
-    """The cron schedule, in UTC, of what is done every so many minutes; `settings` has those that there is one for."""
+    """The cron schedule, in UTC, for a period in minutes; `settings` allows only periods that have one."""
     if minutes == _DAY_MINUTES:
         return "0 0 * * *"
     if minutes > _HOUR_MINUTES:
@@ -55,35 +55,35 @@ def cron_of(minutes: int) -> str:
 
 
 def next_reconcile(timetable: Timetable, after: datetime) -> datetime:
-    """The first moment after this one in which a reconcile is due."""
+    """The first time after this one at which a reconcile is due."""
     period = timedelta(minutes=timetable.reconcile_minutes)
     after = after.astimezone(timezone.utc)
     return after + period - (after - _EPOCH) % period
 
 
-def sweep_wanted(
+def sweep_due(
     timetable: Timetable, moment: datetime, since: datetime, succeeded: datetime | None, tried: datetime | None
 ) -> bool:
-    """Whether the newest sweep that was due is still to be made: it is its turn, the machine was off, or it failed.
+    """Whether the last due sweep must still run: it is due now, the machine was off, or it failed.
 
     Args:
-        since: when the instance was registered. succeeded, tried: when its last good sweep, and its last one, began.
+        since: when the instance was registered. succeeded, tried: when its last successful and its last sweep started.
     """
     sweep = last_sweep(timetable, moment)
     return (
-        since < sweep <= moment <= sweep + _MADE_GOOD_WITHIN
+        since < sweep <= moment <= sweep + _MISSED_SWEEP_WITHIN
         and (succeeded is None or succeeded < sweep)
-        and (tried is None or tried < max(sweep, moment - _TRIED_AGAIN_AFTER))
+        and (tried is None or tried < max(sweep, moment - _RETRY_AFTER))
     )
 
 
 def last_sweep(timetable: Timetable, moment: datetime) -> datetime:
-    """The newest moment, up to this one, in which a sweep was due."""
+    """The last time, up to this one, at which a sweep was due."""
     return max(sweep for sweep in _sweeps(timetable, moment) if sweep <= moment)
 
 
 def next_sweep(timetable: Timetable, after: datetime) -> datetime:
-    """The first moment after this one in which a sweep is due."""
+    """The first time after this one at which a sweep is due."""
     return min(sweep for sweep in _sweeps(timetable, after) if sweep > after)
 
 
@@ -93,19 +93,18 @@ def next_due(timetable: Timetable, after: datetime) -> tuple[datetime, datetime]
 
 
 def _sweeps(timetable: Timetable, around: datetime) -> list[datetime]:
-    """The sweeps of the week before a moment and of the week after it."""
-    here = around.astimezone(timetable.zone).date()
-    wanted = WEEKDAYS.index(timetable.sweep_weekday)
+    """The sweeps of the weeks before and after a time."""
+    today = around.astimezone(timetable.zone).date()
+    weekday = WEEKDAYS.index(timetable.sweep_weekday)
     days = range(-_WEEK_DAYS - _MARGIN_DAYS, _WEEK_DAYS + _MARGIN_DAYS + 1)
-    dates = (here + timedelta(days=day) for day in days)
-    return [_sweep_on(timetable, day) for day in dates if day.weekday() == wanted]
+    dates = (today + timedelta(days=day) for day in days)
+    return [_sweep_on(timetable, day) for day in dates if day.weekday() == weekday]
 
 
 def _sweep_on(timetable: Timetable, day: date) -> datetime:
-    """The moment of the sweep on a day of the zone.
+    """The time of the sweep on a day of the zone.
 
-    An hour that exists twice counts the first time; of one that is left out comes the moment that is as far from
-    the midnight before.
+    If the hour exists twice, the first one counts. If it is skipped, the time is as long after midnight as usual.
     """
     at = datetime.combine(day, time(timetable.sweep_hour))
     return at.replace(tzinfo=timetable.zone).astimezone(timezone.utc)

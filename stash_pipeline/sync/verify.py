@@ -1,7 +1,4 @@
-"""Whether the mirror is what it claims to be: the questions behind the asset checks.
-
-Nothing here writes. What it costs grows with the library.
-"""
+"""Compares the database with the server, for the asset checks. Reads only; the cost grows with the library."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,31 +25,31 @@ from stash_pipeline.warehouse.tables import partition
 def count_differences(
     connection: Connection,
     instance_id: int,
-    kinds: Iterable[str],
+    entities: Iterable[str],
     before: Probe,
     client: Callable[[], StashClient],
     document: str,
 ) -> dict[str, tuple[int, int]]:
-    """Kinds of which the server has another number of objects than there are here: (here, there).
+    """The counts of entities that differ from the server's: (stored, on the server).
+
+    Objects that the server could not send count as stored. While a library changes, its count before or after the sync
+    can be the right one; the server is asked again only if the first count differs.
 
     Args:
-        client: of the server, asked for only where there is a difference. document: the query of the probe.
-
-    What the server was seen to have and could not send counts as here. While a library changes, its number before the
-    refresh may be right, or the one after it; the server is asked for that only where the first is not.
+        client: creates a client for the server, if necessary. document: the query of the probe.
     """
-    missing = {kind: number for kind, (_, number) in read_watermarks(connection, instance_id).items()}
+    missing = {entity: number for entity, (_, number) in read_watermarks(connection, instance_id).items()}
     counted = documents_counted(connection, instance_id)
-    here = {kind: counted.get(kind, 0) + missing.get(kind, 0) for kind in kinds}
-    return probing.count_differences(here, before, lambda: read_probe(probe(client(), document)))
+    stored = {entity: counted.get(entity, 0) + missing.get(entity, 0) for entity in entities}
+    return probing.count_differences(stored, before, lambda: read_probe(probe(client(), document)))
 
 
 @dataclass
 class Sample:
-    """Some objects, compared with the server.
+    """The comparison of a sample with the server.
 
     Attributes:
-        objects: how many were compared. differences: a line per object and field.
+        objects: the number of compared objects. differences: one line per object and field.
     """
 
     objects: int
@@ -60,20 +57,20 @@ class Sample:
 
 
 def compare_sample(
-    connection: Connection, settings: Settings, instance: Instance, client: StashClient, kinds: Iterable[str]
+    connection: Connection, settings: Settings, instance: Instance, client: StashClient, entities: Iterable[str]
 ) -> Sample:
-    """Reads a random sample again and compares it field by field; as many of each kind, as far as there are so many.
+    """Reads a random sample again, the same number of each entity, and compares it field by field.
 
-    An object that the server has edited in the meantime is no difference.
+    Objects that were edited on the server in the meantime are not reported.
 
     Raises:
-        StashError: what the server or the network did.
+        StashError: for errors of the server or the network.
     """
     chosen: dict[str, set[int]] = {}
-    listed = list(kinds)
-    for kind in listed:
-        size = -(-settings.sample_objects // len(listed))
-        chosen[kind] = random_ids(connection, instance.id, kind, size, live=True)
+    names = list(entities)
+    for entity in names:
+        size = -(-settings.sample_objects // len(names))
+        chosen[entity] = random_ids(connection, instance.id, entity, size, live=True)
     guard = Safeguards(connection, instance.id, instance.name, accept=True)
     sink = DryRun(connection, instance.id)
     loader = RawLoader(sink, guard)
@@ -81,33 +78,33 @@ def compare_sample(
     refresh = Refresh(loader, settings, instance, client, lambda: None)
     compared = refresh.compare(chosen)
     differences = [
-        f"{kind} {line}"
-        for kind, lines in sink.lines.items()
+        f"{entity} {line}"
+        for entity, lines in sink.lines.items()
         for line in lines
-        if not _edited_since(sink, kind, line, started - timedelta(minutes=1))
+        if not _edited_since(sink, entity, line, started - timedelta(minutes=1))
     ]
     differences += [
-        f"{kind} {identifier}: the server does not have it any more"
-        for kind, ids in loader.gone.items()
+        f"{entity} {identifier}: the server no longer has it"
+        for entity, ids in loader.gone.items()
         for identifier in sorted(ids)
     ]
     return Sample(compared, differences)
 
 
-def _edited_since(sink: DryRun, kind: str, line: str, moment: datetime) -> bool:
-    """Whether what a line is about was stamped after a moment."""
+def _edited_since(sink: DryRun, entity: str, line: str, moment: datetime) -> bool:
+    """Whether the object of a line was updated after a given time."""
     identifier = int(line.split(":", 1)[0])
-    stamp = sink.stamps.get((kind, identifier))
+    stamp = sink.stamps.get((entity, identifier))
     return stamp is not None and stamp >= moment
 
 
 def changed_by(connection: Connection, instance_id: int, run_id: int, since: int, before: datetime) -> dict[str, int]:
-    """What a run wrote that no stamp explains, per kind: objects that were new, other or gone.
+    """The number of objects per entity that a run wrote although they have no recent timestamp.
 
     Args:
-        since: the instance's revision before that run. before: stamps from then on explain a change.
+        since: the instance's revision before that run. before: newer timestamps explain a change.
     """
-    found = {}
+    counts = {}
     for entity in ENTITIES:
         row = connection.execute(
             f"SELECT count(*) FROM {partition('raw.' + entity.name, instance_id)}\n"
@@ -116,12 +113,12 @@ def changed_by(connection: Connection, instance_id: int, run_id: int, since: int
             [instance_id, since, run_id, before],
         ).fetchone()
         if row and row[0]:
-            found[entity.name] = row[0]
-    return found
+            counts[entity.name] = row[0]
+    return counts
 
 
 def stale_instances(connection: Connection, hours: float) -> list[dict[str, Any]]:
-    """Enabled instances that have had no good refresh for so long."""
+    """Enabled instances without a successful sync for this many hours."""
     rows = connection.execute(
         "SELECT i.name, max(r.finished_at) FROM ops.instances AS i\n"
         "LEFT JOIN ops.sync_runs AS r ON r.instance_id = i.id AND r.status = 'succeeded'\n"

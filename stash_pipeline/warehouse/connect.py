@@ -1,7 +1,7 @@
 """Connections to the warehouse, and the lock that allows one writer per instance."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -91,6 +91,15 @@ def _connect(database_url: str) -> Connection:
         keepalives_interval=10,
         keepalives_count=6,
     )
+
+
+def cancel_statements(connections: Iterable[Connection]) -> None:
+    """Cancels the statements of connections that other threads use, so that these threads end."""
+    for connection in connections:
+        try:
+            connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        except psycopg.Error:
+            connection.close()
 
 
 _own_sessions: set[str] = set()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from stash_pipeline.settings import Settings, settings_in_use
-from stash_pipeline.stash.snapshot.copy import remove_orphaned_copies
+from stash_pipeline.stash.snapshot.download import remove_orphaned_snapshots
 from stash_pipeline.warehouse.embedded.keeper import join_server
 from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import upgrade
@@ -22,7 +22,7 @@ def open_warehouse(settings: Settings) -> Iterator[Settings]:
         UserError: if the database is not available; the message says why.
     """
     with ExitStack() as stack:
-        remove_orphaned_copies(settings.snapshots)
+        remove_orphaned_snapshots(settings.snapshots)
         url = settings.database()
         if url is None:
             url = stack.enter_context(running_server(settings.home))

@@ -15,7 +15,7 @@ from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.sync.run import mirror
+from stash_pipeline.sync.run import run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
 
@@ -45,7 +45,7 @@ def fill(instance: Instance) -> None:
     settings = get_settings()
     url = settings.database()
     assert url is not None
-    mirror(settings, url, instance, list(BY_NAME))
+    run_sync(settings, url, instance, list(BY_NAME))
     with connect(url) as connection:
         transform(connection, instance.id)
 

@@ -86,7 +86,7 @@ def test_sample_and_sweep_detect_a_wrong_document(
                 "    revision = (SELECT revision FROM ops.instances WHERE id = instance_id) WHERE instance_id = %s",
                 [instance.id],
             )
-        # a copy of the database would show all of it
+        # a snapshot of the database would show all of it
         found = checks(dagster, refresh(dagster, "wrong", mode="reconcile", lane="graphql").run_id)
         passed, metadata = found["sample_matches_server"]
         assert not passed and "title: wrong →" in metadata["details"]
@@ -214,5 +214,5 @@ def test_the_sample_check_can_be_disabled(dagster: dg.DagsterInstance, graph_dat
     with registered(dagster, graph_database, graph_home, "unsampled", SimulatedStash(library(12))) as instance:
         fill(instance)
         with settings_in_use(get_settings().model_copy(update={"sample_objects": 0})):
-            found = checks(dagster, refresh(dagster, "unsampled").run_id)
-        assert set(found) == (ALL | IN_A_SWEEP) - {"sample_matches_server"}
+            found = checks(dagster, refresh(dagster, "unsampled", mode="reconcile").run_id)
+        assert set(found) == (ALL | OF_MATCHES) - {"sample_matches_server"}

@@ -47,8 +47,14 @@ def before_its_turn(monkeypatch: pytest.MonkeyPatch, database_url: str, change: 
         yield
 
 
-@pytest.mark.parametrize("change", [removed, kept, removed_and_added])
-@pytest.mark.parametrize("mode", ["changes", "sweep"])
+@pytest.mark.parametrize(
+    ("mode", "change"),
+    [
+        *(("changes", change) for change in (removed, kept, removed_and_added)),
+        ("sweep", removed),
+        *(pytest.param("sweep", change, marks=pytest.mark.soak) for change in (kept, removed_and_added)),
+    ],
+)
 def test_a_run_of_an_instance_removed_after_launch_fails_and_writes_nothing(
     dagster: dg.DagsterInstance,
     graph_database: str,
@@ -74,7 +80,7 @@ def test_a_run_of_an_instance_removed_after_launch_fails_and_writes_nothing(
                 "SELECT count(*) FROM raw.scenes WHERE instance_id = %s", [instance.id]
             ).fetchone() == (0,)
         if change is removed_and_added:
-            assert refresh(dagster, name, mode=mode).success
+            assert refresh(dagster, name, mode=mode, entities=["scenes"]).success
 
 
 def test_a_run_of_an_instance_edited_after_launch_uses_the_new_address(

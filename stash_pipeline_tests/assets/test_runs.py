@@ -56,13 +56,13 @@ def test_the_first_run_materializes_every_table_and_the_second_only_the_ledger(
                 assert (metadata["preview"] == "*no rows*") == (row[0] == 0), table
         check_equal(graph_database, instance, stash)
 
-        again = refresh(dagster, "first")
+        again = refresh(dagster, "first", mode="reconcile")
         assert again.success, again.failure
         assert set(materializations(dagster, again.run_id)) == {"raw.pages"}
 
         stash.library.execute("UPDATE scenes SET title = 'changed' WHERE id = 3")
         stash.library.execute("DELETE FROM scenes_tags WHERE scene_id = 3")
-        third = refresh(dagster, "first")
+        third = refresh(dagster, "first", mode="reconcile")
         found = materializations(dagster, third.run_id)
         assert set(found) == {
             *("raw.pages", "raw.history", "raw.scenes", "stash.scenes", "stash.scene_tags"),
@@ -78,7 +78,7 @@ def test_the_first_run_materializes_every_table_and_the_second_only_the_ledger(
         assert found["stash.scene_tags"]["removed"] >= 0
         check_equal(graph_database, instance, stash)
 
-        reported = refresh(dagster, "first", report_unchanged=True)
+        reported = refresh(dagster, "first", mode="reconcile", report_unchanged=True)
         assert len(materializations(dagster, reported.run_id)) >= len(ENTITIES) + 1
 
 
@@ -101,9 +101,9 @@ def test_a_run_observes_the_server_when_its_state_is_new(
         }
 
     with registered(dagster, graph_database, graph_home, "seen", stash):
-        first = observed()
+        first = observed(mode="changes")
         assert first["stash_server/scenes"]["objects"] == 10 and "stash_server/tags" in first
-        assert observed() == {}
+        assert observed(mode="reconcile") == {}
         stash.library.execute("UPDATE scenes SET updated_at = '2031-01-01T00:00:00Z' WHERE id = 3")
         seen = observed(mode="changes")
         assert set(seen) == {"stash_server/scenes"}
@@ -179,10 +179,10 @@ def test_a_mass_removal_is_applied_when_the_run_accepts_it(
     with registered(dagster, graph_database, graph_home, "lost", stash) as instance:
         fill(instance)
         stash.library = Library.create()
-        run = refresh(dagster, "lost")
+        run = refresh(dagster, "lost", mode="reconcile")
         assert not run.success
         assert run.failure is not None and "accept_removals" in run.failure and "\n" not in run.failure.strip()
-        assert refresh(dagster, "lost", accept_removals=True).success
+        assert refresh(dagster, "lost", mode="reconcile", accept_removals=True).success
         check_equal(graph_database, instance, stash)
 
 
@@ -261,7 +261,7 @@ def test_any_subset_of_the_graph_can_be_materialized(
         assert {"raw.tags", "stash.tags"} <= materialized(result) <= {"raw.tags", "stash.tags", "stash.scene_tags"}
         result = materialize(dagster, "parts", "stash.scenes")
         assert result.success and materialized(result) <= {"stash.scenes"}
-        run = refresh(dagster, "parts")
+        run = refresh(dagster, "parts", mode="changes")
         assert run.success, run.failure
         check_equal(graph_database, instance, stash)
 

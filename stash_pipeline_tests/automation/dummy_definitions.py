@@ -8,6 +8,14 @@ import dagster as dg
 
 from stash_pipeline.errors import UserError
 
+
+class _Garbage:
+    """Interrupts the process while its finalizer runs."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
 INSTANCES = dg.DynamicPartitionsDefinition(name="instance")
 SPECS = [dg.AssetSpec(["raw", name], partitions_def=INSTANCES, skippable=True) for name in ("scenes", "tags")]
 
@@ -21,6 +29,9 @@ def raw(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]  # D
         raise KeyError("no such thing")
     if context.partition_key == "interrupted":
         os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    if context.partition_key == "interrupted_in_a_finalizer":
+        _Garbage()
         time.sleep(60)
     if context.partition_key == "slow":
         time.sleep(600)

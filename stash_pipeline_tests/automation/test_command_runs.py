@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from stash_pipeline.commands.rebuild import rebuild
-from stash_pipeline.commands.sync import run_sync
+from stash_pipeline.commands.sync import sync_instances
 from stash_pipeline.settings import get_settings
 from stash_pipeline_tests.assets.running import fill
 from stash_pipeline_tests.automation.servers import registered
@@ -44,7 +44,7 @@ def test_a_command_runs_the_job_of_its_mode_and_tags_the_reason(
     entities = options.pop("entities", [])
     with registered(warehouse, home, "home", refreshed=False) as server:
         fill(server.instance)
-        (outcome,) = run_sync(get_settings(), ["home"], entities, show=False, **options)
+        (outcome,) = sync_instances(get_settings(), ["home"], entities, show=False, **options)
     assert outcome["success"], outcome
     run = dagster.get_run_by_id(outcome["run_id"])
     assert run is not None and run.job_name == job
@@ -53,7 +53,7 @@ def test_a_command_runs_the_job_of_its_mode_and_tags_the_reason(
 
 def test_a_dry_run_is_tagged(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
     with registered(warehouse, home, "home", refreshed=False):
-        (outcome,) = run_sync(get_settings(), ["home"], [], show=False, mode="reconcile", dry_run=True)
+        (outcome,) = sync_instances(get_settings(), ["home"], [], show=False, mode="reconcile", dry_run=True)
     run = dagster.get_run_by_id(outcome["run_id"])
     assert run is not None and run.job_name == "reconcile"
     assert run.tags["stash_pipeline/reason"] == "stash-pipeline sync home --mode reconcile --dry-run"

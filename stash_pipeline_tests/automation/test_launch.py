@@ -11,13 +11,15 @@ import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.interrupts import repeat_dropped_interrupts
 from stash_pipeline.runtime import orphaned_runs as orphans
 from stash_pipeline.runtime.dagster_home import installed_file, prepare_dagster_home
 from stash_pipeline.runtime.in_process import RunResult, dagster_instance, run_job
 from stash_pipeline.runtime.orphaned_runs import HOST_TAG, PROCESS_TAG, end_orphaned_runs
+from stash_pipeline_tests.automation import dummy_definitions
 
-MODULE = "stash_pipeline_tests.automation.dummy_definitions"
-PARTITIONS = ["home", "away", "unchanged", "broken", "odd", "interrupted"]
+MODULE = dummy_definitions.__name__
+PARTITIONS = ["home", "away", "unchanged", "broken", "odd", "interrupted", "interrupted_in_a_finalizer"]
 
 
 @pytest.fixture
@@ -85,6 +87,18 @@ def test_an_interrupted_run_is_canceled_and_not_retried(instance: DagsterInstanc
     (found,) = instance.get_runs()
     assert found.status is DagsterRunStatus.CANCELED
     assert found.tags["dagster/max_retries"] == "0"
+
+
+def test_an_interrupt_inside_a_finalizer_of_a_step_cancels_the_run(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step has a handler of Dagster's for the signal; Python drops the exception that it raises in a finalizer."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    repeat_dropped_interrupts()
+    with pytest.raises(KeyboardInterrupt):
+        run(instance, "interrupted_in_a_finalizer")
+    (found,) = instance.get_runs()
+    assert found.status is DagsterRunStatus.CANCELED
 
 
 def test_two_threads_can_run_jobs_concurrently(instance: DagsterInstance) -> None:

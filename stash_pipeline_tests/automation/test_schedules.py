@@ -31,7 +31,7 @@ from stash_pipeline.sync.timetable import (
     next_due,
     next_reconcile,
     next_sweep,
-    sweep_wanted,
+    sweep_due,
 )
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.ops.sync_runs import end_run, start_run
@@ -150,15 +150,15 @@ def test_a_missed_sweep_is_retried_within_a_day_but_not_endlessly() -> None:
     timetable = Timetable(ZoneInfo("UTC"))
     sweep = datetime(2026, 5, 10, 4, tzinfo=timezone.utc)
     long_ago, minute = sweep - 3 * WEEK, timedelta(minutes=1)
-    assert not sweep_wanted(timetable, sweep - minute, long_ago, None, None), "that of the week before is forgotten"
-    assert sweep_wanted(timetable, sweep, long_ago, None, None)
-    assert sweep_wanted(timetable, sweep, long_ago, sweep - WEEK, sweep - minute), "what failed before it is no try"
-    assert sweep_wanted(timetable, sweep + 20 * HOUR, long_ago, sweep - WEEK, sweep - WEEK)
-    assert not sweep_wanted(timetable, sweep + 21 * HOUR, long_ago, sweep - WEEK, sweep - WEEK)
-    assert not sweep_wanted(timetable, sweep + 2 * HOUR, long_ago, sweep + minute, sweep + minute), "it was made"
-    assert not sweep_wanted(timetable, sweep + HOUR, long_ago, None, sweep + minute), "it failed a moment ago"
-    assert sweep_wanted(timetable, sweep + 2 * HOUR, long_ago, None, sweep + minute)
-    assert not sweep_wanted(timetable, sweep + HOUR, sweep + minute, None, None), "it was registered later"
+    assert not sweep_due(timetable, sweep - minute, long_ago, None, None), "that of the week before is forgotten"
+    assert sweep_due(timetable, sweep, long_ago, None, None)
+    assert sweep_due(timetable, sweep, long_ago, sweep - WEEK, sweep - minute), "what failed before it is no try"
+    assert sweep_due(timetable, sweep + 20 * HOUR, long_ago, sweep - WEEK, sweep - WEEK)
+    assert not sweep_due(timetable, sweep + 21 * HOUR, long_ago, sweep - WEEK, sweep - WEEK)
+    assert not sweep_due(timetable, sweep + 2 * HOUR, long_ago, sweep + minute, sweep + minute), "it was made"
+    assert not sweep_due(timetable, sweep + HOUR, long_ago, None, sweep + minute), "it failed a moment ago"
+    assert sweep_due(timetable, sweep + 2 * HOUR, long_ago, None, sweep + minute)
+    assert not sweep_due(timetable, sweep + HOUR, sweep + minute, None, None), "it was registered later"
 
 
 def test_an_impossible_interval_is_rejected_with_the_possible_ones() -> None:

@@ -266,17 +266,17 @@ def test_a_server_that_is_back_is_probed_as_before(changes: Sensor, servers: dic
 def test_a_hanging_server_does_not_prolong_the_tick(
     changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_ALL_SECONDS", 0.5)
+    monkeypatch.setattr(asking, "_TOTAL_SECONDS", 0.5)
     servers["home"].stash.latency = 2
     started = time.monotonic()
-    assert "nothing changed on attic; home is asked again in 10 s: It did not answer" in changes.skipped()
+    assert "nothing changed on attic; home is asked again in 10 s: It did not respond" in changes.skipped()
     assert time.monotonic() - started < 1.5
 
 
 def test_many_hanging_servers_do_not_exceed_the_time_limit_of_a_tick(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_ALL_SECONDS", 1.0)
+    monkeypatch.setattr(asking, "_TOTAL_SECONDS", 1.0)
     with hostile(hang) as url:
         requested = [
             asking.Question(Instance(n, f"hangs {n}", f"hangs-{n}", url, None, None, 0, True, None, 0))
@@ -284,7 +284,7 @@ def test_many_hanging_servers_do_not_exceed_the_time_limit_of_a_tick(
         ]
         for _ in range(2):
             found = asking.ask(load_settings(home=home), requested)
-            assert len(found) == 150 and all(one.trouble for one in found.values())
+            assert len(found) == 150 and all(one.error for one in found.values())
             # those whose turn did not come are no worse off than before
             assert {one.asked for one in found.values()} == {True, False}
             assert sum(1 for thread in threading.enumerate() if thread.name == "probe") <= 64
@@ -293,7 +293,7 @@ def test_many_hanging_servers_do_not_exceed_the_time_limit_of_a_tick(
 def test_an_instance_that_was_not_reached_is_probed_by_the_next_tick(
     changes: Sensor, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_ALL_SECONDS", 0.0)
+    monkeypatch.setattr(asking, "_TOTAL_SECONDS", 0.0)
     assert "home was not asked because other servers took too long" in changes.skipped()
     assert changes.kept(servers["home"])["failures"] == 0 and servers["home"].requests == 0
     monkeypatch.undo()

@@ -78,13 +78,13 @@ def test_status_asks_all_servers_for_pending_changes(status: Status, database_ur
 def test_status_waits_for_hanging_servers_concurrently(
     status: Status, database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_ALL_SECONDS", 0.5)
+    monkeypatch.setattr(asking, "_TOTAL_SECONDS", 0.5)
     with registered(database_url, home, "home") as one, registered(database_url, home, "attic") as other:
         one.stash.latency = other.stash.latency = 1.5
         started = time.monotonic()
         found = by_name(status("--json"))
         assert time.monotonic() - started < 1.4
-    assert all("did not answer" in row["pending"]["error"] for row in found.values())
+    assert all("did not respond" in row["pending"]["error"] for row in found.values())
 
 
 def test_status_shows_the_last_refresh_of_each_mode_and_the_next_ones(

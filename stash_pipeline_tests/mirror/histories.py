@@ -20,7 +20,7 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.sync.graphql_reading import Mode
-from stash_pipeline.sync.run import SyncResult, mirror
+from stash_pipeline.sync.run import SyncResult, run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import drop_layer
 from stash_pipeline_tests.mirror.consumer import Consumer, differences
@@ -144,7 +144,7 @@ class Life:
                 trouble.before_write(writes)
 
         client = StashClient(URL, transport=SimulatorTransport(stash, quick_introspection(stash, hook)))
-        return mirror(
+        return run_sync(
             self.server.settings,
             self.server.database_url,
             self.server.instance,

@@ -15,7 +15,7 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashConnectionError, StashError
 from stash_pipeline.stash.retries import Retries, RetryPolicy
-from stash_pipeline.sync.run import SyncResult, mirror
+from stash_pipeline.sync.run import SyncResult, run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.mirror.histories import furnished
 from stash_pipeline_tests.mirror.library_events import mutate
@@ -73,7 +73,7 @@ def read(
     client = StashClient(URL, transport=transport)
     wanted = server.settings.model_copy(update={"page_size": 9, "requests_in_flight": 3, **settings})
     try:
-        return mirror(wanted, server.database_url, server.instance, list(BY_NAME), client=client), transport.requests
+        return run_sync(wanted, server.database_url, server.instance, list(BY_NAME), client=client), transport.requests
     finally:
         server.stash.faults = None
 

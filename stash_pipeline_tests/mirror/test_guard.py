@@ -70,7 +70,7 @@ def test_an_emptied_library_stops_the_run(mirrored: MakeMirror) -> None:
 def test_other_objects_under_the_same_ids_stop_the_run(mirrored: MakeMirror) -> None:
     server = mirrored()
     server.stash.library = generated(40, seed=2)
-    refused(server, "was created at", "ids mean other objects")
+    refused(server, "was created at", "ids belong to other")
     accepted(server)
 
 

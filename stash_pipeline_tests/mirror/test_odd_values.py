@@ -313,7 +313,7 @@ def test_an_object_without_a_usable_id_ends_the_sync_and_removes_nothing(server:
 def test_a_server_under_a_base_path_gives_the_same_rows(warehouse: str, home: Path) -> None:
     """Behind a proxy with a base path, the URLs of Stash contain that path."""
     from stash_pipeline.stash.client import StashClient
-    from stash_pipeline.sync.run import mirror
+    from stash_pipeline.sync.run import run_sync
     from stash_pipeline_tests.mirror.working import SimulatorTransport
 
     server = new_mirror(warehouse, home, generated(20, seed=2))
@@ -324,7 +324,7 @@ def test_a_server_under_a_base_path_gives_the_same_rows(warehouse: str, home: Pa
     transport = SimulatorTransport(server.stash)
     server.stash.external_host = f"{URL}/media/stash"
     client = StashClient(f"{URL}/media/stash", transport=transport)
-    mirror(below.settings, warehouse, below.instance, ["scenes", "performers", "tags"], client=client)
+    run_sync(below.settings, warehouse, below.instance, ["scenes", "performers", "tags"], client=client)
     below.transform()
     state = below.state()
     assert state["tags"] == plain["tags"]
@@ -336,14 +336,14 @@ def test_a_server_under_a_base_path_gives_the_same_rows(warehouse: str, home: Pa
 def test_no_api_key_is_stored_anywhere(warehouse: str, home: Path) -> None:
     from stash_pipeline.instances import get_instance
     from stash_pipeline.simulator.server import SimulatedStash
-    from stash_pipeline.sync.run import mirror
+    from stash_pipeline.sync.run import run_sync
     from stash_pipeline_tests.mirror.working import register, settings_for
 
     key = "eyJhbGciOi-the-secret"
     stash = SimulatedStash(generated(20), api_key=key)
     with stash.running() as running:
         instance = register(warehouse, home, running.url, api_key=key)
-        mirror(
+        run_sync(
             settings_for(home, warehouse), warehouse, instance, ["scenes", "scene_markers", "images", "configuration"]
         )
     with connect(warehouse) as connection:

@@ -6,7 +6,7 @@ import pytest
 
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.sync.dry_run import preview
+from stash_pipeline.sync.dry_run import dry_run
 from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.sync.safeguards import SuspiciousServerError
@@ -32,7 +32,7 @@ def predicted(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> 
         row_versions(server.database_url, server.instance.id),
         [server.scalar(everything.format(t)) for t in ledgers],
     )
-    said = preview(
+    said = dry_run(
         server.settings,
         server.database_url,
         server.instance,

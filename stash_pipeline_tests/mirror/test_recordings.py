@@ -18,7 +18,7 @@ from stash_pipeline.stash.reader import Complete, DocumentBuilder, Page
 from stash_pipeline.stash.response_page import RawPage
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.sync import loader as load
-from stash_pipeline.sync.run import mirror
+from stash_pipeline.sync.run import run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
 from stash_pipeline.warehouse.ops.sync_runs import end_run, start_run
@@ -137,8 +137,8 @@ def test_mirroring_the_recorded_backup_over_http_gives_the_recorded_values(
     stash = SimulatedStash(library, release=release, timezone="Europe/Paris")
     with stash.running() as server:
         instance = register(warehouse, home, server.url)
-        result = mirror(settings_for(home, warehouse), warehouse, instance, list(BY_NAME))
-    assert not result.unknown
+        result = run_sync(settings_for(home, warehouse), warehouse, instance, list(BY_NAME))
+    assert not result.unmapped_fields
     with connect(warehouse) as connection:
         transform(connection, instance.id)
     answers = recorded_answers(release)

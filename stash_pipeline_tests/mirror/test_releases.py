@@ -56,7 +56,7 @@ def test_every_release_is_mirrored_and_a_second_sync_writes_nothing(warehouse: s
     server = new_mirror(warehouse, home, generated(30, seed=4, clips=release != "v0.20"), release)
     first, _ = server.refresh()
     assert not server.differences()
-    assert first.unknown == []
+    assert first.unmapped_fields == []
     assert all(change.unreadable == 0 and not change.failures for change in first.changes.values())
     before = row_versions(warehouse, server.instance.id)
     second, followed = server.refresh()
@@ -125,7 +125,7 @@ def test_an_unmapped_field_is_recorded_and_shown_by_status(
     assert isinstance(kind, GraphQLObjectType)
     kind.fields["shoe_size"] = GraphQLField(GraphQLString)
     try:
-        assert server.read().unknown == ["performers.shoe_size"]
+        assert server.read().unmapped_fields == ["performers.shoe_size"]
     finally:
         build_schema.cache_clear()
     noted = server.scalar(

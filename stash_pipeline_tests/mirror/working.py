@@ -24,7 +24,7 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.sync.graphql_reading import Mode
-from stash_pipeline.sync.run import SyncResult, mirror
+from stash_pipeline.sync.run import SyncResult, run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import Transformation, transform
 from stash_pipeline_tests.mirror.answers import simulated_answers
@@ -70,7 +70,7 @@ class SimulatorTransport(httpx.BaseTransport):
         )
 
     def _file(self, request: httpx.Request) -> httpx.Response:
-        """A copy of the database, in chunks."""
+        """A snapshot of the database, in chunks."""
 
         async def get() -> httpx.Response:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=self.stash.app), base_url=URL) as browser:
@@ -105,7 +105,7 @@ class Mirror:
         self.transport = SimulatorTransport(self.stash, self.hook)
         client = StashClient(URL, transport=self.transport)
         with_these = self.settings.model_copy(update=settings)
-        return mirror(
+        return run_sync(
             with_these,
             self.database_url,
             self.instance,
@@ -288,3 +288,14 @@ def run_command(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str
     finally:
         use_settings(None)
     return int(end.value.code or 0)
+
+
+def last_run(server: Mirror) -> dict[str, Any]:
+    """The end of the last run in ``ops.sync_runs``."""
+    with connect(server.database_url) as connection:
+        row = connection.execute(
+            "SELECT status, error, entities FROM ops.sync_runs WHERE instance_id = %s ORDER BY id DESC LIMIT 1",
+            [server.instance.id],
+        ).fetchone()
+    assert row is not None
+    return {"status": row[0], "error": row[1], "entities": row[2]}

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from stash_pipeline.simulator.copies import Backups
 from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.simulator.snapshots import Backups
 from stash_pipeline_tests.simulator.conftest import BACKUP, Clock, Make, address_of, data, get_from
 
 KEY = "a-key"

@@ -11,7 +11,7 @@ from stash_pipeline.stash.reader import DocumentBuilder
 from stash_pipeline.stash.response_page import RawPage
 from stash_pipeline.stash.schema import ServerSchema
 from stash_pipeline.stash.snapshot.database import Snapshot
-from stash_pipeline.stash.snapshot.documents import KINDS, documents
+from stash_pipeline.stash.snapshot.documents import SNAPSHOT_ENTITIES, documents
 from stash_pipeline_tests.mirror.answers import recorded_introspection, recorded_objects
 from stash_pipeline_tests.recordings import RELEASES, recorded_database
 
@@ -29,7 +29,7 @@ def _as_recorded(kind: str, json: bytes) -> bytes:
 def test_a_real_database_gives_the_bytes_of_the_real_responses(release: str) -> None:
     plans = plan_library(ServerSchema({"__schema": recorded_introspection(release)}))
     readers = DocumentBuilder(plans, "")
-    answered: dict[str, dict[int, bytes]] = {kind: {} for kind in KINDS}
+    answered: dict[str, dict[int, bytes]] = {kind: {} for kind in SNAPSHOT_ENTITIES}
     for plan in plans.values():
         if plan.query:
             objects = recorded_objects(release, plan.query, plan.result)
@@ -39,7 +39,7 @@ def test_a_real_database_gives_the_bytes_of_the_real_responses(release: str) -> 
     if readers.files_are_embedded:
         answered["folders"] = {document.id: document.json for document in readers.collected_folders()}
     with Snapshot(recorded_database(release)) as snapshot:
-        for kind in KINDS:
+        for kind in SNAPSHOT_ENTITIES:
             read = {document.id: _as_recorded(kind, document.json) for document in documents(snapshot, plans, kind)}
             assert read == answered[kind], kind
             assert list(read) == sorted(read)

@@ -1,4 +1,4 @@
-"""A copy is read by threads or processes; their failures are reported."""
+"""A snapshot is read by threads or processes; their failures are reported."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ import pytest
 from stash_pipeline.stash.snapshot import ranges
 from stash_pipeline.stash.snapshot import reader_pool as workers
 from stash_pipeline.stash.snapshot.database import SnapshotError
-from stash_pipeline.stash.snapshot.documents import KINDS, Naming
+from stash_pipeline.stash.snapshot.documents import SNAPSHOT_ENTITIES, Naming
 from stash_pipeline.stash.snapshot.ranges import DIVIDE, RANGE_IDS, End, Job, Part, Range, Reader, packed
 from stash_pipeline.stash.snapshot.reader_pool import PROCESSES_FROM, reader_pool
 from stash_pipeline_tests.snapshot.working import all_documents, change, library_file, plans
@@ -30,7 +30,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def job(path: Path) -> Job:
-    return Job(path, 60.0, plans(), KINDS, Naming())
+    return Job(path, 60.0, plans(), SNAPSHOT_ENTITIES, Naming())
 
 
 def read(path: Path, size: int, known: dict[str, dict[int, bytes]] | None = None) -> list[Range | End]:
@@ -41,13 +41,15 @@ def read(path: Path, size: int, known: dict[str, dict[int, bytes]] | None = None
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_all_documents_are_returned_once_and_every_entity_ends(file: Path, size: int) -> None:
     found = read(file, size)
-    assert sorted(one.kind for one in found if isinstance(one, End)) == sorted(KINDS)
-    rows: dict[str, list[Any]] = {kind: [] for kind in KINDS}
+    assert sorted(one.entity for one in found if isinstance(one, End)) == sorted(SNAPSHOT_ENTITIES)
+    rows: dict[str, list[Any]] = {entity: [] for entity in SNAPSHOT_ENTITIES}
     for one in found:
         if isinstance(one, Range):
-            rows[one.kind] += one.rows
-    expected = {kind: [(d.id, d.json, d.hash) for d in documents] for kind, documents in all_documents(file).items()}
-    assert {kind: [row[:3] for row in told_of] for kind, told_of in rows.items()} == expected
+            rows[one.entity] += one.rows
+    expected = {
+        entity: [(d.id, d.json, d.hash) for d in documents] for entity, documents in all_documents(file).items()
+    }
+    assert {entity: [row[:3] for row in told_of] for entity, told_of in rows.items()} == expected
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -61,7 +63,7 @@ def test_only_documents_that_differ_from_local_ones_are_returned(file: Path, siz
         "tags": {0: packed((tag.id, tag.hash) for tag in tags)},
         "scenes": {0: packed([*pairs, (other[0], b"x" * 16), (gone, b"y" * 16)]), 7: packed([(14_001, b"z" * 16)])},
     }
-    found = {(one.kind, one.number): one for one in read(file, size, known) if isinstance(one, Range)}
+    found = {(one.entity, one.number): one for one in read(file, size, known) if isinstance(one, Range)}
     assert (found["tags", 0].unchanged, found["tags", 0].rows, found["tags", 0].gone) == (len(tags), [], [])
     assert found["scenes", 0].unchanged == len(pairs) and found["scenes", 0].gone == [gone]
     assert [row[0] for row in found["scenes", 0].rows] == [new[0], other[0]]
@@ -76,7 +78,7 @@ def test_unchanged_unreadable_objects_are_counted(file: Path, tmp_path: Path) ->
     change(path, "UPDATE scenes SET rating = 'many' WHERE id = (SELECT min(id) FROM scenes)")
     scenes = all_documents(path)["scenes"]
     known = {"scenes": {0: packed((scene.id, scene.hash) for scene in scenes)}}
-    (told,) = [one for one in read(path, SMALL, known) if isinstance(one, Range) and one.kind == "scenes"]
+    (told,) = [one for one in read(path, SMALL, known) if isinstance(one, Range) and one.entity == "scenes"]
     assert (told.unchanged, told.unreadable, told.rows) == (len(scenes), 1, [])
 
 
@@ -85,7 +87,7 @@ def test_a_large_range_is_returned_in_pieces(file: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(ranges, "_MOST_BYTES", sum(len(scene.json) for scene in scenes) // 4)
     gone = scenes[-1].id + 1
     known = {"scenes": {0: packed([(gone, b"x" * 16)])}}
-    told = [one for one in read(file, SMALL, known) if isinstance(one, Range) and one.kind == "scenes"]
+    told = [one for one in read(file, SMALL, known) if isinstance(one, Range) and one.entity == "scenes"]
     assert len(told) == 4 and [row[0] for one in told for row in one.rows] == [scene.id for scene in scenes]
     assert [identifier for one in told for identifier in one.gone] == [gone]
 
@@ -95,11 +97,11 @@ def test_every_local_range_belongs_to_one_part(file: Path, tmp_path: Path, last:
     path = tmp_path / "library.sqlite"
     path.write_bytes(file.read_bytes())
     change(path, "DELETE FROM tags WHERE id > 1", f"UPDATE tags SET id = {last}")
-    # also those beyond what the copy holds, and none that it could
+    # also those beyond what the snapshot holds, and none that it could
     known = dict.fromkeys((-1, 0, 1, 4, 5, 61, 62, 10**6, 2**62 // RANGE_IDS), b"")
     numbers, rest = sorted(known), dict(known)
-    parts = [part.with_known(rest) for part in parts_of(path) if part.kind == "tags"]
-    assert sorted(number for part in parts for number in part.known) == numbers and not rest
+    parts = [part.with_local_hashes(rest) for part in parts_of(path) if part.entity == "tags"]
+    assert sorted(number for part in parts for number in part.local_hashes) == numbers and not rest
 
 
 def parts_of(path: Path) -> list[Part]:
@@ -116,7 +118,7 @@ def test_parts_cover_every_id_once_in_whole_ranges(file: Path, tmp_path: Path, l
     path = tmp_path / "library.sqlite"
     path.write_bytes(file.read_bytes())
     change(path, "DELETE FROM tags WHERE id > 1", f"UPDATE tags SET id = {last}")
-    parts = [part for part in parts_of(path) if part.kind == "tags"]
+    parts = [part for part in parts_of(path) if part.entity == "tags"]
     assert [part.span.after for part in parts] == [-1, *(part.span.until for part in parts[:-1])]
     assert parts[-1].span.until == 2**63 - 1 and len(parts) <= 65
     assert all((part.span.until + 1) % RANGE_IDS == 0 for part in parts[:-1])
@@ -134,8 +136,8 @@ def test_sparse_ids_are_all_returned(file: Path, tmp_path: Path, size: int) -> N
         "UPDATE scenes SET id = id * 777 WHERE id > 0",
         *(f"UPDATE {table} SET scene_id = scene_id * 777" for table in tables),
     )
-    assert len([part for part in parts_of(path) if part.kind == "scenes"]) > 10
-    found = [one for one in read(path, size) if isinstance(one, Range) and one.kind == "scenes"]
+    assert len([part for part in parts_of(path) if part.entity == "scenes"]) > 10
+    found = [one for one in read(path, size) if isinstance(one, Range) and one.entity == "scenes"]
     rows = sorted(row[:3] for one in found for row in one.rows)
     assert rows == [(d.id, d.json, d.hash) for d in all_documents(path)["scenes"]]
     assert len(rows) == 300 and sum(b'"tags"' in row[1] for row in rows) > 100
@@ -238,7 +240,7 @@ def test_a_reader_detects_the_end_of_its_parent_by_the_pipe_alone(monkeypatch: p
                 "SELECT 10000 + x, 'f' || x, 1, 1, '2024-01-01T00:00:00Z', '2024-01-01T00:00:00Z',\n"
                 "    '2024-01-01T00:00:00Z' FROM many WHERE x < 1000",
             ],
-            "far larger than the copy itself",
+            "far larger than the snapshot itself",
         ),
     ],
 )

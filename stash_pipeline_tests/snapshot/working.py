@@ -1,4 +1,4 @@
-"""Copies of libraries as files, and their documents."""
+"""Snapshots of libraries as files, and their documents."""
 
 import sqlite3
 from functools import cache
@@ -12,7 +12,7 @@ from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.query_plan import QueryPlan, plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 from stash_pipeline.stash.snapshot.database import Snapshot
-from stash_pipeline.stash.snapshot.documents import KINDS, documents
+from stash_pipeline.stash.snapshot.documents import SNAPSHOT_ENTITIES, documents
 
 
 @cache
@@ -43,6 +43,6 @@ def change(path: Path, *statements: str) -> Path:
 
 
 def all_documents(path: Path, **options: Any) -> dict[str, list[Document]]:
-    """All documents of a copy."""
+    """All documents of a snapshot."""
     with Snapshot(path, **options) as snapshot:
-        return {kind: list(documents(snapshot, plans(), kind)) for kind in KINDS}
+        return {kind: list(documents(snapshot, plans(), kind)) for kind in SNAPSHOT_ENTITIES}

@@ -1,5 +1,6 @@
 """A response that violates the server's own schema does not count as empty, and is reported with its path."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from stash_pipeline.stash.fields import JoinTable, Reference
 from stash_pipeline.stash.probing import read_probe
 from stash_pipeline.stash.query_plan import PlannedField, QueryPlan, plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
+from stash_pipeline.stash.stored_schemas import stored_schema
 
 
 def introspection(release: str) -> dict[str, Any]:
@@ -23,9 +25,12 @@ def introspection(release: str) -> dict[str, Any]:
 
 
 RELEASES = ("v0.20.2", "v0.23.1", "v0.30.1")
-PLANS: dict[str, dict[str, QueryPlan]] = {
-    release: plan_library(ServerSchema(introspection(release))) for release in RELEASES
-}
+
+
+@cache
+def plans_of(release: str) -> dict[str, QueryPlan]:
+    return plan_library(stored_schema(release))
+
 
 NO_LISTS: list[Any] = [None, "", "text", 0, 5, 1.5, True, {}, {"id": "1"}]
 ELEMENTS: list[Any] = [None, {}, [], "text", 5, {"id": None}, {"id": "abc"}, {"id": "-1"}, {"id": str(2**63)}]
@@ -51,7 +56,7 @@ def whole(plan: QueryPlan) -> dict[str, Any]:
 def relations(release: str) -> list[tuple[QueryPlan, PlannedField]]:
     return [
         (plan, one)
-        for plan in PLANS[release].values()
+        for plan in plans_of(release).values()
         for one in plan.fields
         if isinstance(one.field.form, Reference) or one.shape
     ]
@@ -124,8 +129,8 @@ def test_every_invalid_reference_breaks_its_object(release: str) -> None:
 
 
 def test_the_error_names_the_position_in_the_list() -> None:
-    reader = DocumentReader(PLANS["v0.30.1"]["scenes"])
-    value = {**whole(PLANS["v0.30.1"]["scenes"]), "tags": [{"id": "1"}, {"id": "2"}, {"id": "x"}]}
+    reader = DocumentReader(plans_of("v0.30.1")["scenes"])
+    value = {**whole(plans_of("v0.30.1")["scenes"]), "tags": [{"id": "1"}, {"id": "2"}, {"id": "x"}]}
     assert reader.read(value).broken == "tags[2] has no usable id."
     value["tags"] = None
     assert reader.read(value).broken == "tags is null, not a list."
@@ -206,7 +211,7 @@ def test_two_objects_with_one_id_make_a_listing_incomplete() -> None:
 
 
 def test_an_overlong_value_is_unreadable_and_an_overlong_list_breaks_its_object() -> None:
-    plan = PLANS["v0.30.1"]["scenes"]
+    plan = plans_of("v0.30.1")["scenes"]
     reader = DocumentReader(plan)
     fits = reader.read({**whole(plan), "title": "x" * (LONGEST_VALUE - 2), "details": "d"})
     assert not fits.unreadable and len(fits.json) > LONGEST_VALUE
@@ -229,7 +234,7 @@ def plan_fits(plan: QueryPlan, size: int) -> bool:
 
 
 def test_json_that_is_nested_too_deeply_is_unreadable() -> None:
-    plan = PLANS["v0.30.1"]["performers"]
+    plan = plans_of("v0.30.1")["performers"]
     for depth, kept in ((150, True), (250, False), (900, False)):
         value: Any = 1
         for _ in range(depth):

@@ -68,7 +68,7 @@ class Fake:
         raise StashQueryError(query, [{"message": message, "path": [query, *path]}])
 
     def execute(
-        self, document: str, variables: dict[str, Any] | None = None, *, name: str = "", known: Container[bytes] = ()
+        self, document: str, variables: dict[str, Any] | None = None, *, name: str = "", cached: Container[bytes] = ()
     ) -> Answer:
         """Responds with the current state; then applies the changes that follow this request."""
         assert name == self.plan.query
@@ -277,9 +277,9 @@ class Retrying:
     retries: Retries = field(default_factory=Retries)
 
     def execute(
-        self, document: str, variables: dict[str, Any] | None = None, *, name: str = "", known: Container[bytes] = ()
+        self, document: str, variables: dict[str, Any] | None = None, *, name: str = "", cached: Container[bytes] = ()
     ) -> Answer:
-        return self.retries.call(lambda: self.server.execute(document, variables, name=name, known=known))
+        return self.retries.call(lambda: self.server.execute(document, variables, name=name, cached=cached))
 
 
 class Poisoned(Fake):

@@ -123,7 +123,7 @@ def test_the_sensor_probes_through_the_proxy(tmp_path: Path, monkeypatch: pytest
         )
         found = ask(load_settings(home=tmp_path), [Question(plain), Question(through)])
     assert found["two"].reasons == (NEVER_READ,)
-    assert "requires its own user and password" in (found["one"].trouble or "")
+    assert "requires its own user and password" in (found["one"].error or "")
 
 
 @pytest.mark.parametrize("one_file", [True, False])

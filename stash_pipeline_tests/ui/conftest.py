@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stash_pipeline.commands.sync import run_sync
+from stash_pipeline.commands.sync import sync_instances
 from stash_pipeline.instances import add_instance
 from stash_pipeline.runtime.supervisor import serving
 from stash_pipeline.settings import load_settings, settings_in_use
@@ -64,7 +64,7 @@ def _interface(stash: SimulatedStash, home: Path) -> Iterator[Interface]:
         with connect(ready.database() or "") as connection:
             for name in ("first", "second"):
                 add_instance(connection, name, server.url, home=home)
-        outcomes = run_sync(ready, ["first"], [], show=False)
+        outcomes = sync_instances(ready, ["first"], [], show=False)
         assert [outcome["success"] for outcome in outcomes] == [True], outcomes
         yield interface
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from stash_pipeline.commands.sync import run_sync
+from stash_pipeline.commands.sync import sync_instances
 from stash_pipeline.instances import add_instance
 from stash_pipeline.settings import load_settings, settings_in_use
 from stash_pipeline.warehouse.connect import connect
@@ -150,7 +150,7 @@ def test_the_page_of_a_failed_run_shows_cause_and_remedy(interface: Interface, p
     try:
         settings = load_settings(home=interface.home).with_database(interface.database_url)
         with settings_in_use(settings):
-            (outcome,) = run_sync(settings, ["gone"], [], show=False)
+            (outcome,) = sync_instances(settings, ["gone"], [], show=False)
         page.goto(f"{interface.url}/runs/{outcome['run_id']}")
         said = page.get_by_text("refuses connections: is Stash running there, on that port?").first
         said.wait_for()

@@ -1,4 +1,4 @@
-"""Copies of the whole database."""
+"""Snapshots of the whole database."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from stash_pipeline.simulator.mutations.common import Mutation
 
 
 def _backup_database(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    """Without ``download``, the copy would stay on the server, invisible to clients; none is created."""
+    """Without ``download``, the snapshot would stay on the server, invisible to clients; none is created."""
     ctx.downloads.require_folder()
     return ctx.downloads.offer(ctx) if args["input"].get("download") else None
 

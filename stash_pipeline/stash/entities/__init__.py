@@ -1,7 +1,7 @@
 """The entity specification: what a Stash server has, and where each field is stored.
 
 ``catalogue``, ``media``, ``files`` and ``system`` declare the entities. Selection sets, raw and typed tables, join
-tables, their SQL, count views, Dagster assets, the mapping of a database copy and the documentation are derived from
+tables, their SQL, count views, Dagster assets, the mapping of a snapshot and the documentation are derived from
 them. **To add a field, add one line here** and generate a migration with ``make migration``; ``docs/extending.md``
 shows how. ``stash/fields.py`` and ``stash/declarations.py`` explain the notation. Facts about releases come from
 Stash's GraphQL schema, v0.20 to v0.31.

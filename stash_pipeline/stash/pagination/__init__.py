@@ -36,7 +36,7 @@ def paginator(
     plan: QueryPlan,
     page_size: int,
     *,
-    known: Mapping[bytes, CachedPage] = MappingProxyType({}),
+    cached: Mapping[bytes, CachedPage] = MappingProxyType({}),
     criterion: Mapping[str, Any] = MappingProxyType({}),
     ids: Sequence[int] | None = None,
     complete: bool = True,
@@ -46,12 +46,12 @@ def paginator(
 
     Args:
         page_size: objects per request.
-        known: pages that need not be decoded, by the hash of the response.
+        cached: pages that need not be decoded, by the hash of the response.
         criterion: of the entity's own filter. ids: of the objects to read, sorted; None reads all that match.
         complete: objects that are not read count as removed, so the result must match the server's count.
         shard_pages: about how many pages of a keyset are read sequentially.
     """
-    reader = PageReader(client, plan, page_size, known, criterion)
+    reader = PageReader(client, plan, page_size, cached, criterion)
     if ids is not None:
         return Objects(reader, ids)
     if plan.entity.whole:

@@ -54,8 +54,8 @@ def read_by_ids(
     plan = reader.plan
     variables = {"ids": [str(i) for i in ids], "filter": {"per_page": -1, "sort": "id", "direction": "ASC"}}
     try:
-        known = MappingProxyType({}) if gaps else reader.known
-        page = reader.page(plan.ids_document(without=without), variables, known, holds=True)
+        cached = MappingProxyType({}) if gaps else reader.cached
+        page = reader.page(plan.ids_document(without=without), variables, cached, holds=True)
         page.gaps, page.without = gaps, without
         if not has_exactly(page, ids):
             raise IncompleteListingError(

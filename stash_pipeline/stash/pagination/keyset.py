@@ -114,7 +114,7 @@ class Keyset(Paginator):
             criterion = {"value": last + 1, "value2": end, "modifier": "BETWEEN"}
         variables = by_id(reader, criterion)
         try:
-            return reader.page(reader.plan.page_document(), variables, reader.known, holds=True), None
+            return reader.page(reader.plan.page_document(), variables, reader.cached, holds=True), None
         except StashQueryError as error:
             if not splitting_may_help(error):
                 raise
@@ -122,9 +122,9 @@ class Keyset(Paginator):
 
     def _check_order(self, page: RawPage, last: int, end: int | None) -> None:
         query = self.reader.plan.query
-        if not page.known and page.ids != sorted(set(page.ids)):
+        if not page.cached and page.ids != sorted(set(page.ids)):
             raise IncompleteListingError(f"{query} does not sort by id; nothing was removed.")
-        first = page.known.first if page.known else page.ids[0]
+        first = page.cached.first if page.cached else page.ids[0]
         if first <= last or (end is not None and page.last > end):
             raise IncompleteListingError(
                 f"{query} was asked for ids from {last + 1} and returned {first} to {page.last}; nothing was removed."

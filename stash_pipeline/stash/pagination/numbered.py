@@ -74,7 +74,7 @@ class Numbered(ByIds):
         reader = self.reader
         try:
             page = reader.page(
-                reader.plan.page_document(), reader.numbered(number, self._size), reader.known, holds=True
+                reader.plan.page_document(), reader.numbered(number, self._size), reader.cached, holds=True
             )
         except StashQueryError as error:
             if not splitting_may_help(error):

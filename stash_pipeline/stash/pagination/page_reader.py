@@ -33,7 +33,7 @@ class PageReader:
 
     Attributes:
         page_size: objects per request.
-        known: pages that need not be decoded, by the hash of the answer.
+        cached: pages that need not be decoded, by the hash of the answer.
         criterion: of the kind's own filter; objects that do not match are not read.
         expected: the server's own count at the start, for progress.
         vanished: ids that a listing had and the server then denied.
@@ -43,7 +43,7 @@ class PageReader:
     client: QueryExecutor
     plan: QueryPlan
     page_size: int
-    known: Mapping[bytes, CachedPage] = field(default_factory=dict)
+    cached: Mapping[bytes, CachedPage] = field(default_factory=dict)
     criterion: Mapping[str, Any] = field(default_factory=dict)
     expected: int | None = None
     vanished: set[int] = field(default_factory=set)
@@ -58,7 +58,7 @@ class PageReader:
         self,
         document: str,
         variables: dict[str, Any],
-        known: Mapping[bytes, CachedPage] = MappingProxyType({}),
+        cached: Mapping[bytes, CachedPage] = MappingProxyType({}),
         *,
         holds: bool = False,
     ) -> RawPage:
@@ -67,9 +67,9 @@ class PageReader:
         Raises:
             StashError: if the server did not answer well; the client has retried what may pass.
         """
-        answer = self.client.execute(document, variables, name=self.plan.query, known=known)
-        if answer.known:
-            return RawPage(self.plan, [], variables, answer, known[answer.hash])
+        answer = self.client.execute(document, variables, name=self.plan.query, cached=cached)
+        if answer.cached:
+            return RawPage(self.plan, [], variables, answer, cached[answer.hash])
         try:
             objects = objects_of(answer.data, self.plan.query, self.plan.result, single=self.plan.entity.single)
             check_page(len(objects), variables.get("filter", {}).get("per_page"), self.plan.query)

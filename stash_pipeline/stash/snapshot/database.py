@@ -1,4 +1,4 @@
-"""A copy of a server's database, opened as untrusted input.
+"""A snapshot of a server's database, opened as untrusted input.
 
 It comes over a network from another program, and may be truncated, damaged or malicious. Reading it either gives rows
 or raises :class:`SnapshotError`.
@@ -22,7 +22,7 @@ _HEADER: Final = b"SQLite format 3\0"
 _OPERATIONS_BETWEEN_CHECKS: Final = 200_000
 _CACHE_KIB: Final = 65_536
 _LONGEST_VALUE: Final = 8_000_000
-"""Maximum bytes of a value; a copy with a larger one is rejected. Texts of a real library are far shorter."""
+"""Maximum bytes of a value; a snapshot with a larger one is rejected. Texts of a real library are far shorter."""
 
 _LARGEST_IMAGE: Final = 64 * 1024 * 1024
 """Maximum bytes of an image that is stored in the database."""
@@ -34,7 +34,7 @@ ERRORS: Final = (sqlite3.Error, UnicodeDecodeError, OverflowError, MemoryError)
 
 
 class SnapshotError(StashError):
-    """The copy cannot be read, or is not supported."""
+    """The snapshot cannot be read, or is not supported."""
 
 
 def _one_mark_per_byte(error: UnicodeError) -> tuple[str, int]:
@@ -47,7 +47,7 @@ codecs.register_error("stash_pipeline.per_byte", _one_mark_per_byte)
 
 
 class Snapshot:
-    """An open copy.
+    """An open snapshot.
 
     Args:
         path: of the file, which nobody else writes to.
@@ -119,7 +119,7 @@ class Snapshot:
         """An image that is stored in the database, by its checksum; None if the server stores images as files.
 
         Raises:
-            SnapshotError: if the copy is damaged.
+            SnapshotError: if the snapshot is damaged.
         """
         if not self.has("blobs", "blob"):
             return None
@@ -145,13 +145,13 @@ class Snapshot:
             with self.path.open("rb") as file:
                 header = file.read(100)
         except OSError as error:
-            raise SnapshotError(f"The copy of the database cannot be read: {error.strerror}.") from None
+            raise SnapshotError(f"The snapshot cannot be read: {error.strerror}.") from None
         if not header.startswith(_HEADER):
             raise SnapshotError("The server sent a file that is not an SQLite database.")
         page = int.from_bytes(header[16:18], "big")
         expected = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
         if expected != size:
-            raise SnapshotError(f"The copy of the database is truncated: {size:,} of {expected:,} bytes.")
+            raise SnapshotError(f"The snapshot is truncated: {size:,} of {expected:,} bytes.")
 
     def _restrict(self) -> None:
         def is_late() -> int:
@@ -181,14 +181,14 @@ class Snapshot:
         """Converts an SQLite error."""
         message = str(error)
         if isinstance(error, MemoryError) or "out of memory" in message:
-            return SnapshotError("Reading the copy of the database takes too much memory.")
+            return SnapshotError("Reading the snapshot takes too much memory.")
         if "too big" in message:
-            return SnapshotError(f"The copy of the database has a value of more than {_LONGEST_VALUE:,} bytes.")
+            return SnapshotError(f"The snapshot has a value of more than {_LONGEST_VALUE:,} bytes.")
         if "interrupted" in message:
-            return SnapshotError("Reading the copy of the database took too long.")
+            return SnapshotError("Reading the snapshot took too long.")
         if any(words in message for words in ("no such", "prohibited", "not authorized")):
-            return SnapshotError(f"The copy of the database does not match its version ({message}).")
-        return SnapshotError(f"The copy of the database cannot be read: {message}.")
+            return SnapshotError(f"The snapshot does not match its version ({message}).")
+        return SnapshotError(f"The snapshot cannot be read: {message}.")
 
     def _ordinary_tables(self) -> dict[str, frozenset[str]]:
         """Tables with their columns, except views, virtual tables and computed columns, which would execute code."""
@@ -237,7 +237,7 @@ class Snapshot:
         result = self._all("PRAGMA quick_check(1)")
         if result != [("ok",)]:
             message = str(result[0][0])[:200] if result else "no result"
-            raise SnapshotError(f"The copy of the database is damaged: {message}.")
+            raise SnapshotError(f"The snapshot is damaged: {message}.")
 
 
 def spelled(columns: dict[str, str]) -> str:

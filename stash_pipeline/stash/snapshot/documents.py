@@ -1,4 +1,4 @@
-"""Builds documents from a copy of the database, byte for byte equal to the documents of GraphQL responses."""
+"""Builds documents from a snapshot of the database, byte for byte equal to the documents of GraphQL responses."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from stash_pipeline.stash.snapshot.database import ERRORS, Row, Snapshot, Snapsh
 from stash_pipeline.stash.snapshot.mapping import completed, table_of, unmapped
 from stash_pipeline.stash.snapshot.spec import ALL, EntityMapping, IdSpan, ListMapping, between, grouped
 
-KINDS: Final = tuple(entity.name for entity in ENTITIES if not entity.single)
+SNAPSHOT_ENTITIES: Final = tuple(entity.name for entity in ENTITIES if not entity.single)
 """The entities in a database. The server's configuration is not in it."""
 
 _EXACT: Final = 2**53
@@ -46,7 +46,7 @@ class Naming:
 
 
 def mapping_of(snapshot: Snapshot, plans: dict[str, QueryPlan], name: str, naming: Naming) -> EntityMapping:
-    """The mapping of an entity to this copy.
+    """The mapping of an entity to this snapshot.
 
     Args:
         plans: of the same server; some releases expose less than their database has.
@@ -79,34 +79,34 @@ def _special(snapshot: Snapshot, plans: dict[str, QueryPlan], name: str, naming:
 def unmapped_fields(
     snapshot: Snapshot, plans: dict[str, QueryPlan], naming: Naming | None = None
 ) -> dict[str, list[str]]:
-    """The entities that cannot be read from this copy, with the fields that the copy does not have.
+    """The entities that cannot be read from this snapshot, with the fields that the snapshot does not have.
 
     Args:
         plans: of the same server.
     """
     result: dict[str, list[str]] = {}
-    for name in KINDS:
+    for name in SNAPSHOT_ENTITIES:
         plan = plans[name]
         if not plan.fields:
             continue
-        kind = mapping_of(snapshot, plans, name, naming or Naming())
-        if missing := unmapped(plan, kind):
+        mapping = mapping_of(snapshot, plans, name, naming or Naming())
+        if missing := unmapped(plan, mapping):
             result[name] = missing
     carried = ("files", "folders", *BY_NAME["files"].embedded_in)
     if not plans["files"].query and not result.keys().isdisjoint(carried):
         # embedded files come with their owners, so all of these entities have to come from the same source
-        result = {name: result.get(name, []) for name in KINDS if name in result or name in carried}
+        result = {name: result.get(name, []) for name in SNAPSHOT_ENTITIES if name in result or name in carried}
     return result
 
 
-def last_id(snapshot: Snapshot, kind: EntityMapping) -> int:
+def last_id(snapshot: Snapshot, mapping: EntityMapping) -> int:
     """An upper bound for the ids of an entity; -1 if it has no objects.
 
     Raises:
-        SnapshotError: if the copy is damaged, or does not match its version.
+        SnapshotError: if the snapshot is damaged, or does not match its version.
     """
     try:
-        rows = list(snapshot.rows(f"SELECT {kind.id} FROM {kind.source} ORDER BY {kind.id} DESC LIMIT 1"))
+        rows = list(snapshot.rows(f"SELECT {mapping.id} FROM {mapping.source} ORDER BY {mapping.id} DESC LIMIT 1"))
     except ERRORS as error:
         raise snapshot.unusable(error) from None
     return rows[0][0] if rows and type(rows[0][0]) is int else -1
@@ -122,13 +122,13 @@ def documents(
     """The documents of one entity, or of a span of its ids, in the order of their ids.
 
     Raises:
-        SnapshotError: if the copy is damaged, or does not match its version.
+        SnapshotError: if the snapshot is damaged, or does not match its version.
     """
-    kind = mapping_of(snapshot, plans, name, naming or Naming())
+    mapping = mapping_of(snapshot, plans, name, naming or Naming())
     last = span.after
     while True:
         try:
-            for document in _EntityReader(snapshot, plans[name], kind, IdSpan(last, span.until)).read():
+            for document in _EntityReader(snapshot, plans[name], mapping, IdSpan(last, span.until)).read():
                 last = document.id
                 yield document
             return
@@ -151,19 +151,19 @@ class _List:
 
 
 class _EntityReader:
-    def __init__(self, snapshot: Snapshot, plan: QueryPlan, kind: EntityMapping, span: IdSpan) -> None:
-        table = table_of(kind)
+    def __init__(self, snapshot: Snapshot, plan: QueryPlan, mapping: EntityMapping, span: IdSpan) -> None:
+        table = table_of(mapping)
         if not snapshot.is_keyed(table):
             # rows without an id would look like removed objects
-            raise SnapshotError(f"The copy of the database does not match its version (the ids of {table}).")
-        if missing := unmapped(plan, kind):
+            raise SnapshotError(f"The snapshot does not match its version (the ids of {table}).")
+        if missing := unmapped(plan, mapping):
             # omitted fields would look empty
             paths = ", ".join(f"{plan.entity.name}.{name}" for name in missing)
-            raise SnapshotError(f"The copy of the database does not match its version: {paths} not found.")
+            raise SnapshotError(f"The snapshot does not match its version: {paths} not found.")
         self.snapshot = snapshot
         self.span = span
         fields = {planned.field.name: planned.field for planned in plan.fields}
-        columns = {name: value for name, value in kind.columns.items() if name in fields}
+        columns = {name: value for name, value in mapping.columns.items() if name in fields}
         self.names = ["id", *columns]
         self.readers = [(name, value.read) for name, value in columns.items() if value.read]
         places = {name: place for place, name in enumerate(self.names)}
@@ -174,7 +174,7 @@ class _EntityReader:
         usual = (values.whole, values.big, values.set_time, values.number, values.boolean)
         self.others = [(name, places[name], read) for name, read in self.readers if read not in usual]
         self.lists: list[_List] = []
-        for name, list_mapping in kind.lists.items():
+        for name, list_mapping in mapping.lists.items():
             if name not in fields:
                 continue
             form = fields[name].form
@@ -182,9 +182,11 @@ class _EntityReader:
                 relation_reader(form) if isinstance(form, JoinTable) and not list_mapping.canonical else _unchanged
             )
             self.lists.append(_List(name, list_mapping, convert, iter(()), *_AFTER_ALL))
-        where = f"({kind.where}) AND " if kind.where else ""
-        selected = spelled({"id": kind.id, **{name: value.sql for name, value in columns.items()}})
-        self.sql = f"SELECT {selected}\nFROM {kind.source}\nWHERE {where}{between(kind.id)}\nORDER BY {kind.id}"
+        where = f"({mapping.where}) AND " if mapping.where else ""
+        selected = spelled({"id": mapping.id, **{name: value.sql for name, value in columns.items()}})
+        self.sql = (
+            f"SELECT {selected}\nFROM {mapping.source}\nWHERE {where}{between(mapping.id)}\nORDER BY {mapping.id}"
+        )
         self.fields = fields
 
     def read(self) -> Iterator[Document]:

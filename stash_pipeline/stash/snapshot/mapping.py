@@ -1,8 +1,8 @@
-"""Maps the fields of an entity to a copy of the database, by the entity specification.
+"""Maps the fields of an entity to a snapshot of the database, by the entity specification.
 
 ``catalogue.py`` and ``media.py`` define the joins of an entity's query, and the fields that are not a single expression
 or list. Everything else follows from ``stash/entities``. A field that has neither is *unmapped*, and its entity cannot
-be read from the copy.
+be read from the snapshot.
 """
 
 import re
@@ -39,14 +39,14 @@ _READERS: Final[dict[str, Callable[[str], Value]]] = {
 }
 
 
-def table_of(kind: EntityMapping) -> str:
+def table_of(mapping: EntityMapping) -> str:
     """The server's own table of an entity."""
-    return kind.source.split()[0].strip('"')
+    return mapping.source.split()[0].strip('"')
 
 
-def completed(snapshot: Snapshot, entity: Entity, kind: EntityMapping) -> EntityMapping:
-    """Adds the fields of the specification to a mapping, as far as this copy has them."""
-    columns, lists = dict(kind.columns), dict(kind.lists)
+def completed(snapshot: Snapshot, entity: Entity, mapping: EntityMapping) -> EntityMapping:
+    """Adds the fields of the specification to a mapping, as far as this snapshot has them."""
+    columns, lists = dict(mapping.columns), dict(mapping.lists)
     special = {*columns, *lists, *(name for list_mapping in lists.values() for name in list_mapping.also)}
     for field in entity.fields:
         if field.name in special:
@@ -54,15 +54,19 @@ def completed(snapshot: Snapshot, entity: Entity, kind: EntityMapping) -> Entity
         if isinstance(field.form, JoinTable):
             if list_mapping := _list(snapshot, field, field.form):
                 lists[field.name] = list_mapping
-        elif value := _value(snapshot, table_of(kind), field):
+        elif value := _value(snapshot, table_of(mapping), field):
             columns[field.name] = value
-    return EntityMapping(kind.source, kind.id, columns, lists, kind.where)
+    return EntityMapping(mapping.source, mapping.id, columns, lists, mapping.where)
 
 
-def unmapped(plan: QueryPlan, kind: EntityMapping) -> list[str]:
-    """The fields that the server has and the copy does not have."""
-    known = {*kind.columns, *kind.lists, *(name for list_mapping in kind.lists.values() for name in list_mapping.also)}
-    return [planned.field.name for planned in plan.fields if planned.field.name not in known]
+def unmapped(plan: QueryPlan, mapping: EntityMapping) -> list[str]:
+    """The fields that the server has and the snapshot does not have."""
+    mapped = {
+        *mapping.columns,
+        *mapping.lists,
+        *(name for list_mapping in mapping.lists.values() for name in list_mapping.also),
+    }
+    return [planned.field.name for planned in plan.fields if planned.field.name not in mapped]
 
 
 def _value(snapshot: Snapshot, table: str, field: Field) -> Value | None:

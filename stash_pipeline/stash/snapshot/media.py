@@ -29,7 +29,7 @@ def clips(snapshot: Snapshot) -> list[int]:
     """Ids of the images that are video clips, in order.
 
     Raises:
-        SnapshotError: if the copy is damaged, or does not match its version.
+        SnapshotError: if the snapshot is damaged, or does not match its version.
     """
     try:
         rows = snapshot.rows(

@@ -1,7 +1,7 @@
-"""The documents of a copy in ranges of ids. The reader returns only documents that differ from the local ones.
+"""The documents of a snapshot in ranges of ids. The reader returns only documents that differ from the local ones.
 
-Separate processes (``worker_main.py``) read the parts of a large copy: building documents keeps one core busy, and a
-file that crashes SQLite ends only those processes.
+Separate processes (``worker_main.py``) read the parts of a large snapshot: building documents keeps one core busy, and
+a file that crashes SQLite ends only those processes.
 """
 
 import pickle
@@ -49,7 +49,7 @@ class Job:
     path: Path
     seconds: float
     plans: dict[str, QueryPlan]
-    kinds: tuple[str, ...]
+    entities: tuple[str, ...]
     naming: Naming
 
 
@@ -60,10 +60,10 @@ class Range:
     Attributes:
         unchanged: number of objects that equal the local ones. unreadable: how many of them have a value that its
             column cannot hold.
-        rows: the documents of all other objects. gone: local ids that are not in the copy.
+        rows: the documents of all other objects. gone: local ids that are not in the snapshot.
     """
 
-    kind: str
+    entity: str
     number: int
     unchanged: int
     unreadable: int
@@ -75,7 +75,7 @@ class Range:
 class End:
     """All ranges of an entity were returned."""
 
-    kind: str
+    entity: str
 
 
 @dataclass(frozen=True)
@@ -83,19 +83,19 @@ class Part:
     """The unit of work of a reader: a span of an entity's ids, made of whole ranges.
 
     Attributes:
-        known: ids and hashes of the local documents, range by range, see :func:`packed`.
+        local_hashes: ids and hashes of the local documents, range by range, see :func:`packed`.
     """
 
-    kind: str
+    entity: str
     span: IdSpan
-    known: Mapping[int, bytes] = field(default_factory=dict)
+    local_hashes: Mapping[int, bytes] = field(default_factory=dict)
 
-    def with_known(self, ranges: dict[int, bytes]) -> "Part":
+    def with_local_hashes(self, ranges: dict[int, bytes]) -> "Part":
         """The part with its own ranges, which are removed from ``ranges``."""
         first = (self.span.after + 1) // RANGE_IDS if self.span.after >= 0 else -ALL.until
         last = self.span.until // RANGE_IDS
         numbers = [number for number in ranges if first <= number <= last]
-        return replace(self, known={number: ranges.pop(number) for number in numbers})
+        return replace(self, local_hashes={number: ranges.pop(number) for number in numbers})
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Failed:
 CHECK_DAMAGE: Final = "check damage"
 DIVIDE: Final = "divide"
 Order = Part | Literal["check damage", "divide"]
-"""An order to a reader: read a part, check the whole file for damage, or divide the copy into parts."""
+"""An order to a reader: read a part, check the whole file for damage, or divide the snapshot into parts."""
 
 
 _PAIR: Final = struct.Struct(">q16s")
@@ -124,7 +124,7 @@ def _range_of(document: Document) -> int:
 
 
 class Reader:
-    """Reads one copy, one order at a time."""
+    """Reads one snapshot, one order at a time."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -139,7 +139,7 @@ class Reader:
         """Executes an order; yields ranges, one list of parts, or nothing.
 
         Raises:
-            SnapshotError: if the copy is damaged, or does not match its version.
+            SnapshotError: if the snapshot is damaged, or does not match its version.
         """
         if order == CHECK_DAMAGE:
             Snapshot(self.job.path, seconds=self.job.seconds).close()
@@ -156,17 +156,17 @@ class Reader:
         """All parts, the most expensive ones first, so that all readers finish at about the same time."""
         job = self.job
         parts = []
-        for kind in sorted(job.kinds, key=lambda kind: -_WORK.get(kind, 1)):
-            last = last_id(snapshot, mapping_of(snapshot, job.plans, kind, job.naming))
+        for entity in sorted(job.entities, key=lambda entity: -_WORK.get(entity, 1)):
+            last = last_id(snapshot, mapping_of(snapshot, job.plans, entity, job.naming))
             ranges = max(_RANGES, -(-(last // RANGE_IDS + 1) // _PARTS))
             bounds = [*range(-1, max(last, 0), ranges * RANGE_IDS), ALL.until]
-            parts += [Part(kind, IdSpan(after, until)) for after, until in pairwise(bounds)]
+            parts += [Part(entity, IdSpan(after, until)) for after, until in pairwise(bounds)]
         return parts
 
     def _ranges(self, snapshot: Snapshot, part: Part) -> Iterator[Range]:
-        job, kind = self.job, part.kind
-        remaining = dict(part.known)
-        for number, group in groupby(documents(snapshot, job.plans, kind, job.naming, part.span), _range_of):
+        job, entity = self.job, part.entity
+        remaining = dict(part.local_hashes)
+        for number, group in groupby(documents(snapshot, job.plans, entity, job.naming, part.span), _range_of):
             local_hashes = dict(_PAIR.iter_unpack(remaining.pop(number, b"")))
             unchanged = unreadable = size = 0
             rows: list[Row] = []
@@ -178,12 +178,12 @@ class Reader:
                 rows.append(tuple(document))
                 size += len(document.json)
                 if size > _MOST_BYTES:
-                    yield Range(kind, number, unchanged, unreadable, rows, [])
+                    yield Range(entity, number, unchanged, unreadable, rows, [])
                     unchanged = unreadable = size = 0
                     rows = []
-            yield Range(kind, number, unchanged, unreadable, rows, list(local_hashes))
+            yield Range(entity, number, unchanged, unreadable, rows, list(local_hashes))
         for number, pairs in sorted(remaining.items()):
-            yield Range(kind, number, 0, 0, [], [identifier for identifier, _ in _PAIR.iter_unpack(pairs)])
+            yield Range(entity, number, 0, 0, [], [identifier for identifier, _ in _PAIR.iter_unpack(pairs)])
 
 
 def work(orders: IO[bytes], results: IO[bytes]) -> None:
@@ -207,4 +207,4 @@ def work(orders: IO[bytes], results: IO[bytes]) -> None:
             except BrokenPipeError:
                 raise
             except Exception as error:
-                send(Failed(f"The copy of the database could not be read ({type(error).__name__}: {error})."))
+                send(Failed(f"The snapshot could not be read ({type(error).__name__}: {error})."))

@@ -1,4 +1,4 @@
-"""Reads a copy in parts: a small copy in a thread, a large one in processes."""
+"""Reads a snapshot in parts: a small snapshot in a thread, a large one in processes."""
 
 import os
 import pickle
@@ -28,14 +28,14 @@ from stash_pipeline.stash.snapshot.ranges import (
 
 PROCESSES: Final = 2
 PROCESSES_FROM: Final = 8_000_000
-"""Bytes of a copy for which it pays off to start processes."""
+"""Bytes of a snapshot for which it pays off to start processes."""
 
 MEMORY: Final = 256_000_000
 """Bytes of memory that a process may use in addition to its initial size."""
 
 _TIMES: Final = 20
 _BYTES_BESIDES: Final = 200_000_000
-"""Maximum size of all documents relative to the copy. Documents of a real library are a few times as large."""
+"""Maximum size of all documents relative to the snapshot. Documents of a real library are a few times as large."""
 
 _AHEAD: Final = 6
 """Maximum number of ranges that wait to be processed."""
@@ -44,7 +44,7 @@ _END: Final = object()
 
 
 class ReaderPool:
-    """The readers of one copy; created by :func:`reader_pool`."""
+    """The readers of one snapshot; created by :func:`reader_pool`."""
 
     def __init__(self, processes: "list[_Process]", size: int) -> None:
         self._processes = processes
@@ -53,15 +53,17 @@ class ReaderPool:
         self._ready: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
         self._stop = threading.Event()
 
-    def read(self, job: Job, known: Mapping[str, dict[int, bytes]] = MappingProxyType({})) -> Iterator[Range | End]:
+    def read(
+        self, job: Job, local_hashes: Mapping[str, dict[int, bytes]] = MappingProxyType({})
+    ) -> Iterator[Range | End]:
         """Yields results as they arrive, the ranges of an entity in any order. They are valid only once all have come.
 
         Args:
-            known: per entity, ids and hashes of the local documents, range by range (``ranges.packed``). Documents that
-                are equal are not returned. The mapping is consumed: each reader takes the ranges that it needs.
+            local_hashes: per entity, ids and hashes of the local documents, range by range (``ranges.packed``). Equal
+                documents are not returned. The mapping is consumed: each reader takes the ranges that it needs.
 
         Raises:
-            SnapshotError: at any time, if the copy is damaged, or does not match its version.
+            SnapshotError: at any time, if the snapshot is damaged, or does not match its version.
         """
         executors: list[_Executor] = [partial(_execute_remotely, process) for process in self._processes]
         for process in self._processes:
@@ -71,7 +73,7 @@ class ReaderPool:
             executors = [local_reader.execute]
         try:
             (parts,) = executors[0](DIVIDE)
-            orders = _Orders(parts, known)
+            orders = _Orders(parts, local_hashes)
             for execute in executors:
                 self._threads.append(threading.Thread(target=self._work, args=(execute, orders), daemon=True))
                 self._threads[-1].start()
@@ -93,7 +95,7 @@ class ReaderPool:
         if isinstance(item, Range):
             self._left -= sum(len(row[1]) for row in item.rows)
             if self._left < 0:
-                raise SnapshotError("The documents of the database copy are far larger than the copy itself.")
+                raise SnapshotError("The documents of the snapshot are far larger than the snapshot itself.")
 
     def close(self) -> None:
         """Stops all readers."""
@@ -114,8 +116,8 @@ class ReaderPool:
                     self._put(result)
                     if self._stop.is_set():
                         return
-                if isinstance(order, Part) and orders.finish_part(order.kind):
-                    self._put(End(order.kind))
+                if isinstance(order, Part) and orders.finish_part(order.entity):
+                    self._put(End(order.entity))
             self._put(_END)
         except BaseException as error:
             self._put(error)
@@ -133,28 +135,30 @@ _Executor = Callable[[Order], Iterator[Any]]
 class _Orders:
     """The queue of orders, shared by all readers."""
 
-    def __init__(self, parts: list[Part], known: Mapping[str, dict[int, bytes]]) -> None:
+    def __init__(self, parts: list[Part], local_hashes: Mapping[str, dict[int, bytes]]) -> None:
         self._lock = threading.Lock()
-        self._known = known
+        self._local_hashes = local_hashes
         self._waiting: deque[Order] = deque([CHECK_DAMAGE, *parts])
-        self._left = Counter(part.kind for part in parts)
+        self._left = Counter(part.entity for part in parts)
 
     def next(self) -> Order | None:
         """Removes and returns the next order; None if there are no more."""
         with self._lock:
             order = self._waiting.popleft() if self._waiting else None
-            return order.with_known(self._known.get(order.kind, {})) if isinstance(order, Part) else order
+            return (
+                order.with_local_hashes(self._local_hashes.get(order.entity, {})) if isinstance(order, Part) else order
+            )
 
-    def finish_part(self, kind: str) -> bool:
+    def finish_part(self, entity: str) -> bool:
         """Records that a part of an entity is finished; returns whether it was the last one."""
         with self._lock:
-            self._left[kind] -= 1
-            return not self._left[kind]
+            self._left[entity] -= 1
+            return not self._left[entity]
 
 
 @contextmanager
 def reader_pool(size: int) -> Iterator[ReaderPool]:
-    """The readers for a copy of ``size`` bytes; processes start here, so that they are ready when they are needed."""
+    """The readers for a snapshot of ``size`` bytes. Processes start here, to be ready when they are needed."""
     processes = [_started() for _ in range(PROCESSES)] if size >= PROCESSES_FROM else []
     pool = ReaderPool(processes, size)
     try:
@@ -218,4 +222,4 @@ def _execute_remotely(process: "subprocess.Popen[bytes]", order: Order) -> Itera
                 raise SnapshotError(result.message)
             yield result
     except (EOFError, OSError, pickle.UnpicklingError):
-        raise SnapshotError("The process that read the copy of the database terminated unexpectedly.") from None
+        raise SnapshotError("The process that read the snapshot terminated unexpectedly.") from None

@@ -51,20 +51,20 @@ def _runs_on_windows(client: StashClient, schema: ServerSchema, info: ServerInfo
     return bool(windows)
 
 
-def previews_of(client: StashClient, plans: dict[str, QueryPlan], copy: Path, seconds: float) -> frozenset[int]:
+def previews_of(client: StashClient, plans: dict[str, QueryPlan], file: Path, seconds: float) -> frozenset[int]:
     """Ids of images with a generated preview. The server returns a preview path only if its file exists.
 
     Args:
-        plans: of the server. copy: of its database; it shows which images can have a preview.
-        seconds: time limit for reading the copy.
+        plans: of the server. file: the snapshot; it shows which images can have a preview.
+        seconds: time limit for reading the snapshot.
 
     Raises:
-        SnapshotError: if the copy is damaged. StashError: for network errors.
+        SnapshotError: if the snapshot is damaged. StashError: for network errors.
     """
     plan = plans["images"].cut_to(("preview_path",), carry=False)
     if not plan.fields or not plan.by_id:
         return frozenset()
-    with Snapshot(copy, seconds=seconds, check=False) as snapshot:
+    with Snapshot(file, seconds=seconds, check=False) as snapshot:
         ids = clips(snapshot)
     if not ids:
         return frozenset()

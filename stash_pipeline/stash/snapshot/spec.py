@@ -255,5 +255,5 @@ def grouped(snapshot: Snapshot, list_mapping: ListMapping, span: IdSpan) -> Iter
 def _bounded(rows: Iterator[Row]) -> list[Row]:
     bounded = list(islice(rows, _MOST_ROWS))
     if len(bounded) == _MOST_ROWS:
-        raise SnapshotError(f"The copy of the database has an object with a list of more than {_MOST_ROWS:,} rows.")
+        raise SnapshotError(f"The snapshot has an object with a list of more than {_MOST_ROWS:,} rows.")
     return bounded

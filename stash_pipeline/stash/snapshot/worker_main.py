@@ -1,6 +1,6 @@
-"""A process that reads parts of a copy. ``reader_pool.py`` starts it; it ends with its parent process.
+"""A process that reads parts of a snapshot. ``reader_pool.py`` starts it; it ends with its parent process.
 
-Its memory is limited, because a crafted copy can turn a small file into large documents.
+Its memory is limited, because a crafted snapshot can turn a small file into large documents.
 """
 
 import ctypes

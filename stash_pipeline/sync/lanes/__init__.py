@@ -1,1 +1,1 @@
-"""The ways to read a server: by its answers (GraphQL), or by a copy of its database (snapshot)."""
+"""The lanes, which are the ways to read a server: by GraphQL, or from a snapshot of its database."""

@@ -1,4 +1,4 @@
-"""What a lane is: something that yields what it reads as events, and writes nothing."""
+"""The interface of lanes: a lane reads a server, yields events, and writes nothing."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -7,16 +7,16 @@ from stash_pipeline.stash import reader
 from stash_pipeline.stash.snapshot.ranges import Range
 
 Event = reader.Event | Range
-"""A page of documents, or a range of ids of a snapshot; what could not be read; and when an entity is complete."""
+"""A page of documents, a range of a snapshot, an object that could not be read, or the end of an entity."""
 
 
 class Lane(Protocol):
-    """One reading of a server. Both lanes make the same documents of the same library."""
+    """One read of a server. Both lanes build the same documents from the same library."""
 
     def events(self) -> Iterator[Event]:
-        """Reads; to be called once.
+        """Reads the server; can be called once.
 
         Raises:
-            StashError: what the server or the network did. What was yielded before stays good, but for a snapshot: that
-                is right only when it was read to its end.
+            StashError: for errors of the server or the network. Earlier events stay valid, except those of a snapshot,
+                which is valid only as a whole.
         """

@@ -1,4 +1,4 @@
-"""Which way a library is read where all of it is: by its answers, or by a copy of its database."""
+"""The choice of the lane for reading everything: GraphQL, or a snapshot of the database."""
 
 from dataclasses import dataclass
 
@@ -6,87 +6,87 @@ from stash_pipeline.instances import Instance, LaneName
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import ServerInfo
 from stash_pipeline.stash.schema import ServerSchema
-from stash_pipeline.stash.snapshot.copy import MUTATION
 from stash_pipeline.stash.snapshot.database import NEWEST, OLDEST, SnapshotError
+from stash_pipeline.stash.snapshot.download import MUTATION
 
 _MB = 1_000_000
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A lane, and why.
+    """A lane, and the reason for it.
 
     Attributes:
-        asked: somebody asked for just this one; where it fails, there is no other.
+        explicit: the lane was requested or configured, so there is no fallback.
     """
 
     lane: LaneName
     reason: str
-    asked: bool = False
+    explicit: bool = False
 
 
 def choose(
     settings: Settings,
     instance: Instance,
-    wanted: LaneName,
+    lane: LaneName,
     info: ServerInfo,
     schema: ServerSchema,
     *,
     everything: bool,
-    again: bool,
+    retry: bool,
 ) -> Choice:
-    """The lane of one reading.
+    """Chooses the lane of one run.
 
     Args:
-        wanted: by the run, or else by the instance.
-        everything: all of the library is read, or compared.
-        again: what went wrong with the last copy does not count: it may have been mended.
+        lane: of the run, or else of the instance.
+        everything: the whole library is read or compared.
+        retry: ignore the error of the last snapshot, whose cause may be fixed.
 
     Raises:
-        SnapshotError: if a snapshot is wanted, and cannot be had or read.
+        SnapshotError: if the lane is snapshot, and the server offers none that can be read.
     """
     if not everything:
-        return Choice("graphql", "it reads no more than what has changed")
-    if wanted == "graphql":
-        return Choice("graphql", "as configured", asked=True)
-    trouble = _impossible(info, schema)
-    if wanted == "snapshot":
-        if trouble:
-            raise SnapshotError(f"{trouble[0].upper()}{trouble[1:]}; read this instance by GraphQL.")
-        return Choice("snapshot", "as configured", asked=True)
-    trouble = trouble or _too_dear(settings, instance) or (None if again else _spoilt(instance))
-    if trouble:
-        return Choice("graphql", trouble)
-    return Choice("snapshot", "a copy of the database can be had")
+        return Choice("graphql", "the run reads only what changed")
+    if lane == "graphql":
+        return Choice("graphql", "as configured", explicit=True)
+    obstacle = _unsupported(info, schema)
+    if lane == "snapshot":
+        if obstacle:
+            raise SnapshotError(f"{obstacle[0].upper()}{obstacle[1:]}; read this instance by GraphQL.")
+        return Choice("snapshot", "as configured", explicit=True)
+    obstacle = obstacle or _exceeds_limits(settings, instance) or (None if retry else _last_failed(instance))
+    if obstacle:
+        return Choice("graphql", obstacle)
+    return Choice("snapshot", "the server offers a snapshot of its database")
 
 
-def _impossible(info: ServerInfo, schema: ServerSchema) -> str | None:
+def _unsupported(info: ServerInfo, schema: ServerSchema) -> str | None:
     if MUTATION not in schema.fields(schema.mutation_type):
-        return "the server does not offer copies of its database"
+        return "the server does not offer snapshots of its database"
     version = info.database_schema
     if version is None:
-        return "the server does not say the version of its database"
+        return "the server does not report the version of its database"
     if version > NEWEST:
         return (
             f"the server's database has schema version {version}, newer than {NEWEST}, the newest that this program "
-            "can read: look for a newer version of it"
+            "can read: update this program"
         )
     if version < OLDEST:
         return f"the server's database has schema version {version}, older than {OLDEST}"
     return None
 
 
-def _too_dear(settings: Settings, instance: Instance) -> str | None:
-    """What speaks against another copy, by the last one."""
+def _exceeds_limits(settings: Settings, instance: Instance) -> str | None:
+    """Why the last snapshot was too expensive to request another one."""
     size, seconds = instance.snapshot_bytes, instance.snapshot_seconds
     if size is not None and size > settings.snapshot_max_mb * _MB:
-        return f"the last copy had {size / _MB:,.0f} MB, more than STASH_PIPELINE_SNAPSHOT_MAX_MB"
+        return f"the last snapshot had {size / _MB:,.0f} MB, more than STASH_PIPELINE_SNAPSHOT_MAX_MB"
     if seconds is not None and seconds > settings.snapshot_max_seconds:
-        return f"the last copy took the server {seconds:,.0f} s, more than STASH_PIPELINE_SNAPSHOT_MAX_SECONDS"
+        return f"the last snapshot took the server {seconds:,.0f} s, more than STASH_PIPELINE_SNAPSHOT_MAX_SECONDS"
     return None
 
 
-def _spoilt(instance: Instance) -> str | None:
+def _last_failed(instance: Instance) -> str | None:
     if not instance.snapshot_error:
         return None
-    return f"the last copy could not be used ({instance.snapshot_error.rstrip('.')}); a sweep tries again"
+    return f"the last snapshot failed ({instance.snapshot_error.rstrip('.')}); a sweep tries again"

@@ -1,4 +1,4 @@
-"""The lane that works with every server: its answers to GraphQL queries."""
+"""The lane that works with every server: GraphQL queries."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from stash_pipeline.sync.lanes.base import Event
 
 @dataclass(frozen=True)
 class GraphQLLane:
-    """Sends some requests; see :class:`Lane`.
+    """Sends requests; see :class:`Lane`.
 
     Attributes:
-        plans: of all entities. requests: in order.
+        plans: of all entities. requests: in their order.
     """
 
     client: StashClient
@@ -25,7 +25,7 @@ class GraphQLLane:
     settings: Settings
 
     def events(self) -> Iterator[Event]:
-        """Yields pages as they come, a few requests in flight."""
+        """Yields pages as they arrive; several requests are in flight."""
         return read_library(
             self.client,
             self.plans,

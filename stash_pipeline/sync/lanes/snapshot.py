@@ -1,4 +1,4 @@
-"""The lane that reads a copy of the server's own database: faster, where the server offers one."""
+"""The lane that reads a snapshot of the server's own database, which is faster but not always available."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,37 +9,37 @@ from stash_pipeline.instances import Instance
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.reader import Complete
-from stash_pipeline.stash.snapshot.copy import Copy, downloaded_copy
 from stash_pipeline.stash.snapshot.database import Snapshot
-from stash_pipeline.stash.snapshot.documents import KINDS, Naming, unmapped_fields
+from stash_pipeline.stash.snapshot.documents import SNAPSHOT_ENTITIES, Naming, unmapped_fields
+from stash_pipeline.stash.snapshot.download import SnapshotFile, downloaded_snapshot
 from stash_pipeline.stash.snapshot.ranges import Job, Range
 from stash_pipeline.stash.snapshot.reader_pool import ReaderPool, reader_pool
 from stash_pipeline.stash.snapshot.server_facts import naming_of, previews_of
 from stash_pipeline.sync.lanes.base import Event
 from stash_pipeline.sync.server_state import ServerState
-from stash_pipeline.warehouse.raw.page_ledger import copy_form
+from stash_pipeline.warehouse.raw.page_ledger import snapshot_form
 
 _PATIENCE: Final = 2.0
-"""A server may take so many times the configured seconds, so that the run learns how long it needs."""
+"""The server may take this many times the configured seconds, so that the actual time is recorded."""
 
-_PATIENCE_IF_CONFIGURED: Final = 3600.0
+_EXPLICIT_PATIENCE: Final = 3600.0
 _MB: Final = 1_000_000
 _SECONDS: Final = 60.0
 _SECONDS_PER_MB: Final = 1.0
-"""How long a copy may take to be read: far more than one needs, so that a crafted one comes to an end."""
+"""Time limits for reading a snapshot: far more than necessary, because they only stop a crafted one."""
 
 
 @dataclass(frozen=True)
-class OpenCopy:
-    """A copy that was fetched.
+class FetchedSnapshot:
+    """A snapshot that was downloaded.
 
     Attributes:
-        entities: that it holds whole. missing_fields: those of the other entities that it lacks, by entity.
-        seconds: in which it must be read.
-        form: 16 bytes that are equal where the documents are the same.
+        entities: those with all of their fields. missing_fields: the missing fields of the others, by entity.
+        seconds: time limit for reading it.
+        form: 16 bytes that are equal if the documents are equal.
     """
 
-    copy: Copy
+    file: SnapshotFile
     entities: tuple[str, ...]
     missing_fields: dict[str, list[str]]
     seconds: float
@@ -48,13 +48,13 @@ class OpenCopy:
 
     @contextmanager
     def readers(self) -> Iterator[ReaderPool]:
-        """Processes that read the copy, started before anything of it is written."""
-        with reader_pool(self.copy.size) as pool:
+        """Starts the readers, before anything is written."""
+        with reader_pool(self.file.size) as pool:
             yield pool
 
 
 @contextmanager
-def open_copy(
+def fetch_snapshot(
     client: StashClient,
     settings: Settings,
     instance: Instance,
@@ -62,49 +62,49 @@ def open_copy(
     entities: Sequence[str],
     *,
     limited: bool,
-) -> Iterator[OpenCopy]:
-    """Fetches a copy of the server's database, and removes it at the end.
+) -> Iterator[FetchedSnapshot]:
+    """Downloads a snapshot of the server's database, and deletes it at the end.
 
     Args:
-        entities: to be read. limited: do not fetch a copy that is larger than the setting allows.
+        entities: to read. limited: do not download a snapshot that is larger than the setting allows.
 
     Raises:
-        SnapshotError: there is none, or it cannot be read. StashError: what the network did.
+        SnapshotError: if there is none, or it cannot be read. StashError: for network errors.
     """
     limit = settings.snapshot_max_mb * _MB if limited else None
-    patience = settings.snapshot_max_seconds * _PATIENCE if limited else _PATIENCE_IF_CONFIGURED
+    patience = settings.snapshot_max_seconds * _PATIENCE if limited else _EXPLICIT_PATIENCE
     naming = naming_of(client, server.schema, server.info)
     path = settings.snapshots / f"{instance.uuid}.sqlite"
-    with downloaded_copy(client, path, largest=limit, patience=patience) as copy:
-        with Snapshot(copy.path, seconds=_SECONDS, check=False) as snapshot:
+    with downloaded_snapshot(client, path, largest=limit, patience=patience) as file:
+        with Snapshot(file.path, seconds=_SECONDS, check=False) as snapshot:
             unmapped = unmapped_fields(snapshot, server.plans)
         missing = {name: fields for name, fields in unmapped.items() if name in entities}
-        mapped = tuple(name for name in KINDS if name in entities and name not in missing)
-        seconds = _SECONDS + copy.size / _MB * _SECONDS_PER_MB
+        mapped = tuple(name for name in SNAPSHOT_ENTITIES if name in entities and name not in missing)
+        seconds = _SECONDS + file.size / _MB * _SECONDS_PER_MB
         if "images" in mapped:
-            naming = replace(naming, previews=previews_of(client, server.plans, copy.path, seconds))
+            naming = replace(naming, previews=previews_of(client, server.plans, file.path, seconds))
         queries = [server.plans[name].page_document() for name in mapped]
-        form = copy_form(copy.digest, [*queries, server.release, naming.as_key()])
-        yield OpenCopy(copy, mapped, missing, seconds, form, naming)
+        form = snapshot_form(file.digest, [*queries, server.release, naming.as_key()])
+        yield FetchedSnapshot(file, mapped, missing, seconds, form, naming)
 
 
 @dataclass(frozen=True)
 class SnapshotLane:
-    """Reads an open copy; see :class:`Lane`.
+    """Reads a downloaded snapshot; see :class:`Lane`.
 
     Attributes:
-        hashes: per entity, ids and hashes of the documents that are stored, range by range: of what equals them, only
-            the number is yielded.
+        hashes: per entity, ids and hashes of the stored documents, range by range. Events contain only the number of
+            documents that are equal.
     """
 
-    copy: OpenCopy
+    snapshot: FetchedSnapshot
     pool: ReaderPool
     server: ServerState
     hashes: Mapping[str, dict[int, bytes]]
 
     def events(self) -> Iterator[Event]:
-        """Yields ranges, those of one entity in any order."""
-        copy = self.copy
-        job = Job(copy.copy.path, copy.seconds, self.server.plans, copy.entities, copy.naming)
+        """Yields the ranges of an entity in any order."""
+        snapshot = self.snapshot
+        job = Job(snapshot.file.path, snapshot.seconds, self.server.plans, snapshot.entities, snapshot.naming)
         for event in self.pool.read(job, self.hashes):
-            yield event if isinstance(event, Range) else Complete(event.kind, "snapshot")
+            yield event if isinstance(event, Range) else Complete(event.entity, "snapshot")

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-import psycopg
 from sqlalchemy import Index, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
-from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.connect import Connection, cancel_statements
 from stash_pipeline.warehouse.entities import sql as statements
 from stash_pipeline.warehouse.entities.sql import TABLES
 from stash_pipeline.warehouse.tables import JOINS, STASH, partition
@@ -90,11 +89,7 @@ def build_apart(connect: Connect, names: list[str], instance_id: int) -> dict[st
             results = [future.result() for future in futures]
         except BaseException:
             share.clear()
-            for connection in connections:
-                try:
-                    connection.cancel_safe(timeout=2)
-                except psycopg.Error:
-                    connection.close()
+            cancel_statements(connections)
             raise
     return {name: outcome for result in results for name, outcome in result.items()}
 

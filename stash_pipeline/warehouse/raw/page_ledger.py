@@ -1,8 +1,8 @@
-"""The ledger of responses, ``raw.pages``, and how it saves work: a known response is not decoded again.
+"""The ledger of responses, ``raw.pages``, and how it saves work: a cached response is not decoded again.
 
-A response is known if its hash is that of a page of the entity's last complete read, the page was requested and decoded
-in the same way (its *form*), and nothing between its first and last object was written since. Its objects are then in
-``raw`` as the response has them, and there are no others in its range.
+A response is cached if its hash is that of a page of the entity's last complete read, the page was requested and
+decoded in the same way (its *form*), and nothing between its first and last object was written since. Its objects are
+then in ``raw`` as the response has them, and there are no others in its range.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from psycopg.types.json import Jsonb
 from stash_pipeline.stash.query_plan import QueryPlan
 from stash_pipeline.stash.reader import Page
 from stash_pipeline.stash.response_page import CachedPage
-from stash_pipeline.stash.snapshot.copy import MUTATION, Copy
+from stash_pipeline.stash.snapshot.download import MUTATION, SnapshotFile
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.tables import partition
 
-COPY = "snapshot"
-"""The entity and the purpose under which a snapshot of the whole database is recorded."""
+SNAPSHOT = "snapshot"
+"""The entity and the purpose under which snapshots are recorded."""
 
-Known = Mapping[str, Mapping[bytes, CachedPage]]
+CachedPages = Mapping[str, Mapping[bytes, CachedPage]]
 """Per entity: pages by the hash of the response."""
 
 
@@ -56,12 +56,12 @@ def form(plan: QueryPlan, release: str, prefix: str) -> bytes:
     return digest.digest()
 
 
-def known_pages(
+def cached_pages(
     connection: Connection, instance_id: int, forms: Mapping[str, bytes], purpose: str = "documents"
-) -> Known:
+) -> CachedPages:
     """The pages that need not be decoded again, of the entities whose form is unchanged.
 
-    A page of a listing is known while its objects are unchanged; it only shows that the listed fields did not change.
+    A page of a listing is cached while its objects are unchanged; it only shows that the listed fields did not change.
     """
     result: dict[str, dict[bytes, CachedPage]] = {}
     for entity, revision, run_id in connection.execute(
@@ -108,18 +108,20 @@ def record_pages(connection: Connection, instance_id: int, run_id: int, lane: st
                 page.size,
                 round(page.seconds * 1000),
                 page.hash,
-                page.known is not None,
+                page.cached is not None,
                 *(page.range or (None, None)),
                 page.unreadable,
             )
             copy.write_row(row)
 
 
-def record_copy(connection: Connection, instance_id: int, run_id: int, copy: Copy, objects: int, known: bool) -> None:
+def record_snapshot_file(
+    connection: Connection, instance_id: int, run_id: int, file: SnapshotFile, objects: int, unchanged: bool
+) -> None:
     """Writes a snapshot of the database into the ledger, like any other response.
 
     Args:
-        known: it equals the last one.
+        unchanged: it equals the last one.
     """
     connection.execute(
         "INSERT INTO raw.pages\n"
@@ -127,45 +129,45 @@ def record_copy(connection: Connection, instance_id: int, run_id: int, copy: Cop
         "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)",
         [
             instance_id,
-            COPY,
+            SNAPSHOT,
             run_id,
-            COPY,
+            SNAPSHOT,
             Jsonb({MUTATION: {"download": True}}),
             objects,
-            copy.size,
-            round((copy.create_seconds + copy.download_seconds) * 1000),
-            copy.digest,
-            known,
+            file.size,
+            round((file.create_seconds + file.download_seconds) * 1000),
+            file.digest,
+            unchanged,
         ],
     )
 
 
-def read_like_this(connection: Connection, instance_id: int, forms: Mapping[str, bytes]) -> set[str]:
-    """The entities that were read completely in the same form."""
+def read_in_same_form(connection: Connection, instance_id: int, forms: Mapping[str, bytes]) -> set[str]:
+    """The entities whose last complete read had the same form."""
     rows = connection.execute(
         "SELECT entity, form FROM ops.complete_reads WHERE instance_id = %s AND purpose = 'documents'", [instance_id]
     )
     return {entity for entity, previous in rows if forms.get(entity) == previous}
 
 
-def copy_form(digest_of_copy: bytes, parts: Iterable[str]) -> bytes:
+def snapshot_form(file_digest: bytes, parts: Iterable[str]) -> bytes:
     """16 bytes that are equal if a snapshot of the database means the same documents.
 
     Args:
         parts: other inputs of the documents.
     """
-    digest = hashlib.blake2b(_code() + digest_of_copy, digest_size=16)
+    digest = hashlib.blake2b(_code() + file_digest, digest_size=16)
     for part in parts:
         digest.update(part.encode() + b"\0")
     return digest.digest()
 
 
-def copy_is_known(connection: Connection, instance_id: int, form_of: bytes) -> bool:
+def is_last_snapshot(connection: Connection, instance_id: int, form_of: bytes) -> bool:
     """Whether the last snapshot read equals this one, and nothing was written since."""
     row = connection.execute(
         "SELECT 1 FROM ops.complete_reads AS r JOIN ops.instances AS i ON i.id = r.instance_id\n"
         "WHERE r.instance_id = %s AND r.entity = %s AND r.purpose = %s AND r.form = %s AND r.revision = i.revision",
-        [instance_id, COPY, COPY, form_of],
+        [instance_id, SNAPSHOT, SNAPSHOT, form_of],
     ).fetchone()
     return row is not None
 

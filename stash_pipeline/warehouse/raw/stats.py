@@ -51,12 +51,12 @@ class EntityStats:
     failed: int = 0
     failures: list[str] = field(default_factory=list)
 
-    def tell(self, failure: str) -> None:
+    def add_failure(self, failure: str) -> None:
         """Adds the error of one object; keeps the first ones."""
         if len(self.failures) < FAILURES_KEPT:
             self.failures.append(failure)
 
-    def note(self, changes: FieldChanges) -> None:
+    def add_field_changes(self, changes: FieldChanges) -> None:
         """Adds the differences of more documents."""
         self.fields.update(changes.fields)
         self.silent_changes += changes.silent

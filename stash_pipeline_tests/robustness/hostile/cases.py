@@ -353,7 +353,7 @@ def _values() -> Iterator[Case]:
         yield Case(f"the schema says that {type_name}.{field_name} is a text", spoil, settings=_SHORT)
 
 
-# --- copies of the database -------------------------------------------------------------------------------
+# --- snapshots of the database -------------------------------------------------------------------------------
 
 
 def _downloads() -> Iterator[Case]:

@@ -1,4 +1,4 @@
-"""Copies of a library as files, with the tables of the simulated release.
+"""Snapshots of a library as files, with the tables of the simulated release.
 
 Contains the creation of the file and its possible defects. Downloads are in ``downloads``, the steps from the newest
 tables back to older ones in ``data/downgrade``.
@@ -21,7 +21,7 @@ from stash_pipeline.simulator.resolvers.performers import INSTAGRAM, TWITTER
 from stash_pipeline.simulator.system import present_saved_filter
 
 NEWEST_COPY = 76
-"""The schema version of a copy by v0.31. The real number is not known, except that it is greater than 75."""
+"""The schema version of a snapshot by v0.31. The real number is not known, except that it is greater than 75."""
 
 _STEPS = (75, 72, 68, 67, 58, 55, 54, 52, 48, 46, 45)
 _BLOB_BYTES = 20_000
@@ -30,16 +30,16 @@ _SITES: tuple[tuple[str, re.Pattern[str]], ...] = (("twitter", TWITTER), ("insta
 
 @dataclass(frozen=True)
 class Backups:
-    """How a server creates copies of its database, and their defects.
+    """How a server creates snapshots of its database, and their defects.
 
     Attributes:
         life: lifetime of a link in seconds after its first request, see ``downloads``.
-        blobs: number of additional, unreferenced images in the copy.
-        dirty: the copy has an unfinished migration.
-        version: overrides the schema version in the copy.
+        blobs: number of additional, unreferenced images in the snapshot.
+        dirty: the snapshot has an unfinished migration.
+        version: overrides the schema version in the snapshot.
         offered: the server's GraphQL schema has the mutation; evaluated when the server is created.
         forbidden: the server cannot write into its folder.
-        seconds: minimum time to create a copy; writers wait.
+        seconds: minimum time to create a snapshot; writers wait.
     """
 
     life: float = 30.0
@@ -51,15 +51,15 @@ class Backups:
     seconds: float = 0.0
 
 
-def copy_version(release: Release, backups: Backups) -> int:
-    """The schema version in a copy."""
+def snapshot_version(release: Release, backups: Backups) -> int:
+    """The schema version in a snapshot."""
     if backups.version is not None:
         return backups.version
     return NEWEST_COPY if release.since(31) else release.database_schema
 
 
-def write_copy(library: Library, release: Release, path: Path, backups: Backups) -> None:
-    """Write a consistent copy of the library into a new file."""
+def write_snapshot(library: Library, release: Release, path: Path, backups: Backups) -> None:
+    """Write a consistent snapshot of the library into a new file."""
     library.copy_into(path, backups.seconds)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for name, arguments, function in _FUNCTIONS:
@@ -73,7 +73,7 @@ def write_copy(library: Library, release: Release, path: Path, backups: Backups)
         connection.execute("DELETE FROM schema_migrations")
         connection.execute(
             "INSERT INTO schema_migrations (version, dirty) VALUES (?, ?)",
-            (copy_version(release, backups), int(backups.dirty)),
+            (snapshot_version(release, backups), int(backups.dirty)),
         )
         connection.execute("COMMIT")
 

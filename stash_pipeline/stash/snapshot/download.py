@@ -1,6 +1,6 @@
-"""Downloads a copy of a server's database into a private file.
+"""Downloads a snapshot of a server's database into a private file.
 
-The server does not write while it creates the copy. It keeps the copy for half a minute after the first request, or
+The server does not write while it creates the snapshot. It keeps the file for half a minute after the first request, or
 until that request ends: a download that is interrupted later cannot be resumed.
 """
 
@@ -39,8 +39,8 @@ _ROOM_BESIDES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Copy:
-    """A complete copy.
+class SnapshotFile:
+    """A complete snapshot.
 
     Attributes:
         size: in bytes. digest: of its content. create_seconds: to create it. download_seconds: to download it.
@@ -54,17 +54,17 @@ class Copy:
 
 
 @contextmanager
-def downloaded_copy(
+def downloaded_snapshot(
     client: StashClient, path: Path, *, largest: int | None = None, patience: float = 600.0
-) -> Iterator[Copy]:
-    """Downloads a copy; the file is removed on exit, in any case.
+) -> Iterator[SnapshotFile]:
+    """Downloads a snapshot; the file is removed on exit, in any case.
 
     Args:
         path: of the file. Its folder is created for the owner only; a leftover of a killed process is removed.
-        largest: maximum bytes; a larger copy is not downloaded. patience: seconds for the server to create the copy.
+        largest: maximum bytes; a larger snapshot is not downloaded. patience: seconds for the server to create it.
 
     Raises:
-        SnapshotError: if the server creates no copy in time, or if it is too large for the limit or for the disk.
+        SnapshotError: if the server creates no snapshot in time, or if it is too large for the limit or for the disk.
         StashError: for network errors.
     """
     try:
@@ -74,13 +74,13 @@ def downloaded_copy(
                 make_private(path.parent)
                 path.unlink(missing_ok=True)
                 started = time.perf_counter()
-                link = _create_copy(client, patience)
+                link = _create_snapshot(client, patience)
                 created = time.perf_counter()
                 file = stack.enter_context(_own_file(path))
                 size = _download(client, link, file, path.parent, largest)
                 downloaded = time.perf_counter()
-                copy = Copy(path, size, _digest(path), created - started, downloaded - created)
-            yield copy
+                snapshot = SnapshotFile(path, size, _digest(path), created - started, downloaded - created)
+            yield snapshot
     finally:
         with suppress(OSError):
             path.unlink(missing_ok=True)
@@ -91,7 +91,7 @@ def _file_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SnapshotError(f"The copy of the database cannot be kept in {folder}: {error.strerror}.") from None
+        raise SnapshotError(f"The snapshot cannot be stored in {folder}: {error.strerror}.") from None
 
 
 @contextmanager
@@ -116,8 +116,8 @@ def _is_at(path: Path, handle: int) -> bool:
         return False
 
 
-def remove_orphaned_copies(folder: Path) -> int:
-    """Removes copies that no running process of this machine owns; returns their number."""
+def remove_orphaned_snapshots(folder: Path) -> int:
+    """Removes snapshots that no running process of this machine owns; returns their number."""
     removed = 0
     for path in folder.glob("*.sqlite") if folder.is_dir() else ():
         try:
@@ -145,20 +145,20 @@ def _digest(path: Path) -> bytes:
     return digest.digest()
 
 
-def _create_copy(client: StashClient, patience: float) -> str:
-    """Makes the server create a copy; returns the path of the link below the server's own URL."""
+def _create_snapshot(client: StashClient, patience: float) -> str:
+    """Makes the server create a snapshot; returns the path of the link below the server's own URL."""
     try:
-        # no retries: each attempt creates another copy, and the server does not write in the meantime
+        # no retries: each attempt creates another snapshot, and the server does not write in the meantime
         data = client.execute(_DOCUMENT, name=MUTATION, timeout=patience).data
     except StashConnectionError as error:
         if error.reason != "timeout":
             raise
-        raise SnapshotError(f"The server did not create a copy of its database within {patience:,.0f} s.") from None
+        raise SnapshotError(f"The server did not create a snapshot of its database within {patience:,.0f} s.") from None
     except StashQueryError as error:
         if error.locked:
             raise
         message = shortened("; ".join(error.messages), 300)
-        raise SnapshotError(f"The server cannot create a copy of its database: {message}") from None
+        raise SnapshotError(f"The server cannot create a snapshot of its database: {message}") from None
     link = client.part(data, MUTATION).get(MUTATION).text_or_none(_LONGEST_LINK)
     try:
         path = urlsplit(link or "").path
@@ -166,7 +166,7 @@ def _create_copy(client: StashClient, patience: float) -> str:
         path = ""
     start = path.rfind(_DOWNLOADS)
     if start < 0:
-        raise SnapshotError("The server created a copy of its database, but sent no link to it.")
+        raise SnapshotError("The server created a snapshot of its database, but sent no link to it.")
     # ignore the host in the link: the key is sent to the known server only
     return path[start:]
 
@@ -192,7 +192,7 @@ def _download(client: StashClient, link: str, file: BinaryIO, folder: Path, larg
             if failures >= client.retry_policy.attempts:
                 if isinstance(error, StashError):
                     raise
-                raise SnapshotError("The download of the database copy was interrupted repeatedly.") from None
+                raise SnapshotError("The download of the snapshot was interrupted repeatedly.") from None
             time.sleep(client.retry_policy.pause(failures))
 
 
@@ -211,13 +211,15 @@ def _download_rest(
             file.truncate()
             offset = 0
         elif status == 404:
-            raise SnapshotError("The server deleted the copy of its database before it was downloaded.")
+            raise SnapshotError("The server deleted the snapshot before it was downloaded.")
         elif status >= 500:
-            raise StashHTTPError(status, f"The server answered {status} instead of sending the copy of its database.")
+            raise StashHTTPError(
+                status, f"The server answered {status} instead of sending the snapshot of its database."
+            )
         elif status not in (200, 206):
-            raise SnapshotError(f"The server answered {status} instead of sending the copy of its database.")
+            raise SnapshotError(f"The server answered {status} instead of sending the snapshot.")
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise SnapshotError("The copy of the database is compressed, so its size cannot be checked.")
+            raise SnapshotError("The snapshot is compressed, so its size cannot be checked.")
         total = _total(response.headers.get("content-length"), response.headers.get("content-range"), status, offset)
         if largest is not None and total > largest:
             raise SnapshotTooLargeError(total)
@@ -226,12 +228,12 @@ def _download_rest(
         free = shutil.disk_usage(folder).free
         if total - offset + _ROOM_BESIDES > free:
             raise SnapshotError(
-                f"The copy of the database has {total / 1e6:,.0f} MB, but {folder} has only {free / 1e6:,.0f} MB free. "
+                f"The snapshot has {total / 1e6:,.0f} MB, but {folder} has only {free / 1e6:,.0f} MB free. "
                 "Free disk space, or read this instance by GraphQL."
             )
         for block in response.iter_raw(_BLOCK):
             if file.tell() + len(block) > total:
-                raise SnapshotError("The copy of the database is longer than the server announced.")
+                raise SnapshotError("The snapshot is longer than the server announced.")
             if time.monotonic() >= end:
                 raise SnapshotError(client.limits.download_too_slow())
             file.write(block)
@@ -252,16 +254,16 @@ def _total(length: str | None, content_range: str | None, status: int, offset: i
             return int(whole)
     except ValueError:
         pass
-    raise SnapshotError("The server does not report the size of the copy of its database.")
+    raise SnapshotError("The server does not report the size of the snapshot.")
 
 
 class SnapshotTooLargeError(SnapshotError):
-    """The copy exceeds the size that is downloaded automatically.
+    """The snapshot exceeds the size that is downloaded automatically.
 
     Attributes:
         size: in bytes.
     """
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"The copy of the database has {size / 1e6:,.0f} MB, more than the limit.")
+        super().__init__(f"The snapshot has {size / 1e6:,.0f} MB, more than the limit.")
         self.size = size

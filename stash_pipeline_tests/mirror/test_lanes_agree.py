@@ -1,29 +1,23 @@
-"""Both lanes read the same library the same way in every release, and each is used where it should be."""
+"""Both lanes read the same documents from the same library, in every release."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from stash_pipeline.instances import Instance, LaneName, edit_instance, get_instance
-from stash_pipeline.simulator.copies import Backups
+from stash_pipeline.instances import LaneName
 from stash_pipeline.simulator.releases import find_release
-from stash_pipeline.simulator.server import SimulatedStash, known_releases
+from stash_pipeline.simulator.server import known_releases
+from stash_pipeline.simulator.snapshots import Backups
 from stash_pipeline.stash.client import StashClient
-from stash_pipeline.stash.entities import BY_NAME
-from stash_pipeline.stash.errors import StashError
-from stash_pipeline.stash.fields import Stored
 from stash_pipeline.stash.snapshot import values
-from stash_pipeline.stash.snapshot.database import SnapshotError
 from stash_pipeline.sync.compare_lanes import compare_lanes
-from stash_pipeline.sync.run import SyncResult
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.mirror.events import EVENTS, statements
 from stash_pipeline_tests.mirror.histories import furnished, what_changed
+from stash_pipeline_tests.mirror.lanes import leftovers, with_backups
 from stash_pipeline_tests.mirror.library_events import happen
-from stash_pipeline_tests.mirror.working import URL, Mirror, SimulatorTransport, generated, new_mirror, row_versions
+from stash_pipeline_tests.mirror.working import URL, SimulatorTransport, row_versions
 
 READABLE = [release for release in known_releases() if release >= "v0.20" and release < "v0.31"]
 
@@ -38,42 +32,6 @@ def one_per_schema(releases: list[str]) -> list[ParameterSet]:
         found.append(pytest.param(name, marks=[pytest.mark.soak] if key in seen else []))
         seen.add(key)
     return found
-
-
-def with_backups(warehouse: str, home: Path, backups: Backups, lane: str = "auto", **settings: Any) -> Mirror:
-    """A mirror of a server with these backups."""
-    server = new_mirror(warehouse, home, generated(20, seed=4), **settings)
-    server.stash = SimulatedStash(server.stash.library, backups=backups)
-    return in_lane(server, lane)
-
-
-def in_lane(server: Mirror, lane: Any) -> Mirror:
-    with connect(server.database_url) as connection:
-        server.instance = edit_instance(connection, server.instance.name, home=server.settings.home, lane=lane)
-    return server
-
-
-def again(server: Mirror) -> Instance:
-    """The instance as it is registered now."""
-    with connect(server.database_url) as connection:
-        server.instance = get_instance(connection, server.instance.name)
-    return server.instance
-
-
-def lane_and_reason(server: Mirror, read: SyncResult) -> tuple[str, str]:
-    with connect(server.database_url) as connection:
-        row = connection.execute("SELECT lane, lane_reason FROM ops.sync_runs WHERE id = %s", [read.run_id]).fetchone()
-    assert row is not None
-    assert row == (read.lane, read.lane_reason)
-    return row[0], row[1]
-
-
-def leftovers(server: Mirror) -> list[Path]:
-    folder = server.settings.home / "snapshots"
-    return list(folder.iterdir()) if folder.exists() else []
-
-
-# --- the same ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("release", one_per_schema(READABLE))
@@ -275,7 +233,7 @@ def test_an_identical_copy_is_not_read_again_unless_something_was_written(home: 
     with connect(warehouse) as connection:
         connection.execute(spoil, [0, server.instance.id])
     again, _ = server.refresh(mode="sweep")
-    assert not what_changed(again), "it was compared though the copy is known"
+    assert not what_changed(again), "it was compared though the snapshot is known"
     fetched = {kind: change.fetched for kind, change in first.changes.items()}
     assert {kind: change.fetched for kind, change in again.changes.items()} == fetched
     with connect(warehouse) as connection:
@@ -284,146 +242,6 @@ def test_an_identical_copy_is_not_read_again_unless_something_was_written(home: 
     again, _ = server.refresh(mode="sweep")
     assert what_changed(again) == {"tags": (0, 1, 0)}
     assert not server.differences()
-
-
-# --- which lane -------------------------------------------------------------------------------------------
-
-
-def test_auto_uses_the_copy_for_full_syncs(home: Path, warehouse: str) -> None:
-    server = with_backups(warehouse, home, Backups())
-    first, _ = server.refresh(mode="changes")
-    assert lane_and_reason(server, first)[0] == "snapshot"
-    assert lane_and_reason(server, server.refresh(mode="changes")[0])[0] == "graphql"
-    assert lane_and_reason(server, server.refresh(mode="reconcile")[0])[0] == "snapshot"
-    assert lane_and_reason(server, server.refresh(["tags"], mode="sweep")[0])[0] == "graphql"
-    rows = server.scalar(
-        "SELECT array_agg(bytes ORDER BY id) FROM raw.pages WHERE instance_id = %s AND lane = 'snapshot'",
-        [server.instance.id],
-    )
-    assert len(rows) == 2 and first.copy is not None and rows[0] == first.copy.size
-    known = again(server)
-    assert known.snapshot_bytes and known.snapshot_seconds is not None and known.snapshot_error is None
-    assert lane_and_reason(in_lane(server, "graphql"), server.refresh(mode="sweep")[0]) == ("graphql", "as configured")
-    assert not server.differences() and not leftovers(server)
-
-
-@pytest.mark.parametrize(
-    ("backups", "reason"),
-    [
-        (Backups(offered=False), "does not offer copies"),
-        (Backups(forbidden=True), "cannot create a copy of its database"),
-        (Backups(dirty=True), "is incomplete"),
-        (Backups(version=80), "schema version 80"),
-    ],
-)
-def test_auto_falls_back_to_graphql_with_a_reason(home: Path, warehouse: str, backups: Backups, reason: str) -> None:
-    server = with_backups(warehouse, home, backups)
-    read, _ = server.refresh(mode="sweep")
-    lane, why = lane_and_reason(server, read)
-    assert lane == "graphql" and reason in why
-    assert not server.differences() and not leftovers(server)
-    # once is enough, until the sweep of the week
-    again(server)
-    read, _ = server.refresh(mode="reconcile")
-    lane, why = lane_and_reason(server, read)
-    assert lane == "graphql" and reason in why
-    with pytest.raises(SnapshotError, match=reason):
-        server.refresh(mode="sweep", lane="snapshot")
-    server.stash = SimulatedStash(server.stash.library)
-    again(server)
-    assert server.refresh(mode="sweep")[0].lane == "snapshot"
-    assert again(server).snapshot_error is None
-
-
-def test_an_unknown_schema_version_is_read_by_graphql(home: Path, warehouse: str) -> None:
-    server, _ = furnished(warehouse, home, "v0.31.0")
-    read, _ = server.refresh(mode="sweep", lane="auto")
-    assert read.lane == "graphql" and "schema version 76" in read.lane_reason
-    assert not server.differences()
-
-
-def test_a_copy_that_is_too_large_or_too_slow_is_not_requested_again(home: Path, warehouse: str) -> None:
-    server = with_backups(warehouse, home, Backups(blobs=100), snapshot_max_mb=1)
-    read, _ = server.refresh(mode="sweep")
-    assert read.lane == "graphql" and "more than the limit" in read.lane_reason
-    assert (again(server).snapshot_bytes or 0) > 1_000_000
-    read, _ = server.refresh(mode="sweep")
-    assert read.lane == "graphql" and "SNAPSHOT_MAX_MB" in read.lane_reason
-    # who asks for it gets it
-    assert server.refresh(mode="sweep", lane="snapshot")[0].lane == "snapshot"
-    server = with_backups(warehouse, home, Backups(seconds=0.3), snapshot_max_seconds=0.2)
-    assert server.refresh(mode="sweep")[0].lane == "snapshot"
-    again(server)
-    read, _ = server.refresh(mode="sweep")
-    assert read.lane == "graphql" and "SNAPSHOT_MAX_SECONDS" in read.lane_reason
-
-
-# --- what is not trusted ----------------------------------------------------------------------------------
-
-
-def test_safeguards_stop_the_snapshot_lane_too(home: Path, warehouse: str) -> None:
-    server = with_backups(warehouse, home, Backups(), "snapshot")
-    server.refresh(mode="sweep")
-    before = row_versions(warehouse, server.instance.id)
-    server.stash.library = generated(20, seed=9)
-    with pytest.raises(Exception, match="--accept-removals"):
-        server.refresh(mode="sweep")
-    assert row_versions(warehouse, server.instance.id) == before
-    assert not leftovers(server)
-    server.refresh(mode="sweep", accept_removals=True)
-    assert not server.differences()
-
-
-def test_a_copy_damaged_in_the_middle_is_not_written(
-    home: Path, warehouse: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = with_backups(warehouse, home, Backups(), "snapshot")
-    server.refresh(mode="sweep")
-    server.sql("UPDATE tags SET name = name || ' changed'", "DELETE FROM scene_markers WHERE id = 1")
-    before = row_versions(warehouse, server.instance.id)
-    # the tags come long before
-    server.sql("ALTER TABLE groups_relations RENAME COLUMN order_index TO place")
-    with pytest.raises(StashError, match="does not match its version"):
-        server.refresh(mode="sweep")
-    assert row_versions(warehouse, server.instance.id) == before
-    server.sql("ALTER TABLE groups_relations RENAME COLUMN place TO order_index")
-    server.refresh(mode="sweep")
-    assert not server.differences()
-
-
-def test_the_copy_is_private_and_leftovers_of_killed_runs_are_removed(
-    home: Path, warehouse: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from stash_pipeline.sync.snapshot_reading import SnapshotReading
-
-    server = with_backups(warehouse, home, Backups(), "snapshot")
-    folder = server.settings.home / "snapshots"
-    folder.mkdir(parents=True)
-    (folder / f"{server.instance.uuid}.sqlite").write_text("half of a copy")
-    seen: list[tuple[int, int]] = []
-    load = SnapshotReading._load
-
-    def look(*arguments: Any) -> None:
-        seen.extend((path.stat().st_mode & 0o777, path.stat().st_size) for path in leftovers(server))
-        load(*arguments)
-
-    monkeypatch.setattr(SnapshotReading, "_load", look)
-    server.refresh(mode="sweep")
-    assert [mode for mode, _ in seen] == [0o600] and seen[0][1] > 100_000
-    assert not leftovers(server)
-
-
-def test_any_run_removes_leftover_copies_of_killed_runs(home: Path, warehouse: str) -> None:
-    server = with_backups(warehouse, home, Backups(), "graphql")
-    folder = server.settings.home / "snapshots"
-    folder.mkdir(parents=True)
-    for name in (server.instance.uuid, "00000000-0000-0000-0000-000000000000"):
-        (folder / f"{name}.sqlite").write_text("half of a copy")
-    server.read(mode="changes")
-    assert not leftovers(server)
-
-
-# --- what updated_at would have missed --------------------------------------------------------------------
 
 
 def test_silent_changes_are_counted_by_cause(home: Path, warehouse: str) -> None:
@@ -436,83 +254,3 @@ def test_silent_changes_are_counted_by_cause(home: Path, warehouse: str) -> None
     change = read.changes["scenes"]
     assert change.updated == 2 and change.silent_changes == 1
     assert set(change.silent_fields) == {"last_played_at", "play_count", "play_history"}
-
-
-# --- fields that a copy lacks -----------------------------------------------------------------------------
-
-
-def without_place(monkeypatch: pytest.MonkeyPatch, kind: str, name: str) -> None:
-    """As if the specification had a new field, mapped to a column that no copy has."""
-    entity = BY_NAME[kind]
-    fields = tuple(replace(f, stored=Stored("t.nowhere")) if f.name == name else f for f in entity.fields)
-    monkeypatch.setitem(BY_NAME, kind, replace(entity, fields=fields))
-
-
-@pytest.mark.parametrize(
-    ("release", "by_graphql"),
-    [
-        # files come with scenes, images and galleries, or by a query of their own
-        ("v0.20.2", {"scenes", "images", "galleries", "folders", "configuration"}),
-        ("v0.30.1", {"scenes", "configuration"}),
-    ],
-)
-@pytest.mark.parametrize("lane", ["auto", "snapshot"])
-def test_an_entity_with_an_unmapped_field_is_read_by_graphql(
-    home: Path,
-    warehouse: str,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    release: str,
-    by_graphql: set[str],
-    lane: LaneName,
-) -> None:
-    without_place(monkeypatch, "scenes", "director")
-    server, clock = furnished(warehouse, home, release, scenes=15)
-    server.sql("UPDATE scenes SET director = 'Somebody' WHERE id = 3")
-    first, _ = server.refresh(mode="sweep", lane=lane)
-    assert not server.differences()
-    assert first.lane == "snapshot" and first.not_in_copy == ["scenes.director"]
-    assert "scenes.director" in lane_and_reason(server, first)[1]
-    assert "the copy of the database lacks scenes.director" in caplog.text
-    asked = server.scalar(
-        "SELECT array_agg(DISTINCT entity) FROM raw.pages WHERE run_id = %s AND lane = 'graphql'", [first.run_id]
-    )
-    assert set(asked) == by_graphql
-    # an object of either source changes, is added, is removed
-    clock.forward(minutes=5)
-    for event in ("a scene is edited", "a tag is created", "a scene is destroyed", "a tag is destroyed"):
-        happen(server.stash, event, 1)
-    read, _ = server.refresh(mode="reconcile", lane=lane)
-    assert read.changes["scenes"].removed == read.changes["tags"].removed == read.changes["tags"].inserted == 1
-    assert not server.differences()
-    again, _ = server.refresh(mode="sweep", lane=lane)
-    assert not what_changed(again)
-    assert not what_changed(server.read(lane="graphql")), "the lanes differ"
-
-
-def test_a_deleted_scene_is_removed_although_the_copy_is_unchanged(
-    home: Path, warehouse: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without_place(monkeypatch, "scenes", "director")
-    server, _ = furnished(warehouse, home, "v0.30.1", scenes=5)
-    server.refresh(mode="sweep", lane="snapshot")
-    copied = server.stash.library.copy_into
-
-    def delayed(*arguments: Any) -> None:
-        copied(*arguments)
-        happen(server.stash, "a scene is destroyed", 1)
-
-    monkeypatch.setattr(server.stash.library, "copy_into", delayed)
-    read, _ = server.refresh(mode="reconcile", lane="snapshot")
-    assert read.changes["scenes"].removed == 1
-    monkeypatch.undo()
-    assert not server.differences()
-
-
-def test_lane_comparison_skips_and_names_unmapped_fields(home: Path, warehouse: str) -> None:
-    server, _ = furnished(warehouse, home, "v0.31.0", scenes=10)
-    server.stash.backups = Backups(version=75)
-    client = StashClient(URL, transport=SimulatorTransport(server.stash, server.hook))
-    found = compare_lanes(server.settings, server.instance, client)
-    assert "scenes.custom_fields" in found.not_in_copy and "performers.custom_fields" not in found.not_in_copy
-    assert not found.lines and found.documents["scenes"]

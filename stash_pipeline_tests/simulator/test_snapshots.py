@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from stash_pipeline.simulator.copies import NEWEST_COPY, Backups
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.simulator.snapshots import NEWEST_COPY, Backups
 from stash_pipeline_tests.mirror.answers import simulated_answers
 from stash_pipeline_tests.simulator.conftest import BACKUP, Make, Recording, address_of, data, get_from, only_error
 
