@@ -8,6 +8,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.matches.deciding import NewDecision
 from stash_pipeline.warehouse.matches.duplicate_report import read_duplicates
 from stash_pipeline.warehouse.ops.protection import protect, unprotect
 from stash_pipeline_tests.matches.working import Servers, new_servers
@@ -252,13 +253,9 @@ def test_two_of_a_name_on_one_server_are_possible_until_a_person_calls_them_diff
         report = read_duplicates(connection, "performers")
         (group,) = [one for one in report.possible if any(copy["id"] == 9300 for copy in one.copies)]
         assert group.rule == "performers:name" and group.confidence and group.reason
-        connection.execute(
-            "INSERT INTO matches.decisions (entity, verdict, left_instance, left_id, right_instance, right_id)\n"
-            "SELECT 'performers', 'different', uuid, 9300, uuid, 9301 FROM ops.instances WHERE id = %s",
-            [servers.home.instance.id],
-        )
-    servers.home.sql("UPDATE studios SET details = 'changed', updated_at = '2026-01-01T00:00:00Z' WHERE id = 1")
-    sweep(servers, servers.home)
+    home = servers.home.instance.id
+    servers.decide(NewDecision("performers", "different", (home, 9300), (home, 9301)))
+    servers.follow()
     assert not rows(servers, "entity = 'performers' AND id >= 9300")
 
 

@@ -165,9 +165,9 @@ WHERE l.left_instance_id = l.right_instance_id AND (l.action = 'propose' OR l.re
 """Pairs of one server that a person has to look at: (entity, group, instance, one id, the other)."""
 
 DECIDED_DIFFERENT: Final = """
-SELECT i.id, d.entity, least(d.left_id, d.right_id), greatest(d.left_id, d.right_id)
-FROM matches.decisions AS d JOIN ops.instances AS i ON i.uuid = d.left_instance AND i.uuid = d.right_instance
-WHERE d.verdict = 'different' AND NOT d.withdrawn"""
+SELECT r.left_instance_id, r.entity, least(r.left_id, r.right_id), greatest(r.left_id, r.right_id)
+FROM matches.resolved_decisions AS r JOIN matches.decisions AS d ON d.id = r.decision_id
+WHERE d.verdict = 'different' AND r.left_instance_id = r.right_instance_id"""
 
 
 def touched_query(entity: str) -> str:
