@@ -1,0 +1,132 @@
+"""The lists of golden records, as SQL per table: elements of all members, each once, references as golden records."""
+
+from stash_pipeline.warehouse.catalog.affected import AFFECTED
+from stash_pipeline.warehouse.catalog.records import OBJECTS
+from stash_pipeline.warehouse.catalog.shapes import GoldenList
+from stash_pipeline.warehouse.catalog.tables import LISTS
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.layers.layer import TableChange
+from stash_pipeline.warehouse.tables import JOINS, type_name
+
+
+def _from(golden: GoldenList) -> str:
+    joined = golden.joined
+    text = (
+        f"FROM {OBJECTS} AS m\n"
+        f"JOIN stash.{golden.table} AS x ON x.instance_id = m.instance_id AND x.{golden.owner} = m.id"
+    )
+    if golden.kind == "references":
+        text += (
+            f"\nJOIN catalog.members AS t ON t.entity = '{joined.target}' AND t.instance_id = x.instance_id"
+            f" AND t.id = x.{joined.target_column}"
+        )
+        if joined.target == golden.entity:
+            # objects that are one do not contain each other
+            text += " AND t.canonical_id <> m.canonical_id"
+    return text
+
+
+def _attribute(golden: GoldenList, name: str) -> str:
+    """A column that is not of the key: the first value by the order of the objects; the newest time."""
+    kind = type_name(JOINS[golden.table].columns[name])
+    if kind == "boolean":
+        return f"bool_or(x.{name}) AS {name}"
+    if kind.startswith("timestamp"):
+        return f"max(x.{name}) AS {name}"
+    # two elements of one object can be the same golden record
+    order = ", ".join(["m.rank", "m.id", *(f"x.{key}" for key in golden.key)])
+    return f"(array_agg(x.{name} ORDER BY {order}) FILTER (WHERE x.{name} IS NOT NULL))[1] AS {name}"
+
+
+def _elements(golden: GoldenList) -> str:
+    """The elements that the affected records have now, in the order of the columns."""
+    first = f"m.canonical_id AS {golden.owner}"
+    if golden.kind == "times":
+        return _times(golden)
+    if golden.kind == "of_instances":
+        keys = ["x.instance_id", *(f"x.{name}" for name in golden.key)]
+    elif golden.kind == "references":
+        keys = [f"t.canonical_id AS {golden.key[0]}"]
+    elif golden.kind == "ordered":
+        keys = []
+    else:
+        keys = [f"x.{name}" for name in golden.key]
+    group = ["m.canonical_id", *(key.split(" AS ")[0] for key in keys)]
+    if golden.kind == "ordered":
+        (column,) = golden.joined.columns
+        group.append(f"x.{column.name}")
+        return (
+            f"SELECT {first}, {_position(golden, group[-1])} AS {golden.ordinal}, x.{column.name}\n{_from(golden)}\n"
+            f"GROUP BY {', '.join(group)}"
+        )
+    columns = [first, *keys, *(_attribute(golden, name) for name in golden.attributes)]
+    if golden.ordinal:
+        columns.append(f"{_position(golden, group[-1])} AS {golden.ordinal}")
+    return f"SELECT {', '.join(columns)}\n{_from(golden)}\nGROUP BY {', '.join(group)}"
+
+
+def _position(golden: GoldenList, element: str) -> str:
+    """The position of an element: those of the first object in their order, then what only others have."""
+    best = f"min(ARRAY[m.rank::integer, x.{golden.ordinal}])"
+    return f"(row_number() OVER (PARTITION BY m.canonical_id ORDER BY {best}, {element}) - 1)::integer"
+
+
+def _times(golden: GoldenList) -> str:
+    """All moments in order. One that several objects have is the same; one that an object has twice is two."""
+    (column,) = golden.joined.columns
+    name = column.name
+    return (
+        f"SELECT e.record_id AS {golden.owner},\n"
+        f"    (row_number() OVER (PARTITION BY e.record_id ORDER BY e.{name}) - 1)::integer AS {golden.ordinal},"
+        f" e.{name}\n"
+        f"FROM (\n    SELECT o.record_id, o.{name}, max(o.often) AS often\n    FROM (\n"
+        f"        SELECT m.canonical_id AS record_id, x.{name}, count(*) AS often\n        "
+        + _from(golden).replace("\n", "\n        ")
+        + f"\n        GROUP BY m.canonical_id, m.instance_id, m.id, x.{name}\n    ) AS o\n"
+        f"    GROUP BY o.record_id, o.{name}\n) AS e CROSS JOIN generate_series(1, e.often)"
+    )
+
+
+def list_statement(golden: GoldenList) -> str:
+    """Writes the elements that differ, and marks their records; returns (inserted, updated, removed)."""
+    table, key = f"catalog.{golden.table}", golden.primary_key
+    others = [name for name in golden.columns if name not in key]
+    columns = [column.name for column in LISTS[golden.table].columns]
+    same = " AND ".join(f"c.{name} = e.{name}" for name in key)
+    differs = f"c.{golden.owner} IS NULL"
+    conflict = "DO NOTHING"
+    if others:
+        row = ", ".join(f"c.{name}" for name in others), ", ".join(f"e.{name}" for name in others)
+        differs += f" OR ROW({row[0]}) IS DISTINCT FROM ROW({row[1]})"
+        conflict = f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}"
+    return f"""
+WITH elements AS MATERIALIZED (
+{_elements(golden)}
+), differing AS MATERIALIZED (
+    SELECT e.*, c.{golden.owner} IS NULL AS is_new FROM elements AS e LEFT JOIN {table} AS c ON {same}
+    WHERE {differs}
+), gone AS (
+    DELETE FROM {table} AS c USING {AFFECTED} AS a
+    WHERE a.entity = '{golden.entity}' AND c.{golden.owner} = a.id
+      AND NOT EXISTS (SELECT FROM elements AS e WHERE {same})
+    RETURNING c.{golden.owner}
+), written AS (
+    INSERT INTO {table} ({", ".join(columns)})
+    SELECT {", ".join(columns)} FROM differing ORDER BY {", ".join(key)}
+    ON CONFLICT ({", ".join(key)}) {conflict}
+), marked AS (
+    UPDATE catalog.{golden.entity} AS r SET revision = %(revision)s
+    FROM (SELECT {golden.owner} FROM differing UNION SELECT {golden.owner} FROM gone) AS o
+    WHERE r.id = o.{golden.owner} AND r.revision <> %(revision)s
+    RETURNING r.id
+)
+SELECT (SELECT count(*) FROM differing WHERE is_new), (SELECT count(*) FROM differing WHERE NOT is_new),
+    (SELECT count(*) FROM gone), (SELECT count(*) FROM marked)
+"""
+
+
+def write_list(connection: Connection, golden: GoldenList, revision: int) -> tuple[TableChange, int]:
+    """Writes one list of the affected records; returns also how many records it marked as changed."""
+    row = connection.execute(list_statement(golden), {"revision": revision}).fetchone()
+    assert row is not None
+    return TableChange(inserted=row[0], updated=row[1], removed=row[2]), row[3]
