@@ -46,11 +46,6 @@ FROM (
 JOIN catalog.members AS m ON m.instance_id = removed.id
 """
 
-_SEEN_ALL: Final = """
-INSERT INTO pg_temp.catalog_seen
-SELECT entity, instance_id, id FROM matches.members UNION SELECT entity, instance_id, id FROM catalog.members
-"""
-
 # an object without a row in stash is gone, whatever matches has
 _MOVES: Final = """
 INSERT INTO pg_temp.catalog_moves
@@ -60,6 +55,19 @@ LEFT JOIN catalog.members AS c ON c.entity = s.entity AND c.instance_id = s.inst
 LEFT JOIN matches.members AS m ON m.entity = s.entity AND m.instance_id = s.instance_id AND m.id = s.id
 LEFT JOIN stash.{entity} AS o ON o.instance_id = s.instance_id AND o.id = s.id
 WHERE s.entity = '{entity}'
+"""
+
+_MOVES_OF_ALL: Final = """
+INSERT INTO pg_temp.catalog_moves
+SELECT '{entity}', instance_id, id, c.canonical_id, m.cluster_id
+FROM (
+    SELECT o.instance_id, o.id, m.cluster_id
+    FROM stash.{entity} AS o
+    JOIN matches.members AS m ON m.entity = '{entity}' AND m.instance_id = o.instance_id AND m.id = o.id
+) AS m
+FULL JOIN (SELECT instance_id, id, canonical_id FROM catalog.members WHERE entity = '{entity}') AS c
+    USING (instance_id, id)
+WHERE c.canonical_id IS DISTINCT FROM m.cluster_id
 """
 
 _RECORDS: Final = f"""
@@ -110,23 +118,22 @@ ORDER BY entity, instance_id, id
 
 
 def follow_members(connection: Connection, *, everything: bool) -> TableChange:
-    """Brings ``catalog.members`` to the state of ``matches``, and collects :data:`AFFECTED`.
+    """Brings ``catalog.members`` to the state of ``matches``.
 
     Args:
-        everything: all records, not only those of what changed.
+        everything: examine all objects. Otherwise only those that changed, and :data:`AFFECTED` gets the records to
+            make again.
     """
     connection.execute(_TABLES)
     if everything:
-        connection.execute(_SEEN_ALL)
         for entity in ORDER:
-            connection.execute(f"INSERT INTO {AFFECTED} SELECT '{entity}', id FROM catalog.{entity}")
+            connection.execute(_MOVES_OF_ALL.format(entity=entity))
     else:
         connection.execute(_SEEN, {"entities": list(ORDER)})
-    connection.execute("ANALYZE pg_temp.catalog_seen")
-    for (entity,) in connection.execute("SELECT DISTINCT entity FROM pg_temp.catalog_seen").fetchall():
-        connection.execute(_MOVES.format(entity=entity))
+        connection.execute("ANALYZE pg_temp.catalog_seen")
+        for (entity,) in connection.execute("SELECT DISTINCT entity FROM pg_temp.catalog_seen").fetchall():
+            connection.execute(_MOVES.format(entity=entity))
     connection.execute(f"ANALYZE {MOVES}")
-    connection.execute(_RECORDS + "ON CONFLICT DO NOTHING")
     change = TableChange(
         removed=connection.execute(_REMOVE).rowcount,
         updated=connection.execute(_MOVE).rowcount,
@@ -135,9 +142,10 @@ def follow_members(connection: Connection, *, everything: bool) -> TableChange:
     if everything:
         connection.execute("ANALYZE catalog.members")
     else:
+        connection.execute(_RECORDS)
         connection.execute(_OF_INSTANCES)
         _add_owners(connection)
-    connection.execute(f"ANALYZE {AFFECTED}")
+        connection.execute(f"ANALYZE {AFFECTED}")
     return change
 
 

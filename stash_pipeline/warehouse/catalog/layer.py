@@ -29,7 +29,7 @@ VERSION: Final = digest(
     [
         str(RULES_VERSION),
         *(text for entity in ORDER for text in records.version_parts(entity)),
-        *(lists.list_statement(golden) for golden in all_lists()),
+        *(lists.elements_statement(golden) for golden in all_lists()),
     ]
 )
 
@@ -61,20 +61,22 @@ def _make(connection: Connection, revision: int, *, everything: bool) -> Changes
         changes[MEMBERS.fullname] = affected.follow_members(connection, everything=everything)
     sources, vanished = TableChange(), 0
     for entity in ORDER if everything else affected.affected_entities(connection):
-        records.collect_objects(connection, entity)
+        records.collect_objects(connection, entity, everything=everything)
         with _timed(changes, RECORDS[entity]):
-            record = changes[RECORDS[entity].fullname] = records.write_records(connection, entity, revision)
+            record = changes[RECORDS[entity].fullname] = records.write_records(
+                connection, entity, revision, everything=everything
+            )
         started = time.perf_counter()
-        _add(sources, records.write_sources(connection, entity))
+        _add(sources, records.write_sources(connection, entity, everything=everything))
         sources.seconds += time.perf_counter() - started
         vanished += record.removed
         for golden in golden_lists(entity):
             table = LISTS[golden.table]
             with _timed(changes, table):
-                changes[table.fullname], marked = lists.write_list(connection, golden, revision)
+                changes[table.fullname], marked = lists.write_list(connection, golden, revision, everything=everything)
             record.updated += marked
         if sources.changed:
-            for name, share in provenance_shares(connection, entity).items():
+            for name, share in provenance_shares(connection, entity, everything=everything).items():
                 sources.details[name] = sources.details.get(name, 0) + share
         records.forget_records(connection)
     affected.forget(connection)

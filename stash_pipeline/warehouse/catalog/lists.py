@@ -87,11 +87,16 @@ def _times(golden: GoldenList) -> str:
     )
 
 
-def list_statement(golden: GoldenList) -> str:
-    """Writes the elements that differ, and marks their records; returns (inserted, updated, removed)."""
+def elements_statement(golden: GoldenList) -> str:
+    """The elements of a list that the affected records have, in no order."""
+    return _elements(golden)
+
+
+def _differences(golden: GoldenList, *, everything: bool) -> str:
+    """Writes the elements that differ, and marks their records; returns (inserted, updated, removed, marked)."""
     table, key = f"catalog.{golden.table}", golden.primary_key
     others = [name for name in golden.columns if name not in key]
-    columns = [column.name for column in LISTS[golden.table].columns]
+    columns = ", ".join(column.name for column in LISTS[golden.table].columns)
     same = " AND ".join(f"c.{name} = e.{name}" for name in key)
     differs = f"c.{golden.owner} IS NULL"
     conflict = "DO NOTHING"
@@ -99,6 +104,7 @@ def list_statement(golden: GoldenList) -> str:
         row = ", ".join(f"c.{name}" for name in others), ", ".join(f"e.{name}" for name in others)
         differs += f" OR ROW({row[0]}) IS DISTINCT FROM ROW({row[1]})"
         conflict = f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}"
+    of_some = f"EXISTS (SELECT FROM {AFFECTED} AS a WHERE a.entity = '{golden.entity}' AND a.id = c.{golden.owner}) AND"
     return f"""
 WITH elements AS MATERIALIZED (
 {_elements(golden)}
@@ -106,13 +112,11 @@ WITH elements AS MATERIALIZED (
     SELECT e.*, c.{golden.owner} IS NULL AS is_new FROM elements AS e LEFT JOIN {table} AS c ON {same}
     WHERE {differs}
 ), gone AS (
-    DELETE FROM {table} AS c USING {AFFECTED} AS a
-    WHERE a.entity = '{golden.entity}' AND c.{golden.owner} = a.id
-      AND NOT EXISTS (SELECT FROM elements AS e WHERE {same})
+    DELETE FROM {table} AS c
+    WHERE {"" if everything else of_some} NOT EXISTS (SELECT FROM elements AS e WHERE {same})
     RETURNING c.{golden.owner}
 ), written AS (
-    INSERT INTO {table} ({", ".join(columns)})
-    SELECT {", ".join(columns)} FROM differing ORDER BY {", ".join(key)}
+    INSERT INTO {table} ({columns}) SELECT {columns} FROM differing ORDER BY {", ".join(key)}
     ON CONFLICT ({", ".join(key)}) {conflict}
 ), marked AS (
     UPDATE catalog.{golden.entity} AS r SET revision = %(revision)s
@@ -125,8 +129,26 @@ SELECT (SELECT count(*) FROM differing WHERE is_new), (SELECT count(*) FROM diff
 """
 
 
-def write_list(connection: Connection, golden: GoldenList, revision: int) -> tuple[TableChange, int]:
-    """Writes one list of the affected records; returns also how many records it marked as changed."""
-    row = connection.execute(list_statement(golden), {"revision": revision}).fetchone()
+def write_list(
+    connection: Connection, golden: GoldenList, revision: int, *, everything: bool
+) -> tuple[TableChange, int]:
+    """Writes one list of the affected records, or of all; returns also how many records it marked as changed."""
+    if everything and _is_empty(connection, golden):
+        columns = ", ".join(column.name for column in LISTS[golden.table].columns)
+        # in the order of the key, which makes the index several times as fast
+        statement = (
+            f"INSERT INTO catalog.{golden.table} ({columns})\n"
+            f"SELECT {columns} FROM (\n{_elements(golden)}\n) AS e ORDER BY {', '.join(golden.primary_key)}"
+        )
+        return TableChange(inserted=connection.execute(statement).rowcount, first=True), 0
+    row = connection.execute(_differences(golden, everything=everything), {"revision": revision}).fetchone()
     assert row is not None
     return TableChange(inserted=row[0], updated=row[1], removed=row[2]), row[3]
+
+
+def _is_empty(connection: Connection, golden: GoldenList) -> bool:
+    """Whether neither the list nor the records had rows before: records that there were would have to be marked."""
+    row = connection.execute(
+        f"SELECT NOT EXISTS (SELECT FROM catalog.{golden.table}) AND NOT EXISTS (SELECT FROM catalog.row_counts)"
+    ).fetchone()
+    return bool(row and row[0])

@@ -36,36 +36,49 @@ _CHOSEN: Final = """
     ) AS newest
     GROUP BY instance_id, id"""
 
+_ORDER_OF_INSTANCES: Final = "i.enabled AND i.removed_at IS NULL DESC, i.priority"
+"""Those that are not read any more are out of date."""
+
+# most records have one object, which needs no order
 _OBJECTS: Final = f"""
 CREATE TEMP TABLE catalog_objects ON COMMIT DROP AS
-SELECT m.canonical_id, m.instance_id, m.id, coalesce(h.chosen, false) AS chosen, h.chosen_fields,
-    count(*) OVER (PARTITION BY m.canonical_id) AS objects,
-    row_number() OVER (PARTITION BY m.canonical_id ORDER BY m.instance_id, m.id) AS place,
-    dense_rank() OVER (
-        PARTITION BY m.canonical_id ORDER BY i.enabled AND i.removed_at IS NULL DESC, i.priority
-    ) AS by_priority,
-    dense_rank() OVER (PARTITION BY m.canonical_id ORDER BY o.updated_at DESC NULLS LAST) AS by_newest,
-    {{played}} AS by_played_last,
+WITH objects AS MATERIALIZED (
+    SELECT m.canonical_id, m.instance_id, m.id {{source}}
+), counted AS MATERIALIZED (
+    SELECT canonical_id, count(*) AS objects FROM objects GROUP BY canonical_id
+)
+SELECT m.canonical_id, m.instance_id, m.id, 1 AS objects, false AS chosen, NULL::text[] AS chosen_fields,
+    1 AS place, 1 AS by_priority, 1 AS by_newest, 1 AS by_played_last, 1 AS rank
+FROM objects AS m JOIN counted AS n ON n.canonical_id = m.canonical_id AND n.objects = 1
+UNION ALL
+SELECT m.canonical_id, m.instance_id, m.id, n.objects, coalesce(h.chosen, false), h.chosen_fields,
+    row_number() OVER (PARTITION BY m.canonical_id ORDER BY m.instance_id, m.id),
+    dense_rank() OVER (PARTITION BY m.canonical_id ORDER BY {_ORDER_OF_INSTANCES}),
+    dense_rank() OVER (PARTITION BY m.canonical_id ORDER BY o.updated_at DESC NULLS LAST),
+    {{played}},
     row_number() OVER (
-        PARTITION BY m.canonical_id
-        ORDER BY coalesce(h.chosen, false) DESC, i.enabled AND i.removed_at IS NULL DESC, i.priority,
+        PARTITION BY m.canonical_id ORDER BY coalesce(h.chosen, false) DESC, {_ORDER_OF_INSTANCES},
             o.updated_at DESC NULLS LAST, m.instance_id, m.id
-    ) AS rank
-FROM {AFFECTED} AS a
-JOIN catalog.members AS m ON m.canonical_id = a.id
+    )
+FROM objects AS m
+JOIN counted AS n ON n.canonical_id = m.canonical_id AND n.objects > 1
 JOIN stash.{{entity}} AS o ON o.instance_id = m.instance_id AND o.id = m.id
 JOIN ops.instances AS i ON i.id = m.instance_id
 LEFT JOIN ({_CHOSEN}
 ) AS h ON h.instance_id = m.instance_id AND h.id = m.id
-WHERE a.entity = '{{entity}}'
 """
 
+_OF_ALL: Final = "FROM catalog.members AS m WHERE m.entity = '{entity}'"
+_OF_SOME: Final = (
+    f"FROM {AFFECTED} AS a JOIN catalog.members AS m ON m.canonical_id = a.id WHERE a.entity = '{{entity}}'"
+)
 _PLAYED: Final = "dense_rank() OVER (PARTITION BY m.canonical_id ORDER BY o.last_played_at DESC NULLS LAST)"
 
 
-def _objects(entity: str) -> str:
+def _objects(entity: str, *, everything: bool) -> str:
     played = _PLAYED if any(field.name == "last_played_at" for field in golden_fields(entity)) else "1"
-    return _OBJECTS.format(entity=entity, played=played)
+    source = (_OF_ALL if everything else _OF_SOME).format(entity=entity)
+    return _OBJECTS.format(entity=entity, played=played, source=source)
 
 
 # --- keys ---------------------------------------------------------------------------------------------------
@@ -264,10 +277,11 @@ def _insert(entity: str) -> str:
     )
 
 
-def _delete(entity: str) -> str:
+def _delete(entity: str, *, everything: bool) -> str:
+    of_some = f"EXISTS (SELECT FROM {AFFECTED} AS a WHERE a.entity = '{entity}' AND a.id = c.id) AND"
     return (
-        f"DELETE FROM catalog.{entity} AS c USING {AFFECTED} AS a\nWHERE a.entity = '{entity}' AND c.id = a.id\n"
-        "  AND NOT EXISTS (SELECT FROM pg_temp.catalog_golden AS g WHERE g.id = c.id)\nRETURNING c.id"
+        f"DELETE FROM catalog.{entity} AS c WHERE {'' if everything else of_some}\n"
+        "  NOT EXISTS (SELECT FROM pg_temp.catalog_golden AS g WHERE g.id = c.id)\nRETURNING c.id"
     )
 
 
@@ -277,23 +291,23 @@ def _names(entity: str) -> tuple[str, str, str]:
     return ", ".join(names), ", ".join(f"c.{name}" for name in names), ", ".join(f"g.{name}" for name in names)
 
 
-def collect_objects(connection: Connection, entity: str) -> None:
+def collect_objects(connection: Connection, entity: str, *, everything: bool) -> None:
     """Creates :data:`OBJECTS`; also for the lists of the records."""
-    connection.execute(_objects(entity))
+    connection.execute(_objects(entity, everything=everything))
     connection.execute(f"ANALYZE {OBJECTS}")
 
 
-def write_records(connection: Connection, entity: str, revision: int) -> TableChange:
-    """Makes the affected records of an entity, and writes those that differ."""
+def write_records(connection: Connection, entity: str, revision: int, *, everything: bool) -> TableChange:
+    """Makes the affected records of an entity, or all, and writes those that differ."""
     connection.execute(_values(entity))
-    connection.execute("ANALYZE pg_temp.catalog_values")
+    connection.execute("ANALYZE pg_temp.catalog_values (record_id)")
     connection.execute(_golden(entity))
-    connection.execute("ANALYZE pg_temp.catalog_golden")
+    connection.execute("ANALYZE pg_temp.catalog_golden (id)")
     parameters = {"revision": revision}
     change = TableChange()
     change.updated = connection.execute(_update(entity), parameters).rowcount
     change.inserted = connection.execute(_insert(entity), parameters).rowcount
-    gone = [row[0] for row in connection.execute(_delete(entity)).fetchall()]
+    gone = [row[0] for row in connection.execute(_delete(entity, everything=everything)).fetchall()]
     change.removed = len(gone)
     # records of the same values whose objects are others
     change.updated += connection.execute(_MOVED.format(entity=entity), parameters).rowcount
@@ -310,7 +324,7 @@ def forget_records(connection: Connection) -> None:
 
 def version_parts(entity: str) -> tuple[str, ...]:
     """The statements that determine the records of an entity."""
-    return _objects(entity), _values(entity), _golden(entity), _sources(entity)
+    return _objects(entity, everything=True), _values(entity), _golden(entity), _sources(entity)
 
 
 # --- sources ------------------------------------------------------------------------------------------------
@@ -336,16 +350,16 @@ def _sources(entity: str) -> str:
     )
 
 
-_WRITE_SOURCES: Final = f"""
+_WRITE_SOURCES: Final = """
 WITH made AS MATERIALIZED (
-{{made}}
+{made}
 ), differing AS (
     SELECT m.*, s.id IS NULL AS new FROM made AS m LEFT JOIN catalog.sources AS s ON s.id = m.id
     WHERE s.id IS NULL
        OR ROW(s.instance_ids, s.object_ids, s.rules) IS DISTINCT FROM ROW(m.instance_ids, m.object_ids, m.rules)
 ), gone AS (
-    DELETE FROM catalog.sources AS s USING {AFFECTED} AS a
-    WHERE a.entity = '{{entity}}' AND s.id = a.id AND NOT EXISTS (SELECT FROM made AS m WHERE m.id = s.id)
+    DELETE FROM catalog.sources AS s
+    WHERE {of_some} NOT EXISTS (SELECT FROM made AS m WHERE m.id = s.id)
     RETURNING s.id
 ), written AS (
     INSERT INTO catalog.sources (id, entity, instance_ids, object_ids, rules)
@@ -358,8 +372,11 @@ SELECT (SELECT count(*) FROM differing WHERE new), (SELECT count(*) FROM differi
 """
 
 
-def write_sources(connection: Connection, entity: str) -> TableChange:
-    """Writes of which objects the fields of the affected records are, where that differs."""
-    row = connection.execute(_WRITE_SOURCES.format(made=_sources(entity), entity=entity)).fetchone()
+def write_sources(connection: Connection, entity: str, *, everything: bool) -> TableChange:
+    """Writes of which objects the fields of the affected records are, or of all, where that differs."""
+    of_some = f"EXISTS (SELECT FROM {AFFECTED} AS a WHERE a.entity = '{entity}' AND a.id = s.id) AND"
+    of_all = f"s.entity = '{entity}' AND"
+    statement = _WRITE_SOURCES.format(made=_sources(entity), of_some=of_all if everything else of_some)
+    row = connection.execute(statement).fetchone()
     assert row is not None
     return TableChange(inserted=row[0], updated=row[1], removed=row[2])

@@ -6,13 +6,12 @@ from stash_pipeline.warehouse.catalog.affected import AFFECTED
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
 
-_SHARES = f"""
+_SHARES = """
 SELECT GROUPING(f.rule) = 0, f.rule, i.name, count(*)
-FROM {AFFECTED} AS a
-JOIN catalog.sources AS s ON s.id = a.id
+FROM {source}
 CROSS JOIN LATERAL unnest(s.rules, s.instance_ids) AS f (rule, instance_id)
 LEFT JOIN ops.instances AS i ON i.id = f.instance_id
-WHERE a.entity = '{{entity}}' AND f.rule IS NOT NULL
+WHERE s.entity = '{entity}' AND f.rule IS NOT NULL
 GROUP BY GROUPING SETS ((f.rule), (i.name))
 """
 
@@ -24,10 +23,14 @@ RETURNING table_name, rows
 """
 
 
-def provenance_shares(connection: Connection, entity: str) -> dict[str, int]:
-    """How many fields of the affected records of several objects each rule decided, and each instance provided."""
+_OF_SOME = f"{AFFECTED} AS a JOIN catalog.sources AS s ON s.id = a.id"
+
+
+def provenance_shares(connection: Connection, entity: str, *, everything: bool) -> dict[str, int]:
+    """How many fields each rule decided and each instance provided, in affected records of several objects, or all."""
+    source = "catalog.sources AS s" if everything else _OF_SOME
     shares = {}
-    for is_rule, rule, instance, count in connection.execute(_SHARES.format(entity=entity)):
+    for is_rule, rule, instance, count in connection.execute(_SHARES.format(entity=entity, source=source)):
         if is_rule:
             shares[f"rule: {rule}"] = count
         elif instance is not None:
