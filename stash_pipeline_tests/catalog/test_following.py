@@ -81,13 +81,13 @@ def _failed_checks(servers: Servers) -> dict[str, object]:
     return {name: outcome.metadata for name, outcome in outcomes.items() if not outcome or not outcome.passed}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_following_ends_in_the_same_rows_as_a_rebuild(warehouse: str, home: Path, seed: int) -> None:
     rng = random.Random(seed)
     servers = new_servers(warehouse, home, scenes=20, seed=seed + 1)
     servers.follow()
     consumer = Consumer(servers)
-    for number in range(12):
+    for number in range(8):
         steps = rng.choices(STEPS, k=rng.randint(1, 2))
         for step in steps:
             step(servers, rng)
@@ -96,7 +96,7 @@ def test_following_ends_in_the_same_rows_as_a_rebuild(warehouse: str, home: Path
         made = servers.contents()
         assert made == servers.rebuilt(), (number, steps)
         assert consumer.copy == consumer.expected(), (number, steps)
-        counted = {name: rows for name, rows in servers.rows("SELECT table_name, rows FROM catalog.row_counts")}
+        counted = dict(servers.rows("SELECT table_name, rows FROM catalog.row_counts"))
         assert {name: counted[name] for name in made} == {name: len(rows) for name, rows in made.items()}
     assert not _failed_checks(servers)
     for server in list(servers.servers):

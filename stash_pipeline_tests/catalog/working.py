@@ -123,13 +123,12 @@ class Servers:
 
     def rebuilt(self) -> dict[str, list[Any]]:
         """All rows as they are made from nothing, which is rolled back."""
-        with connect(self.database_url) as connection, suppress(psycopg.Rollback):
-            with connection.transaction():
-                kept = "catalog.row_counts"
-                connection.execute(f"TRUNCATE {kept}, {', '.join(table.fullname for table in WRITTEN)}")
-                CATALOG_LAYER.rebuild(connection, 1)
-                made = contents(connection)
-                raise psycopg.Rollback()
+        with connect(self.database_url) as connection, suppress(psycopg.Rollback), connection.transaction():
+            kept = "catalog.row_counts"
+            connection.execute(f"TRUNCATE {kept}, {', '.join(table.fullname for table in WRITTEN)}")
+            CATALOG_LAYER.rebuild(connection, 1)
+            made = contents(connection)
+            raise psycopg.Rollback()
         return made
 
     def row_versions(self) -> dict[str, list[Any]]:
