@@ -75,16 +75,18 @@ def _times(golden: GoldenList) -> str:
     """All moments in order. One that several objects have is the same; one that an object has twice is two."""
     (column,) = golden.joined.columns
     name = column.name
-    return (
-        f"SELECT e.record_id AS {golden.owner},\n"
-        f"    (row_number() OVER (PARTITION BY e.record_id ORDER BY e.{name}) - 1)::integer AS {golden.ordinal},"
-        f" e.{name}\n"
-        f"FROM (\n    SELECT o.record_id, o.{name}, max(o.often) AS often\n    FROM (\n"
-        f"        SELECT m.canonical_id AS record_id, x.{name}, count(*) AS often\n        "
-        + _from(golden).replace("\n", "\n        ")
-        + f"\n        GROUP BY m.canonical_id, m.instance_id, m.id, x.{name}\n    ) AS o\n"
-        f"    GROUP BY o.record_id, o.{name}\n) AS e CROSS JOIN generate_series(1, e.often)"
-    )
+    return f"""
+SELECT e.record_id AS {golden.owner},
+    (row_number() OVER (PARTITION BY e.record_id ORDER BY e.{name}, e.occurrence) - 1)::integer AS {golden.ordinal},
+    e.{name}
+FROM (
+    SELECT DISTINCT o.record_id, o.{name}, o.occurrence
+    FROM (
+        SELECT m.canonical_id AS record_id, x.{name},
+            row_number() OVER (PARTITION BY m.canonical_id, m.instance_id, m.id, x.{name}) AS occurrence
+        {_from(golden)}
+    ) AS o
+) AS e"""
 
 
 def elements_statement(golden: GoldenList) -> str:
@@ -119,9 +121,10 @@ WITH elements AS MATERIALIZED (
     INSERT INTO {table} ({columns}) SELECT {columns} FROM differing ORDER BY {", ".join(key)}
     ON CONFLICT ({", ".join(key)}) {conflict}
 ), marked AS (
+    -- an array: they are few, and the planner expects many
     UPDATE catalog.{golden.entity} AS r SET revision = %(revision)s
-    FROM (SELECT {golden.owner} FROM differing UNION SELECT {golden.owner} FROM gone) AS o
-    WHERE r.id = o.{golden.owner} AND r.revision <> %(revision)s
+    WHERE r.id = ANY (ARRAY(SELECT {golden.owner} FROM differing UNION SELECT {golden.owner} FROM gone))
+      AND r.revision <> %(revision)s
     RETURNING r.id
 )
 SELECT (SELECT count(*) FROM differing WHERE is_new), (SELECT count(*) FROM differing WHERE NOT is_new),
