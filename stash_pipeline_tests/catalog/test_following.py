@@ -78,7 +78,7 @@ STEPS = [
 def _failed_checks(servers: Servers) -> dict[str, object]:
     with connect(servers.database_url) as connection:
         outcomes = {check.name: check.evaluate(connection) for check in CHECKS}
-    return {name: outcome.metadata for name, outcome in outcomes.items() if not outcome or not outcome.passed}
+    return {name: outcome for name, outcome in outcomes.items() if not outcome or not outcome.passed}
 
 
 @pytest.mark.parametrize("seed", range(3))

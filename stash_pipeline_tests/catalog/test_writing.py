@@ -3,8 +3,10 @@
 import pytest
 
 from stash_pipeline.warehouse.catalog.layer import CATALOG_LAYER
+from stash_pipeline.warehouse.catalog.shapes import golden_lists
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline_tests.catalog.working import Servers, new_servers
+from stash_pipeline.warehouse.tables import STASH
+from stash_pipeline_tests.catalog.working import Consumer, Servers, log, new_servers
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,8 @@ def test_metadata_has_the_shares_of_rules_and_instances(servers: Servers) -> Non
 def test_checks_notice_what_is_wrong(servers: Servers) -> None:
     def failed() -> set[str]:
         with connect(servers.database_url) as connection:
-            return {check.name for check in CATALOG_LAYER.checks if not check.evaluate(connection).passed}
+            outcomes = {check.name: check.evaluate(connection) for check in CATALOG_LAYER.checks}
+        return {name for name, outcome in outcomes.items() if not outcome or not outcome.passed}
 
     assert failed() == set()
     one, _ = servers.pairs("scenes")[0]
@@ -92,3 +95,55 @@ def test_checks_notice_what_is_wrong(servers: Servers) -> None:
     assert {"references_have_targets", "every_object_is_reachable", "records_equal_clusters"} == failed()
     servers.follow(rebuild=True)
     assert failed() == set() and servers.contents() == servers.rebuilt()
+
+
+def test_objects_whose_cluster_changed_without_them_follow(servers: Servers) -> None:
+    (first, second), (third, _) = servers.pairs("tags")[:2]
+    servers.decide("tags", "same", second, third)
+    servers.follow()
+    together = servers.record_of("tags", third)
+    assert together["id"] == servers.record_of("tags", first)["id"]
+    # the log names one object, and others part
+    with connect(servers.database_url) as connection, connection.transaction():
+        connection.execute("UPDATE matches.decisions SET withdrawn = true")
+        log(connection, "tags", [second])
+    servers.follow()
+    assert servers.record_of("tags", third)["id"] != servers.record_of("tags", first)["id"]
+    assert servers.contents() == servers.rebuilt()
+
+
+def test_a_record_of_the_same_values_and_another_object_is_marked(servers: Servers) -> None:
+    one, other = servers.rows(
+        "SELECT m.instance_id, m.id, r.id FROM catalog.images AS r JOIN catalog.members AS m ON m.canonical_id = r.id\n"
+        "WHERE r.objects = 1 ORDER BY 1, 2 LIMIT 2"
+    )
+    names = ", ".join(column.name for column in STASH["images"].columns if column.name not in ("instance_id", "id"))
+    with connect(servers.database_url) as connection, connection.transaction():
+        connection.execute(
+            f"UPDATE stash.images SET ({names}) = (\n"
+            f"    SELECT {names} FROM stash.images WHERE instance_id = %s AND id = %s\n"
+            ") WHERE instance_id = %s AND id = %s",
+            [*one[:2], *other[:2]],
+        )
+        for golden in golden_lists("images"):
+            connection.execute(
+                f"DELETE FROM stash.{golden.table} WHERE (instance_id, image_id) IN ((%s, %s), (%s, %s))",
+                [*one[:2], *other[:2]],
+            )
+        log(connection, "images", [one[:2], other[:2]])
+    servers.follow()
+    consumer = Consumer(servers)
+    consumer.read()
+    # matches exchange them
+    with connect(servers.database_url) as connection, connection.transaction():
+        for (instance, identifier, _), record in ((one, other[2]), (other, one[2])):
+            connection.execute(
+                "UPDATE matches.members SET cluster_id = %s WHERE entity = 'images' AND instance_id = %s AND id = %s",
+                [record, instance, identifier],
+            )
+        log(connection, "images", [one[:2], other[:2]])
+        connection.execute("UPDATE ops.shared_layers SET revision = (SELECT revision FROM ops.object_log_head)\n"
+                           "WHERE layer = 'matches'")  # fmt: skip
+    servers.follow_catalog()
+    consumer.read()
+    assert servers.record_of("images", one[:2])["id"] == other[2] and consumer.copy == consumer.expected()
