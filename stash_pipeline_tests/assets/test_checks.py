@@ -26,7 +26,13 @@ ALL = {
     "watermark_at_head",
     "is_current",
 }
-IN_A_SWEEP = {"sweep_found_nothing", "tables_match_rebuild", "every_object_has_one_cluster"}
+OF_SHARED_LAYERS = {
+    "every_object_has_one_cluster",
+    "records_equal_clusters",
+    "every_object_is_reachable",
+    "references_have_targets",
+}
+IN_A_SWEEP = {"sweep_found_nothing", "tables_match_rebuild", *OF_SHARED_LAYERS}
 
 
 def test_a_refresh_evaluates_all_planned_checks_that_apply(
@@ -38,12 +44,12 @@ def test_a_refresh_evaluates_all_planned_checks_that_apply(
     with registered(dagster, graph_database, graph_home, "checked", SimulatedStash(library(20))):
         run = refresh(dagster, "checked")
         first = checks(dagster, run.run_id)
-        assert set(first) == ALL | {"tables_match_rebuild", "every_object_has_one_cluster"}
+        assert set(first) == ALL | {"tables_match_rebuild", *OF_SHARED_LAYERS}
         assert all(passed for passed, _ in first.values()), first
         assert first["sample_matches_server"][1]["objects"] >= 40
         # the log of the run ends with what was not evaluated, in words
-        *_, rebuilt, last = messages(run)
-        assert rebuilt == "Layer matches was rebuilt."
+        *_, matches, catalog, last = messages(run)
+        assert (matches, catalog) == ("Layer matches was rebuilt.", "Layer catalog was rebuilt.")
         assert "Not evaluated" in last and last.endswith(": sweep_found_nothing.")
         # launched in the page without a choice, all are planned
         changes = checks(dagster, refresh(dagster, "checked", mode="changes").run_id)

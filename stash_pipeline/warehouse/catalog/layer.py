@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Table
 
 from stash_pipeline.warehouse.catalog import affected, lists, records
+from stash_pipeline.warehouse.catalog.bulk import indexes_afterwards, is_empty
 from stash_pipeline.warehouse.catalog.checks import CHECKS
 from stash_pipeline.warehouse.catalog.shapes import (
     ORDER,
@@ -59,12 +60,13 @@ def _make(connection: Connection, revision: int, *, everything: bool) -> Changes
     # statements have many expressions, and compiling them takes longer than running them
     connection.execute("SELECT set_config('jit', 'off', true)")
     changes: Changes = {}
-    with _timed(changes, MEMBERS):
+    first = everything and is_empty(connection)
+    with _timed(changes, MEMBERS), indexes_afterwards(connection, MEMBERS, first=first):
         changes[MEMBERS.fullname] = affected.follow_members(connection, everything=everything)
     sources, vanished = TableChange(), 0
     for entity in ORDER if everything else affected.affected_entities(connection):
         records.collect_objects(connection, entity, everything=everything)
-        with _timed(changes, RECORDS[entity]):
+        with _timed(changes, RECORDS[entity]), indexes_afterwards(connection, RECORDS[entity], first=first):
             record = changes[RECORDS[entity].fullname] = records.write_records(
                 connection, entity, revision, everything=everything
             )
@@ -74,8 +76,10 @@ def _make(connection: Connection, revision: int, *, everything: bool) -> Changes
         vanished += record.removed
         for golden in golden_lists(entity):
             table = LISTS[golden.table]
-            with _timed(changes, table):
-                changes[table.fullname], marked = lists.write_list(connection, golden, revision, everything=everything)
+            with _timed(changes, table), indexes_afterwards(connection, table, first=first):
+                changes[table.fullname], marked = lists.write_list(
+                    connection, golden, revision, everything=everything, first=first
+                )
             record.updated += marked
         if sources.changed:
             for name, share in provenance_shares(connection, entity, everything=everything).items():

@@ -133,25 +133,21 @@ SELECT (SELECT count(*) FROM differing WHERE is_new), (SELECT count(*) FROM diff
 
 
 def write_list(
-    connection: Connection, golden: GoldenList, revision: int, *, everything: bool
+    connection: Connection, golden: GoldenList, revision: int, *, everything: bool, first: bool
 ) -> tuple[TableChange, int]:
-    """Writes one list of the affected records, or of all; returns also how many records it marked as changed."""
-    if everything and _is_empty(connection, golden):
+    """Writes one list of the affected records, or of all; returns also how many records it marked as changed.
+
+    Args:
+        first: the list was empty, and all records are new.
+    """
+    if first:
         columns = ", ".join(column.name for column in LISTS[golden.table].columns)
-        # in the order of the key, which makes the index several times as fast
+        # in the order of the key, which makes its index several times as fast
         statement = (
             f"INSERT INTO catalog.{golden.table} ({columns})\n"
             f"SELECT {columns} FROM (\n{_elements(golden)}\n) AS e ORDER BY {', '.join(golden.primary_key)}"
         )
-        return TableChange(inserted=connection.execute(statement).rowcount, first=True), 0
+        return TableChange(inserted=connection.execute(statement).rowcount), 0
     row = connection.execute(_differences(golden, everything=everything), {"revision": revision}).fetchone()
     assert row is not None
     return TableChange(inserted=row[0], updated=row[1], removed=row[2]), row[3]
-
-
-def _is_empty(connection: Connection, golden: GoldenList) -> bool:
-    """Whether neither the list nor the records had rows before: records that there were would have to be marked."""
-    row = connection.execute(
-        f"SELECT NOT EXISTS (SELECT FROM catalog.{golden.table}) AND NOT EXISTS (SELECT FROM catalog.row_counts)"
-    ).fetchone()
-    return bool(row and row[0])
