@@ -19,6 +19,9 @@ AFFECTED: Final = "pg_temp.catalog_affected"
 MOVES: Final = "pg_temp.catalog_moves"
 """Objects, and the records that they belonged to and belong to: (entity, instance_id, id, old_id, new_id)."""
 
+_MANY: Final = 1_000
+"""Members that changed, from which on the statistics of the table are renewed."""
+
 _TABLES: Final = """
 CREATE TEMP TABLE catalog_affected (entity text, id uuid, PRIMARY KEY (entity, id)) ON COMMIT DROP;
 CREATE TEMP TABLE catalog_moves (entity text, instance_id integer, id bigint, old_id uuid, new_id uuid) ON COMMIT DROP;
@@ -139,9 +142,10 @@ def follow_members(connection: Connection, *, everything: bool) -> TableChange:
         updated=connection.execute(_MOVE).rowcount,
         inserted=connection.execute(_ADD).rowcount,
     )
-    if everything:
+    if change.inserted + change.updated + change.removed > _MANY:
+        # before its first analyze, the planner expects no objects of a new instance
         connection.execute("ANALYZE catalog.members")
-    else:
+    if not everything:
         connection.execute(_RECORDS)
         connection.execute(_OF_INSTANCES)
         _add_owners(connection)
