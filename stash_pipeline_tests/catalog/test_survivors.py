@@ -54,7 +54,7 @@ def servers(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Servers
             )
             if rng.random() < 0.2:
                 with connect(made.database_url) as connection:
-                    choose(connection, entity, *row, rng.choice([None, *choosable(entity)]))
+                    choose(connection, entity, row[0], row[1], rng.choice([None, *choosable(entity)]))
     made.follow(rebuild=True)
     return made
 

@@ -16,6 +16,14 @@ def servers(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Servers
     return made
 
 
+def test_the_first_build_leaves_all_indexes(servers: Servers, database_url: str) -> None:
+    query = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'catalog' ORDER BY 1"
+    with connect(database_url) as connection:
+        migrated = connection.execute(query).fetchall()
+    assert servers.rows("SELECT count(*) > 0 FROM catalog.scenes") == [(True,)]
+    assert servers.rows(query) == migrated
+
+
 def test_nothing_is_written_where_nothing_changed(servers: Servers) -> None:
     before = servers.row_versions()
     assert not servers.follow().tables
