@@ -6,6 +6,7 @@ not part of it, because it is read from servers instead of derived from tables.
 """
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.warehouse.catalog.layer import CATALOG_LAYER
 from stash_pipeline.warehouse.entities.layer import STASH_LAYER
 from stash_pipeline.warehouse.layers.layer import AnyLayer
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
@@ -13,7 +14,7 @@ from stash_pipeline.warehouse.metadata import SCHEMAS
 
 Layers = tuple[AnyLayer, ...]
 
-LAYERS: Layers = (STASH_LAYER, MATCHES_LAYER)
+LAYERS: Layers = (STASH_LAYER, MATCHES_LAYER, CATALOG_LAYER)
 
 
 def schemas() -> tuple[str, ...]:

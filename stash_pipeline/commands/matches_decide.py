@@ -10,6 +10,7 @@ from stash_pipeline.commands.options import MatchedEntity
 from stash_pipeline.commands.output import stderr
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings
+from stash_pipeline.warehouse.catalog.choices import check_field
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches.deciding import Decided, NewDecision, decide
 from stash_pipeline.warehouse.matches.deciding import withdraw as withdraw_decisions
@@ -30,6 +31,8 @@ def decide_primary(entity: str, name: str, fields: Sequence[str], note: str | No
     """The command ``primary``."""
     with opened() as (settings, connection, instances):
         node = instances.parse(name)
+        for field in fields:
+            check_field(entity, field)
         new = [NewDecision(entity, PRIMARY, node, field=field, note=note) for field in (*fields,) or (None,)]
         return _decide(settings, connection, new, dry_run)
 
@@ -92,6 +95,8 @@ def import_csv(path: Path, dry_run: bool) -> int:
                     raise UserError(f"{row.decision!r} is not a decision; choose one of {', '.join(VERDICTS)}.")
                 right = None if row.decision == PRIMARY else instances.parse(row.right)
                 field = row.field if row.decision == PRIMARY else None
+                if field:
+                    check_field(row.entity, field)
                 new.append(
                     NewDecision(row.entity, row.decision, instances.parse(row.left), right, field, note=row.note)
                 )

@@ -29,6 +29,7 @@ _VIEWS = """
 | {counts} | the counts that Stash shows, derived from the join tables |
 | `stash.stash_performers`, `stash_tags`, `stash_tag_parents`, `stash_scenes`, `stash_scene_performers`, `stash_scene_tags` | the tables of the local-sync plan, with its column names |
 | `raw.silent_changes` | the changes in `raw.history` without a new `updated_at`: instance_id, entity, id, recorded_at, run_id, revision, and the names of the fields that changed |
+{layers}
 """  # noqa: E501
 
 
@@ -62,7 +63,10 @@ def tables_page(layers: Layers = LAYERS) -> str:
     parts += ["\n## Raw\n", f"`raw.<entity>` is the same for {', '.join(RAW)}.\n", _section(RAW["scenes"])]
     parts += [_section(METADATA.tables["raw.history"]), _section(METADATA.tables["raw.pages"]), "\n## Operations\n"]
     parts += [_section(table) for table in METADATA.tables.values() if table.schema == "ops"]
-    return "\n".join(parts) + _VIEWS.format(counts=", ".join(f"`{view.name}`" for view in COUNTS))
+    views = [f"| `{view.name}` | {view.comment} |" for layer in layers for view in layer.views]
+    return "\n".join(parts) + _VIEWS.format(
+        counts=", ".join(f"`{view.name}`" for view in COUNTS), layers="\n".join(views)
+    )
 
 
 if __name__ == "__main__":

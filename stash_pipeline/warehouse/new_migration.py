@@ -1,8 +1,8 @@
 """Writes a migration: ``make migration NAME=what_it_does``, or ``python -m stash_pipeline.warehouse.new_migration``.
 
 It compares a temporary, migrated Postgres with the registry: tables, columns, keys, indexes and comments of
-``tables.py``, views of ``views.py``. It does not use any other database. CHECK constraints, functions and triggers are
-not compared. Not used at run time.
+``tables.py``, views of ``views.py`` and of the layers. It does not use any other database. CHECK constraints, functions
+and triggers are not compared. Not used at run time.
 """
 
 import re
@@ -28,7 +28,7 @@ from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import newest_revision, upgrade
 from stash_pipeline.warehouse.tables import METADATA
-from stash_pipeline.warehouse.views import VIEWS
+from stash_pipeline.warehouse.views import VIEWS as STASH_VIEWS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -59,8 +59,8 @@ def downgrade() -> None:
     op.get_bind().exec_driver_sql(script.read_text("utf-8").replace("%", "%%"))
 '''
 
-_LAYERS = layers.LAYERS
-"""Their modules add their tables to the registry."""
+VIEWS = STASH_VIEWS | {view.name: view for layer in layers.LAYERS for view in layer.views}
+"""All generated views. The modules of the layers add their tables to the registry, too."""
 
 Script = list[str]
 """Statements, in order."""
@@ -159,9 +159,11 @@ def _definitions(connection: Connection) -> dict[str, Script]:
         text(
             "SELECT n.nspname || '.' || c.relname, pg_get_viewdef(c.oid), obj_description(c.oid)\n"
             "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace\n"
-            "WHERE c.relkind = 'v' AND (n.nspname = 'stash' AND c.relname LIKE '%\\_counts' OR n.nspname = 'raw')\n"
+            "WHERE c.relkind = 'v'\n"
+            "AND (n.nspname = 'stash' AND c.relname LIKE '%\\_counts' OR n.nspname = ANY(:schemas))\n"
             "ORDER BY 1"
-        )
+        ),
+        {"schemas": [schema for schema in schemas() if schema != "stash"]},
     )
     views = {}
     for name, query, comment in rows:

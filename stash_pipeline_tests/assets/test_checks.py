@@ -26,13 +26,16 @@ ALL = {
     "watermark_at_head",
     "is_current",
 }
-OF_MATCHES = {
+OF_SHARED_LAYERS = {
     "every_object_has_one_cluster",
     "scenes_of_one_instance_are_proven",
     "decisions_agree",
     "automatic_links_are_right",
+    "records_equal_clusters",
+    "every_object_is_reachable",
+    "references_have_targets",
 }
-IN_A_SWEEP = {"sweep_found_nothing", "tables_match_rebuild"} | OF_MATCHES
+IN_A_SWEEP = {"sweep_found_nothing", "tables_match_rebuild", *OF_SHARED_LAYERS}
 
 
 def test_a_refresh_evaluates_all_planned_checks_that_apply(
@@ -44,12 +47,12 @@ def test_a_refresh_evaluates_all_planned_checks_that_apply(
     with registered(dagster, graph_database, graph_home, "checked", SimulatedStash(library(20))):
         run = refresh(dagster, "checked")
         first = checks(dagster, run.run_id)
-        assert set(first) == ALL | {"tables_match_rebuild"} | OF_MATCHES
+        assert set(first) == ALL | {"tables_match_rebuild", *OF_SHARED_LAYERS}
         assert all(passed for passed, _ in first.values()), first
         assert first["sample_matches_server"][1]["objects"] >= 40
         # the log of the run ends with what was not evaluated, in words
-        *_, rebuilt, last = messages(run)
-        assert rebuilt == "Layer matches was rebuilt."
+        *_, matches, catalog, last = messages(run)
+        assert (matches, catalog) == ("Layer matches was rebuilt.", "Layer catalog was rebuilt.")
         assert "Not evaluated" in last and last.endswith(": sweep_found_nothing.")
         # launched in the page without a choice, all are planned
         changes = checks(dagster, refresh(dagster, "checked", mode="changes").run_id)
@@ -215,4 +218,4 @@ def test_the_sample_check_can_be_disabled(dagster: dg.DagsterInstance, graph_dat
         fill(instance)
         with settings_in_use(get_settings().model_copy(update={"sample_objects": 0})):
             found = checks(dagster, refresh(dagster, "unsampled", mode="reconcile").run_id)
-        assert set(found) == (ALL | OF_MATCHES) - {"sample_matches_server"}
+        assert set(found) == (ALL | OF_SHARED_LAYERS) - {"sample_matches_server"}

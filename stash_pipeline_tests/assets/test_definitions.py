@@ -24,6 +24,9 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.tables import METADATA
 from stash_pipeline_tests.assets.running import Assets
 
+WITHOUT_ORIGIN = ("stash.merges", "catalog.sources", "catalog.vanished")
+"""Tables whose columns come from no one column."""
+
 GOLDEN = Path(__file__).with_name("definitions.json")
 
 
@@ -61,7 +64,7 @@ def described(specs: Assets) -> dict[str, Any]:
         "jobs": {name: "all assets" if job["assets"] == tables else job["assets"] for name, job in jobs.items()},
         "checks": {
             f"{spec.asset_key.to_user_string()} {spec.name}": "blocking" if spec.blocking else "tells"
-            for spec in sorted(_check_specs(), key=lambda spec: spec.name)
+            for spec in sorted(_check_specs(), key=lambda spec: (spec.name, spec.asset_key))
         },
         "schedules": sorted(schedule.name for schedule in repository.schedule_defs),
         "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
@@ -100,7 +103,9 @@ def test_every_asset_has_description_owner_and_table(specs: Assets) -> None:
         assert len(key.path) == 2, name
 
 
-NOT_DERIVED = {("matches", name) for name in ("decisions", "resolved_decisions", "phashes", "link_counts")}
+NOT_DERIVED = {("matches", name) for name in ("decisions", "resolved_decisions", "phashes", "link_counts")} | {
+    ("catalog", "row_counts")
+}
 """Tables that are no assets: what people decided, and what a layer keeps for itself."""
 
 
@@ -108,7 +113,9 @@ def test_assets_match_the_tables_and_columns_of_the_database(specs: Assets, grap
     engine = create_engine(sqlalchemy_url(graph_database))
     inspector = inspect(engine)
     there = {
-        (schema, table) for schema in ("raw", "stash", "matches") for table in inspector.get_table_names(schema=schema)
+        (schema, table)
+        for schema in ("raw", "stash", "matches", "catalog")
+        for table in inspector.get_table_names(schema=schema)
     }
     assert {tuple(key.path) for key in specs} == there - NOT_DERIVED
     for key, spec in specs.items():
@@ -122,7 +129,7 @@ def test_assets_match_the_tables_and_columns_of_the_database(specs: Assets, grap
 def test_the_migrated_schema_equals_the_table_registry(graph_database: str) -> None:
     def include(name: str | None, kind: str, parents: Any) -> bool:
         if kind == "schema":
-            return name in ("ops", "raw", "stash", "matches")
+            return name in ("ops", "raw", "stash", "matches", "catalog")
         return not (kind == "table" and name == "alembic_version")
 
     engine = create_engine(sqlalchemy_url(graph_database))
@@ -148,7 +155,7 @@ def test_every_table_and_column_has_a_comment_unless_exempt(graph_database: str)
     with connect(graph_database) as connection:
         rows = connection.execute(
             "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace\n"
-            "WHERE nspname IN ('ops', 'raw', 'stash', 'matches') AND relkind IN ('r', 'p')\n"
+            "WHERE nspname IN ('ops', 'raw', 'stash', 'matches', 'catalog') AND relkind IN ('r', 'p')\n"
             "AND relname <> 'alembic_version'\n"
             "AND obj_description(c.oid, 'pg_class') IS NULL"
         ).fetchall()
@@ -178,12 +185,21 @@ def test_every_column_names_its_source_and_its_foreign_key(specs: Assets) -> Non
     }
     for table, found in columns.items():
         for column, tags in found.items():
-            # a merge comes from no one table
-            has_origin = table.startswith("stash.") and table != "stash.merges"
+            # a merge comes from no one table, and a revision from the log
+            has_origin = table not in WITHOUT_ORIGIN and not table.startswith(("raw.", "matches."))
+            has_origin = has_origin and not (table.startswith("catalog.") and column == "revision")
             assert set(tags) <= {"from", "refers_to"} and ("from" in tags) == has_origin, (table, column)
             for origin in tags.values():
                 source, _, name = origin.rpartition(".")
                 assert name in columns[source], (table, column, origin)
+    assert columns["catalog.scenes"]["studio_id"] == {
+        "from": "stash.scenes.studio_id",
+        "refers_to": "catalog.studios.id",
+    }
+    assert columns["catalog.scene_tags"]["tag_id"] == {
+        "from": "stash.scene_tags.tag_id",
+        "refers_to": "catalog.tags.id",
+    }
     assert columns["stash.scenes"]["studio_id"] == {"from": "raw.scenes.document", "refers_to": "stash.studios.id"}
     assert columns["stash.scene_tags"]["tag_id"] == {"from": "raw.scenes.document", "refers_to": "stash.tags.id"}
     assert columns["stash.scene_tags"]["scene_id"] == {"from": "raw.scenes.id", "refers_to": "stash.scenes.id"}
@@ -191,7 +207,7 @@ def test_every_column_names_its_source_and_its_foreign_key(specs: Assets) -> Non
 
 def test_every_column_of_a_layer_has_its_lineage(specs: Assets) -> None:
     for key, spec in specs.items():
-        if key.path[0] != "stash":
+        if key.path[0] not in ("stash", "catalog") or ".".join(key.path) in WITHOUT_ORIGIN[1:]:
             continue
         lineage = spec.metadata["dagster/column_lineage"]
         assert isinstance(lineage, dg.TableColumnLineage)
@@ -201,7 +217,8 @@ def test_every_column_of_a_layer_has_its_lineage(specs: Assets) -> None:
             for dep in deps:
                 there = specs[dep.asset_key].metadata["dagster/column_schema"].columns
                 assert dep.column_name in [one.name for one in there], (key, column, dep)
-        assert len(lineage.deps_by_column) == len(columns) or key == dg.AssetKey(["stash", "merges"]), key
+        if key != dg.AssetKey(["stash", "merges"]):
+            assert {*lineage.deps_by_column, "revision"} == {*columns, "revision"}, key
 
 
 def test_documents_and_tables_have_different_descriptions(specs: Assets) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Table
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.versions import digest
+from stash_pipeline.warehouse.views import View
 
 Connect = Callable[[], Connection]
 
@@ -137,12 +138,14 @@ class Layer:
 
     Attributes:
         name: of the layer and of its schema.
+        views: in its schema; ``make migration`` writes the migrations that change them.
     """
 
     name: str
     description: str
     tables: tuple[LayerTable, ...]
     checks: tuple[LayerCheck, ...] = ()
+    views: tuple[View, ...] = ()
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -154,6 +154,19 @@ def write_clusters(
     return changes
 
 
+def touch(connection: Connection, entity: str, revision: int, nodes: Iterable[Node]) -> None:
+    """Gives the clusters of some objects a new revision: decisions on them changed, which the catalog reads."""
+    listed = sorted(nodes)
+    if listed:
+        connection.execute(
+            "UPDATE matches.clusters AS c SET revision = %s\n"
+            "FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
+            "JOIN matches.members AS m ON m.entity = %s AND m.instance_id = w.instance_id AND m.id = w.id\n"
+            "WHERE c.id = m.cluster_id",
+            [revision, [node[0] for node in listed], [node[1] for node in listed], entity],
+        )
+
+
 def _insert(
     connection: Connection,
     entity: str,

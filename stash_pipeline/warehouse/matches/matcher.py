@@ -122,6 +122,7 @@ class Matcher:
         component = Component(sorted(objects), objects, links, decisions.same, decisions.different)
         made, refused = clusters.make_clusters(self._entity, component)
         changes = clusters.write_clusters(self._connection, self._entity, self._revision, before, made)
+        clusters.touch(self._connection, self._entity, self._revision, decisions.changed)
         clusters.write_refusals(self._connection, self._entity, component.nodes, refused)
         return changes
 
