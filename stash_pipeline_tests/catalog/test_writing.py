@@ -113,7 +113,7 @@ def test_objects_whose_cluster_changed_without_them_follow(servers: Servers) -> 
     assert together["id"] == servers.record_of("tags", first)["id"]
     # the log names one object, and others part
     with connect(servers.database_url) as connection, connection.transaction():
-        connection.execute("UPDATE matches.decisions SET withdrawn = true")
+        connection.execute("UPDATE matches.decisions SET withdrawn_at = now()")
         log(connection, "tags", [second])
     servers.follow()
     assert servers.record_of("tags", third)["id"] != servers.record_of("tags", first)["id"]
