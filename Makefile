@@ -42,6 +42,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/phash.py
 	$(BIN)/python benchmarks/clustering.py
 	$(BIN)/python benchmarks/matching_quality.py
+	$(BIN)/python benchmarks/matches.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check

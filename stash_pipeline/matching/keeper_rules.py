@@ -101,6 +101,9 @@ def choose(entity: str, copies: Sequence[Values]) -> int:
     for rule in rules_for(entity):
         if len(left) == 1:
             break
+        first = copies[left[0]].get(rule.name)
+        if all(copies[position].get(rule.name) == first for position in left):
+            continue
         best = left[0]
         for position in left[1:]:
             if _order(rule, copies[position]) > _order(rule, copies[best]):
@@ -132,4 +135,6 @@ def _order(rule: KeeperRule, values: Values) -> float:
 
 def better_by(entity: str, one: Values, other: Values) -> list[KeeperRule]:
     """The rules by which a copy is better than another, in order."""
-    return [rule for rule in rules_for(entity) if better(rule, one, other)]
+    return [
+        rule for rule in rules_for(entity) if one.get(rule.name) != other.get(rule.name) and better(rule, one, other)
+    ]
