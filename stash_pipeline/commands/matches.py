@@ -52,22 +52,32 @@ def show(entity: EntityArgument, name: ObjectArgument, as_json: Json = False) ->
 
 @app.command()
 def accept(
-    entity: EntityArgument, first: ObjectArgument, others: Others, note: Note = None, dry_run: DryRun = False
+    entity: EntityArgument,
+    first: ObjectArgument,
+    others: Others,
+    note: Note = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
     """Decide that objects are the same thing."""
     from stash_pipeline.commands.matches_decide import decide_pairs
 
-    raise typer.Exit(decide_pairs(entity.value, "same", [first, *others], note, dry_run))
+    raise typer.Exit(decide_pairs(entity.value, "same", [first, *others], note, dry_run, as_json))
 
 
 @app.command()
 def reject(
-    entity: EntityArgument, first: ObjectArgument, others: Others, note: Note = None, dry_run: DryRun = False
+    entity: EntityArgument,
+    first: ObjectArgument,
+    others: Others,
+    note: Note = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
     """Decide that an object and others are different things; they are never proposed again."""
     from stash_pipeline.commands.matches_decide import decide_pairs
 
-    raise typer.Exit(decide_pairs(entity.value, "different", [first, *others], note, dry_run))
+    raise typer.Exit(decide_pairs(entity.value, "different", [first, *others], note, dry_run, as_json))
 
 
 @app.command()
@@ -76,11 +86,12 @@ def split(
     names: Annotated[list[str], typer.Argument(metavar="OBJECT...", help="INSTANCE:ID, of one cluster.")],
     note: Note = None,
     dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
     """Separate objects from the rest of their cluster: decide that they are different from each of the others."""
     from stash_pipeline.commands.matches_decide import split as run
 
-    raise typer.Exit(run(entity.value, names, note, dry_run))
+    raise typer.Exit(run(entity.value, names, note, dry_run, as_json))
 
 
 @app.command()
@@ -92,11 +103,12 @@ def primary(
     ] = None,
     note: Note = None,
     dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
     """Decide that the values of an object are those of its cluster in the catalog."""
     from stash_pipeline.commands.matches_decide import decide_primary
 
-    raise typer.Exit(decide_primary(entity.value, name, field or [], note, dry_run))
+    raise typer.Exit(decide_primary(entity.value, name, field or [], note, dry_run, as_json))
 
 
 @app.command()
@@ -115,22 +127,24 @@ def decisions(
 @app.command()
 def withdraw(
     numbers: Annotated[list[int], typer.Argument(metavar="NUMBER...", min=1, max=LARGEST_ID, help="Of decisions.")],
+    as_json: Json = False,
 ) -> None:
     """Withdraw decisions; the rules decide again."""
     from stash_pipeline.commands.matches_decide import withdraw as run
 
-    raise typer.Exit(run(numbers))
+    raise typer.Exit(run(numbers, as_json))
 
 
 @app.command("import")
 def import_(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with the columns entity, left, right, decision.")],
     dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
     """Write the decisions of a CSV file, all or none. A row without a decision is skipped."""
     from stash_pipeline.commands.matches_decide import import_csv
 
-    raise typer.Exit(import_csv(path, dry_run))
+    raise typer.Exit(import_csv(path, dry_run, as_json))
 
 
 def _names(entities: list[MatchedEntity] | None) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from stash_pipeline.commands.decision_csv import read_rows, refuse_errors
 from stash_pipeline.commands.matched_objects import CLUSTER_OF, opened, refuse_missing, say
 from stash_pipeline.commands.options import MatchedEntity
-from stash_pipeline.commands.output import stderr
+from stash_pipeline.commands.output import print_json, stderr
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.catalog.choices import check_field
@@ -17,27 +17,31 @@ from stash_pipeline.warehouse.matches.deciding import withdraw as withdraw_decis
 from stash_pipeline.warehouse.matches.decisions import DIFFERENT, PRIMARY, SAME, VERDICTS
 
 
-def decide_pairs(entity: str, verdict: str, names: Sequence[str], note: str | None, dry_run: bool) -> int:
+def decide_pairs(
+    entity: str, verdict: str, names: Sequence[str], note: str | None, dry_run: bool, as_json: bool
+) -> int:
     """The commands ``accept`` (every pair of the objects) and ``reject`` (the first and each of the others)."""
     with opened() as (settings, connection, instances):
         nodes = [instances.parse(name) for name in names]
         pairs = combinations(nodes, 2) if verdict == SAME else ((nodes[0], other) for other in nodes[1:])
         return _decide(
-            settings, connection, [NewDecision(entity, verdict, *pair, note=note) for pair in pairs], dry_run
+            settings, connection, [NewDecision(entity, verdict, *pair, note=note) for pair in pairs], dry_run, as_json
         )
 
 
-def decide_primary(entity: str, name: str, fields: Sequence[str], note: str | None, dry_run: bool) -> int:
+def decide_primary(
+    entity: str, name: str, fields: Sequence[str], note: str | None, dry_run: bool, as_json: bool
+) -> int:
     """The command ``primary``."""
     with opened() as (settings, connection, instances):
         node = instances.parse(name)
         for field in fields:
             check_field(entity, field)
         new = [NewDecision(entity, PRIMARY, node, field=field, note=note) for field in (*fields,) or (None,)]
-        return _decide(settings, connection, new, dry_run)
+        return _decide(settings, connection, new, dry_run, as_json)
 
 
-def split(entity: str, names: Sequence[str], note: str | None, dry_run: bool) -> int:
+def split(entity: str, names: Sequence[str], note: str | None, dry_run: bool, as_json: bool) -> int:
     """The command ``split``.
 
     Raises:
@@ -61,21 +65,24 @@ def split(entity: str, names: Sequence[str], note: str | None, dry_run: bool) ->
                 "separate."
             )
         new = [NewDecision(entity, DIFFERENT, node, other, note=note) for node in chosen for other in rest]
-        return _decide(settings, connection, new, dry_run)
+        return _decide(settings, connection, new, dry_run, as_json)
 
 
-def withdraw(numbers: Sequence[int]) -> int:
+def withdraw(numbers: Sequence[int], as_json: bool) -> int:
     """The command ``withdraw``."""
     with opened() as (settings, connection, _):
         withdrawn = withdraw_decisions(connection, numbers)
-        if not withdrawn:
-            say("These decisions had been withdrawn before.")
-            return 0
+        error = _follow(settings, connection) if withdrawn else None
+    if as_json:
+        print_json({"withdrawn": withdrawn, "error": error})
+    elif withdrawn:
         say(f"Withdrawn: {', '.join(map(str, withdrawn))}.")
-        return _follow(settings)
+    else:
+        say("These decisions had been withdrawn before.")
+    return _exit_code(error)
 
 
-def import_csv(path: Path, dry_run: bool) -> int:
+def import_csv(path: Path, dry_run: bool, as_json: bool) -> int:
     """The command ``import``.
 
     Raises:
@@ -103,23 +110,31 @@ def import_csv(path: Path, dry_run: bool) -> int:
             except UserError as error:
                 errors.append((row.line, str(error)))
         refuse_errors(path, errors)
-        if not new:
+        if not new and not as_json:
             say(f"{path} has no row with a decision.")
             return 0
-        return _decide(settings, connection, new, dry_run)
+        return _decide(settings, connection, new, dry_run, as_json)
 
 
-def _decide(settings: Settings, connection: Connection, new: Sequence[NewDecision], dry_run: bool) -> int:
+def _decide(
+    settings: Settings, connection: Connection, new: Sequence[NewDecision], dry_run: bool, as_json: bool
+) -> int:
     from psycopg import Rollback
 
     with connection.transaction():
         decided = decide(connection, new)
         if dry_run:
             raise Rollback
-    say(_decided_sentence(decided, dry_run))
-    if dry_run or not decided.written:
-        return 0
-    return _follow(settings)
+    error = None if dry_run or not decided.written else _follow(settings, connection)
+    if as_json:
+        written = len(decided.written) if dry_run else decided.written
+        print_json(
+            {"dry_run": dry_run, "written": written, "replaced": decided.replaced, "unchanged": decided.unchanged,
+             "error": error}
+        )  # fmt: skip
+    else:
+        say(_decided_sentence(decided, dry_run))
+    return _exit_code(error)
 
 
 def _decided_sentence(decided: Decided, dry_run: bool) -> str:
@@ -136,19 +151,27 @@ def _decided_sentence(decided: Decided, dry_run: bool) -> str:
     return sentence + "."
 
 
-def _follow(settings: Settings) -> int:
-    """Runs the job that lets the shared layers follow; returns the exit code."""
+def _follow(settings: Settings, connection: Connection) -> str | None:
+    """Runs the job that lets the shared layers follow; returns why one does not."""
     from stash_pipeline.assets.tags import REASON_TAG, REQUESTED_BY_TAG
     from stash_pipeline.automation.jobs import FOLLOW
+    from stash_pipeline.layers import LAYERS
     from stash_pipeline.runtime.in_process import dagster_instance, run_job
+    from stash_pipeline.warehouse.layers.shared import states
 
     with dagster_instance(settings.home) as dagster:
         tags = {REASON_TAG: "stash-pipeline matches", REQUESTED_BY_TAG: "command line"}
         result = run_job(FOLLOW, instance=dagster, tags=tags)
-    if not result.success:
-        stderr.print(
-            f"The decision is stored, and the layers do not follow it yet: {result.failure} The next run applies it.",
-            markup=False, highlight=False, soft_wrap=True,
-        )  # fmt: skip
-        return 1
-    return 0
+    # a layer that fails does not fail the run
+    behind = [state.error for state in states(connection, LAYERS) if state.error]
+    return result.failure or (behind[0] if behind else None)
+
+
+def _exit_code(error: str | None) -> int:
+    if error is None:
+        return 0
+    stderr.print(
+        f"The decision is stored, and the layers do not follow it yet: {error} The next run applies it.",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    return 1

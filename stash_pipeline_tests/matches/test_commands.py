@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline_tests.matches.test_decisions import apart, together
 from stash_pipeline_tests.matches.working import Servers
@@ -56,6 +57,26 @@ def test_objects_that_are_split_leave_their_cluster(commands: Commands) -> None:
     assert clusters[left] != clusters[right]
     code, output, _ = commands.run("decisions")
     assert code == 0 and "another cut" in output
+
+
+def test_what_was_decided_is_json_for_programs(commands: Commands) -> None:
+    left, right = apart(commands.servers, "studios", 2)
+    names = commands.named(left), commands.named(right)
+    code, output, _ = commands.run("accept", "studios", *names, "--dry-run", "--json")
+    assert code == 0 and json.loads(output)["written"] == 1
+    written = json.loads(commands.run("accept", "studios", *names, "--json")[1])["written"]
+    assert json.loads(commands.run("withdraw", str(written[0]), "--json")[1]) == {"withdrawn": written, "error": None}
+    clusters = commands.servers.clusters("studios")
+    assert clusters[left] != clusters[right]
+
+
+def test_a_decision_that_the_layers_cannot_follow_is_reported(commands: Commands) -> None:
+    left, right = apart(commands.servers, "tags", 2)
+    with connect(commands.servers.database_url) as connection:
+        connection.execute("ALTER TABLE matches.links RENAME COLUMN evidence TO proof")
+    code, _, error = commands.run("accept", "tags", commands.named(left), commands.named(right))
+    assert code == 1 and "The decision is stored, and the layers do not follow it yet" in error
+    assert len(json.loads(commands.run("decisions", "--json")[1])) == 1
 
 
 def test_a_dry_run_decides_nothing(commands: Commands) -> None:
