@@ -35,17 +35,21 @@ def changes(read: SyncResult) -> dict[str, list[int]]:
 def follow_shared_layers(url: str) -> dict[str, list[int]]:
     """Lets the layers of all instances follow; inserted and removed rows by table, first and after one change."""
     counts: dict[str, list[int]] = {}
+    retitle = "UPDATE stash.scenes SET title = %s WHERE id = 1"
     with connect(url) as connection:
-        for layer in shared(LAYERS):
-            for _ in range(2):
-                for name, change in follow(connection, layer, LAYERS).tables.items():
-                    counts.setdefault(name, []).extend((change.inserted, change.removed))
+        (title,) = connection.execute("SELECT title FROM stash.scenes WHERE id = 1").fetchone() or (None,)
+        for changed in (False, True):
+            if changed:
                 connection.execute("UPDATE ops.object_log_head SET revision = revision + 1")
-                connection.execute("UPDATE stash.scenes SET title = 'The Last' WHERE id = 1")
+                connection.execute(retitle, ["The Last"])
                 connection.execute(
                     "UPDATE ops.object_log SET revision = (SELECT revision FROM ops.object_log_head)\n"
                     "WHERE entity = 'scenes' AND id = 1"
                 )
+            for layer in shared(LAYERS):
+                for name, change in follow(connection, layer, LAYERS).tables.items():
+                    counts.setdefault(name, []).extend((change.inserted, change.removed))
+        connection.execute(retitle, [title])
     return counts
 
 

@@ -37,6 +37,8 @@ LAUNCH = """mutation($params: ExecutionParams!) {launchRun(executionParams: $par
     __typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
 RUNS = "{runsOrError {... on Runs {results {runId jobName status tags {key value}}}}}"
 
+SENSORS = {"changes_sensor", "instances_sensor", "shared_layers_sensor", "sweep_sensor"}
+
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
@@ -134,7 +136,7 @@ def test_dagster_dev_starts_and_stops_its_postgres(
         (repository,) = wait_for(definitions, "the page")
         assert repository["location"]["name"] == "stash_pipeline"
         sensors = {one["name"]: one["sensorState"]["status"] for one in repository["sensors"]}
-        assert sensors == dict.fromkeys(("changes_sensor", "instances_sensor", "sweep_sensor"), "RUNNING")
+        assert sensors == dict.fromkeys(SENSORS, "RUNNING")
         # the daemon's sensor sees that the server was never read
         by_sensor = wait_for(lambda: ended("refresh"), "the run of the sensor")
         assert by_sensor["status"] == "SUCCESS", log.read_text()
@@ -184,7 +186,7 @@ def test_dg_lists_all_definitions(clone: Path, environment: dict[str, str], home
     names = {kind: {one["name"] for one in found[kind]} for kind in ("jobs", "schedules", "sensors")}
     assert {"refresh", "reconcile", "sweep", "rebuild", "maintain"} <= names["jobs"]
     assert names["schedules"] == {"reconcile_schedule", "maintenance_schedule"}
-    assert names["sensors"] == {"changes_sensor", "instances_sensor", "sweep_sensor"}
+    assert names["sensors"] == SENSORS
     assert not (home / "postgres").exists()
 
 

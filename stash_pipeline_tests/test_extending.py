@@ -184,7 +184,7 @@ def test_adding_a_layer_takes_a_module_a_registration_and_a_migration(package: P
         ["SELECT id, sort_title FROM sort_titles.scenes WHERE id = 1", "SELECT count(*) FROM sort_titles.scenes"],
         "sort_titles.scenes",
     )
-    assert found["followed"] == {"sort_titles.scenes": [SCENES, 0, 1, 1]}
+    assert found["followed"]["sort_titles.scenes"] == [SCENES, 0, 1, 1]
     assert found["rows"] == [[[1, "last"]], [[SCENES]]]
     assert found["columns"] == ["instance_id", "id", "sort_title"]
     assert "### sort_titles.scenes" in (package / "docs" / "tables.md").read_text("utf-8")
