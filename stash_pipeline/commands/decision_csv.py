@@ -1,7 +1,7 @@
-"""Decisions and open pairs as CSV."""
+"""Reads decisions from CSV."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,22 +30,6 @@ class Row:
     decision: str
     field: str | None
     note: str | None
-
-
-def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes a file; ``-`` is standard output.
-
-    Raises:
-        UserError: if it cannot be written.
-    """
-    try:
-        # spreadsheets recognise UTF-8 by the mark
-        with open("/dev/stdout" if str(path) == "-" else path, "w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.DictWriter(file, columns, extrasaction="ignore", restval="")
-            writer.writeheader()
-            writer.writerows(rows)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def read_rows(path: Path) -> list[Row]:

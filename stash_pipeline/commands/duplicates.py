@@ -1,12 +1,10 @@
 """``stash-pipeline duplicates``: what is there several times, which copy to keep, and what that would free."""
 
-import csv
 import json
-import sys
 from dataclasses import asdict
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from stash_pipeline.commands.csv_output import STANDARD_OUTPUT, write_csv
 from stash_pipeline.commands.options import each_once, refuse_together
 from stash_pipeline.commands.output import console, print_json, stderr, table
 from stash_pipeline.errors import UserError
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 50
 """Groups of each kind that are printed as a table by default; CSV and JSON have all."""
-
-_STANDARD_OUTPUT: Final = "-"
 
 
 def duplicates(
@@ -187,8 +183,8 @@ def summary(entity: str, totals: "Totals") -> str:
         )
         if totals.bytes_across:
             sentences.append(
-                f"{shown_bytes(totals.bytes_across)}, in parentheses, are better or as good on another server: they "
-                "are backups as well, and to free them is for you to decide."
+                f"Another {shown_bytes(totals.bytes_across)} are the best copies of their server, while another server "
+                "has one that is as good or better; they may be your backup, so decide yourself."
             )
     if totals.possible:
         pairs = "1 more pair" if totals.possible == 1 else f"{totals.possible:,} more pairs"
@@ -200,28 +196,15 @@ def summary(entity: str, totals: "Totals") -> str:
 
 
 def _write_csv(target: str, entity: str, report: "Report") -> None:
-    if target == _STANDARD_OUTPUT:
-        _write_rows(sys.stdout, report)
-        return
-    try:
-        with Path(target).open("w", encoding="utf-8", newline="") as file:
-            _write_rows(file, report)
-    except OSError as error:
-        raise UserError(f"{target} cannot be written: {error.strerror or error}; give another file.") from None
-    stderr.print(summary(entity, report.totals), markup=False, highlight=False, soft_wrap=True)
-
-
-def _write_rows(file: IO[str], report: "Report") -> None:
-    writer = csv.writer(file)
-    header: list[str] = []
-    for group in (*report.groups, *report.possible):
-        for copy in group.copies:
-            row = {
-                "kind": group.kind, "group": group.id, **copy,
-                "reasons": "; ".join(copy["reasons"]), "loses": json.dumps(copy["loses"], ensure_ascii=False),
-                "rule": group.rule, "confidence": group.confidence, "reason": group.reason,
-            }  # fmt: skip
-            if not header:
-                header = list(row)
-                writer.writerow(header)
-            writer.writerow([row[name] for name in header])
+    rows = [
+        {
+            "kind": group.kind, "group": group.id, **copy,
+            "reasons": "; ".join(copy["reasons"]), "loses": json.dumps(copy["loses"], ensure_ascii=False),
+            "rule": group.rule, "confidence": group.confidence, "reason": group.reason,
+        }
+        for group in (*report.groups, *report.possible)
+        for copy in group.copies
+    ]  # fmt: skip
+    write_csv(target, list(rows[0]) if rows else ["kind", "group"], rows)
+    if target != STANDARD_OUTPUT:
+        stderr.print(summary(entity, report.totals), markup=False, highlight=False, soft_wrap=True)

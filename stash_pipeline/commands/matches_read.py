@@ -5,7 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from stash_pipeline.commands.decision_csv import COLUMNS, write_rows
+from stash_pipeline.commands.csv_output import write_csv
+from stash_pipeline.commands.decision_csv import COLUMNS
 from stash_pipeline.commands.matched_objects import CLUSTER_OF, InstanceNames, opened, refuse_missing, say
 from stash_pipeline.commands.output import print_json, stderr, table
 from stash_pipeline.warehouse.connect import Connection
@@ -26,7 +27,7 @@ def list_open(entities: Sequence[str], limit: int | None, path: Path | None, as_
         print_json({"open": queue.open, "pairs": rows})
     elif path is not None:
         columns = (*COLUMNS, "left_name", "right_name", "rule", "confidence", "uses", "evidence", "refused")
-        write_rows(path, columns, rows)
+        write_csv(path, columns, rows)
         if str(path) != "-":
             stderr.print(
                 f"Wrote {len(rows):,} pairs. Fill the column decision with same or different, then run "
@@ -188,7 +189,7 @@ def list_decided(entities: Sequence[str], path: Path | None, as_json: bool) -> N
     if as_json:
         print_json(rows)
     elif path is not None:
-        write_rows(path, (*COLUMNS, "number", "decided_at", "live"), rows)
+        write_csv(path, (*COLUMNS, "number", "decided_at", "live"), rows)
     else:
         columns = ["number", "entity", "left", "right", "decision", "field", "note", "decided_at"]
         if rows:

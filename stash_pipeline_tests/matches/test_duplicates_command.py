@@ -76,7 +76,7 @@ def test_csv_has_one_row_per_copy(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "performers.csv"
     code, out, err = run("duplicates", "--entity", "performers", "--csv", str(target))
     assert (code, out) == (0, "") and "Nothing was changed." in err
-    assert list(csv.DictReader(StringIO(target.read_text("utf-8")))) == rows
+    assert list(csv.DictReader(StringIO(target.read_text("utf-8-sig")))) == rows
 
 
 @pytest.mark.parametrize("entity", ["scenes", "files", "performers", "studios", "tags"])

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches import candidates, clusters, linking
@@ -19,8 +18,6 @@ from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ord
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
 from stash_pipeline.warehouse.matches.features import Node, Object, Roots, load_objects
-
-_OBJECTS_AT_ONCE: Final = 20_000
 
 
 @dataclass
