@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-from stash_pipeline.interrupts import repeat_dropped_interrupts
+from stash_pipeline.interrupts import accept_interrupt, repeat_dropped_interrupts
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -36,6 +36,7 @@ def main() -> None:
     try:
         code = _run()
     except KeyboardInterrupt:
+        accept_interrupt()
         code = _report("Interrupted.", INTERRUPTED)
         # cleanup is done: another Ctrl-C may end the process at once
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -44,8 +45,6 @@ def main() -> None:
 
 def _run() -> int:
     """Runs the command, and returns the exit code."""
-    # the signal of a service manager ends the program as cleanly as Ctrl-C
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     repeat_dropped_interrupts()
     from stash_pipeline.commands.ahead import collect_rarely
     from stash_pipeline.terminal import accept_any_text

@@ -1,13 +1,14 @@
-"""Repeats a Ctrl-C that Python has dropped.
+"""Repeats a Ctrl-C that a library has dropped.
 
-An exception raised inside a finalizer or the callback of a weak reference cannot reach the program. Libraries have many
-of them, and the garbage collector calls them at any time. Without this module, a Ctrl-C during such a call would be
-lost, and the command would continue.
+A Ctrl-C raises an exception between any two instructions, and some places drop every exception: finalizers, the
+callbacks of weak references, and C extensions that try something, for example an import, and continue without it.
+Without this module, the command would continue.
 """
 
 import signal
 import sys
 import threading
+from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -19,17 +20,57 @@ _RAISED_BY_DAGSTER: Final = "DagsterExecutionInterruptedError"
 """What a Ctrl-C raises inside a step. Compared by name, because importing Dagster takes a second."""
 
 
+class _Interrupts:
+    """The interrupts of this process."""
+
+    alive = 0
+    """Exceptions that are being raised: a second one that is dropped is not repeated."""
+
+    repeated = False
+
+
+class Interrupt(KeyboardInterrupt):
+    """Repeats the signal if it is destroyed while the program still runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        _Interrupts.alive += 1
+
+    def __del__(self) -> None:
+        _Interrupts.alive -= 1
+        if _Interrupts.repeated and not _Interrupts.alive:
+            _repeat()
+
+
 def repeat_dropped_interrupts() -> None:
-    """Installs the hook for the rest of the process."""
+    """Handles SIGINT, and SIGTERM like it, until :func:`accept_interrupt`."""
+    _Interrupts.repeated = True
+    # the signal of a service manager ends the program as cleanly as Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     sys.unraisablehook = _repeat_dropped_interrupt
 
 
+def accept_interrupt() -> None:
+    """Declares that the program ends: interrupts are no longer repeated."""
+    _Interrupts.repeated = False
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise Interrupt
+
+
 def _repeat_dropped_interrupt(unraisable: "UnraisableHookArgs") -> None:
-    """Sends the signal again."""
+    """Reports what finalizers and callbacks raise, except interrupts."""
     error = unraisable.exc_type
-    if not issubclass(error, KeyboardInterrupt) and error.__name__ != _RAISED_BY_DAGSTER:
+    if error.__name__ == _RAISED_BY_DAGSTER:
+        _repeat()
+    elif not issubclass(error, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
-        return
+
+
+def _repeat() -> None:
+    """Sends the signal again."""
     # after the callback has returned: raised from here, it would be dropped again
     main_thread = threading.main_thread().ident
     repeat = threading.Timer(_REPEAT_SECONDS, signal.pthread_kill, [main_thread, signal.SIGINT])

@@ -12,7 +12,8 @@ _LOGGER: Final = "stash-pipeline"
 def start_logging() -> None:
     """Logs at the level of the settings to standard error; a second call does nothing.
 
-    DEBUG messages of httpcore are suppressed: they contain response headers, in which a proxy can echo the key.
+    DEBUG messages of httpcore are suppressed: they contain response headers, in which a proxy can echo the key. So are
+    the tracebacks of SQLAlchemy's pool: a Ctrl-C while it closes a connection is raised anyway.
     """
     root = logging.getLogger()
     if any(handler.name == _LOGGER for handler in root.handlers):
@@ -27,3 +28,4 @@ def start_logging() -> None:
         root.setLevel(level)
     for noisy in ("httpcore", "hpack"):
         logging.getLogger(noisy).setLevel(logging.INFO)
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)

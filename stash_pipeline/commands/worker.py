@@ -12,7 +12,7 @@ from typing import Any
 
 from stash_pipeline import progress
 from stash_pipeline.commands.ahead import collect_rarely
-from stash_pipeline.interrupts import repeat_dropped_interrupts
+from stash_pipeline.interrupts import accept_interrupt, repeat_dropped_interrupts
 from stash_pipeline.logs import start_logging
 from stash_pipeline.settings import Settings, get_settings
 
@@ -120,6 +120,7 @@ def main(name: str, config: dict[str, Any]) -> None:
     except UserError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
+        accept_interrupt()
         sys.exit("Interrupted.")
 
 

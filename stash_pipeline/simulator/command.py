@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from stash_pipeline.interrupts import accept_interrupt
 from stash_pipeline.simulator.faults import KINDS, Faults
 from stash_pipeline.simulator.generate import generate_library, move_to_windows
 from stash_pipeline.simulator.library import Library
@@ -143,12 +144,14 @@ def simulate(
     except OSError as error:
         _end(f"Cannot read {error.filename or database}: {error.strerror or error}.")
     except KeyboardInterrupt:
+        accept_interrupt()
         return
     try:
         stash.serve(port=port, ready=lambda url: print(f"Simulated Stash {stash.release.name} at {url}", flush=True))
     except OSError as error:
         _end(f"Cannot listen on port {port}: {error.strerror or error}.")
     except KeyboardInterrupt:
+        accept_interrupt()
         return
 
 

@@ -1,5 +1,6 @@
 """A job run in this process is a run like any other."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.interrupts import repeat_dropped_interrupts
+from stash_pipeline.interrupts import accept_interrupt, repeat_dropped_interrupts
 from stash_pipeline.runtime import orphaned_runs as orphans
 from stash_pipeline.runtime.dagster_home import installed_file, prepare_dagster_home
 from stash_pipeline.runtime.in_process import RunResult, dagster_instance, run_job
@@ -94,9 +95,15 @@ def test_an_interrupt_inside_a_finalizer_of_a_step_cancels_the_run(
 ) -> None:
     """A step has a handler of Dagster's for the signal; Python drops the exception that it raises in a finalizer."""
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     repeat_dropped_interrupts()
-    with pytest.raises(KeyboardInterrupt):
-        run(instance, "interrupted_in_a_finalizer")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(instance, "interrupted_in_a_finalizer")
+    finally:
+        accept_interrupt()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     (found,) = instance.get_runs()
     assert found.status is DagsterRunStatus.CANCELED
 
