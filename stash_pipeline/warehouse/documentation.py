@@ -61,7 +61,11 @@ def tables_page(layers: Layers = LAYERS) -> str:
             parts += [f"\n## {group.replace('_', ' ').capitalize()}\n"]
             parts += [_section(table.table) for table in layer.tables if table.group == group]
     parts += ["\n## Raw\n", f"`raw.<entity>` is the same for {', '.join(RAW)}.\n", _section(RAW["scenes"])]
-    parts += [_section(METADATA.tables["raw.history"]), _section(METADATA.tables["raw.pages"]), "\n## Operations\n"]
+    parts += [_section(METADATA.tables["raw.history"]), _section(METADATA.tables["raw.pages"]), "\n## Stash-boxes\n"]
+    parts += [
+        *(_section(table) for table in METADATA.tables.values() if table.schema == "stashbox"),
+        "\n## Operations\n",
+    ]
     parts += [_section(table) for table in METADATA.tables.values() if table.schema == "ops"]
     views = [f"| `{view.name}` | {view.comment} |" for layer in layers for view in layer.views]
     return "\n".join(parts) + _VIEWS.format(

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Column, DateTime, Integer, MetaData, text
 
-SCHEMAS = ("ops", "raw", "stash", "partitions")
+SCHEMAS = ("ops", "raw", "stash", "partitions", "stashbox")
 """Those that do not belong to a shared layer."""
 
 METADATA = MetaData()

@@ -38,6 +38,7 @@ from stash_pipeline.stash.fields import Entity, JoinTable
 from stash_pipeline.stash.fields import Index as IndexKind
 from stash_pipeline.warehouse.metadata import METADATA, instance_id, timestamp
 from stash_pipeline.warehouse.ops import tables as ops_tables  # noqa: F401 - all tables refer to ops.instances
+from stash_pipeline.warehouse.stashbox import tables as stashbox_tables  # noqa: F401 - part of the registry
 
 _TYPES: dict[str, type[TypeEngine[Any]]] = {
     "text": Text,

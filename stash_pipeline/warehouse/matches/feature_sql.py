@@ -11,9 +11,22 @@ WANTED: Final = "pg_temp.match_objects"
 
 _STASH_IDS = """
 LEFT JOIN LATERAL (
-    SELECT array_agg(x.endpoint) AS endpoints, array_agg(x.stash_id) AS stash_ids
-    FROM stash.{table} AS x WHERE x.instance_id = o.instance_id AND x.{owner} = o.id
+    SELECT array_agg(k.endpoint) AS endpoints, array_agg(k.stash_id) AS stash_ids
+    FROM (
+        -- servers keep endpoints as people typed them, and ids that the box has merged into others
+        SELECT lower(rtrim(x.endpoint, '/')) AS endpoint, coalesce((
+            SELECT d.successor_id FROM ops.stashbox_endpoints AS e
+            JOIN stashbox.{entity} AS d ON d.endpoint_id = e.id AND d.id = lower(x.stash_id)
+            WHERE lower(rtrim(e.url, '/')) = lower(rtrim(x.endpoint, '/'))
+        ), x.stash_id) AS stash_id
+        FROM stash.{singular}_stash_ids AS x WHERE x.instance_id = o.instance_id AND x.{singular}_id = o.id{matched}
+    ) AS k
 ) AS ids ON true"""
+
+_MATCHED = """
+        UNION SELECT lower(rtrim(e.url, '/')), c.box_scene_id
+        FROM matches.stashbox_candidates AS c JOIN ops.stashbox_endpoints AS e ON e.id = c.endpoint_id
+        WHERE c.instance_id = o.instance_id AND c.scene_id = o.id AND c.action IN ('automatic', 'accepted')"""
 
 _LIST = """
 LEFT JOIN LATERAL (
@@ -23,7 +36,8 @@ LEFT JOIN LATERAL (
 
 
 def _ids(singular: str) -> str:
-    return _STASH_IDS.format(table=f"{singular}_stash_ids", owner=f"{singular}_id")
+    matched = _MATCHED if singular == "scene" else ""
+    return _STASH_IDS.format(entity=f"{singular}s", singular=singular, matched=matched)
 
 
 def _list(table: str, owner: str, column: str, name: str) -> str:

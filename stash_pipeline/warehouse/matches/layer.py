@@ -10,14 +10,14 @@ from stash_pipeline.matching.rules import rules_digest
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import LayerTable, SharedLayer, TableChange
 from stash_pipeline.warehouse.layers.versions import digest
-from stash_pipeline.warehouse.matches import candidates, duplicate_sql, duplicates, features
+from stash_pipeline.warehouse.matches import candidates, duplicate_sql, duplicates, features, stashbox
 from stash_pipeline.warehouse.matches.affected import affected_objects
 from stash_pipeline.warehouse.matches.checks import CHECKS
 from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
 from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher
 from stash_pipeline.warehouse.matches.statistics import describe
-from stash_pipeline.warehouse.matches.tables import CLUSTERS, KEYS, LINKS, MEMBERS, REDIRECTS
+from stash_pipeline.warehouse.matches.tables import CLUSTERS, KEYS, LINKS, MEMBERS, REDIRECTS, STASHBOX_CANDIDATES
 
 VERSION: Final = digest(
     [
@@ -26,6 +26,7 @@ VERSION: Final = digest(
         str(candidates.LARGEST_BLOCK),
         *(features_query(entity, some=False) for entity in ENTITIES),
         duplicates.VERSION,
+        stashbox.VERSION,
     ]
 )
 
@@ -34,22 +35,28 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     """Looks again at what changed, and at its neighbours."""
     roots = features.load_roots(connection)
     affected = affected_objects(connection)
+    boxes = stashbox.follow(connection, roots, affected.get("scenes", ()))
     done = {
         entity: Matcher(connection, entity, revision, roots).follow(affected[entity])
         for entity in ENTITIES
         if affected.get(entity)
     }
     changes = _changes(connection, done) if done else {}
-    return {**changes, DUPLICATES.fullname: duplicates.follow(connection, revision)}
+    return {
+        STASHBOX_CANDIDATES.fullname: boxes,
+        **changes,
+        DUPLICATES.fullname: duplicates.follow(connection, revision),
+    }
 
 
 def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     """Compares everything anew."""
     roots = features.load_roots(connection)
     with rare_collections():
+        boxes = stashbox.rebuild(connection, roots)
         done = {entity: Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES}
         copies = duplicates.rebuild(connection)
-    return {**_changes(connection, done), DUPLICATES.fullname: copies}
+    return {STASHBOX_CANDIDATES.fullname: boxes, **_changes(connection, done), DUPLICATES.fullname: copies}
 
 
 def _changes(connection: Connection, done: Mapping[str, EntityMatches]) -> dict[str, TableChange]:
@@ -88,9 +95,21 @@ MATCHES_LAYER: Final = SharedLayer(
     description="Which objects of all instances are the same thing.",
     tables=(
         _table(
+            STASHBOX_CANDIDATES,
+            "Scenes of stash-boxes that are, or may be, local scenes, with the evidence.",
+            (
+                "stashbox.lookups",
+                "stashbox.scenes",
+                "stash.scenes",
+                "stash.files",
+                "stash.file_fingerprints",
+                "stash.scene_stash_ids",
+            ),
+        ),
+        _table(
             KEYS,
             "Blocking keys: only objects with a key in common, or near perceptual hashes, are compared.",
-            (*_UPSTREAM, "stash.file_fingerprints", "stash.files"),
+            (*_UPSTREAM, "stash.file_fingerprints", "stash.files", "matches.stashbox_candidates"),
         ),
         _table(LINKS, "Pairs of objects that are, or may be, the same thing, with the evidence.", ("matches.keys",)),
         _table(CLUSTERS, "Sets of objects that are the same thing.", ("matches.links",)),

@@ -169,3 +169,24 @@ LINK_COUNTS = Table(
     schema="matches",
     comment="How many links each rule made, by day; plotted in the metadata of matches.links.",
 )
+
+STASHBOX_CANDIDATES = Table(
+    "stashbox_candidates",
+    METADATA,
+    Column("endpoint_id", Integer, nullable=False, comment="ops.stashbox_endpoints.id"),
+    Column("instance_id", Integer, nullable=False, comment="ops.instances.id"),
+    Column("scene_id", BigInteger, nullable=False, comment="→ stash.scenes.id"),
+    Column("box_scene_id", Text, nullable=False, comment="→ stashbox.scenes.id"),
+    Column("action", Text, nullable=False, comment="automatic, review or reject; or what a person decided"),
+    Column("confidence", Double, nullable=False, comment="share of right scenes, as the rule states it"),
+    Column("rule", Text, comment="that decided; null if nothing agrees"),
+    Column("evidence", JSONB, nullable=False, comment="what agrees and contradicts, and why it waits for a person"),
+    PrimaryKeyConstraint("instance_id", "scene_id", "endpoint_id", "box_scene_id", name="stashbox_candidates_pkey"),
+    Index("stashbox_candidates_box_idx", "endpoint_id", "box_scene_id"),
+    Index("stashbox_candidates_action_idx", "action", "endpoint_id"),
+    CheckConstraint(
+        "action IN ('automatic', 'review', 'reject', 'accepted', 'rejected')", name="stashbox_candidates_action_check"
+    ),
+    schema="matches",
+    comment="Scenes of stash-boxes that are, or may be, local scenes.",
+)

@@ -234,3 +234,14 @@ READ_WATERMARKS = Table(
     schema="ops",
     comment="The time up to which each entity matches its server. The next sync asks for later timestamps.",
 )
+
+STASHBOX_ENDPOINTS = Table(
+    "stashbox_endpoints",
+    METADATA,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("url", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    schema="ops",
+    comment="The stash-boxes that are asked.",
+)

@@ -1,0 +1,178 @@
+"""``matches.stashbox_candidates``: what the scenes that a stash-box returned are to local scenes.
+
+The rows of a scene depend on its features, on the answers about its hashes, and on the documents of the scenes in
+them. Whatever changes one of those logs the scene (``warehouse/stashbox/touched.py``, the object log), so following
+makes the rows of the logged scenes anew, and a rebuild those of all.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from stash_pipeline.matching.compare import Scene
+from stash_pipeline.matching.stashbox import BoxScene, candidates
+from stash_pipeline.matching.stashbox_documents import parse_scene
+from stash_pipeline.matching.stashbox_rules import rules_digest
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.layers.layer import TableChange
+from stash_pipeline.warehouse.layers.versions import digest
+from stash_pipeline.warehouse.matches.features import Node, Roots, load_objects
+from stash_pipeline.warehouse.matches.tables import STASHBOX_CANDIDATES
+from stash_pipeline.warehouse.stashbox.hashes import scene_hashes
+from stash_pipeline.warehouse.stashbox.wanted import SAME_ENDPOINT
+
+_SCENES: Final = "pg_temp.candidate_scenes"
+_AT_ONCE: Final = 5_000
+
+_ANSWERS: Final = f"""
+WITH hashes AS ({scene_hashes(_SCENES)}
+)
+SELECT h.instance_id, h.scene_id, l.endpoint_id, l.scene_ids
+FROM hashes AS h
+CROSS JOIN ops.stashbox_endpoints AS e
+JOIN stashbox.lookups AS l ON l.endpoint_id = e.id AND l.fingerprints = h.fingerprints
+WHERE l.scene_ids <> '{{}}'"""
+
+_DOCUMENTS: Final = """
+SELECT d.endpoint_id, d.id, d.document
+FROM unnest(%s::integer[], %s::text[]) AS w(endpoint_id, id)
+JOIN stashbox.scenes AS d USING (endpoint_id, id)
+WHERE d.status = 'active' AND d.document IS NOT NULL"""
+
+_LINKED: Final = f"""
+SELECT w.instance_id, w.id, e.id, coalesce(d.successor_id, lower(x.stash_id))
+FROM {_SCENES} AS w
+JOIN stash.scene_stash_ids AS x ON x.instance_id = w.instance_id AND x.scene_id = w.id
+JOIN ops.stashbox_endpoints AS e ON {SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")}
+LEFT JOIN stashbox.scenes AS d ON d.endpoint_id = e.id AND d.id = lower(x.stash_id)"""
+
+VERSION: Final = digest(["1", rules_digest(), _ANSWERS, _DOCUMENTS, _LINKED])
+
+_COLUMNS: Final = tuple(column.name for column in STASHBOX_CANDIDATES.columns)
+
+Row = tuple[Any, ...]
+
+
+def follow(connection: Connection, roots: Roots, scenes: Iterable[Node]) -> TableChange:
+    """Makes the candidates of some scenes anew; of those that are gone, none remain."""
+    change = TableChange()
+    for nodes in _parts(sorted(set(scenes))):
+        _update(connection, roots, nodes, change)
+    return _counted(connection, change)
+
+
+def rebuild(connection: Connection, roots: Roots) -> TableChange:
+    """Makes the candidates of all scenes anew."""
+    change = TableChange()
+    if _is_unused(connection):
+        return change
+    rows = connection.execute(
+        "SELECT instance_id, id FROM stash.scenes UNION SELECT instance_id, scene_id FROM matches.stashbox_candidates\n"
+        "ORDER BY 1, 2"
+    ).fetchall()
+    for nodes in _parts([(row[0], row[1]) for row in rows]):
+        _update(connection, roots, nodes, change)
+    return _counted(connection, change)
+
+
+def _is_unused(connection: Connection) -> bool:
+    """Whether no box was ever asked, as in most libraries."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM stashbox.lookups) OR EXISTS (SELECT FROM matches.stashbox_candidates)"
+    ).fetchone()
+    return not (row and row[0])
+
+
+def _counted(connection: Connection, change: TableChange) -> TableChange:
+    row = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE action IN ('automatic', 'accepted')),\n"
+        "    count(*) FILTER (WHERE action = 'review') FROM matches.stashbox_candidates"
+    ).fetchone()
+    assert row is not None
+    change.rows = row[0]
+    change.details = {"matched": row[1], "to_review": row[2]}
+    return change
+
+
+def _parts(nodes: Sequence[Node]) -> Iterator[Sequence[Node]]:
+    for start in range(0, len(nodes), _AT_ONCE):
+        yield nodes[start : start + _AT_ONCE]
+
+
+def _update(connection: Connection, roots: Roots, nodes: Sequence[Node], change: TableChange) -> None:
+    if not nodes or _is_unused(connection):
+        return
+    connection.execute(f"DROP TABLE IF EXISTS {_SCENES}")
+    connection.execute("CREATE TEMP TABLE candidate_scenes (instance_id integer, id bigint) ON COMMIT DROP")
+    with connection.cursor().copy("COPY candidate_scenes FROM STDIN") as copy:
+        for node in nodes:
+            copy.write_row(node)
+    connection.execute(f"ANALYZE {_SCENES}")
+    answers: dict[Node, dict[int, list[str]]] = defaultdict(dict)
+    for instance_id, identifier, endpoint_id, ids in connection.execute(_ANSWERS):
+        answers[instance_id, identifier][endpoint_id] = ids
+    made = set(_rows(connection, roots, answers)) if answers else set()
+    stored = set(
+        connection.execute(
+            f"SELECT {', '.join(f'c.{name}' for name in _COLUMNS[:-1])}, c.evidence::text\n"
+            f"FROM {_SCENES} AS w JOIN matches.stashbox_candidates AS c ON c.instance_id = w.instance_id\n"
+            "    AND c.scene_id = w.id"
+        ).fetchall()
+    )
+    _write(connection, _canonical(stored), made, change)
+
+
+def _canonical(rows: Iterable[Row]) -> set[Row]:
+    """Rows with their evidence as it would be made: Postgres orders the keys in another way."""
+    return {(*row[:-1], _json(orjson.loads(row[-1]))) for row in rows}
+
+
+def _json(value: Any) -> str:
+    # dates are tuples with names, which orjson does not write by itself
+    return orjson.dumps(value, default=list, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _rows(connection: Connection, roots: Roots, answers: Mapping[Node, Mapping[int, Sequence[str]]]) -> Iterator[Row]:
+    wanted = sorted({(endpoint, key) for each in answers.values() for endpoint, ids in each.items() for key in ids})
+    boxes = {
+        (row[0], row[1]): parse_scene({**row[2], "id": row[1]})
+        for row in connection.execute(_DOCUMENTS, [[one[0] for one in wanted], [one[1] for one in wanted]])
+    }
+    linked: dict[tuple[Node, int], set[str]] = defaultdict(set)
+    for instance_id, identifier, endpoint_id, key in connection.execute(_LINKED):
+        linked[(instance_id, identifier), endpoint_id].add(key)
+    for one in load_objects(connection, "scenes", roots, answers):
+        assert isinstance(one.features, Scene)
+        for endpoint_id, ids in answers[one.node].items():
+            known = [boxes[endpoint_id, key] for key in ids if (endpoint_id, key) in boxes]
+            yield from _rows_of(one.node, endpoint_id, one.features, known, linked[one.node, endpoint_id])
+
+
+def _rows_of(
+    node: Node, endpoint_id: int, scene: Scene, boxes: Sequence[BoxScene], linked: Collection[str]
+) -> Iterator[Row]:
+    for each in candidates(scene, boxes, linked):
+        yield (endpoint_id, *node, each.id, each.action, each.confidence, each.rule, _json(each.evidence))
+
+
+def _write(connection: Connection, stored: set[Row], made: set[Row], change: TableChange) -> None:
+    keys, old_keys = {row[:4] for row in made}, {row[:4] for row in stored}
+    changed = made - stored
+    change.removed += len(old_keys - keys)
+    change.inserted += len(keys - old_keys)
+    change.updated += len({row[:4] for row in changed} & old_keys)
+    outdated = sorted(row[:4] for row in stored - made)
+    if outdated:
+        connection.execute(
+            "DELETE FROM matches.stashbox_candidates AS c\n"
+            "USING unnest(%s::integer[], %s::integer[], %s::bigint[], %s::text[])\n"
+            f"    AS w({', '.join(_COLUMNS[:4])})\n"
+            f"WHERE {' AND '.join(f'c.{name} = w.{name}' for name in _COLUMNS[:4])}",
+            [[row[position] for row in outdated] for position in range(4)],
+        )
+    if changed:
+        with connection.cursor().copy(f"COPY matches.stashbox_candidates ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+            for row in sorted(changed, key=lambda row: row[:4]):
+                copy.write_row(row)

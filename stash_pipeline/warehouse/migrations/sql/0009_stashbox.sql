@@ -1,0 +1,295 @@
+CREATE TABLE matches.stashbox_candidates (
+    endpoint_id INTEGER NOT NULL,
+    instance_id INTEGER NOT NULL,
+    scene_id BIGINT NOT NULL,
+    box_scene_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    confidence DOUBLE PRECISION NOT NULL,
+    rule TEXT,
+    evidence JSONB NOT NULL,
+    CONSTRAINT stashbox_candidates_pkey PRIMARY KEY (instance_id, scene_id, endpoint_id, box_scene_id),
+    CONSTRAINT stashbox_candidates_action_check CHECK (action IN ('automatic', 'review', 'reject', 'accepted', 'rejected'))
+);
+
+COMMENT ON TABLE matches.stashbox_candidates IS 'Scenes of stash-boxes that are, or may be, local scenes.';
+
+COMMENT ON COLUMN matches.stashbox_candidates.endpoint_id IS 'ops.stashbox_endpoints.id';
+
+COMMENT ON COLUMN matches.stashbox_candidates.instance_id IS 'ops.instances.id';
+
+COMMENT ON COLUMN matches.stashbox_candidates.scene_id IS '→ stash.scenes.id';
+
+COMMENT ON COLUMN matches.stashbox_candidates.box_scene_id IS '→ stashbox.scenes.id';
+
+COMMENT ON COLUMN matches.stashbox_candidates.action IS 'automatic, review or reject; or what a person decided';
+
+COMMENT ON COLUMN matches.stashbox_candidates.confidence IS 'share of right scenes, as the rule states it';
+
+COMMENT ON COLUMN matches.stashbox_candidates.rule IS 'that decided; null if nothing agrees';
+
+COMMENT ON COLUMN matches.stashbox_candidates.evidence IS 'what agrees and contradicts, and why it waits for a person';
+
+CREATE INDEX stashbox_candidates_action_idx ON matches.stashbox_candidates (action, endpoint_id);
+
+CREATE INDEX stashbox_candidates_box_idx ON matches.stashbox_candidates (endpoint_id, box_scene_id);
+
+CREATE TABLE ops.stashbox_endpoints (
+    id INTEGER GENERATED ALWAYS AS IDENTITY,
+    url TEXT NOT NULL,
+    name TEXT NOT NULL,
+    enabled BOOLEAN DEFAULT true NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (name),
+    UNIQUE (url)
+);
+
+COMMENT ON TABLE ops.stashbox_endpoints IS 'The stash-boxes that are asked.';
+
+CREATE TABLE stashbox.lookups (
+    endpoint_id INTEGER NOT NULL,
+    fingerprints UUID NOT NULL,
+    oshashes BIGINT[] NOT NULL,
+    phashes BIGINT[] NOT NULL,
+    scene_ids TEXT[] NOT NULL,
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    box_version TEXT,
+    CONSTRAINT stashbox_lookups_pkey PRIMARY KEY (endpoint_id, fingerprints),
+    CONSTRAINT stashbox_lookups_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE stashbox.lookups IS 'The scenes that a box returned for the hashes of local scenes. An empty answer is an answer.';
+
+COMMENT ON COLUMN stashbox.lookups.endpoint_id IS 'ops.stashbox_endpoints.id';
+
+COMMENT ON COLUMN stashbox.lookups.fingerprints IS 'digest of the hashes that were asked about together';
+
+COMMENT ON COLUMN stashbox.lookups.oshashes IS 'as signed 64-bit integers';
+
+COMMENT ON COLUMN stashbox.lookups.phashes IS 'as signed 64-bit integers';
+
+COMMENT ON COLUMN stashbox.lookups.scene_ids IS 'the answer; empty if the box knows none of the hashes';
+
+COMMENT ON COLUMN stashbox.lookups.changed_at IS 'when the answer last changed';
+
+COMMENT ON COLUMN stashbox.lookups.box_version IS 'of the software: its answers depend on it';
+
+CREATE INDEX stashbox_lookups_scenes_idx ON stashbox.lookups USING gin (scene_ids);
+
+CREATE TABLE stashbox.performers (
+    endpoint_id INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT,
+    disambiguation TEXT,
+    gender TEXT,
+    birthdate_text TEXT,
+    status TEXT NOT NULL,
+    successor_id TEXT,
+    document JSONB,
+    digest UUID,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    first_seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    fetched_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    misses INTEGER DEFAULT 0 NOT NULL,
+    CONSTRAINT stashbox_performers_pkey PRIMARY KEY (endpoint_id, id),
+    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
+    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE stashbox.performers IS 'Performers of the boxes that local objects are linked to, or may be.';
+
+COMMENT ON COLUMN stashbox.performers.endpoint_id IS 'ops.stashbox_endpoints.id';
+
+COMMENT ON COLUMN stashbox.performers.id IS 'the id of the box, in lower case';
+
+COMMENT ON COLUMN stashbox.performers.birthdate_text IS 'with the precision that is known';
+
+COMMENT ON COLUMN stashbox.performers.status IS 'active, merged, deleted, missing';
+
+COMMENT ON COLUMN stashbox.performers.successor_id IS 'into which it was merged';
+
+COMMENT ON COLUMN stashbox.performers.document IS 'as the box returned it last while it was active; null: never seen';
+
+COMMENT ON COLUMN stashbox.performers.digest IS 'of the document';
+
+COMMENT ON COLUMN stashbox.performers.updated_at IS 'as the box says; merges do not change it';
+
+COMMENT ON COLUMN stashbox.performers.fetched_at IS 'when the box was last asked about it';
+
+COMMENT ON COLUMN stashbox.performers.changed_at IS 'when something of this row changed';
+
+COMMENT ON COLUMN stashbox.performers.misses IS 'consecutive answers without it; after the second one it counts as missing';
+
+CREATE INDEX stashbox_performers_fetched_idx ON stashbox.performers (endpoint_id, fetched_at);
+
+CREATE TABLE stashbox.scenes (
+    endpoint_id INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    title TEXT,
+    date_text TEXT,
+    duration INTEGER,
+    code TEXT,
+    director TEXT,
+    studio_id TEXT,
+    status TEXT NOT NULL,
+    successor_id TEXT,
+    document JSONB,
+    digest UUID,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    first_seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    fetched_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    misses INTEGER DEFAULT 0 NOT NULL,
+    CONSTRAINT stashbox_scenes_pkey PRIMARY KEY (endpoint_id, id),
+    CONSTRAINT stashbox_scenes_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
+    CONSTRAINT stashbox_scenes_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
+);
+
+COMMENT ON TABLE stashbox.scenes IS 'Scenes of the boxes that local objects are linked to, or may be.';
+
+COMMENT ON COLUMN stashbox.scenes.endpoint_id IS 'ops.stashbox_endpoints.id';
+
+COMMENT ON COLUMN stashbox.scenes.id IS 'the id of the box, in lower case';
+
+COMMENT ON COLUMN stashbox.scenes.date_text IS 'with the precision that is known';
+
+COMMENT ON COLUMN stashbox.scenes.duration IS 'seconds';
+
+COMMENT ON COLUMN stashbox.scenes.studio_id IS '→ stashbox.studios.id';
+
+COMMENT ON COLUMN stashbox.scenes.status IS 'active, merged, deleted, missing';
+
+COMMENT ON COLUMN stashbox.scenes.successor_id IS 'into which it was merged';
+
+COMMENT ON COLUMN stashbox.scenes.document IS 'as the box returned it last while it was active; null: never seen';
+
+COMMENT ON COLUMN stashbox.scenes.digest IS 'of the document';
+
+COMMENT ON COLUMN stashbox.scenes.updated_at IS 'as the box says; merges do not change it';
+
+COMMENT ON COLUMN stashbox.scenes.fetched_at IS 'when the box was last asked about it';
+
+COMMENT ON COLUMN stashbox.scenes.changed_at IS 'when something of this row changed';
+
+COMMENT ON COLUMN stashbox.scenes.misses IS 'consecutive answers without it; after the second one it counts as missing';
+
+CREATE INDEX stashbox_scenes_fetched_idx ON stashbox.scenes (endpoint_id, fetched_at);
+
+CREATE TABLE stashbox.studios (
+    endpoint_id INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT,
+    parent_id TEXT,
+    status TEXT NOT NULL,
+    successor_id TEXT,
+    document JSONB,
+    digest UUID,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    first_seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    fetched_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    misses INTEGER DEFAULT 0 NOT NULL,
+    CONSTRAINT stashbox_studios_pkey PRIMARY KEY (endpoint_id, id),
+    CONSTRAINT stashbox_studios_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
+    CONSTRAINT stashbox_studios_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE stashbox.studios IS 'Studios of the boxes that local objects are linked to, or may be.';
+
+COMMENT ON COLUMN stashbox.studios.endpoint_id IS 'ops.stashbox_endpoints.id';
+
+COMMENT ON COLUMN stashbox.studios.id IS 'the id of the box, in lower case';
+
+COMMENT ON COLUMN stashbox.studios.parent_id IS '→ stashbox.studios.id';
+
+COMMENT ON COLUMN stashbox.studios.status IS 'active, merged, deleted, missing';
+
+COMMENT ON COLUMN stashbox.studios.successor_id IS 'into which it was merged';
+
+COMMENT ON COLUMN stashbox.studios.document IS 'as the box returned it last while it was active; null: never seen';
+
+COMMENT ON COLUMN stashbox.studios.digest IS 'of the document';
+
+COMMENT ON COLUMN stashbox.studios.updated_at IS 'as the box says; merges do not change it';
+
+COMMENT ON COLUMN stashbox.studios.fetched_at IS 'when the box was last asked about it';
+
+COMMENT ON COLUMN stashbox.studios.changed_at IS 'when something of this row changed';
+
+COMMENT ON COLUMN stashbox.studios.misses IS 'consecutive answers without it; after the second one it counts as missing';
+
+CREATE INDEX stashbox_studios_fetched_idx ON stashbox.studios (endpoint_id, fetched_at);
+
+CREATE TABLE stashbox.tags (
+    endpoint_id INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT,
+    description TEXT,
+    status TEXT NOT NULL,
+    successor_id TEXT,
+    document JSONB,
+    digest UUID,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    first_seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    fetched_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    misses INTEGER DEFAULT 0 NOT NULL,
+    CONSTRAINT stashbox_tags_pkey PRIMARY KEY (endpoint_id, id),
+    CONSTRAINT stashbox_tags_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
+    CONSTRAINT stashbox_tags_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
+);
+
+COMMENT ON TABLE stashbox.tags IS 'Tags of the boxes that local objects are linked to, or may be.';
+
+COMMENT ON COLUMN stashbox.tags.endpoint_id IS 'ops.stashbox_endpoints.id';
+
+COMMENT ON COLUMN stashbox.tags.id IS 'the id of the box, in lower case';
+
+COMMENT ON COLUMN stashbox.tags.status IS 'active, merged, deleted, missing';
+
+COMMENT ON COLUMN stashbox.tags.successor_id IS 'into which it was merged';
+
+COMMENT ON COLUMN stashbox.tags.document IS 'as the box returned it last while it was active; null: never seen';
+
+COMMENT ON COLUMN stashbox.tags.digest IS 'of the document';
+
+COMMENT ON COLUMN stashbox.tags.updated_at IS 'as the box says; merges do not change it';
+
+COMMENT ON COLUMN stashbox.tags.fetched_at IS 'when the box was last asked about it';
+
+COMMENT ON COLUMN stashbox.tags.changed_at IS 'when something of this row changed';
+
+COMMENT ON COLUMN stashbox.tags.misses IS 'consecutive answers without it; after the second one it counts as missing';
+
+CREATE INDEX stashbox_tags_fetched_idx ON stashbox.tags (endpoint_id, fetched_at);
+
+CREATE TABLE stashbox.scene_fingerprints (
+    endpoint_id INTEGER NOT NULL,
+    scene_id TEXT NOT NULL,
+    algorithm TEXT NOT NULL,
+    hash BIGINT NOT NULL,
+    duration INTEGER,
+    submissions INTEGER NOT NULL,
+    reports INTEGER NOT NULL,
+    CONSTRAINT stashbox_scene_fingerprints_pkey PRIMARY KEY (endpoint_id, scene_id, algorithm, hash),
+    CONSTRAINT stashbox_scene_fingerprints_scene_fkey FOREIGN KEY(endpoint_id, scene_id) REFERENCES stashbox.scenes (endpoint_id, id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE stashbox.scene_fingerprints IS 'The hashes that people submitted to scenes of a box.';
+
+COMMENT ON COLUMN stashbox.scene_fingerprints.endpoint_id IS 'ops.stashbox_endpoints.id';
+
+COMMENT ON COLUMN stashbox.scene_fingerprints.scene_id IS '→ stashbox.scenes.id';
+
+COMMENT ON COLUMN stashbox.scene_fingerprints.algorithm IS 'OSHASH or PHASH';
+
+COMMENT ON COLUMN stashbox.scene_fingerprints.hash IS 'as a signed 64-bit integer';
+
+COMMENT ON COLUMN stashbox.scene_fingerprints.duration IS 'seconds, of the submitted files';
+
+COMMENT ON COLUMN stashbox.scene_fingerprints.submissions IS 'people who vouch for it';
+
+COMMENT ON COLUMN stashbox.scene_fingerprints.reports IS 'people who call it wrong';
+
+CREATE INDEX stashbox_scene_fingerprints_hash_idx ON stashbox.scene_fingerprints (hash);

@@ -1,0 +1,45 @@
+"""Logs the local objects whose matches depend on what a box has newly answered, so that the layers follow."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.ops.object_log import Touched, publish
+from stash_pipeline.warehouse.stashbox.lookups import DueLookup, Node
+from stash_pipeline.warehouse.stashbox.wanted import SAME_ENDPOINT, SINGULAR
+
+_LINKED: Final = """
+SELECT x.instance_id, x.{singular}_id
+FROM stash.{singular}_stash_ids AS x
+JOIN ops.instances AS i ON i.id = x.instance_id AND i.removed_at IS NULL
+JOIN ops.stashbox_endpoints AS e ON e.id = %(endpoint)s AND {same}
+WHERE lower(x.stash_id) = ANY(%(ids)s)"""
+
+_CANDIDATES: Final = """
+UNION SELECT c.instance_id, c.scene_id FROM matches.stashbox_candidates AS c
+WHERE c.endpoint_id = %(endpoint)s AND c.box_scene_id = ANY(%(ids)s)"""
+
+
+def scenes_of(lookups: Iterable[DueLookup], questions: Collection[uuid.UUID]) -> set[Node]:
+    """The scenes with some sets of hashes."""
+    return {node for lookup in lookups if lookup.fingerprints in questions for node in lookup.scenes}
+
+
+def objects_of(connection: Connection, endpoint_id: int, entity: str, ids: Collection[str]) -> set[Node]:
+    """The local objects that are linked to some records of a box, or may be."""
+    query = _LINKED.format(singular=SINGULAR[entity], same=SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url"))
+    if entity == "scenes":
+        query += _CANDIDATES
+    rows = connection.execute(query, {"endpoint": endpoint_id, "ids": sorted(ids)})
+    return {(row[0], row[1]) for row in rows}
+
+
+def publish_objects(connection: Connection, entity: str, nodes: Iterable[Node]) -> None:
+    """Logs objects as changed. Must be the last statements of the transaction."""
+    touched: dict[int, Touched] = defaultdict(Touched)
+    for instance_id, identifier in nodes:
+        touched[instance_id].add(entity, [identifier])
+    for instance_id in sorted(touched):
+        publish(connection, instance_id, touched[instance_id])

@@ -1,0 +1,74 @@
+"""Which documents of a stash-box are due to be read again."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from stash_pipeline.warehouse.connect import Connection
+
+_ID: Final = re.compile(r"[0-9a-f-]{1,64}")
+
+SINGULAR: Final[Mapping[str, str]] = {
+    "scenes": "scene", "performers": "performer", "studios": "studio", "tags": "tag",
+}  # fmt: skip
+"""Of the entities that a Stash server links to a box."""
+
+
+def is_id(value: str) -> bool:
+    """Whether a text can be an id of a box; servers store whatever people typed."""
+    return bool(_ID.fullmatch(value))
+
+
+SAME_ENDPOINT: Final = "lower(rtrim({stored}, '/')) = lower(rtrim({endpoint}, '/'))"
+"""Servers store endpoints as people typed them."""
+
+_LINKED: Final = """
+SELECT DISTINCT lower(x.stash_id) AS id
+FROM stash.{singular}_stash_ids AS x
+JOIN ops.instances AS i ON i.id = x.instance_id AND i.removed_at IS NULL
+JOIN ops.stashbox_endpoints AS e ON e.id = %(endpoint)s AND {same}
+WHERE lower(x.stash_id) ~ '^[0-9a-f-]{{1,64}}$'"""
+
+_CANDIDATES: Final = """
+UNION SELECT c.box_scene_id FROM matches.stashbox_candidates AS c
+WHERE c.endpoint_id = %(endpoint)s AND c.action <> 'reject'"""
+
+_SUCCESSORS: Final = """
+UNION SELECT d.successor_id FROM stashbox.{entity} AS d
+WHERE d.endpoint_id = %(endpoint)s AND d.successor_id IS NOT NULL"""
+
+
+def wanted_ids(entity: str) -> str:
+    """The query for the ids whose documents are kept up to date: linked ones, candidates, and their successors."""
+    same = SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")
+    query = _LINKED.format(singular=SINGULAR[entity], same=same)
+    if entity == "scenes":
+        query += _CANDIDATES
+    return query + _SUCCESSORS.format(entity=entity)
+
+
+def due_documents(connection: Connection, endpoint_id: int, entity: str, *, before: datetime) -> list[str]:
+    """Ids to read: those that were never read, then those that were read longest ago.
+
+    Args:
+        before: what was read before this time is due again.
+    """
+    rows = connection.execute(
+        f"SELECT w.id FROM ({wanted_ids(entity)}\n) AS w\n"
+        f"LEFT JOIN stashbox.{entity} AS d ON d.endpoint_id = %(endpoint)s AND d.id = w.id\n"
+        "WHERE d.fetched_at IS NULL OR d.fetched_at < %(before)s\n"
+        "ORDER BY d.fetched_at NULLS FIRST, w.id",
+        {"endpoint": endpoint_id, "before": before},
+    )
+    return [row[0] for row in rows]
+
+
+def ids_without_successor(connection: Connection, endpoint_id: int, entity: str, ids: Sequence[str]) -> list[str]:
+    """Those of some ids that are deleted, and of which no successor is known."""
+    rows = connection.execute(
+        f"SELECT id FROM stashbox.{entity}\n"
+        "WHERE endpoint_id = %s AND id = ANY(%s) AND status = 'deleted' AND successor_id IS NULL ORDER BY id",
+        [endpoint_id, list(ids)],
+    )
+    return [row[0] for row in rows]
