@@ -1,0 +1,250 @@
+"""Reads a stash-box: looks up the hashes of local scenes, and reads the records that local objects are linked to.
+
+Every answer is stored, and the local objects that it concerns are logged, in the transaction of its request. A process
+that is killed loses the request in flight, and the next run asks nothing that was answered. What is asked is limited by
+the ages of the answers that are stored, and by the budget of the endpoint.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final, Protocol
+
+from stash_pipeline import progress
+from stash_pipeline.errors import UserError
+from stash_pipeline.stashbox.errors import BudgetExhaustedError
+from stash_pipeline.stashbox.fingerprints import GROUPS_PER_REQUEST, PHASHES_PER_REQUEST, Fingerprint
+from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.stashbox.documents import store_documents, store_successors
+from stash_pipeline.warehouse.stashbox.lookups import DueLookup, due_lookups, remove_unused, store_lookups
+from stash_pipeline.warehouse.stashbox.tables import ENTITIES
+from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects, scenes_of
+from stash_pipeline.warehouse.stashbox.wanted import due_documents, ids_without_successor, is_id
+
+Document = Mapping[str, Any]
+
+LOOKUPS: Final = "lookups"
+_LOCK_CLASS: Final = 0x53544258
+"""First half of the advisory lock key ("STBX"); the second is the endpoint's id."""
+
+
+class BoxClient(Protocol):
+    """What is needed of :class:`stash_pipeline.stashbox.client.StashBoxClient`."""
+
+    def version(self) -> str | None:
+        """The version of the box; None if it does not say."""
+
+    def find_scenes_by_fingerprints(self, groups: Sequence[Sequence[Fingerprint]]) -> list[list[dict[str, Any]]]:
+        """The scenes for each group."""
+
+    def find(self, entity: Any, ids: Sequence[str]) -> dict[str, dict[str, Any] | None]:
+        """The records with these ids; None for one that does not exist."""
+
+    def merge_target(self, entity: Any, identifier: str) -> str | None:
+        """Into what a deleted record was merged, as far as the box says."""
+
+
+@dataclass(frozen=True)
+class BoxSchedule:
+    """After how many days answers are due again."""
+
+    unmatched_days: float = 7.0
+    matched_days: float = 30.0
+    document_days: float = 7.0
+
+
+@dataclass
+class Counts:
+    """What was done for one table.
+
+    Attributes:
+        due: questions or records that were due at the start. asked: those that were answered.
+        changed: rows that changed.
+        matched: questions with an answer that is not empty; records that exist.
+    """
+
+    due: int = 0
+    asked: int = 0
+    changed: int = 0
+    matched: int = 0
+
+
+@dataclass
+class BoxReport:
+    """What one run did.
+
+    Attributes:
+        tables: lookups and the entities.
+        stopped: why the run ended before everything that is due was asked.
+    """
+
+    version: str | None = None
+    tables: dict[str, Counts] = field(default_factory=dict)
+    stopped: str | None = None
+
+    @property
+    def left(self) -> int:
+        """Questions and records that are still due."""
+        return sum(counts.due - counts.asked for counts in self.tables.values())
+
+
+def read_box(
+    connection: Connection,
+    client: BoxClient,
+    endpoint_id: int,
+    name: str,
+    *,
+    schedule: BoxSchedule,
+    records_per_request: int,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> BoxReport:
+    """Asks a box what is due, and stores the answers.
+
+    Args:
+        connection: in autocommit mode; it holds the lock of the endpoint meanwhile.
+        name: of the endpoint, for messages and progress.
+        records_per_request: how many records are read by one request.
+
+    Raises:
+        UserError: if another process reads the same box.
+        StashBoxError: if the box fails; what was answered before is stored.
+    """
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, endpoint_id]).fetchone()
+    if not (row and row[0]):
+        raise UserError(f"Another run is reading {name}; try again after it ends.")
+    reader = _Reader(connection, client, endpoint_id, name, schedule, records_per_request, now)
+    try:
+        reader.run()
+    except BudgetExhaustedError as error:
+        reader.report.stopped = str(error)
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_CLASS, endpoint_id])
+    return reader.report
+
+
+@dataclass
+class _Reader:
+    """One run."""
+
+    connection: Connection
+    client: BoxClient
+    endpoint_id: int
+    name: str
+    schedule: BoxSchedule
+    records_per_request: int
+    now: Callable[[], datetime]
+    report: BoxReport = field(default_factory=BoxReport)
+
+    def run(self) -> None:
+        """Looks up hashes first, because the answers contain documents."""
+        progress.started(self.name)
+        self.report.version = self.client.version()
+        self._look_up()
+        for entity in ENTITIES:
+            self._read(entity)
+
+    def _look_up(self) -> None:
+        started = self.now()
+        counts = self.report.tables.setdefault(LOOKUPS, Counts())
+        counts.changed += remove_unused(self.connection, self.endpoint_id)
+        due = due_lookups(
+            self.connection,
+            self.endpoint_id,
+            unmatched_before=started - timedelta(days=self.schedule.unmatched_days),
+            matched_before=started - timedelta(days=self.schedule.matched_days),
+        )
+        counts.due = len(due)
+        progress.expected(self.name, LOOKUPS, len(due))
+        for some in _packed(due):
+            answers = self.client.find_scenes_by_fingerprints([_group(lookup) for lookup in some])
+            self._store_answers(dict(zip(some, answers, strict=True)), counts)
+            progress.fetched(self.name, LOOKUPS, len(some))
+        progress.complete(self.name, LOOKUPS)
+
+    def _store_answers(self, answers: Mapping[DueLookup, Sequence[Document]], counts: Counts) -> None:
+        now = self.now()
+        documents = {key: scene for scenes in answers.values() for scene in scenes if (key := _id(scene))}
+        ids = {lookup: [key for scene in scenes if (key := _id(scene))] for lookup, scenes in answers.items()}
+        scenes_read = self.report.tables.setdefault("scenes", Counts())
+        with self.connection.transaction():
+            changed = store_documents(self.connection, self.endpoint_id, "scenes", documents, now=now)
+            questions = store_lookups(
+                self.connection, self.endpoint_id, ids, now=now, box_version=self.report.version
+            )
+            touched = scenes_of(answers, questions)
+            if changed:
+                touched |= objects_of(self.connection, self.endpoint_id, "scenes", changed)
+            publish_objects(self.connection, "scenes", touched)
+        scenes_read.changed += len(changed)
+        counts.asked += len(answers)
+        counts.changed += len(questions)
+        counts.matched += sum(bool(scenes) for scenes in answers.values())
+
+    def _read(self, entity: str) -> None:
+        before = self.now() - timedelta(days=self.schedule.document_days)
+        due = due_documents(self.connection, self.endpoint_id, entity, before=before)
+        counts = self.report.tables.setdefault(entity, Counts())
+        counts.due = len(due)
+        progress.expected(self.name, entity, len(due))
+        asked: set[str] = set()
+        while due:
+            for start in range(0, len(due), self.records_per_request):
+                ids = due[start : start + self.records_per_request]
+                self._store_records(entity, self.client.find(entity, ids), counts)
+                progress.fetched(self.name, entity, len(ids))
+                asked.update(ids)
+            # successors of what was read, and candidates
+            following = due_documents(self.connection, self.endpoint_id, entity, before=before)
+            due = [key for key in following if key not in asked]
+            counts.due += len(due)
+        progress.complete(self.name, entity)
+
+    def _store_records(self, entity: str, records: Mapping[str, Document | None], counts: Counts) -> None:
+        now = self.now()
+        dead = {key: record for key, record in records.items() if record is not None and record.get("deleted")}
+        with self.connection.transaction():
+            changed = store_documents(self.connection, self.endpoint_id, entity, records, now=now)
+            self._publish(entity, changed)
+        counts.changed += len(changed)
+        counts.asked += len(records)
+        counts.matched += sum(record is not None and not record.get("deleted") for record in records.values())
+        lost = ids_without_successor(self.connection, self.endpoint_id, entity, sorted(dead))
+        successors = {key: target for key in lost if (target := self.client.merge_target(entity, key))}
+        if successors:
+            with self.connection.transaction():
+                changed = store_successors(self.connection, self.endpoint_id, entity, successors, now=now)
+                self._publish(entity, changed)
+
+    def _publish(self, entity: str, changed: set[str]) -> None:
+        if changed:
+            nodes = objects_of(self.connection, self.endpoint_id, entity, changed)
+            publish_objects(self.connection, entity, nodes)
+
+
+def _packed(due: Sequence[DueLookup]) -> Iterator[list[DueLookup]]:
+    """The questions of one request each."""
+    part: list[DueLookup] = []
+    phashes = 0
+    for lookup in due:
+        if part and (len(part) == GROUPS_PER_REQUEST or phashes + len(lookup.phashes) > PHASHES_PER_REQUEST):
+            yield part
+            part, phashes = [], 0
+        part.append(lookup)
+        phashes += len(lookup.phashes)
+    if part:
+        yield part
+
+
+def _group(lookup: DueLookup) -> list[Fingerprint]:
+    return [
+        *(Fingerprint("OSHASH", value) for value in lookup.oshashes),
+        *(Fingerprint("PHASH", value) for value in lookup.phashes),
+    ]
+
+
+def _id(document: Document) -> str | None:
+    """The id of a record; None for what no box would send."""
+    value = document.get("id")
+    key = value.lower() if isinstance(value, str) else ""
+    return key if is_id(key) else None
