@@ -169,9 +169,7 @@ class _Reader:
         scenes_read = self.report.tables.setdefault("scenes", Counts())
         with self.connection.transaction():
             changed = store_documents(self.connection, self.endpoint_id, "scenes", documents, now=now)
-            questions = store_lookups(
-                self.connection, self.endpoint_id, ids, now=now, box_version=self.report.version
-            )
+            questions = store_lookups(self.connection, self.endpoint_id, ids, now=now, box_version=self.report.version)
             touched = scenes_of(answers, questions)
             if changed:
                 touched |= objects_of(self.connection, self.endpoint_id, "scenes", changed)

@@ -6,7 +6,7 @@ makes the rows of the logged scenes anew, and a rebuild those of all.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -36,10 +36,9 @@ JOIN stashbox.lookups AS l ON l.endpoint_id = e.id AND l.fingerprints = h.finger
 WHERE l.scene_ids <> '{{}}'"""
 
 _DOCUMENTS: Final = """
-SELECT d.endpoint_id, d.id, d.document
+SELECT d.endpoint_id, d.id, d.status, CASE WHEN d.status = 'active' THEN d.document END
 FROM unnest(%s::integer[], %s::text[]) AS w(endpoint_id, id)
-JOIN stashbox.scenes AS d USING (endpoint_id, id)
-WHERE d.status = 'active' AND d.document IS NOT NULL"""
+JOIN stashbox.scenes AS d USING (endpoint_id, id)"""
 
 _LINKED: Final = f"""
 SELECT w.instance_id, w.id, e.id, coalesce(d.successor_id, lower(x.stash_id))
@@ -136,25 +135,28 @@ def _json(value: Any) -> str:
 
 def _rows(connection: Connection, roots: Roots, answers: Mapping[Node, Mapping[int, Sequence[str]]]) -> Iterator[Row]:
     wanted = sorted({(endpoint, key) for each in answers.values() for endpoint, ids in each.items() for key in ids})
-    boxes = {
-        (row[0], row[1]): parse_scene({**row[2], "id": row[1]})
-        for row in connection.execute(_DOCUMENTS, [[one[0] for one in wanted], [one[1] for one in wanted]])
-    }
+    boxes: dict[tuple[int, str], BoxScene] = {}
+    statuses: dict[tuple[int, str], str] = {}
+    for endpoint_id, key, status, document in connection.execute(
+        _DOCUMENTS, [[one[0] for one in wanted], [one[1] for one in wanted]]
+    ):
+        statuses[endpoint_id, key] = status
+        if document is not None:
+            boxes[endpoint_id, key] = parse_scene({**document, "id": key})
     linked: dict[tuple[Node, int], set[str]] = defaultdict(set)
     for instance_id, identifier, endpoint_id, key in connection.execute(_LINKED):
         linked[(instance_id, identifier), endpoint_id].add(key)
     for one in load_objects(connection, "scenes", roots, answers):
         assert isinstance(one.features, Scene)
         for endpoint_id, ids in answers[one.node].items():
-            known = [boxes[endpoint_id, key] for key in ids if (endpoint_id, key) in boxes]
-            yield from _rows_of(one.node, endpoint_id, one.features, known, linked[one.node, endpoint_id])
-
-
-def _rows_of(
-    node: Node, endpoint_id: int, scene: Scene, boxes: Sequence[BoxScene], linked: Collection[str]
-) -> Iterator[Row]:
-    for each in candidates(scene, boxes, linked):
-        yield (endpoint_id, *node, each.id, each.action, each.confidence, each.rule, _json(each.evidence))
+            live = [boxes[endpoint_id, key] for key in ids if (endpoint_id, key) in boxes]
+            for each in candidates(one.features, live, linked[one.node, endpoint_id]):
+                yield (endpoint_id, *one.node, each.id, each.action, each.confidence, each.rule, _json(each.evidence))
+            # boxes return deleted scenes for a while; the row is needed to find this scene if it returns
+            for key in ids:
+                if (endpoint_id, key) not in boxes:
+                    evidence = {"status": statuses.get((endpoint_id, key), "unknown")}
+                    yield (endpoint_id, *one.node, key, "reject", 0.0, None, _json(evidence))
 
 
 def _write(connection: Connection, stored: set[Row], made: set[Row], change: TableChange) -> None:
