@@ -75,11 +75,14 @@ class BoxReport:
 
     Attributes:
         tables: lookups and the entities.
+        asked_again: questions that had an answer before. lost: those that have none now.
         stopped: why the run ended before everything that is due was asked.
     """
 
     version: str | None = None
     tables: dict[str, Counts] = field(default_factory=dict)
+    asked_again: int = 0
+    lost: int = 0
     stopped: str | None = None
 
     @property
@@ -169,14 +172,16 @@ class _Reader:
         scenes_read = self.report.tables.setdefault("scenes", Counts())
         with self.connection.transaction():
             changed = store_documents(self.connection, self.endpoint_id, "scenes", documents, now=now)
-            questions = store_lookups(self.connection, self.endpoint_id, ids, now=now, box_version=self.report.version)
-            touched = scenes_of(answers, questions)
+            stored = store_lookups(self.connection, self.endpoint_id, ids, now=now, box_version=self.report.version)
+            touched = scenes_of(answers, stored.changed)
             if changed:
                 touched |= objects_of(self.connection, self.endpoint_id, "scenes", changed)
             publish_objects(self.connection, "scenes", touched)
         scenes_read.changed += len(changed)
         counts.asked += len(answers)
-        counts.changed += len(questions)
+        counts.changed += len(stored.changed)
+        self.report.asked_again += stored.known
+        self.report.lost += stored.lost
         counts.matched += sum(bool(scenes) for scenes in answers.values())
 
     def _read(self, entity: str) -> None:

@@ -47,8 +47,8 @@ def answer(
     ids = {lookup: [one["id"] for one in scenes] for lookup, scenes in answers.items()}
     with connection.transaction():
         changed = store_documents(connection, endpoint_id, "scenes", documents, now=now)
-        questions = store_lookups(connection, endpoint_id, ids, now=now, box_version="v0.10.2")
-        touched = scenes_of(answers, questions) | objects_of(connection, endpoint_id, "scenes", changed)
+        stored = store_lookups(connection, endpoint_id, ids, now=now, box_version="v0.10.2")
+        touched = scenes_of(answers, stored.changed) | objects_of(connection, endpoint_id, "scenes", changed)
         publish_objects(connection, "scenes", touched)
 
 

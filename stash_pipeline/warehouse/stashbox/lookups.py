@@ -91,9 +91,24 @@ WITH answers AS (
     SET scene_ids = excluded.scene_ids, asked_at = excluded.asked_at, box_version = excluded.box_version,
         changed_at = CASE WHEN l.scene_ids = excluded.scene_ids THEN l.changed_at ELSE excluded.changed_at END
 )
-SELECT a.fingerprints FROM answers AS a LEFT JOIN before AS b USING (fingerprints)
-WHERE coalesce(b.scene_ids, '{}') <> a.scene_ids::text[]
+SELECT a.fingerprints, coalesce(b.scene_ids, '{}') <> a.scene_ids::text[], coalesce(b.scene_ids, '{}') <> '{}',
+    a.scene_ids::text[] <> '{}'
+FROM answers AS a LEFT JOIN before AS b USING (fingerprints)
 """
+
+
+@dataclass(frozen=True)
+class StoredAnswers:
+    """What became of answers.
+
+    Attributes:
+        changed: the questions whose answers are not what they were; no answer yet counts as an empty one.
+        known: how many had scenes before. lost: how many of these have none now.
+    """
+
+    changed: set[uuid.UUID]
+    known: int
+    lost: int
 
 
 def store_lookups(
@@ -103,8 +118,8 @@ def store_lookups(
     *,
     now: datetime,
     box_version: str | None,
-) -> set[uuid.UUID]:
-    """Stores answers; returns the questions whose answers are not what they were. No answer yet counts as an empty one.
+) -> StoredAnswers:
+    """Stores answers.
 
     Args:
         answers: ids of scenes; their order says nothing.
@@ -121,8 +136,12 @@ def store_lookups(
             "now": now,
             "version": box_version,
         },
+    ).fetchall()
+    return StoredAnswers(
+        {row[0] for row in rows if row[1]},
+        sum(row[2] for row in rows),
+        sum(row[2] and not row[3] for row in rows),
     )
-    return {row[0] for row in rows}
 
 
 def remove_unused(connection: Connection, endpoint_id: int) -> int:
