@@ -62,7 +62,12 @@ def access_of(
         raise UserError(str(error)) from None
 
 
-def _check_key_variable(variable: str) -> None:
+def check_key_variable(variable: str) -> None:
+    """Checks that an option has the name of a variable, and not the key itself.
+
+    Raises:
+        UserError: if it has not.
+    """
     if not _VARIABLE.match(variable):
         raise UserError(
             "--api-key-env takes the name of a variable (letters, digits, underscores), not the key itself; "
@@ -84,7 +89,7 @@ def key_from_variable(variable: str, whose: str = "the server") -> str:
     Raises:
         UserError: if it is not set.
     """
-    _check_key_variable(variable)
+    check_key_variable(variable)
     value = os.environ.get(variable, "").strip()
     if not value:
         raise UserError(f"The variable {variable} with the API key of {whose} is not set; set it.")
@@ -116,7 +121,7 @@ def checked(
 ) -> tuple[str | None, Access]:
     """Normalizes URL and files for the registry. Errors do not repeat a value that can be a secret."""
     if api_key_env is not None:
-        _check_key_variable(api_key_env)
+        check_key_variable(api_key_env)
     if basic_auth_env is not None:
         _check_login_variable(basic_auth_env)
     for option, path in (("--ca-file", ca_file), ("--client-cert", client_cert), ("--client-key", client_key)):

@@ -1,6 +1,6 @@
 """Encrypts stored API keys and headers with a key file that only its owner can read.
 
-``instances.py`` stores the ciphertext.
+``instances.py`` and ``stashbox_registry.py`` store the ciphertext.
 """
 
 import os
@@ -17,6 +17,7 @@ KEY_FILE = "instances.key"
 _KEYS = "API keys"
 _REPAIR = {
     _KEYS: "enter the key again with `stash-pipeline instances edit NAME --api-key-stdin`.",
+    "API keys of stash-boxes": "enter the key again with `stash-pipeline boxes edit NAME --api-key-stdin`.",
     "headers": "enter them again with `stash-pipeline instances edit NAME --no-headers --header 'Name: value'`.",
 }
 
@@ -83,7 +84,7 @@ def decrypt(home: Path, token: bytes, what: str = _KEYS) -> str:
     """Decrypts ``token``.
 
     Args:
-        what: what the token contains, ``API keys`` or ``headers``; selects the instruction in the error.
+        what: what the token contains, a key of ``_REPAIR``; selects the instruction in the error.
 
     Raises:
         UserError: if the key file is missing or is a different one.

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Maximum size of a snapshot download."""
     download_max_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 3600
     """Maximum duration of a snapshot download."""
+    stashbox_ids_per_request: Annotated[int, Field(ge=1, le=40)] = 30
+    """Objects of a stash-box per request. Each is a query of its own there."""
     instances_in_parallel: Annotated[int, Field(ge=1, le=64)] = 2
     """Stash servers that one command reads at the same time."""
     overlap_hours: Annotated[float, Field(ge=0, le=26)] = 2

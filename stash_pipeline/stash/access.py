@@ -46,7 +46,7 @@ class Access:
     def __post_init__(self) -> None:
         if self.api_key and not KEY_CHARACTERS.match(self.api_key):
             # the HTTP library's own error would contain the key
-            raise StashError("The API key holds spaces or characters that no API key has; copy it from Stash again.")
+            raise StashError("The API key holds spaces or characters that no API key has; copy it again.")
         for name, value in self.headers:
             check_header(name, value)
         names = {name.lower() for name, _ in self.headers}

@@ -6,8 +6,6 @@ an invalid document) is raised at once.
 
 import hashlib
 import logging
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Container, Iterator, Mapping
@@ -40,6 +38,7 @@ from stash_pipeline.stash.memory import MemoryBudget, Reservation
 from stash_pipeline.stash.refusals import refusal
 from stash_pipeline.stash.retries import Retries, RetryPolicy
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
+from stash_pipeline.stash.transport_errors import connection_error
 
 OLDEST = (0, 20)
 _RELEASE_SHOWN = 100
@@ -349,7 +348,7 @@ class StashClient:
             message = slow if late else f"{self.url} did not answer in time ({type(error).__name__})."
             raise StashConnectionError(message, "timeout") from None
         except httpx.TransportError as error:
-            unreachable = _unreachable(self.url, error)
+            unreachable = connection_error(self.url, error)
             unreachable.args = (shortened(self._mask.text(str(unreachable)), 500),)
             raise unreachable from None
         except httpx.HTTPError as error:
@@ -445,20 +444,3 @@ def _errors(errors: Any) -> list[dict[str, Any]]:
 def _sentence(text: str) -> str:
     """The text with a full stop at its end instead of a dangling colon."""
     return text.rstrip(" :.") + "."
-
-
-def _unreachable(url: str, error: httpx.TransportError) -> StashConnectionError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            detail = getattr(cause, "verify_message", None) or cause.reason
-            return StashConnectionError(f"{url}: the TLS connection failed ({detail}).", "tls")
-        if isinstance(cause, socket.gaierror):
-            return StashConnectionError(f"The host name of {url} is not known.", "name")
-        cause = cause.__cause__ or cause.__context__
-    text = str(error)
-    if "Name or service not known" in text or "nodename nor servname" in text or "name resolution" in text:
-        return StashConnectionError(f"The host name of {url} is not known.", "name")
-    if "refused" in text:
-        return StashConnectionError(f"{url} refuses connections: is Stash running there, on that port?", "refused")
-    return StashConnectionError(f"{url} cannot be reached: {text or type(error).__name__}.")

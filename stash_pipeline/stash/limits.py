@@ -38,6 +38,7 @@ class Limits:
         answer_bytes: of a response, decompressed. request_seconds: for a response, all attempts together.
         download_bytes, download_seconds: for a file.
         settings: a setting can raise the limits, and errors name it.
+        program: what should answer, for errors.
     """
 
     answer_bytes: int = 32 * MB
@@ -45,12 +46,13 @@ class Limits:
     download_bytes: int = 65_536 * MB
     download_seconds: float = 3600.0
     settings: bool = True
+    program: str = "a Stash server"
 
     def too_long(self, what: str) -> LimitExceededError:
         """The error for a response that is too long."""
         advice = f" {_ANSWER_SETTING} allows more." if self.settings else ""
         return LimitExceededError(
-            f"{what} with more than {self.answer_bytes / MB:,.0f} MB, and was cut off; is it a Stash server?{advice}"
+            f"{what} with more than {self.answer_bytes / MB:,.0f} MB, and was cut off; is it {self.program}?{advice}"
         )
 
     def too_slow(self, what: str) -> str:
@@ -293,5 +295,5 @@ def check_growth(body: bytes, limits: Limits, what: str) -> None:
     if len(body) > _SMALL and decoded_size(body) > _GROWTH * limits.answer_bytes:
         raise LimitExceededError(
             f"{what} with {len(body) / MB:,.0f} MB of values that would take too much memory, and was not decoded; "
-            "is it a Stash server?"
+            f"is it {limits.program}?"
         )

@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Double,
     ForeignKeyConstraint,
@@ -59,6 +60,37 @@ INSTANCES = Table(
     CheckConstraint("lane IN ('graphql', 'snapshot', 'auto')", name="instances_lane_check"),
     schema="ops",
     comment="The Stash servers that are kept in sync.",
+)
+
+STASHBOX_ENDPOINTS = Table(
+    "stashbox_endpoints",
+    METADATA,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("url", Text, nullable=False, unique=True, comment="normalised; its lower case equals the keys in stash_ids"),
+    Column("dialect", Text, nullable=False, comment="stash-box or theporndb"),
+    Column("api_key_encrypted", LargeBinary, comment="with the key file in the project's home"),
+    Column("api_key_env", Text, comment="name of the environment variable that holds the key"),
+    Column("requests_per_minute", Integer, nullable=False, server_default=text("120")),
+    Column("requests_per_day", Integer, server_default=text("10000"), comment="null: not limited"),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column(
+        "feed_catalog", Boolean, nullable=False, server_default=text("true"), comment="whether its values enter catalog"
+    ),
+    Column("next_slot", DateTime(timezone=True), comment="when the next request may be sent, by any process"),
+    Column("requests_day", Date, comment="the day, in UTC, of requests_used"),
+    Column("requests_used", Integer, nullable=False, server_default=text("0"), comment="requests on that day"),
+    Column("paused_until", DateTime(timezone=True), comment="until when the box asked for no requests"),
+    Column("version", Text, comment="as last reported by the box"),
+    Column("last_error", Text, comment="of the last request that failed; null after a successful test or run"),
+    timestamp("created_at"),
+    timestamp("updated_at"),
+    CheckConstraint("name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$'", name="stashbox_endpoints_name_check"),
+    CheckConstraint("dialect IN ('stash-box', 'theporndb')", name="stashbox_endpoints_dialect_check"),
+    CheckConstraint("requests_per_minute BETWEEN 1 AND 240", name="stashbox_endpoints_requests_per_minute_check"),
+    CheckConstraint("requests_per_day > 0", name="stashbox_endpoints_requests_per_day_check"),
+    schema="ops",
+    comment="The stash-boxes that may be asked, and how many requests each has had.",
 )
 
 SYNC_RUNS = Table(
@@ -233,15 +265,4 @@ READ_WATERMARKS = Table(
     ),
     schema="ops",
     comment="The time up to which each entity matches its server. The next sync asks for later timestamps.",
-)
-
-STASHBOX_ENDPOINTS = Table(
-    "stashbox_endpoints",
-    METADATA,
-    Column("id", Integer, Identity(always=True), primary_key=True),
-    Column("url", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("enabled", Boolean, nullable=False, server_default=text("true")),
-    schema="ops",
-    comment="The stash-boxes that are asked.",
 )

@@ -1,0 +1,436 @@
+"""The client of one stash-box: fingerprints to scenes, ids to documents, merges, and the scenes of a performer.
+
+An object that a box does not have is None. What a box refuses or fails at is an error, or listed in ``failures``: never
+absent. Documents are JSON as the box sent it, with dates without midnight and without the fields that failed.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Literal, TypeVar
+
+from stash_pipeline.stash.access import Access
+from stash_pipeline.stash.errors import shortened
+from stash_pipeline.stash.limits import Limits
+from stash_pipeline.stash.retries import RetryPolicy
+from stash_pipeline.stashbox import documents
+from stash_pipeline.stashbox.answers import without_failed_parts
+from stash_pipeline.stashbox.dates import normalise_dates
+from stash_pipeline.stashbox.dividing import ask_in_parts
+from stash_pipeline.stashbox.documents import LOOKUP, TARGETS, VERSION, Documents
+from stash_pipeline.stashbox.endpoints import Dialect, Entity
+from stash_pipeline.stashbox.errors import (
+    StashBoxError,
+    StashBoxQueryError,
+    StashBoxUnexpectedError,
+    StashBoxUnsupportedError,
+)
+from stash_pipeline.stashbox.fingerprints import (
+    GROUPS_PER_REQUEST,
+    Fingerprint,
+    GroupPart,
+    pack_groups,
+)
+from stash_pipeline.stashbox.limiter import Limiter
+from stash_pipeline.stashbox.models import BoxUser, Document, MergeTarget, ScenesPage
+from stash_pipeline.stashbox.transport import RETRIES, Answer, Transport
+
+IDS_PER_REQUEST: Final = 30
+SCENES_PER_PAGE: Final = 25
+
+_ROUNDS: Final = 12
+"""Times that a query is sent with fewer fields. A box names at once all that it lacks; others may name one by one."""
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_ID: Final[dict[Dialect, re.Pattern[str]]] = {"stash-box": _UUID, "theporndb": re.compile(r"[0-9A-Za-z-]{1,64}")}
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The answer to one id; None if the box does not have it."""
+
+    document: Document | None
+
+
+class StashBoxClient:
+    """Asks one box. Any thread may use it; it never sends a mutation.
+
+    Args:
+        url: the normalised endpoint. name: in the registry, for messages.
+        access: the API key. limiter: of the endpoint.
+        ids_per_request: objects by id in one request.
+        timeout, connect_timeout: seconds. retries: how often a request is sent. limits: for what the box sends.
+
+    Attributes:
+        failures: why an object or a group was not answered, by its id or ``group N``.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        access: Access,
+        limiter: Limiter,
+        *,
+        dialect: Dialect = "stash-box",
+        ids_per_request: int = IDS_PER_REQUEST,
+        timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        retries: RetryPolicy = RETRIES,
+        limits: Limits | None = None,
+    ) -> None:
+        self.url = url
+        self.name = name
+        self.dialect = dialect
+        self.failures: dict[str, str] = {}
+        self._documents = Documents(dialect)
+        self._ids_per_request = ids_per_request
+        self._groups_per_request = GROUPS_PER_REQUEST
+        self._lock = threading.Lock()
+        self._transport = Transport(
+            url, name, access, limiter, timeout=timeout, connect_timeout=connect_timeout, retries=retries, limits=limits
+        )
+
+    def __repr__(self) -> str:
+        return f"StashBoxClient({self.name!r}, {self.url!r})"
+
+    def __enter__(self) -> "StashBoxClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the requests of other threads that wait for their turn, and closes the connections."""
+        self._transport.close()
+
+    def cancel(self) -> None:
+        """Ends the requests that wait for their turn, in every thread."""
+        self._transport.limiter.cancel()
+
+    @property
+    def requests(self) -> int:
+        """The number of requests sent, including retries."""
+        return self._transport.requests
+
+    @property
+    def bytes(self) -> int:
+        """The number of bytes received, decompressed."""
+        return self._transport.bytes
+
+    @property
+    def missing(self) -> list[str]:
+        """The queries and fields that the box lacks, such as ``Query.queryEdits``, as far as is known."""
+        return self._documents.missing
+
+    def has(self, query: str) -> bool:
+        """Whether the box has a query, as far as is known."""
+        return self._documents.has(query)
+
+    # --- the box itself -------------------------------------------------------------------------------------
+
+    def version(self) -> str | None:
+        """The release of the box in its own spelling; None if it does not say."""
+        if not self.has("version"):
+            return None
+        try:
+            value = self._execute("version", lambda: VERSION, {}).data.get("version")
+        except StashBoxUnsupportedError:
+            return None
+        text = value.get("version") if isinstance(value, dict) else None
+        return shortened(text, 100) if isinstance(text, str) and text else None
+
+    def me(self) -> BoxUser:
+        """The user of the key, and its roles.
+
+        Raises:
+            StashBoxAuthError: if the key is refused.
+        """
+        for fields in (("name", "roles"), ("name",)):
+            try:
+                user = self._transport.send(documents.me(fields), {}, "me").data.get("me")
+                break
+            except StashBoxQueryError as error:
+                if not error.validation or len(fields) == 1:
+                    raise
+                self._documents.learn(error.messages)
+        if not isinstance(user, dict) or not isinstance(user.get("name"), str):
+            raise self._unexpected("me", "a user")
+        roles = user.get("roles")
+        return BoxUser(
+            shortened(user["name"], 100),
+            tuple(sorted(str(role) for role in roles)) if isinstance(roles, list) else None,
+        )
+
+    # --- fingerprints ---------------------------------------------------------------------------------------
+
+    def find_scenes_by_fingerprints(self, groups: Sequence[Sequence[Fingerprint]]) -> list[list[Document] | None]:
+        """The scenes of each group of fingerprints, in the order of the groups.
+
+        Returns:
+            an empty list for a group that matches nothing or is empty; None for a group at which the box failed, see
+            ``failures``.
+
+        Raises:
+            StashBoxError: if the box refuses, cannot be reached, or fails at all groups.
+        """
+        results: list[list[Document] | None] = [[] for _ in groups]
+        for answered in self.lookups(groups):
+            for position, scenes in answered.items():
+                results[position] = scenes
+        return results
+
+    def lookups(self, groups: Sequence[Sequence[Fingerprint]]) -> Iterator[dict[int, list[Document] | None]]:
+        """The same request by request: what one has answered can be stored before the next is sent.
+
+        Yields:
+            the scenes by position of the group. A group with more than 64 PHASHes comes with its last request.
+        """
+        self._require(LOOKUP)
+        pending: list[Document] | None = []
+        for parts in pack_groups(groups, most_groups=lambda: self._groups_per_request):
+            divided = ask_in_parts(parts, self._lookup)
+            with self._lock:
+                self._groups_per_request = min(self._groups_per_request, divided.fits or GROUPS_PER_REQUEST)
+            done: dict[int, list[Document] | None] = {}
+            for number, part in enumerate(parts):
+                scenes = divided.results.get(number)
+                if scenes is None:
+                    self._record_failure(f"group {part.position}", divided.errors[number])
+                pending = None if scenes is None or pending is None else _united(pending, scenes)
+                if part.final:
+                    done[part.position] = pending
+                    pending = []
+            if done:
+                yield done
+
+    def _lookup(self, parts: Sequence[GroupPart], retry: bool) -> list[list[Document] | StashBoxError]:
+        variables = {"fingerprints": [[entry.as_input() for entry in part.fingerprints] for part in parts]}
+        answer = self._execute("fingerprints", self._documents.lookup, variables, retry=retry)
+        spoilt = without_failed_parts(answer.data, answer.errors, depth=3)
+        listed = answer.data.get(LOOKUP)
+        if spoilt is None or not isinstance(listed, list):
+            if answer.errors:
+                raise StashBoxQueryError(self.name, "fingerprints", answer.errors)
+            raise self._unexpected("fingerprints", "a list")
+        if len(listed) != len(parts):
+            raise StashBoxUnexpectedError(
+                f"{self.name} was asked for {len(parts)} groups of fingerprints and answered {len(listed)}; "
+                "nothing of the answer was used."
+            )
+        failed = StashBoxQueryError(self.name, "fingerprints", answer.errors)
+        return [
+            failed if number in spoilt else self._either(partial(self._scenes, group, "fingerprints"))
+            for number, group in enumerate(listed)
+        ]
+
+    def _scenes(self, value: Any, what: str) -> list[Document]:
+        if not isinstance(value, list):
+            raise self._unexpected(what, "a list of scenes")
+        return [self._document(scene, what) for scene in value if scene is not None]
+
+    # --- objects by id --------------------------------------------------------------------------------------
+
+    def find_scenes(self, ids: Sequence[str]) -> dict[str, Document | None]:
+        """Scenes by id, see :meth:`find`."""
+        return self.find("scenes", ids)
+
+    def find_performers(self, ids: Sequence[str]) -> dict[str, Document | None]:
+        """Performers by id, see :meth:`find`."""
+        return self.find("performers", ids)
+
+    def find_studios(self, ids: Sequence[str]) -> dict[str, Document | None]:
+        """Studios by id, see :meth:`find`."""
+        return self.find("studios", ids)
+
+    def find_tags(self, ids: Sequence[str]) -> dict[str, Document | None]:
+        """Tags by id, see :meth:`find`."""
+        return self.find("tags", ids)
+
+    def find(self, entity: Entity, ids: Sequence[str]) -> dict[str, Document | None]:
+        """Objects by id. Deleted ones are returned with ``deleted``, and lack what they have lost.
+
+        Returns:
+            the document of each id; None if the box has none, or the text cannot be an id of a box. An id at which the
+            box failed is left out, see ``failures``.
+
+        Raises:
+            StashBoxError: if the box refuses, cannot be reached, or fails at all ids.
+        """
+        results: dict[str, Document | None] = {}
+        for answered in self.documents(entity, ids):
+            results.update(answered)
+        return results
+
+    def documents(self, entity: Entity, ids: Sequence[str]) -> Iterator[dict[str, Document | None]]:
+        """The same request by request: what one has answered can be stored before the next is sent."""
+        pattern = _ID[self.dialect]
+        once = list(dict.fromkeys(ids))
+        invalid = [identifier for identifier in once if not pattern.fullmatch(identifier)]
+        if invalid:
+            yield dict.fromkeys(invalid)
+        valid = [identifier for identifier in once if pattern.fullmatch(identifier)]
+        start = 0
+        while start < len(valid):
+            chunk = valid[start : start + self._ids_per_request]
+            start += len(chunk)
+            divided = ask_in_parts(chunk, lambda some, retry: self._find(entity, some, retry))
+            with self._lock:
+                self._ids_per_request = min(self._ids_per_request, divided.fits or self._ids_per_request)
+            for number, error in divided.errors.items():
+                self._record_failure(chunk[number], error)
+            if divided.results:
+                yield {chunk[number]: found.document for number, found in sorted(divided.results.items())}
+
+    def _find(self, entity: Entity, ids: Sequence[str], retry: bool) -> list["_Found | StashBoxError"]:
+        variables = {f"i{number}": identifier for number, identifier in enumerate(ids)}
+        answer = self._execute(entity, lambda: self._documents.find(entity, len(ids)), variables, retry=retry)
+        spoilt = without_failed_parts(answer.data, answer.errors, depth=1)
+        if spoilt is None:
+            raise StashBoxQueryError(self.name, entity, answer.errors)
+        failed = StashBoxQueryError(self.name, entity, answer.errors)
+        return [
+            failed if alias in spoilt else self._either(partial(self._found, entity, answer.data, alias, wanted))
+            for alias, wanted in variables.items()
+        ]
+
+    def _found(self, entity: Entity, data: dict[str, Any], alias: str, wanted: str) -> "_Found":
+        if alias not in data:
+            raise self._unexpected(entity, "one of the objects that were asked for")
+        if data[alias] is None:
+            return _Found(None)
+        document = self._document(data[alias], entity)
+        if document["id"].lower() != wanted.lower():
+            raise self._unexpected(entity, "the object that was asked for")
+        return _Found(document)
+
+    # --- merges, and scenes of others -----------------------------------------------------------------------
+
+    def merge_target(self, entity: Entity, identifier: str) -> MergeTarget | None:
+        """What an object was merged into, by the newest applied edit; None if by none.
+
+        Performers have ``merged_into_id`` in their documents. One hop: the target may have been merged, too.
+
+        Raises:
+            StashBoxUnsupportedError: if the box has no list of edits.
+        """
+        self._require("queryEdits")
+        if not _ID[self.dialect].fullmatch(identifier):
+            return None
+        filters = {
+            "target_type": TARGETS[entity], "target_id": identifier, "operation": "MERGE", "applied": True,
+            "sort": "CLOSED_AT", "direction": "DESC", "page": 1, "per_page": 5,
+        }  # fmt: skip
+        answer = self._whole("merges", lambda: self._documents.merges(entity), {"input": filters})
+        result = answer.get("queryEdits")
+        edits = result.get("edits") if isinstance(result, dict) else None
+        if not isinstance(edits, list):
+            raise self._unexpected("merges", "a list of edits")
+        for edit in edits:
+            if not isinstance(edit, dict) or not isinstance(edit.get("merge_sources"), list):
+                raise self._unexpected("merges", "an edit with its sources")
+            # those into the object match as well
+            sources = [source.get("id") for source in edit["merge_sources"] if isinstance(source, dict)]
+            target = edit.get("target")
+            if identifier.lower() in [str(source).lower() for source in sources] and isinstance(target, dict):
+                target_id, closed = target.get("id"), edit.get("closed")
+                if isinstance(target_id, str) and target_id.lower() != identifier.lower():
+                    return MergeTarget(target_id, target.get("deleted") is True, closed if closed else None)
+        return None
+
+    def scenes_of(
+        self,
+        entity: Literal["performers", "studios"],
+        identifier: str,
+        page: int = 1,
+        *,
+        per_page: int = SCENES_PER_PAGE,
+    ) -> ScenesPage:
+        """A page of the scenes of a performer or a studio, oldest entry first, so that new ones do not shift pages.
+
+        Raises:
+            StashBoxUnsupportedError: if the box cannot filter scenes.
+        """
+        self._require("queryScenes")
+        filters = {
+            entity: {"value": [identifier], "modifier": "INCLUDES"},
+            "sort": "CREATED_AT", "direction": "ASC", "page": page, "per_page": per_page,
+        }  # fmt: skip
+        counted = page == 1
+        answer = self._whole("scenes", lambda: self._documents.scenes(counted=counted), {"input": filters})
+        result = answer.get("queryScenes")
+        if not isinstance(result, dict):
+            raise self._unexpected("scenes", "a page of scenes")
+        scenes = self._scenes(result.get("scenes"), "scenes")
+        count = result.get("count")
+        if counted and type(count) is not int:
+            raise self._unexpected("scenes", "a number of scenes")
+        return ScenesPage(scenes, count if counted else None, len(scenes) >= per_page)
+
+    # --- requests -------------------------------------------------------------------------------------------
+
+    def _require(self, query: str) -> None:
+        if not self.has(query):
+            raise StashBoxUnsupportedError(f"{self.name} has no query {query} that can be used; this part is skipped.")
+
+    def _whole(self, what: str, build: Callable[[], str], variables: dict[str, Any]) -> dict[str, Any]:
+        """The data of an answer that is of no use with errors."""
+        answer = self._execute(what, build, variables)
+        if answer.errors:
+            raise StashBoxQueryError(self.name, what, answer.errors)
+        return answer.data
+
+    def _execute(self, what: str, build: Callable[[], str], variables: dict[str, Any], *, retry: bool = True) -> Answer:
+        """Sends a query, and again without the fields that the box does not have."""
+        for _ in range(_ROUNDS):
+            document = build()
+            try:
+                return self._transport.send(document, variables, what, retry=retry)
+            except StashBoxQueryError as error:
+                if not error.validation:
+                    raise
+                learned = self._documents.learn(error.messages)
+                queries = [field for field in learned if field.startswith("Query.")]
+                if queries:
+                    names = ", ".join(field.removeprefix("Query.") for field in queries)
+                    raise StashBoxUnsupportedError(f"{self.name} has no query {names}; this part is skipped.") from None
+                # another thread may have learned it meanwhile
+                if build() == document:
+                    raise
+        raise StashBoxUnsupportedError(f"{self.name} refuses {what}, whatever fields are asked for; nothing was read.")
+
+    @staticmethod
+    def _either(read: Callable[[], _T]) -> "_T | StashBoxError":
+        """What is read, or the error: one damaged object spoils no other."""
+        try:
+            return read()
+        except StashBoxUnexpectedError as error:
+            return error
+
+    def _record_failure(self, what: str, error: StashBoxError) -> None:
+        with self._lock:
+            self.failures[what] = str(error)
+
+    def _document(self, value: Any, what: str) -> Document:
+        if not isinstance(value, dict) or not isinstance(value.get("id"), str) or not value["id"]:
+            raise self._unexpected(what, "an object with an id")
+        normalise_dates(value)
+        return value
+
+    def _unexpected(self, what: str, expected: str) -> StashBoxUnexpectedError:
+        return StashBoxUnexpectedError(
+            f"{self.name} answered {what} without {expected}; nothing of the answer was used."
+        )
+
+
+def _united(before: list[Document], more: list[Document]) -> list[Document]:
+    """Two lists of scenes, each once: a scene may match several parts of a group."""
+    ids = {scene["id"] for scene in before}
+    return before + [scene for scene in more if scene["id"] not in ids]
