@@ -5,43 +5,29 @@ that is killed loses the request in flight, and the next run asks nothing that w
 the ages of the answers that are stored, and by the budget of the endpoint.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from stash_pipeline import progress
 from stash_pipeline.errors import UserError
-from stash_pipeline.stashbox.errors import BudgetExhaustedError
-from stash_pipeline.stashbox.fingerprints import GROUPS_PER_REQUEST, PHASHES_PER_REQUEST, Fingerprint
+from stash_pipeline.stashbox.client import StashBoxClient
+from stash_pipeline.stashbox.endpoints import Entity
+from stash_pipeline.stashbox.errors import BudgetExhaustedError, StashBoxPausedError, StashBoxUnsupportedError
+from stash_pipeline.stashbox.fingerprints import Fingerprint
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.stashbox.documents import store_documents, store_successors
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, due_lookups, remove_unused, store_lookups
-from stash_pipeline.warehouse.stashbox.tables import ENTITIES
 from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects, scenes_of
 from stash_pipeline.warehouse.stashbox.wanted import due_documents, ids_without_successor, is_id
 
 Document = Mapping[str, Any]
 
 LOOKUPS: Final = "lookups"
+LINKED_ENTITIES: Final[tuple[Entity, ...]] = ("scenes", "performers", "studios", "tags")
 _LOCK_CLASS: Final = 0x53544258
 """First half of the advisory lock key ("STBX"); the second is the endpoint's id."""
-
-
-class BoxClient(Protocol):
-    """What is needed of :class:`stash_pipeline.stashbox.client.StashBoxClient`."""
-
-    def version(self) -> str | None:
-        """The version of the box; None if it does not say."""
-
-    def find_scenes_by_fingerprints(self, groups: Sequence[Sequence[Fingerprint]]) -> list[list[dict[str, Any]]]:
-        """The scenes for each group."""
-
-    def find(self, entity: Any, ids: Sequence[str]) -> dict[str, dict[str, Any] | None]:
-        """The records with these ids; None for one that does not exist."""
-
-    def merge_target(self, entity: Any, identifier: str) -> str | None:
-        """Into what a deleted record was merged, as far as the box says."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +62,7 @@ class BoxReport:
     Attributes:
         tables: lookups and the entities.
         asked_again: questions that had an answer before. lost: those that have none now.
+        failures: why an answer could not be used, by id or question. missing: queries and fields that the box lacks.
         stopped: why the run ended before everything that is due was asked.
     """
 
@@ -83,6 +70,8 @@ class BoxReport:
     tables: dict[str, Counts] = field(default_factory=dict)
     asked_again: int = 0
     lost: int = 0
+    failures: Mapping[str, str] = field(default_factory=dict)
+    missing: Sequence[str] = ()
     stopped: str | None = None
 
     @property
@@ -93,12 +82,11 @@ class BoxReport:
 
 def read_box(
     connection: Connection,
-    client: BoxClient,
+    client: StashBoxClient,
     endpoint_id: int,
     name: str,
     *,
     schedule: BoxSchedule,
-    records_per_request: int,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> BoxReport:
     """Asks a box what is due, and stores the answers.
@@ -106,7 +94,6 @@ def read_box(
     Args:
         connection: in autocommit mode; it holds the lock of the endpoint meanwhile.
         name: of the endpoint, for messages and progress.
-        records_per_request: how many records are read by one request.
 
     Raises:
         UserError: if another process reads the same box.
@@ -115,12 +102,13 @@ def read_box(
     row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, endpoint_id]).fetchone()
     if not (row and row[0]):
         raise UserError(f"Another run is reading {name}; try again after it ends.")
-    reader = _Reader(connection, client, endpoint_id, name, schedule, records_per_request, now)
+    reader = _Reader(connection, client, endpoint_id, name, schedule, now)
     try:
         reader.run()
-    except BudgetExhaustedError as error:
+    except (BudgetExhaustedError, StashBoxPausedError) as error:
         reader.report.stopped = str(error)
     finally:
+        reader.report.failures, reader.report.missing = dict(client.failures), client.missing
         if not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_CLASS, endpoint_id])
     return reader.report
@@ -131,11 +119,10 @@ class _Reader:
     """One run."""
 
     connection: Connection
-    client: BoxClient
+    client: StashBoxClient
     endpoint_id: int
     name: str
     schedule: BoxSchedule
-    records_per_request: int
     now: Callable[[], datetime]
     report: BoxReport = field(default_factory=BoxReport)
 
@@ -144,7 +131,7 @@ class _Reader:
         progress.started(self.name)
         self.report.version = self.client.version()
         self._look_up()
-        for entity in ENTITIES:
+        for entity in LINKED_ENTITIES:
             self._read(entity)
 
     def _look_up(self) -> None:
@@ -159,10 +146,13 @@ class _Reader:
         )
         counts.due = len(due)
         progress.expected(self.name, LOOKUPS, len(due))
-        for some in _packed(due):
-            answers = self.client.find_scenes_by_fingerprints([_group(lookup) for lookup in some])
-            self._store_answers(dict(zip(some, answers, strict=True)), counts)
-            progress.fetched(self.name, LOOKUPS, len(some))
+        try:
+            for answered in self.client.lookups([_group(lookup) for lookup in due]):
+                answers = {due[position]: scenes for position, scenes in answered.items() if scenes is not None}
+                self._store_answers(answers, counts)
+                progress.fetched(self.name, LOOKUPS, len(answered))
+        except StashBoxUnsupportedError as error:
+            self.report.stopped = str(error)
         progress.complete(self.name, LOOKUPS)
 
     def _store_answers(self, answers: Mapping[DueLookup, Sequence[Document]], counts: Counts) -> None:
@@ -184,7 +174,7 @@ class _Reader:
         self.report.lost += stored.lost
         counts.matched += sum(bool(scenes) for scenes in answers.values())
 
-    def _read(self, entity: str) -> None:
+    def _read(self, entity: Entity) -> None:
         before = self.now() - timedelta(days=self.schedule.document_days)
         due = due_documents(self.connection, self.endpoint_id, entity, before=before)
         counts = self.report.tables.setdefault(entity, Counts())
@@ -192,18 +182,17 @@ class _Reader:
         progress.expected(self.name, entity, len(due))
         asked: set[str] = set()
         while due:
-            for start in range(0, len(due), self.records_per_request):
-                ids = due[start : start + self.records_per_request]
-                self._store_records(entity, self.client.find(entity, ids), counts)
-                progress.fetched(self.name, entity, len(ids))
-                asked.update(ids)
+            for records in self.client.documents(entity, due):
+                self._store_records(entity, records, counts)
+                progress.fetched(self.name, entity, len(records))
+            asked.update(due)
             # successors of what was read, and candidates
             following = due_documents(self.connection, self.endpoint_id, entity, before=before)
             due = [key for key in following if key not in asked]
             counts.due += len(due)
         progress.complete(self.name, entity)
 
-    def _store_records(self, entity: str, records: Mapping[str, Document | None], counts: Counts) -> None:
+    def _store_records(self, entity: Entity, records: Mapping[str, Document | None], counts: Counts) -> None:
         now = self.now()
         dead = {key: record for key, record in records.items() if record is not None and record.get("deleted")}
         with self.connection.transaction():
@@ -212,31 +201,27 @@ class _Reader:
         counts.changed += len(changed)
         counts.asked += len(records)
         counts.matched += sum(record is not None and not record.get("deleted") for record in records.values())
-        lost = ids_without_successor(self.connection, self.endpoint_id, entity, sorted(dead))
-        successors = {key: target for key in lost if (target := self.client.merge_target(entity, key))}
+        successors = self._successors(entity, sorted(dead))
         if successors:
             with self.connection.transaction():
                 changed = store_successors(self.connection, self.endpoint_id, entity, successors, now=now)
                 self._publish(entity, changed)
 
+    def _successors(self, entity: Entity, ids: Sequence[str]) -> dict[str, str]:
+        """Into what deleted records were merged, as far as the box says."""
+        lost = ids_without_successor(self.connection, self.endpoint_id, entity, ids)
+        if not lost or not self.client.has("queryEdits"):
+            return {}
+        try:
+            targets = {key: self.client.merge_target(entity, key) for key in lost}
+        except StashBoxUnsupportedError:
+            return {}
+        return {key: target.id for key, target in targets.items() if target is not None}
+
     def _publish(self, entity: str, changed: set[str]) -> None:
         if changed:
             nodes = objects_of(self.connection, self.endpoint_id, entity, changed)
             publish_objects(self.connection, entity, nodes)
-
-
-def _packed(due: Sequence[DueLookup]) -> Iterator[list[DueLookup]]:
-    """The questions of one request each."""
-    part: list[DueLookup] = []
-    phashes = 0
-    for lookup in due:
-        if part and (len(part) == GROUPS_PER_REQUEST or phashes + len(lookup.phashes) > PHASHES_PER_REQUEST):
-            yield part
-            part, phashes = [], 0
-        part.append(lookup)
-        phashes += len(lookup.phashes)
-    if part:
-        yield part
 
 
 def _group(lookup: DueLookup) -> list[Fingerprint]:
