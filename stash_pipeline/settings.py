@@ -75,6 +75,14 @@ class Settings(BaseSettings):
     """Random objects that a reconcile and a sweep read again and compare field by field."""
     network_retries: Annotated[int, Field(ge=0, le=10)] = 3
     """Retries of a run that failed on the network, unless a command started it."""
+    stashbox_minutes: int = 60
+    """How often every enabled stash-box is asked what is due; an interval that a cron schedule can express."""
+    stashbox_unmatched_days: Annotated[float, Field(ge=0, le=_LONGEST_DAYS)] = 7
+    """Age at which an empty answer of a stash-box becomes due again."""
+    stashbox_matched_days: Annotated[float, Field(ge=0, le=_LONGEST_DAYS)] = 30
+    """Age at which an answer with scenes becomes due again."""
+    stashbox_document_days: Annotated[float, Field(ge=0, le=_LONGEST_DAYS)] = 7
+    """Age at which a record of a stash-box that a local object is linked to is read again."""
     fresh_hours: Annotated[float, Field(gt=0, le=24 * _LONGEST_DAYS)] = 6
     """An instance without a successful sync for this long is reported as stale."""
     changes_seconds: Annotated[int, Field(ge=5, le=_DAY_SECONDS)] = 30
@@ -110,7 +118,7 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("that user has no home directory; give an absolute path") from None
 
-    @field_validator("reconcile_minutes")
+    @field_validator("reconcile_minutes", "stashbox_minutes")
     @classmethod
     def _same_every_day(cls, value: int) -> int:
         if value not in RECONCILE_MINUTES:

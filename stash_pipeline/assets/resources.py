@@ -11,11 +11,14 @@ from typing import Any, Final
 from stash_pipeline.instances import Instance
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
+from stash_pipeline.stashbox.client import StashBoxClient
+from stash_pipeline.stashbox_registry import StashBoxEndpoint
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.session import join_warehouse
 
 WAREHOUSE: Final = "warehouse"
 CLIENTS: Final = "clients"
+BOXES: Final = "boxes"
 
 
 class WarehouseResource:
@@ -60,6 +63,18 @@ class StashClients:
         return instance.client(settings)
 
 
+class StashBoxClients:
+    """Creates clients for registered stash-boxes."""
+
+    def client(self, settings: Settings, endpoint: StashBoxEndpoint) -> StashBoxClient:
+        """A client, which the caller must close.
+
+        Raises:
+            UserError: if the API key is not available.
+        """
+        return endpoint.client(settings)
+
+
 def resources(settings: Callable[[], Settings]) -> dict[str, Any]:
     """The resources by their names in the definitions."""
-    return {WAREHOUSE: WarehouseResource(settings), CLIENTS: StashClients()}
+    return {WAREHOUSE: WarehouseResource(settings), CLIENTS: StashClients(), BOXES: StashBoxClients()}

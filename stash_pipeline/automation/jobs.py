@@ -10,6 +10,7 @@ from stash_pipeline.assets.pipeline import OP
 from stash_pipeline.assets.raw import PAGES_KEY, raw_keys
 from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.assets.specs import keys_of
+from stash_pipeline.assets.stashbox import stashbox_keys
 from stash_pipeline.automation.servers import NAME as SERVERS_ANSWER
 from stash_pipeline.layers import Layers
 from stash_pipeline.sync.graphql_reading import Mode
@@ -24,6 +25,7 @@ SWEEP: Final = "sweep"
 REBUILD: Final = "rebuild"
 MAINTAIN: Final = "maintain"
 FOLLOW: Final = "follow"
+STASH_BOXES: Final = "stash_boxes"
 
 JOB_OF_MODE: Final[Mapping[Mode, str]] = {
     "changes": REFRESH,
@@ -105,6 +107,16 @@ def shared_jobs(layers: Layers) -> list[Any]:
             for layer in shared_layers
         ),
     ]
+
+
+def stashbox_job() -> Any:
+    """The job that reads one stash-box."""
+    return dg.define_asset_job(
+        STASH_BOXES,
+        selection=dg.AssetSelection.assets(*stashbox_keys()),
+        description="Asks one stash-box about hashes and records that are due, and stores its answers. Hashes and ids "
+        "are all that it is told. Select the box as the partition.",
+    )
 
 
 def _with_readers(name: str, layers: Layers) -> list[AnyLayer]:

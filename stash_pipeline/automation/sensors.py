@@ -19,7 +19,8 @@ from stash_pipeline.automation.servers import evaluation
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import list_instances
 from stash_pipeline.layers import Layers
-from stash_pipeline.partitions import INSTANCES, partition_drift
+from stash_pipeline.partitions import BOXES, INSTANCES, partition_drift
+from stash_pipeline.stashbox_registry import list_endpoints
 from stash_pipeline.sync.server_probe import ProbeResult, Question, ask, digest_of, questions
 
 _CHANGES: Final = "changes_sensor"
@@ -215,7 +216,7 @@ class _Tick:
     name="instances_sensor",
     minimum_interval_seconds=_STEP_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Keeps the partitions in sync with the registry of instances.",
+    description="Keeps the partitions in sync with the registries of instances and stash-boxes.",
 )
 def instances_sensor(
     context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]
@@ -223,18 +224,22 @@ def instances_sensor(
     """Adds and removes partitions."""
     try:
         with connection_of_tick(warehouse) as connection:
-            names = [instance.name for instance in list_instances(connection)]
+            registered = {
+                INSTANCES: [instance.name for instance in list_instances(connection)],
+                BOXES: [endpoint.name for endpoint in list_endpoints(connection)],
+            }
     except UserError as error:
         return dg.SkipReason(str(error))
-    added, removed = partition_drift(context.instance, names)
-    if not added and not removed:
-        return dg.SkipReason("The partitions match the registry.")
     requests: list[Any] = []
     done = []
-    if added:
-        requests.append(INSTANCES.build_add_request(added))
-        done.append(f"added {', '.join(added)}")
-    if removed:
-        requests.append(INSTANCES.build_delete_request(removed))
-        done.append(f"removed {', '.join(removed)}")
+    for partitions, names in registered.items():
+        added, removed = partition_drift(context.instance, names, partitions)
+        if added:
+            requests.append(partitions.build_add_request(added))
+            done.append(f"added {', '.join(added)}")
+        if removed:
+            requests.append(partitions.build_delete_request(removed))
+            done.append(f"removed {', '.join(removed)}")
+    if not requests:
+        return dg.SkipReason("The partitions match the registries.")
     return dg.SensorResult(skip_reason="; ".join(done), dynamic_partitions_requests=requests)

@@ -116,6 +116,12 @@ class StashBoxClient:
         self._transport.limiter.cancel()
 
     @property
+    def ids_per_request(self) -> int:
+        """Objects by id in one request; less than configured if the box refused larger requests."""
+        with self._lock:
+            return self._ids_per_request
+
+    @property
     def requests(self) -> int:
         """The number of requests sent, including retries."""
         return self._transport.requests

@@ -15,7 +15,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.stashbox.client import StashBoxClient
 from stash_pipeline.stashbox.endpoints import Entity
 from stash_pipeline.stashbox.errors import BudgetExhaustedError, StashBoxPausedError, StashBoxUnsupportedError
-from stash_pipeline.stashbox.fingerprints import Fingerprint
+from stash_pipeline.stashbox.fingerprints import GROUPS_PER_REQUEST, Fingerprint
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.stashbox.documents import store_documents, store_successors
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, due_lookups, remove_unused, store_lookups
@@ -80,13 +80,19 @@ class BoxReport:
         return sum(counts.due - counts.asked for counts in self.tables.values())
 
 
+def _silent(_: str) -> None:
+    """Says nothing."""
+
+
 def read_box(
     connection: Connection,
     client: StashBoxClient,
     endpoint_id: int,
     name: str,
     *,
+    requests_per_minute: int,
     schedule: BoxSchedule,
+    say: Callable[[str], object] = _silent,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> BoxReport:
     """Asks a box what is due, and stores the answers.
@@ -94,6 +100,7 @@ def read_box(
     Args:
         connection: in autocommit mode; it holds the lock of the endpoint meanwhile.
         name: of the endpoint, for messages and progress.
+        say: gets sentences about how much is left.
 
     Raises:
         UserError: if another process reads the same box.
@@ -102,7 +109,7 @@ def read_box(
     row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, endpoint_id]).fetchone()
     if not (row and row[0]):
         raise UserError(f"Another run is reading {name}; try again after it ends.")
-    reader = _Reader(connection, client, endpoint_id, name, schedule, now)
+    reader = _Reader(connection, client, endpoint_id, name, requests_per_minute, schedule, say, now)
     try:
         reader.run()
     except (BudgetExhaustedError, StashBoxPausedError) as error:
@@ -122,7 +129,9 @@ class _Reader:
     client: StashBoxClient
     endpoint_id: int
     name: str
+    requests_per_minute: int
     schedule: BoxSchedule
+    say: Callable[[str], object]
     now: Callable[[], datetime]
     report: BoxReport = field(default_factory=BoxReport)
 
@@ -145,7 +154,7 @@ class _Reader:
             matched_before=started - timedelta(days=self.schedule.matched_days),
         )
         counts.due = len(due)
-        progress.expected(self.name, LOOKUPS, len(due))
+        self._announce(LOOKUPS, len(due), -(-len(due) // GROUPS_PER_REQUEST))
         try:
             for answered in self.client.lookups([_group(lookup) for lookup in due]):
                 answers = {due[position]: scenes for position, scenes in answered.items() if scenes is not None}
@@ -154,6 +163,16 @@ class _Reader:
         except StashBoxUnsupportedError as error:
             self.report.stopped = str(error)
         progress.complete(self.name, LOOKUPS)
+
+    def _announce(self, what: str, due: int, requests: int) -> None:
+        progress.expected(self.name, what, due)
+        if due:
+            minutes = requests / self.requests_per_minute
+            self.say(
+                f"{due:,} {what} are due: about {requests:,} requests, "
+                f"{'less than a minute' if minutes < 1 else f'{minutes:,.0f} min'} at {self.requests_per_minute} "
+                "per minute."
+            )
 
     def _store_answers(self, answers: Mapping[DueLookup, Sequence[Document]], counts: Counts) -> None:
         now = self.now()
@@ -179,7 +198,7 @@ class _Reader:
         due = due_documents(self.connection, self.endpoint_id, entity, before=before)
         counts = self.report.tables.setdefault(entity, Counts())
         counts.due = len(due)
-        progress.expected(self.name, entity, len(due))
+        self._announce(entity, len(due), -(-len(due) // self.client.ids_per_request))
         asked: set[str] = set()
         while due:
             for records in self.client.documents(entity, due):
