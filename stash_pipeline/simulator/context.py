@@ -4,6 +4,7 @@ Contains the request's context and the clock as text. HTTP is in ``http``.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Protocol
@@ -40,6 +41,15 @@ class RequestContext:
     database_path: str = ""
     row_cache: dict[tuple[str, int], Row] = field(default_factory=dict)
     vanish: Vanish | None = None
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing: what a mutation writes."""
+        return self.library.transaction()
+
+    @property
+    def marshals_nulls(self) -> bool:
+        """Whether nulls are found while the response is written."""
+        return self.release.since(27)
 
     def now(self) -> datetime:
         """The current time, with a time zone."""

@@ -10,8 +10,9 @@ The values of fields come from ``resolvers``, the texts of validation errors fro
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from graphql import (
     DocumentNode,
@@ -36,9 +37,9 @@ from graphql.execution.collect_fields import collect_fields, collect_sub_fields
 from graphql.execution.execute import assert_valid_execution_arguments
 from graphql.execution.values import get_argument_values
 
-from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
+from stash_pipeline.simulator.context import SelectedFields
+from stash_pipeline.simulator.database import Row
 from stash_pipeline.simulator.errors import AnswerError
-from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.timestamps import answered
 
 # The server reads these once per request, so they are stale after several mutations in one request.
@@ -55,13 +56,31 @@ _OUTSIDE_TRANSACTIONS = {"backupDatabase"}
 Path = tuple[Any, ...] | None  # linked: (parent path, key)
 _FAILED: Any = object()  # a null caused by an error; it propagates to the next nullable field
 
+AnyLoader = Callable[[Any, list[Row], dict[str, Any], SelectedFields], list[Any]]
+"""A loader of any server, which knows the class of its context."""
+
+
+class Executing(Protocol):
+    """The context of one request, as its execution uses it."""
+
+    row_cache: dict[Any, Row]
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing: what a mutation writes."""
+
+    @property
+    def marshals_nulls(self) -> bool:
+        """Whether nulls are found while the response is written, which the message shows."""
+
 
 @dataclass(slots=True)
-class _PlannedField:
+class PlannedField:
+    """A selected field, with everything that is the same for all rows."""
+
     key: str
     name: str
     type: Any
-    loader: Loader | None
+    loader: AnyLoader | None
     arguments: dict[str, Any]
     nodes: list[FieldNode]
     leaf: bool
@@ -90,7 +109,13 @@ _SERIALIZERS: dict[str, Callable[[Any], Any]] = {
 
 
 class Execution:
-    """One operation of one request."""
+    """One operation of one request.
+
+    Attributes:
+        concurrent: all fields of a query are executed, even if one has made the whole response null.
+    """
+
+    concurrent = False
 
     def __init__(
         self,
@@ -98,8 +123,8 @@ class Execution:
         document: DocumentNode,
         variables: Mapping[str, Any] | None,
         operation_name: str | None,
-        context: RequestContext,
-        loaders: Mapping[tuple[str, str], Loader],
+        context: Executing,
+        loaders: Mapping[tuple[str, str], AnyLoader],
     ) -> None:
         assert_valid_execution_arguments(schema, document, dict(variables or {}))
         built = ExecutionContext.build(
@@ -110,7 +135,7 @@ class Execution:
         self.context, self.loaders = context, loaders
         self.errors: list[dict[str, Any]] = []
         self._remembered: dict[tuple[str, str], dict[int, Any]] = {}
-        self._plans: dict[tuple[str, int], list[_PlannedField]] = {}
+        self._plans: dict[tuple[str, int], list[PlannedField]] = {}
         if not isinstance(built, list):
             self.built = built
 
@@ -143,7 +168,7 @@ class Execution:
                 data = None
             elif data is not None:
                 data[key] = None if value is _FAILED else value
-            if data is None and kind is not OperationType.MUTATION:
+            if data is None and kind is not OperationType.MUTATION and not self.concurrent:
                 break
         return {"errors": self.errors, "data": data} if self.errors else {"data": data}
 
@@ -155,11 +180,14 @@ class Execution:
             return _FAILED
         try:
             if writes and plan.name not in _OUTSIDE_TRANSACTIONS:
-                with self.context.library.transaction():
+                with self.context.transaction():
                     value = plan.loader(self.context, [{}], plan.arguments, plan.selected)[0]
             else:
                 value = plan.loader(self.context, [{}], plan.arguments, plan.selected)[0]
-        except (AnswerError, sqlite3.Error) as error:
+        except AnswerError as error:
+            self._refused(error, path, plan)
+            return _FAILED if isinstance(plan.type, GraphQLNonNull) else None
+        except sqlite3.Error as error:
             self._fail(str(error), path)
             return _FAILED if isinstance(plan.type, GraphQLNonNull) else None
         return self._complete(plan.type, [value], plan, [path])[0]
@@ -181,7 +209,7 @@ class Execution:
         data = result.data or {}  # type: ignore[union-attr]
         return next(iter(data.values()), None)
 
-    def _plan(self, parent: GraphQLObjectType, nodes: list[FieldNode]) -> list[_PlannedField]:
+    def _plan(self, parent: GraphQLObjectType, nodes: list[FieldNode]) -> list[PlannedField]:
         plan = self._plans.get((parent.name, id(nodes)))
         if plan is None:
             collected = collect_sub_fields(self.schema, self.built.fragments, self.built.variable_values, parent, nodes)
@@ -189,10 +217,10 @@ class Execution:
             self._plans[parent.name, id(nodes)] = plan
         return plan
 
-    def _plan_field(self, parent: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> _PlannedField:
+    def _plan_field(self, parent: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> PlannedField:
         name = nodes[0].name.value
         if name == "__typename":
-            return _PlannedField(key, name, GraphQLNonNull(GraphQLString), None, {}, nodes, True, frozenset())
+            return PlannedField(key, name, GraphQLNonNull(GraphQLString), None, {}, nodes, True, frozenset())
         definition = parent.fields[name]
         arguments = get_argument_values(definition, nodes[0], self.built.variable_values) if definition.args else {}
         inner = definition.type
@@ -205,9 +233,9 @@ class Execution:
             else frozenset({"*"})
         )
         loader = self.loaders.get((parent.name, name))
-        return _PlannedField(key, name, definition.type, loader, arguments, nodes, leaf, selected)
+        return PlannedField(key, name, definition.type, loader, arguments, nodes, leaf, selected)
 
-    def _complete(self, kind: Any, values: list[Any], plan: _PlannedField, paths: list[Path]) -> list[Any]:
+    def _complete(self, kind: Any, values: list[Any], plan: PlannedField, paths: list[Path]) -> list[Any]:
         if isinstance(kind, GraphQLNonNull):
             results = self._complete(kind.of_type, values, plan, paths)
             for index, result in enumerate(results):
@@ -228,7 +256,7 @@ class Execution:
             return list(values)
         return [None if value is None else convert(value) for value in values]
 
-    def _complete_list(self, item: Any, values: list[Any], plan: _PlannedField, paths: list[Path]) -> list[Any]:
+    def _complete_list(self, item: Any, values: list[Any], plan: PlannedField, paths: list[Path]) -> list[Any]:
         flat: list[Any] = []
         for value in values:
             if value is not None:
@@ -270,10 +298,9 @@ class Execution:
 
     def _refuse(self, value: Any, path: Path) -> None:
         """Reports a null that the schema does not allow: a missing value, or a time that was never set."""
-        since_marshalled = value is not None and self.context.release.since(27)
-        self._fail(_NULL if since_marshalled else "must not be null", path)
+        self._fail(_NULL if value is not None and self.context.marshals_nulls else "must not be null", path)
 
-    def _abstract(self, values: list[Any], plan: _PlannedField, paths: list[Path]) -> list[Any]:
+    def _abstract(self, values: list[Any], plan: PlannedField, paths: list[Path]) -> list[Any]:
         results: list[Any] = [None] * len(values)
         by_type: dict[str, list[int]] = {}
         for index, value in enumerate(values):
@@ -287,7 +314,7 @@ class Execution:
                 results[index] = result
         return results
 
-    def _objects(self, kind: GraphQLObjectType, values: list[Any], plan: _PlannedField, paths: list[Path]) -> list[Any]:
+    def _objects(self, kind: GraphQLObjectType, values: list[Any], plan: PlannedField, paths: list[Path]) -> list[Any]:
         # A row with many parents (a tag, a folder) is resolved once and shared.
         distinct: dict[int, int] = {}
         rows: list[Row] = []
@@ -328,7 +355,7 @@ class Execution:
         return results
 
     def _load(
-        self, kind: GraphQLObjectType, plan: _PlannedField, rows: list[Row], paths: list[Path]
+        self, kind: GraphQLObjectType, plan: PlannedField, rows: list[Row], paths: list[Path]
     ) -> list[Any] | None:
         if plan.loader is None:
             name = plan.name
@@ -338,10 +365,10 @@ class Execution:
                 return self._load_once(kind.name, plan, rows)
             return plan.loader(self.context, rows, plan.arguments, plan.selected)
         except AnswerError as error:
-            self._fail(str(error), (paths[error.row or 0], plan.key))
+            self._refused(error, (paths[error.row or 0], plan.key), plan)
             return None
 
-    def _load_once(self, kind: str, plan: _PlannedField, rows: list[Row]) -> list[Any]:
+    def _load_once(self, kind: str, plan: PlannedField, rows: list[Row]) -> list[Any]:
         remembered = self._remembered.setdefault((kind, plan.name), {})
         new = [row for row in rows if row["id"] not in remembered]
         if new:
@@ -349,6 +376,10 @@ class Execution:
             values = plan.loader(self.context, new, plan.arguments, plan.selected)
             remembered.update((row["id"], value) for row, value in zip(new, values, strict=True))
         return [remembered[row["id"]] for row in rows]
+
+    def _refused(self, error: AnswerError, path: Path, plan: PlannedField) -> None:
+        """Reports that a field cannot be resolved."""
+        self._fail(str(error), path)
 
     def _fail(self, message: str, path: Path) -> None:
         keys: list[Any] = []

@@ -8,7 +8,7 @@ A fault is written ``KIND:SPEC``: ``5xx:0.1`` applies to a tenth of the requests
 
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,7 +33,10 @@ _NUMBERS: dict[str, tuple[float, float]] = {
     "next": (1, 1_000_000_000),
     "seconds": (0, 3600),
     "status": (500, 599),
+    "retry_after": (0, 86_400),
 }
+# A page of a proxy may have any status.
+_STATUS_OF_PAGES = (200, 599)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Fault:
     """One kind of fault, and the requests that it applies to: a share of them, every nth, or the next n.
 
     Attributes:
-        seconds: the delay of ``latency``. status: the status of ``5xx``.
+        seconds: the delay of ``latency``. status: the status of ``5xx`` and ``html``.
+        retry_after: the header of ``429``; None if it has none.
     """
 
     kind: str
@@ -50,19 +54,22 @@ class Fault:
     next: int | None = None
     seconds: float = 0.2
     status: int = 503
+    retry_after: int | None = None
 
 
-def parse_fault(text: str) -> Fault:
-    """Parses ``KIND:SPEC``; raises ValueError with a sentence if it is invalid."""
+def parse_fault(text: str, kinds: Mapping[str, str] = KINDS) -> Fault:
+    """Parses ``KIND:SPEC``, of one of the kinds; raises ValueError with a sentence if it is invalid."""
     kind, _, spec = text.partition(":")
-    if kind not in KINDS:
-        raise ValueError(f"Unknown fault {kind!r}; there are {', '.join(KINDS)}.")
+    if kind not in kinds:
+        raise ValueError(f"Unknown fault {kind!r}; there are {', '.join(kinds)}.")
     fault, chosen = Fault(kind), 0
     for word in filter(None, spec.split(",")):
         name, sign, number = word.partition("=")
         if not sign:
             name, number = "probability", name
         least, most = _NUMBERS.get(name, (1, 0))
+        if kind == "html" and name == "status":
+            least, most = _STATUS_OF_PAGES
         try:
             value = float(number) if name in ("probability", "seconds") else int(number)
         except ValueError:
@@ -95,9 +102,9 @@ class Faults:
         self._left = [fault.next or 0 for fault in self.faults]
 
     @classmethod
-    def of(cls, *texts: str, seed: int = 1) -> "Faults":
-        """From ``KIND:SPEC`` texts."""
-        return cls([parse_fault(text) for text in texts], seed)
+    def of(cls, *texts: str, seed: int = 1, kinds: Mapping[str, str] = KINDS) -> "Faults":
+        """From ``KIND:SPEC`` texts, of the given kinds."""
+        return cls([parse_fault(text, kinds) for text in texts], seed)
 
     def next(self) -> list[Fault]:
         """The faults of the next request: delays, and at most one other fault."""

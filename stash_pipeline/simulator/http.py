@@ -99,7 +99,7 @@ class Frontdoor:
             dropped |= fault.kind == "drop"
         response = self._answer(request, body, vanish)
         if truncated:
-            return response.shorten() if isinstance(response, FilePart) else _shortened(response)
+            return response.shorten() if isinstance(response, FilePart) else shortened(response)
         if dropped and isinstance(response, FilePart):
             return response.drop()
         if dropped:
@@ -155,34 +155,26 @@ class Frontdoor:
         # Since v0.29, the content type of the response follows the Accept header.
         plain = _JSON in accept or not self.stash.release.since(29)
         if request.method == "GET":
-            operation = self._from_address(request)
+            operation = read_address(request)
         elif request.method == "POST":
             content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
             if content_type != _JSON:
-                return self._json(request, _failure("transport not supported"), 400, plain)
-            operation = _from_body(body)
+                return self._json(request, failure("transport not supported"), 400, plain)
+            operation = read_body(body)
         else:
-            return self._json(request, _failure("transport not supported"), 400, plain)
+            return self._json(request, failure("transport not supported"), 400, plain)
         if isinstance(operation, str):
-            return self._json(request, _failure(operation), 400, plain)
+            return self._json(request, failure(operation), 400, plain)
         query, variables, name = operation
         if request.method == "GET" and self.stash.engine.is_mutation(query, name):
             message = "GET requests only allow query operations"
-            return self._json(request, _failure(message), 406, plain)
+            return self._json(request, failure(message), 406, plain)
         base_url = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
         context = self.stash.context(base_url, request.headers.get("x-forwarded-prefix", "").rstrip("/"))
         context.vanish = vanish
         answer = self.stash.engine.answer(context, query, variables, name)
         status = 200 if not answer.rejected else 422 if plain else 400
         return self._json(request, answer.body, status, plain)
-
-    def _from_address(self, request: Request) -> "Operation | str":
-        parameters = request.query_params
-        try:
-            variables = json.loads(parameters["variables"]) if parameters.get("variables") else None
-        except ValueError:
-            return "variables could not be decoded"
-        return parameters.get("query", ""), variables, parameters.get("operationName") or None
 
     def _json(self, request: Request, body: Any, status: int, plain: bool) -> Response:
         content = encode(body)
@@ -201,9 +193,10 @@ class Frontdoor:
 
 
 Operation = tuple[str, Any, str | None]
+"""Query, variables, and the name of the operation."""
 
 
-def _shortened(response: Response) -> Response:
+def shortened(response: Response) -> Response:
     """The response with half of its text, correctly compressed."""
     packed = "content-encoding" in response.headers
     text = gzip.decompress(response.body) if packed else bytes(response.body)
@@ -212,11 +205,23 @@ def _shortened(response: Response) -> Response:
     return Response(gzip.compress(half) if packed else half, status_code=response.status_code, headers=headers)
 
 
-def _failure(message: str) -> dict[str, Any]:
+def read_address(request: Request) -> "Operation | str":
+    """The operation in the parameters of a GET request, or what is wrong with it."""
+    parameters = request.query_params
+    try:
+        variables = json.loads(parameters["variables"]) if parameters.get("variables") else None
+    except ValueError:
+        return "variables could not be decoded"
+    return parameters.get("query", ""), variables, parameters.get("operationName") or None
+
+
+def failure(message: str) -> dict[str, Any]:
+    """The body of a request that is not executed."""
     return {"errors": [{"message": message}], "data": None}
 
 
-def _from_body(body: bytes) -> Operation | str:
+def read_body(body: bytes) -> Operation | str:
+    """The operation in the body of a POST request, or what is wrong with it."""
     try:
         request = json.loads(body)
     except ValueError as error:

@@ -4,9 +4,6 @@ Contains the object that tests and the command use: in process, as an ASGI appli
 in ``http``, GraphQL in ``engine``, the library's content in ``generate`` and ``library``.
 """
 
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +11,6 @@ from datetime import datetime, timezone
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import uvicorn
 from starlette.applications import Starlette
 
 from stash_pipeline.simulator import releases
@@ -25,6 +21,7 @@ from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.http import build_app
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.plays import date_plays
+from stash_pipeline.simulator.serving import serve, serving
 from stash_pipeline.simulator.snapshots import Backups
 
 
@@ -136,54 +133,12 @@ class SimulatedStash:
             self._app = build_app(self)
         return self._app
 
-    def _uvicorn(self) -> uvicorn.Server:
-        config = uvicorn.Config(
-            self.app,
-            log_level="error",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            date_header=False,
-            ws="none",
-        )
-        return uvicorn.Server(config)
-
     def serve(self, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], None] | None = None) -> None:
         """Serve until interrupted; `ready` is called with the URL once the port is bound."""
-        listener = _bind(host, port)
-        try:
-            if ready:
-                ready(f"http://{host}:{listener.getsockname()[1]}")
-            self._uvicorn().run(sockets=[listener])
-        finally:
-            listener.close()
+        serve(self.app, host, port, ready)
 
     @contextmanager
     def running(self, port: int = 0) -> Iterator[RunningServer]:
         """Serve in a thread, on a free port of this machine, while the context is active."""
-        listener = _bind("127.0.0.1", port)
-        server = self._uvicorn()
-        thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [listener]}, name="simulated-stash", daemon=True
-        )
-        thread.start()
-        try:
-            while not server.started and thread.is_alive():
-                time.sleep(0.005)
-            yield RunningServer(f"http://127.0.0.1:{listener.getsockname()[1]}", self)
-        finally:
-            server.should_exit = True
-            thread.join(timeout=10)
-            listener.close()
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+        with serving(self.app, port) as url:
+            yield RunningServer(url, self)

@@ -1,0 +1,214 @@
+"""Fingerprints of scenes: their votes, and finding scenes by them.
+
+Contains the field of scenes and the lookups. A lookup returns neither a score, nor a distance, nor which hash matched.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stash_pipeline.simulator.box.box import Box
+from stash_pipeline.simulator.box.content import hexadecimal, number_of
+from stash_pipeline.simulator.box.context import BoxContext, Loaders, grouped, marks, rows_by_id
+from stash_pipeline.simulator.database import Row
+from stash_pipeline.simulator.errors import AnswerError
+
+MOST_GROUPS = 40
+_MOST_FLAT = 100
+_HASH_DIGITS = frozenset("0123456789abcdefABCDEF")
+
+
+def parse_hash(value: Any, argument: tuple[str | int, ...]) -> int:
+    """A hash that a client sent, as a number; 0 if it has more than 64 bits, without an error."""
+    if not isinstance(value, str):
+        raise AnswerError("fingerprint hash must be a string", argument=argument)
+    digits = value.replace('"', "")
+    if len(digits) > 16:
+        return 0
+    if not digits or not _HASH_DIGITS.issuperset(digits):
+        reason = f'strconv.ParseUint: parsing "{digits}": invalid syntax'
+        raise AnswerError(f"invalid fingerprint hash: {reason}", argument=argument)
+    return number_of(digits)
+
+
+def _text_of(number: int, algorithm: str) -> str:
+    """A hash as old releases store it: as clients submit it, which is unpadded for phashes."""
+    digits = hexadecimal(number)
+    return digits.lstrip("0") or "0" if algorithm == "PHASH" else digits
+
+
+def _fingerprints(ctx: BoxContext, rows: list[Row], arguments: dict[str, Any], _: frozenset[str]) -> list[Any]:
+    sql = (
+        "SELECT scene_id, hash, algorithm, user_id, duration, vote, created_at FROM scene_fingerprints"
+        " JOIN fingerprints ON fingerprints.id = fingerprint_id WHERE scene_id IN ({ids})"
+    )
+    found = grouped(ctx, sql, rows)
+    return [_of_scene(ctx, found.get(row["id"], []), bool(arguments.get("is_submitted"))) for row in rows]
+
+
+def _of_scene(ctx: BoxContext, votes: Sequence[tuple[Any, ...]], only_own: bool) -> list[Row]:
+    by_print: dict[tuple[int, str], list[tuple[Any, ...]]] = {}
+    for number, algorithm, *vote in votes:
+        if not only_own or vote[0] == ctx.user:
+            by_print.setdefault((number, algorithm), []).append(tuple(vote))
+    results = []
+    for (number, algorithm), given in by_print.items():
+        durations = Counter(duration for _, duration, _, _ in given)
+        most = max(durations.values())
+        own = {vote for user, _, vote, _ in given if user == ctx.user}
+        results.append(
+            {
+                "hash": _text_of(number, algorithm) if ctx.release.hashes_are_texts else hexadecimal(number),
+                "algorithm": algorithm,
+                # the mode; of several, the smallest
+                "duration": min(duration for duration, count in durations.items() if count == most),
+                "submissions": sum(vote == 1 for _, _, vote, _ in given),
+                "reports": sum(vote == -1 for _, _, vote, _ in given),
+                "created": min(created for *_, created in given),
+                "updated": max(created for *_, created in given),
+                "user_submitted": 1 in own,
+                "user_reported": -1 in own,
+            }
+        )
+    return sorted(results, key=lambda one: one["reports"] - one["submissions"])
+
+
+_phashes: WeakKeyDictionary[Box, tuple[int, NDArray[np.uint64]]] = WeakKeyDictionary()
+
+
+def _all_phashes(box: Box) -> NDArray[np.uint64]:
+    """The distinct phashes of a box, read again only after it was changed."""
+    version = box.connection.total_changes
+    kept = _phashes.get(box)
+    if kept is None or kept[0] != version:
+        numbers = box.tuples("SELECT hash FROM fingerprints WHERE algorithm = 'PHASH'")
+        kept = version, np.array([number for (number,) in numbers], dtype=np.int64).view(np.uint64)
+        _phashes[box] = kept
+    return kept[1]
+
+
+def _near(box: Box, number: int, distance: int) -> list[int]:
+    """The phashes of a box within a distance of one."""
+    everything = _all_phashes(box)
+    differing = np.bitwise_count(everything ^ np.uint64(number & 0xFFFFFFFFFFFFFFFF))
+    return [int(one) for one in everything[differing <= distance].view(np.int64)]
+
+
+Sent = tuple[int | str, str]
+"""A fingerprint of a request: hash and algorithm. The hash is a text on releases that compare texts."""
+
+
+def _read(ctx: BoxContext, fingerprint: Row, argument: tuple[str | int, ...]) -> Sent:
+    sent, algorithm = fingerprint["hash"], fingerprint["algorithm"]
+    if ctx.release.hashes_are_texts:
+        return str(sent), algorithm
+    return parse_hash(sent, (*argument, "hash")), algorithm
+
+
+def _scene_ids(ctx: BoxContext, sent: Sequence[Sent], with_deleted: bool = False) -> dict[Sent, list[str]]:
+    """Scenes by fingerprint. Exact matches do not compare the algorithm."""
+    stored: dict[Sent, list[tuple[int, str | None]]] = {}
+    for one in dict.fromkeys(sent):
+        fingerprint, algorithm = one
+        near = algorithm == "PHASH" and ctx.phash_distance > 0 and not ctx.release.loses_near_phashes
+        number = _as_number(fingerprint, unpadded=near)
+        if number is None:
+            continue
+        if near:
+            stored[one] = [(other, "PHASH") for other in _near(ctx.box, number, ctx.phash_distance)]
+        else:
+            stored[one] = [(number, None)]
+    numbers = list({number for numbers in stored.values() for number, _ in numbers})
+    found: dict[int, list[tuple[str, str]]] = {}
+    for start in range(0, len(numbers), 500):
+        part = numbers[start : start + 500]
+        sql = (
+            "SELECT DISTINCT hash, algorithm, scene_id FROM fingerprints JOIN scene_fingerprints ON"
+            " fingerprint_id = fingerprints.id JOIN scenes ON scenes.id = scene_id"
+            f" WHERE deleted <= ? AND hash IN ({marks(part)})"
+        )
+        for number, algorithm, scene in ctx.box.tuples(sql, [int(with_deleted), *part]):
+            found.setdefault(number, []).append((algorithm, scene))
+    return {
+        one: [
+            scene
+            for number, wanted in numbers
+            for algorithm, scene in found.get(number, ())
+            if (wanted is None or wanted == algorithm) and _texts_agree(one[0], number, algorithm, wanted)
+        ]
+        for one, numbers in stored.items()
+    }
+
+
+def _as_number(fingerprint: int | str, unpadded: bool) -> int | None:
+    """The number of a hash; None for a text that can be no stored hash."""
+    if isinstance(fingerprint, int):
+        return fingerprint
+    if not fingerprint or len(fingerprint) > 16 or not _HASH_DIGITS.issuperset(fingerprint):
+        return None
+    # Results are assigned to the request by the text of the number.
+    if unpadded and (fingerprint.lstrip("0") or "0") != fingerprint:
+        return None
+    return number_of(fingerprint)
+
+
+def _texts_agree(sent: int | str, number: int, algorithm: str, wanted: str | None) -> bool:
+    return isinstance(sent, int) or wanted is not None or sent == _text_of(number, algorithm)
+
+
+def _by_groups(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
+    groups = arguments["fingerprints"]
+    read = [
+        [_read(ctx, one, ("fingerprints", number, place)) for place, one in enumerate(group)]
+        for number, group in enumerate(groups)
+    ]
+    if len(groups) > MOST_GROUPS:
+        raise AnswerError(ctx.release.too_many_scenes)
+    if not ctx.release.has_md5:
+        read = [[one for one in group if one[1] != "MD5"] for group in read]
+    found = _scene_ids(ctx, [one for group in read for one in group])
+    scenes = rows_by_id(ctx, "scenes", (scene for ids in found.values() for scene in ids))
+    return [
+        [
+            [scenes[one] for one in dict.fromkeys(s for sent in group for s in ctx.shuffled(found.get(sent, ())))]
+            for group in read
+        ]
+    ]
+
+
+def _flat(ctx: BoxContext, sent: Sequence[Sent]) -> list[Any]:
+    # Before v0.7, these found merged scenes, whose fingerprints are still theirs.
+    found = _scene_ids(ctx, sent, with_deleted=not ctx.release.since(7))
+    ids = ctx.shuffled({scene for ids in found.values() for scene in ids})
+    scenes = rows_by_id(ctx, "scenes", ids)
+    return [[scenes[one] for one in ids]]
+
+
+def _by_full_fingerprints(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
+    if len(arguments["fingerprints"]) > _MOST_FLAT:
+        raise AnswerError(ctx.release.too_many_fingerprints)
+    return _flat(ctx, [_read(ctx, one, ()) for one in arguments["fingerprints"]])
+
+
+def _by_hashes(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
+    if len(arguments["fingerprints"]) > _MOST_FLAT:
+        raise AnswerError(ctx.release.too_many_fingerprints)
+    return _flat(ctx, [(one, "OSHASH") for one in arguments["fingerprints"]])
+
+
+def _by_fingerprint(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
+    sent = _read(ctx, arguments["fingerprint"], ())
+    return _flat(ctx, [(sent[0], "OSHASH")])
+
+
+LOADERS: Loaders = {
+    ("Scene", "fingerprints"): _fingerprints,
+    ("Query", "findScenesBySceneFingerprints"): _by_groups,
+    ("Query", "findScenesByFullFingerprints"): _by_full_fingerprints,
+    ("Query", "findScenesByFingerprints"): _by_hashes,
+    ("Query", "findSceneByFingerprint"): _by_fingerprint,
+}
