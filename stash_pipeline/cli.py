@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stash_pipeline.commands import instances, lanes, matches
+from stash_pipeline.commands import boxes, instances, lanes, matches
 from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
 
 # the simulator's own command parses its options; it is imported only when it runs
@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Keeps Postgres an exact copy of any number of Stash servers, as a Dagster asset graph.",
 )
 app.add_typer(instances.app, name="instances")
+app.add_typer(boxes.app, name="boxes")
 app.add_typer(lanes.app, name="lanes")
 app.add_typer(matches.app, name="matches")
 

@@ -85,7 +85,7 @@ def given(
 ) -> Given:
     """Parses the options; reads the key from standard input if requested."""
     return Given(
-        _key(api_key_env, api_key_stdin, no_api_key),
+        key_given(api_key_env, api_key_stdin, no_api_key),
         api_key_env,
         tuple(_header(line) for line in headers or ()),
         basic_auth_env,
@@ -103,7 +103,7 @@ def _header(line: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _key(api_key_env: str | None, api_key_stdin: bool, no_api_key: bool) -> str | None:
+def key_given(api_key_env: str | None, api_key_stdin: bool, no_api_key: bool = False) -> str | None:
     """The key from standard input, if requested; refuses several sources of the key."""
     refuse_together(
         {"--api-key-env": api_key_env is not None, "--api-key-stdin": api_key_stdin, "--no-api-key": no_api_key}

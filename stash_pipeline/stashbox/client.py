@@ -4,6 +4,7 @@ An object that a box does not have is None. What a box refuses or fails at is an
 absent. Documents are JSON as the box sent it, with dates without midnight and without the fields that failed.
 """
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from stash_pipeline.stashbox.answers import without_failed_parts
 from stash_pipeline.stashbox.dates import normalise_dates
 from stash_pipeline.stashbox.dividing import ask_in_parts
 from stash_pipeline.stashbox.documents import LOOKUP, TARGETS, VERSION, Documents
-from stash_pipeline.stashbox.endpoints import Dialect, Entity
+from stash_pipeline.stashbox.endpoints import ENTITIES, Dialect, Entity
 from stash_pipeline.stashbox.errors import (
     StashBoxError,
     StashBoxQueryError,
@@ -43,6 +44,11 @@ SCENES_PER_PAGE: Final = 25
 
 _ROUNDS: Final = 12
 """Times that a query is sent with fewer fields. A box names at once all that it lacks; others may name one by one."""
+
+log = logging.getLogger(__name__)
+
+NOBODY: Final = "00000000-0000-4000-8000-000000000000"
+"""An id that no object has."""
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _ID: Final[dict[Dialect, re.Pattern[str]]] = {"stash-box": _UUID, "theporndb": re.compile(r"[0-9A-Za-z-]{1,64}")}
@@ -174,6 +180,28 @@ class StashBoxClient:
             shortened(user["name"], 100),
             tuple(sorted(str(role) for role in roles)) if isinstance(roles, list) else None,
         )
+
+    def probe(self) -> None:
+        """Sends each query for something that no box has, to learn what this one lacks; see ``missing``.
+
+        Raises:
+            StashBoxError: if the box refuses, or cannot be reached.
+        """
+        probes: list[Callable[[], object]] = [partial(self._find, entity, [NOBODY], False) for entity in ENTITIES]
+        probes += [
+            partial(self._lookup, [], False),
+            partial(self.merge_target, "studios", NOBODY),
+            partial(self.scenes_of, "performers", NOBODY, per_page=1),
+        ]
+        for ask in probes:
+            try:
+                ask()
+            except StashBoxQueryError as error:
+                # an object that does not exist may be an error; the fields were accepted
+                if error.validation:
+                    raise
+            except StashBoxUnsupportedError:
+                continue
 
     # --- fingerprints ---------------------------------------------------------------------------------------
 
@@ -403,6 +431,8 @@ class StashBoxClient:
                 if not error.validation:
                     raise
                 learned = self._documents.learn(error.messages)
+                if learned:
+                    log.info("%s lacks %s, which is left out.", self.name, ", ".join(learned))
                 queries = [field for field in learned if field.startswith("Query.")]
                 if queries:
                     names = ", ".join(field.removeprefix("Query.") for field in queries)
