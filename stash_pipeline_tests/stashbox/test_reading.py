@@ -21,7 +21,7 @@ def test_every_file_is_asked_about_once(box: ReadBox) -> None:
     assert all(request.groups <= 40 and request.phashes <= 64 for request in lookups)
     assert box.simulated.requests.mutations() == []
     again = box.read()
-    assert box.simulated.requests.of(LOOKUP) == [] and again.tables["lookups"].due == 0
+    assert box.simulated.requests.all() == [] and again.tables["lookups"].due == 0
 
 
 def test_only_what_changed_is_asked_again(box: ReadBox) -> None:
