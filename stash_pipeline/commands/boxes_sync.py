@@ -55,7 +55,7 @@ def run_boxes(
     from stash_pipeline.assets.tags import REASON_TAG, REQUESTED_BY_TAG
     from stash_pipeline.automation.jobs import STASH_BOXES
     from stash_pipeline.partitions import BOXES, sync_partitions
-    from stash_pipeline.runtime.in_process import dagster_instance, run_job
+    from stash_pipeline.runtime.in_process import dagster_instance, failed_checks, materializations, run_job
     from stash_pipeline.stashbox_registry import get_endpoint, list_endpoints
     from stash_pipeline.warehouse.connect import connect
 
@@ -85,33 +85,14 @@ def run_boxes(
                     "success": result.success,
                     "error": result.failure,
                     "run_id": result.run_id,
-                    "tables": _tables(dagster, result.run_id),
-                    "warnings": _warnings(dagster, result.run_id),
+                    "tables": {
+                        name: {column: metadata[column] for column in COLUMNS if column in metadata}
+                        for name, metadata in materializations(dagster, result.run_id).items()
+                    },
+                    "warnings": failed_checks(dagster, result.run_id),
                 }
             )
     return outcomes
-
-
-def _tables(dagster: Any, run_id: str) -> dict[str, dict[str, Any]]:
-    """What the run reported of each table."""
-    from dagster import DagsterEventType
-
-    tables = {}
-    records = dagster.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION).records
-    for record in records:
-        event = record.event_log_entry.get_dagster_event()
-        metadata = event.step_materialization_data.materialization.metadata
-        tables[event.asset_key.path[-1]] = {name: metadata[name].value for name in COLUMNS if name in metadata}
-    return tables
-
-
-def _warnings(dagster: Any, run_id: str) -> list[str]:
-    """What the checks of the run say."""
-    from dagster import DagsterEventType
-
-    records = dagster.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION).records
-    evaluations = [record.event_log_entry.get_dagster_event().asset_check_evaluation_data for record in records]
-    return [one.description or one.check_name for one in evaluations if not one.passed]
 
 
 def _print(outcome: Mapping[str, Any]) -> None:

@@ -26,6 +26,10 @@ def check_equal(database: str, instance: Instance, stash: SimulatedStash) -> Non
     assert not found, describe(found)
 
 
+WITHOUT_A_BOX = {"matches.stashbox_candidates"}
+"""Tables that stay empty, and are not materialized, until a stash-box is asked."""
+
+
 def test_the_first_run_materializes_every_table_and_the_second_only_the_ledger(
     dagster: dg.DagsterInstance, graph_database: str, graph_home: Path, specs: Assets
 ) -> None:
@@ -34,7 +38,7 @@ def test_the_first_run_materializes_every_table_and_the_second_only_the_ledger(
         run = refresh(dagster, "first")
         assert run.success, run.failure
         found = materializations(dagster, run.run_id)
-        assert set(found) == {".".join(key.path) for key in specs}
+        assert set(found) == {".".join(key.path) for key in specs if key.path[0] != "stashbox"} - WITHOUT_A_BOX
         with connect(graph_database) as connection:
             for table, metadata in found.items():
                 if table == "raw.history":
