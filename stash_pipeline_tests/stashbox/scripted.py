@@ -16,6 +16,7 @@ from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.stashbox.client import StashBoxClient
 from stash_pipeline.stashbox.endpoints import Dialect
 from stash_pipeline.stashbox.errors import RequestCancelledError
+from stash_pipeline.stashbox.transport import RETRIES
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJBUElLZXkifQ.not-a-real-key-of-anybody"
 JSON = {"Content-Type": "application/json"}
@@ -57,10 +58,9 @@ class Request:
 Script = Callable[[Request], Reply]
 
 
-def data(errors: Sequence[Any] = (), status: int = 200, **members: Any) -> Reply:
+def data(errors: Sequence[Any] = (), **members: Any) -> Reply:
     """A GraphQL response."""
-    body = {"data": members, "errors": list(errors)} if errors else {"data": members}
-    return Reply(body, status)
+    return Reply({"data": members, "errors": list(errors)} if errors else {"data": members})
 
 
 def refused(*messages: str, status: int = 422, code: str | None = "GRAPHQL_VALIDATION_FAILED") -> Reply:
@@ -167,7 +167,7 @@ def client_of(
     dialect: Dialect = "stash-box",
     ids_per_request: int = 30,
     timeout: float = 5.0,
-    retries: RetryPolicy | None = None,
+    retries: RetryPolicy = RETRIES,
     limits: Limits | None = None,
 ) -> StashBoxClient:
     """A client with the key."""
@@ -180,7 +180,7 @@ def client_of(
         ids_per_request=ids_per_request,
         timeout=timeout,
         limits=limits,
-        **({"retries": retries} if retries else {}),
+        retries=retries,
     )
 
 

@@ -1,6 +1,7 @@
 """The client: lookups, objects by id, merges, and what it does where a box lacks something."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -38,6 +39,12 @@ def group(number: int) -> list[Fingerprint]:
     return [Fingerprint("PHASH", number), Fingerprint("OSHASH", number)]
 
 
+def matches(*groups: Any, errors: Sequence[Any] = ()) -> Reply:
+    """The answer to a lookup."""
+    members: dict[str, Any] = {LOOKUP: list(groups)}
+    return data(errors, **members)
+
+
 def scene(number: int, **more: Any) -> dict[str, Any]:
     return {"id": identifier(number), "title": f"Scene {number}", "deleted": False, **more}
 
@@ -45,7 +52,7 @@ def scene(number: int, **more: Any) -> dict[str, Any]:
 def echo(request: Request) -> Reply:
     """Finds, for each hash, the scene of that number."""
     found = [[scene(int(entry["hash"], 16)) for entry in group] for group in request.groups]
-    return data(**{LOOKUP: [list({one["id"]: one for one in group}.values()) for group in found]})
+    return matches(*(list({one["id"]: one for one in group}.values()) for group in found))
 
 
 def ids_of(results: list[list[dict[str, Any]] | None]) -> list[list[str] | None]:
@@ -86,14 +93,14 @@ def test_a_group_with_more_phashes_than_a_request_is_united() -> None:
         assert len(box.requests) == 4
 
     def same(request: Request) -> Reply:
-        return data(**{LOOKUP: [[scene(7)] for _ in request.groups]})
+        return matches(*([scene(7)] for _ in request.groups))
 
     with asked(same) as (client, _):
         assert ids_of(client.find_scenes_by_fingerprints([many])) == [[identifier(7)]]
 
 
 def test_null_scenes_of_a_group_are_dropped() -> None:
-    with asked(in_turn(data(**{LOOKUP: [[None, scene(1), None]]}))) as (client, _):
+    with asked(in_turn(matches([None, scene(1), None]))) as (client, _):
         assert ids_of(client.find_scenes_by_fingerprints([group(1)])) == [[identifier(1)]]
 
 
@@ -153,8 +160,10 @@ def test_a_failed_field_is_left_out_and_not_null() -> None:
         {"message": "internal error", "path": [LOOKUP, 0, 0, "performers", 2, "performer", "name"]},
         {"message": "internal error", "path": [LOOKUP, 0, 0, "tags", 0, "name"]},
     ]
-    with asked(in_turn(data(errors, **{LOOKUP: [[{**document, "performers": None}]]}))) as (client, _):
-        ((found,),) = client.find_scenes_by_fingerprints([group(1)])  # type: ignore[misc]
+    with asked(in_turn(matches([{**document, "performers": None}], errors=errors))) as (client, _):
+        (scenes,) = client.find_scenes_by_fingerprints([group(1)])
+        assert scenes is not None
+        (found,) = scenes
     assert found["studio"] == {"id": "s", "name": "Studio"} and found["tags"] == [{"id": "t"}]
     assert "performers" not in found and not client.failures
 
@@ -180,7 +189,7 @@ def test_objects_are_found_by_aliases(entity: Any, query: str) -> None:
     ids = [identifier(number) for number in range(1, 76)]
     with asked(find(named)) as (client, box):
         found = getattr(client, f"find_{entity}")([*ids, *ids])
-        assert list(found) == ids and all(found[one]["id"] == one for one in ids)
+        assert list(found) == ids and [document and document["id"] for document in found.values()] == ids
         assert [len(request.ids) for request in box.requests] == [30, 30, 15]
         assert len(re.findall(rf"\bi\d+: {query}\(id: \$i\d+\)", box.requests[0].document)) == 30
 
@@ -206,7 +215,9 @@ def test_an_id_at_which_the_box_fails_is_neither_absent_nor_in_the_way_of_others
     bad = identifier(3)
 
     def script(request: Request) -> Reply:
-        answer = {alias: None if wanted == bad else named(wanted) for alias, wanted in request.variables.items()}
+        answer: dict[str, Any] = {
+            alias: None if wanted == bad else named(wanted) for alias, wanted in request.variables.items()
+        }
         aliases = [alias for alias, wanted in request.variables.items() if wanted == bad]
         return data([{"message": "some internal error", "path": [alias]} for alias in aliases], **answer)
 
@@ -430,7 +441,7 @@ def test_a_probe_learns_what_a_box_lacks_from_requests_for_nothing() -> None:
         if "Find" in request.document:
             return find(lambda _: None)(request)
         if LOOKUP in request.document:
-            return data(**{LOOKUP: []})
+            return matches()
         if "queryEdits" in request.document:
             return data(queryEdits={"edits": []})
         return data(queryScenes={"count": 0, "scenes": []})
