@@ -164,6 +164,7 @@ def client_of(
     url: str,
     limiter: Unlimited | None = None,
     *,
+    key: str = KEY,
     dialect: Dialect = "stash-box",
     ids_per_request: int = 30,
     timeout: float = 5.0,
@@ -174,7 +175,7 @@ def client_of(
     return StashBoxClient(
         url,
         "Testbox",
-        Access(KEY),
+        Access(key),
         limiter or Unlimited(),
         dialect=dialect,
         ids_per_request=ids_per_request,

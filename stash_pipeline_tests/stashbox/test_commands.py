@@ -17,7 +17,8 @@ from stash_pipeline.commands import instances as instance_commands
 from stash_pipeline.instances import add_instance
 from stash_pipeline.secrets import KEY_FILE
 from stash_pipeline.settings import DATABASE_URL_VARIABLE
-from stash_pipeline.stash.stored_schemas import stored_introspection
+from stash_pipeline.stash.query_plan import plan_library
+from stash_pipeline.stash.stored_schemas import stored_introspection, stored_releases, stored_schema
 from stash_pipeline.stashbox.fingerprints import Fingerprint
 from stash_pipeline.stashbox_registry import get_endpoint, list_endpoints
 from stash_pipeline.warehouse.connect import connect
@@ -272,6 +273,13 @@ def test_ctrl_c_ends_a_waiting_request(run: Commands) -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 130
         assert box.requests == []
+
+
+@pytest.mark.parametrize("release", stored_releases())
+def test_no_document_of_a_sync_asks_for_keys(release: str) -> None:
+    plans = plan_library(stored_schema(release)).values()
+    queries = " ".join(plan.page_document() for plan in plans if plan.query)
+    assert "stashBoxes" in queries and "api_key" not in queries and "apiKey" not in queries
 
 
 # --- import -------------------------------------------------------------------------------------------------

@@ -289,6 +289,9 @@ ECHOES: list[Callable[[], Reply]] = [
     lambda: Reply(b"<html>{key}", 403, HTML),
     lambda: Reply(b"<html>{key}", 500, HTML),
     lambda: Reply(b"{key}", 404, {}),
+    lambda: Reply(b"upstream got {key}", 500, {}),
+    lambda: Reply(b"hello {key}", 200, {}),
+    lambda: Reply(b" " * 70 + b"{key}", 200, {}),
     lambda: Reply(b"<html>{key}", 200, HTML),
     lambda: Reply(b'{"data": {key}', 200),
     lambda: Reply(b"", 302, {"Location": "https://other.example/{key}/graphql"}),
@@ -301,15 +304,18 @@ ECHOES: list[Callable[[], Reply]] = [
 ]
 
 
+@pytest.mark.parametrize("key", [KEY, "short-key-1"])
 @pytest.mark.parametrize("reply", ECHOES)
-def test_an_echoed_key_is_in_no_error_and_no_log(reply: Callable[[], Reply], caplog: pytest.LogCaptureFixture) -> None:
+def test_an_echoed_key_is_in_no_error_and_no_log(
+    reply: Callable[[], Reply], key: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
-    with asked(in_turn(reply())) as (client, box):
+    with asked(in_turn(reply()), key=key) as (client, box):
         with pytest.raises(StashBoxError) as raised:
             client.find_scenes(IDS)
-        assert box.requests[0].headers["ApiKey"] == KEY
+        assert box.requests[0].headers["ApiKey"] == key
         texts = [str(raised.value), repr(raised.value), repr(client), repr(client._transport), str(client.failures)]
-    assert all(KEY not in text for text in [*texts, caplog.text])
+    assert all(key[:9].lower() not in text.lower() for text in [*texts, caplog.text])
     assert raised.value.__cause__ is None
 
 
