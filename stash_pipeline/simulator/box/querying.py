@@ -166,7 +166,7 @@ def select_scenes(ctx: BoxContext, arguments: Row) -> Selection:
     found.contains("title", arguments.get("text"))
     found.contains("title", arguments.get("title"))
     found.criterion("code", arguments.get("code"), text=True)
-    _in_column(found, "studio_id", arguments.get("studios"), "studios", strict=True, with_none=ctx.release.since(8))
+    _in_column(found, "studio_id", arguments.get("studios"), "studios", strict=True, with_none=ctx.release.since(9))
     date = arguments.get("date")
     if date and date["modifier"] not in (*_COMPARISONS, *_NULLS):
         raise AnswerError(f"unsupported modifier {date['modifier']} for scenes.date")
@@ -226,7 +226,7 @@ def select_performers(ctx: BoxContext, arguments: Row) -> Selection:
         found.where(
             f"id <> ? AND id IN (SELECT performer_id FROM scene_performers WHERE scene_id IN ({sql}))", other, other
         )
-    if ctx.release.since(8):
+    if ctx.release.since(10):
         found.criterion("disambiguation", arguments.get("disambiguation"), text=True)
     found.criterion("country", arguments.get("country"), text=True)
     return found

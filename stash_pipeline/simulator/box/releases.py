@@ -43,8 +43,8 @@ class BoxRelease:
 
     @property
     def answers_wrong_keys_with_401(self) -> bool:
-        """Whether the answer to a wrong key is 401 with an empty body; before v0.8 it is 500 with a text."""
-        return self.since(8)
+        """Whether the answer to a wrong key is 401 with an empty body; before v0.9 it is 500 with a text."""
+        return self.since(9)
 
     @property
     def locates_errors(self) -> bool:
