@@ -322,3 +322,16 @@ def _simulate(context: typer.Context) -> None:
     inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     inner.command()(simulate)
     raise typer.Exit(inner(args=context.args, prog_name="stash-pipeline simulate", standalone_mode=False) or 0)
+
+
+@app.command("simulate-box", add_help_option=False, context_settings=_PASSED_ON)
+def _simulate_box(context: typer.Context) -> None:
+    """Serve a simulated stash-box."""
+    from stash_pipeline.commands.extras import require_demo
+
+    require_demo("simulate-box")
+    from stash_pipeline.simulator.box.command import simulate_box
+
+    inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    inner.command()(simulate_box)
+    raise typer.Exit(inner(args=context.args, prog_name="stash-pipeline simulate-box", standalone_mode=False) or 0)

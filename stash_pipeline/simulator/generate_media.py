@@ -92,7 +92,7 @@ class _Scenes:
     def __init__(self, plan: LibraryPlan) -> None:
         self.plan, self.files = plan, _Files(plan)
         self.tables: dict[str, list[tuple[Any, ...]]] = {}
-        self.encodes: list[tuple[float, int]] = []
+        self.encodes: list[tuple[float, int, int]] = []
 
     def put(self, table: str, *row: Any) -> None:
         self.tables.setdefault(table, []).append(row)
@@ -162,9 +162,11 @@ class _Scenes:
         # not of a shared video: its file would have the same checksum and another length on the other server
         if self.encodes and rng.random() < 0.02 and variant is None:
             # A duplicate: nearly the same content and duration.
-            duration, phash = rng.choice(self.encodes)
+            duration, phash, first = rng.choice(self.encodes)
+            identities = plan.library.identities["scenes"]
+            identities[number] = identities[first]
             duration = round(duration + rng.uniform(-2, 2), 2)
-        self.encodes.append((duration, phash))
+        self.encodes.append((duration, phash, number))
         has_files = rng.random() >= 0.03 or title in (None, "")
         for part in range((2 if rng.random() < 0.06 else 1) if has_files else 0):
             source, differing = (world, variant) if part == 0 else (rng, None)

@@ -57,8 +57,10 @@ class LibraryPlan:
 
     def world(self, kind: str, slot: Slot) -> random.Random:
         """The random source of an object, the same in every library that contains it."""
-        source = f"shared/{self.overlap_seed}" if slot.shared else f"own/{self.seed}"
-        return random.Random(f"{source}/{kind}/{slot.index}")
+        return random.Random(f"{self._source(slot)}/{kind}/{slot.index}")
+
+    def _source(self, slot: Slot) -> str:
+        return f"shared/{self.overlap_seed}" if slot.shared else f"own/{self.seed}"
 
     def variant(self, kind: str, slot: Slot) -> random.Random | None:
         """The random source of how this library differs in a shared object; None if it does not."""
@@ -74,6 +76,9 @@ class LibraryPlan:
         slots += [Slot(False, index) for index in range(count - shared)]
         self.rng.shuffle(slots)
         self.slots[kind] = slots
+        self.library.identities[kind] = {
+            number: (self._source(slot), slot.index) for number, slot in enumerate(slots, 1)
+        }
         self.ids[kind] = {slot: number for number, slot in enumerate(slots, 1)}
         return [(number, slot, self.world(kind, slot)) for number, slot in enumerate(slots, 1)]
 

@@ -20,6 +20,9 @@ from stash_pipeline.stash.natural_order import natural_key, natural_key_of_v21
 
 LAYOUT_VERSION = 75
 
+Identity = tuple[str, int]
+"""The source of an object, and its number there."""
+
 
 def _matches(pattern: str, text: str | None) -> bool:
     return text is not None and re.search(pattern, str(text)) is not None
@@ -43,10 +46,17 @@ def layout_script() -> str:
 
 
 class Library(Database):
-    """An open library. `clip_previews` are the images that have a generated preview file."""
+    """An open library.
+
+    Attributes:
+        clip_previews: the images that have a generated preview file.
+        identities: by kind ("scenes") and id, what is the same in several generated libraries. Scenes with the same
+            content, whatever their files, have one identity.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
+        self.identities: dict[str, dict[int, Identity]] = {}
         self.clip_previews: set[int] = set()
 
     @classmethod

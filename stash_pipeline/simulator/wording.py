@@ -68,11 +68,11 @@ def syntax_error(error: GraphQLSyntaxError) -> dict[str, Any]:
     }
 
 
-def validation_error(error: GraphQLError) -> dict[str, Any]:
-    """A validation error of the document."""
+def validation_error(error: GraphQLError, suggest: bool = False) -> dict[str, Any]:
+    """A validation error of the document; it may suggest names that exist."""
     message = _QUOTED.sub(r'"\1"', error.message)
     unknown_argument = message.startswith("Unknown argument ")
-    if message.startswith(("Cannot query field ", "Unknown argument ")):
+    if not suggest and message.startswith(("Cannot query field ", "Unknown argument ")):
         message = _HINT.sub("", message)
     return {
         "message": message,

@@ -76,10 +76,11 @@ def parse_id(value: Any, argument: str | int, *path: str | int) -> str:
     try:
         if len(text) in (32, 36, 38):
             return str(UUID(text))
-        reason = f"uuid: incorrect UUID length {len(text)} in string"
+        reason = f'uuid: incorrect UUID length {len(text)} in string "{text}"'
     except ValueError:
-        reason = "uuid: incorrect UUID format in string"
-    raise AnswerError(f'{reason} "{text}"', argument=(argument, *path))
+        wrong = next((one for one in text if one not in "0123456789abcdefABCDEF-{}"), "-")
+        reason = f"encoding/hex: invalid byte: U+{ord(wrong):04X} '{wrong}'"
+    raise AnswerError(reason, argument=(argument, *path))
 
 
 def optional_id(text: str) -> str | None:

@@ -4,6 +4,8 @@ Contains parsing, validation and execution, with what a box does differently fro
 locations, and ThePornDB's own. HTTP is in ``http``.
 """
 
+import ast
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cache
@@ -12,6 +14,7 @@ from typing import Any
 from graphql import (
     DocumentNode,
     FieldNode,
+    GraphQLError,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
@@ -36,14 +39,14 @@ _CACHED_DOCUMENTS = 256
 def _for_readers(load: Loader) -> Loader:
     def authorized(ctx: BoxContext, rows: list[Row], arguments: dict[str, Any], selected: frozenset[str]) -> list[Any]:
         if ctx.user is None:
-            raise AnswerError("not authorized")
+            raise AnswerError(ctx.release.not_authorized)
         return load(ctx, rows, arguments, selected)
 
     return authorized
 
 
-def _refuse(*_: Any) -> list[Any]:
-    raise AnswerError("not authorized")
+def _refuse(ctx: BoxContext, *_: Any) -> list[Any]:
+    raise AnswerError(ctx.release.not_authorized)
 
 
 @cache
@@ -69,7 +72,8 @@ class _BoxExecution(Execution):
             path = (path, key)
         self._fail(str(error), path)
         node = plan.nodes[0]
-        if not error.argument and node.loc is not None:
+        assert isinstance(self.context, BoxContext)
+        if self.context.release.locates_errors and not error.argument and node.loc is not None:
             location = get_location(node.loc.source, node.loc.start)
             self.errors[-1]["locations"] = [{"line": location.line, "column": location.column}]
 
@@ -92,13 +96,21 @@ class BoxEngine:
             result = parse(query)
             errors = validate(self.schema, result)
             if errors:
-                result = [validation_error(error) for error in errors]
+                result = [self._invalid(error) for error in errors]
         except GraphQLSyntaxError as error:
             result = [syntax_error(error)]
         self._documents[query] = result
         while len(self._documents) > _CACHED_DOCUMENTS:
             self._documents.popitem(last=False)
         return result
+
+    def _invalid(self, error: GraphQLError) -> dict[str, Any]:
+        worded = validation_error(error, suggest=True)
+        if "used in position expecting type" in error.message and error.locations:
+            # the place where the variable is used, not where it is defined
+            used = error.locations[-1]
+            worded["locations"] = [{"line": used.line, "column": used.column}]
+        return worded
 
     def answer(
         self,
@@ -113,7 +125,7 @@ class BoxEngine:
             return self._rejected(document)
         execution = _BoxExecution(self.schema, document, variables, operation_name or None, ctx, _all_loaders())
         if execution.variable_errors:
-            return self._rejected([variable_error(error) for error in execution.variable_errors])
+            return self._rejected([_variable_error(error) for error in execution.variable_errors])
         body = execution.run()
         if self.release.is_tpdb and "errors" in body:
             body["errors"] = [_of_lighthouse(error) for error in body["errors"]]
@@ -123,6 +135,24 @@ class BoxEngine:
         if self.release.is_tpdb:
             return Answer({"errors": [{**error, "extensions": {"category": "graphql"}} for error in errors]})
         return Answer({"errors": errors, "data": None}, rejected=True)
+
+
+_INVALID_VALUE = re.compile(r"^Variable '\$(\w+)' got invalid value (.*) at '\1(.*?)'; (.*)$", re.DOTALL)
+
+
+def _variable_error(error: GraphQLError) -> dict[str, Any]:
+    """An error in the value of a variable, with the path of the part that is invalid."""
+    worded = variable_error(error)
+    match = _INVALID_VALUE.match(error.message)
+    if match is None:
+        return worded
+    path = [int(part) if part.isdigit() else part for part in re.findall(r"\w+", match[3])]
+    kind = re.search(r"does not exist in '(\w+)' enum", match[4])
+    if kind:
+        worded["message"] = f"{ast.literal_eval(match[2])} is not a valid {kind[1]}"
+    elif "not to be None" in match[4]:
+        worded["message"] = "cannot be null"
+    return {**worded, "path": ["variable", match[1], *path]}
 
 
 def _of_lighthouse(error: dict[str, Any]) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _version(ctx: BoxContext, *_: Any) -> list[Any]:
 
 def _me(ctx: BoxContext, *_: Any) -> list[Any]:
     if ctx.user is None:
-        raise AnswerError("not authorized")
+        raise AnswerError(ctx.release.not_authorized)
     return [
         {
             "id": ctx.user,

@@ -35,7 +35,7 @@ def parse_hash(value: Any, argument: tuple[str | int, ...]) -> int:
     return number_of(digits)
 
 
-def _text_of(number: int, algorithm: str) -> str:
+def text_of(number: int, algorithm: str) -> str:
     """A hash as old releases store it: as clients submit it, which is unpadded for phashes."""
     digits = hexadecimal(number)
     return digits.lstrip("0") or "0" if algorithm == "PHASH" else digits
@@ -62,7 +62,7 @@ def _of_scene(ctx: BoxContext, votes: Sequence[tuple[Any, ...]], only_own: bool)
         own = {vote for user, _, vote, _ in given if user == ctx.user}
         results.append(
             {
-                "hash": _text_of(number, algorithm) if ctx.release.hashes_are_texts else hexadecimal(number),
+                "hash": text_of(number, algorithm) if ctx.release.hashes_are_texts else hexadecimal(number),
                 "algorithm": algorithm,
                 # the mode; of several, the smallest
                 "duration": min(duration for duration, count in durations.items() if count == most),
@@ -114,12 +114,13 @@ def _scene_ids(ctx: BoxContext, sent: Sequence[Sent], with_deleted: bool = False
     stored: dict[Sent, list[tuple[int, str | None]]] = {}
     for one in dict.fromkeys(sent):
         fingerprint, algorithm = one
-        near = algorithm == "PHASH" and ctx.phash_distance > 0 and not ctx.release.loses_near_phashes
+        near = algorithm == "PHASH" and ctx.phash_distance > 0
         number = _as_number(fingerprint, unpadded=near)
         if number is None:
             continue
         if near:
-            stored[one] = [(other, "PHASH") for other in _near(ctx.box, number, ctx.phash_distance)]
+            distance = 0 if ctx.release.loses_near_phashes else ctx.phash_distance
+            stored[one] = [(other, "PHASH") for other in _near(ctx.box, number, distance)]
         else:
             stored[one] = [(number, None)]
     numbers = list({number for numbers in stored.values() for number, _ in numbers})
@@ -150,14 +151,13 @@ def _as_number(fingerprint: int | str, unpadded: bool) -> int | None:
         return fingerprint
     if not fingerprint or len(fingerprint) > 16 or not _HASH_DIGITS.issuperset(fingerprint):
         return None
+    number = number_of(fingerprint)
     # Results are assigned to the request by the text of the number.
-    if unpadded and (fingerprint.lstrip("0") or "0") != fingerprint:
-        return None
-    return number_of(fingerprint)
+    return None if unpadded and fingerprint != text_of(number, "PHASH") else number
 
 
 def _texts_agree(sent: int | str, number: int, algorithm: str, wanted: str | None) -> bool:
-    return isinstance(sent, int) or wanted is not None or sent == _text_of(number, algorithm)
+    return isinstance(sent, int) or wanted is not None or sent == text_of(number, algorithm)
 
 
 def _by_groups(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
@@ -172,12 +172,15 @@ def _by_groups(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: fro
         read = [[one for one in group if one[1] != "MD5"] for group in read]
     found = _scene_ids(ctx, [one for group in read for one in group])
     scenes = rows_by_id(ctx, "scenes", (scene for ids in found.values() for scene in ids))
-    return [
-        [
-            [scenes[one] for one in dict.fromkeys(s for sent in group for s in ctx.shuffled(found.get(sent, ())))]
-            for group in read
-        ]
+    # What is found for a hash is shared by all groups that have sent it, whatever its algorithm there.
+    by_hash: dict[int | str, list[str]] = {}
+    for (fingerprint, _algorithm), ids in found.items():
+        by_hash.setdefault(fingerprint, []).extend(ids)
+    groups_of_ids = [
+        dict.fromkeys(scene for sent, _algorithm in group for scene in ctx.shuffled(by_hash.get(sent, ())))
+        for group in read
     ]
+    return [[[scenes[one] for one in ids] for ids in groups_of_ids]]
 
 
 def _flat(ctx: BoxContext, sent: Sequence[Sent]) -> list[Any]:
@@ -186,6 +189,15 @@ def _flat(ctx: BoxContext, sent: Sequence[Sent]) -> list[Any]:
     ids = ctx.shuffled({scene for ids in found.values() for scene in ids})
     scenes = rows_by_id(ctx, "scenes", ids)
     return [[scenes[one] for one in ids]]
+
+
+def _with_algorithm(ctx: BoxContext, fingerprint: int | str, algorithm: str) -> list[str]:
+    number = _as_number(fingerprint, unpadded=False)
+    sql = (
+        "SELECT scene_id FROM scene_fingerprints JOIN fingerprints ON fingerprints.id = fingerprint_id"
+        " WHERE hash = ? AND algorithm = ?"
+    )
+    return [row[0] for row in ctx.box.tuples(sql, (number, algorithm))]
 
 
 def _by_full_fingerprints(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
@@ -201,8 +213,10 @@ def _by_hashes(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: fro
 
 
 def _by_fingerprint(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
-    sent = _read(ctx, arguments["fingerprint"], ())
-    return _flat(ctx, [(sent[0], "OSHASH")])
+    fingerprint, algorithm = _read(ctx, arguments["fingerprint"], ())
+    found = _flat(ctx, [(fingerprint, "OSHASH")])[0]
+    wanted = set(_with_algorithm(ctx, fingerprint, algorithm))
+    return [[scene for scene in found if scene["id"] in wanted]]
 
 
 LOADERS: Loaders = {

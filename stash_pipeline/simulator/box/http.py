@@ -124,7 +124,7 @@ class BoxFrontdoor:
     def _answer(self, request: Request, operation: Any) -> Response:
         with_key = self._authorized(request)
         if with_key is None:
-            return Response(status_code=401, headers={"Vary": "Origin"})
+            return self._wrong_key()
         if operation is None:
             return self._image(request)
         if isinstance(operation, str):
@@ -139,6 +139,12 @@ class BoxFrontdoor:
             base_url = "https" + base_url.removeprefix("http")
         answer = self.server.engine.answer(self.server.context(base_url, with_key), query, variables, name)
         return self._json(request, answer.body, 422 if answer.rejected else 200)
+
+    def _wrong_key(self) -> Response:
+        if not self.server.release.answers_wrong_keys_with_401:
+            message = "token is malformed: token contains an invalid number of segments"
+            return Response(message, 500, media_type="text/plain")
+        return Response(status_code=401, headers={"Vary": "Origin"})
 
     def _authorized(self, request: Request) -> bool | None:
         """Whether there is a key; None if the request is refused because the key is wrong."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stash_pipeline.simulator.box.context import BoxContext, Loader, Loaders, marks, parse_id
-from stash_pipeline.simulator.box.fingerprints import parse_hash
+from stash_pipeline.simulator.box.fingerprints import parse_hash, text_of
 from stash_pipeline.simulator.database import Row
 from stash_pipeline.simulator.errors import AnswerError
 
@@ -64,8 +64,10 @@ class Selection:
         return ctx.box.rows(sql, [*self.parameters, size, (number - 1) * size])
 
 
-def _direction(arguments: Row) -> str:
+def _direction(ctx: BoxContext, arguments: Row) -> str:
     """The direction of a list; Postgres has nulls at the end, or first when it is descending."""
+    if not ctx.release.since(7):
+        return f"{arguments.get('direction') or 'ASC'} NULLS LAST"
     return "DESC NULLS FIRST" if arguments.get("direction") == "DESC" else "ASC NULLS LAST"
 
 
@@ -89,8 +91,13 @@ def _in_relation(selection: Selection, table: str, column: str, criterion: Row |
         raise AnswerError(f"unsupported modifier {modifier} for {table}.{column}")
 
 
-def _in_column(selection: Selection, column: str, criterion: Row | None, name: str, strict: bool) -> None:
-    """Ids in a column of the row itself. For some lists an unknown modifier is an error, others ignore it."""
+def _in_column(
+    selection: Selection, column: str, criterion: Row | None, name: str, strict: bool, with_none: bool = True
+) -> None:
+    """Ids in a column of the row itself. For some lists an unknown modifier is an error, others ignore it.
+
+    `with_none`: rows without an id are among those that exclude some.
+    """
     if criterion is None:
         return
     ids, modifier = _ids(criterion.get("value"), name), criterion["modifier"]
@@ -103,22 +110,30 @@ def _in_column(selection: Selection, column: str, criterion: Row | None, name: s
     elif modifier == "INCLUDES":
         selection.where(f"{column} IN ({marks(ids)})", *ids)
     elif modifier == "EXCLUDES":
-        selection.where(f"({column} IS NULL OR {column} NOT IN ({marks(ids)}))", *ids)
+        none = f"{column} IS NULL OR " if with_none else ""
+        selection.where(f"({none}{column} NOT IN ({marks(ids)}))", *ids)
     elif strict:
         raise AnswerError(f"unsupported modifier {modifier} for scenes.{column}")
 
 
-def _hash(text: str) -> int:
-    try:
-        return parse_hash(text, ())
-    except AnswerError as error:
-        raise AnswerError(f'invalid fingerprint hash "{text}": {error}') from None
+def _stored_hashes(ctx: BoxContext, sent: list[str]) -> list[int]:
+    """The fingerprints with these hashes."""
+    if ctx.release.hashes_are_texts:
+        known = ctx.box.tuples("SELECT id, hash, algorithm FROM fingerprints")
+        return [print_id for print_id, number, algorithm in known if text_of(number, algorithm) in sent]
+    numbers = []
+    for text in sent:
+        try:
+            numbers.append(parse_hash(text, ()))
+        except AnswerError as error:
+            raise AnswerError(f'invalid fingerprint hash "{text}": {error}') from None
+    return [row[0] for row in ctx.box.tuples(f"SELECT id FROM fingerprints WHERE hash IN ({marks(numbers)})", numbers)]
 
 
 def select_scenes(ctx: BoxContext, arguments: Row) -> Selection:
     """The scenes of a query. `alias` and `production_date` have no effect."""
     found = Selection("scenes")
-    direction = _direction(arguments)
+    direction = _direction(ctx, arguments)
     sort = arguments.get("sort") or "TITLE"
     if sort in ("TRENDING", "POPULARITY"):
         votes = "(SELECT COUNT(DISTINCT user_id) FROM scene_fingerprints WHERE scene_id = scenes.id)"
@@ -127,8 +142,8 @@ def select_scenes(ctx: BoxContext, arguments: Row) -> Selection:
             found.where(f"{votes} > 0")
     else:
         nulls = f"{arguments.get('direction') or 'ASC'} NULLS LAST" if sort == "DURATION" else direction
-        second = "title" if sort == "TITLE" else "id"
-        found.order = f"{sort.lower()} {nulls}, {second} {direction}"
+        second = f"disorder(id, {ctx.salt})" if sort == "TITLE" else f"id {direction}"
+        found.order = f"{sort.lower()} {nulls}, {second}"
     if ctx.release.is_tpdb:
         return found
     if arguments.get("url"):
@@ -140,18 +155,18 @@ def select_scenes(ctx: BoxContext, arguments: Row) -> Selection:
     _in_relation(found, "scene_tags", "tag_id", arguments.get("tags"), "tags")
     fingerprints = (arguments.get("fingerprints") or {}).get("value")
     if fingerprints:
-        numbers = [_hash(one) for one in fingerprints]
+        stored = _stored_hashes(ctx, fingerprints)
         found.where(
             "id IN (SELECT scene_id FROM scene_fingerprints JOIN fingerprints ON fingerprints.id = fingerprint_id"
-            f" WHERE hash IN ({marks(numbers)}))",
-            *numbers,
+            f" WHERE fingerprints.id IN ({marks(stored)}))",
+            *stored,
         )
     if arguments.get("has_fingerprint_submissions"):
         found.where("id IN (SELECT scene_id FROM scene_fingerprints WHERE user_id = ?)", ctx.user)
     found.contains("title", arguments.get("text"))
     found.contains("title", arguments.get("title"))
     found.criterion("code", arguments.get("code"), text=True)
-    _in_column(found, "studio_id", arguments.get("studios"), "studios", strict=True)
+    _in_column(found, "studio_id", arguments.get("studios"), "studios", strict=True, with_none=ctx.release.since(9))
     date = arguments.get("date")
     if date and date["modifier"] not in (*_COMPARISONS, *_NULLS):
         raise AnswerError(f"unsupported modifier {date['modifier']} for scenes.date")
@@ -178,7 +193,7 @@ def select_performers(ctx: BoxContext, arguments: Row) -> Selection:
     Nothing breaks ties of the order, so pages may repeat and skip performers.
     """
     found = Selection("performers")
-    direction, sort = _direction(arguments), arguments.get("sort") or "NAME"
+    direction, sort = _direction(ctx, arguments), arguments.get("sort") or "NAME"
     if sort in _SORTED_BY:
         nulls = direction.split()[0] + " NULLS LAST"
         found.order = f"{_SORTED_BY[sort]} {nulls}, name {direction}, disorder(id, {ctx.salt})"
@@ -195,8 +210,9 @@ def select_performers(ctx: BoxContext, arguments: Row) -> Selection:
     found.contains("name", arguments.get("name"))
     found.contains("name disambiguation", arguments.get("names"))
     found.criterion("CAST(substr(birthdate, 1, 4) AS INTEGER)", arguments.get("birth_year"))
-    found.criterion("birthdate", arguments.get("birthdate"))
-    found.criterion("deathdate", arguments.get("deathdate"))
+    if ctx.release.since(7):
+        found.criterion("birthdate", arguments.get("birthdate"))
+        found.criterion("deathdate", arguments.get("deathdate"))
     for name in ("gender", "ethnicity"):
         if arguments.get(name) == "UNKNOWN":
             found.where(f"{name} IS NULL")
@@ -210,7 +226,8 @@ def select_performers(ctx: BoxContext, arguments: Row) -> Selection:
         found.where(
             f"id <> ? AND id IN (SELECT performer_id FROM scene_performers WHERE scene_id IN ({sql}))", other, other
         )
-    found.criterion("disambiguation", arguments.get("disambiguation"), text=True)
+    if ctx.release.since(10):
+        found.criterion("disambiguation", arguments.get("disambiguation"), text=True)
     found.criterion("country", arguments.get("country"), text=True)
     return found
 
@@ -218,7 +235,7 @@ def select_performers(ctx: BoxContext, arguments: Row) -> Selection:
 def select_studios(ctx: BoxContext, arguments: Row) -> Selection:
     """The studios of a query."""
     found = Selection("studios")
-    found.order = f"{(arguments.get('sort') or 'NAME').lower()} {_direction(arguments)}, disorder(id, {ctx.salt})"
+    found.order = f"{(arguments.get('sort') or 'NAME').lower()} {_direction(ctx, arguments)}, disorder(id, {ctx.salt})"
     if arguments.get("url"):
         found.where("id IN (SELECT studio_id FROM studio_urls WHERE url = ?)", arguments["url"])
     found.contains("name", arguments.get("name"))
@@ -230,7 +247,8 @@ def select_studios(ctx: BoxContext, arguments: Row) -> Selection:
         )
     if arguments.get("has_parent") is not None:
         found.where(f"parent_studio_id IS {'NOT ' if arguments['has_parent'] else ''}NULL")
-    _in_column(found, "parent_studio_id", arguments.get("parent"), "parent", strict=False)
+    if ctx.release.since(8):
+        _in_column(found, "parent_studio_id", arguments.get("parent"), "parent", strict=False)
     if arguments.get("is_favorite"):
         found.where("0")
     return found
@@ -239,7 +257,7 @@ def select_studios(ctx: BoxContext, arguments: Row) -> Selection:
 def select_tags(ctx: BoxContext, arguments: Row) -> Selection:
     """The tags of a query. `text` has no effect."""
     found = Selection("tags")
-    found.order = f"{(arguments.get('sort') or 'NAME').lower()} {_direction(arguments)}, disorder(id, {ctx.salt})"
+    found.order = f"{(arguments.get('sort') or 'NAME').lower()} {_direction(ctx, arguments)}, disorder(id, {ctx.salt})"
     if ctx.release.is_tpdb:
         return found
     found.contains("name", arguments.get("name"))

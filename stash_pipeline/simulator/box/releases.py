@@ -37,6 +37,26 @@ class BoxRelease:
         return not self.since(8)
 
     @property
+    def pads_dates(self) -> bool:
+        """Whether the deprecated `date` of a scene is a full day; since v0.7 it is the same text as `release_date`."""
+        return not self.since(7) or self.is_tpdb
+
+    @property
+    def answers_wrong_keys_with_401(self) -> bool:
+        """Whether the answer to a wrong key is 401 with an empty body; before v0.9 it is 500 with a text."""
+        return self.since(9)
+
+    @property
+    def locates_errors(self) -> bool:
+        """Whether errors of fields have locations."""
+        return self.since(8)
+
+    @property
+    def not_authorized(self) -> str:
+        """What it answers without a key."""
+        return "not authorized" if self.since(7) else "Not authorized"
+
+    @property
     def has_md5(self) -> bool:
         """Whether MD5 is an algorithm like the others; since v0.8 it is dropped from requests."""
         return not self.since(8)

@@ -60,8 +60,10 @@ def _image_url(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
     return [f"{ctx.base_url}/images/{row['id']}" for row in rows]
 
 
-def _padded_date(_: BoxContext, rows: list[Row], *__: Any) -> list[Any]:
-    return [dates.padded(row["date"]) for row in rows]
+def _date(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
+    if ctx.release.pads_dates:
+        return [dates.padded(row["date"]) for row in rows]
+    return [row["date"] for row in rows]
 
 
 def _appearances(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
@@ -119,7 +121,10 @@ def _modifications(part: str) -> Loader:
 
     def load(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
         found = grouped(ctx, sql, rows)
-        return [[{"location": place, "description": text} for place, text in found.get(row["id"], ())] for row in rows]
+        return [
+            [{"location": place, "description": text} for place, text in found.get(row["id"], ())] or None
+            for row in rows
+        ]
 
     return load
 
@@ -179,7 +184,7 @@ LOADERS: Loaders = {
         for kind in ("Scene", "Performer", "Studio", "Tag", "Site")
         for field in ("created", "updated")
     },
-    ("Scene", "date"): _padded_date,
+    ("Scene", "date"): _date,
     ("Scene", "release_date"): column("date"),
     ("Scene", "urls"): _urls("scene"),
     ("Scene", "studio"): reference("studios", "studio_id"),

@@ -100,12 +100,18 @@ def _definition(kind: str, name: str, fields: Fields) -> str:
         return f"scalar {name}"
     if kind == "union":
         return f"union {name} = {' | '.join(fields)}"
-    lines = "\n".join(f"  {field}{_deprecated(text, field)}" for field, text in fields.items())
+    # A box lists all fields of inputs, even if deprecated ones are not asked for.
+    deprecated = _deprecated if kind == "type" else _undeprecated
+    lines = "\n".join(f"  {field}{deprecated(text, field)}" for field, text in fields.items())
     return f"{kind} {name} {{\n{lines}\n}}"
 
 
 def _deprecated(text: str, field: str) -> str:
     return text.replace("@deprecated", f'@deprecated(reason: "{field} has a successor")')
+
+
+def _undeprecated(text: str, _: str) -> str:
+    return text.replace(" @deprecated", "")
 
 
 def _plain(value: Any) -> Any:

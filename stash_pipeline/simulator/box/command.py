@@ -1,0 +1,126 @@
+"""The command that serves a simulated stash-box.
+
+Contains options and messages. Serving is in ``server``, generating boxes in ``generate``.
+"""
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from stash_pipeline.interrupts import accept_interrupt
+from stash_pipeline.simulator.box.faults import KINDS, box_faults
+from stash_pipeline.simulator.box.generate import generate_box
+from stash_pipeline.simulator.box.releases import find_release
+from stash_pipeline.simulator.box.server import SimulatedStashBox
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+
+_MOST_DISTANCE = 64
+
+
+def _prepare(
+    scenes: int,
+    seed: int,
+    for_seeds: list[int],
+    overlap_seed: int | None,
+    variants: bool,
+    release: str,
+    phash_distance: int,
+    api_key_env: str | None,
+    faults: list[str],
+) -> SimulatedStashBox:
+    find_release(release)
+    planned = box_faults(*faults, seed=seed) if faults else None
+    if scenes < 0:
+        raise ValueError("The number of scenes cannot be negative.")
+    if not 0 <= phash_distance <= _MOST_DISTANCE:
+        raise ValueError(f"A distance of perceptual hashes is between 0 and {_MOST_DISTANCE}, not {phash_distance}.")
+    if len(for_seeds) > 1 and len(set(for_seeds)) < len(for_seeds):
+        raise ValueError("--for-seed is given twice with the same seed; name each library once.")
+    api_key = None
+    if api_key_env is not None:
+        api_key = os.environ.get(api_key_env)
+        if not api_key:
+            raise ValueError(f"The environment variable {api_key_env} is not set; it should contain the API key.")
+    libraries = []
+    for one in for_seeds:
+        library = Library.create()
+        generate_library(library, scenes=scenes, seed=one, overlap_seed=overlap_seed, variants=variants)
+        libraries.append(library)
+    box, _ = generate_box(libraries, seed=seed)
+    return SimulatedStashBox(box, release=release, api_key=api_key, phash_distance=phash_distance, faults=planned)
+
+
+def simulate_box(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 chooses a free one.")] = 9998,
+    scenes: Annotated[
+        int, typer.Option(help="Scenes of each library that the box is for; the box has about as many.")
+    ] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same box.")] = 1,
+    for_seed: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="SEED",
+            help="Seed of a library of `simulate` that the box knows in part; give the same --scenes, --overlap-seed"
+            " and --variants. Repeatable; default: 1.",
+        ),
+    ] = None,
+    overlap_seed: Annotated[
+        int | None, typer.Option(help="The overlap seed of these libraries, if they have one.")
+    ] = None,
+    variants: Annotated[bool, typer.Option("--variants", help="These libraries differ in what they share.")] = False,
+    release: Annotated[
+        str, typer.Option(help="Release of stash-box to simulate, v0.6 to v0.10, or tpdb for ThePornDB.")
+    ] = "v0.10.2",
+    phash_distance: Annotated[
+        int, typer.Option(help="Distance at which the box finds perceptual hashes; clients cannot see it.")
+    ] = 0,
+    api_key_env: Annotated[
+        str | None,
+        typer.Option(help="Environment variable with the API key to require; no key is required by default."),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--faults",
+            metavar="KIND:SPEC",
+            help="Faults and their frequency: 429:every=7,retry_after=2, html:next=1, latency:0.1. Repeatable."
+            f" Kinds: {', '.join(KINDS)}.",
+        ),
+    ] = None,
+) -> None:
+    """Serve a simulated stash-box on this machine until Ctrl-C."""
+    if variants and overlap_seed is None:
+        _end("--variants has no effect without --overlap-seed; give both, or neither.")
+    try:
+        server = _prepare(
+            scenes,
+            seed,
+            for_seed or [1],
+            overlap_seed,
+            variants,
+            release,
+            phash_distance,
+            api_key_env,
+            fault or [],
+        )
+    except ValueError as error:
+        _end(str(error))
+    except KeyboardInterrupt:
+        accept_interrupt()
+        return
+    name = "ThePornDB" if server.release.is_tpdb else f"stash-box {server.release.name}"
+    try:
+        server.serve(port=port, ready=lambda url: print(f"Simulated {name} at {url}", flush=True))
+    except OSError as error:
+        _end(f"Cannot listen on port {port}: {error.strerror or error}.")
+    except KeyboardInterrupt:
+        accept_interrupt()
+        return
+
+
+def _end(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    raise typer.Exit(1)
