@@ -139,7 +139,7 @@ def _obstacle(
             return "hashes_disagree"
         if "oshash" not in agrees and ("oshash" in others_agree or "oshash_doubted" in others_agree):
             return "hashes_disagree"
-    for name in ("duration_differs", "part_differs"):
+    for name in ("duration_differs", "metadata_differs", "part_differs"):
         if name in differs:
             return name
     return "linked_elsewhere" if linked and box.id not in linked else None
@@ -156,6 +156,8 @@ def _compare(scene: Scene, box: BoxScene, crowded: bool) -> tuple[dict[str, Any]
     _compare_phash(pairs, agrees)
     if metadata := _metadata(scene, box):
         agrees["metadata"] = metadata
+    elif other := _other_metadata(scene, box):
+        differs["metadata_differs"] = other
     if parts_differ(scene.title, box.title):
         differs["part_differs"] = [scene.title, box.title]
     lengths = [file.duration for file in scene.files if file.duration > 0]
@@ -276,9 +278,19 @@ def _metadata(scene: Scene, box: BoxScene) -> dict[str, Any]:
     return agrees
 
 
+def _other_metadata(scene: Scene, box: BoxScene) -> dict[str, Any]:
+    """What both know of performers and studio, and is not the same."""
+    differs: dict[str, Any] = {}
+    if scene.performers and box.performers:
+        differs["performers"] = [sorted(scene.performers), sorted(box.performers)]
+    if scene.studio and box.studios:
+        differs["studio"] = [scene.studio, sorted(box.studios)]
+    return differs
+
+
 def _nearest_duration(lengths: Sequence[int], box: BoxScene) -> int | None:
-    """Milliseconds to the nearest duration of the scene and its submissions, if that is far."""
-    known = [length for length in (box.duration, *(each.duration for each in box.fingerprints)) if length > 0]
+    """Milliseconds to the duration on the box, if that is far. A submission says nothing about its own scene."""
+    known = [box.duration] if box.duration > 0 else [one.duration for one in box.fingerprints if one.duration > 0]
     if not lengths or not known:
         return None
     nearest, longer = min((abs(one - other), max(one, other)) for one in lengths for other in known)

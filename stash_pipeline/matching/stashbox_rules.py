@@ -95,7 +95,8 @@ RULES: Final[tuple[StashBoxRule, ...]] = (
 OBSTACLES: Final[Mapping[str, str]] = {
     "ambiguous": "other scenes of the box have evidence as good; never the first of several",
     "hashes_disagree": "the oshash is of one scene of the box, and a perceptual hash of another",
-    "duration_differs": "a tenth longer or shorter than the scene and than every file submitted to it",
+    "duration_differs": "a tenth longer or shorter than the box says; where it says nothing, than all submitted files",
+    "metadata_differs": "other performers or another studio, and nothing that agrees; two people can err together",
     "part_differs": "part 1 and part 2 of a title",
     "linked_elsewhere": "the server has another id of this box for the scene",
 }

@@ -123,9 +123,18 @@ def test_another_id_on_the_server_is_for_a_person() -> None:
     assert obstacles(one, linked=("z",)) == ["linked_elsewhere"]
 
 
-def test_another_length_is_for_a_person() -> None:
-    one = box("a", oshash(submissions=3, duration=LONG * 2), duration=LONG * 2)
+@pytest.mark.parametrize("submitted", [LONG, LONG * 2])
+def test_another_length_is_for_a_person(submitted: int) -> None:
+    """Whoever submits a file to the wrong scene submits its duration, too."""
+    one = box("a", oshash(submissions=3, duration=submitted), duration=LONG * 2)
     assert obstacles(one) == ["duration_differs"]
+
+
+def test_a_scene_with_other_people_is_for_a_person() -> None:
+    scene = replace(SCENE, performers=frozenset({"anna bright"}))
+    one = box("a", oshash(submissions=3), performers=frozenset({"ben dale"}))
+    assert [each.evidence["obstacle"] for each in judged(one, scene=scene)] == ["metadata_differs"]
+    assert actions(replace(one, title="blue kites"), scene=scene) == ["automatic"]
 
 
 def test_part_one_is_not_part_two() -> None:

@@ -29,12 +29,17 @@ def endpoint_id(servers: Servers) -> int:
 
 
 @pytest.fixture
-def box(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReadBox]:
-    """A simulated box that is registered; requests do not wait for their turns."""
-    monkeypatch.setattr(RequestLimiter, "acquire", _without_waiting)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests to boxes do not wait for their turns."""
+
+    def without_waiting(limiter: RequestLimiter) -> datetime:
+        return limiter.reserve().at
+
+    monkeypatch.setattr(RequestLimiter, "acquire", without_waiting)
+
+
+@pytest.fixture
+def box(servers: Servers, unhurried: None) -> Iterator[ReadBox]:
+    """A simulated box that is registered."""
     with new_box(servers, servers.home.settings) as made:
         yield made
-
-
-def _without_waiting(limiter: RequestLimiter) -> datetime:
-    return limiter.reserve().at

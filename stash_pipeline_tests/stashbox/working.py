@@ -84,9 +84,9 @@ class ReadBox:
 
 
 @contextmanager
-def new_box(servers: Servers, settings: Settings) -> Iterator[ReadBox]:
-    """An empty box that is registered without a limit that tests would wait for."""
-    simulated = SimulatedStashBox(Box.create(), api_key=KEY)
+def new_box(servers: Servers, settings: Settings, content: Box | None = None) -> Iterator[ReadBox]:
+    """A box that is registered; empty without content."""
+    simulated = SimulatedStashBox(content or Box.create(), api_key=KEY)
     with simulated.running() as running, connect(servers.database_url) as connection:
         add_endpoint(connection, "kitebox", running.url, home=settings.home, api_key=KEY)
         yield ReadBox(servers, simulated, get_endpoint(connection, "kitebox"), settings)
