@@ -43,6 +43,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/clustering.py
 	$(BIN)/python benchmarks/matching_quality.py
 	$(BIN)/python benchmarks/matches.py
+	$(BIN)/python benchmarks/stashbox.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check

@@ -139,7 +139,10 @@ def _obstacle(
             return "hashes_disagree"
         if "oshash" not in agrees and ("oshash" in others_agree or "oshash_doubted" in others_agree):
             return "hashes_disagree"
-    for name in ("duration_differs", "metadata_differs", "part_differs"):
+        # a few bits tell a copy of the same scene as little from another version as none do
+        if "oshash" not in agrees and "phash_close" in others_agree:
+            return "ambiguous"
+    for name in ("duration_differs", "metadata_differs", "part_differs", "title_extended"):
         if name in differs:
             return name
     return "linked_elsewhere" if linked and box.id not in linked else None
@@ -160,6 +163,8 @@ def _compare(scene: Scene, box: BoxScene, crowded: bool) -> tuple[dict[str, Any]
         differs["metadata_differs"] = other
     if parts_differ(scene.title, box.title):
         differs["part_differs"] = [scene.title, box.title]
+    if "oshash" not in agrees and _is_extended(scene.title, box.title):
+        differs["title_extended"] = [scene.title, box.title]
     lengths = [file.duration for file in scene.files if file.duration > 0]
     if box.duration > 0 and lengths:
         difference = min(abs(length - box.duration) for length in lengths)
@@ -276,6 +281,13 @@ def _metadata(scene: Scene, box: BoxScene) -> dict[str, Any]:
         if common := sorted(getattr(scene, name) & getattr(box, name)):
             agrees[name] = common
     return agrees
+
+
+def _is_extended(title: str, other: str) -> bool:
+    """Whether one of two titles is the other one with more words."""
+    words, others = title.split(), other.split()
+    shorter, longer = sorted((words, others), key=len)
+    return bool(shorter) and len(shorter) < len(longer) and longer[: len(shorter)] == shorter
 
 
 def _other_metadata(scene: Scene, box: BoxScene) -> dict[str, Any]:

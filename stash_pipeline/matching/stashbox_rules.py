@@ -98,6 +98,7 @@ OBSTACLES: Final[Mapping[str, str]] = {
     "duration_differs": "a tenth longer or shorter than the box says; where it says nothing, than all submitted files",
     "metadata_differs": "other performers or another studio, and nothing that agrees; two people can err together",
     "part_differs": "part 1 and part 2 of a title",
+    "title_extended": "the same title with more words, and no oshash: another language, another cut, or a compilation",
     "linked_elsewhere": "the server has another id of this box for the scene",
 }
 """What turns an automatic match into one for a person."""

@@ -137,6 +137,13 @@ def test_a_scene_with_other_people_is_for_a_person() -> None:
     assert actions(replace(one, title="blue kites"), scene=scene) == ["automatic"]
 
 
+def test_a_title_with_more_words_is_for_a_person_unless_the_file_is_the_same() -> None:
+    """A dub has the pictures of the scene, and its metadata."""
+    assert obstacles(box("a", phash(submissions=3), title="blue kites other language")) == ["title_extended"]
+    assert actions(box("a", oshash(submissions=3), title="blue kites other language")) == ["automatic"]
+    assert actions(box("a", phash(submissions=3), title="kites")) == ["automatic"]
+
+
 def test_part_one_is_not_part_two() -> None:
     scene = replace(SCENE, title="blue kites part 1")
     assert actions(box("a", phash(submissions=3), title="blue kites part 2"), scene=scene) == ["review"]
