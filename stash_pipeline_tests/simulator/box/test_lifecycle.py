@@ -72,7 +72,7 @@ def test_merges_move_scenes_without_changing_when_they_were_updated(boxed: Sampl
     fields = "updated studio { id } performers { as performer { id } } tags { id }"
     before = _find(client, "scene", boxed.scenes[2], fields)
     for kind in ("performer", "studio", "tag"):
-        boxed.box.merge(kind, *_pair(boxed, kind))  # type: ignore[arg-type]
+        boxed.box.merge(kind, *_pair(boxed, kind))
     after = _find(client, "scene", boxed.scenes[2], fields)
     assert after["updated"] == before["updated"]
     assert after["studio"]["id"] == boxed.studios[0]
