@@ -9,6 +9,8 @@ import typer
 
 from stash_pipeline.cli import app
 from stash_pipeline.settings import ENV_PREFIX, Settings
+from stash_pipeline.simulator.box.command import simulate_box
+from stash_pipeline.simulator.box.faults import KINDS as KINDS_OF_BOXES
 from stash_pipeline.simulator.command import simulate
 from stash_pipeline.simulator.faults import KINDS
 from stash_pipeline.warehouse.documentation import tables_page
@@ -58,6 +60,14 @@ def test_the_commands_of_the_readme_exist() -> None:
             assert block.index("mkdir -p") < block.index("cp "), block
 
 
+def _options(function: Any) -> set[str]:
+    """The options of a command, without those of the shell."""
+    command = typer.Typer()
+    command.command()(function)
+    options = {option for one in typer.main.get_command(command).params for option in one.opts}
+    return {option for option in options if "completion" not in option}
+
+
 def _table(page: str, heading: str) -> str:
     """The first column of the table below a heading, line by line."""
     section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
@@ -65,17 +75,22 @@ def _table(page: str, heading: str) -> str:
 
 
 def test_simulator_md_lists_all_options_and_faults() -> None:
-    command = typer.Typer()
-    command.command()(simulate)
-    options = {option for one in typer.main.get_command(command).params for option in one.opts}
-    listed = re.findall(r"`(--[a-z-]+)", _table(SIMULATOR, "Serve a library"))
-    assert set(listed) == {option for option in options if "completion" not in option}
+    assert set(re.findall(r"`(--[a-z-]+)", _table(SIMULATOR, "Serve a library"))) == _options(simulate)
     assert re.findall(r"`(\w+)`", _table(SIMULATOR, "Faults")) == list(KINDS)
 
 
-def test_the_example_in_simulator_md_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", SIMULATOR, re.DOTALL)
+def test_simulator_md_lists_all_options_and_faults_of_boxes() -> None:
+    listed = re.findall(r"`(--[a-z-]+)", _table(SIMULATOR, "The simulated stash-box"))
+    assert set(listed) == _options(simulate_box)
+    assert re.findall(r"`(\w+)`", _table(SIMULATOR, "Faults of a stash-box")) == list(KINDS_OF_BOXES)
+
+
+def test_the_examples_in_simulator_md_run(capsys: pytest.CaptureFixture[str]) -> None:
+    example, of_a_box = re.findall(r"```python\n(.*?)```", SIMULATOR, re.DOTALL)
     names: dict[str, Any] = {}
     exec(example, names)
     assert capsys.readouterr().out.startswith("http://127.0.0.1:")
     assert names["library"].scalar("SELECT title FROM scenes WHERE id = 1") == "new"
+    exec(of_a_box, names)
+    assert re.match(r"http://127\.0\.0\.1:\d+/graphql\n", capsys.readouterr().out)
+    assert names["server"].requests.mutations() == []

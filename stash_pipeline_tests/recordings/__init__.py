@@ -8,6 +8,8 @@ changes of the clock. Per release:
 * ``backup.sqlite``: the database at the same moment, as the mutation ``backupDatabase`` gave it;
 * ``introspection.json``: the schema, without descriptions;
 * ``http.json``: status, headers and body of requests that a client would not expect.
+
+``box`` has answers of real stash-boxes, one file per release; their content is in ``simulator/box/sample.py``.
 """
 
 import atexit

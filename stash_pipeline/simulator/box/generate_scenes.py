@@ -7,7 +7,7 @@ Contains scenes of the libraries, others, and the truth about all of them. Perfo
 from dataclasses import dataclass, field
 
 from stash_pipeline.simulator import invented
-from stash_pipeline.simulator.box.content import hexadecimal, number_of
+from stash_pipeline.simulator.box.content import Kind, hexadecimal, number_of
 from stash_pipeline.simulator.box.generate_catalogue import box_date
 from stash_pipeline.simulator.box.generate_plan import BoxPlan
 from stash_pipeline.simulator.box.hashes import DEGENERATE, distance_of, is_degenerate, near_phash, random_phash
@@ -63,13 +63,15 @@ class _Scenes:
         self.plan, self.box, self.rng = plan, plan.box, plan.rng
         files = _files(plan)
         self.works = [_Work(instances, files) for instances in plan.local("scene").values()]
-        self.related = {
+        self.related: dict[Kind, dict[LocalObject, list[str]]] = {
             "performer": plan.texts(
                 "SELECT scene_id, performer_id FROM performers_scenes ORDER BY scene_id, performer_id"
             ),
             "tag": plan.texts("SELECT scene_id, tag_id FROM scenes_tags ORDER BY scene_id, tag_id"),
         }
         self.urls = plan.texts("SELECT scene_id, url FROM scene_urls ORDER BY scene_id, position")
+        kinds: tuple[Kind, ...] = ("performer", "studio", "tag")
+        self.pools = [sorted(set(plan.ids[kind].values())) for kind in kinds]
         self.others: list[str] = []
 
     def write(self) -> None:
@@ -127,12 +129,11 @@ class _Scenes:
             details=row["details"] or None,
         )
 
-    def ids(self, kind: str, place: LocalObject) -> list[str]:
+    def ids(self, kind: Kind, place: LocalObject) -> list[str]:
         """The performers or tags of a local scene that the box has."""
-        known = self.plan.ids[kind]  # type: ignore[index]
+        known = self.plan.ids[kind]
         found = [
-            known.get(self.plan.identity(kind, (place[0], int(other))))  # type: ignore[arg-type]
-            for other in self.related[kind].get(place, ())
+            known.get(self.plan.identity(kind, (place[0], int(other)))) for other in self.related[kind].get(place, ())
         ]
         return list(dict.fromkeys(one for one in found if one is not None))
 
@@ -166,9 +167,9 @@ class _Scenes:
 
     def other(self) -> str:
         """A scene that no library has."""
-        rng, known = self.rng, self.plan.ids
+        rng = self.rng
         duration = rng.randint(60, 5400)
-        performers, studios, tags = (sorted(known[kind].values()) for kind in ("performer", "studio", "tag"))  # type: ignore[index]
+        performers, studios, tags = self.pools
         scene = self.box.add_scene(
             invented.title(rng),
             studio=rng.choice(studios) if studios and rng.random() < 0.8 else None,
@@ -282,7 +283,7 @@ class _Scenes:
 
     def prolific(self) -> None:
         """Performers who have more scenes here than any library has of them."""
-        performers = sorted(set(self.plan.ids["performer"].values()))
+        performers = self.pools[0]
         for performer in self.rng.sample(performers, min(len(performers), 2 + len(performers) // 40)):
             for _ in range(self.rng.randint(12, 20)):
                 scene = self.box.add_scene(invented.title(self.rng), performers=[performer], duration=1200)

@@ -90,7 +90,7 @@ def _fields(history: dict[str, list[dict[str, str]]], version: Version) -> Field
 
 def _of_tpdb(name: str, fields: Fields) -> Fields:
     if name == "Query":
-        return {field: text for field, text in fields.items() if field in _TPDB_QUERIES}
+        return {field: _undeprecated(text, field) for field, text in fields.items() if field in _TPDB_QUERIES}
     kept = {field: text for field, text in fields.items() if field not in _TPDB_LACKS.get(name, ())}
     return {**kept, **_TPDB_CHANGES.get(name, {})}
 
