@@ -1,7 +1,7 @@
 """SQL that reads what is known of the copies in groups of duplicates, for ``duplicates.py``.
 
-Every query reads the objects of :data:`WANTED`, or the groups of :data:`GROUPED`. What objects are identified by across instances is their cluster, so
-that a tag that both servers have is not lost by a merge.
+Every query reads the objects of :data:`WANTED`, or the groups of :data:`GROUPED`. What objects are identified by
+across instances is their cluster, so that a tag that both servers have is not lost by a merge.
 """
 
 from typing import Final
@@ -170,7 +170,7 @@ CROSS JOIN LATERAL (
 
 
 def objects_query(entity: str) -> str:
-    """(instance, id, created, rating, filled fields, number of stash ids), and what only scenes, or only the others, have."""
+    """(instance, id, created, rating, filled fields, stash ids), and what only scenes, or only the others, have."""
     if entity == "scenes":
         return _SCENES
     rating = "NULL::integer" if entity == "tags" else "o.rating100"

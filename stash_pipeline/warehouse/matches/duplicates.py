@@ -6,7 +6,7 @@ changed; it writes only the rows that differ. The suggestions are made in :mod:`
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -54,7 +54,7 @@ VERSION: Final = digest(
     ]
 )
 
-_AT_ONCE: Final = 5_000
+_AT_ONCE: Final = 10_000
 """Objects whose details are in memory at the same time."""
 
 _COLUMNS: Final = tuple(column.name for column in DUPLICATES.columns)
@@ -158,7 +158,8 @@ def _clusters(connection: Connection, entity: str, *, wanted: bool = False) -> l
             "    AND x.scene_id = m.id OFFSET 1)"
         )
     rows = connection.execute(
-        "SELECT c.id::text, m.instance_id, m.id FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id\n"
+        "SELECT c.id::text, m.instance_id, m.id\n"
+        "FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id\n"
         # what a removed server once had is no reason to give up a copy
         "JOIN ops.instances AS i ON i.id = m.instance_id AND i.removed_at IS NULL\n"
         f"WHERE c.entity = %s {some}AND ({several}) ORDER BY c.id, m.instance_id, m.id",
