@@ -156,7 +156,7 @@ class Copies:
 
     def files(self, nodes: Iterable[Node]) -> list[KnownCopy]:
         """The files of some scenes. One of two scenes is one copy, of the first of the scenes."""
-        found = {}
+        found: dict[tuple[int, int], tuple[Node, File]] = {}
         for node in nodes:
             for file in self._loaded.files.get(node, ()):
                 found.setdefault((node[0], file.id), (node, file))

@@ -94,8 +94,8 @@ class Matcher:
         wanted = set(nodes)
         if missing := sorted(wanted - self._loaded.keys()):
             self._loaded.update(dict.fromkeys(missing))
-            for one in load_objects(self._connection, self._entity, self._roots, missing):
-                self._loaded[one.node] = one
+            loaded = load_objects(self._connection, self._entity, self._roots, missing)
+            self._loaded.update({one.node: one for one in loaded})
         return {node: one for node in wanted if (one := self._loaded[node]) is not None}
 
     def _links_of(self, affected: set[Node]) -> linking.Links:
