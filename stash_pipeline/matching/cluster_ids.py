@@ -68,8 +68,3 @@ def assign_ids(
             result.created.append(identity)
         result.ids.update(dict.fromkeys(members, identity))
     return result
-
-
-def follow_redirects(known: Mapping[Id, Id], new: Mapping[Id, Id]) -> dict[Id, Id]:
-    """All redirects, each to an id that is in use: chains of merges over time become one step."""
-    return {source: new.get(target, target) for source, target in known.items()} | dict(new)

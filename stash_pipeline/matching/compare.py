@@ -33,8 +33,8 @@ class Performer:
 
     names: frozenset[str]
     birthdate: PartialDate | None = None
-    stash_ids: frozenset[tuple[str, str]] = frozenset()
-    urls: frozenset[str] = frozenset()
+    stash_ids: Collection[tuple[str, str]] = ()
+    urls: Collection[str] = ()
     disambiguation: str = ""
     gender: str = ""
     rare_names: frozenset[str] = frozenset()
@@ -62,13 +62,13 @@ class Scene:
     """What is compared of a scene, with all of its files; texts are normalised."""
 
     files: tuple[File, ...]
-    stash_ids: frozenset[tuple[str, str]] = frozenset()
-    urls: frozenset[str] = frozenset()
+    stash_ids: Collection[tuple[str, str]] = ()
+    urls: Collection[str] = ()
     title: str = ""
     date: PartialDate | None = None
     code: str = ""
     studio: str = ""
-    performers: frozenset[str] = frozenset()
+    performers: Collection[str] = ()
 
 
 def compare_performers(left: Performer, right: Performer) -> Comparison:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 Comparison: TypeAlias = Literal["day", "month", "year", "near", "contradicts", "unknown"]
@@ -17,6 +18,7 @@ class PartialDate(NamedTuple):
     day: int | None = None
 
 
+@lru_cache(maxsize=50_000)
 def parse_date(text: str | None) -> PartialDate | None:
     """``1990``, ``1990-05`` or ``1990-05-03``; None for what is no date. Month and day may be ``00`` for unknown."""
     match = _DATE.fullmatch((text or "").strip())

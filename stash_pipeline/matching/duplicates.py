@@ -6,12 +6,12 @@ too, but the copy there would be gone: these bytes are counted apart. Pure funct
 ``warehouse/matches/duplicates.py``.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final
 
-from stash_pipeline.matching.keeper_rules import KeeperRule, Values, better, better_by, choose, rules_for
+from stash_pipeline.matching.keeper_rules import KeeperRule, Values, better, better_by, choose, quality_rules, rules_for
 
 LONGER: Final = 2_000
 """Milliseconds by which a copy may be longer than the one that is kept, without a note: rounding, and black frames."""
@@ -29,7 +29,7 @@ _LABELS: Final = {
 """What is said of the better copy, and of the other one."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Copy:
     """One copy: a scene, a file, a performer, a studio or a tag.
 
@@ -37,7 +37,8 @@ class Copy:
         key: sorts the copies of a group: the id of the instance first.
         values: what the keeper rules compare.
         protected: why it is to be kept; None if it is not protected.
-        lists: by name, its items: what identifies each across instances, and its name.
+        lists: by name, its items: what identifies each across instances, and its name; those that all copies of a
+            group have may be left out.
         counts: of what belongs to it, such as markers and plays.
         fields: the fields that are filled.
         hashes: checksums of its files.
@@ -70,7 +71,7 @@ class Copy:
         return self.key[0]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Suggestion:
     """What is suggested for a copy.
 
@@ -99,27 +100,36 @@ class Suggestion:
 
 def suggest(entity: str, copies: Sequence[Copy]) -> list[Suggestion]:
     """What is suggested for each copy of a group, in the given order."""
-    ordered = sorted(copies, key=lambda copy: copy.key)
+    ordered = sorted(copies, key=attrgetter("key"))
     keeper = ordered[choose(entity, [copy.values for copy in ordered])]
-    servers: dict[int, list[Copy]] = defaultdict(list)
-    for copy in ordered:
-        servers[copy.instance_id].append(copy)
-    best = {
-        instance_id: keeper
-        if instance_id == keeper.instance_id
-        else there[choose(entity, [copy.values for copy in there])]
-        for instance_id, there in servers.items()
-    }
-    return [_suggestion(entity, copy, keeper, best[copy.instance_id], ordered) for copy in copies]
+    best = {keeper.instance_id: keeper}
+    for instance_id in {copy.instance_id for copy in ordered} - {keeper.instance_id}:
+        there = [copy for copy in ordered if copy.instance_id == instance_id]
+        best[instance_id] = there[choose(entity, [copy.values for copy in there])]
+    ahead = {copy.key: better_by(entity, keeper.values, copy.values) for copy in ordered if copy is not keeper}
+    return [
+        _kept(entity, copy, ahead.values())
+        if copy is keeper
+        else _suggestion(entity, copy, keeper, best[copy.instance_id], ahead[copy.key])
+        for copy in copies
+    ]
 
 
-def _suggestion(entity: str, copy: Copy, keeper: Copy, best: Copy, group: Sequence[Copy]) -> Suggestion:
-    if copy is keeper:
-        rules = {rule.name for other in group for rule in better_by(entity, copy.values, other.values)}
-        decided = [_words(rule, copy) for rule in rules_for(entity) if rule.name in rules]
-        return Suggestion(True, True, None, decided or [_NO_DIFFERENCE], {})
+def _kept(entity: str, keeper: Copy, ahead: Iterable[Collection[KeeperRule]]) -> Suggestion:
+    """What is said of the keeper.
+
+    Args:
+        ahead: the rules by which it is better than each other copy.
+    """
+    rules = {rule.name for by in ahead for rule in by}
+    decided = [_words(rule, keeper) for rule in rules_for(entity) if rule.name in rules]
+    return Suggestion(True, True, None, decided or [_NO_DIFFERENCE], {})
+
+
+def _suggestion(entity: str, copy: Copy, keeper: Copy, best: Copy, ahead: Sequence[KeeperRule]) -> Suggestion:
     compared = keeper if copy is best else best
-    reasons = [_words(rule, copy, compared) for rule in better_by(entity, compared.values, copy.values)]
+    better_there = ahead if compared is keeper else better_by(entity, compared.values, copy.values)
+    reasons = [_words(rule, copy, compared) for rule in better_there]
     freed = copy.size or 0
     if copy.protected:
         reasons, freed = [copy.protected, *reasons], 0
@@ -157,16 +167,18 @@ def _loses(entity: str, copy: Copy, compared: Copy) -> dict[str, Any]:
         other = compared.lists.get(name, {})
         if missing := sorted(shown for identity, shown in items.items() if identity not in other):
             loses[name] = missing
-    loses.update({name: count for name, count in copy.counts.items() if count})
+    for name, count in copy.counts.items():
+        if count:
+            loses[name] = count
     if copy.rating is not None and copy.rating != compared.rating:
         loses["rating"] = copy.rating
     if copy.organized and not compared.organized:
         loses["organized"] = True
-    if filled := sorted(set(copy.fields) - set(compared.fields)):
+    if copy.fields != compared.fields and (filled := sorted(set(copy.fields) - set(compared.fields))):
         loses["fields"] = filled
     if copy.duration is not None and compared.duration is not None and copy.duration - compared.duration > LONGER:
         loses["seconds"] = round((copy.duration - compared.duration) / 1000, 1)
-    quality = [rule for rule in better_by(entity, copy.values, compared.values) if rule.quality]
+    quality = [rule for rule in quality_rules(entity) if better(rule, copy.values, compared.values)]
     if quality:
         loses["quality"] = [_words(rule, copy, compared) for rule in quality]
     return loses

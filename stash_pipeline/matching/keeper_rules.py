@@ -78,6 +78,12 @@ def rules_for(entity: str) -> tuple[KeeperRule, ...]:
 
 
 @cache
+def quality_rules(entity: str) -> tuple[KeeperRule, ...]:
+    """Those of the rules that say something about the video itself."""
+    return tuple(rule for rule in rules_for(entity) if rule.quality)
+
+
+@cache
 def codec_rank(codec: str | None) -> int:
     """The place of a codec: the greater the better."""
     name = (codec or "").lower()
@@ -97,6 +103,8 @@ def choose(entity: str, copies: Sequence[Values]) -> int:
     Args:
         copies: in the order that is the last resort.
     """
+    if len(copies) == 2:
+        return _choose_of_two(entity, *copies)
     left = list(range(len(copies)))
     for rule in rules_for(entity):
         if len(left) == 1:
@@ -110,6 +118,17 @@ def choose(entity: str, copies: Sequence[Values]) -> int:
                 best = position
         left = [position for position in left if not better(rule, copies[best], copies[position])]
     return left[0]
+
+
+def _choose_of_two(entity: str, one: Values, other: Values) -> int:
+    """The same of two copies, which most groups have."""
+    for rule in rules_for(entity):
+        if one.get(rule.name) != other.get(rule.name):
+            if better(rule, one, other):
+                return 0
+            if better(rule, other, one):
+                return 1
+    return 0
 
 
 def better(rule: KeeperRule, one: Values, other: Values) -> bool:

@@ -59,8 +59,7 @@ def find_pairs(
 ) -> Iterator[Pairs]:
     """Chunks of all pairs with at most ``distance`` different bits and at most ``window`` milliseconds of difference.
 
-    A hash of many files makes half as many pairs as their square: leave out those that
-    :func:`stash_pipeline.matching.phash.copies` finds to be crowded, and degenerate ones.
+    A hash of many files makes half as many pairs as their square: leave out such hashes, and degenerate ones.
 
     Args:
         duration: milliseconds; ``UNKNOWN_DURATION`` is within no window, and in any pair where there is no window.
@@ -73,7 +72,7 @@ def find_pairs(
     """
     size = len(phash)
     if phash.dtype != np.uint64:
-        raise ValueError(f"Hashes are of type uint64, not {phash.dtype}; parse_phashes reads other forms.")
+        raise ValueError(f"Hashes are of type uint64, not {phash.dtype}.")
     if not 0 <= distance <= 64 or (window is not None and not 0 <= window <= _LARGEST) or size >= 1 << 31:
         raise ValueError("A distance is from 0 to 64, a window from 0 milliseconds; hashes are fewer than 2^31.")
     if (duration is not None and len(duration) != size) or (group is not None and len(group) != size):
@@ -85,33 +84,6 @@ def find_pairs(
     if duration is not None and size and (duration.max() > _LARGEST or duration.min() < UNKNOWN_DURATION):
         raise ValueError("A duration is from 0 milliseconds, or UNKNOWN_DURATION.")
     return _gather(_search(phash, duration, distance, window, method), duration, group, window, scope)
-
-
-def all_pairs(
-    phash: Hashes,
-    duration: Durations | None = None,
-    group: NDArray[np.integer] | None = None,
-    *,
-    distance: int = 8,
-    window: int | None = None,
-    scope: Scope = "all",
-    method: Method = "auto",
-) -> Pairs:
-    """The pairs of :func:`find_pairs` at once, sorted."""
-    chunks = list(
-        find_pairs(phash, duration, group, distance=distance, window=window, scope=scope, method=method)
-    )  # fmt: skip
-    if not chunks:
-        none = np.empty(0, np.int64)
-        return Pairs(none, none, np.empty(0, np.uint8), none)
-    left, right = (np.concatenate([chunk[column] for chunk in chunks]) for column in (0, 1))
-    order = np.lexsort((right, left))
-    return Pairs(
-        left[order],
-        right[order],
-        np.concatenate([chunk.distance for chunk in chunks])[order],
-        np.concatenate([chunk.duration_difference for chunk in chunks])[order],
-    )
 
 
 def _search(

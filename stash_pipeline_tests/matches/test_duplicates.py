@@ -8,6 +8,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.matches import duplicate_copies, duplicates
 from stash_pipeline.warehouse.matches.deciding import NewDecision
 from stash_pipeline.warehouse.matches.duplicate_report import read_duplicates
 from stash_pipeline.warehouse.ops.protection import protect, unprotect
@@ -171,6 +172,32 @@ def test_a_marker_that_is_removed_no_longer_counts(servers: Servers) -> None:
     servers.home.sql("DELETE FROM scene_markers WHERE id = 9001")
     sweep(servers, servers.home)
     assert before >= 1 and rows(servers, scene, servers.home.instance.id, here)[0]["markers"] == before - 1
+
+
+def test_a_marker_that_moves_counts_for_the_other_scene_only(servers: Servers) -> None:
+    here, _ = a_scene_on_both(servers)
+    other = next(
+        row["id"]
+        for row in rows(servers, "entity = 'scenes' AND kind = 'same' AND instance_id = %s", servers.home.instance.id)
+        if row["id"] != here
+    )
+    servers.home.sql(
+        "INSERT INTO scene_markers (id, title, seconds, primary_tag_id, scene_id, created_at, updated_at) "
+        f"VALUES (9001, 'm', 1, 1, {here}, '2025-01-01T00:00:00Z', '2025-01-01T00:00:00Z')"
+    )
+    sweep(servers, servers.home)
+    servers.home.sql(f"UPDATE scene_markers SET scene_id = {other} WHERE id = 9001")
+    sweep(servers, servers.home)
+
+
+def test_rows_do_not_depend_on_how_many_groups_are_made_at_once_nor_on_their_size(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = servers.contents()
+    monkeypatch.setattr(duplicates, "_AT_ONCE", 3)
+    # every group has more members than fit
+    monkeypatch.setattr(duplicate_copies, "_BITS", 1)
+    assert servers.rebuilt() == expected
 
 
 def test_a_copy_that_leaves_a_group_of_three_leaves_a_group_of_two(servers: Servers) -> None:

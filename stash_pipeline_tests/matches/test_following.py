@@ -26,6 +26,20 @@ def test_objects_that_both_servers_have_are_in_one_cluster(servers: Servers) -> 
     assert shared["performers"][0] and shared["tags"][0] and shared["studios"][0]
 
 
+def test_the_first_build_leaves_the_indexes_and_constraints_of_the_tables(warehouse: str, home: Path) -> None:
+    query = (
+        "SELECT 'index', indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'matches'\n"
+        "UNION ALL\n"
+        "SELECT 'constraint', c.conname::text, pg_get_constraintdef(c.oid) FROM pg_constraint AS c\n"
+        "WHERE c.connamespace = 'matches'::regnamespace ORDER BY 1, 2"
+    )
+    with connect(warehouse) as connection:
+        before = connection.execute(query).fetchall()
+        new_servers(warehouse, home, scenes=5).follow()
+        assert connection.execute(query).fetchall() == before
+        assert connection.execute("SELECT FROM matches.members").fetchall()
+
+
 def test_nothing_is_written_where_nothing_changed(servers: Servers) -> None:
     before = servers.contents()
     assert not servers.follow().tables

@@ -11,10 +11,10 @@ import numpy as np
 from stash_pipeline.matching.clustering import Clustering, Links, OneEach, OneValue, cluster
 from stash_pipeline.matching.compare import Performer, Scene, compare_performers, compare_scenes
 from stash_pipeline.matching.dates import PartialDate, compare_dates
-from stash_pipeline.matching.phash import crowded, degenerate, resemblance, short_clips
-from stash_pipeline.matching.phash_pairs import all_pairs
+from stash_pipeline.matching.phash import resemblance
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.matching.rules import Decision, evaluate, link_rules
+from stash_pipeline_tests.matching.phash_arrays import all_pairs, crowded, degenerate
 from stash_pipeline_tests.matching.truth import Truth
 
 Pair = tuple[int, int]
@@ -125,7 +125,7 @@ def evaluate_scenes(made: Truth) -> tuple[Quality, Clustering]:
     limits = PARAMETERS["phash"]
     near = all_pairs(phash, duration, distance=limits["distance"], window=limits["window"])
     both = with_hash[near.left] & with_hash[near.right]
-    weak = degenerate(phash) | short_clips(duration, limits["minimum_duration"])
+    weak = degenerate(phash) | (duration < limits["minimum_duration"])
     weak |= crowded(near.left[both], near.right[both], len(files), limits["most_neighbours"])
     records = [
         replace(record, files=(replace(file, weak=bool(proves_nothing)),))

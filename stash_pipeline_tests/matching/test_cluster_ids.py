@@ -6,7 +6,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stash_pipeline.matching.cluster_ids import Assignment, assign_ids, follow_redirects
+from stash_pipeline.matching.cluster_ids import Assignment, assign_ids
 
 NODES = st.integers(0, 7)
 
@@ -83,7 +83,3 @@ def test_a_split_keeps_the_id_with_the_larger_part() -> None:
 
 def test_of_equal_parts_that_with_the_smallest_object_keeps_the_id() -> None:
     assert assign_ids({1: 5, 2: 5}, {5: 1}, [{2}, {1}], numbered()).ids == {1: 5, 2: 100}
-
-
-def test_redirects_lead_to_an_id_in_use_in_one_step() -> None:
-    assert follow_redirects({"a": "b", "x": "y"}, {"b": "c"}) == {"a": "c", "x": "y", "b": "c"}

@@ -28,7 +28,7 @@ ANNA = Performer(frozenset({"anna bright"}), PartialDate(1990, 5, 3), frozenset(
         ({"birthdate": None}, {"name", "stash_id"}, set()),
         ({"stash_ids": frozenset({("box", "2")})}, {"name", "birthdate", "birth_year"}, set()),
         ({"stash_ids": frozenset({("other", "1")})}, {"name", "birthdate", "birth_year"}, set()),
-        ({"stash_ids": ANNA.stash_ids | {("box", "2")}}, {"name", "birthdate", "birth_year", "stash_id"}, set()),
+        ({"stash_ids": {*ANNA.stash_ids, ("box", "2")}}, {"name", "birthdate", "birth_year", "stash_id"}, set()),
     ],
 )  # fmt: skip
 def test_performers_agree_and_contradict(changes: dict[str, object], agrees: set[str], differs: set[str]) -> None:

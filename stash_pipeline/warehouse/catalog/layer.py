@@ -8,7 +8,6 @@ from typing import Final
 from sqlalchemy import Table
 
 from stash_pipeline.warehouse.catalog import affected, lists, records
-from stash_pipeline.warehouse.catalog.bulk import indexes_afterwards, is_empty
 from stash_pipeline.warehouse.catalog.checks import CHECKS
 from stash_pipeline.warehouse.catalog.shapes import (
     ORDER,
@@ -23,6 +22,7 @@ from stash_pipeline.warehouse.catalog.survivorship import VERSION as RULES_VERSI
 from stash_pipeline.warehouse.catalog.tables import LISTS, MEMBERS, RECORDS, SOURCES, VANISHED
 from stash_pipeline.warehouse.catalog.views import VIEWS
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.first_build import are_empty, indexes_afterwards
 from stash_pipeline.warehouse.layers.layer import LayerTable, Origin, SharedLayer, TableChange
 from stash_pipeline.warehouse.layers.versions import digest
 
@@ -60,7 +60,7 @@ def _make(connection: Connection, revision: int, *, everything: bool) -> Changes
     # statements have many expressions, and compiling them takes longer than running them
     connection.execute("SELECT set_config('jit', 'off', true)")
     changes: Changes = {}
-    first = everything and is_empty(connection)
+    first = everything and are_empty(connection, (MEMBERS, *RECORDS.values(), *LISTS.values()))
     with _timed(changes, MEMBERS), indexes_afterwards(connection, MEMBERS, first=first):
         changes[MEMBERS.fullname] = affected.follow_members(connection, everything=everything)
     sources, vanished = TableChange(), 0

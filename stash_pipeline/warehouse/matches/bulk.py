@@ -14,11 +14,11 @@ from stash_pipeline.warehouse.matches.candidates import (
     LARGEST_BLOCK,
     MANY,
     Pair,
+    PhashRow,
     hashed_keys,
     ordered,
     phash_rows,
     write_keys,
-    write_phashes,
 )
 from stash_pipeline.warehouse.matches.features import Object
 
@@ -48,7 +48,8 @@ class AllKeys:
 
     def store(self, connection: Connection) -> None:
         """Writes them; none must be stored."""
-        write_keys(connection, self._entity, np.column_stack([self._keys, self._nodes[self._owners]]))
+        instances, ids = (self._nodes[:, column][self._owners] for column in (0, 1))
+        write_keys(connection, self._entity, self._keys, instances, ids)
 
     def pairs(self) -> set[Pair]:
         """All pairs of objects with a key in common that not too many have."""
@@ -91,10 +92,13 @@ NearFiles = Counter[tuple[int, int, int]]
 """Per file (instance, scene, file), how many files have a near perceptual hash."""
 
 
-def all_phash_pairs(connection: Connection, scenes: Sequence[Object]) -> tuple[set[Pair], NearFiles]:
-    """Stores the perceptual hashes of all scenes; returns all pairs of scenes that are near, and how many are."""
-    listed = [row for one in scenes for row in phash_rows(one)]
-    write_phashes(connection, listed)
+def all_phashes(scenes: Sequence[Object]) -> list[PhashRow]:
+    """The perceptual hashes of all scenes, as they are stored."""
+    return [row for one in scenes for row in phash_rows(one)]
+
+
+def all_phash_pairs(listed: Sequence[PhashRow]) -> tuple[set[Pair], NearFiles]:
+    """All pairs of scenes that have near perceptual hashes, and how many are near to each file."""
     rows = np.array(listed, np.int64).reshape(-1, 5)
     limits = PARAMETERS["phash"]
     pairs: set[Pair] = set()

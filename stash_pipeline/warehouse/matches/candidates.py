@@ -65,7 +65,7 @@ def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live
         "WHERE k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id AND k.key = w.key",
         [*columns(sorted(before - after), 3), entity],
     )
-    write_keys(connection, entity, np.array(sorted(after - before), np.int64).reshape(-1, 3))
+    write_keys(connection, entity, *np.array(sorted(after - before), np.int64).reshape(-1, 3).T)
     return KeyChanges({row[0] for row in before ^ after}, len(after - before), len(before - after))
 
 
@@ -125,9 +125,11 @@ def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [[row[position] for row in rows] for position in range(width)]
 
 
-def write_keys(connection: Connection, entity: str, rows: NDArray[np.int64]) -> None:
-    """Stores new keys: rows of (key, instance, object)."""
-    columns = [text(entity), int8(rows[:, 0]), int4(rows[:, 1]), int8(rows[:, 2])]
+def write_keys(
+    connection: Connection, entity: str, keys: NDArray[np.int64], instances: NDArray[np.int64], ids: NDArray[np.int64]
+) -> None:
+    """Stores new keys of objects."""
+    columns = [text(entity), int8(keys), int4(instances), int8(ids)]
     copy_columns(connection, "matches.keys", ("entity", "key", "instance_id", "id"), columns)
 
 

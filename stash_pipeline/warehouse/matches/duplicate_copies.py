@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from stash_pipeline.matching.duplicates import Copy
 from stash_pipeline.matching.keeper_rules import codec_rank
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.matches.duplicate_sql import FILES, LISTS, WANTED, objects_query
+from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8
+from stash_pipeline.warehouse.matches.duplicate_sql import FILES, GROUPED, LISTS, TAGS, WANTED, objects_query
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.ops.protection import Protection, read_protection
 
@@ -16,15 +19,37 @@ Row = tuple[Any, ...]
 Lists = Mapping[str, Mapping[str, str]]
 """By name: what identifies each item, and its name."""
 
+_BITS: Final = 62
+"""Members of a group that fit into a number of Postgres."""
+
 
 def want(connection: Connection, nodes: Iterable[Node]) -> None:
     """Makes some objects those that queries read."""
     connection.execute(f"DROP TABLE IF EXISTS {WANTED}")
     connection.execute("CREATE TEMP TABLE duplicate_objects (instance_id integer, id bigint) ON COMMIT DROP")
-    with connection.cursor().copy("COPY duplicate_objects FROM STDIN") as copy:
-        for node in sorted(set(nodes)):
-            copy.write_row(node)
+    rows = np.array(sorted(set(nodes)), np.int64).reshape(-1, 2)
+    copy_columns(connection, WANTED, ("instance_id", "id"), [int4(rows[:, 0]), int8(rows[:, 1])])
     connection.execute(f"ANALYZE {WANTED}")
+
+
+def want_groups(connection: Connection, groups: Sequence[Sequence[Node]]) -> None:
+    """Makes the objects of some groups, which have their positions as numbers, those that queries read."""
+    want(connection, (node for group in groups for node in group))
+    rows = [
+        (number, 1 << place % _BITS, (1 << len(group)) - 1 if len(group) <= _BITS else 0, *node)
+        for number, group in enumerate(groups)
+        for place, node in enumerate(group)
+    ]
+    connection.execute(f"DROP TABLE IF EXISTS {GROUPED}")
+    connection.execute(
+        "CREATE TEMP TABLE duplicate_groups (\n"
+        "    number integer, member bigint, everyone bigint, instance_id integer, id bigint\n"
+        ") ON COMMIT DROP"
+    )
+    number, member, everyone, instance_id, identifier = np.array(rows, np.int64).reshape(-1, 5).T
+    columns = [int4(number), int8(member), int8(everyone), int4(instance_id), int8(identifier)]
+    copy_columns(connection, GROUPED, ("number", "member", "everyone", "instance_id", "id"), columns)
+    connection.execute(f"ANALYZE {GROUPED}")
 
 
 @dataclass(frozen=True)
@@ -41,8 +66,7 @@ def instance_facts(connection: Connection) -> InstanceFacts:
     return InstanceFacts(priorities, read_protection(connection))
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A file of a scene, as the table has it."""
 
     id: int
@@ -65,8 +89,7 @@ class File:
         return () if self.phash is None else (self.phash % (1 << 64),)
 
 
-@dataclass(frozen=True)
-class KnownCopy:
+class KnownCopy(NamedTuple):
     """A copy, with what its row shows."""
 
     copy: Copy
@@ -74,68 +97,151 @@ class KnownCopy:
     markers: int = 0
 
 
-_NO_PROTECTION: Final = Protection()
+_NO_LISTS: Final[Lists] = {}
 
 
-def load_copies(
-    connection: Connection, entity: str, context: InstanceFacts
-) -> tuple[dict[Node, KnownCopy], dict[Node, list[KnownCopy]]]:
-    """(the wanted objects as copies, their files as copies)."""
-    lists: dict[Node, dict[str, dict[str, str]]] = defaultdict(dict)
+@dataclass(frozen=True)
+class Loaded:
+    """What is known of the wanted objects: one row of each, and more by object, or by group and object.
+
+    Attributes:
+        lists: the items that not all objects of the group have.
+        tags: the names of all tags; only of instances that protect tags.
+        files: the best of a scene first.
+    """
+
+    rows: Mapping[Node, Row]
+    lists: Mapping[tuple[int, Node], Lists]
+    tags: Mapping[Node, Sequence[str]]
+    files: Mapping[Node, Sequence[File]]
+
+
+def load(connection: Connection, entity: str) -> Loaded:
+    """Reads the wanted objects."""
+    lists: dict[tuple[int, Node], dict[str, dict[str, str]]] = {}
     for name, query in LISTS[entity].items():
-        for instance_id, identifier, keys, names in connection.execute(query):
+        for number, instance_id, identifier, item, shown in connection.execute(query).fetchall():
+            items = lists.setdefault((number, (instance_id, identifier)), {}).setdefault(name, {})
             # of two that are the same thing, such as tags of one cluster, always the same name
-            lists[instance_id, identifier][name] = dict(sorted(zip(keys, names, strict=True), reverse=True))
+            items[item] = min(shown, items.get(item, shown))
+    tags = {row[:2]: row[2] for row in connection.execute(TAGS[entity]).fetchall()} if entity in TAGS else {}
     files: dict[Node, list[File]] = defaultdict(list)
     if entity == "scenes":
-        for instance_id, identifier, *values in connection.execute(FILES):
-            files[instance_id, identifier].append(File(*values))
-    objects, copies = {}, {}
-    for row in connection.execute(objects_query(entity)):
-        node = row[0], row[1]
-        if entity == "scenes":
-            objects[node] = _scene(row, lists[node], files[node], context)
-            copies[node] = [_video(node, file, context) for file in files[node]]
-        else:
-            objects[node] = _named(entity, row, lists[node], context)
-    return objects, copies
+        for row in connection.execute(FILES).fetchall():
+            files[row[:2]].append(File._make(row[2:]))
+    return Loaded({row[:2]: row for row in connection.execute(objects_query(entity)).fetchall()}, lists, tags, files)
 
 
-def _scene(row: Row, lists: Lists, files: Sequence[File], context: InstanceFacts) -> KnownCopy:
-    instance_id, identifier, created, rating, filled, organized, plays, o_counter, markers = row
-    best = files[0] if files else None
-    size = sum(file.size or 0 for file in files) if files else None
-    protection = context.protection.get(instance_id, _NO_PROTECTION)
-    protected = protection.reason([file.path or "" for file in files], lists.get("tags", {}).values())
-    values = {
-        **_video_values(best),
-        "protected": float(protected is not None),
-        "markers": markers,
-        "plays": plays,
-        "organized": float(organized),
-        "stash_ids": len(lists.get("stash_ids", ())),
-        "priority": context.priorities.get(instance_id),
-        "created": created,
-    }
-    copy = Copy(
-        (instance_id, identifier),
-        values,
-        protected,
-        lists=lists,
-        counts={"markers": markers, "plays": plays, "o": o_counter},
-        fields=filled,
-        rating=rating,
-        organized=organized,
-        hashes=frozenset(value for file in files for value in file.hashes or ()),
-        phashes=tuple(phash for file in files for phash in file.phashes),
-        duration=best.duration if best else None,
-        size=size,
-        width=best.width if best else None,
-        height=best.height if best else None,
-        codec=best.codec if best else None,
-        location="\n".join(sorted(file.path or "" for file in files)) or None,
-    )
-    return KnownCopy(copy, best, markers)
+class Copies:
+    """Makes the copies of groups of what was loaded."""
+
+    def __init__(self, entity: str, loaded: Loaded, context: InstanceFacts) -> None:
+        self._entity = entity
+        self._loaded = loaded
+        self._context = context
+
+    def objects(self, number: int, nodes: Iterable[Node]) -> list[KnownCopy]:
+        """The objects of a group that are there.
+
+        Args:
+            number: of the group, by which it was wanted.
+        """
+        loaded = self._loaded
+        make = self._scene if self._entity == "scenes" else self._named
+        return [
+            make(node, loaded.rows[node], loaded.lists.get((number, node), _NO_LISTS))
+            for node in nodes
+            if node in loaded.rows
+        ]
+
+    def files(self, nodes: Iterable[Node]) -> list[KnownCopy]:
+        """The files of some scenes. One of two scenes is one copy, of the first of the scenes."""
+        found: dict[tuple[int, int], tuple[Node, File]] = {}
+        for node in nodes:
+            for file in self._loaded.files.get(node, ()):
+                found.setdefault((node[0], file.id), (node, file))
+        return [self._video(node, file) for node, file in found.values()]
+
+    def _protected(self, instance_id: int, paths: Iterable[str], tags: Iterable[str]) -> str | None:
+        protection = self._context.protection.get(instance_id)
+        return protection.reason(paths, tags) if protection else None
+
+    def _scene(self, node: Node, row: Row, lists: Lists) -> KnownCopy:
+        _, _, created, rating, filled, stash_ids, organized, plays, o_counter, markers = row
+        files = self._loaded.files.get(node, ())
+        best = files[0] if files else None
+        size = sum(file.size or 0 for file in files) if files else None
+        paths = sorted(file.path or "" for file in files)
+        protected = self._protected(node[0], paths, self._loaded.tags.get(node, ()))
+        values = {
+            **_video_values(best),
+            "protected": float(protected is not None),
+            "markers": markers,
+            "plays": plays,
+            "organized": float(organized),
+            "stash_ids": stash_ids,
+            "priority": self._context.priorities.get(node[0]),
+            "created": created,
+        }
+        copy = Copy(
+            node,
+            values,
+            protected,
+            lists=lists,
+            counts={"markers": markers, "plays": plays, "o": o_counter},
+            fields=filled,
+            rating=rating,
+            organized=organized,
+            hashes=frozenset(value for file in files for value in file.hashes or ()),
+            phashes=tuple(phash for file in files for phash in file.phashes),
+            duration=best.duration if best else None,
+            size=size,
+            width=best.width if best else None,
+            height=best.height if best else None,
+            codec=best.codec if best else None,
+            location="\n".join(paths) or None,
+        )
+        return KnownCopy(copy, best, markers)
+
+    def _video(self, node: Node, file: File) -> KnownCopy:
+        protected = self._protected(node[0], [file.path or ""], ())
+        values = {
+            **_video_values(file),
+            "protected": float(protected is not None),
+            "primary": float(file.primary),
+            "priority": self._context.priorities.get(node[0]),
+            "created": file.created,
+        }
+        copy = Copy(
+            (*node, file.id),
+            values,
+            protected,
+            hashes=frozenset(file.hashes or ()),
+            phashes=file.phashes,
+            duration=file.duration,
+            size=file.size,
+            width=file.width,
+            height=file.height,
+            codec=file.codec,
+            location=file.path,
+        )
+        return KnownCopy(copy, file)
+
+    def _named(self, node: Node, row: Row, lists: Lists) -> KnownCopy:
+        _, _, created, rating, filled, stash_ids, aliases, favorite, name = row
+        tags = [name or ""] if self._entity == "tags" else self._loaded.tags.get(node, ())
+        protected = self._protected(node[0], (), tags)
+        values = {
+            "protected": float(protected is not None),
+            "stash_ids": stash_ids,
+            "favorite": float(favorite),
+            "fields": len(filled),
+            "aliases": aliases,
+            "priority": self._context.priorities.get(node[0]),
+            "created": created,
+        }
+        copy = Copy(node, values, protected, lists=lists, fields=filled, rating=rating)
+        return KnownCopy(copy)
 
 
 def _video_values(file: File | None) -> dict[str, float | None]:
@@ -147,45 +253,3 @@ def _video_values(file: File | None) -> dict[str, float | None]:
         "bit_rate": file.bit_rate or None,
         "size": file.size,
     }
-
-
-def _video(node: Node, file: File, context: InstanceFacts) -> KnownCopy:
-    protected = context.protection.get(node[0], _NO_PROTECTION).reason([file.path or ""], ())
-    values = {
-        **_video_values(file),
-        "protected": float(protected is not None),
-        "primary": float(file.primary),
-        "priority": context.priorities.get(node[0]),
-        "created": file.created,
-    }
-    copy = Copy(
-        (*node, file.id),
-        values,
-        protected,
-        hashes=frozenset(file.hashes or ()),
-        phashes=file.phashes,
-        duration=file.duration,
-        size=file.size,
-        width=file.width,
-        height=file.height,
-        codec=file.codec,
-        location=file.path,
-    )
-    return KnownCopy(copy, file)
-
-
-def _named(entity: str, row: Row, lists: Lists, context: InstanceFacts) -> KnownCopy:
-    instance_id, identifier, created, rating, filled, favorite, name = row
-    tags = [name or ""] if entity == "tags" else list(lists.get("tags", {}).values())
-    protected = context.protection.get(instance_id, _NO_PROTECTION).reason((), tags)
-    values = {
-        "protected": float(protected is not None),
-        "stash_ids": len(lists.get("stash_ids", ())),
-        "favorite": float(favorite),
-        "fields": len(filled),
-        "aliases": len(lists.get("aliases", ())),
-        "priority": context.priorities.get(instance_id),
-        "created": created,
-    }
-    copy = Copy((instance_id, identifier), values, protected, lists=lists, fields=filled, rating=rating)
-    return KnownCopy(copy)

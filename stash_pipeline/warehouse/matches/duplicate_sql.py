@@ -1,13 +1,19 @@
 """SQL that reads what is known of the copies in groups of duplicates, for ``duplicates.py``.
 
-Every query reads the objects of :data:`WANTED`. What objects are identified by across instances is their cluster, so
-that a tag that both servers have is not lost by a merge.
+Every query reads the objects of :data:`WANTED`, or the groups of :data:`GROUPED`. What objects are identified by
+across instances is their cluster, so that a tag that both servers have is not lost by a merge.
 """
 
 from typing import Final
 
 WANTED: Final = "pg_temp.duplicate_objects"
 """The objects to read: a table of (instance_id, id)."""
+
+GROUPED: Final = "pg_temp.duplicate_groups"
+"""The groups that they are in: a table of (number, member, everyone, instance_id, id).
+
+The members of a group are bits of one number. ``everyone`` is the sum of all, or 0 where they are more than its bits.
+"""
 
 ENTITIES: Final = ("scenes", "performers", "studios", "tags")
 
@@ -17,53 +23,58 @@ UPSTREAM: Final = (
 )  # fmt: skip
 """What the copies are compared by."""
 
-_LINKED: Final = """
-SELECT w.instance_id, w.id, array_agg(m.cluster_id::text), array_agg(coalesce(nullif(t.{shown}, ''), t.id::text))
-FROM {wanted} AS w
-JOIN stash.{table} AS x ON x.instance_id = w.instance_id AND x.{owner} = w.id
-JOIN stash.{target} AS t ON t.instance_id = x.instance_id AND t.id = x.{column}
-JOIN matches.members AS m ON m.entity = '{target}' AND m.instance_id = t.instance_id AND m.id = t.id
-GROUP BY 1, 2"""
+# most items are those of all copies, which none of them loses: their names are not read
+_DIFFERING: Final = """
+WITH held AS MATERIALIZED (
+    SELECT w.number, w.member, w.everyone, w.instance_id, w.id, {item} AS item, {value} AS value
+    FROM {grouped} AS w
+    {source}
+), differing AS MATERIALIZED (
+    SELECT number, item FROM held GROUP BY number, item, everyone HAVING bit_or(member) <> everyone
+)
+SELECT h.number, h.instance_id, h.id, h.item::text, {shown}
+FROM differing AS d JOIN held AS h ON h.number = d.number AND h.item = d.item{named}"""
 
-_VALUES: Final = """
-SELECT w.instance_id, w.id, array_agg({key}), array_agg({shown})
-FROM {wanted} AS w JOIN stash.{table} AS x ON x.instance_id = w.instance_id AND x.{owner} = w.id
-WHERE x.{column} <> ''
-GROUP BY 1, 2"""
+_LINKED: Final = """JOIN stash.{table} AS x ON x.instance_id = w.instance_id AND x.{owner} = w.id
+    JOIN matches.members AS m ON m.entity = '{target}' AND m.instance_id = x.instance_id AND m.id = x.{column}"""
+
+_NAMED: Final = """
+JOIN stash.{target} AS t ON t.instance_id = h.instance_id AND t.id = h.value"""
+
+_VALUES: Final = """JOIN stash.{table} AS x ON x.instance_id = w.instance_id AND x.{owner} = w.id
+    WHERE x.{column} <> ''"""
 
 
 def _linked(table: str, owner: str, column: str, target: str, shown: str = "name") -> str:
-    return _LINKED.format(table=table, owner=owner, column=column, target=target, shown=shown, wanted=WANTED)
+    return _DIFFERING.format(
+        grouped=GROUPED,
+        item="m.cluster_id",
+        value=f"x.{column}",
+        source=_LINKED.format(table=table, owner=owner, column=column, target=target),
+        shown=f"coalesce(nullif(t.{shown}, ''), t.id::text)",
+        named=_NAMED.format(target=target),
+    )
+
+
+def _values(table: str, owner: str, column: str, item: str, value: str) -> str:
+    source = _VALUES.format(table=table, owner=owner, column=column)
+    return _DIFFERING.format(grouped=GROUPED, item=item, value=value, source=source, shown="h.value", named="")
 
 
 def _texts(table: str, owner: str, column: str) -> str:
-    key = f"x.{column}" if column == "url" else f"lower(x.{column})"
-    return _VALUES.format(table=table, owner=owner, column=column, key=key, shown=f"x.{column}", wanted=WANTED)
+    return _values(table, owner, column, f"x.{column}" if column == "url" else f"lower(x.{column})", f"x.{column}")
 
 
 def _stash_ids(singular: str) -> str:
-    return _VALUES.format(
-        table=f"{singular}_stash_ids", owner=f"{singular}_id", column="stash_id",
-        key="x.endpoint || ' ' || lower(x.stash_id)", shown="x.endpoint || ' ' || x.stash_id", wanted=WANTED,
-    )  # fmt: skip
+    item, value = "x.endpoint || ' ' || lower(x.stash_id)", "x.endpoint || ' ' || x.stash_id"
+    return _values(f"{singular}_stash_ids", f"{singular}_id", "stash_id", item, value)
 
-
-_STUDIO: Final = f"""
-WITH x AS MATERIALIZED (
-    SELECT w.instance_id, w.id, o.studio_id FROM {WANTED} AS w JOIN stash.scenes AS o USING (instance_id, id)
-    WHERE o.studio_id IS NOT NULL
-)
-SELECT x.instance_id, x.id, ARRAY[m.cluster_id::text], ARRAY[coalesce(nullif(t.name, ''), t.id::text)]
-FROM x
-JOIN stash.studios AS t ON t.instance_id = x.instance_id AND t.id = x.studio_id
-JOIN matches.members AS m ON m.entity = 'studios' AND m.instance_id = t.instance_id AND m.id = t.id"""
-"""Materialized: a plan that starts with the studios reads all of their scenes, many times."""
 
 LISTS: Final = {
     "scenes": {
         "tags": _linked("scene_tags", "scene_id", "tag_id", "tags"),
         "performers": _linked("scene_performers", "scene_id", "performer_id", "performers"),
-        "studio": _STUDIO,
+        "studio": _linked("scenes", "id", "studio_id", "studios"),
         "groups": _linked("scene_groups", "scene_id", "group_id", "groups"),
         "galleries": _linked("scene_galleries", "scene_id", "gallery_id", "galleries", "title"),
         "urls": _texts("scene_urls", "scene_id", "url"),
@@ -83,7 +94,22 @@ LISTS: Final = {
     },
     "tags": {"aliases": _texts("tag_aliases", "tag_id", "alias"), "stash_ids": _stash_ids("tag")},
 }
-"""Per entity, by the name of a list: (instance, object, what identifies each item, its name)."""
+"""Per entity, by the name of a list: (group, instance, object, what identifies an item, its name).
+
+Only the items that not all objects of the group have.
+"""
+
+TAGS: Final = {
+    entity: (
+        f"SELECT w.instance_id, w.id, array_agg(coalesce(t.name, '')) FROM {WANTED} AS w\n"
+        f"JOIN stash.{entity[:-1]}_tags AS x ON x.instance_id = w.instance_id AND x.{entity[:-1]}_id = w.id\n"
+        "JOIN stash.tags AS t ON t.instance_id = x.instance_id AND t.id = x.tag_id\n"
+        "WHERE w.instance_id IN (SELECT p.instance_id FROM ops.protected AS p WHERE p.kind = 'tag')\n"
+        "GROUP BY 1, 2"
+    )
+    for entity in ("scenes", "performers", "studios")
+}
+"""The names of all tags of the objects of instances that protect tags."""
 
 HAVE: Final = {
     ("scenes", "tags"): ("stash.scene_tags", "scene_id", "tag_id"),
@@ -117,8 +143,24 @@ def _filled(entity: str) -> str:
     return f"array_remove(ARRAY[{', '.join(cases)}], NULL)"
 
 
+def _number_of(entity: str, name: str, item: str) -> str:
+    """How many different items an object has in one of its lists."""
+    table, owner = f"stash.{entity[:-1]}_{name}", f"{entity[:-1]}_id"
+    column = "stash_id" if name == "stash_ids" else "alias"
+    return (
+        f"(SELECT count(DISTINCT {item}) FROM {table} AS x\n"
+        f"    WHERE x.instance_id = w.instance_id AND x.{owner} = w.id AND x.{column} <> '')"
+    )
+
+
+def _numbers(entity: str) -> str:
+    stash_ids = _number_of(entity, "stash_ids", "x.endpoint || ' ' || lower(x.stash_id)")
+    return stash_ids if entity == "scenes" else f"{stash_ids},\n    {_number_of(entity, 'aliases', 'lower(x.alias)')}"
+
+
 _SCENES: Final = f"""
 SELECT w.instance_id, w.id, extract(epoch FROM o.created_at)::float8, o.rating100, {_filled("scenes")},
+    {_numbers("scenes")},
     coalesce(o.organized, false), coalesce(o.play_count, 0), coalesce(o.o_counter, 0), markers.n
 FROM {WANTED} AS w
 JOIN stash.scenes AS o USING (instance_id, id)
@@ -128,13 +170,13 @@ CROSS JOIN LATERAL (
 
 
 def objects_query(entity: str) -> str:
-    """(instance, id, created, rating, filled fields), and what only scenes, or only the others, have."""
+    """(instance, id, created, rating, filled fields, stash ids), and what only scenes, or only the others, have."""
     if entity == "scenes":
         return _SCENES
     rating = "NULL::integer" if entity == "tags" else "o.rating100"
     return (
         f"SELECT w.instance_id, w.id, extract(epoch FROM o.created_at)::float8, {rating}, {_filled(entity)},\n"
-        f"    coalesce(o.favorite, false), o.name\n"
+        f"    {_numbers(entity)},\n    coalesce(o.favorite, false), o.name\n"
         f"FROM {WANTED} AS w JOIN stash.{entity} AS o USING (instance_id, id)"
     )
 
@@ -154,7 +196,7 @@ LEFT JOIN LATERAL (
 ORDER BY 1, 2, 4 DESC, 3"""
 
 POSSIBLE: Final = """
-SELECT l.entity, md5(concat_ws(' ', l.entity, l.left_instance_id, l.left_id, l.right_id))::uuid,
+SELECT l.entity, md5(concat_ws(' ', l.entity, l.left_instance_id, l.left_id, l.right_id))::uuid::text,
     l.left_instance_id, l.left_id, l.right_id
 FROM matches.links AS l
 JOIN matches.members AS a ON a.entity = l.entity AND a.instance_id = l.left_instance_id AND a.id = l.left_id
@@ -200,6 +242,8 @@ def touched_query(entity: str) -> str:
                 f"    AND d.id = x.{owner_column}"
             )
     if entity == "scenes":
+        markers = f"FROM {log} WHERE entity = 'scene_markers'"
+        with_markers = f"ARRAY(SELECT DISTINCT instance_id {markers})"
         parts += [
             f"SELECT x.instance_id, x.scene_id FROM {log} AS c\n"
             "JOIN stash.scene_files AS x ON x.instance_id = c.instance_id AND x.file_id = c.id\n"
@@ -207,12 +251,14 @@ def touched_query(entity: str) -> str:
             f"SELECT x.instance_id, x.scene_id FROM {log} AS c\n"
             "JOIN stash.scene_markers AS x ON x.instance_id = c.instance_id AND x.id = c.id\n"
             "WHERE c.entity = 'scene_markers' AND x.scene_id IS NOT NULL",
-            # a marker that is gone does not say whose it was: only the number of markers counts
-            "SELECT d.instance_id, d.id FROM matches.duplicates AS d\n"
-            f"WHERE d.entity = 'scenes' AND d.instance_id IN (SELECT instance_id FROM {log}\n"
-            "    WHERE entity = 'scene_markers')\n"
-            "  AND d.markers <> (SELECT count(*) FROM stash.scene_markers AS x\n"
-            "    WHERE x.instance_id = d.instance_id AND x.scene_id = d.id)",
+            # a marker that is gone does not say whose it was, one that moved not from where: only their number counts
+            f"SELECT d.instance_id, d.id FROM matches.duplicates AS d LEFT JOIN (\n"
+            "    SELECT x.instance_id, x.scene_id, count(*) AS markers FROM stash.scene_markers AS x\n"
+            f"    WHERE x.instance_id = ANY ({with_markers}) GROUP BY 1, 2\n"
+            ") AS now ON now.instance_id = d.instance_id AND now.scene_id = d.id\n"
+            # first, so that nothing is read if there is none
+            f"WHERE EXISTS (SELECT {markers}) AND d.entity = 'scenes' AND d.instance_id = ANY ({with_markers})\n"
+            "  AND d.markers <> coalesce(now.markers, 0)",
         ]
     return "\nUNION\n".join(parts)
 

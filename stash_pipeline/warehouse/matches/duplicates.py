@@ -5,10 +5,11 @@ one server whose link a person has to decide. Following makes those groups again
 changed; it writes only the rows that differ. The suggestions are made in :mod:`stash_pipeline.matching.duplicates`.
 """
 
-import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final
 
 import orjson
@@ -16,9 +17,19 @@ import orjson
 from stash_pipeline.matching.duplicates import Suggestion, suggest
 from stash_pipeline.matching.keeper_rules import keeper_digest
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.first_build import are_empty, indexes_afterwards
 from stash_pipeline.warehouse.layers.layer import TableChange
 from stash_pipeline.warehouse.layers.versions import digest
-from stash_pipeline.warehouse.matches.duplicate_copies import KnownCopy, Row, instance_facts, load_copies, want
+from stash_pipeline.warehouse.matches.duplicate_copies import (
+    Copies,
+    KnownCopy,
+    Loaded,
+    Row,
+    instance_facts,
+    load,
+    want,
+    want_groups,
+)
 from stash_pipeline.warehouse.matches.duplicate_sql import (
     DECIDED_DIFFERENT,
     ENTITIES,
@@ -43,11 +54,12 @@ VERSION: Final = digest(
     ]
 )
 
-_AT_ONCE: Final = 5_000
+_AT_ONCE: Final = 10_000
 """Objects whose details are in memory at the same time."""
 
 _COLUMNS: Final = tuple(column.name for column in DUPLICATES.columns)
 _KEY: Final = tuple(column.name for column in DUPLICATES.primary_key.columns)
+_SELECTED: Final = ", ".join(f"{name}::text" if name == "group_id" else name for name in _COLUMNS)
 
 
 @dataclass
@@ -55,7 +67,7 @@ class _Group:
     """The objects of a group; of kind ``same`` the members of a cluster."""
 
     kind: str
-    id: uuid.UUID
+    id: str
     nodes: list[Node] = field(default_factory=list)
 
 
@@ -69,8 +81,9 @@ def follow(connection: Connection, revision: int) -> TableChange:
     possible = _possible(connection)
     for entity in ENTITIES:
         touched = set(connection.execute(touched_query(entity), {"revision": revision}).fetchall())
-        stored = _stored_groups(connection, entity, touched, [one.id for one in possible[entity]])
-        groups = _clusters(connection, entity, touched)
+        want(connection, touched)
+        stored = _stored_groups(connection, entity, [one.id for one in possible[entity]])
+        groups = _clusters(connection, entity, wanted=True) if touched else []
         known = _groups_of_kind(connection, entity, "possible")
         groups += [one for one in possible[entity] if one.id not in known or not touched.isdisjoint(one.nodes)]
         _update(connection, entity, groups, stored - {one.id for one in groups}, change)
@@ -81,15 +94,17 @@ def rebuild(connection: Connection) -> TableChange:
     """Makes all groups."""
     change = TableChange()
     possible = _possible(connection)
-    for entity in ENTITIES:
-        groups = _clusters(connection, entity) + possible[entity]
-        stored = {
-            row[0]
-            for row in connection.execute(
-                "SELECT DISTINCT group_id FROM matches.duplicates WHERE entity = ANY(%s)", [_entities(entity)]
-            )
-        }
-        _update(connection, entity, groups, stored - {one.id for one in groups}, change)
+    first = are_empty(connection, [DUPLICATES])
+    with indexes_afterwards(connection, DUPLICATES, first=first, keys=True):
+        for entity in ENTITIES:
+            groups = _clusters(connection, entity) + possible[entity]
+            stored = {
+                row[0]
+                for row in connection.execute(
+                    "SELECT DISTINCT group_id::text FROM matches.duplicates WHERE entity = ANY(%s)", [_entities(entity)]
+                )
+            }
+            _update(connection, entity, groups, stored - {one.id for one in groups}, change, first=first)
     return _counted(connection, change)
 
 
@@ -124,15 +139,14 @@ def _possible(connection: Connection) -> dict[str, list[_Group]]:
     return groups
 
 
-def _clusters(connection: Connection, entity: str, touched: Iterable[Node] | None = None) -> list[_Group]:
+def _clusters(connection: Connection, entity: str, *, wanted: bool = False) -> list[_Group]:
     """Clusters that may be groups: of several objects, or of a scene with several files.
 
     Args:
-        touched: only those of these objects.
+        wanted: only those of the objects in :data:`WANTED`.
     """
     some = ""
-    if touched is not None:
-        want(connection, touched)
+    if wanted:
         some = (
             f"AND c.id IN (SELECT m.cluster_id FROM {WANTED} AS w JOIN matches.members AS m\n"
             "    ON m.entity = c.entity AND m.instance_id = w.instance_id AND m.id = w.id)\n"
@@ -144,37 +158,35 @@ def _clusters(connection: Connection, entity: str, touched: Iterable[Node] | Non
             "    AND x.scene_id = m.id OFFSET 1)"
         )
     rows = connection.execute(
-        "SELECT c.id, m.instance_id, m.id FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id\n"
+        "SELECT c.id::text, m.instance_id, m.id\n"
+        "FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id\n"
         # what a removed server once had is no reason to give up a copy
         "JOIN ops.instances AS i ON i.id = m.instance_id AND i.removed_at IS NULL\n"
-        f"WHERE c.entity = %s {some}AND ({several}) ORDER BY c.id",
+        f"WHERE c.entity = %s {some}AND ({several}) ORDER BY c.id, m.instance_id, m.id",
         [entity],
     )
-    groups: dict[uuid.UUID, _Group] = {}
+    groups: dict[str, _Group] = {}
     for cluster, instance_id, identifier in rows:
         groups.setdefault(cluster, _Group("same", cluster)).nodes.append((instance_id, identifier))
     return list(groups.values())
 
 
-def _stored_groups(
-    connection: Connection, entity: str, touched: Iterable[Node], possible: Sequence[uuid.UUID]
-) -> set[uuid.UUID]:
-    """The stored groups that some objects are in, and those that are no longer possible."""
-    want(connection, touched)
+def _stored_groups(connection: Connection, entity: str, possible: Sequence[str]) -> set[str]:
+    """The stored groups that the objects in :data:`WANTED` are in, and those that are no longer possible."""
     rows = connection.execute(
-        f"SELECT d.group_id FROM {WANTED} AS w JOIN matches.duplicates AS d USING (instance_id, id)\n"
+        f"SELECT d.group_id::text FROM {WANTED} AS w JOIN matches.duplicates AS d USING (instance_id, id)\n"
         "WHERE d.entity = ANY(%(e)s)\n"
         "UNION\n"
-        "SELECT d.group_id FROM matches.duplicates AS d\n"
-        "WHERE d.entity = ANY(%(e)s) AND d.kind = 'possible' AND d.group_id <> ALL(%(p)s)",
+        "SELECT d.group_id::text FROM matches.duplicates AS d\n"
+        "WHERE d.entity = ANY(%(e)s) AND d.kind = 'possible' AND d.group_id <> ALL(%(p)s::uuid[])",
         {"e": _entities(entity), "p": list(possible)},
     )
     return {row[0] for row in rows}
 
 
-def _groups_of_kind(connection: Connection, entity: str, kind: str) -> set[uuid.UUID]:
+def _groups_of_kind(connection: Connection, entity: str, kind: str) -> set[str]:
     rows = connection.execute(
-        "SELECT DISTINCT group_id FROM matches.duplicates WHERE entity = %s AND kind = %s", [entity, kind]
+        "SELECT DISTINCT group_id::text FROM matches.duplicates WHERE entity = %s AND kind = %s", [entity, kind]
     )
     return {row[0] for row in rows}
 
@@ -183,27 +195,45 @@ def _groups_of_kind(connection: Connection, entity: str, kind: str) -> set[uuid.
 
 
 def _update(
-    connection: Connection, entity: str, groups: Sequence[_Group], gone: Iterable[uuid.UUID], change: TableChange
+    connection: Connection,
+    entity: str,
+    groups: Sequence[_Group],
+    gone: Iterable[str],
+    change: TableChange,
+    *,
+    first: bool = False,
 ) -> None:
-    """Brings the rows of some groups to what they are now, and removes those of groups that are no more."""
+    """Brings the rows of some groups to what they are now, and removes those of groups that are no more.
+
+    Args:
+        first: no rows are stored.
+    """
     change.removed += connection.execute(
-        "DELETE FROM matches.duplicates WHERE entity = ANY(%s) AND group_id = ANY(%s)", [_entities(entity), list(gone)]
+        "DELETE FROM matches.duplicates WHERE entity = ANY(%s) AND group_id = ANY(%s::uuid[])",
+        [_entities(entity), list(gone)],
     ).rowcount
-    if not groups:
-        return
     context = instance_facts(connection)
-    for some in _parts(groups):
-        want(connection, (node for group in some for node in group.nodes))
-        objects, files = load_copies(connection, entity, context)
-        made = {row[: len(_KEY)]: row for group in some for row in _rows(entity, group, objects, files)}
-        stored = {
-            row[: len(_KEY)]: row
-            for row in connection.execute(
-                f"SELECT {', '.join(_COLUMNS)} FROM matches.duplicates WHERE entity = ANY(%s) AND group_id = ANY(%s)",
-                [_entities(entity), [group.id for group in some]],
-            )
-        }
-        _write(connection, stored, made, change)
+    parts = list(_parts(groups))
+    # only the thread uses the connection: it reads the next part and writes the last one while rows are made
+    with ThreadPoolExecutor(1) as database:
+        coming = [database.submit(_load, connection, entity, part) for part in parts[:1]]
+        written: list[Future[None]] = []
+        for part, following in zip_longest(parts, parts[1:]):
+            loaded = coming.pop().result()
+            if following:
+                coming.append(database.submit(_load, connection, entity, following))
+            copies = Copies(entity, loaded, context)
+            made = [row for number, group in enumerate(part) for row in _rows(entity, number, group, copies)]
+            if written:
+                written.pop().result()
+            written.append(database.submit(_replace, connection, entity, part, made, change, first))
+        for last in written:
+            last.result()
+
+
+def _load(connection: Connection, entity: str, part: Sequence[_Group]) -> Loaded:
+    want_groups(connection, [group.nodes for group in part])
+    return load(connection, entity)
 
 
 def _parts(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
@@ -219,21 +249,15 @@ def _parts(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
         yield part
 
 
-def _rows(
-    entity: str, group: _Group, objects: Mapping[Node, KnownCopy], files: Mapping[Node, Sequence[KnownCopy]]
-) -> Iterator[Row]:
-    known = [objects[node] for node in sorted(group.nodes) if node in objects]
+def _rows(entity: str, number: int, group: _Group, copies: Copies) -> Iterator[Row]:
+    nodes = sorted(group.nodes)
+    known = copies.objects(number, nodes) if len(nodes) > 1 else []
     if len(known) > 1:
         yield from _group_rows(entity, group, known)
     if entity == "scenes" and group.kind == "same":
-        # a file of two scenes is one copy
-        copies = {
-            (each.copy.key[0], each.copy.key[2]): each
-            for node in sorted(group.nodes, reverse=True)
-            for each in files.get(node, ())
-        }
-        if len(copies) > 1:
-            yield from _group_rows("files", group, list(copies.values()))
+        known = copies.files(nodes)
+        if len(known) > 1:
+            yield from _group_rows("files", group, known)
 
 
 def _group_rows(entity: str, group: _Group, known: Sequence[KnownCopy]) -> Iterator[Row]:
@@ -274,24 +298,42 @@ def _row(entity: str, group: _Group, one: KnownCopy, suggestion: Suggestion, com
     )
 
 
-def _write(connection: Connection, stored: Mapping[Row, Row], made: Mapping[Row, Row], change: TableChange) -> None:
-    gone = [key for key in stored if key not in made]
-    differing = [key for key, row in made.items() if key in stored and stored[key] != row]
-    new = [key for key in made if key not in stored]
+def _replace(
+    connection: Connection, entity: str, part: Sequence[_Group], made: Sequence[Row], change: TableChange, first: bool
+) -> None:
+    """Writes the rows of some groups that differ from the stored ones."""
+    stored: dict[Row, Row] = {}
+    if not first:
+        rows = connection.execute(
+            f"SELECT {_SELECTED} FROM matches.duplicates WHERE entity = ANY(%s) AND group_id = ANY(%s::uuid[])",
+            [_entities(entity), [group.id for group in part]],
+        )
+        stored = {row[: len(_KEY)]: row for row in rows}
+    new = [row for row in made if stored.get(row[: len(_KEY)]) != row]
+    gone = stored.keys() - {row[: len(_KEY)] for row in made}
+    old = sorted({*gone, *(row[: len(_KEY)] for row in new)} & stored.keys()) if stored else []
     change.removed += len(gone)
-    change.updated += len(differing)
-    change.inserted += len(new)
-    old = sorted((*gone, *differing))
-    connection.execute(
-        "DELETE FROM matches.duplicates AS d USING unnest(\n"
-        "    %s::text[], %s::text[], %s::uuid[], %s::integer[], %s::bigint[], %s::bigint[]\n"
-        f") AS w({', '.join(_KEY)})\n"
-        f"WHERE {' AND '.join(f'd.{name} = w.{name}' for name in _KEY)}",
-        [[key[position] for key in old] for position in range(len(_KEY))],
-    )
-    loses = _COLUMNS.index("loses")
-    with connection.cursor().copy(f"COPY matches.duplicates ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
-        for key in sorted((*differing, *new)):
-            row = list(made[key])
-            row[loses] = orjson.dumps(row[loses]).decode()
-            copy.write_row(row)
+    change.updated += len(old) - len(gone)
+    change.inserted += len(new) - (len(old) - len(gone))
+    if old:
+        connection.execute(
+            "DELETE FROM matches.duplicates AS d USING unnest(\n"
+            "    %s::text[], %s::text[], %s::uuid[], %s::integer[], %s::bigint[], %s::bigint[]\n"
+            f") AS w({', '.join(_KEY)})\n"
+            f"WHERE {' AND '.join(f'd.{name} = w.{name}' for name in _KEY)}",
+            [[key[position] for key in old] for position in range(len(_KEY))],
+        )
+    if new:
+        reasons, loses = _COLUMNS.index("reasons"), _COLUMNS.index("loses")
+        with connection.cursor().copy(f"COPY matches.duplicates ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+            for made_row in new:
+                row = list(made_row)
+                row[reasons] = _array(row[reasons])
+                row[loses] = orjson.dumps(row[loses]).decode()
+                copy.write_row(row)
+
+
+def _array(texts: Iterable[str]) -> str:
+    """Texts as Postgres reads an array, in a third of psycopg's time."""
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"

@@ -1,9 +1,10 @@
 """Objects of ``stash`` in the form in which they are compared, and the keys by which candidates are found."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import is_
+from sys import intern
 from typing import Any, Final
 
 from xxhash import xxh3_64_intdigest
@@ -159,7 +160,7 @@ def with_counts(features: Features, counts: Counts) -> Features:
 
     urls = _kept(features.urls, "url", has_few)
     if isinstance(features, Performer):
-        return replace(features, urls=urls, rare_names=_kept(features.names, "name", has_few))
+        return replace(features, urls=urls, rare_names=frozenset(_kept(features.names, "name", has_few)))
     if isinstance(features, Scene):
         files = tuple(_with_rare_hashes(file, has_few) for file in features.files)
         if urls is features.urls and all(map(is_, files, features.files)):
@@ -168,15 +169,15 @@ def with_counts(features: Features, counts: Counts) -> Features:
     hashes = _kept(features.hashes, "md5", has_few)
     if urls is features.urls and hashes is features.hashes:
         return features
-    return replace(features, urls=urls, hashes=hashes)
+    return replace(features, urls=frozenset(urls), hashes=frozenset(hashes))
 
 
 HasFew = Callable[[str, str], bool]
 """Whether few objects of one instance have a value of a method."""
 
 
-def _kept(values: frozenset[str], method: str, has_few: HasFew) -> frozenset[str]:
-    """The values that few have; the same set if that is all of them, because most are."""
+def _kept(values: Collection[str], method: str, has_few: HasFew) -> Collection[str]:
+    """The values that few have; the same object if that is all of them, because most are."""
     if all(has_few(method, value) for value in values):
         return values
     return frozenset(value for value in values if has_few(method, value))
@@ -221,7 +222,8 @@ def _urls(values: list[str | None] | None) -> frozenset[str]:
 
 def _stash_ids(endpoints: list[str | None] | None, values: list[str | None] | None) -> frozenset[tuple[str, str]]:
     pairs = zip(endpoints or (), values or (), strict=True)
-    return frozenset((endpoint, value.lower()) for endpoint, value in pairs if endpoint and value)
+    # the same few endpoints at every object
+    return frozenset((intern(endpoint), value.lower()) for endpoint, value in pairs if endpoint and value)
 
 
 def _path(path: str | None, roots: tuple[str, ...]) -> str:
@@ -257,13 +259,14 @@ def _scene(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
             phashes.append(Phash(file_id, phash, duration))
     features = Scene(
         tuple(files),
-        _stash_ids(endpoints, ids),
-        _urls(urls),
+        # small tuples take a quarter of the memory of small sets, and there are many scenes
+        tuple(_stash_ids(endpoints, ids)),
+        tuple(_urls(urls)),
         normalise_name(title or ""),
         parse_date(date),
         normalise_name(code or ""),
         normalise_name(studio or ""),
-        frozenset(normalise_name(name) for name in _texts(performers)),
+        tuple({normalise_name(name) for name in _texts(performers)}),
     )
     return Object(node, features, phashes=tuple(phashes))
 

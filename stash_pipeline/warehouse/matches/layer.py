@@ -1,6 +1,7 @@
 """Layer ``matches`` as the registry of layers has it: its tables, its checks, how it follows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from sqlalchemy import Table
@@ -8,6 +9,7 @@ from sqlalchemy import Table
 from stash_pipeline.garbage import rare_collections
 from stash_pipeline.matching.rules import rules_digest
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.first_build import are_empty, indexes_afterwards
 from stash_pipeline.warehouse.layers.layer import LayerTable, SharedLayer, TableChange
 from stash_pipeline.warehouse.layers.versions import digest
 from stash_pipeline.warehouse.matches import candidates, duplicate_sql, duplicates, features, stashbox
@@ -17,7 +19,15 @@ from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
 from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher
 from stash_pipeline.warehouse.matches.statistics import describe
-from stash_pipeline.warehouse.matches.tables import CLUSTERS, KEYS, LINKS, MEMBERS, REDIRECTS, STASHBOX_CANDIDATES
+from stash_pipeline.warehouse.matches.tables import (
+    CLUSTERS,
+    KEYS,
+    LINKS,
+    MEMBERS,
+    PHASHES,
+    REDIRECTS,
+    STASHBOX_CANDIDATES,
+)
 
 VERSION: Final = digest(
     [
@@ -52,11 +62,27 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
 def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     """Compares everything anew."""
     roots = features.load_roots(connection)
+    # a library's worth of rows is sorted and joined, by statements of many expressions
+    connection.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
     with rare_collections():
         boxes = stashbox.rebuild(connection, roots)
-        done = {entity: Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES}
+        with _filled_at_once(connection):
+            done = {entity: Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES}
+        # before their first analyze, the planner expects few rows
+        connection.execute("ANALYZE matches.members, matches.clusters, matches.links")
         copies = duplicates.rebuild(connection)
     return {STASHBOX_CANDIDATES.fullname: boxes, **_changes(connection, done), DUPLICATES.fullname: copies}
+
+
+@contextmanager
+def _filled_at_once(connection: Connection) -> Iterator[None]:
+    """Fills tables before it creates their indexes, if they are empty; but for those that are needed meanwhile."""
+    with ExitStack() as tables:
+        for table, indexes, keys in ((KEYS, False, True), (PHASHES, True, True), (LINKS, True, False),
+                                     (CLUSTERS, True, False), (MEMBERS, True, True)):  # fmt: skip
+            first = are_empty(connection, [table])
+            tables.enter_context(indexes_afterwards(connection, table, first=first, indexes=indexes, keys=keys))
+        yield
 
 
 def _changes(connection: Connection, done: Mapping[str, EntityMatches]) -> dict[str, TableChange]:

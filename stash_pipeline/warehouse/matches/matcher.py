@@ -6,14 +6,14 @@ have a key, or a near hash, that one of those had before or has now; and cluster
 """
 
 import uuid
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches import candidates, clusters, linking
-from stash_pipeline.warehouse.matches.bulk import AllKeys, NearFiles, all_phash_pairs
+from stash_pipeline.warehouse.matches.bulk import AllKeys, all_phash_pairs, all_phashes
 from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
@@ -48,6 +48,7 @@ class Matcher:
         self._entity = entity
         self._revision = revision
         self._roots = roots
+        self._loaded: dict[Node, Object | None] = {}
 
     # --- a few objects --------------------------------------------------------------------------------------
 
@@ -57,9 +58,9 @@ class Matcher:
         result = EntityMatches()
         if not nodes:
             return result
-        live = {one.node: one for one in load_objects(self._connection, self._entity, self._roots, nodes)}
+        live = self._objects(nodes)
         affected = set(nodes) | self._update(nodes, live, result)
-        links = self._links_of(affected, live)
+        links = self._links_of(affected)
         stored = linking.stored_links(self._connection, self._entity, affected)
         outdated, new = linking.differing(stored, links)
         linking.remove_links(self._connection, self._entity, outdated)
@@ -88,7 +89,16 @@ class Matcher:
                 affected |= holders
         return affected
 
-    def _links_of(self, affected: set[Node], live: dict[Node, Object]) -> linking.Links:
+    def _objects(self, nodes: Iterable[Node]) -> dict[Node, Object]:
+        """Those of some objects that are not gone; each is read once."""
+        wanted = set(nodes)
+        if missing := sorted(wanted - self._loaded.keys()):
+            self._loaded.update(dict.fromkeys(missing))
+            loaded = load_objects(self._connection, self._entity, self._roots, missing)
+            self._loaded.update({one.node: one for one in loaded})
+        return {node: one for node in wanted if (one := self._loaded[node]) is not None}
+
+    def _links_of(self, affected: set[Node]) -> linking.Links:
         """All links that some objects have."""
         connection, entity = self._connection, self._entity
         pairs: set[Pair] = set()
@@ -106,8 +116,7 @@ class Matcher:
         if entity == "scenes":
             near |= candidates.near_scenes(connection, nodes - affected)
         counts = candidates.largest_counts(candidates.keys_in_common(connection, entity, nodes))
-        missing = sorted(nodes - live.keys())
-        objects = live | {one.node: one for one in load_objects(connection, entity, self._roots, missing)}
+        objects = self._objects(nodes)
         counted = {file: len(others) for file, others in near.items()}
         features = {node: linking.prepared(objects[node], counts, counted) for node in nodes if node in objects}
         return linking.link(entity, sorted(pairs), features)
@@ -115,7 +124,7 @@ class Matcher:
     def _recluster(self, seeds: set[Node]) -> ClusterChanges:
         decisions = update_resolved(self._connection, self._entity)
         before, links, nodes = self._closure(seeds | decisions.changed, decisions)
-        objects = {one.node: one for one in load_objects(self._connection, self._entity, self._roots, sorted(nodes))}
+        objects = self._objects(nodes)
         component = Component(sorted(objects), objects, links, decisions.same, decisions.different)
         made, refused = clusters.make_clusters(self._entity, component)
         changes = clusters.write_clusters(self._connection, self._entity, self._revision, before, made)
@@ -166,37 +175,55 @@ class Matcher:
             connection.execute("DELETE FROM matches.phashes")
         everything = list(load_objects(connection, entity, self._roots))
         objects = {one.node: one for one in everything}
-        keys = AllKeys(entity, everything)
-        keys.store(connection)
-        result.keys_inserted = len(keys)
-        pairs, counts = keys.pairs(), keys.largest_counts()
-        near: NearFiles = Counter()
-        if entity == "scenes":
-            near_pairs, near = all_phash_pairs(connection, everything)
-            pairs |= near_pairs
-        connection.execute("ANALYZE matches.keys, matches.phashes")
-        features = {
-            node: linking.prepared(objects[node], counts, near) for node in {node for pair in pairs for node in pair}
-        }
-        links = linking.link(entity, sorted(pairs), features)
-        result.objects, result.links_inserted = len(objects), len(links)
-        result.links_removed = connection.execute("DELETE FROM matches.links WHERE entity = %s", [entity]).rowcount
-        linking.write_links(connection, entity, links)
-        before = {
-            (row[0], row[1]): row[2]
-            for row in connection.execute(
-                "SELECT instance_id, id, cluster_id FROM matches.members WHERE entity = %s", [entity]
+        # the thread writes while the next is computed
+        with ThreadPoolExecutor(1) as writer:
+            links = self._all_links(everything, objects, writer, result)
+            result.objects, result.links_inserted = len(objects), len(links)
+            result.links_removed = connection.execute("DELETE FROM matches.links WHERE entity = %s", [entity]).rowcount
+            before = {
+                (row[0], row[1]): row[2]
+                for row in connection.execute(
+                    "SELECT instance_id, id, cluster_id FROM matches.members WHERE entity = %s", [entity]
+                )
+            }
+            decisions = update_resolved(connection, entity)
+            written = writer.submit(linking.write_links, connection, entity, links)
+            component = Component(
+                sorted(objects),
+                objects,
+                [(pair, one.confidence, one.rule) for pair, one in sorted(links.items()) if one.action == "merge"],
+                decisions.same,
+                decisions.different,
             )
-        }
-        decisions = update_resolved(connection, entity)
-        component = Component(
-            sorted(objects),
-            objects,
-            [(pair, one.confidence, one.rule) for pair, one in sorted(links.items()) if one.action == "merge"],
-            decisions.same,
-            decisions.different,
-        )
-        made, refused = clusters.make_clusters(entity, component)
+            made, refused = clusters.make_clusters(entity, component)
+            written.result()
         result.clusters = clusters.write_clusters(connection, entity, self._revision, before, made)
         clusters.write_refusals(connection, entity, component.nodes, refused)
         return result
+
+    def _all_links(
+        self,
+        everything: Sequence[Object],
+        objects: Mapping[Node, Object],
+        writer: ThreadPoolExecutor,
+        result: EntityMatches,
+    ) -> linking.Links:
+        """The links of all objects; stores what candidates are found by."""
+        keys = AllKeys(self._entity, everything)
+        phashes = all_phashes(everything)
+        stored = writer.submit(self._store, keys, phashes)
+        result.keys_inserted = len(keys)
+        pairs, counts = keys.pairs(), keys.largest_counts()
+        near_pairs, near = all_phash_pairs(phashes)
+        pairs |= near_pairs
+        features = {
+            node: linking.prepared(objects[node], counts, near) for node in {node for pair in pairs for node in pair}
+        }
+        links = linking.link(self._entity, sorted(pairs), features)
+        stored.result()
+        return links
+
+    def _store(self, keys: AllKeys, phashes: Sequence[candidates.PhashRow]) -> None:
+        keys.store(self._connection)
+        candidates.write_phashes(self._connection, phashes)
+        self._connection.execute("ANALYZE matches.keys, matches.phashes")
