@@ -4,7 +4,6 @@ Hashes are compared first, so that only new and changed documents reach the sink
 if nothing is to be written).
 """
 
-import copy
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -83,7 +82,11 @@ class RawLoader:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction, whose rollback also restores the statistics."""
-        before = copy.deepcopy((self.changes, self.failed, self._broken))
+        before = (
+            {entity: stats.copy() for entity, stats in self.changes.items()},
+            {entity: set(ids) for entity, ids in self.failed.items()},
+            self._broken.copy(),
+        )
         try:
             with self.connection.transaction():
                 yield

@@ -82,7 +82,7 @@ def _failed_checks(servers: Servers) -> dict[str, object]:
     return {name: outcome for name, outcome in outcomes.items() if not outcome or not outcome.passed}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, pytest.param(2, marks=pytest.mark.soak)])
 def test_following_ends_in_the_same_rows_as_a_rebuild(warehouse: str, home: Path, seed: int) -> None:
     rng = random.Random(seed)
     servers = new_servers(warehouse, home, scenes=20, seed=seed + 1)

@@ -7,16 +7,9 @@ from typing import Any
 import pytest
 
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline_tests.catalog.working import Object, Servers, log, new_servers
+from stash_pipeline_tests.catalog.working import Object, Servers, log
 
 MORNING, NOON, NIGHT = (datetime(2024, 5, 1, hour, tzinfo=timezone.utc) for hour in (8, 12, 22))
-
-
-@pytest.fixture(scope="module")
-def servers(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Servers:
-    made = new_servers(warehouse, tmp_path_factory.mktemp("home"))
-    made.follow()
-    return made
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What a golden record shows of the objects that it is made of."""
 
 from datetime import date, datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,21 +8,9 @@ import pytest
 from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.catalog.choices import choose, withdraw
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline_tests.catalog.working import Object, Servers, new_servers
+from stash_pipeline_tests.catalog.working import Object, Servers
 
 OLD, NEW = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (2020, 2024))
-
-
-@pytest.fixture(scope="module")
-def module_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def servers(warehouse: str, module_home: Path) -> Servers:
-    made = new_servers(warehouse, module_home)
-    made.follow()
-    return made
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from stash_pipeline.warehouse.catalog.choices import choosable, choose
 from stash_pipeline.warehouse.catalog.shapes import ORDER, GoldenField, golden_fields
 from stash_pipeline.warehouse.catalog.survivorship import BY_FIELD, CRITERIA, METHODS, rule_of
-from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.catalog.working import Object, Servers, new_servers
+from stash_pipeline_tests.mirror.working import looking_at
 
 _PRECISION = {"day": 0, "month": 1, "year": 2}
 _LEAST = datetime.min.replace(tzinfo=timezone.utc)
@@ -45,6 +45,7 @@ def servers(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Servers
     made.follow()
     for server in made.servers:
         made.execute("UPDATE ops.instances SET priority = %s WHERE id = %s", [rng.randint(0, 1), server.instance.id])
+    connection = looking_at(made.database_url)
     for entity in ORDER:
         for row in made.rows(f"SELECT instance_id, id FROM stash.{entity}"):
             moment = datetime(2024, 1, 1, tzinfo=timezone.utc) + timedelta(days=rng.randint(0, 1))
@@ -53,8 +54,7 @@ def servers(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Servers
                 [rng.choice([moment, moment, None]), *row],
             )
             if rng.random() < 0.2:
-                with connect(made.database_url) as connection:
-                    choose(connection, entity, row[0], row[1], rng.choice([None, *choosable(entity)]))
+                choose(connection, entity, row[0], row[1], rng.choice([None, *choosable(entity)]))
     made.follow(rebuild=True)
     return made
 

@@ -1,19 +1,10 @@
 """Nothing is rewritten that did not change, and what vanished is in the feed."""
 
-import pytest
-
 from stash_pipeline.warehouse.catalog.layer import CATALOG_LAYER
 from stash_pipeline.warehouse.catalog.shapes import golden_lists
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.tables import STASH
-from stash_pipeline_tests.catalog.working import Consumer, Servers, log, new_servers
-
-
-@pytest.fixture(scope="module")
-def servers(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Servers:
-    made = new_servers(warehouse, tmp_path_factory.mktemp("home"))
-    made.follow()
-    return made
+from stash_pipeline_tests.catalog.working import Consumer, Servers, log
 
 
 def test_the_first_build_leaves_all_indexes(servers: Servers, database_url: str) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 import psycopg
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.instances import Instance
 from stash_pipeline.layers import LAYERS
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.catalog.layer import CATALOG_LAYER
 from stash_pipeline.warehouse.catalog.shapes import ORDER, golden_lists
 from stash_pipeline.warehouse.catalog.tables import LISTS, RECORDS
@@ -21,7 +24,7 @@ from stash_pipeline.warehouse.matches.deciding import NewDecision, decide
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 from stash_pipeline.warehouse.ops.object_log import Touched, publish
 from stash_pipeline.warehouse.ops.removal import remove_instance
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
+from stash_pipeline_tests.mirror.working import Mirror, generated, looking_at, new_mirror, settings_for
 
 Object = tuple[int, int]
 """An instance, and the id of an object there."""
@@ -39,7 +42,7 @@ class Servers:
 
     def add(self, scenes: int, seed: int) -> Mirror:
         """Another server, read once."""
-        server = new_mirror(self.database_url, self.home, generated(scenes, seed=seed, overlap_seed=7))
+        server = new_mirror(self.database_url, self.home, _library(scenes, seed))
         server.refresh()
         self.servers.append(server)
         return server
@@ -63,18 +66,17 @@ class Servers:
 
     def rows(self, query: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         """The rows of a query."""
-        with connect(self.database_url) as connection:
-            return connection.execute(query, parameters).fetchall()
+        return looking_at(self.database_url).execute(query, parameters).fetchall()
 
     def execute(self, statement: str, parameters: Any = None) -> None:
         """Changes the database directly."""
-        with connect(self.database_url) as connection:
-            connection.execute(statement, parameters)
+        looking_at(self.database_url).execute(statement, parameters)
 
     def edit(self, entity: str, one: Object, **values: Any) -> None:
         """Gives a typed row other values, as a sync would, without a server."""
         columns = ", ".join(f"{name} = %({name})s" for name in values)
-        with connect(self.database_url) as connection, connection.transaction():
+        connection = looking_at(self.database_url)
+        with connection.transaction():
             connection.execute(
                 f"UPDATE stash.{entity} SET {columns} WHERE instance_id = %(i)s AND id = %(o)s",
                 {**values, "i": one[0], "o": one[1]},
@@ -115,8 +117,7 @@ class Servers:
 
     def contents(self) -> dict[str, list[Any]]:
         """All rows, without revisions."""
-        with connect(self.database_url) as connection:
-            return contents(connection)
+        return contents(looking_at(self.database_url))
 
     def rebuilt(self) -> dict[str, list[Any]]:
         """All rows as they are made from nothing, which is rolled back."""
@@ -130,11 +131,11 @@ class Servers:
 
     def row_versions(self) -> dict[str, list[Any]]:
         """The transaction that wrote each row."""
-        with connect(self.database_url) as connection:
-            return {
-                table.fullname: sorted(connection.execute(f"SELECT ctid::text, xmin::text FROM {table.fullname}"))
-                for table in WRITTEN
-            }
+        connection = looking_at(self.database_url)
+        return {
+            table.fullname: sorted(connection.execute(f"SELECT ctid::text, xmin::text FROM {table.fullname}"))
+            for table in WRITTEN
+        }
 
 
 def log(connection: Connection, entity: str, objects: Sequence[Object]) -> None:
@@ -166,21 +167,25 @@ class Consumer:
 
     def read(self) -> None:
         """Reads what changed since the last time."""
-        with connect(self._servers.database_url) as connection:
-            changes = connection.execute(
-                "SELECT entity, id, revision, vanished FROM catalog.changes WHERE revision > %s", [self._revision]
-            ).fetchall()
-            for entity, identity, _, vanished in changes:
-                if vanished:
-                    self.copy.pop(identity, None)
-                else:
-                    self.copy[identity] = whole_records(connection, entity, [identity])[identity]
-            self._revision = max([self._revision, *(row[2] for row in changes)])
+        connection = looking_at(self._servers.database_url)
+        changes = connection.execute(
+            "SELECT entity, id, revision, vanished FROM catalog.changes WHERE revision > %s", [self._revision]
+        ).fetchall()
+        changed: dict[str, list[uuid.UUID]] = {}
+        for entity, identity, _, vanished in changes:
+            if vanished:
+                self.copy.pop(identity, None)
+            else:
+                changed.setdefault(entity, []).append(identity)
+        for entity, identities in changed.items():
+            found = whole_records(connection, entity, identities)
+            self.copy.update((identity, found[identity]) for identity in identities)
+        self._revision = max([self._revision, *(row[2] for row in changes)])
 
     def expected(self) -> dict[uuid.UUID, Any]:
         """All records with their lists."""
-        with connect(self._servers.database_url) as connection:
-            return {key: one for entity in ORDER for key, one in whole_records(connection, entity).items()}
+        connection = looking_at(self._servers.database_url)
+        return {key: one for entity in ORDER for key, one in whole_records(connection, entity).items()}
 
 
 def whole_records(
@@ -216,9 +221,27 @@ def whole_records(
     return records
 
 
+def _library(scenes: int, seed: int) -> Library:
+    return generated(scenes, seed=seed, overlap_seed=7)
+
+
 def new_servers(warehouse: str, home: Path, scenes: int = 30, seed: int = 1, number: int = 2) -> Servers:
     """Servers that share about half of their objects, read once."""
     servers = Servers(warehouse, home)
     for one in range(number):
         servers.add(scenes, number * seed + one)
     return servers
+
+
+def same_servers(warehouse: str, home: Path, instances: Sequence[Instance], scenes: int = 30, seed: int = 1) -> Servers:
+    """The servers of :func:`new_servers`, with a copy of its database."""
+    settings = settings_for(home, warehouse)
+    number = len(instances)
+    return Servers(
+        warehouse,
+        home,
+        [
+            Mirror(warehouse, instance, SimulatedStash(_library(scenes, number * seed + one)), settings)
+            for one, instance in enumerate(instances)
+        ],
+    )

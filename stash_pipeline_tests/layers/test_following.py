@@ -1,14 +1,18 @@
 """Shared layers follow the object log exactly once, in one transaction, one process at a time."""
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from threading import Event
 
 import pytest
 
+from stash_pipeline.instances import Instance
 from stash_pipeline.layers import Layers
+from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.entities.layer import STASH_LAYER
 from stash_pipeline.warehouse.entities.sql import TABLES
@@ -25,23 +29,46 @@ from stash_pipeline.warehouse.layers.shared import (
     working_on,
 )
 from stash_pipeline.warehouse.ops.removal import remove_instance
+from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.layers.sample import (
     LETTERS_LAYER,
     SAMPLE,
     TAG_NAMES,
     contents,
+    create_tables,
     expected,
     fail_with,
     of_version,
 )
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
+from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, settings_for
+
+_ORIGINAL = "with_layers"
+_copies = count()
+
+
+@pytest.fixture(scope="module")
+def _instance(postgres: str, _migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """The instance of a database to copy, whose server was read once."""
+    url = create_database(postgres, _ORIGINAL, _migrated)
+    with connect(url) as connection:
+        create_tables(connection)
+    made = new_mirror(url, tmp_path_factory.mktemp("home"), generated(20, seed=3))
+    made.refresh()
+    yield made.instance
+    drop_database(postgres, _ORIGINAL)
 
 
 @pytest.fixture
-def server(warehouse: str, home: Path) -> Mirror:
-    made = new_mirror(warehouse, home, generated(20, seed=3))
-    made.refresh()
-    return made
+def warehouse(postgres: str, _instance: Instance) -> Iterator[str]:
+    """The URL of a copy."""
+    name = f"{_ORIGINAL}_{next(_copies)}"
+    yield create_database(postgres, name, _ORIGINAL)
+    drop_database(postgres, name)
+
+
+@pytest.fixture
+def server(warehouse: str, home: Path, _instance: Instance) -> Mirror:
+    return Mirror(warehouse, _instance, SimulatedStash(generated(20, seed=3)), settings_for(home, warehouse))
 
 
 def follow_all(connection: Connection, layers: Layers = SAMPLE) -> dict[str, FollowedLayer]:

@@ -1,6 +1,7 @@
 """Fixtures of the tests of matches: those of the mirror, and two servers that were matched."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -16,28 +17,35 @@ __all__ = ["_no_waiting", "home", "warehouse"]
 _copies = count()
 
 
+Matched = Callable[..., AbstractContextManager[Servers]]
+"""Gives the servers of ``new_servers``, matched, in a database of their own."""
+
+
 @pytest.fixture(scope="session")
-def _matched() -> dict[int, tuple[str, MadeServers]]:
-    """Databases to copy, by the number of scenes of their two servers."""
-    return {}
+def matched(postgres: str, _template: str) -> Matched:
+    """Each is a copy, which takes a fraction of the time of reading and matching."""
+    originals: dict[str, MadeServers] = {}
+
+    @contextmanager
+    def copy(home: Path, scenes: int = 30, seed: int = 1, variants: bool = False) -> Iterator[Servers]:
+        template = f"matched_{scenes}_{seed}_{variants}".lower()
+        if template not in originals:
+            url = create_database(postgres, template, _template)
+            made = new_servers(url, home, scenes, seed, variants)
+            made.follow()
+            stop_looking()
+            originals[template] = made.home.instance, made.away.instance
+        name = f"matched_copy_{next(_copies)}"
+        url = create_database(postgres, name, template)
+        yield same_servers(url, home, originals[template], scenes, seed, variants)
+        stop_looking()
+        drop_database(postgres, name)
+
+    return copy
 
 
 @pytest.fixture
-def servers(
-    postgres: str, _template: str, home: Path, _matched: dict[int, tuple[str, MadeServers]], scenes: int = 30
-) -> Iterator[Servers]:
-    """Two servers that were read and matched, in a database of their own.
-
-    It is a copy, which takes a fraction of the time of reading and matching.
-    """
-    if scenes not in _matched:
-        template = f"matched_{scenes}"
-        made = new_servers(create_database(postgres, template, _template), home, scenes)
-        made.follow()
-        stop_looking()
-        _matched[scenes] = template, (made.home.instance, made.away.instance)
-    template, instances = _matched[scenes]
-    name = f"matched_copy_{next(_copies)}"
-    yield same_servers(create_database(postgres, name, template), home, instances, scenes)
-    stop_looking()
-    drop_database(postgres, name)
+def servers(matched: Matched, home: Path) -> Iterator[Servers]:
+    """Two servers that were read and matched, in a database of their own."""
+    with matched(home) as made:
+        yield made

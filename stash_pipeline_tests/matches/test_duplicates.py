@@ -1,6 +1,7 @@
 """Groups of copies: who is in them, which one is to be kept, and what follows from a change."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,16 @@ from stash_pipeline.warehouse.matches import duplicate_copies, duplicates
 from stash_pipeline.warehouse.matches.deciding import NewDecision
 from stash_pipeline.warehouse.matches.duplicate_report import read_duplicates
 from stash_pipeline.warehouse.ops.protection import protect, unprotect
-from stash_pipeline_tests.matches.working import Servers, new_servers
+from stash_pipeline_tests.matches.conftest import Matched
+from stash_pipeline_tests.matches.working import Servers
 from stash_pipeline_tests.mirror.working import Mirror
 
 
 @pytest.fixture
-def servers(database_url: str, home: Path) -> Servers:
-    """Two servers that were matched, in a database of their own."""
-    made = new_servers(database_url, home, scenes=30, seed=4, variants=True)
-    made.follow()
-    return made
+def servers(matched: Matched, home: Path) -> Iterator[Servers]:
+    """Two servers that were matched, with copies, in a database of their own."""
+    with matched(home, seed=4, variants=True) as made:
+        yield made
 
 
 def rows(servers: Servers, condition: str = "true", *parameters: Any) -> list[dict[str, Any]]:

@@ -2,23 +2,24 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from stash_pipeline_tests.matches.working import Servers, new_servers
+from stash_pipeline_tests.matches.conftest import Matched
+from stash_pipeline_tests.matches.working import Servers
 from stash_pipeline_tests.mirror.working import generated, new_mirror, run_command
 
 Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
-def servers(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Servers:
-    """Two servers that were matched."""
-    made = new_servers(warehouse, tmp_path_factory.mktemp("home"), seed=4, variants=True)
-    made.follow()
-    return made
+def servers(matched: Matched, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Two servers that were matched, with copies."""
+    with matched(tmp_path_factory.mktemp("home"), seed=4, variants=True) as made:
+        yield made
 
 
 class Run:

@@ -17,7 +17,7 @@ from stash_pipeline.warehouse.layers.shared import FollowedLayer
 from stash_pipeline.warehouse.matches.deciding import Decided, NewDecision, decide
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
-from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror, settings_for
+from stash_pipeline_tests.mirror.working import Mirror, generated, looking_at, new_mirror, settings_for
 
 CONTENTS = {
     "keys": "SELECT entity, key, instance_id, id FROM matches.keys",
@@ -58,16 +58,14 @@ class Servers:
 
     def clusters(self, entity: str) -> dict[Node, uuid.UUID]:
         """The cluster of each object."""
-        with connect(self.database_url) as connection:
-            rows = connection.execute(
-                "SELECT instance_id, id, cluster_id FROM matches.members WHERE entity = %s", [entity]
-            )
-            return {(row[0], row[1]): row[2] for row in rows}
+        rows = looking_at(self.database_url).execute(
+            "SELECT instance_id, id, cluster_id FROM matches.members WHERE entity = %s", [entity]
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
 
     def contents(self) -> dict[str, list[Any]]:
         """All rows."""
-        with connect(self.database_url) as connection:
-            return contents(connection)
+        return contents(looking_at(self.database_url))
 
     def rebuilt(self) -> dict[str, list[Any]]:
         """All rows as a rebuild makes them, which is rolled back."""
@@ -91,28 +89,28 @@ MadeServers = tuple[Instance, Instance]
 """The instances that :func:`new_servers` registered."""
 
 
-def _libraries(scenes: int, seed: int, overlap: int, variants: bool) -> list[Library]:
+def _libraries(scenes: int, seed: int, variants: bool) -> list[Library]:
     seeds = (2 * seed, 2 * seed + 1)
-    return [generated(scenes, seed=one, overlap_seed=overlap, variants=variants) for one in seeds]
+    return [generated(scenes, seed=one, overlap_seed=7, variants=variants) for one in seeds]
 
 
-def new_servers(
-    warehouse: str, home: Path, scenes: int = 30, seed: int = 1, overlap: int = 7, variants: bool = False
-) -> Servers:
+def new_servers(warehouse: str, home: Path, scenes: int = 30, seed: int = 1, variants: bool = False) -> Servers:
     """Two servers that share about half of their objects, read once."""
-    libraries = _libraries(scenes, seed, overlap, variants)
+    libraries = _libraries(scenes, seed, variants)
     servers = Servers(*(new_mirror(warehouse, home, library) for library in libraries))
     for server in (servers.home, servers.away):
         server.refresh()
     return servers
 
 
-def same_servers(warehouse: str, home: Path, instances: MadeServers, scenes: int) -> Servers:
+def same_servers(
+    warehouse: str, home: Path, instances: MadeServers, scenes: int = 30, seed: int = 1, variants: bool = False
+) -> Servers:
     """The servers of :func:`new_servers`, with a copy of its database."""
     settings = settings_for(home, warehouse)
     return Servers(
         *(
             Mirror(warehouse, instance, SimulatedStash(library), settings)
-            for instance, library in zip(instances, _libraries(scenes, 1, 7, variants=False), strict=True)
+            for instance, library in zip(instances, _libraries(scenes, seed, variants), strict=True)
         )
     )

@@ -52,10 +52,10 @@ def mirrored(
     def make(
         scenes: int = 40, release: str = "v0.30.1", hook: Hook | None = None, seed: int = 1, **settings: Any
     ) -> Mirror:
-        key = f"mirror_{scenes}_{seed}_{release}"
+        key = "_".join(["mirror", *map(str, (scenes, seed, release)), *map(str, settings.values())])
         if key not in _complete:
             original = new_mirror(
-                create_database(postgres, key, _template), home, generated(scenes, seed=seed), release
+                create_database(postgres, key, _template), home, generated(scenes, seed=seed), release, **settings
             )
             original.refresh()
             _complete[key] = key, original.instance

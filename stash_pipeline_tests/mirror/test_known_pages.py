@@ -8,7 +8,7 @@ import pytest
 
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashError
-from stash_pipeline_tests.mirror.working import Hook, Mirror, generated, new_mirror, row_versions
+from stash_pipeline_tests.mirror.working import Hook, MakeMirror, Mirror, generated, new_mirror, row_versions
 
 NEWEST = "v0.30.1"
 
@@ -33,11 +33,9 @@ def dying_after(requests: int, query: str) -> Hook:
 
 
 @pytest.fixture
-def server(warehouse: str, home: Path) -> Mirror:
+def server(mirrored: MakeMirror) -> Mirror:
     """A library with a few pages per entity, synced once."""
-    made = new_mirror(warehouse, home, generated(40), NEWEST, page_size=7)
-    made.refresh()
-    return made
+    return mirrored(40, NEWEST, page_size=7)
 
 
 def test_an_unchanged_library_is_recognised_page_by_page(server: Mirror) -> None:

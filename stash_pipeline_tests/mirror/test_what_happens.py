@@ -64,7 +64,7 @@ def lives(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         if anew and release in found:
             found.pop(release).sweep()
         if release not in found:
-            server, clock = furnished(warehouse, tmp_path_factory.mktemp("home"), release, scenes=25, seed=5)
+            server, clock = furnished(warehouse, tmp_path_factory.mktemp("home"), release, scenes=12, seed=5)
             server.refresh()
             # what was made a moment ago is looked at once more, and so is the last day when the first stamp of summer
             # is seen: both would tell what changes do not know. These events are over before winter.

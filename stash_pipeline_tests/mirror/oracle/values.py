@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
+@lru_cache(100_000)
 def moment(text: str | None) -> Moment | None:
     """The instant of an RFC 3339 text."""
     if text is None:
@@ -45,6 +47,7 @@ def moment(text: str | None) -> Moment | None:
     return Moment(seconds // timedelta(microseconds=1) + int(digits[:6]), 1 if len(digits) > 6 else 0)
 
 
+@lru_cache(100_000)
 def found_moment(value: datetime) -> Moment:
     """The instant of a database value."""
     return Moment((value - _EPOCH) // timedelta(microseconds=1))
@@ -66,6 +69,7 @@ def partial_date(text: str | None) -> tuple[date | None, str | None]:
     return first, "day" if day is not None else "month" if month is not None else "year"
 
 
+@lru_cache(100_000)
 def relative(url: str | None, prefix: str = "") -> str | None:
     """The part of a URL that is kept: the path, and whether it is the default picture."""
     if url is None:
