@@ -31,7 +31,7 @@ def servers(
     It is a copy, which takes a fraction of the time of reading and matching.
     """
     if scenes not in _matched:
-        template = f"matched_{scenes}"
+        template = f"matched_{scenes}_{next(_copies)}"
         made = new_servers(create_database(postgres, template, _template), home, scenes)
         made.follow()
         stop_looking()
