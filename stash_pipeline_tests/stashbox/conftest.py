@@ -3,6 +3,9 @@
 import pytest
 
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.matches.deciding import NewDecision
+from stash_pipeline.warehouse.matches.decisions import BoxRecord
+from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline_tests.matches.conftest import _matched, servers
 from stash_pipeline_tests.matches.working import Servers
 from stash_pipeline_tests.mirror.conftest import _no_waiting, home, warehouse
@@ -12,13 +15,17 @@ __all__ = ["_matched", "_no_waiting", "home", "servers", "warehouse"]
 BOX_URL = "https://kitebox.example/graphql"
 
 
+def on_box(node: Node, key: str, verdict: str = "same", url: str = BOX_URL) -> NewDecision:
+    """A decision on a local scene and one of the box."""
+    return NewDecision("scenes", verdict, node, box=BoxRecord(url, key))
+
+
 @pytest.fixture
 def endpoint_id(servers: Servers) -> int:
     """A box, without a server behind it."""
     with connect(servers.database_url) as connection:
         row = connection.execute(
-            "INSERT INTO ops.stashbox_endpoints (name, url, dialect)\n"
-            "VALUES ('kitebox', %s, 'stash-box') RETURNING id",
+            "INSERT INTO ops.stashbox_endpoints (name, url, dialect)\nVALUES ('kitebox', %s, 'stash-box') RETURNING id",
             [BOX_URL],
         ).fetchone()
         assert row is not None

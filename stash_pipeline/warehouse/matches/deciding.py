@@ -145,8 +145,8 @@ def _refuse_contradicting_rows(decisions: Sequence[NewDecision], names: Mapping[
     for one in decisions:
         if one.box is not None and verdicts.setdefault((one.left, one.box), one.verdict) != one.verdict:
             raise ContradictionError(
-                f"{describe(one.entity, one.left, names)} and {one.box.id} are called both the same and different; keep "
-                "one of the two."
+                f"{describe(one.entity, one.left, names)} and {one.box.id} are called both the same and different; "
+                "keep one of the two."
             )
         if one.pair is None:
             continue
