@@ -4,6 +4,7 @@ An instance and a box may have one name. What has the id of an object of Stash, 
 ``box/NAME:ID`` is of the box in any case. The address of the web page of a scene names it, too.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ ORDER BY 2, 3
 
 
 _BOX: Final = "box/"
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,14 @@ class InstanceNames:
             return self._parse_page(plain)
         name, _, identifier = plain.rpartition(":")
         explicit = name.lower().startswith(_BOX)
-        box = self._box(name[len(_BOX) :] if explicit else name)
-        if explicit and box is None:
+        name = name[len(_BOX) :] if explicit else name
+        box = self._box(name)
+        taken = any(known.lower() == name.lower() for known in self.names.values())
+        if box is None and name and (explicit or (not taken and _UUID.fullmatch(identifier.lower()))):
             registered = ", ".join(each.name for each in self.boxes) or "none yet"
             raise UserError(
-                f"There is no stash-box {name[len(_BOX) :]!r} (registered: {registered}); add it with "
-                "`stash-pipeline boxes add`."
+                f"There is no stash-box {name!r} (registered: {registered}); add it with `stash-pipeline boxes add`."
             )
-        taken = any(known.lower() == name.lower() for known in self.names.values())
         if box is None or (not explicit and taken and identifier.isdecimal()):
             return self.parse(text)
         return self._record(box, identifier, text)
@@ -89,6 +91,11 @@ class InstanceNames:
 
     def _box(self, name: str) -> Box | None:
         return next((box for box in self.boxes if box.name.lower() == name.lower()), None)
+
+    @staticmethod
+    def is_uuid(record: BoxRecord) -> bool:
+        """Whether the id is one as boxes make them."""
+        return _UUID.fullmatch(record.id) is not None
 
     def box(self, record: BoxRecord) -> Box | None:
         """The registered box that has a record."""

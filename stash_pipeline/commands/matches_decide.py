@@ -1,6 +1,5 @@
 """``stash-pipeline matches accept|reject|split|primary|withdraw|import``: decides, and lets the layers follow."""
 
-import re
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -19,8 +18,6 @@ from stash_pipeline.warehouse.matches.deciding import Decided, NewDecision, deci
 from stash_pipeline.warehouse.matches.deciding import withdraw as withdraw_decisions
 from stash_pipeline.warehouse.matches.decisions import DIFFERENT, PRIMARY, SAME, VERDICTS, BoxRecord
 from stash_pipeline.warehouse.matches.features import Node
-
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def decide_pairs(
@@ -67,7 +64,7 @@ def _refuse_mistyped(connection: Connection, instances: InstanceNames, new: Sequ
     """Refuses ids that no box can have: what is written is asked about for ever."""
     for record in dict.fromkeys(one.box for one in new if one.box is not None):
         box = instances.box(record)
-        if box is None or _UUID.fullmatch(record.id):
+        if box is None or instances.is_uuid(record):
             continue
         known = connection.execute(
             "SELECT FROM stashbox.scenes WHERE endpoint_id = %s AND id = %s", [box.id, record.id]

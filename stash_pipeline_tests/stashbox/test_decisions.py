@@ -1,12 +1,17 @@
 """What people decide about scenes of stash-boxes: above every rule, for ever."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stash_pipeline.stashbox_registry import add_endpoint, edit_endpoint, remove_endpoint
 from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.layers.layer import CheckOutcome
+from stash_pipeline.warehouse.matches.checks import CHECKS
 from stash_pipeline.warehouse.matches.deciding import ContradictionError, decide, withdraw
 from stash_pipeline.warehouse.matches.features import Node
+from stash_pipeline.warehouse.matches.statistics import describe
 from stash_pipeline.warehouse.stashbox.documents import store_documents, store_successors
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup
 from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects
@@ -195,3 +200,95 @@ def test_decisions_on_a_box_that_is_not_registered_stay_and_do_nothing(servers: 
         servers.follow()
         assert candidates(connection, node) == {}
         assert servers.contents() == servers.rebuilt()
+
+
+def test_decisions_apply_while_their_box_is_registered(servers: Servers, endpoint_id: int, tmp_path: Path) -> None:
+    with connect(servers.database_url) as connection:
+        lookup, node = asked(connection, endpoint_id)
+        answer(connection, endpoint_id, {lookup: [scene("a1", lookup)]})
+        decide(connection, [on_box(node, "b2")])
+        servers.follow()
+        remove_endpoint(connection, "kitebox")
+        servers.follow()
+        assert candidates(connection, node) == {}
+        assert servers.contents() == servers.rebuilt()
+        add_endpoint(connection, "kites", BOX_URL, home=tmp_path)
+        servers.follow()
+        assert candidates(connection, node) == {"b2": ("accepted", None)}
+        edit_endpoint(connection, "kites", url="https://else.example/graphql", home=tmp_path)
+        servers.follow()
+        assert candidates(connection, node) == {}
+        assert servers.contents() == servers.rebuilt()
+
+
+# --- what runs report ---------------------------------------------------------------------------------------
+
+
+def outcome(connection: Connection, name: str) -> CheckOutcome:
+    result = next(check for check in CHECKS if check.name == name).evaluate(connection)
+    assert result is not None
+    return result
+
+
+def test_metadata_counts_candidates_by_box_and_rule(servers: Servers, endpoint_id: int) -> None:
+    with connect(servers.database_url) as connection:
+        assert describe(connection, True)["matches.stashbox_candidates"] == {}
+        questions = [one for one in due(connection, endpoint_id) if one.oshashes and one.phashes]
+        first, second, third, *_ = questions
+        near = scene("b2", second)
+        near["fingerprints"] = [
+            {**one, "hash": f"{int(one['hash'], 16) ^ 0b11:016x}", "duration": 7} for one in near["fingerprints"]
+        ]
+        answer(
+            connection,
+            endpoint_id,
+            {first: [scene("a1", first)], second: [near], third: [scene("c3", third, deleted=True)]},
+        )
+        node = third.scenes[0]
+        decide(connection, [on_box(node, "d4", "different")])
+        servers.follow()
+        described = describe(connection, True)["matches.stashbox_candidates"]
+        (scenes,) = connection.execute("SELECT count(*) FROM stash.scenes").fetchone() or (0,)
+        matched = described["kitebox: matched"]
+        assert matched == len(first.scenes)
+        assert described["kitebox: to review"] == 0
+        assert described["kitebox: rejected"] == len(second.scenes) + len(third.scenes) + 1
+        assert described["kitebox: scenes without a candidate"] == scenes - matched
+        assert described["candidates: oshash+another_hash|duration|metadata|votes (automatic)"] == matched
+        assert described["candidates: person (rejected)"] == 1
+        for name in ("phash_distances", "duration_differences"):
+            assert "data:image/png;base64," in described[name].text
+
+
+def test_automatic_matches_that_people_rejected_fail_a_check(servers: Servers, endpoint_id: int) -> None:
+    with connect(servers.database_url) as connection:
+        some = [one for one in due(connection, endpoint_id) if one.oshashes and len(one.scenes) == 1][:3]
+        answer(connection, endpoint_id, {one: [scene(f"a{number}", one)] for number, one in enumerate(some)})
+        servers.follow()
+        for number, one in enumerate(some[:2]):
+            decide(connection, [on_box(one.scenes[0], f"a{number}", "different")])
+            servers.follow()
+            result = outcome(connection, "automatic_matches_are_right")
+            # one is not enough to say so
+            assert result.passed is (number == 0)
+        assert result.metadata == {
+            "automatic_matches": 3, "rejected": 2, "accepted": 0, "precision_observed": 0.33333
+        }  # fmt: skip
+
+
+def test_two_accepted_scenes_of_one_box_fail_a_check(servers: Servers, endpoint_id: int) -> None:
+    with connect(servers.database_url) as connection:
+        _, node = asked(connection, endpoint_id)
+        decide(connection, [on_box(node, "a1")])
+        servers.follow()
+        assert outcome(connection, "one_scene_of_a_box_is_accepted").passed
+        # the command refuses this one
+        connection.execute(
+            "INSERT INTO matches.decisions (entity, verdict, left_instance, left_id, left_created_at, left_content,\n"
+            "    stashbox_url, stashbox_id)\n"
+            "SELECT entity, verdict, left_instance, left_id, left_created_at, left_content, stashbox_url, 'b2'\n"
+            "FROM matches.decisions"
+        )
+        servers.follow(rebuild=True)
+        result = outcome(connection, "one_scene_of_a_box_is_accepted")
+        assert not result.passed and "kitebox:a1, kitebox:b2" in result.metadata["examples"]
