@@ -126,7 +126,7 @@ def test_a_deleted_scene_is_rejected_and_keeps_its_document(servers: Servers, en
 def test_what_is_missing_once_is_not_believed(servers: Servers, endpoint_id: int) -> None:
     with connect(servers.database_url) as connection:
         store_documents(connection, endpoint_id, "tags", {"a1": {"id": "a1", "name": "Kites"}}, now=NOW)
-        statuses = []
+        statuses: list[str] = []
         for record in (None, {"id": "a1", "name": "Kites"}, None, None):
             store_documents(connection, endpoint_id, "tags", {"a1": record}, now=LATER)
             statuses += connection.execute("SELECT status FROM stashbox.tags").fetchone() or ()

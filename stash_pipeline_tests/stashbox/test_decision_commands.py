@@ -116,7 +116,8 @@ def test_decisions_are_withdrawn_and_travel_as_csv(commands: Commands, kite: str
     }
     assert commands.run("decisions", "--csv", str(path))[0] == 0
     assert "2 had been decided before" in commands.run("import", str(path))[1]
-    assert commands.run("withdraw", "1", "2")[0] == 0
+    numbers = [str(one["number"]) for one in json.loads(commands.run("decisions", "--json")[1])]
+    assert commands.run("withdraw", *numbers)[0] == 0
     assert {one["action"] for one in shown(commands, kite).values()} == {"review"}
 
 
