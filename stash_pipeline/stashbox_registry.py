@@ -356,7 +356,8 @@ def _import(connection: Connection, box: ConfiguredBox, home: Path) -> Imported:
         if not box.api_key:
             return Imported(name, url, "skipped", "Stash has no API key for it.")
         if existing is None:
-            per_minute = min(box.requests_per_minute or DEFAULT_PER_MINUTE, LARGEST_PER_MINUTE)
+            # Stash sends its own requests with the same key
+            per_minute = min(box.requests_per_minute or DEFAULT_PER_MINUTE, DEFAULT_PER_MINUTE)
             add_endpoint(connection, name, url, home=home, api_key=box.api_key, requests_per_minute=per_minute)
             return Imported(name, url, "added")
         if existing.api_key_env:

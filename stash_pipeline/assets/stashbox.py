@@ -241,17 +241,20 @@ def _check_results(
     connection: Connection, endpoint: StashBoxEndpoint, report: BoxReport, days: float
 ) -> Iterator[dg.AssetCheckResult]:
     now = datetime.now(timezone.utc)
-    outcomes = {
-        ANSWERS_ARE_KEPT: checks.answers_are_kept(report.asked_again, report.lost),
-        BUDGET_SUFFICES: CheckOutcome(
-            report.stopped is None and not report.failures,
-            {"left": report.left, "failures": len(report.failures)},
-            report.stopped or next(iter(report.failures.values()), None),
+    outcomes = [
+        (ANSWERS_ARE_KEPT, checks.answers_are_kept(report.asked_again, report.lost)),
+        (
+            BUDGET_SUFFICES,
+            CheckOutcome(
+                report.stopped is None and not report.failures,
+                {"left": report.left, "failures": len(report.failures)},
+                report.stopped or next(iter(report.failures.values()), None),
+            ),
         ),
-        IDS_ARE_LIVE: checks.ids_are_live(connection, endpoint.id),
-        DOCUMENTS_ARE_FRESH: checks.documents_are_fresh(connection, endpoint.id, days, now),
-    }
-    for spec, outcome in outcomes.items():
+        (IDS_ARE_LIVE, checks.ids_are_live(connection, endpoint.id)),
+        (DOCUMENTS_ARE_FRESH, checks.documents_are_fresh(connection, endpoint.id, days, now)),
+    ]
+    for spec, outcome in outcomes:
         yield dg.AssetCheckResult(
             asset_key=spec.asset_key,
             check_name=spec.name,

@@ -243,6 +243,25 @@ def _tested(endpoint: "StashBoxEndpoint", settings: Settings, connection: Any) -
 
 
 @app.command()
+def sync(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: all that are enabled.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Ask about everything again, however recent the answers are.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask stash-boxes what is due, and match the answers. Only hashes and ids leave this machine.
+
+    A run that is interrupted continues where it stopped. What is more than the budget of the day is asked later.
+    """
+    from stash_pipeline.commands.boxes_sync import sync_boxes
+
+    raise typer.Exit(sync_boxes(names or [], as_json, everything=everything))
+
+
+@app.command()
 def edit(
     name: Name,
     url: Annotated[str | None, typer.Option(help="New URL.")] = None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from stash_pipeline.commands.decision_csv import read_rows, refuse_errors
+from stash_pipeline.commands.following import let_layers_follow
 from stash_pipeline.commands.matched_objects import CLUSTER_OF, InstanceNames, opened, refuse_missing, say
 from stash_pipeline.commands.options import MatchedEntity
 from stash_pipeline.commands.output import print_json, stderr
@@ -119,7 +120,7 @@ def withdraw(numbers: Sequence[int], as_json: bool) -> int:
     """The command ``withdraw``."""
     with opened() as (settings, connection, _):
         withdrawn = withdraw_decisions(connection, numbers)
-        error = _follow(settings, connection) if withdrawn else None
+        error = let_layers_follow(settings, "stash-pipeline matches") if withdrawn else None
     if as_json:
         print_json({"withdrawn": withdrawn, "error": error})
     elif withdrawn:
@@ -181,7 +182,7 @@ def _decide(
         decided = decide(connection, new)
         if dry_run:
             raise Rollback
-    error = None if dry_run or not decided.written else _follow(settings, connection)
+    error = None if dry_run or not decided.written else let_layers_follow(settings, "stash-pipeline matches")
     if as_json:
         written = len(decided.written) if dry_run else decided.written
         print_json(
@@ -205,22 +206,6 @@ def _decided_sentence(decided: Decided, dry_run: bool) -> str:
     if decided.unchanged:
         sentence += f"; {decided.unchanged:,} had been decided before"
     return sentence + "."
-
-
-def _follow(settings: Settings, connection: Connection) -> str | None:
-    """Runs the job that lets the shared layers follow; returns why one does not."""
-    from stash_pipeline.assets.tags import REASON_TAG, REQUESTED_BY_TAG
-    from stash_pipeline.automation.jobs import FOLLOW
-    from stash_pipeline.layers import LAYERS
-    from stash_pipeline.runtime.in_process import dagster_instance, run_job
-    from stash_pipeline.warehouse.layers.shared import states
-
-    with dagster_instance(settings.home) as dagster:
-        tags = {REASON_TAG: "stash-pipeline matches", REQUESTED_BY_TAG: "command line"}
-        result = run_job(FOLLOW, instance=dagster, tags=tags)
-    # a layer that fails does not fail the run
-    behind = [state.error for state in states(connection, LAYERS) if state.error]
-    return result.failure or (behind[0] if behind else None)
 
 
 def _exit_code(error: str | None) -> int:

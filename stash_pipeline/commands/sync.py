@@ -59,7 +59,8 @@ class Bars:
 
 
 @contextmanager
-def _progress_bars(show: bool) -> Any:
+def progress_bars(show: bool) -> Any:
+    """Shows the progress of runs of this process on standard error for a block, unless ``show`` is false."""
     if not show:
         yield
         return
@@ -135,7 +136,7 @@ def sync_instances(
             "dry_run": dry_run,
             **({"lane": lane} if lane else {}),
         }
-        with _progress_bars(show):
+        with progress_bars(show):
             return _run_all(dagster, settings, chosen, config)
 
 

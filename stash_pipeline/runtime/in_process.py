@@ -149,6 +149,24 @@ def observations(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, 
     return metadata
 
 
+def materializations(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
+    """The metadata of what a run materialized, by the last part of the asset's key."""
+    metadata = {}
+    for record in instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION).records:
+        materialization = record.event_log_entry.asset_materialization
+        assert materialization is not None
+        values = {name: value.value for name, value in materialization.metadata.items()}
+        metadata[materialization.asset_key.path[-1]] = values
+    return metadata
+
+
+def failed_checks(instance: DagsterInstance, run_id: str) -> list[str]:
+    """What the checks of a run say that did not pass, warnings included."""
+    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION).records
+    evaluations = [record.event_log_entry.get_dagster_event().asset_check_evaluation_data for record in records]
+    return [each.description or each.check_name for each in evaluations if not each.passed]
+
+
 # -- creating a run ------------------------------------------------------------------------------------------
 
 

@@ -5,9 +5,9 @@ than 16 digits as 0 without an error.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 Algorithm = Literal["OSHASH", "PHASH"]
 _ORDER: Final[tuple[Algorithm, ...]] = ("OSHASH", "PHASH")
@@ -46,32 +46,6 @@ class Fingerprint:
         """As a box takes it. Boxes before v0.8 compare text: an OSHASH has leading zeros there, a PHASH has none."""
         return {"hash": f"{self.hash:016x}" if self.algorithm == "OSHASH" else f"{self.hash:x}",
                 "algorithm": self.algorithm}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class BoxFingerprint:
-    """A fingerprint that a box has for a scene; duration in seconds, None where the box does not say."""
-
-    algorithm: Algorithm
-    hash: int
-    duration: int | None
-    submissions: int | None
-    reports: int | None
-
-
-def box_fingerprints(scene: Mapping[str, Any]) -> list[BoxFingerprint]:
-    """The OSHASHes and PHASHes of a scene's document."""
-    found = []
-    for entry in scene.get("fingerprints") or ():
-        parsed = Fingerprint.parse(str(entry.get("algorithm")), str(entry.get("hash")))
-        if parsed:
-            numbers = (_number(entry.get(name)) for name in ("duration", "submissions", "reports"))
-            found.append(BoxFingerprint(parsed.algorithm, parsed.hash, *numbers))
-    return found
-
-
-def _number(value: Any) -> int | None:
-    return value if type(value) is int else None
 
 
 @dataclass(frozen=True)

@@ -255,9 +255,11 @@ class Transport:
             seconds = self._limits.request_seconds
             late = f"not complete within {seconds:,.0f} s" if time.monotonic() >= end else "not sent in time"
             raise StashBoxConnectionError(f"The answer of {self.name} to {what} was {late}.", "timeout") from None
+        except httpx.RemoteProtocolError:
+            raise StashBoxConnectionError(f"The answer of {self.name} to {what} broke off, or is not HTTP.") from None
         except httpx.TransportError as error:
             reason = connection_error(self.url, error, "a stash-box")
-            message = shortened(self._mask.text(str(reason)), 500)
+            message = shortened(self._mask.text(f"{self.name}: {reason}"), 500)
             if reason.reason == "tls":
                 message += " If a private authority signed its certificate, set SSL_CERT_FILE to its PEM file."
             raise StashBoxConnectionError(message, reason.reason) from None

@@ -138,7 +138,6 @@ class _Reader:
     def run(self) -> None:
         """Looks up hashes first, because the answers contain documents."""
         progress.started(self.name)
-        self.report.version = self.client.version()
         self._look_up()
         for entity in LINKED_ENTITIES:
             self._read(entity)
@@ -155,6 +154,9 @@ class _Reader:
         )
         counts.due = len(due)
         self._announce(LOOKUPS, len(due), -(-len(due) // GROUPS_PER_REQUEST))
+        if due:
+            # what a box finds depends on its release
+            self.report.version = self.client.version()
         try:
             for answered in self.client.lookups([_group(lookup) for lookup in due]):
                 answers = {due[position]: scenes for position, scenes in answered.items() if scenes is not None}

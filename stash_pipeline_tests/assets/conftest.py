@@ -34,7 +34,7 @@ def graph() -> Assets:
 @pytest.fixture(scope="session")
 def specs(graph: Assets) -> Assets:
     """Without what lies on the servers."""
-    return {key: spec for key, spec in graph.items() if key.path[0] != "stash_server"}
+    return {key: spec for key, spec in graph.items() if key.path[0] not in ("stash_server", "stash_box_server")}
 
 
 @pytest.fixture(scope="module")

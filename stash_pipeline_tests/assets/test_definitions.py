@@ -49,7 +49,7 @@ def described(specs: Assets) -> dict[str, Any]:
         }
         for spec in sorted(specs.values(), key=lambda spec: spec.key)
     }
-    tables = sorted(name for name in assets if not name.startswith("stash_server/"))
+    tables = sorted(name for name in assets if not name.startswith(("stash_server/", "stash_box_server/", "stashbox/")))
     names = [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")]
     jobs = {
         name: {
@@ -61,7 +61,10 @@ def described(specs: Assets) -> dict[str, Any]:
     }
     return {
         "assets": assets,
-        "jobs": {name: "all assets" if job["assets"] == tables else job["assets"] for name, job in jobs.items()},
+        "jobs": {
+            name: "all assets of instances and layers" if job["assets"] == tables else job["assets"]
+            for name, job in jobs.items()
+        },
         "checks": {
             f"{spec.asset_key.to_user_string()} {spec.name}": "blocking" if spec.blocking else "tells"
             for spec in sorted(_check_specs(), key=lambda spec: (spec.name, spec.asset_key))
@@ -104,7 +107,8 @@ def test_every_asset_has_description_owner_and_table(specs: Assets) -> None:
 
 
 NOT_DERIVED = {("matches", name) for name in ("decisions", "resolved_decisions", "phashes", "link_counts")} | {
-    ("catalog", "row_counts")
+    ("catalog", "row_counts"),
+    ("stashbox", "scene_fingerprints"),
 }
 """Tables that are no assets: what people decided, and what a layer keeps for itself."""
 
@@ -114,7 +118,7 @@ def test_assets_match_the_tables_and_columns_of_the_database(specs: Assets, grap
     inspector = inspect(engine)
     there = {
         (schema, table)
-        for schema in ("raw", "stash", "matches", "catalog")
+        for schema in ("raw", "stash", "stashbox", "matches", "catalog")
         for table in inspector.get_table_names(schema=schema)
     }
     assert {tuple(key.path) for key in specs} == there - NOT_DERIVED
@@ -129,7 +133,7 @@ def test_assets_match_the_tables_and_columns_of_the_database(specs: Assets, grap
 def test_the_migrated_schema_equals_the_table_registry(graph_database: str) -> None:
     def include(name: str | None, kind: str, parents: Any) -> bool:
         if kind == "schema":
-            return name in ("ops", "raw", "stash", "matches", "catalog")
+            return name in ("ops", "raw", "stash", "stashbox", "matches", "catalog")
         return not (kind == "table" and name == "alembic_version")
 
     engine = create_engine(sqlalchemy_url(graph_database))
@@ -155,7 +159,7 @@ def test_every_table_and_column_has_a_comment_unless_exempt(graph_database: str)
     with connect(graph_database) as connection:
         rows = connection.execute(
             "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace\n"
-            "WHERE nspname IN ('ops', 'raw', 'stash', 'matches', 'catalog') AND relkind IN ('r', 'p')\n"
+            "WHERE nspname IN ('ops', 'raw', 'stash', 'stashbox', 'matches', 'catalog') AND relkind IN ('r', 'p')\n"
             "AND relname <> 'alembic_version'\n"
             "AND obj_description(c.oid, 'pg_class') IS NULL"
         ).fetchall()
@@ -166,7 +170,7 @@ def test_every_table_and_column_has_a_comment_unless_exempt(graph_database: str)
 def test_sync_jobs_select_all_assets(name: str, specs: Assets) -> None:
     job = defs.get_repository_def().get_job(name)
     assert [node.name for node in job.nodes] == ["sync_instance"], "the check of all servers is none of one run"
-    assert job.asset_layer.executable_asset_keys == specs.keys()
+    assert job.asset_layer.executable_asset_keys == {key for key in specs if key.path[0] != "stashbox"}
     assert job.partitions_def == INSTANCES
 
 
@@ -186,7 +190,7 @@ def test_every_column_names_its_source_and_its_foreign_key(specs: Assets) -> Non
     for table, found in columns.items():
         for column, tags in found.items():
             # a merge comes from no one table, and a revision from the log
-            has_origin = table not in WITHOUT_ORIGIN and not table.startswith(("raw.", "matches."))
+            has_origin = table not in WITHOUT_ORIGIN and not table.startswith(("raw.", "matches.", "stashbox."))
             has_origin = has_origin and not (table.startswith("catalog.") and column == "revision")
             assert set(tags) <= {"from", "refers_to"} and ("from" in tags) == has_origin, (table, column)
             for origin in tags.values():

@@ -416,7 +416,7 @@ def test_the_sensor_syncs_partitions_with_the_registry(dagster: dg.DagsterInstan
     assert isinstance(add, dg.AddDynamicPartitionsRequest) and list(add.partition_keys) == ["attic"]
     assert isinstance(delete, dg.DeleteDynamicPartitionsRequest) and list(delete.partition_keys) == ["gone"]
     sync_partitions(dagster, ["home", "attic"])
-    assert sensor.skipped() == "The partitions match the registry."
+    assert sensor.skipped() == "The partitions match the registries."
 
 
 def test_sensors_are_on_by_default_and_their_interval_is_a_setting() -> None:

@@ -54,10 +54,11 @@ class Commands:
     database_url: str
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
+    group: str = "instances"
 
     def __call__(self, *arguments: str, given: str = "") -> Done:
         use_settings(None)
-        self.monkeypatch.setattr(sys, "argv", ["stash-pipeline", "instances", *arguments])
+        self.monkeypatch.setattr(sys, "argv", ["stash-pipeline", self.group, *arguments])
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
         with pytest.raises(SystemExit) as end:
             program.main()

@@ -94,6 +94,12 @@ def test_damaged_or_unrequested_compression_is_an_error(body: bytes, header: byt
         ask(whole(body, header))
 
 
+def test_an_unrequested_compression_is_not_shown_because_a_proxy_may_echo_the_key_there() -> None:
+    with pytest.raises(InvalidResponseError) as raised:
+        ask(whole(GOOD, b"Content-Encoding: Short-Key-1"), api_key="Short-Key-1")
+    assert "short-key" not in str(raised.value).lower()
+
+
 def test_an_overlong_response_is_not_retried() -> None:
     seen = []
 

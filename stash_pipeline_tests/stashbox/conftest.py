@@ -1,14 +1,19 @@
 """Fixtures: two servers that were read and matched, and a registered box."""
 
+from collections.abc import Iterator
+from datetime import datetime
+
 import pytest
 
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.matches.deciding import NewDecision
 from stash_pipeline.warehouse.matches.decisions import BoxRecord
 from stash_pipeline.warehouse.matches.features import Node
+from stash_pipeline.warehouse.ops.request_limiter import RequestLimiter
 from stash_pipeline_tests.matches.conftest import _matched, servers
 from stash_pipeline_tests.matches.working import Servers
 from stash_pipeline_tests.mirror.conftest import _no_waiting, home, warehouse
+from stash_pipeline_tests.stashbox.working import ReadBox, new_box
 
 __all__ = ["_matched", "_no_waiting", "home", "servers", "warehouse"]
 
@@ -30,3 +35,15 @@ def endpoint_id(servers: Servers) -> int:
         ).fetchone()
         assert row is not None
         return int(row[0])
+
+
+@pytest.fixture
+def box(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReadBox]:
+    """A simulated box that is registered; requests do not wait for their turns."""
+    monkeypatch.setattr(RequestLimiter, "acquire", _without_waiting)
+    with new_box(servers, servers.home.settings) as made:
+        yield made
+
+
+def _without_waiting(limiter: RequestLimiter) -> datetime:
+    return limiter.reserve().at

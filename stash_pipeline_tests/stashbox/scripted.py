@@ -16,6 +16,7 @@ from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.stashbox.client import StashBoxClient
 from stash_pipeline.stashbox.endpoints import Dialect
 from stash_pipeline.stashbox.errors import RequestCancelledError
+from stash_pipeline.stashbox.transport import RETRIES
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJBUElLZXkifQ.not-a-real-key-of-anybody"
 JSON = {"Content-Type": "application/json"}
@@ -57,10 +58,9 @@ class Request:
 Script = Callable[[Request], Reply]
 
 
-def data(errors: Sequence[Any] = (), status: int = 200, **members: Any) -> Reply:
+def data(errors: Sequence[Any] = (), **members: Any) -> Reply:
     """A GraphQL response."""
-    body = {"data": members, "errors": list(errors)} if errors else {"data": members}
-    return Reply(body, status)
+    return Reply({"data": members, "errors": list(errors)} if errors else {"data": members})
 
 
 def refused(*messages: str, status: int = 422, code: str | None = "GRAPHQL_VALIDATION_FAILED") -> Reply:
@@ -164,23 +164,24 @@ def client_of(
     url: str,
     limiter: Unlimited | None = None,
     *,
+    key: str = KEY,
     dialect: Dialect = "stash-box",
     ids_per_request: int = 30,
     timeout: float = 5.0,
-    retries: RetryPolicy | None = None,
+    retries: RetryPolicy = RETRIES,
     limits: Limits | None = None,
 ) -> StashBoxClient:
     """A client with the key."""
     return StashBoxClient(
         url,
         "Testbox",
-        Access(KEY),
+        Access(key),
         limiter or Unlimited(),
         dialect=dialect,
         ids_per_request=ids_per_request,
         timeout=timeout,
         limits=limits,
-        **({"retries": retries} if retries else {}),
+        retries=retries,
     )
 
 

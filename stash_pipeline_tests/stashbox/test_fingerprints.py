@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stash_pipeline.stashbox.dates import FuzzyDate, birth_date, fuzzy_date, normalise_dates, release_date
-from stash_pipeline.stashbox.fingerprints import Fingerprint, box_fingerprints, pack_groups
+from stash_pipeline.stashbox.fingerprints import Fingerprint, pack_groups
 
 FINGERPRINTS = st.builds(Fingerprint, st.sampled_from(["OSHASH", "PHASH"]), st.integers(0, 2**64 - 1))
 
@@ -39,20 +39,6 @@ def test_there_is_no_md5() -> None:
 def test_hashes_are_sent_as_boxes_that_compare_text_have_them() -> None:
     assert Fingerprint("OSHASH", 0xAB).as_input() == {"hash": "00000000000000ab", "algorithm": "OSHASH"}
     assert Fingerprint("PHASH", 0xAB).as_input() == {"hash": "ab", "algorithm": "PHASH"}
-
-
-def test_fingerprints_of_a_document_are_numbers() -> None:
-    scene: dict[str, Any] = {
-        "fingerprints": [
-            {"hash": "ab", "algorithm": "PHASH", "duration": 100, "submissions": 3, "reports": 1},
-            {"hash": "00000000000000ab", "algorithm": "OSHASH", "duration": 100},
-            {"hash": "0" * 32, "algorithm": "MD5", "duration": 100},
-        ]
-    }
-    phash, oshash = box_fingerprints(scene)
-    assert (phash.algorithm, phash.hash, phash.duration, phash.submissions, phash.reports) == ("PHASH", 0xAB, 100, 3, 1)
-    assert (oshash.algorithm, oshash.hash, oshash.submissions, oshash.reports) == ("OSHASH", 0xAB, None, None)
-    assert box_fingerprints({}) == []
 
 
 @given(st.lists(st.lists(FINGERPRINTS, max_size=150), max_size=100))

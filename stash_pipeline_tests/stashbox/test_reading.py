@@ -1,0 +1,187 @@
+"""Reading a box: what is asked, how often, and what becomes of the answers."""
+
+import pytest
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.simulator.box.engine import BoxEngine
+from stash_pipeline.simulator.box.releases import find_release
+from stash_pipeline.stashbox.errors import StashBoxAuthError, StashBoxError
+from stash_pipeline.sync.stashbox import _LOCK_CLASS
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.stashbox.working import ReadBox
+
+LOOKUP = "findScenesBySceneFingerprints"
+
+
+def test_every_file_is_asked_about_once(box: ReadBox) -> None:
+    report = box.read()
+    lookups = box.simulated.requests.of(LOOKUP)
+    asked = report.tables["lookups"].asked
+    assert sum(request.groups for request in lookups) == asked == report.tables["lookups"].due > 0
+    assert all(request.groups <= 40 and request.phashes <= 64 for request in lookups)
+    assert box.simulated.requests.mutations() == []
+    again = box.read()
+    assert box.simulated.requests.all() == [] and again.tables["lookups"].due == 0
+
+
+def test_only_what_changed_is_asked_again(box: ReadBox) -> None:
+    box.read()
+    node = next(iter(box.files()))
+    with connect(box.servers.database_url) as connection:
+        connection.execute(
+            "UPDATE stash.file_fingerprints AS p SET value = '1f2e3d4c5b6a7988' FROM stash.scene_files AS x\n"
+            "WHERE x.instance_id = p.instance_id AND x.file_id = p.file_id AND p.type = 'oshash'\n"
+            "  AND (x.instance_id, x.scene_id) = (%s, %s)",
+            node,
+        )
+    report = box.read()
+    assert report.tables["lookups"].asked == 1
+
+
+def test_a_scene_of_the_box_becomes_the_match_of_a_local_one(box: ReadBox) -> None:
+    node = next(iter(box.files()))
+    scene = box.add_scene_of(node)
+    report = box.read()
+    assert report.version == "v0.10.2"
+    box.servers.follow()
+    assert box.actions(node) == {scene: "automatic"}
+    with connect(box.servers.database_url) as connection:
+        row = connection.execute(
+            "SELECT title, date_text, status FROM stashbox.scenes WHERE id = %s", [scene]
+        ).fetchone()
+    assert row == (f"Box scene of {node[0]}:{node[1]}", "2019-04", "active")
+
+
+def test_a_fingerprint_that_is_moved_moves_the_match(box: ReadBox) -> None:
+    node = next(iter(box.files()))
+    oshash, phash, _ = box.files()[node]
+    first = box.add_scene_of(node)
+    box.read()
+    box.servers.follow()
+    second = box.box.add_scene("The right one")
+    box.box.move("OSHASH", oshash, first, second)
+    if phash is not None:
+        box.box.move("PHASH", phash, first, second)
+    box.read(days=31)
+    box.servers.follow()
+    assert box.actions(node) == {second: "automatic"}
+    assert box.servers.contents() == box.servers.rebuilt()
+
+
+def test_a_scene_that_the_box_deletes_is_a_match_no_longer(box: ReadBox) -> None:
+    node = next(iter(box.files()))
+    scene = box.add_scene_of(node)
+    box.read()
+    box.servers.follow()
+    box.box.destroy("scene", scene)
+    box.read(days=8)
+    box.servers.follow()
+    assert box.actions(node) == {scene: "reject"}
+    with connect(box.servers.database_url) as connection:
+        rows = connection.execute("SELECT status, title IS NULL FROM stashbox.scenes").fetchall()
+    assert rows == [("deleted", False)]
+
+
+@pytest.mark.parametrize("kind", ["scene", "performer", "studio", "tag"])
+def test_what_a_server_links_to_is_followed_through_merges(box: ReadBox, kind: str) -> None:
+    old, new = (
+        (box.box.add_scene("One"), box.box.add_scene("Two"))
+        if kind == "scene"
+        else tuple(getattr(box.box, f"add_{kind}")(name) for name in ("One", "Two"))
+    )
+    with connect(box.servers.database_url) as connection:
+        node = connection.execute(f"SELECT instance_id, id FROM stash.{kind}s ORDER BY 1, 2 LIMIT 1").fetchone()
+        assert node is not None
+        connection.execute(
+            f"INSERT INTO stash.{kind}_stash_ids (instance_id, {kind}_id, endpoint, stash_id) VALUES (%s, %s, %s, %s)",
+            [*node, box.endpoint.url.upper() + "/", old.upper()],
+        )
+        box.read()
+        box.box.merge(kind, old, new)  # type: ignore[arg-type]
+        report = box.read(days=8)
+        rows = connection.execute(f"SELECT id, status, successor_id FROM stashbox.{kind}s").fetchall()
+        assert sorted(rows) == sorted([(old, "merged", new), (new, "active", None)])
+        # nothing is read twice
+        assert report.tables[f"{kind}s"].asked == 2
+        log = connection.execute(
+            "SELECT max(revision) FROM ops.object_log WHERE entity = %s AND (instance_id, id) = (%s, %s)",
+            [f"{kind}s", *node],
+        ).fetchone()
+        newest = connection.execute("SELECT revision FROM ops.object_log_head").fetchone()
+        assert log == newest
+
+
+def test_records_are_read_in_rotation(box: ReadBox) -> None:
+    performers = [box.box.add_performer(f"Performer {number}") for number in range(70)]
+    with connect(box.servers.database_url) as connection:
+        (node,) = connection.execute("SELECT instance_id, id FROM stash.performers ORDER BY 1, 2 LIMIT 1").fetchall()
+        for key in performers:
+            connection.execute(
+                "INSERT INTO stash.performer_stash_ids (instance_id, performer_id, endpoint, stash_id)\n"
+                "VALUES (%s, %s, %s, %s)",
+                [*node, box.endpoint.url, key],
+            )
+    box.read()
+    assert [request.aliases for request in box.simulated.requests.of("findPerformer")] == [30, 30, 10]
+    box.read(days=6)
+    assert box.simulated.requests.of("findPerformer") == []
+    box.read(days=2)
+    assert len(box.simulated.requests.of("findPerformer")) == 3
+
+
+def test_a_budget_that_ends_keeps_what_was_answered(box: ReadBox) -> None:
+    with connect(box.servers.database_url) as connection:
+        connection.execute("UPDATE ops.stashbox_endpoints SET requests_per_day = 2")
+        report = box.read()
+        assert report.stopped and "requests" in report.stopped
+        (stored,) = connection.execute("SELECT count(*) FROM stashbox.lookups").fetchone() or (0,)
+        assert 0 < stored == report.tables["lookups"].asked < report.tables["lookups"].due
+        connection.execute("UPDATE ops.stashbox_endpoints SET requests_per_day = NULL")
+    rest = box.read()
+    assert rest.tables["lookups"].asked == report.tables["lookups"].due - stored
+
+
+def test_a_refused_key_removes_nothing(box: ReadBox) -> None:
+    node = next(iter(box.files()))
+    box.add_scene_of(node)
+    box.read()
+    box.servers.follow()
+    before = box.servers.contents()
+    box.simulated.api_key = "another key"
+    with pytest.raises(StashBoxAuthError):
+        box.read(days=60)
+    box.servers.follow()
+    assert box.servers.contents() == before
+
+
+@pytest.mark.parametrize("release", ["v0.6.17", "v0.7.9", "v0.8", "tpdb"])
+def test_every_dialect_is_read(box: ReadBox, release: str) -> None:
+    box.simulated.release = find_release(release)
+    box.simulated.engine = BoxEngine(box.simulated.release)
+    node = next(iter(box.files()))
+    scene = box.add_scene_of(node)
+    box.read()
+    box.servers.follow()
+    assert box.actions(node) == {scene: "automatic"}
+
+
+def test_two_processes_do_not_read_one_box_at_once(box: ReadBox) -> None:
+    with connect(box.servers.database_url) as other:
+        other.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_CLASS, box.endpoint.id])
+        with pytest.raises(UserError, match="Another run is reading kitebox"):
+            box.read()
+
+
+def test_a_box_that_fails_in_between_is_continued(box: ReadBox) -> None:
+    with connect(box.servers.database_url) as connection:
+        box.simulated.requests_per_minute = 2
+        with pytest.raises(StashBoxError):
+            report = box.read()
+            raise StashBoxError(report.stopped or "")
+        (stored,) = connection.execute("SELECT count(*) FROM stashbox.lookups").fetchone() or (0,)
+        assert stored > 0
+        box.simulated.requests_per_minute = None
+        connection.execute("UPDATE ops.stashbox_endpoints SET paused_until = NULL")
+    report = box.read()
+    assert report.tables["lookups"].asked == report.tables["lookups"].due
+    assert report.stopped is None
