@@ -53,11 +53,11 @@ CREATE TABLE ops.stashbox_endpoints (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (id),
+    CONSTRAINT stashbox_endpoints_requests_per_day_check CHECK (requests_per_day > 0),
+    CONSTRAINT stashbox_endpoints_requests_per_minute_check CHECK (requests_per_minute BETWEEN 1 AND 240),
+    UNIQUE (name),
     CONSTRAINT stashbox_endpoints_dialect_check CHECK (dialect IN ('stash-box', 'theporndb')),
     UNIQUE (url),
-    CONSTRAINT stashbox_endpoints_requests_per_minute_check CHECK (requests_per_minute BETWEEN 1 AND 240),
-    CONSTRAINT stashbox_endpoints_requests_per_day_check CHECK (requests_per_day > 0),
-    UNIQUE (name),
     CONSTRAINT stashbox_endpoints_name_check CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$')
 );
 
@@ -135,8 +135,8 @@ CREATE TABLE stashbox.performers (
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     misses INTEGER DEFAULT 0 NOT NULL,
     CONSTRAINT stashbox_performers_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
-    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
+    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
+    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
 );
 
 COMMENT ON TABLE stashbox.performers IS 'Performers of the boxes that local objects are linked to, or may be.';
@@ -184,8 +184,8 @@ CREATE TABLE stashbox.scenes (
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     misses INTEGER DEFAULT 0 NOT NULL,
     CONSTRAINT stashbox_scenes_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_scenes_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
-    CONSTRAINT stashbox_scenes_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
+    CONSTRAINT stashbox_scenes_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
+    CONSTRAINT stashbox_scenes_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
 );
 
 COMMENT ON TABLE stashbox.scenes IS 'Scenes of the boxes that local objects are linked to, or may be.';
@@ -278,8 +278,8 @@ CREATE TABLE stashbox.tags (
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     misses INTEGER DEFAULT 0 NOT NULL,
     CONSTRAINT stashbox_tags_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_tags_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
-    CONSTRAINT stashbox_tags_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
+    CONSTRAINT stashbox_tags_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
+    CONSTRAINT stashbox_tags_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
 );
 
 COMMENT ON TABLE stashbox.tags IS 'Tags of the boxes that local objects are linked to, or may be.';
