@@ -100,6 +100,9 @@ def import_again(servers: Servers, entity: str, node: Node) -> Node:
     (row,) = library.rows(f"SELECT * FROM {entity} WHERE id = ?", [node[1]])
     newest = library.scalar(f"SELECT max(id) FROM {entity}")
     later = server.stash.clock().isoformat(timespec="seconds")
+    if entity != "scenes":
+        # their names are unique
+        library.execute(f"DELETE FROM {entity} WHERE id = ?", [node[1]])
     library.insert(entity, {**row, "id": newest + 1, "created_at": later, "updated_at": later})
     if entity == "scenes":
         # all that refers to a scene
@@ -108,7 +111,7 @@ def import_again(servers: Servers, entity: str, node: Node) -> Node:
             "WHERE m.type = 'table' AND f.\"table\" = 'scenes'"
         ):
             library.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE "{column}" = ?', [newest + 1, node[1]])
-    library.execute(f"DELETE FROM {entity} WHERE id = ?", [node[1]])
+        library.execute("DELETE FROM scenes WHERE id = ?", [node[1]])
     server.refresh(mode="sweep", accept_removals=True)
     return node[0], newest + 1
 

@@ -187,7 +187,7 @@ def test_a_scene_is_one_scene_of_a_box_at_most(servers: Servers, endpoint_id: in
             decide(connection, [on_box(node, "b2")])
         # in one go it is no contradiction
         assert decide(connection, [on_box(node, "a1", "different"), on_box(node, "b2")]).written
-        with pytest.raises(ContradictionError, match="both the same and different"):
+        with pytest.raises(ContradictionError, match="and kitebox:c3 are called both the same and different"):
             decide(connection, [on_box(node, "c3", "different"), on_box(node, "c3")])
         # another box has scenes of its own
         assert decide(connection, [on_box(node, "a1", url="https://other.example/graphql")]).written

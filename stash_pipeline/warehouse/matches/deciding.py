@@ -141,13 +141,8 @@ def _withdraw(connection: Connection, numbers: Sequence[int], touched: Mapping[i
 
 
 def _refuse_contradicting_rows(decisions: Sequence[NewDecision], names: Mapping[int, str]) -> None:
-    verdicts: dict[Pair | tuple[Node, BoxRecord], str] = {}
+    verdicts: dict[Pair, str] = {}
     for one in decisions:
-        if one.box is not None and verdicts.setdefault((one.left, one.box), one.verdict) != one.verdict:
-            raise ContradictionError(
-                f"{describe(one.entity, one.left, names)} and {one.box.id} are called both the same and different; "
-                "keep one of the two."
-            )
         if one.pair is None:
             continue
         if one.left == one.right:
@@ -207,6 +202,11 @@ def _write_on_boxes(
         assert one.box is not None
         pair = (one.left, records.current(one.box))
         earlier = decided.get(pair)
+        if earlier is not None and earlier.number is None and earlier.verdict != one.verdict:
+            raise ContradictionError(
+                f"{describe(entity, one.left, names)} and {records.describe(pair[1])} are called both the same and "
+                "different; keep one of the two."
+            )
         if earlier is not None and earlier.verdict == one.verdict:
             result.unchanged += 1
             continue
