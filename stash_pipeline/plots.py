@@ -38,6 +38,27 @@ def histogram(title: str, counts: Mapping[int, int], label: str) -> str:
     return _drawn(title, draw)
 
 
+def histograms(title: str, series: Mapping[str, Mapping[int, int]], label: str, counted: str) -> str:
+    """Bars over whole numbers, a colour per name, side by side: as the share of each, since one can be far larger."""
+
+    def draw(axes: "Axes") -> None:
+        width = 0.9 / len(series)
+        for position, (name, counts) in enumerate(series.items()):
+            total = sum(counts.values())
+            offset = (position - (len(series) - 1) / 2) * width
+            axes.bar(
+                [value + offset for value in counts],
+                [100 * count / total for count in counts.values()],
+                width=width,
+                label=f"{name} ({total:,})",
+            )
+        axes.set_xlabel(label)
+        axes.set_ylabel(f"% of {counted}")
+        axes.legend(fontsize=7, frameon=False)
+
+    return _drawn(title, draw)
+
+
 def lines(title: str, days: Sequence[str], series: Mapping[str, Sequence[int]]) -> str:
     """A line per name over days, on a logarithmic scale: methods differ by orders of magnitude."""
 

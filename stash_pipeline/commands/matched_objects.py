@@ -1,16 +1,25 @@
-"""Objects as the commands on matches name them: ``INSTANCE:ID``."""
+"""Objects as the commands on matches name them: ``INSTANCE:ID``, and scenes of stash-boxes: ``BOX:ID``.
 
-from collections.abc import Iterator, Mapping
+An instance and a box may have one name. What has the id of an object of Stash, a whole number, is of the instance then;
+``box/NAME:ID`` is of the box in any case. The address of the web page of a scene names it, too.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from stash_pipeline.commands.options import LARGEST_ID
 from stash_pipeline.commands.output import console
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
+from stash_pipeline.stashbox.endpoints import endpoint_key, web_base
 from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.matches.decisions import BoxRecord
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.session import open_warehouse
+from stash_pipeline.warehouse.stashbox.wanted import is_id
 
 CLUSTER_OF = """
 SELECT m.cluster_id, m.instance_id, m.id FROM matches.members AS m WHERE m.entity = %(entity)s AND m.cluster_id = (
@@ -20,11 +29,85 @@ ORDER BY 2, 3
 """
 
 
+_BOX: Final = "box/"
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Box:
+    """A registered stash-box."""
+
+    id: int
+    name: str
+    url: str
+
+
 @dataclass(frozen=True)
 class InstanceNames:
-    """Names of instances, both ways."""
+    """Names of instances and stash-boxes, both ways."""
 
     names: Mapping[int, str]
+    boxes: Sequence[Box] = ()
+
+    def parse_any(self, text: str) -> Node | BoxRecord:
+        """An object, or a scene of a stash-box, as people write it.
+
+        Raises:
+            UserError: if it is neither.
+        """
+        plain = text.strip()
+        if plain.lower().startswith(("http://", "https://")):
+            return self._parse_page(plain)
+        name, _, identifier = plain.rpartition(":")
+        explicit = name.lower().startswith(_BOX)
+        name = name[len(_BOX) :] if explicit else name
+        box = self._box(name)
+        taken = any(known.lower() == name.lower() for known in self.names.values())
+        if box is None and name and (explicit or (not taken and _UUID.fullmatch(identifier.lower()))):
+            registered = ", ".join(each.name for each in self.boxes) or "none yet"
+            raise UserError(
+                f"There is no stash-box {name!r} (registered: {registered}); add it with `stash-pipeline boxes add`."
+            )
+        if box is None or (not explicit and taken and identifier.isdecimal()):
+            return self.parse(text)
+        return self._record(box, identifier, text)
+
+    def _parse_page(self, address: str) -> BoxRecord:
+        for box in self.boxes:
+            pages = web_base(box.url) + "scenes/"
+            if address.lower().startswith(pages.lower()):
+                return self._record(box, address[len(pages) :].split("?")[0].split("#")[0].strip("/"), address)
+        raise UserError(
+            f"{address} is not the page of a scene of a registered stash-box; `stash-pipeline boxes list` shows them."
+        )
+
+    @staticmethod
+    def _record(box: Box, identifier: str, text: str) -> BoxRecord:
+        if not is_id(identifier.lower()):
+            raise UserError(
+                f"{text!r} is not a scene of {box.name}; write {box.name}:UUID, or the address of its web page."
+            )
+        return BoxRecord(endpoint_key(box.url), identifier.lower())
+
+    def _box(self, name: str) -> Box | None:
+        return next((box for box in self.boxes if box.name.lower() == name.lower()), None)
+
+    @staticmethod
+    def is_uuid(record: BoxRecord) -> bool:
+        """Whether the id is one as boxes make them."""
+        return _UUID.fullmatch(record.id) is not None
+
+    def box(self, record: BoxRecord) -> Box | None:
+        """The registered box that has a record."""
+        return next((box for box in self.boxes if endpoint_key(box.url) == record.endpoint), None)
+
+    def write_record(self, record: BoxRecord) -> str:
+        """A scene of a box, as :meth:`parse_any` reads it if the box is registered."""
+        box = self.box(record)
+        if box is None:
+            return f"{record.endpoint}:{record.id}"
+        taken = any(known.lower() == box.name.lower() for known in self.names.values())
+        return f"{_BOX if taken else ''}{box.name}:{record.id}"
 
     def parse(self, text: str) -> Node:
         """An object as people write it.
@@ -34,11 +117,19 @@ class InstanceNames:
         """
         name, _, identifier = text.strip().rpartition(":")
         if not name or not identifier.isdecimal() or not 0 < int(identifier) <= LARGEST_ID:
+            if self._box(name.lower().removeprefix(_BOX)):
+                raise UserError(
+                    f"{text!r} is a scene of a stash-box; name an object of an instance, for example "
+                    f"{self._example()}:17."
+                )
             raise UserError(f"{text!r} is not an object; write INSTANCE:ID, for example {self._example()}:17.")
         for instance_id, known in self.names.items():
             if known.lower() == name.lower():
                 return instance_id, int(identifier)
-        raise UserError(f"There is no instance {name!r}; registered: {', '.join(self.names.values()) or 'none yet'}.")
+        boxes = f"; stash-boxes: {', '.join(box.name for box in self.boxes)}" if self.boxes else ""
+        raise UserError(
+            f"There is no instance {name!r}; registered: {', '.join(self.names.values()) or 'none yet'}{boxes}."
+        )
 
     def _example(self) -> str:
         return next(iter(self.names.values()), "home")
@@ -52,7 +143,8 @@ class InstanceNames:
 def opened() -> Iterator[tuple[Settings, Connection, InstanceNames]]:
     with open_warehouse(get_settings()) as settings, connect(settings.database() or "") as connection:
         rows = connection.execute("SELECT id, name FROM ops.instances ORDER BY name").fetchall()
-        yield settings, connection, InstanceNames(dict(rows))
+        boxes = connection.execute("SELECT id, name, url FROM ops.stashbox_endpoints ORDER BY lower(name)").fetchall()
+        yield settings, connection, InstanceNames(dict(rows), [Box(*row) for row in boxes])
 
 
 def refuse_missing(connection: Connection, entity: str, node: Node, instances: InstanceNames) -> None:

@@ -3,19 +3,22 @@
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Final
 
 from stash_pipeline.commands.decision_csv import read_rows, refuse_errors
 from stash_pipeline.commands.following import let_layers_follow
-from stash_pipeline.commands.matched_objects import CLUSTER_OF, opened, refuse_missing, say
+from stash_pipeline.commands.matched_objects import CLUSTER_OF, InstanceNames, opened, refuse_missing, say
 from stash_pipeline.commands.options import MatchedEntity
 from stash_pipeline.commands.output import print_json, stderr
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings
+from stash_pipeline.stashbox.endpoints import web_base
 from stash_pipeline.warehouse.catalog.choices import check_field
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches.deciding import Decided, NewDecision, decide
 from stash_pipeline.warehouse.matches.deciding import withdraw as withdraw_decisions
-from stash_pipeline.warehouse.matches.decisions import DIFFERENT, PRIMARY, SAME, VERDICTS
+from stash_pipeline.warehouse.matches.decisions import DIFFERENT, PRIMARY, SAME, VERDICTS, BoxRecord
+from stash_pipeline.warehouse.matches.features import Node
 
 
 def decide_pairs(
@@ -23,11 +26,55 @@ def decide_pairs(
 ) -> int:
     """The commands ``accept`` (every pair of the objects) and ``reject`` (the first and each of the others)."""
     with opened() as (settings, connection, instances):
-        nodes = [instances.parse(name) for name in names]
-        pairs = combinations(nodes, 2) if verdict == SAME else ((nodes[0], other) for other in nodes[1:])
-        return _decide(
-            settings, connection, [NewDecision(entity, verdict, *pair, note=note) for pair in pairs], dry_run, as_json
-        )
+        sides = [instances.parse_any(name) for name in names]
+        pairs = combinations(sides, 2) if verdict == SAME else ((sides[0], other) for other in sides[1:])
+        if all(isinstance(side, BoxRecord) for side in sides):
+            raise UserError(_NO_OBJECT)
+        new = [
+            _on_pair(entity, verdict, *pair, note)
+            for pair in pairs
+            # what is the same as one object on two boxes needs no decision of its own
+            if verdict != SAME or not all(isinstance(side, BoxRecord) for side in pair)
+        ]
+        return _decide(settings, connection, instances, new, dry_run, as_json)
+
+
+_NO_OBJECT: Final = "Name an object of an instance, too: two scenes of stash-boxes are not decided on."
+
+
+def _on_pair(
+    entity: str, verdict: str, one: Node | BoxRecord, other: Node | BoxRecord, note: str | None
+) -> NewDecision:
+    """A decision on two objects, or an object and a record of a box, in any order.
+
+    Raises:
+        UserError: if no such decision is possible.
+    """
+    if isinstance(one, BoxRecord):
+        one, other = other, one
+    if isinstance(one, BoxRecord):
+        raise UserError(_NO_OBJECT)
+    if not isinstance(other, BoxRecord):
+        return NewDecision(entity, verdict, one, other, note=note)
+    if entity != "scenes":
+        raise UserError(f"Only scenes are decided on for stash-boxes, and not {entity}.")
+    return NewDecision(entity, verdict, one, box=other, note=note)
+
+
+def _refuse_mistyped(connection: Connection, instances: InstanceNames, new: Sequence[NewDecision]) -> None:
+    """Refuses ids that no box can have: what is written is asked about for ever."""
+    for record in dict.fromkeys(one.box for one in new if one.box is not None):
+        box = instances.box(record)
+        if box is None or instances.is_uuid(record):
+            continue
+        known = connection.execute(
+            "SELECT FROM stashbox.scenes WHERE endpoint_id = %s AND id = %s", [box.id, record.id]
+        ).fetchone()
+        if known is None:
+            raise UserError(
+                f"{instances.write_record(record)} is not the id of a scene; copy the UUID, or the address, of its web "
+                f"page at {web_base(box.url)}scenes."
+            )
 
 
 def decide_primary(
@@ -39,7 +86,7 @@ def decide_primary(
         for field in fields:
             check_field(entity, field)
         new = [NewDecision(entity, PRIMARY, node, field=field, note=note) for field in (*fields,) or (None,)]
-        return _decide(settings, connection, new, dry_run, as_json)
+        return _decide(settings, connection, instances, new, dry_run, as_json)
 
 
 def split(entity: str, names: Sequence[str], note: str | None, dry_run: bool, as_json: bool) -> int:
@@ -66,7 +113,7 @@ def split(entity: str, names: Sequence[str], note: str | None, dry_run: bool, as
                 "separate."
             )
         new = [NewDecision(entity, DIFFERENT, node, other, note=note) for node in chosen for other in rest]
-        return _decide(settings, connection, new, dry_run, as_json)
+        return _decide(settings, connection, instances, new, dry_run, as_json)
 
 
 def withdraw(numbers: Sequence[int], as_json: bool) -> int:
@@ -101,27 +148,36 @@ def import_csv(path: Path, dry_run: bool, as_json: bool) -> int:
                     )
                 if row.decision not in VERDICTS:
                     raise UserError(f"{row.decision!r} is not a decision; choose one of {', '.join(VERDICTS)}.")
-                right = None if row.decision == PRIMARY else instances.parse(row.right)
-                field = row.field if row.decision == PRIMARY else None
-                if field:
-                    check_field(row.entity, field)
-                new.append(
-                    NewDecision(row.entity, row.decision, instances.parse(row.left), right, field, note=row.note)
-                )
+                if row.decision != PRIMARY:
+                    sides = instances.parse_any(row.left), instances.parse_any(row.right)
+                    decision = _on_pair(row.entity, row.decision, *sides, row.note)
+                    _refuse_mistyped(connection, instances, [decision])
+                else:
+                    if row.field:
+                        check_field(row.entity, row.field)
+                    left = instances.parse(row.left)
+                    decision = NewDecision(row.entity, PRIMARY, left, field=row.field, note=row.note)
+                new.append(decision)
             except UserError as error:
                 errors.append((row.line, str(error)))
         refuse_errors(path, errors)
         if not new and not as_json:
             say(f"{path} has no row with a decision.")
             return 0
-        return _decide(settings, connection, new, dry_run, as_json)
+        return _decide(settings, connection, instances, new, dry_run, as_json)
 
 
 def _decide(
-    settings: Settings, connection: Connection, new: Sequence[NewDecision], dry_run: bool, as_json: bool
+    settings: Settings,
+    connection: Connection,
+    instances: InstanceNames,
+    new: Sequence[NewDecision],
+    dry_run: bool,
+    as_json: bool,
 ) -> int:
     from psycopg import Rollback
 
+    _refuse_mistyped(connection, instances, new)
     with connection.transaction():
         decided = decide(connection, new)
         if dry_run:

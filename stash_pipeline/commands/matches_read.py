@@ -5,28 +5,50 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from stash_pipeline.commands.box_candidates import describe_candidates, describe_open, print_candidates
 from stash_pipeline.commands.csv_output import write_csv
 from stash_pipeline.commands.decision_csv import COLUMNS
 from stash_pipeline.commands.matched_objects import CLUSTER_OF, InstanceNames, opened, refuse_missing, say
 from stash_pipeline.commands.output import print_json, stderr, table
+from stash_pipeline.errors import UserError
+from stash_pipeline.stashbox_registry import get_endpoint
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.matches.decisions import DIFFERENT, SAME, list_decisions, resolve
+from stash_pipeline.warehouse.matches.box_queue import CandidateQueue, read_candidate_queue
+from stash_pipeline.warehouse.matches.decisions import DIFFERENT, PRIMARY, SAME, Decision, list_decisions, resolve
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.matches.queue import OpenPair, names_of, read_queue
 
 _LISTED: Final = 20
 
 
-def list_open(entities: Sequence[str], limit: int | None, path: Path | None, as_json: bool) -> None:
-    """The command ``list``."""
+def list_open(
+    entities: Sequence[str], boxes: Sequence[str], limit: int | None, path: Path | None, as_json: bool
+) -> None:
+    """The command ``list``.
+
+    Args:
+        boxes: only scenes of these stash-boxes; empty: everything.
+
+    Raises:
+        UserError: if there is no such box, or nothing that both options select.
+    """
+    if boxes and "scenes" not in entities:
+        raise UserError("--box lists scenes of stash-boxes; leave out --entity, or give --entity scenes.")
     with opened() as (_, connection, instances):
-        everything = as_json or path is not None
-        queue = read_queue(connection, entities, limit or (None if everything else _LISTED))
+        endpoints = [get_endpoint(connection, name).id for name in boxes] or None
+        most = limit or (None if as_json or path is not None else _LISTED)
+        queue = read_queue(connection, () if boxes else entities, most)
+        candidates = CandidateQueue([], 0)
+        if "scenes" in entities:
+            candidates = read_candidate_queue(connection, endpoints, most)
         rows = _described(connection, instances, queue.pairs)
+        rows += describe_open(connection, instances, candidates.candidates)
+    rows = sorted(rows, key=lambda row: -row["worth"])[:most]
+    total = queue.open + candidates.open
     if as_json:
-        print_json({"open": queue.open, "pairs": rows})
+        print_json({"open": total, "pairs": rows})
     elif path is not None:
-        columns = (*COLUMNS, "left_name", "right_name", "rule", "confidence", "uses", "evidence", "refused")
+        columns = (*COLUMNS, "left_name", "right_name", "rule", "confidence", "uses", "evidence", "refused", "url")
         write_csv(path, columns, rows)
         if str(path) != "-":
             stderr.print(
@@ -43,7 +65,7 @@ def list_open(entities: Sequence[str], limit: int | None, path: Path | None, as_
         if shown:
             headings = ["entity", "object", "name", "other", "name", "rule", "confidence", "uses"]
             table(None, headings, shown, numbers=2)
-        say(_open_sentence(len(shown), queue.open))
+        say(_open_sentence(len(shown), total))
 
 
 def _open_sentence(shown: int, total: int) -> str:
@@ -70,6 +92,8 @@ def _described(connection: Connection, instances: InstanceNames, pairs: Sequence
             "right_name": names.get((pair.entity, pair.right), ""),
             "confidence": round(pair.confidence, 4),
             "worth": round(pair.worth, 2),
+            "box": None,
+            "url": None,
         }
         for pair in pairs
     ]
@@ -100,6 +124,7 @@ def show(entity: str, name: str, as_json: bool) -> None:
         others = [(row[0], row[1]) if (row[2], row[3]) == node else (row[2], row[3]) for row in links]
         names = names_of(connection, entity, {*nodes, *others})
         decided = _decisions_on(connection, entity, node, instances)
+        candidates = describe_candidates(connection, instances, node) if entity == "scenes" else []
     document: dict[str, Any] = {
         "cluster": str(members[0][0]),
         "members": [{"object": instances.write(one), "name": names.get(one, "")} for one in nodes],
@@ -108,6 +133,7 @@ def show(entity: str, name: str, as_json: bool) -> None:
              "confidence": row[6], "evidence": row[7], "refused": row[8]}
             for other, row in zip(others, links, strict=True)
         ],
+        "candidates": candidates,
         "decisions": decided,
     }  # fmt: skip
     if as_json:
@@ -125,6 +151,7 @@ def show(entity: str, name: str, as_json: bool) -> None:
             for one in document["links"]
         ]  # fmt: skip
         table("links", ["object", "name", "outcome", "rule", "confidence", "evidence"], rows)
+    print_candidates(candidates)
     for one in decided:
         say(f"Decision {one['number']}: {one['sentence']}")
 
@@ -142,20 +169,19 @@ def _evidence(evidence: Mapping[str, Any]) -> str:
 def _decisions_on(connection: Connection, entity: str, node: Node, instances: InstanceNames) -> list[dict[str, Any]]:
     resolved = {number: nodes for number, nodes in resolve(connection, entity).items() if node in nodes}
     return [
-        {"number": one.number, "sentence": _sentence(one.verdict, resolved[one.number], one.field, one.note, instances)}
+        {"number": one.number, "sentence": _sentence(one, resolved[one.number], instances)}
         for one in list_decisions(connection, entity)
         if one.number in resolved
     ]
 
 
-def _sentence(
-    verdict: str, nodes: tuple[Node, Node | None], field: str | None, note: str | None, instances: InstanceNames
-) -> str:
+def _sentence(decision: Decision, nodes: tuple[Node, Node | None], instances: InstanceNames) -> str:
     left, right = nodes
-    because = f" ({note})" if note else ""
-    if right is None:
-        return f"{instances.write(left)} is the source of {field or 'every field'}{because}."
-    return f"{instances.write(left)} and {instances.write(right)} are {_VERDICT[verdict]}{because}."
+    because = f" ({decision.note})" if decision.note else ""
+    if decision.verdict == PRIMARY:
+        return f"{instances.write(left)} is the source of {decision.field or 'every field'}{because}."
+    other = instances.write(right) if right else instances.write_record(decision.box) if decision.box else "–"
+    return f"{instances.write(left)} and {other} are {_VERDICT[decision.verdict]}{because}."
 
 
 _VERDICT: Final = {SAME: "the same", DIFFERENT: "different"}
@@ -179,11 +205,13 @@ def list_decided(entities: Sequence[str], path: Path | None, as_json: bool) -> N
                     else ""
                     for node, side in sides
                 ]
+                if one.box is not None:
+                    named[1] = instances.write_record(one.box)
                 rows.append(
-                    {"number": one.number, "entity": entity, "left": named[0], "right": "".join(named[1:]),
+                    {"number": one.number, "entity": entity, "left": named[0], "right": named[1],
                      "decision": one.verdict, "field": one.field or "", "note": one.note or "",
                      "decided_at": one.decided_at.isoformat(timespec="seconds") if one.decided_at else "",
-                     "live": left is not None}
+                     "live": left is not None and (one.box is None or instances.box(one.box) is not None)}
                 )  # fmt: skip
     rows.sort(key=lambda row: row["number"])
     if as_json:

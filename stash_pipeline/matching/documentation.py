@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from stash_pipeline.matching import keeper_documentation
+from stash_pipeline.matching import keeper_documentation, stashbox_documentation
 from stash_pipeline.matching.rule_table import AGREEMENTS, CONTRADICTIONS, PARAMETERS, RULES, VERSION
 
 BEGIN = "<!-- rules: written by python -m stash_pipeline.matching.documentation docs -->"
@@ -60,8 +60,9 @@ def with_rules(page: str) -> str:
         ValueError: if the page lacks a marker.
     """
     page = _with_section(page, BEGIN, END, rules_section())
-    keeper = keeper_documentation
-    return _with_section(page, keeper.BEGIN, keeper.END, keeper.keeper_section())
+    keeper, box = keeper_documentation, stashbox_documentation
+    page = _with_section(page, keeper.BEGIN, keeper.END, keeper.keeper_section())
+    return _with_section(page, box.BEGIN, box.END, box.stashbox_section())
 
 
 def _with_section(page: str, begin: str, end: str, section: str) -> str:

@@ -5,14 +5,14 @@ that it can be made again from what is stored.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from stash_pipeline.matching.compare import File, Scene
 from stash_pipeline.matching.dates import PartialDate, compare_dates
 from stash_pipeline.matching.names import parts_differ
 from stash_pipeline.matching.phash import SHORT_CLIP, is_degenerate
-from stash_pipeline.matching.stashbox_rules import PARAMETERS, RULES, Action, StashBoxRule
+from stash_pipeline.matching.stashbox_rules import PARAMETERS, PERSON, RULES, Outcome, StashBoxRule
 
 UNKNOWN: Final = -1
 """Instead of milliseconds."""
@@ -56,12 +56,13 @@ class Candidate:
     """What a scene of a box is to a local scene.
 
     Attributes:
-        rule: the id of the rule that decided; None if no evidence is left.
-        evidence: what agrees, with details; ``obstacle`` says why an automatic match waits for a person.
+        rule: the id of the rule that decided; ``person``, or None if no evidence is left.
+        evidence: what agrees, with details; ``obstacle`` says why an automatic match waits for a person, and ``rules``
+            what the rules say where a person decided.
     """
 
     id: str
-    action: Action
+    action: Outcome
     confidence: float
     rule: str | None
     evidence: Mapping[str, Any] = field(default_factory=dict)
@@ -70,35 +71,74 @@ class Candidate:
 _HASHES: Final = ("oshash", "phash_exact", "phash_close", "phash_near")
 
 
-def candidates(scene: Scene, boxes: Sequence[BoxScene], linked: Collection[str] = ()) -> list[Candidate]:
-    """Decides on the scenes that a box returned for one local scene.
+def candidates(
+    scene: Scene,
+    boxes: Sequence[BoxScene],
+    linked: Collection[str] = (),
+    decided: Mapping[str, bool] | None = None,
+    *,
+    hits: int | None = None,
+) -> list[Candidate]:
+    """Decides on the scenes that a box returned for one local scene, and on those that people decided about.
 
     Args:
         boxes: without deleted ones.
         linked: ids of this box that the server has for the scene.
+        decided: by id, whether people accepted it. A rejected scene no longer competes with the others; besides an
+            accepted one, the others wait for a person.
+        hits: how many scenes the box returned, if not all of ``boxes``.
 
     Returns:
         one for each, in order of their ids.
     """
-    crowded = len(boxes) > PARAMETERS["most_hits"]
+    decided = decided or {}
+    crowded = (len(boxes) if hits is None else hits) > PARAMETERS["most_hits"]
     compared = [(box, *_compare(scene, box, crowded)) for box in sorted(boxes, key=lambda box: box.id)]
     ruled = [(box, agrees, differs, _rule(agrees)) for box, agrees, differs in compared]
-    automatic = [entry for entry in ruled if entry[3] is not None and entry[3].action == "automatic"]
-    best = _unique_best(automatic)
+    left = [entry for entry in ruled if decided.get(entry[0].id) is not False]
+    still_linked = [key for key in linked if decided.get(key) is not False]
+    another = any(decided.values())
     result = []
-    for box, agrees, differs, rule in ruled:
-        if rule is None:
-            result.append(Candidate(box.id, "reject", 0.0, None, {"agrees": agrees, "contradicts": differs}))
-            continue
-        action, obstacle = rule.action, None
-        if action == "automatic":
-            obstacle = _obstacle(box, agrees, differs, ruled, best, linked)
-            action = "review" if obstacle else action
-        evidence: dict[str, Any] = {"agrees": agrees, "contradicts": differs}
-        if obstacle:
-            evidence["obstacle"] = obstacle
-        result.append(Candidate(box.id, action, rule.confidence, rule.id, evidence))
+    for entry in ruled:
+        if entry[0].id not in decided:
+            result.append(_judged(entry, left, still_linked, another))
+        else:
+            by_rules = _judged(entry, ruled, linked)
+            person = _by_person(entry[0].id, decided[entry[0].id])
+            result.append(replace(person, evidence={**by_rules.evidence, "rules": by_rules.action}))
     return result
+
+
+def without_document(identifier: str, status: str, accepted: bool | None = None) -> Candidate:
+    """A scene that the box has deleted, or that has not been read yet: rejected if no person decided."""
+    if accepted is None:
+        return Candidate(identifier, "reject", 0.0, None, {"status": status})
+    return replace(_by_person(identifier, accepted), evidence={"status": status})
+
+
+def _by_person(identifier: str, accepted: bool) -> Candidate:
+    return Candidate(identifier, "accepted" if accepted else "rejected", float(accepted), PERSON)
+
+
+def _judged(
+    entry: "Ruled", others: Sequence["Ruled"], linked: Collection[str], another_accepted: bool = False
+) -> Candidate:
+    """What the rules say."""
+    box, agrees, differs, rule = entry
+    evidence: dict[str, Any] = {"agrees": agrees, "contradicts": differs}
+    if rule is None:
+        return Candidate(box.id, "reject", 0.0, None, evidence)
+    action: Outcome = rule.action
+    if action == "automatic":
+        automatic = [one for one in others if one[3] is not None and one[3].action == "automatic"]
+        obstacle = (
+            "accepted_another"
+            if another_accepted
+            else _obstacle(box, agrees, differs, others, _unique_best(automatic), linked)
+        )
+        if obstacle:
+            action, evidence["obstacle"] = "review", obstacle
+    return Candidate(box.id, action, rule.confidence, rule.id, evidence)
 
 
 Ruled = tuple[BoxScene, dict[str, Any], dict[str, Any], StashBoxRule | None]

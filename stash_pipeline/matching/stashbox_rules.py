@@ -14,8 +14,13 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal, TypeAlias
 
 Action: TypeAlias = Literal["automatic", "review", "reject"]
+Outcome: TypeAlias = Literal["automatic", "review", "reject", "accepted", "rejected"]
+"""What the rules say, or what a person decided."""
 
-VERSION: Final = 1
+PERSON: Final = "person"
+"""Instead of a rule."""
+
+VERSION: Final = 2
 """To be raised with every change of this module."""
 
 PARAMETERS: Final[Mapping[str, float]] = {
@@ -100,6 +105,7 @@ OBSTACLES: Final[Mapping[str, str]] = {
     "part_differs": "part 1 and part 2 of a title",
     "title_extended": "the same title with more words, and no oshash: another language, another cut, or a compilation",
     "linked_elsewhere": "the server has another id of this box for the scene",
+    "accepted_another": "a person accepted another scene of this box",
 }
 """What turns an automatic match into one for a person."""
 

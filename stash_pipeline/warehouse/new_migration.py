@@ -1,8 +1,8 @@
 """Writes a migration: ``make migration NAME=what_it_does``, or ``python -m stash_pipeline.warehouse.new_migration``.
 
-It compares a temporary, migrated Postgres with the registry: tables, columns, keys, indexes and comments of
-``tables.py``, views of ``views.py`` and of the layers. It does not use any other database. CHECK constraints, functions
-and triggers are not compared. Not used at run time.
+It compares a temporary, migrated Postgres with the registry: tables, columns, keys, indexes, CHECK constraints and
+comments of ``tables.py``, views of ``views.py`` and of the layers. It does not use any other database. Functions and
+triggers are not compared. Not used at run time.
 """
 
 import re
@@ -18,7 +18,7 @@ from typing import Any
 from alembic.autogenerate import produce_migrations
 from alembic.operations import Operations, ops
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import CheckConstraint, Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from stash_pipeline import layers
@@ -90,6 +90,8 @@ def compare_with_registry(connection: Connection) -> tuple[Script, Script]:
                     "drops it by hand, because it cannot be reverted."
                 )
         forward, backward = _rendered(migrations.upgrade_ops), _rendered(migrations.downgrade_ops)
+    checks, checks_before = _changed_checks(connection, forward)
+    forward, backward = [*forward, *checks], [*checks_before, *backward]
     changed, before = _changed_views(connection, forward)
     if not _succeeds(connection, _with_views(forward, changed, before)):
         # a column of a view changes its type, so the view must be dropped first
@@ -124,6 +126,55 @@ def _rendered(container: ops.OpContainer) -> Script:
         operations.invoke(operation)
     lines = [line.rstrip().replace("\t", "    ") for line in buffer.getvalue().splitlines()]
     return [statement for part in "\n".join(lines).split(";\n\n") if (statement := part.strip().removesuffix(";"))]
+
+
+# --- CHECK constraints ----------------------------------------------------------------------------------
+
+
+def _changed_checks(connection: Connection, forward: Script) -> tuple[Script, Script]:
+    """The statements that make the CHECK constraints those of the registry, after ``forward``; and the reverse."""
+    registered = {
+        (table.fullname, str(constraint.name)): str(constraint.sqltext)
+        for table in METADATA.tables.values()
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint) and constraint.name
+    }
+    existing = _check_definitions(connection)
+    with _undone(connection):
+        _run(connection, [*_dropped(_definitions(connection), list(_definitions(connection))), *forward])
+        before = _check_definitions(connection)
+        # Postgres writes expressions in its own way, so the registered ones must be written by it too
+        _run(connection, [_drop_check(*key) for key in before])
+        _run(connection, [_add_check(*key, f"CHECK ({condition})") for key, condition in registered.items()])
+        after = _check_definitions(connection)
+    changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    return (
+        [_drop_check(*key) for key in changed if key in before]
+        + [_add_check(*key, after[key]) for key in changed if key in after],
+        [_drop_check(*key) for key in changed if key in after]
+        + [_add_check(*key, existing[key]) for key in changed if key in existing],
+    )
+
+
+def _check_definitions(connection: Connection) -> dict[tuple[str, str], str]:
+    rows = connection.execute(
+        text(
+            "SELECT n.nspname || '.' || t.relname, c.conname, pg_get_constraintdef(c.oid)\n"
+            "FROM pg_constraint AS c JOIN pg_class AS t ON t.oid = c.conrelid\n"
+            "JOIN pg_namespace AS n ON n.oid = t.relnamespace\n"
+            "WHERE c.contype = 'c' AND c.conislocal AND n.nspname = ANY(:schemas) AND n.nspname <> 'partitions'"
+        ),
+        {"schemas": list(schemas())},
+    )
+    return {(table, name): definition for table, name, definition in rows}
+
+
+def _drop_check(table: str, name: str) -> str:
+    return f"ALTER TABLE {table} DROP CONSTRAINT {name}"
+
+
+def _add_check(table: str, name: str, definition: str) -> str:
+    return f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"
 
 
 # --- views ----------------------------------------------------------------------------------------------

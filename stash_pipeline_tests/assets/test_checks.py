@@ -31,6 +31,8 @@ OF_SHARED_LAYERS = {
     "scenes_of_one_instance_are_proven",
     "decisions_agree",
     "automatic_links_are_right",
+    "automatic_matches_are_right",
+    "one_scene_of_a_box_is_accepted",
     "records_equal_clusters",
     "every_object_is_reachable",
     "references_have_targets",

@@ -95,13 +95,24 @@ def test_an_object_that_does_not_exist_is_refused(servers: Servers) -> None:
 
 def import_again(servers: Servers, entity: str, node: Node) -> Node:
     """The server gets an object once more, with another id and other times."""
-    library = servers.home.stash.library
+    server = next(each for each in (servers.home, servers.away) if each.instance.id == node[0])
+    library = server.stash.library
     (row,) = library.rows(f"SELECT * FROM {entity} WHERE id = ?", [node[1]])
     newest = library.scalar(f"SELECT max(id) FROM {entity}")
-    later = servers.home.stash.clock().isoformat(timespec="seconds")
-    library.execute(f"DELETE FROM {entity} WHERE id = ?", [node[1]])
+    later = server.stash.clock().isoformat(timespec="seconds")
+    if entity != "scenes":
+        # their names are unique
+        library.execute(f"DELETE FROM {entity} WHERE id = ?", [node[1]])
     library.insert(entity, {**row, "id": newest + 1, "created_at": later, "updated_at": later})
-    servers.home.refresh(mode="sweep", accept_removals=True)
+    if entity == "scenes":
+        # all that refers to a scene
+        for table, column in library.tuples(
+            'SELECT m.name, f."from" FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f\n'
+            "WHERE m.type = 'table' AND f.\"table\" = 'scenes'"
+        ):
+            library.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE "{column}" = ?', [newest + 1, node[1]])
+        library.execute("DELETE FROM scenes WHERE id = ?", [node[1]])
+    server.refresh(mode="sweep", accept_removals=True)
     return node[0], newest + 1
 
 

@@ -6,15 +6,23 @@ from datetime import datetime
 import pytest
 
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.matches.deciding import NewDecision
+from stash_pipeline.warehouse.matches.decisions import BoxRecord
+from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.ops.request_limiter import RequestLimiter
-from stash_pipeline_tests.matches.conftest import _matched, servers
+from stash_pipeline_tests.matches.conftest import matched, servers
 from stash_pipeline_tests.matches.working import Servers
 from stash_pipeline_tests.mirror.conftest import _no_waiting, home, warehouse
 from stash_pipeline_tests.stashbox.working import ReadBox, new_box
 
-__all__ = ["_matched", "_no_waiting", "home", "servers", "warehouse"]
+__all__ = ["_no_waiting", "home", "matched", "servers", "warehouse"]
 
 BOX_URL = "https://kitebox.example/graphql"
+
+
+def on_box(node: Node, key: str, verdict: str = "same", url: str = BOX_URL) -> NewDecision:
+    """A decision on a local scene and one of the box."""
+    return NewDecision("scenes", verdict, node, box=BoxRecord(url, key))
 
 
 @pytest.fixture
@@ -22,7 +30,8 @@ def endpoint_id(servers: Servers) -> int:
     """A box, without a server behind it."""
     with connect(servers.database_url) as connection:
         row = connection.execute(
-            "INSERT INTO ops.stashbox_endpoints (name, url) VALUES ('kitebox', %s) RETURNING id", [BOX_URL]
+            "INSERT INTO ops.stashbox_endpoints (name, url, dialect)\nVALUES ('kitebox', %s, 'stash-box') RETURNING id",
+            [BOX_URL],
         ).fetchone()
         assert row is not None
         return int(row[0])

@@ -1,19 +1,25 @@
 """What a box answered, as candidates in layer ``matches``; following equals a rebuild."""
 
 import random
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.matches.deciding import decide, withdraw
+from stash_pipeline.warehouse.matches.decisions import list_decisions
+from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.stashbox.documents import store_documents, store_successors
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, due_lookups, remove_unused, store_lookups
 from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects, scenes_of
 from stash_pipeline.warehouse.stashbox.wanted import due_documents
+from stash_pipeline_tests.matches.test_decisions import import_again
 from stash_pipeline_tests.matches.test_following import differences
 from stash_pipeline_tests.matches.working import Servers
-from stash_pipeline_tests.stashbox.conftest import BOX_URL
+from stash_pipeline_tests.stashbox.conftest import BOX_URL, on_box
 
 NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
 LATER = NOW + timedelta(days=60)
@@ -178,8 +184,37 @@ def test_following_ends_in_the_same_rows_as_a_rebuild(servers: Servers, endpoint
                 nodes = connection.execute("SELECT instance_id, id FROM stash.files WHERE id % 3 = 0").fetchall()
                 with connection.transaction():
                     publish_objects(connection, "files", nodes)
+            change_decisions(servers, rng)
+            if step in (2, 4):
+                import_again(servers, "scenes", rng.choice(decided_scenes(connection)))
             servers.follow()
             assert differences(servers.contents(), servers.rebuilt()) == {}, step
+        rows = connection.execute("SELECT DISTINCT action FROM matches.stashbox_candidates").fetchall()
+        assert {row[0] for row in rows} >= {"accepted", "rejected"}
+
+
+def change_decisions(servers: Servers, rng: random.Random) -> None:
+    """Some new decisions on scenes of the box, of which it returned some; and a withdrawal."""
+    with connect(servers.database_url) as connection:
+        scenes = connection.execute("SELECT instance_id, id FROM stash.scenes ORDER BY 1, 2").fetchall()
+        candidates = connection.execute(
+            "SELECT instance_id, scene_id, box_scene_id FROM matches.stashbox_candidates ORDER BY 1, 2, 3"
+        ).fetchall()
+        pairs = [(*rng.choice(scenes), f"{rng.randrange(10):x}"), *rng.sample(candidates, min(len(candidates), 3))]
+        for instance_id, scene_id, key in pairs:
+            with suppress(UserError):
+                decide(connection, [on_box((instance_id, scene_id), key, rng.choice(("same", "different")))])
+        numbers = [one.number for one in list_decisions(connection, "scenes")]
+        if numbers and rng.random() < 0.6:
+            withdraw(connection, [rng.choice(numbers)])
+
+
+def decided_scenes(connection: Connection) -> list[Node]:
+    """The scenes that were decided on, or any."""
+    rows = connection.execute(
+        "SELECT left_instance_id, left_id FROM matches.resolved_decisions WHERE entity = 'scenes' ORDER BY 1, 2"
+    ).fetchall()
+    return rows or connection.execute("SELECT instance_id, id FROM stash.scenes ORDER BY 1, 2").fetchall()
 
 
 def answers(rng: random.Random, lookup: DueLookup, others: list[DueLookup]) -> list[dict[str, Any]]:

@@ -31,6 +31,8 @@ def test_the_queries_of_the_page_answer_what_they_say(box: ReadBox) -> None:
         box.servers.follow()
         rows = connection.execute(unlinked).fetchall()
         title = f"Box scene of {node[0]}:{node[1]}"
-        assert ("home", node[1], title) in {row[:3] for row in rows} and {row[2] for row in rows} == {title}
+        assert (box.servers.home.instance.name, node[1], title) in {row[:3] for row in rows} and {
+            row[2] for row in rows
+        } == {title}
         assert scene in box.actions(node)
         assert [row[1:] for row in connection.execute(merged).fetchall()] == [(performer[1], old, new)]

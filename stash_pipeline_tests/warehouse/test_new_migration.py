@@ -48,6 +48,11 @@ LACKING = [
     "DROP INDEX stash.files_height_width_idx",
     "ALTER TABLE stash.scenes ALTER COLUMN director TYPE varchar(10)",
     "COMMENT ON COLUMN stash.scenes.id IS 'something else, with 100 % and one '' quote'",
+    # a condition that a table lacks, one that is another, and one that is no more
+    "ALTER TABLE matches.decisions DROP CONSTRAINT decisions_stashbox_check",
+    "ALTER TABLE matches.decisions DROP CONSTRAINT decisions_right_check",
+    "ALTER TABLE matches.decisions ADD CONSTRAINT decisions_right_check CHECK (verdict <> '100 %' OR right_id > 0)",
+    "ALTER TABLE matches.links ADD CONSTRAINT links_rule_check CHECK (rule <> '')",
     # a view; a view of a layer; a view with another column; a view of a kind that has no counts
     "DROP VIEW raw.silent_changes",
     "DROP VIEW catalog.provenance",

@@ -49,6 +49,13 @@ class TableChange:
         """Whether anything was written."""
         return bool(self.inserted or self.updated or self.removed)
 
+    def add(self, later: "TableChange") -> None:
+        """Adds what was done to the same table afterwards."""
+        self.rows, self.details = later.rows, later.details
+        self.inserted += later.inserted
+        self.updated += later.updated
+        self.removed += later.removed
+
 
 @dataclass(frozen=True)
 class Markdown:

@@ -6,6 +6,7 @@ from typing import Final
 from stash_pipeline.matching.rules import link_rules
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import CheckOutcome, LayerCheck
+from stash_pipeline.warehouse.matches.box_checks import BOX_CHECKS
 from stash_pipeline.warehouse.matches.decisions import contradictions, read_resolved
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES
 from stash_pipeline.warehouse.matches.features import Node
@@ -46,7 +47,7 @@ WHERE l.refused IS NULL AND l.rule = ANY(%(rules)s)
 UNION ALL
 SELECT r.left_instance_id, r.left_id, r.right_instance_id, r.right_id
 FROM matches.resolved_decisions AS r JOIN matches.decisions AS d ON d.id = r.decision_id
-WHERE r.entity = 'scenes' AND d.verdict = 'same'
+WHERE r.entity = 'scenes' AND d.verdict = 'same' AND r.right_id IS NOT NULL
 """
 
 
@@ -143,4 +144,5 @@ CHECKS: Final = (
         modes=_COMPARE_EVERYTHING,
         only_in_modes=True,
     ),
+    *BOX_CHECKS,
 )

@@ -1,7 +1,7 @@
 """Writes what people decide: checks that it contradicts nothing, and logs the objects, so that every layer follows."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches.box_decisions import NOT_BY, BoxRecords, InForce
 from stash_pipeline.warehouse.matches.candidates import Pair, ordered
 from stash_pipeline.warehouse.matches.decisions import (
     DIFFERENT,
     PRIMARY,
     SAME,
+    BoxRecord,
     Resolved,
     contradictions,
     read_resolved,
@@ -34,7 +36,7 @@ class NewDecision:
 
     Attributes:
         verdict: same, different or primary.
-        right: None if the verdict is primary.
+        right: None if the verdict is primary, or the other side is a record of a stash-box.
         field: of a primary object, the field that it is about; None means all.
     """
 
@@ -44,10 +46,11 @@ class NewDecision:
     right: Node | None = None
     field: str | None = None
     note: str | None = None
+    box: BoxRecord | None = None
 
     @property
     def pair(self) -> Pair | None:
-        """Both objects in order; None if the verdict is primary."""
+        """Both objects in order; None if there is only one."""
         return None if self.right is None else ordered(self.left, self.right)
 
 
@@ -88,7 +91,12 @@ def decide(connection: Connection, new: Sequence[NewDecision]) -> Decided:
         touched: dict[int, Touched] = defaultdict(Touched)
         for entity, decisions in sorted(by_entity.items()):
             _refuse_contradicting_rows(decisions, names)
-            _write(connection, entity, decisions, result, touched, names)
+            on_boxes = [one for one in decisions if one.box is not None]
+            on_objects = [one for one in decisions if one.box is None]
+            if on_objects:
+                _write(connection, entity, on_objects, result, touched, names)
+            if on_boxes:
+                _write_on_boxes(connection, entity, on_boxes, result, touched, names)
         _log(connection, touched)
     return result
 
@@ -176,6 +184,65 @@ def _write(
                 touched[node[0]].add(entity, [node[1]])
 
 
+def _write_on_boxes(
+    connection: Connection,
+    entity: str,
+    new: Sequence[NewDecision],
+    result: Decided,
+    touched: Mapping[int, Touched],
+    names: Mapping[int, str],
+) -> None:
+    """Writes decisions on records of stash-boxes; one on the successor of a record is on the same pair."""
+    identities = _identities(connection, entity, new, names)
+    records = BoxRecords(connection, entity)
+    decided = records.in_force()
+    replaced: set[int] = set()
+    added: list[NewDecision] = []
+    for one in dict.fromkeys(new):
+        assert one.box is not None
+        pair = (one.left, records.current(one.box))
+        earlier = decided.get(pair)
+        if earlier is not None and earlier.number is None and earlier.verdict != one.verdict:
+            raise ContradictionError(
+                f"{describe(entity, one.left, names)} and {records.describe(pair[1])} are called both the same and "
+                "different; keep one of the two."
+            )
+        if earlier is not None and earlier.verdict == one.verdict:
+            result.unchanged += 1
+            continue
+        replaced.update(records.numbers(*pair))
+        decided[pair] = InForce(None, one.verdict)
+        added.append(one)
+    _refuse_several(entity, decided, {one.left for one in added}, records, names)
+    result.replaced += _withdraw(connection, sorted(replaced), touched)
+    for one in added:
+        result.written.append(_insert(connection, one, identities))
+        touched[one.left[0]].add(entity, [one.left[1]])
+
+
+def _refuse_several(
+    entity: str,
+    decided: Mapping[tuple[Node, BoxRecord], InForce],
+    nodes: Collection[Node],
+    records: BoxRecords,
+    names: Mapping[int, str],
+) -> None:
+    """Refuses that objects are several records of one box."""
+    accepted: dict[tuple[Node, str], list[tuple[BoxRecord, int | None]]] = defaultdict(list)
+    for (node, record), decision in decided.items():
+        if decision.verdict == SAME and node in nodes:
+            accepted[node, record.endpoint].append((record, decision.number))
+    for (node, _), several in sorted(accepted.items()):
+        # those that were accepted earlier may be several since a box split or merged them
+        if len(several) > 1 and any(number is None for _, number in several):
+            listed = " and ".join(records.describe(record) for record, _ in several)
+            numbers = ", ".join(str(number) for _, number in several if number is not None)
+            raise ContradictionError(
+                f"{describe(entity, node, names)} would be {listed}, which are different. "
+                + (f"Withdraw the decision {numbers} first." if numbers else "Accept one of them.")
+            )
+
+
 def _after(before: Resolved, new: Sequence[NewDecision]) -> Resolved:
     """The decisions as they would be."""
     verdicts = dict.fromkeys(before.same, SAME) | dict.fromkeys(before.different, DIFFERENT)
@@ -241,15 +308,17 @@ def _identities(
 def _insert(connection: Connection, one: NewDecision, identities: Mapping[Node, _Identity]) -> int:
     left = identities[one.left]
     right = identities[one.right] if one.right is not None else None
+    content = left.content if one.box is None else [key for key in left.content if not key.startswith(f"{NOT_BY} ")]
     row = connection.execute(
         "INSERT INTO matches.decisions (entity, verdict, left_instance, left_id, left_created_at, left_content,\n"
-        "    right_instance, right_id, right_created_at, right_content, field, note)\n"
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+        "    right_instance, right_id, right_created_at, right_content, stashbox_url, stashbox_id, field, note)\n"
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
         [
             one.entity,
             one.verdict,
-            *(left.uuid, one.left[1], left.created_at, left.content),
+            *(left.uuid, one.left[1], left.created_at, content),
             *((right.uuid, one.right[1], right.created_at, right.content) if right and one.right else [None] * 4),
+            *((one.box.endpoint, one.box.id) if one.box else (None, None)),
             one.field,
             one.note,
         ],

@@ -5,6 +5,9 @@ an object vanishes and returns, and does not apply to another object that was gi
 re-import, where ids and times are new, an object is recognised by its content: the strongest of its keys (hashes,
 stash-box ids, names) that exactly one live object of the instance has.
 
+A decision can also be on an object and a record of a stash-box. Such a one has the object as its only side, and names
+the record by the address of the endpoint and the id; :mod:`stash_pipeline.warehouse.matches.box_decisions` applies it.
+
 ``matches.resolved_decisions`` has the decisions whose objects are live, with their current ids. The layer updates it
 before it makes clusters, and makes those anew whose decisions resolve to other objects.
 """
@@ -39,12 +42,26 @@ class Side:
     content: tuple[str, ...]
 
 
+@dataclass(frozen=True, order=True)
+class BoxRecord:
+    """A record of a stash-box.
+
+    Attributes:
+        endpoint: its address as ``endpoint_key`` makes it. id: in lower case.
+    """
+
+    endpoint: str
+    id: str
+
+
 @dataclass(frozen=True)
 class Decision:
     """A decision that is in force.
 
     Attributes:
-        left, right: the objects; of a decision on a primary object there is only the left one.
+        left, right: the objects; of a decision on a primary object, or on a record of a stash-box, there is only the
+            left one.
+        box: the record of a stash-box, if the decision is on one.
         field: of a decision on a primary object, the field that it is about; None means all.
     """
 
@@ -56,6 +73,7 @@ class Decision:
     field: str | None = None
     note: str | None = None
     decided_at: datetime | None = None
+    box: BoxRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +81,7 @@ class Resolved:
     """The decisions of an entity whose objects are live.
 
     Attributes:
-        same, different: pairs of objects. primary: objects and fields.
+        same, different: pairs of objects. primary: objects and fields. None has those on stash-boxes.
         numbers: of the decisions, by verdict, objects and field.
         changed: the objects of decisions that resolve to other objects than before, before and now.
     """
@@ -79,7 +97,8 @@ class Resolved:
 
 _COLUMNS: Final = (
     "d.id, d.entity, d.verdict, d.left_instance, d.left_id, d.left_created_at, d.left_content,\n"
-    "    d.right_instance, d.right_id, d.right_created_at, d.right_content, d.field, d.note, d.decided_at"
+    "    d.right_instance, d.right_id, d.right_created_at, d.right_content, d.field, d.note, d.decided_at,\n"
+    "    d.stashbox_url, d.stashbox_id"
 )
 
 _LIVE = """
@@ -103,15 +122,16 @@ def list_decisions(connection: Connection, entity: str | None = None) -> list[De
 
 
 def _decision(row: tuple[Any, ...]) -> Decision:
-    number, entity, verdict, *sides, about, note, decided_at = row
+    number, entity, verdict, *sides, about, note, decided_at, box_url, box_id = row
     left = Side(sides[0], sides[1], sides[2], tuple(sides[3] or ()))
     right = None if sides[4] is None else Side(sides[4], sides[5], sides[6], tuple(sides[7] or ()))
-    return Decision(number, entity, verdict, left, right, about, note, decided_at)
+    box = None if box_id is None else BoxRecord(box_url, box_id)
+    return Decision(number, entity, verdict, left, right, about, note, decided_at, box)
 
 
-def resolve(connection: Connection, entity: str) -> dict[int, tuple[Node, Node | None]]:
+def resolve(connection: Connection, entity: str, *, only_on_boxes: bool = False) -> dict[int, tuple[Node, Node | None]]:
     """The current objects of each decision of an entity; decisions without live objects are left out."""
-    decisions = list_decisions(connection, entity)
+    decisions = [one for one in list_decisions(connection, entity) if one.box is not None or not only_on_boxes]
     found = _live_objects(connection, entity, [side for one in decisions for side in _sides(one)])
     resolved: dict[int, tuple[Node, Node | None]] = {}
     for one in decisions:
@@ -213,7 +233,7 @@ def _by_verdict(
     same, different, primary = [], [], []
     numbers: dict[tuple[str, Node, Node | None, str | None], int] = {}
     for one in list_decisions(connection, entity):
-        if one.number not in resolved:
+        if one.number not in resolved or one.box is not None:
             continue
         left, right = resolved[one.number]
         numbers[one.verdict, left, right, one.field] = one.number

@@ -20,13 +20,20 @@ LEFT JOIN LATERAL (
             WHERE lower(rtrim(e.url, '/')) = lower(rtrim(x.endpoint, '/'))
         ), x.stash_id) AS stash_id
         FROM stash.{singular}_stash_ids AS x WHERE x.instance_id = o.instance_id AND x.{singular}_id = o.id{matched}
-    ) AS k
+    ) AS k{kept}
 ) AS ids ON true"""
 
 _MATCHED = """
         UNION SELECT lower(rtrim(e.url, '/')), c.box_scene_id
         FROM matches.stashbox_candidates AS c JOIN ops.stashbox_endpoints AS e ON e.id = c.endpoint_id
         WHERE c.instance_id = o.instance_id AND c.scene_id = o.id AND c.action IN ('automatic', 'accepted')"""
+
+_NOT_REJECTED = """
+    WHERE NOT EXISTS (
+        SELECT FROM matches.stashbox_candidates AS c JOIN ops.stashbox_endpoints AS e ON e.id = c.endpoint_id
+        WHERE c.instance_id = o.instance_id AND c.scene_id = o.id AND c.action = 'rejected'
+          AND c.box_scene_id = lower(k.stash_id) AND lower(rtrim(e.url, '/')) = k.endpoint
+    )"""
 
 _LIST = """
 LEFT JOIN LATERAL (
@@ -36,8 +43,8 @@ LEFT JOIN LATERAL (
 
 
 def _ids(singular: str) -> str:
-    matched = _MATCHED if singular == "scene" else ""
-    return _STASH_IDS.format(entity=f"{singular}s", singular=singular, matched=matched)
+    matched, kept = (_MATCHED, _NOT_REJECTED) if singular == "scene" else ("", "")
+    return _STASH_IDS.format(entity=f"{singular}s", singular=singular, matched=matched, kept=kept)
 
 
 def _list(table: str, owner: str, column: str, name: str) -> str:

@@ -1,6 +1,6 @@
 """Layer ``matches`` as the registry of layers has it: its tables, its checks, how it follows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -12,7 +12,7 @@ from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.first_build import are_empty, indexes_afterwards
 from stash_pipeline.warehouse.layers.layer import LayerTable, SharedLayer, TableChange
 from stash_pipeline.warehouse.layers.versions import digest
-from stash_pipeline.warehouse.matches import candidates, duplicate_sql, duplicates, features, stashbox
+from stash_pipeline.warehouse.matches import box_decisions, candidates, duplicate_sql, duplicates, features, stashbox
 from stash_pipeline.warehouse.matches.affected import affected_objects
 from stash_pipeline.warehouse.matches.checks import CHECKS
 from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
@@ -45,12 +45,15 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     """Looks again at what changed, and at its neighbours."""
     roots = features.load_roots(connection)
     affected = affected_objects(connection)
-    boxes = stashbox.follow(connection, roots, affected.get("scenes", ()))
-    done = {
-        entity: Matcher(connection, entity, revision, roots).follow(affected[entity])
+    sides = box_decisions.current_sides(connection)
+    affected["scenes"] |= box_decisions.moved(box_decisions.stored_sides(connection), sides)
+    boxes = stashbox.follow(connection, roots, affected["scenes"], sides)
+    done = [
+        Matcher(connection, entity, revision, roots).follow(affected[entity])
         for entity in ENTITIES
         if affected.get(entity)
-    }
+    ]
+    done += _follow_recognised(connection, revision, roots, sides, boxes)
     changes = _changes(connection, done) if done else {}
     return {
         STASHBOX_CANDIDATES.fullname: boxes,
@@ -65,11 +68,13 @@ def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     # a library's worth of rows is sorted and joined, by statements of many expressions
     connection.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
     with rare_collections():
-        boxes = stashbox.rebuild(connection, roots)
+        sides = box_decisions.current_sides(connection)
+        boxes = stashbox.rebuild(connection, roots, sides)
         with _filled_at_once(connection):
-            done = {entity: Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES}
+            done = [Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES]
         # before their first analyze, the planner expects few rows
         connection.execute("ANALYZE matches.members, matches.clusters, matches.links")
+        done += _follow_recognised(connection, revision, roots, sides, boxes)
         copies = duplicates.rebuild(connection)
     return {STASHBOX_CANDIDATES.fullname: boxes, **_changes(connection, done), DUPLICATES.fullname: copies}
 
@@ -85,9 +90,24 @@ def _filled_at_once(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _changes(connection: Connection, done: Mapping[str, EntityMatches]) -> dict[str, TableChange]:
+def _follow_recognised(
+    connection: Connection, revision: int, roots: features.Roots, sides: box_decisions.Sides, boxes: TableChange
+) -> list[EntityMatches]:
+    """Looks again at scenes that decisions on boxes are on by the keys that were just written, and not by those before.
+
+    That is so after a re-import. What is made here changes none of the keys by which such scenes are recognised.
+    """
+    now = box_decisions.stored_sides(connection)
+    scenes = box_decisions.moved(sides, now)
+    if not scenes:
+        return []
+    boxes.add(stashbox.follow(connection, roots, scenes, now))
+    return [Matcher(connection, "scenes", revision, roots).follow(scenes)]
+
+
+def _changes(connection: Connection, done: Sequence[EntityMatches]) -> dict[str, TableChange]:
     keys, links, members, clusters = TableChange(), TableChange(), TableChange(), TableChange()
-    for one in done.values():
+    for one in done:
         keys.inserted += one.keys_inserted
         keys.removed += one.keys_removed
         links.inserted += one.links_inserted
@@ -96,7 +116,7 @@ def _changes(connection: Connection, done: Mapping[str, EntityMatches]) -> dict[
         clusters.inserted += one.clusters.created
         clusters.removed += one.clusters.removed
         clusters.updated += max(len(one.clusters.changed) - one.clusters.created, 0)
-    redirects = TableChange(inserted=sum(one.clusters.redirects for one in done.values()))
+    redirects = TableChange(inserted=sum(one.clusters.redirects for one in done))
     changes = {KEYS: keys, LINKS: links, MEMBERS: members, CLUSTERS: clusters, REDIRECTS: redirects}
     for table, change in changes.items():
         change.rows = _count(connection, table)

@@ -1,8 +1,9 @@
 """``matches.stashbox_candidates``: what the scenes that a stash-box returned are to local scenes.
 
-The rows of a scene depend on its features, on the answers about its hashes, and on the documents of the scenes in
-them. Whatever changes one of those logs the scene (``warehouse/stashbox/touched.py``, the object log), so following
-makes the rows of the logged scenes anew, and a rebuild those of all.
+The rows of a scene depend on its features, on the answers about its hashes, on the documents of the scenes in them,
+and on what people decided. A pair that was decided has a row, also if the box did not return that scene. Whatever
+changes one of those logs the scene (``warehouse/stashbox/touched.py``, the object log), so following makes the rows of
+the logged scenes anew, and a rebuild those of all.
 """
 
 from collections import defaultdict
@@ -12,12 +13,13 @@ from typing import Any, Final
 import orjson
 
 from stash_pipeline.matching.compare import Scene
-from stash_pipeline.matching.stashbox import BoxScene, candidates
+from stash_pipeline.matching.stashbox import BoxScene, candidates, without_document
 from stash_pipeline.matching.stashbox_documents import parse_scene
 from stash_pipeline.matching.stashbox_rules import rules_digest
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
 from stash_pipeline.warehouse.layers.versions import digest
+from stash_pipeline.warehouse.matches.box_decisions import Decided, read_decided
 from stash_pipeline.warehouse.matches.features import Node, Roots, load_objects
 from stash_pipeline.warehouse.matches.tables import STASHBOX_CANDIDATES
 from stash_pipeline.warehouse.stashbox.hashes import scene_hashes
@@ -47,24 +49,30 @@ JOIN stash.scene_stash_ids AS x ON x.instance_id = w.instance_id AND x.scene_id 
 JOIN ops.stashbox_endpoints AS e ON {SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")}
 LEFT JOIN stashbox.scenes AS d ON d.endpoint_id = e.id AND d.id = lower(x.stash_id)"""
 
-VERSION: Final = digest(["1", rules_digest(), _ANSWERS, _DOCUMENTS, _LINKED])
+VERSION: Final = digest(["2", rules_digest(), _ANSWERS, _DOCUMENTS, _LINKED])
 
 _COLUMNS: Final = tuple(column.name for column in STASHBOX_CANDIDATES.columns)
 
 Row = tuple[Any, ...]
 
 
-def follow(connection: Connection, roots: Roots, scenes: Iterable[Node]) -> TableChange:
-    """Makes the candidates of some scenes anew; of those that are gone, none remain."""
+def follow(connection: Connection, roots: Roots, scenes: Iterable[Node], sides: Mapping[int, Node]) -> TableChange:
+    """Makes the candidates of some scenes anew; of those that are gone, none remain.
+
+    Args:
+        sides: the scenes that decisions are on, by the numbers of the decisions.
+    """
     change = TableChange()
+    decided = read_decided(connection, sides)
     for nodes in _parts(sorted(set(scenes))):
-        _update(connection, roots, nodes, change)
+        _update(connection, roots, nodes, decided, change)
     return _counted(connection, change)
 
 
-def rebuild(connection: Connection, roots: Roots) -> TableChange:
+def rebuild(connection: Connection, roots: Roots, sides: Mapping[int, Node]) -> TableChange:
     """Makes the candidates of all scenes anew."""
     change = TableChange()
+    decided = read_decided(connection, sides)
     if _is_unused(connection):
         return change
     rows = connection.execute(
@@ -72,14 +80,15 @@ def rebuild(connection: Connection, roots: Roots) -> TableChange:
         "ORDER BY 1, 2"
     ).fetchall()
     for nodes in _parts([(row[0], row[1]) for row in rows]):
-        _update(connection, roots, nodes, change)
+        _update(connection, roots, nodes, decided, change)
     return _counted(connection, change)
 
 
 def _is_unused(connection: Connection) -> bool:
-    """Whether no box was ever asked, as in most libraries."""
+    """Whether no box was ever asked, and nothing decided about one, as in most libraries."""
     row = connection.execute(
-        "SELECT EXISTS (SELECT FROM stashbox.lookups) OR EXISTS (SELECT FROM matches.stashbox_candidates)"
+        "SELECT EXISTS (SELECT FROM stashbox.lookups) OR EXISTS (SELECT FROM matches.stashbox_candidates)\n"
+        "    OR EXISTS (SELECT FROM matches.decisions WHERE stashbox_id IS NOT NULL)"
     ).fetchone()
     return not (row and row[0])
 
@@ -100,7 +109,7 @@ def _parts(nodes: Sequence[Node]) -> Iterator[Sequence[Node]]:
         yield nodes[start : start + _AT_ONCE]
 
 
-def _update(connection: Connection, roots: Roots, nodes: Sequence[Node], change: TableChange) -> None:
+def _update(connection: Connection, roots: Roots, nodes: Sequence[Node], decided: Decided, change: TableChange) -> None:
     if not nodes or _is_unused(connection):
         return
     connection.execute(f"DROP TABLE IF EXISTS {_SCENES}")
@@ -112,7 +121,10 @@ def _update(connection: Connection, roots: Roots, nodes: Sequence[Node], change:
     answers: dict[Node, dict[int, list[str]]] = defaultdict(dict)
     for instance_id, identifier, endpoint_id, ids in connection.execute(_ANSWERS):
         answers[instance_id, identifier][endpoint_id] = ids
-    made = set(_rows(connection, roots, answers)) if answers else set()
+    for node in nodes:
+        for endpoint_id in decided.get(node, ()):
+            answers[node].setdefault(endpoint_id, [])
+    made = set(_rows(connection, roots, answers, decided)) if answers else set()
     stored = set(
         connection.execute(
             f"SELECT {', '.join(f'c.{name}' for name in _COLUMNS[:-1])}, c.evidence::text\n"
@@ -133,8 +145,16 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, default=list, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _rows(connection: Connection, roots: Roots, answers: Mapping[Node, Mapping[int, Sequence[str]]]) -> Iterator[Row]:
-    wanted = sorted({(endpoint, key) for each in answers.values() for endpoint, ids in each.items() for key in ids})
+def _rows(
+    connection: Connection, roots: Roots, answers: Mapping[Node, Mapping[int, Sequence[str]]], decided: Decided
+) -> Iterator[Row]:
+    decisions = {
+        (node, endpoint): decided.get(node, {}).get(endpoint, {}) for node in answers for endpoint in answers[node]
+    }
+    wanted = sorted(
+        {(endpoint, key) for each in answers.values() for endpoint, ids in each.items() for key in ids}
+        | {(endpoint, key) for (_, endpoint), keys in decisions.items() for key in keys}
+    )
     boxes: dict[tuple[int, str], BoxScene] = {}
     statuses: dict[tuple[int, str], str] = {}
     for endpoint_id, key, status, document in connection.execute(
@@ -149,14 +169,22 @@ def _rows(connection: Connection, roots: Roots, answers: Mapping[Node, Mapping[i
     for one in load_objects(connection, "scenes", roots, answers):
         assert isinstance(one.features, Scene)
         for endpoint_id, ids in answers[one.node].items():
-            live = [boxes[endpoint_id, key] for key in ids if (endpoint_id, key) in boxes]
-            for each in candidates(one.features, live, linked[one.node, endpoint_id]):
-                yield (endpoint_id, *one.node, each.id, each.action, each.confidence, each.rule, _json(each.evidence))
+            by_people = decisions[one.node, endpoint_id]
+            verdicts = {key: decision.accepted for key, decision in by_people.items()}
+            keys = sorted({*ids, *by_people})
+            live = [boxes[endpoint_id, key] for key in keys if (endpoint_id, key) in boxes]
+            found = candidates(one.features, live, linked[one.node, endpoint_id], verdicts, hits=len(ids))
             # boxes return deleted scenes for a while; the row is needed to find this scene if it returns
-            for key in ids:
-                if (endpoint_id, key) not in boxes:
-                    evidence = {"status": statuses.get((endpoint_id, key), "unknown")}
-                    yield (endpoint_id, *one.node, key, "reject", 0.0, None, _json(evidence))
+            found += [
+                without_document(key, statuses.get((endpoint_id, key), "unknown"), verdicts.get(key))
+                for key in keys
+                if (endpoint_id, key) not in boxes
+            ]
+            for each in found:
+                evidence = dict(each.evidence)
+                if each.id in by_people:
+                    evidence["decision"] = by_people[each.id].number
+                yield (endpoint_id, *one.node, each.id, each.action, each.confidence, each.rule, _json(evidence))
 
 
 def _write(connection: Connection, stored: set[Row], made: set[Row], change: TableChange) -> None:

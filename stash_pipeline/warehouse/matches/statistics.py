@@ -9,6 +9,7 @@ from tabulate import tabulate
 from stash_pipeline import plots
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import Markdown
+from stash_pipeline.warehouse.matches.box_statistics import describe_candidates
 from stash_pipeline.warehouse.matches.queue import names_of
 
 _LARGEST: Final = 10
@@ -59,7 +60,11 @@ def describe(connection: Connection, pictures: bool) -> dict[str, dict[str, Any]
     if pictures:
         connection.execute(_RECORD)
         links.update(_plots(connection))
-    return {"matches.links": links, "matches.clusters": clusters}
+    return {
+        "matches.links": links,
+        "matches.clusters": clusters,
+        "matches.stashbox_candidates": describe_candidates(connection, pictures),
+    }
 
 
 def _largest(connection: Connection) -> str:

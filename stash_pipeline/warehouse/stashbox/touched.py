@@ -21,6 +21,13 @@ _CANDIDATES: Final = """
 UNION SELECT c.instance_id, c.scene_id FROM matches.stashbox_candidates AS c
 WHERE c.endpoint_id = %(endpoint)s AND c.box_scene_id = ANY(%(ids)s)"""
 
+_DECIDED: Final = f"""
+UNION SELECT r.left_instance_id, r.left_id FROM matches.decisions AS d
+JOIN ops.stashbox_endpoints AS e
+    ON e.id = %(endpoint)s AND {SAME_ENDPOINT.format(stored="e.url", endpoint="d.stashbox_url")}
+JOIN matches.resolved_decisions AS r ON r.decision_id = d.id
+WHERE d.entity = 'scenes' AND d.stashbox_id = ANY(%(ids)s)"""
+
 
 def scenes_of(lookups: Iterable[DueLookup], questions: Collection[uuid.UUID]) -> set[Node]:
     """The scenes with some sets of hashes."""
@@ -31,9 +38,40 @@ def objects_of(connection: Connection, endpoint_id: int, entity: str, ids: Colle
     """The local objects that are linked to some records of a box, or may be."""
     query = _LINKED.format(singular=SINGULAR[entity], same=SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url"))
     if entity == "scenes":
-        query += _CANDIDATES
+        query += _CANDIDATES + _DECIDED
     rows = connection.execute(query, {"endpoint": endpoint_id, "ids": sorted(ids)})
     return {(row[0], row[1]) for row in rows}
+
+
+_OF_BOX: Final = """
+SELECT c.instance_id, c.scene_id FROM matches.stashbox_candidates AS c WHERE c.endpoint_id = %(endpoint)s
+UNION SELECT r.left_instance_id, r.left_id FROM matches.decisions AS d
+JOIN ops.stashbox_endpoints AS e ON e.id = %(endpoint)s AND {same}
+JOIN matches.resolved_decisions AS r ON r.decision_id = d.id
+WHERE d.entity = 'scenes' AND d.stashbox_id IS NOT NULL"""
+
+_REDIRECTED: Final = """
+SELECT x.instance_id, x.{singular}_id
+FROM stashbox.{entity} AS d
+JOIN ops.stashbox_endpoints AS e ON e.id = d.endpoint_id
+JOIN stash.{singular}_stash_ids AS x ON lower(x.stash_id) = d.id AND {same}
+WHERE d.endpoint_id = %(endpoint)s AND d.successor_id IS NOT NULL"""
+
+
+def objects_of_box(connection: Connection, endpoint_id: int) -> dict[str, set[Node]]:
+    """The local objects, by entity, whose matches are others if a box comes, goes, or gets another address."""
+    queries = {
+        entity: _REDIRECTED.format(
+            entity=entity, singular=singular, same=SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")
+        )
+        for entity, singular in SINGULAR.items()
+    }
+    of_box = _OF_BOX.format(same=SAME_ENDPOINT.format(stored="e.url", endpoint="d.stashbox_url"))
+    queries["scenes"] = f"{of_box}\nUNION {queries['scenes']}"
+    return {
+        entity: {(row[0], row[1]) for row in connection.execute(query, {"endpoint": endpoint_id})}
+        for entity, query in queries.items()
+    }
 
 
 def publish_objects(connection: Connection, entity: str, nodes: Iterable[Node]) -> None:

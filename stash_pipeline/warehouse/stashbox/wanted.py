@@ -34,17 +34,24 @@ _CANDIDATES: Final = """
 UNION SELECT c.box_scene_id FROM matches.stashbox_candidates AS c
 WHERE c.endpoint_id = %(endpoint)s AND c.action <> 'reject'"""
 
+_DECIDED: Final = f"""
+UNION SELECT c.stashbox_id FROM matches.decisions AS c
+JOIN ops.stashbox_endpoints AS e
+    ON e.id = %(endpoint)s AND {SAME_ENDPOINT.format(stored="e.url", endpoint="c.stashbox_url")}
+WHERE c.entity = 'scenes' AND c.stashbox_id IS NOT NULL AND c.withdrawn_at IS NULL"""
+
 _SUCCESSORS: Final = """
 UNION SELECT d.successor_id FROM stashbox.{entity} AS d
 WHERE d.endpoint_id = %(endpoint)s AND d.successor_id IS NOT NULL"""
 
 
 def wanted_ids(entity: str) -> str:
-    """The query for the ids whose documents are kept up to date: linked ones, candidates, and their successors."""
+    """The query for the ids whose documents are kept up to date: linked ones, candidates,
+    what people decided about, and the successors of all these."""
     same = SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")
     query = _LINKED.format(singular=SINGULAR[entity], same=same)
     if entity == "scenes":
-        query += _CANDIDATES
+        query += _CANDIDATES + _DECIDED
     return query + _SUCCESSORS.format(entity=entity)
 
 

@@ -1,3 +1,17 @@
+ALTER TABLE matches.decisions DROP CONSTRAINT decisions_right_check;
+
+ALTER TABLE matches.decisions DROP CONSTRAINT decisions_stashbox_check;
+
+ALTER TABLE matches.decisions ADD CONSTRAINT decisions_right_check CHECK (((verdict = 'primary'::text) = (right_id IS NULL)));
+
+DROP INDEX matches.decisions_stashbox_idx;
+
+COMMENT ON COLUMN matches.decisions.right_instance IS 'null if the verdict is primary';
+
+ALTER TABLE matches.decisions DROP COLUMN stashbox_id;
+
+ALTER TABLE matches.decisions DROP COLUMN stashbox_url;
+
 DROP INDEX stashbox.stashbox_scene_fingerprints_hash_idx;
 
 DROP TABLE stashbox.scene_fingerprints;

@@ -53,12 +53,12 @@ CREATE TABLE ops.stashbox_endpoints (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (id),
-    CONSTRAINT stashbox_endpoints_name_check CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$'),
-    CONSTRAINT stashbox_endpoints_dialect_check CHECK (dialect IN ('stash-box', 'theporndb')),
-    UNIQUE (url),
     CONSTRAINT stashbox_endpoints_requests_per_day_check CHECK (requests_per_day > 0),
     CONSTRAINT stashbox_endpoints_requests_per_minute_check CHECK (requests_per_minute BETWEEN 1 AND 240),
-    UNIQUE (name)
+    UNIQUE (name),
+    CONSTRAINT stashbox_endpoints_dialect_check CHECK (dialect IN ('stash-box', 'theporndb')),
+    UNIQUE (url),
+    CONSTRAINT stashbox_endpoints_name_check CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$')
 );
 
 COMMENT ON TABLE ops.stashbox_endpoints IS 'The stash-boxes that may be asked, and how many requests each has had.';
@@ -135,8 +135,8 @@ CREATE TABLE stashbox.performers (
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     misses INTEGER DEFAULT 0 NOT NULL,
     CONSTRAINT stashbox_performers_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
-    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
+    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
+    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
 );
 
 COMMENT ON TABLE stashbox.performers IS 'Performers of the boxes that local objects are linked to, or may be.';
@@ -233,8 +233,8 @@ CREATE TABLE stashbox.studios (
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     misses INTEGER DEFAULT 0 NOT NULL,
     CONSTRAINT stashbox_studios_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_studios_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
-    CONSTRAINT stashbox_studios_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
+    CONSTRAINT stashbox_studios_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
+    CONSTRAINT stashbox_studios_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
 );
 
 COMMENT ON TABLE stashbox.studios IS 'Studios of the boxes that local objects are linked to, or may be.';
@@ -278,8 +278,8 @@ CREATE TABLE stashbox.tags (
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     misses INTEGER DEFAULT 0 NOT NULL,
     CONSTRAINT stashbox_tags_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_tags_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
-    CONSTRAINT stashbox_tags_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
+    CONSTRAINT stashbox_tags_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
+    CONSTRAINT stashbox_tags_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
 );
 
 COMMENT ON TABLE stashbox.tags IS 'Tags of the boxes that local objects are linked to, or may be.';
@@ -335,3 +335,25 @@ COMMENT ON COLUMN stashbox.scene_fingerprints.submissions IS 'people who vouch f
 COMMENT ON COLUMN stashbox.scene_fingerprints.reports IS 'people who call it wrong';
 
 CREATE INDEX stashbox_scene_fingerprints_hash_idx ON stashbox.scene_fingerprints (hash);
+
+ALTER TABLE matches.decisions ADD COLUMN stashbox_url TEXT;
+
+COMMENT ON COLUMN matches.decisions.stashbox_url IS 'of the endpoint, in lower case, if the other side is a record of a stash-box';
+
+ALTER TABLE matches.decisions ADD COLUMN stashbox_id TEXT;
+
+COMMENT ON COLUMN matches.decisions.stashbox_id IS 'of that record; its successor is meant once the box merged it';
+
+COMMENT ON COLUMN matches.decisions.right_instance IS 'null if the verdict is primary, or the other side is of a stash-box';
+
+CREATE INDEX decisions_stashbox_idx ON matches.decisions (stashbox_id) WHERE stashbox_id IS NOT NULL;
+
+ALTER TABLE matches.decisions DROP CONSTRAINT decisions_right_check;
+
+ALTER TABLE matches.decisions ADD CONSTRAINT decisions_right_check CHECK ((num_nonnulls(right_id, stashbox_id) =
+CASE verdict
+    WHEN 'primary'::text THEN 0
+    ELSE 1
+END));
+
+ALTER TABLE matches.decisions ADD CONSTRAINT decisions_stashbox_check CHECK (((stashbox_url IS NULL) = (stashbox_id IS NULL)));
