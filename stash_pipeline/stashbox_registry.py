@@ -30,6 +30,7 @@ from stash_pipeline.stashbox.endpoints import (
 )
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.request_limiter import LONGEST_WAIT, RequestLimiter
+from stash_pipeline.warehouse.stashbox.touched import publish_linked
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 LONGEST_NAME: Final = 64
@@ -286,12 +287,22 @@ def edit_endpoint(
         if url is not None:
             _refuse_taken(connection, endpoint.name, changes["url"], besides=endpoint.id)
         if changes:
+            relinked = "url" in changes and endpoint_key(changes["url"]) != endpoint.key
+            if relinked:
+                publish_linked(connection, endpoint_id=endpoint.id)
             assignments = ", ".join(f"{column} = %s" for column in changes)
             connection.execute(
                 f"UPDATE ops.stashbox_endpoints SET {assignments}, updated_at = now() WHERE id = %s",
                 [*changes.values(), endpoint.id],
             )
+            if relinked or any(changes.get(name, before) != before for name, before in _used(endpoint).items()):
+                publish_linked(connection, endpoint_id=endpoint.id)
     return get_endpoint(connection, endpoint.name)
+
+
+def _used(endpoint: StashBoxEndpoint) -> dict[str, Any]:
+    """The columns on which layers depend."""
+    return {"enabled": endpoint.enabled, "feed_catalog": endpoint.feed_catalog}
 
 
 def remove_endpoint(connection: Connection, name: str) -> StashBoxEndpoint:
@@ -301,7 +312,9 @@ def remove_endpoint(connection: Connection, name: str) -> StashBoxEndpoint:
         UserError: if there is none of that name.
     """
     endpoint = get_endpoint(connection, name)
-    connection.execute("DELETE FROM ops.stashbox_endpoints WHERE id = %s", [endpoint.id])
+    with connection.transaction():
+        publish_linked(connection, endpoint_id=endpoint.id)
+        connection.execute("DELETE FROM ops.stashbox_endpoints WHERE id = %s", [endpoint.id])
     return endpoint
 
 

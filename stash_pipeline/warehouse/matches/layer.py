@@ -10,14 +10,31 @@ from stash_pipeline.matching.rules import rules_digest
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import LayerTable, SharedLayer, TableChange
 from stash_pipeline.warehouse.layers.versions import digest
-from stash_pipeline.warehouse.matches import candidates, duplicate_sql, duplicates, features, stashbox
+from stash_pipeline.warehouse.matches import (
+    candidates,
+    clusters,
+    duplicate_sql,
+    duplicates,
+    features,
+    proposals,
+    stashbox,
+)
 from stash_pipeline.warehouse.matches.affected import affected_objects
 from stash_pipeline.warehouse.matches.checks import CHECKS
 from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
 from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher
 from stash_pipeline.warehouse.matches.statistics import describe
-from stash_pipeline.warehouse.matches.tables import CLUSTERS, KEYS, LINKS, MEMBERS, REDIRECTS, STASHBOX_CANDIDATES
+from stash_pipeline.warehouse.matches.tables import (
+    CLUSTERS,
+    KEYS,
+    LINKS,
+    MEMBERS,
+    REDIRECTS,
+    STASHBOX_CANDIDATES,
+    STASHBOX_PROPOSALS,
+)
+from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
 
 VERSION: Final = digest(
     [
@@ -27,6 +44,7 @@ VERSION: Final = digest(
         *(features_query(entity, some=False) for entity in ENTITIES),
         duplicates.VERSION,
         stashbox.VERSION,
+        proposals.VERSION,
     ]
 )
 
@@ -35,15 +53,18 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     """Looks again at what changed, and at its neighbours."""
     roots = features.load_roots(connection)
     affected = affected_objects(connection)
-    boxes = stashbox.follow(connection, roots, affected.get("scenes", ()))
+    boxes, rematched = stashbox.follow(connection, roots, affected.get("scenes", ()))
     done = {
         entity: Matcher(connection, entity, revision, roots).follow(affected[entity])
         for entity in ENTITIES
         if affected.get(entity)
     }
+    # the catalog reads what scenes are on boxes
+    clusters.touch(connection, "scenes", revision, rematched)
     changes = _changes(connection, done) if done else {}
     return {
         STASHBOX_CANDIDATES.fullname: boxes,
+        STASHBOX_PROPOSALS.fullname: proposals.follow(connection, affected),
         **changes,
         DUPLICATES.fullname: duplicates.follow(connection, revision),
     }
@@ -54,9 +75,15 @@ def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     roots = features.load_roots(connection)
     with rare_collections():
         boxes = stashbox.rebuild(connection, roots)
+        proposed = proposals.rebuild(connection)
         done = {entity: Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES}
         copies = duplicates.rebuild(connection)
-    return {STASHBOX_CANDIDATES.fullname: boxes, **_changes(connection, done), DUPLICATES.fullname: copies}
+    return {
+        STASHBOX_CANDIDATES.fullname: boxes,
+        STASHBOX_PROPOSALS.fullname: proposed,
+        **_changes(connection, done),
+        DUPLICATES.fullname: copies,
+    }
 
 
 def _changes(connection: Connection, done: Mapping[str, EntityMatches]) -> dict[str, TableChange]:
@@ -104,6 +131,15 @@ MATCHES_LAYER: Final = SharedLayer(
                 "stash.files",
                 "stash.file_fingerprints",
                 "stash.scene_stash_ids",
+            ),
+        ),
+        _table(
+            STASHBOX_PROPOSALS,
+            "What servers lack and stash-boxes have: stash ids, and values of empty fields.",
+            (
+                STASHBOX_CANDIDATES.fullname,
+                *(f"{schema}.{entity}" for schema in ("stash", "stashbox") for entity in SINGULAR),
+                *(f"stash.{singular}_stash_ids" for singular in SINGULAR.values()),
             ),
         ),
         _table(

@@ -54,12 +54,16 @@ _COLUMNS: Final = tuple(column.name for column in STASHBOX_CANDIDATES.columns)
 Row = tuple[Any, ...]
 
 
-def follow(connection: Connection, roots: Roots, scenes: Iterable[Node]) -> TableChange:
-    """Makes the candidates of some scenes anew; of those that are gone, none remain."""
-    change = TableChange()
+def follow(connection: Connection, roots: Roots, scenes: Iterable[Node]) -> tuple[TableChange, set[Node]]:
+    """Makes the candidates of some scenes anew; of those that are gone, none remain.
+
+    Returns:
+        what changed, and the scenes that are other ones of a box now.
+    """
+    change, rematched = TableChange(), set[Node]()
     for nodes in _parts(sorted(set(scenes))):
-        _update(connection, roots, nodes, change)
-    return _counted(connection, change)
+        rematched |= _update(connection, roots, nodes, change)
+    return _counted(connection, change), rematched
 
 
 def rebuild(connection: Connection, roots: Roots) -> TableChange:
@@ -100,9 +104,9 @@ def _parts(nodes: Sequence[Node]) -> Iterator[Sequence[Node]]:
         yield nodes[start : start + _AT_ONCE]
 
 
-def _update(connection: Connection, roots: Roots, nodes: Sequence[Node], change: TableChange) -> None:
+def _update(connection: Connection, roots: Roots, nodes: Sequence[Node], change: TableChange) -> set[Node]:
     if not nodes or _is_unused(connection):
-        return
+        return set()
     connection.execute(f"DROP TABLE IF EXISTS {_SCENES}")
     connection.execute("CREATE TEMP TABLE candidate_scenes (instance_id integer, id bigint) ON COMMIT DROP")
     with connection.cursor().copy("COPY candidate_scenes FROM STDIN") as copy:
@@ -120,7 +124,14 @@ def _update(connection: Connection, roots: Roots, nodes: Sequence[Node], change:
             "    AND c.scene_id = w.id"
         ).fetchall()
     )
-    _write(connection, _canonical(stored), made, change)
+    stored = _canonical(stored)
+    _write(connection, stored, made, change)
+    return {(row[1], row[2]) for row in _matched(stored) ^ _matched(made)}
+
+
+def _matched(rows: Iterable[Row]) -> set[Row]:
+    """The keys of candidates that count as links."""
+    return {row[:4] for row in rows if row[4] in ("automatic", "accepted")}
 
 
 def _canonical(rows: Iterable[Row]) -> set[Row]:
