@@ -22,8 +22,8 @@ def endpoint_id(servers: Servers) -> int:
     """A box, without a server behind it."""
     with connect(servers.database_url) as connection:
         row = connection.execute(
-            "INSERT INTO ops.stashbox_endpoints (name, url, dialect) VALUES ('kitebox', %s, 'stash-box')\n"
-            "RETURNING id", [BOX_URL]
+            "INSERT INTO ops.stashbox_endpoints (name, url, dialect) VALUES ('kitebox', %s, 'stash-box')\nRETURNING id",
+            [BOX_URL],
         ).fetchone()
         assert row is not None
         return int(row[0])

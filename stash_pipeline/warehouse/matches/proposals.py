@@ -40,7 +40,7 @@ objects AS MATERIALIZED (
     WHERE NOT l.known
     UNION ALL
     -- fields: of the first box that has a value
-    SELECT DISTINCT ON (s.instance_id, s.id, f.field)
+    (SELECT DISTINCT ON (s.instance_id, s.id, f.field)
         '{entity}', s.instance_id, s.id, f.field, s.endpoint_id, s.box_id, f.value, NULL
     FROM single AS s
     JOIN stashbox.{entity} AS d ON d.endpoint_id = s.endpoint_id AND d.id = s.box_id
@@ -49,7 +49,7 @@ objects AS MATERIALIZED (
         {fields}
     ) AS f(field, empty, value)
     WHERE f.empty AND f.value IS NOT NULL
-    ORDER BY s.instance_id, s.id, f.field, s.endpoint_id
+    ORDER BY s.instance_id, s.id, f.field, s.endpoint_id)
 )"""
 
 _WRITE: Final = """

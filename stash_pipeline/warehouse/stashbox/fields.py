@@ -46,7 +46,7 @@ def _modifications(name: str) -> str:
 
 
 # the deprecated date is padded: 2015-01-01 may mean 2015
-_PADDED: Final = "regexp_replace(d.document ->> 'date', '^([0-9]{4}(-[0-9]{2})?)(-01)??-01$', '\\1')"
+_PADDED: Final = "regexp_replace(regexp_replace(d.document ->> 'date', '-01-01$', ''), '-01$', '')"
 
 _FORMER_BIRTHDATE: Final = (
     "left(d.document #>> '{birthdate,date}', CASE d.document #>> '{birthdate,accuracy}'"
