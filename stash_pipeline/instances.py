@@ -31,13 +31,14 @@ from stash_pipeline.stash.address import server_key
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.stashbox.touched import publish_linked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 LONGEST_NAME: Final = 64
 _COLUMNS = (
     "id, uuid::text, name, url, api_key_encrypted, api_key_env, priority, enabled, release, revision, ca_file, "
     "removed_at, timezone, lane, snapshot_bytes, snapshot_seconds, snapshot_error, header_names, "
-    "headers_encrypted, basic_auth_env, client_cert, client_key"
+    "headers_encrypted, basic_auth_env, client_cert, client_key, use_stash_boxes"
 )
 
 
@@ -74,6 +75,8 @@ class Instance:
     client_cert: str | None = None
     client_key: str | None = None
     """Access to a proxy in front of it."""
+    use_stash_boxes: bool = True
+    """Whether values of stash-boxes are added to its objects in the catalog, and proposed for them."""
 
     def __repr__(self) -> str:
         return f"Instance({self.name!r}, {self.url!r})"
@@ -360,6 +363,7 @@ def edit_instance(
     timezone: str | None = None,
     no_timezone: bool = False,
     lane: LaneName | None = None,
+    use_stash_boxes: bool | None = None,
 ) -> Instance:
     """Changes the given values and keeps the rest.
 
@@ -393,12 +397,17 @@ def edit_instance(
     if lane is not None:
         # forget the last snapshot, so that the next run tries again
         changes.update(lane=lane, snapshot_bytes=None, snapshot_seconds=None, snapshot_error=None)
+    if use_stash_boxes is not None:
+        changes["use_stash_boxes"] = use_stash_boxes
     if changes:
         assignments = ", ".join(f"{column} = %s" for column in changes)
-        connection.execute(
-            f"UPDATE ops.instances SET {assignments}, updated_at = now() WHERE id = %s",
-            [*changes.values(), instance.id],
-        )
+        with connection.transaction():
+            connection.execute(
+                f"UPDATE ops.instances SET {assignments}, updated_at = now() WHERE id = %s",
+                [*changes.values(), instance.id],
+            )
+            if changes.get("use_stash_boxes", instance.use_stash_boxes) != instance.use_stash_boxes:
+                publish_linked(connection, instance_id=instance.id)
     return get_instance(connection, instance.name)
 
 

@@ -6,7 +6,7 @@ this module only as the argument of a client.
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -21,7 +21,6 @@ from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.stash_boxes import ConfiguredBox
 from stash_pipeline.stashbox.client import StashBoxClient
 from stash_pipeline.stashbox.endpoints import (
-    ENTITIES,
     Dialect,
     dialect_of,
     endpoint_key,
@@ -31,7 +30,7 @@ from stash_pipeline.stashbox.endpoints import (
 )
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.request_limiter import LONGEST_WAIT, RequestLimiter
-from stash_pipeline.warehouse.stashbox.touched import objects_of_box, publish_objects
+from stash_pipeline.warehouse.stashbox.touched import publish_linked
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 LONGEST_NAME: Final = 64
@@ -218,14 +217,9 @@ def add_endpoint(
             ],
         ).fetchone()
         assert row is not None
-        _log_objects(connection, objects_of_box(connection, row[0]))
+        # what people decided about a box applies while it is registered
+        publish_linked(connection, endpoint_id=row[0])
     return StashBoxEndpoint(*row)
-
-
-def _log_objects(connection: Connection, *concerned: Mapping[str, set[tuple[int, int]]]) -> None:
-    """Lets the layers follow: what people decided about a box applies while the box is registered."""
-    for entity in ENTITIES:
-        publish_objects(connection, entity, set[tuple[int, int]]().union(*(each[entity] for each in concerned)))
 
 
 def _check_key(api_key: str | None, api_key_env: str | None) -> None:
@@ -295,15 +289,22 @@ def edit_endpoint(
         if url is not None:
             _refuse_taken(connection, endpoint.name, changes["url"], besides=endpoint.id)
         if changes:
-            before = objects_of_box(connection, endpoint.id) if url is not None else None
+            relinked = "url" in changes and endpoint_key(changes["url"]) != endpoint.key
+            if relinked:
+                publish_linked(connection, endpoint_id=endpoint.id)
             assignments = ", ".join(f"{column} = %s" for column in changes)
             connection.execute(
                 f"UPDATE ops.stashbox_endpoints SET {assignments}, updated_at = now() WHERE id = %s",
                 [*changes.values(), endpoint.id],
             )
-            if before is not None:
-                _log_objects(connection, before, objects_of_box(connection, endpoint.id))
+            if relinked or any(changes.get(name, before) != before for name, before in _used(endpoint).items()):
+                publish_linked(connection, endpoint_id=endpoint.id)
     return get_endpoint(connection, endpoint.name)
+
+
+def _used(endpoint: StashBoxEndpoint) -> dict[str, Any]:
+    """The columns on which layers depend."""
+    return {"enabled": endpoint.enabled, "feed_catalog": endpoint.feed_catalog}
 
 
 def remove_endpoint(connection: Connection, name: str) -> StashBoxEndpoint:
@@ -314,9 +315,8 @@ def remove_endpoint(connection: Connection, name: str) -> StashBoxEndpoint:
     """
     endpoint = get_endpoint(connection, name)
     with connection.transaction():
-        concerned = objects_of_box(connection, endpoint.id)
+        publish_linked(connection, endpoint_id=endpoint.id)
         connection.execute("DELETE FROM ops.stashbox_endpoints WHERE id = %s", [endpoint.id])
-        _log_objects(connection, concerned)
     return endpoint
 
 

@@ -60,6 +60,14 @@ LaneOption = Annotated[
         "snapshot), graphql (never from a snapshot; creating one blocks writes on the server for a moment).",
     ),
 ]
+UseStashBoxes = Annotated[
+    bool | None,
+    typer.Option(
+        "--stash-boxes/--no-stash-boxes",
+        help="Whether values of stash-boxes are added to its objects in the catalog, and proposed for them. Default: "
+        "yes.",
+    ),
+]
 Priority = Annotated[
     int | None,
     typer.Option(min=SMALLEST_INTEGER, max=LARGEST_INTEGER, help="The smaller number wins a conflict. Default: 0."),
@@ -172,6 +180,7 @@ def _public(instance: "Instance") -> dict[str, Any]:
         "timezone": instance.timezone,
         "lane": instance.lane,
         "snapshot_error": instance.snapshot_error,
+        "use_stash_boxes": instance.use_stash_boxes,
         "enabled": instance.enabled,
         "release": instance.release,
         "removed_at": instance.removed_at,
@@ -306,6 +315,7 @@ def edit(
     timezone: Timezone = None,
     no_timezone: Annotated[bool, typer.Option("--no-timezone", help="Use this machine's time zone again.")] = False,
     lane: LaneOption = None,
+    use_stash_boxes: UseStashBoxes = None,
     as_json: AsJson = False,
 ) -> None:
     """Change a registered server. Options that are not given keep their values."""
@@ -317,7 +327,8 @@ def edit(
     ):
         refuse_together({f"--{option}": value is not None, f"--no-{option.removesuffix('-env')}": no})
     values = (
-        url, api_key_env, header, basic_auth_env, ca_file, client_cert, client_key, priority, timezone, lane
+        url, api_key_env, header, basic_auth_env, ca_file, client_cert, client_key, priority, timezone, lane,
+        use_stash_boxes,
     )  # fmt: skip
     removed = no_api_key or no_headers or no_basic_auth or no_ca_file or no_client_cert or no_timezone
     if not api_key_stdin and not removed and all(value is None for value in values):
@@ -347,6 +358,7 @@ def edit(
         timezone=timezone,
         no_timezone=no_timezone,
         lane=lane.value if lane else None,
+        use_stash_boxes=use_stash_boxes,
     )
 
 

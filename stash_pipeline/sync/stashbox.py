@@ -17,7 +17,7 @@ from stash_pipeline.stashbox.endpoints import Entity
 from stash_pipeline.stashbox.errors import BudgetExhaustedError, StashBoxPausedError, StashBoxUnsupportedError
 from stash_pipeline.stashbox.fingerprints import GROUPS_PER_REQUEST, Fingerprint
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.stashbox.documents import store_documents, store_successors
+from stash_pipeline.warehouse.stashbox.documents import mark_stale, store_documents, store_successors
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, due_lookups, remove_unused, store_lookups
 from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects, scenes_of
 from stash_pipeline.warehouse.stashbox.wanted import due_documents, ids_without_successor, is_id
@@ -138,9 +138,17 @@ class _Reader:
     def run(self) -> None:
         """Looks up hashes first, because the answers contain documents."""
         progress.started(self.name)
+        # also if the box fails
+        self._mark_stale()
         self._look_up()
         for entity in LINKED_ENTITIES:
             self._read(entity)
+
+    def _mark_stale(self) -> None:
+        for entity in LINKED_ENTITIES:
+            with self.connection.transaction():
+                stale = mark_stale(self.connection, self.endpoint_id, entity, now=self.now())
+                self._publish(entity, stale)
 
     def _look_up(self) -> None:
         started = self.now()

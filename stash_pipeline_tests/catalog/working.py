@@ -20,8 +20,10 @@ from stash_pipeline.warehouse.catalog.tables import LISTS, RECORDS
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers import shared as shared_layers
 from stash_pipeline.warehouse.layers.shared import FollowedLayer
+from stash_pipeline.warehouse.matches import proposals
 from stash_pipeline.warehouse.matches.deciding import NewDecision, decide
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
+from stash_pipeline.warehouse.matches.tables import STASHBOX_PROPOSALS
 from stash_pipeline.warehouse.ops.object_log import Touched, publish
 from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline_tests.mirror.working import Mirror, generated, looking_at, new_mirror, settings_for
@@ -125,6 +127,8 @@ class Servers:
             kept = "catalog.row_counts"
             connection.execute(f"TRUNCATE {kept}, {', '.join(table.fullname for table in WRITTEN)}")
             CATALOG_LAYER.rebuild(connection, 1)
+            connection.execute("TRUNCATE matches.stashbox_proposals")
+            proposals.rebuild(connection)
             made = contents(connection)
             raise psycopg.Rollback()
         return made
@@ -149,7 +153,7 @@ def log(connection: Connection, entity: str, objects: Sequence[Object]) -> None:
 def contents(connection: Connection) -> dict[str, list[Any]]:
     """All rows of the tables that follow, sorted, without revisions; what vanished is history."""
     found = {}
-    for table in WRITTEN:
+    for table in [*WRITTEN, STASHBOX_PROPOSALS]:
         if table.name == "vanished":
             continue
         columns = ", ".join(f"{column.name}::text" for column in table.columns if column.name != "revision")

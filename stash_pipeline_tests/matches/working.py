@@ -27,6 +27,7 @@ CONTENTS = {
     "decisions": "SELECT decision_id, entity, left_instance_id, left_id, coalesce(right_instance_id, 0),\n"
     "    coalesce(right_id, 0) FROM matches.resolved_decisions",
     "candidates": "SELECT c::text FROM matches.stashbox_candidates AS c",
+    "proposals": "SELECT p::text FROM matches.stashbox_proposals AS p",
     "duplicates": "SELECT d::text FROM matches.duplicates AS d",
     "clusters": "SELECT c.entity, c.size, c.instances,\n"
     "    array_agg((m.instance_id, m.id)::text ORDER BY m.instance_id, m.id)\n"

@@ -30,7 +30,7 @@ def endpoint_id(servers: Servers) -> int:
     """A box, without a server behind it."""
     with connect(servers.database_url) as connection:
         row = connection.execute(
-            "INSERT INTO ops.stashbox_endpoints (name, url, dialect)\nVALUES ('kitebox', %s, 'stash-box') RETURNING id",
+            "INSERT INTO ops.stashbox_endpoints (name, url, dialect) VALUES ('kitebox', %s, 'stash-box')\nRETURNING id",
             [BOX_URL],
         ).fetchone()
         assert row is not None

@@ -17,6 +17,7 @@ from stash_pipeline.warehouse.catalog.shapes import (
     golden_fields,
     golden_lists,
 )
+from stash_pipeline.warehouse.catalog.sources import sources_statement, write_sources
 from stash_pipeline.warehouse.catalog.statistics import provenance_shares, update_row_counts
 from stash_pipeline.warehouse.catalog.survivorship import VERSION as RULES_VERSION
 from stash_pipeline.warehouse.catalog.tables import LISTS, MEMBERS, RECORDS, SOURCES, VANISHED
@@ -25,11 +26,13 @@ from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.first_build import are_empty, indexes_afterwards
 from stash_pipeline.warehouse.layers.layer import LayerTable, Origin, SharedLayer, TableChange
 from stash_pipeline.warehouse.layers.versions import digest
+from stash_pipeline.warehouse.stashbox.fields import BOX_FIELDS
 
 VERSION: Final = digest(
     [
         str(RULES_VERSION),
         *(text for entity in ORDER for text in records.version_parts(entity)),
+        *(sources_statement(entity, boxes=entity in BOX_FIELDS) for entity in ORDER),
         *(lists.elements_statement(golden) for golden in all_lists()),
     ]
 )
@@ -65,13 +68,13 @@ def _make(connection: Connection, revision: int, *, everything: bool) -> Changes
         changes[MEMBERS.fullname] = affected.follow_members(connection, everything=everything)
     sources, vanished = TableChange(), 0
     for entity in ORDER if everything else affected.affected_entities(connection):
-        records.collect_objects(connection, entity, everything=everything)
+        boxes = records.collect_objects(connection, entity, everything=everything)
         with _timed(changes, RECORDS[entity]), indexes_afterwards(connection, RECORDS[entity], first=first):
             record = changes[RECORDS[entity].fullname] = records.write_records(
-                connection, entity, revision, everything=everything
+                connection, entity, revision, everything=everything, boxes=boxes
             )
         started = time.perf_counter()
-        _add(sources, records.write_sources(connection, entity, everything=everything))
+        _add(sources, write_sources(connection, entity, everything=everything, boxes=boxes))
         sources.seconds += time.perf_counter() - started
         vanished += record.removed
         for golden in golden_lists(entity):

@@ -1,18 +1,19 @@
-"""Golden records and their sources, as SQL per entity.
+"""Golden records, as SQL per entity.
 
-A record of one object has the values of that object. For the others, every object gets a sort key per field: the
-criteria of its rule as bits of one number, the first criterion highest, and the smallest key survives. The criterion
-that decided is the first in which the smallest key differs from the smallest one of an object with another value.
+A record of one object has the values of that object. For the others, and for records that a stash-box has too, every
+object and box gets a sort key per field (``keys``), and the value with the smallest key survives.
 """
 
 from typing import Final
 
 from stash_pipeline.warehouse.catalog.affected import AFFECTED, MOVES
+from stash_pipeline.warehouse.catalog.boxes import BOXES, box_rows, boxes_statement, collect_boxes, forget_boxes
+from stash_pipeline.warehouse.catalog.keys import sort_key
 from stash_pipeline.warehouse.catalog.shapes import GoldenField, golden_fields
-from stash_pipeline.warehouse.catalog.survivorship import Criterion
 from stash_pipeline.warehouse.catalog.tables import RECORDS
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
+from stash_pipeline.warehouse.stashbox.fields import BOX_FIELDS
 from stash_pipeline.warehouse.tables import type_name
 
 OBJECTS: Final = "pg_temp.catalog_objects"
@@ -38,19 +39,19 @@ _CHOSEN: Final = """
 _ORDER_OF_INSTANCES: Final = "i.enabled AND i.removed_at IS NULL DESC, i.priority"
 """Those that are not read any more are out of date."""
 
-# most records have one object, which needs no order
+# most records have one object and no box, which needs no order
 _OBJECTS: Final = f"""
 CREATE TEMP TABLE catalog_objects ON COMMIT DROP AS
 WITH objects AS MATERIALIZED (
     SELECT m.canonical_id, m.instance_id, m.id {{source}}
 ), counted AS MATERIALIZED (
-    SELECT canonical_id, count(*) AS objects FROM objects GROUP BY canonical_id
+    SELECT canonical_id, count(*) = 1{{unlinked}} AS alone FROM objects GROUP BY canonical_id
 )
-SELECT m.canonical_id, m.instance_id, m.id, 1 AS objects, false AS chosen, NULL::text[] AS chosen_fields,
+SELECT m.canonical_id, m.instance_id, m.id, true AS alone, false AS chosen, NULL::text[] AS chosen_fields,
     1 AS place, 1 AS by_priority, 1 AS by_newest, 1 AS by_played_last, 1 AS rank
-FROM objects AS m JOIN counted AS n ON n.canonical_id = m.canonical_id AND n.objects = 1
+FROM objects AS m JOIN counted AS n ON n.canonical_id = m.canonical_id AND n.alone
 UNION ALL
-SELECT m.canonical_id, m.instance_id, m.id, n.objects, coalesce(h.chosen, false), h.chosen_fields,
+SELECT m.canonical_id, m.instance_id, m.id, false, coalesce(h.chosen, false), h.chosen_fields,
     row_number() OVER (PARTITION BY m.canonical_id ORDER BY m.instance_id, m.id),
     dense_rank() OVER (PARTITION BY m.canonical_id ORDER BY {_ORDER_OF_INSTANCES}),
     dense_rank() OVER (PARTITION BY m.canonical_id ORDER BY o.updated_at DESC NULLS LAST),
@@ -60,7 +61,7 @@ SELECT m.canonical_id, m.instance_id, m.id, n.objects, coalesce(h.chosen, false)
             o.updated_at DESC NULLS LAST, m.instance_id, m.id
     )
 FROM objects AS m
-JOIN counted AS n ON n.canonical_id = m.canonical_id AND n.objects > 1
+JOIN counted AS n ON n.canonical_id = m.canonical_id AND NOT n.alone
 JOIN stash.{{entity}} AS o ON o.instance_id = m.instance_id AND o.id = m.id
 JOIN ops.instances AS i ON i.id = m.instance_id
 LEFT JOIN ({_CHOSEN}
@@ -74,72 +75,17 @@ _OF_SOME: Final = (
 _PLAYED: Final = "dense_rank() OVER (PARTITION BY m.canonical_id ORDER BY o.last_played_at DESC NULLS LAST)"
 
 
-def _objects(entity: str, *, everything: bool) -> str:
+def _source_of(entity: str, *, everything: bool) -> str:
+    return (_OF_ALL if everything else _OF_SOME).format(entity=entity)
+
+
+_UNLINKED: Final = f" AND NOT EXISTS (SELECT FROM {BOXES} AS b WHERE b.canonical_id = objects.canonical_id)"
+
+
+def _objects(entity: str, *, everything: bool, boxes: bool) -> str:
     played = _PLAYED if any(field.name == "last_played_at" for field in golden_fields(entity)) else "1"
-    source = (_OF_ALL if everything else _OF_SOME).format(entity=entity)
-    return _OBJECTS.format(entity=entity, played=played, source=source)
-
-
-# --- keys ---------------------------------------------------------------------------------------------------
-
-_PLACE_BITS: Final = 16
-_BITS: Final[dict[Criterion, int]] = {
-    "choice": 2, "own_picture": 1, "priority": 11, "played_last": 11, "precise": 2, "newest": 11, "longest": 20,
-    "lowest": _PLACE_BITS,
-}  # fmt: skip
-"""Bits per criterion; those of one rule fit into 63. ``stash_box`` has no source yet."""
-
-_LONGEST: Final = 2 ** _BITS["longest"] - 1
-
-
-def _rank(column: str) -> str:
-    return f"least(o.{column}, {2 ** _BITS['priority'] - 1})"
-
-
-def _criterion(criterion: Criterion, field: GoldenField) -> str:
-    """The number of an object by a criterion; the smallest is best."""
-    value = f"o.{field.value}"
-    return {
-        "choice": f"CASE WHEN '{field.name}' = ANY (o.chosen_fields) THEN 0 WHEN o.chosen THEN 1 ELSE 2 END",
-        "own_picture": f"CASE WHEN {value} LIKE '%default=true%' THEN 1 ELSE 0 END",
-        "priority": _rank("by_priority"),
-        "played_last": _rank("by_played_last"),
-        "precise": f"CASE o.{field.name}_precision WHEN 'day' THEN 0 WHEN 'month' THEN 1 WHEN 'year' THEN 2 ELSE 3 END",
-        "newest": _rank("by_newest"),
-        "longest": f"{_LONGEST} - least(length({value}), {_LONGEST})",
-        "lowest": "o.place",
-    }[criterion]
-
-
-def _criteria(field: GoldenField) -> tuple[Criterion, ...]:
-    return tuple(one for one in field.rule.criteria if one in _BITS and (one != "longest" or field.type == "text"))
-
-
-def _key(field: GoldenField) -> str:
-    """The sort key of an object for a field; null if it has no value that can survive."""
-    key = "0::bigint"
-    for criterion in _criteria(field):
-        key = f"(({key}) << {_BITS[criterion]}) + {_criterion(criterion, field)}"
-    return (
-        f"CASE WHEN o.{field.value} IS NOT NULL OR '{field.name}' = ANY (o.chosen_fields) THEN {key} END"
-        f" AS key_{field.name}"
-    )
-
-
-def _decided(field: GoldenField) -> str:
-    """The criterion that decided, by the best key and the best one of another value."""
-    best = f"min(v.key_{field.name})"
-    other = f"{best} FILTER (WHERE v.{field.value} IS DISTINCT FROM g.{field.value})"
-    shift = sum(_BITS[one] for one in _criteria(field))
-    cases = [
-        f"WHEN {best} IS NULL THEN NULL",
-        f"WHEN count(v.key_{field.name}) = 1 THEN 'only'",
-        f"WHEN {other} IS NULL THEN 'agreed'",
-    ]
-    for criterion in _criteria(field)[:-1]:
-        shift -= _BITS[criterion]
-        cases.append(f"WHEN {best} >> {shift} <> {other} >> {shift} THEN '{criterion}'")
-    return f"CASE {' '.join(cases)} ELSE 'lowest' END"
+    source = _source_of(entity, everything=everything)
+    return _OBJECTS.format(entity=entity, played=played, source=source, unlinked=_UNLINKED if boxes else "")
 
 
 # --- values -------------------------------------------------------------------------------------------------
@@ -165,22 +111,34 @@ def _source(entity: str) -> tuple[list[str], str]:
     return columns, joins
 
 
-_INDENT: Final = ",\n    "
+INDENT: Final = ",\n    "
 
 
-def _values(entity: str) -> str:
-    """The values and keys of objects of records of several."""
+_OF_BOX: Final = (
+    "b.canonical_id AS record_id, NULL AS of_instance, NULL AS of_object, b.endpoint_id AS of_endpoint,"
+    " b.box_id AS of_box, b.number AS box_number, n.objects + b.number AS place, n.objects + b.number AS rank,\n"
+    # after all instances
+    "    false AS chosen, NULL AS chosen_fields, n.objects + b.number AS by_priority, 1 AS by_newest,"
+    " 1 AS by_played_last"
+)
+
+
+def _values(entity: str, *, boxes: bool) -> str:
+    """The values and keys of the objects and boxes of records that have several."""
     columns, joins = _source(entity)
-    keys = [_key(field) for field in golden_fields(entity) if field.rule.method == "survivor"]
+    keys = [sort_key(field, boxes=boxes) for field in golden_fields(entity) if field.rule.method == "survivor"]
     inner = (
-        "    SELECT m.canonical_id AS record_id, m.instance_id AS of_instance, m.id AS of_object, m.place, m.rank,\n"
+        "    SELECT m.canonical_id AS record_id, m.instance_id AS of_instance, m.id AS of_object,\n"
+        "    NULL::integer AS of_endpoint, NULL::text AS of_box, NULL::integer AS box_number, m.place, m.rank,\n"
         "    m.chosen, m.chosen_fields, m.by_priority, m.by_newest, m.by_played_last,\n    "
-        f"{_INDENT.join(columns)}\n    FROM {OBJECTS} AS m\n"
-        f"    JOIN stash.{entity} AS o ON o.instance_id = m.instance_id AND o.id = m.id{joins}\n    WHERE m.objects > 1"
+        f"{INDENT.join(columns)}\n    FROM {OBJECTS} AS m\n"
+        f"    JOIN stash.{entity} AS o ON o.instance_id = m.instance_id AND o.id = m.id{joins}\n    WHERE NOT m.alone"
     )
+    if boxes:
+        inner += f"\n    UNION ALL\n{box_rows(entity, OBJECTS, _OF_BOX)}"
     return (
         "CREATE TEMP TABLE catalog_values ON COMMIT DROP AS\n"
-        f"SELECT o.*,\n    {_INDENT.join(keys)}\nFROM (\n{inner}\n) AS o"
+        f"SELECT o.*,\n    {INDENT.join(keys)}\nFROM (\n{inner}\n) AS o"
     )
 
 
@@ -216,12 +174,12 @@ def _golden(entity: str) -> str:
     best = [f"min(key_{field.name}) AS key_{field.name}" for field in fields if field.rule.method == "survivor"]
     return (
         "CREATE TEMP TABLE catalog_golden ON COMMIT DROP AS\n"
-        f"SELECT m.canonical_id AS id, 1 AS objects, 1 AS instances,\n    {_INDENT.join(columns)}\n"
+        f"SELECT m.canonical_id AS id, 1 AS objects, 1 AS instances,\n    {INDENT.join(columns)}\n"
         f"FROM {OBJECTS} AS m\n"
-        f"JOIN stash.{entity} AS o ON o.instance_id = m.instance_id AND o.id = m.id{joins}\nWHERE m.objects = 1\n"
+        f"JOIN stash.{entity} AS o ON o.instance_id = m.instance_id AND o.id = m.id{joins}\nWHERE m.alone\n"
         "UNION ALL\n"
-        "SELECT w.record_id, count(*)::integer, count(DISTINCT v.of_instance)::integer,\n    "
-        f"{_INDENT.join(several)}\n"
+        "SELECT w.record_id, count(v.of_object)::integer, count(DISTINCT v.of_instance)::integer,\n    "
+        f"{INDENT.join(several)}\n"
         f"FROM (\n    SELECT record_id, {', '.join(best)}\n    FROM pg_temp.catalog_values GROUP BY record_id\n) AS w\n"
         f"JOIN pg_temp.catalog_values AS v ON v.record_id = w.record_id{merged}\n"
         "GROUP BY w.record_id"
@@ -290,15 +248,17 @@ def _names(entity: str) -> tuple[str, str, str]:
     return ", ".join(names), ", ".join(f"c.{name}" for name in names), ", ".join(f"g.{name}" for name in names)
 
 
-def collect_objects(connection: Connection, entity: str, *, everything: bool) -> None:
-    """Creates :data:`OBJECTS`; also for the lists of the records."""
-    connection.execute(_objects(entity, everything=everything))
+def collect_objects(connection: Connection, entity: str, *, everything: bool) -> bool:
+    """Creates :data:`OBJECTS`, also for the lists of the records; returns whether some are linked to stash-boxes."""
+    boxes = collect_boxes(connection, entity, _source_of(entity, everything=everything))
+    connection.execute(_objects(entity, everything=everything, boxes=boxes))
     connection.execute(f"ANALYZE {OBJECTS}")
+    return boxes
 
 
-def write_records(connection: Connection, entity: str, revision: int, *, everything: bool) -> TableChange:
+def write_records(connection: Connection, entity: str, revision: int, *, everything: bool, boxes: bool) -> TableChange:
     """Makes the affected records of an entity, or all, and writes those that differ."""
-    connection.execute(_values(entity))
+    connection.execute(_values(entity, boxes=boxes))
     connection.execute("ANALYZE pg_temp.catalog_values (record_id)")
     connection.execute(_golden(entity))
     connection.execute("ANALYZE pg_temp.catalog_golden (id)")
@@ -319,63 +279,11 @@ def write_records(connection: Connection, entity: str, revision: int, *, everyth
 def forget_records(connection: Connection) -> None:
     """Drops the temporary tables of an entity."""
     connection.execute(f"DROP TABLE {OBJECTS}, pg_temp.catalog_values, pg_temp.catalog_golden")
+    forget_boxes(connection)
 
 
 def version_parts(entity: str) -> tuple[str, ...]:
     """The statements that determine the records of an entity."""
-    return _objects(entity, everything=True), _values(entity), _golden(entity), _sources(entity)
-
-
-# --- sources ------------------------------------------------------------------------------------------------
-
-
-def _sources(entity: str) -> str:
-    """The sources of affected records of several objects: (id, by field: instance, object, rule)."""
-    instances, objects, rules = [], [], []
-    for field in golden_fields(entity):
-        if field.rule.method == "survivor":
-            best = f"(min(v.key_{field.name}) & {2**_PLACE_BITS - 1})"
-            instances.append(f"(array_agg(v.of_instance ORDER BY v.place))[{best}]")
-            objects.append(f"(array_agg(v.of_object ORDER BY v.place))[{best}]")
-            rules.append(_decided(field))
-        else:
-            instances.append("NULL")
-            objects.append("NULL")
-            rules.append(f"CASE WHEN count(v.{field.value}) > 0 THEN '{field.rule.method}' END")
-    return (
-        f"SELECT g.id, '{entity}' AS entity,\n    ARRAY[{', '.join(instances)}]::integer[] AS instance_ids,\n"
-        f"    ARRAY[{', '.join(objects)}]::bigint[] AS object_ids,\n    ARRAY[{_INDENT.join(rules)}]::text[] AS rules\n"
-        "FROM pg_temp.catalog_golden AS g JOIN pg_temp.catalog_values AS v ON v.record_id = g.id\nGROUP BY g.id"
-    )
-
-
-_WRITE_SOURCES: Final = """
-WITH made AS MATERIALIZED (
-{made}
-), differing AS (
-    SELECT m.*, s.id IS NULL AS new FROM made AS m LEFT JOIN catalog.sources AS s ON s.id = m.id
-    WHERE s.id IS NULL
-       OR ROW(s.instance_ids, s.object_ids, s.rules) IS DISTINCT FROM ROW(m.instance_ids, m.object_ids, m.rules)
-), gone AS (
-    DELETE FROM catalog.sources AS s
-    WHERE {of_some} NOT EXISTS (SELECT FROM made AS m WHERE m.id = s.id)
-    RETURNING s.id
-), written AS (
-    INSERT INTO catalog.sources (id, entity, instance_ids, object_ids, rules)
-    SELECT id, entity, instance_ids, object_ids, rules FROM differing ORDER BY id
-    ON CONFLICT (id) DO UPDATE
-    SET instance_ids = excluded.instance_ids, object_ids = excluded.object_ids, rules = excluded.rules
-)
-SELECT (SELECT count(*) FROM differing WHERE new), (SELECT count(*) FROM differing WHERE NOT new),
-    (SELECT count(*) FROM gone)
-"""
-
-
-def write_sources(connection: Connection, entity: str, *, everything: bool) -> TableChange:
-    """Writes of which objects the fields of the affected records are, or of all, where that differs."""
-    of_some = f"EXISTS (SELECT FROM {AFFECTED} AS a WHERE a.entity = '{entity}' AND a.id = s.id) AND"
-    of_all = f"s.entity = '{entity}' AND"
-    statement = _WRITE_SOURCES.format(made=_sources(entity), of_some=of_all if everything else of_some)
-    row = connection.execute(statement).fetchone()
-    assert row is not None
-    return TableChange(inserted=row[0], updated=row[1], removed=row[2])
+    boxes = entity in BOX_FIELDS
+    linked = (boxes_statement(entity, _source_of(entity, everything=True)),) if boxes else ()
+    return *linked, _objects(entity, everything=True, boxes=boxes), _values(entity, boxes=boxes), _golden(entity)

@@ -12,6 +12,7 @@ from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.fields import Entity, JoinTable
 from stash_pipeline.warehouse.catalog.survivorship import Rule, rule_of
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES
+from stash_pipeline.warehouse.stashbox.fields import BOX_FIELDS
 from stash_pipeline.warehouse.tables import partial_date_columns
 
 ORDER: Final = ("tags", "studios", "performers", "groups", "images", "galleries", "scenes")
@@ -29,6 +30,7 @@ class GoldenField:
         columns: the columns in ``catalog``, which for scalars are named as in ``stash``.
         value: the one of them that is null if the field is empty, and that is compared.
         target: the entity that a reference refers to.
+        on_boxes: whether the values of stash-boxes take part.
     """
 
     name: str
@@ -37,6 +39,7 @@ class GoldenField:
     value: str
     rule: Rule
     target: str | None = None
+    on_boxes: bool = False
 
 
 ListKind = Literal["references", "of_instances", "times", "ordered", "values"]
@@ -84,11 +87,12 @@ def golden_fields(entity: str) -> tuple[GoldenField, ...]:
     spec = BY_NAME[entity]
     for field, scalar in spec.scalars:
         rule = rule_of(field.name, scalar.type)
+        on_boxes = "stash_box" in rule.criteria and field.name in BOX_FIELDS.get(entity, {})
         if scalar.type == "partial_date":
             columns = partial_date_columns(field.name)
-            result.append(GoldenField(field.name, scalar.type, columns, columns[1], rule))
+            result.append(GoldenField(field.name, scalar.type, columns, columns[1], rule, on_boxes=on_boxes))
         else:
-            result.append(GoldenField(field.name, scalar.type, (field.name,), field.name, rule))
+            result.append(GoldenField(field.name, scalar.type, (field.name,), field.name, rule, on_boxes=on_boxes))
     for field, reference in spec.references:
         if reference.target in ORDER:
             column = f"{field.name}_id"

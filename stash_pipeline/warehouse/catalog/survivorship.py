@@ -7,7 +7,7 @@ A field without an entry in :data:`BY_FIELD` has the rule of its type. After a c
 from dataclasses import dataclass
 from typing import Final, Literal
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 Criterion = Literal[
     "choice", "stash_box", "own_picture", "priority", "played_last", "precise", "newest", "longest", "lowest"
@@ -16,14 +16,14 @@ Method = Literal["survivor", "sum", "least", "greatest", "any", "merged"]
 
 CRITERIA: Final[dict[Criterion, str]] = {
     "choice": "the object that a person chose, for this field before for all fields",
-    "stash_box": "the value of a stash-box, if it is fresh and allowed; no value has this source yet",
+    "stash_box": "the value of a stash-box that is allowed and fresh; after `priority`, it fills in what no server has",
     "own_picture": "a picture of its own before the server's default one",
-    "priority": "the instance with the smaller priority; instances that are disabled or removed come last",
+    "priority": "the instance with the smaller priority; then instances that are disabled or removed; then stash-boxes",
     "played_last": "the object that was played last",
     "precise": "a day before a month, a month before a year",
     "newest": "the object with the newest `updated_at`",
     "longest": "the longest text",
-    "lowest": "the lowest instance id, then the lowest object id",
+    "lowest": "the lowest instance id, then the lowest object id, then the lowest id of a stash-box's endpoint",
 }
 """Each criterion decides only between objects that the earlier ones leave equal."""
 
@@ -59,20 +59,26 @@ class Rule:
 FACT: Final = Rule(
     "fact",
     "survivor",
-    "the server that comes first is right where it says something",
-    ("choice", "stash_box", "priority", "newest", "longest", "lowest"),
+    "the server that comes first is right where it says something: its owner accepted that, and may have typed it",
+    ("choice", "priority", "stash_box", "newest", "longest", "lowest"),
 )
 PROSE: Final = Rule(
     "prose",
     "survivor",
     "of texts that people write, the longest says most",
-    ("choice", "stash_box", "priority", "longest", "newest", "lowest"),
+    ("choice", "priority", "stash_box", "longest", "newest", "lowest"),
 )
 DATE: Final = Rule(
     "date",
     "survivor",
     "a year agrees with every day of it, and says less",
-    ("choice", "stash_box", "priority", "precise", "newest", "lowest"),
+    ("choice", "priority", "stash_box", "precise", "newest", "lowest"),
+)
+COURSE: Final = Rule(
+    "course",
+    "survivor",
+    "it changes with time: what a server took over from a stash-box years ago is out of date",
+    ("choice", "stash_box", "priority", "precise", "newest", "longest", "lowest"),
 )
 RATING: Final = Rule(
     "rating",
@@ -123,6 +129,8 @@ BY_FIELD: Final = {
     "synopsis": PROSE,
     "tattoos": PROSE,
     "piercings": PROSE,
+    "death_date": COURSE,
+    "career_length": COURSE,
     "rating100": RATING,
     "play_count": TOTAL,
     "play_duration": TOTAL,

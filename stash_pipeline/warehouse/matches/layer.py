@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Table
@@ -12,11 +13,21 @@ from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.first_build import are_empty, indexes_afterwards
 from stash_pipeline.warehouse.layers.layer import LayerTable, SharedLayer, TableChange
 from stash_pipeline.warehouse.layers.versions import digest
-from stash_pipeline.warehouse.matches import box_decisions, candidates, duplicate_sql, duplicates, features, stashbox
+from stash_pipeline.warehouse.matches import (
+    box_decisions,
+    candidates,
+    clusters,
+    duplicate_sql,
+    duplicates,
+    features,
+    proposals,
+    stashbox,
+)
 from stash_pipeline.warehouse.matches.affected import affected_objects
 from stash_pipeline.warehouse.matches.checks import CHECKS
 from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
+from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher
 from stash_pipeline.warehouse.matches.statistics import describe
 from stash_pipeline.warehouse.matches.tables import (
@@ -27,7 +38,9 @@ from stash_pipeline.warehouse.matches.tables import (
     PHASHES,
     REDIRECTS,
     STASHBOX_CANDIDATES,
+    STASHBOX_PROPOSALS,
 )
+from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
 
 VERSION: Final = digest(
     [
@@ -37,6 +50,7 @@ VERSION: Final = digest(
         *(features_query(entity, some=False) for entity in ENTITIES),
         duplicates.VERSION,
         stashbox.VERSION,
+        proposals.VERSION,
     ]
 )
 
@@ -47,16 +61,21 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     affected = affected_objects(connection)
     sides = box_decisions.current_sides(connection)
     affected["scenes"] |= box_decisions.moved(box_decisions.stored_sides(connection), sides)
-    boxes = stashbox.follow(connection, roots, affected["scenes"], sides)
+    boxes, rematched = stashbox.follow(connection, roots, affected["scenes"], sides)
     done = [
         Matcher(connection, entity, revision, roots).follow(affected[entity])
         for entity in ENTITIES
         if affected.get(entity)
     ]
-    done += _follow_recognised(connection, revision, roots, sides, boxes)
+    again = _follow_recognised(connection, revision, roots, sides, boxes)
+    # the catalog reads what scenes are on boxes
+    clusters.touch(connection, "scenes", revision, rematched | again.rematched)
+    affected["scenes"] |= again.scenes
+    done += again.done
     changes = _changes(connection, done) if done else {}
     return {
         STASHBOX_CANDIDATES.fullname: boxes,
+        STASHBOX_PROPOSALS.fullname: proposals.follow(connection, affected),
         **changes,
         DUPLICATES.fullname: duplicates.follow(connection, revision),
     }
@@ -74,9 +93,15 @@ def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
             done = [Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES]
         # before their first analyze, the planner expects few rows
         connection.execute("ANALYZE matches.members, matches.clusters, matches.links")
-        done += _follow_recognised(connection, revision, roots, sides, boxes)
+        done += _follow_recognised(connection, revision, roots, sides, boxes).done
+        proposed = proposals.rebuild(connection)
         copies = duplicates.rebuild(connection)
-    return {STASHBOX_CANDIDATES.fullname: boxes, **_changes(connection, done), DUPLICATES.fullname: copies}
+    return {
+        STASHBOX_CANDIDATES.fullname: boxes,
+        STASHBOX_PROPOSALS.fullname: proposed,
+        **_changes(connection, done),
+        DUPLICATES.fullname: copies,
+    }
 
 
 @contextmanager
@@ -90,9 +115,18 @@ def _filled_at_once(connection: Connection) -> Iterator[None]:
         yield
 
 
+@dataclass
+class _Recognised:
+    """What was done for scenes that were recognised after a re-import."""
+
+    scenes: set[Node] = field(default_factory=set)
+    rematched: set[Node] = field(default_factory=set)
+    done: list[EntityMatches] = field(default_factory=list)
+
+
 def _follow_recognised(
     connection: Connection, revision: int, roots: features.Roots, sides: box_decisions.Sides, boxes: TableChange
-) -> list[EntityMatches]:
+) -> _Recognised:
     """Looks again at scenes that decisions on boxes are on by the keys that were just written, and not by those before.
 
     That is so after a re-import. What is made here changes none of the keys by which such scenes are recognised.
@@ -100,9 +134,10 @@ def _follow_recognised(
     now = box_decisions.stored_sides(connection)
     scenes = box_decisions.moved(sides, now)
     if not scenes:
-        return []
-    boxes.add(stashbox.follow(connection, roots, scenes, now))
-    return [Matcher(connection, "scenes", revision, roots).follow(scenes)]
+        return _Recognised()
+    change, rematched = stashbox.follow(connection, roots, scenes, now)
+    boxes.add(change)
+    return _Recognised(set(scenes), rematched, [Matcher(connection, "scenes", revision, roots).follow(scenes)])
 
 
 def _changes(connection: Connection, done: Sequence[EntityMatches]) -> dict[str, TableChange]:
@@ -150,6 +185,15 @@ MATCHES_LAYER: Final = SharedLayer(
                 "stash.files",
                 "stash.file_fingerprints",
                 "stash.scene_stash_ids",
+            ),
+        ),
+        _table(
+            STASHBOX_PROPOSALS,
+            "What servers lack and stash-boxes have: stash ids, and values of empty fields.",
+            (
+                STASHBOX_CANDIDATES.fullname,
+                *(f"{schema}.{entity}" for schema in ("stash", "stashbox") for entity in SINGULAR),
+                *(f"stash.{singular}_stash_ids" for singular in SINGULAR.values()),
             ),
         ),
         _table(

@@ -56,17 +56,22 @@ _COLUMNS: Final = tuple(column.name for column in STASHBOX_CANDIDATES.columns)
 Row = tuple[Any, ...]
 
 
-def follow(connection: Connection, roots: Roots, scenes: Iterable[Node], sides: Mapping[int, Node]) -> TableChange:
+def follow(
+    connection: Connection, roots: Roots, scenes: Iterable[Node], sides: Mapping[int, Node]
+) -> tuple[TableChange, set[Node]]:
     """Makes the candidates of some scenes anew; of those that are gone, none remain.
 
     Args:
         sides: the scenes that decisions are on, by the numbers of the decisions.
+
+    Returns:
+        what changed, and the scenes that are other ones of a box now.
     """
-    change = TableChange()
+    change, rematched = TableChange(), set[Node]()
     decided = read_decided(connection, sides)
     for nodes in _parts(sorted(set(scenes))):
-        _update(connection, roots, nodes, decided, change)
-    return _counted(connection, change)
+        rematched |= _update(connection, roots, nodes, decided, change)
+    return _counted(connection, change), rematched
 
 
 def rebuild(connection: Connection, roots: Roots, sides: Mapping[int, Node]) -> TableChange:
@@ -109,9 +114,11 @@ def _parts(nodes: Sequence[Node]) -> Iterator[Sequence[Node]]:
         yield nodes[start : start + _AT_ONCE]
 
 
-def _update(connection: Connection, roots: Roots, nodes: Sequence[Node], decided: Decided, change: TableChange) -> None:
+def _update(
+    connection: Connection, roots: Roots, nodes: Sequence[Node], decided: Decided, change: TableChange
+) -> set[Node]:
     if not nodes or _is_unused(connection):
-        return
+        return set()
     connection.execute(f"DROP TABLE IF EXISTS {_SCENES}")
     connection.execute("CREATE TEMP TABLE candidate_scenes (instance_id integer, id bigint) ON COMMIT DROP")
     with connection.cursor().copy("COPY candidate_scenes FROM STDIN") as copy:
@@ -132,7 +139,14 @@ def _update(connection: Connection, roots: Roots, nodes: Sequence[Node], decided
             "    AND c.scene_id = w.id"
         ).fetchall()
     )
-    _write(connection, _canonical(stored), made, change)
+    stored = _canonical(stored)
+    _write(connection, stored, made, change)
+    return {(row[1], row[2]) for row in _matched(stored) ^ _matched(made)}
+
+
+def _matched(rows: Iterable[Row]) -> set[Row]:
+    """The keys of candidates that count as links."""
+    return {row[:4] for row in rows if row[4] in ("automatic", "accepted")}
 
 
 def _canonical(rows: Iterable[Row]) -> set[Row]:

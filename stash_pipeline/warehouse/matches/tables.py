@@ -199,3 +199,19 @@ STASHBOX_CANDIDATES = Table(
     schema="matches",
     comment="Scenes of stash-boxes that are, or may be, local scenes.",
 )
+
+STASHBOX_PROPOSALS = Table(
+    "stashbox_proposals",
+    METADATA,
+    Column("entity", Text, nullable=False),
+    Column("instance_id", Integer, nullable=False, comment="ops.instances.id"),
+    Column("id", BigInteger, nullable=False, comment="the server's id"),
+    Column("field", Text, nullable=False, comment="of the table in stash, or stash_id"),
+    Column("endpoint_id", Integer, nullable=False, comment="ops.stashbox_endpoints.id"),
+    Column("box_id", Text, nullable=False, comment="the record that has the value; the id to add if field is stash_id"),
+    Column("value", Text, nullable=False),
+    Column("replaces", Text, comment="the dead stash id that the server has instead"),
+    PrimaryKeyConstraint("entity", "instance_id", "id", "field", "endpoint_id", "box_id", name="proposals_pkey"),
+    schema="matches",
+    comment="What servers lack and stash-boxes have: stash ids, and values of empty fields.",
+)

@@ -56,6 +56,13 @@ INSTANCES = Table(
     Column("basic_auth_env", Text, comment="name of the environment variable that holds user:password for its proxy"),
     Column("client_cert", Text, comment="PEM file of the certificate presented to its proxy"),
     Column("client_key", Text, comment="PEM file of the certificate's key; null if one file holds both"),
+    Column(
+        "use_stash_boxes",
+        Boolean,
+        nullable=False,
+        server_default=text("true"),
+        comment="whether values of stash-boxes are added to its objects in catalog, and proposed for them",
+    ),
     CheckConstraint("name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$'", name="instances_name_check"),
     CheckConstraint("lane IN ('graphql', 'snapshot', 'auto')", name="instances_lane_check"),
     schema="ops",
@@ -77,6 +84,13 @@ STASHBOX_ENDPOINTS = Table(
     Column(
         "feed_catalog", Boolean, nullable=False, server_default=text("true"), comment="whether its values enter catalog"
     ),
+    Column(
+        "fresh_days",
+        Integer,
+        nullable=False,
+        server_default=text("90"),
+        comment="after how many days without an answer about it a record is stale",
+    ),
     Column("next_slot", DateTime(timezone=True), comment="when the next request may be sent, by any process"),
     Column("requests_day", Date, comment="the day, in UTC, of requests_used"),
     Column("requests_used", Integer, nullable=False, server_default=text("0"), comment="requests on that day"),
@@ -88,6 +102,7 @@ STASHBOX_ENDPOINTS = Table(
     CheckConstraint("name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$'", name="stashbox_endpoints_name_check"),
     CheckConstraint("dialect IN ('stash-box', 'theporndb')", name="stashbox_endpoints_dialect_check"),
     CheckConstraint("requests_per_minute BETWEEN 1 AND 240", name="stashbox_endpoints_requests_per_minute_check"),
+    CheckConstraint("fresh_days > 0", name="stashbox_endpoints_fresh_days_check"),
     CheckConstraint("requests_per_day > 0", name="stashbox_endpoints_requests_per_day_check"),
     schema="ops",
     comment="The stash-boxes that may be asked, and how many requests each has had.",

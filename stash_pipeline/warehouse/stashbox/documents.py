@@ -63,8 +63,8 @@ WITH read AS (
         endpoint_id, id, document, digest, updated_at, {columns}, status, fetched_at, changed_at)
     SELECT %(endpoint)s, id, document::jsonb, digest, updated_at, {columns}, 'active', %(now)s, %(now)s FROM read
     ON CONFLICT (endpoint_id, id) DO UPDATE SET {assignments}, status = 'active', successor_id = NULL,
-        misses = 0, fetched_at = excluded.fetched_at, changed_at = excluded.changed_at
-    WHERE d.digest IS DISTINCT FROM excluded.digest OR d.status <> 'active'
+        misses = 0, stale = false, fetched_at = excluded.fetched_at, changed_at = excluded.changed_at
+    WHERE d.digest IS DISTINCT FROM excluded.digest OR d.status <> 'active' OR d.stale
     RETURNING d.id
 ), unchanged AS (
     UPDATE stashbox.{entity} AS d SET fetched_at = %(now)s, misses = 0 FROM read AS r
@@ -134,8 +134,7 @@ def _store_dead(
         _DEAD.format(entity=entity),
         {"endpoint": endpoint_id, "now": now, "ids": ids, "successors": successors},
     ).fetchall()
-    _flatten(connection, endpoint_id, entity)
-    return {row[0] for row in rows}
+    return {row[0] for row in rows} | _flatten(connection, endpoint_id, entity)
 
 
 _MISSING: Final = """
@@ -176,18 +175,34 @@ def store_successors(
             "successors": [new for _, new in pairs],
         },
     ).fetchall()
-    _flatten(connection, endpoint_id, entity)
+    return {row[0] for row in rows} | _flatten(connection, endpoint_id, entity)
+
+
+def _flatten(connection: Connection, endpoint_id: int, entity: str) -> set[str]:
+    """Lets the successors of records that were merged again be those of the last merge; returns what changed."""
+    rows = connection.execute(
+        f"UPDATE stashbox.{entity} AS d SET successor_id = n.successor_id FROM stashbox.{entity} AS n\n"
+        "WHERE d.endpoint_id = %(endpoint)s AND n.endpoint_id = d.endpoint_id AND n.id = d.successor_id\n"
+        "    AND n.successor_id IS NOT NULL AND n.successor_id <> d.id\n"
+        "RETURNING d.id",
+        {"endpoint": endpoint_id},
+    )
     return {row[0] for row in rows}
 
 
-def _flatten(connection: Connection, endpoint_id: int, entity: str) -> None:
-    """Lets the successors of records that were merged again be those of the last merge."""
-    connection.execute(
-        f"UPDATE stashbox.{entity} AS d SET successor_id = n.successor_id FROM stashbox.{entity} AS n\n"
-        "WHERE d.endpoint_id = %(endpoint)s AND n.endpoint_id = d.endpoint_id AND n.id = d.successor_id\n"
-        "    AND n.successor_id IS NOT NULL AND n.successor_id <> d.id",
-        {"endpoint": endpoint_id},
+def mark_stale(connection: Connection, endpoint_id: int, entity: str, *, now: datetime) -> set[str]:
+    """Marks the records about which the box has not answered for too long; returns their ids.
+
+    That a record is stale is stored, because layers must not depend on when they follow.
+    """
+    rows = connection.execute(
+        f"UPDATE stashbox.{entity} AS d SET stale = true, changed_at = %(now)s FROM ops.stashbox_endpoints AS e\n"
+        "WHERE e.id = %(endpoint)s AND d.endpoint_id = e.id AND d.status = 'active' AND NOT d.stale\n"
+        "    AND d.fetched_at < %(now)s - make_interval(days => e.fresh_days)\n"
+        "RETURNING d.id",
+        {"endpoint": endpoint_id, "now": now},
     )
+    return {row[0] for row in rows}
 
 
 def document_digest(document: Document) -> uuid.UUID:

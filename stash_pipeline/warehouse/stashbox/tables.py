@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -103,7 +104,15 @@ def _documents(entity: str) -> Table:
             server_default=text("0"),
             comment="consecutive answers without it; after the second one it counts as missing",
         ),
+        Column(
+            "stale",
+            Boolean,
+            nullable=False,
+            server_default=text("false"),
+            comment="not fetched within ops.stashbox_endpoints.fresh_days, when a run last looked",
+        ),
         PrimaryKeyConstraint("endpoint_id", "id", name=f"stashbox_{entity}_pkey"),
+        Index(f"stashbox_{entity}_successor_idx", "endpoint_id", "successor_id"),
         _of_endpoint(entity),
         CheckConstraint(f"status IN ({statuses})", name=f"stashbox_{entity}_status_check"),
         Index(f"stashbox_{entity}_fetched_idx", "endpoint_id", "fetched_at"),

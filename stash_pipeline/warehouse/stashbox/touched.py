@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
@@ -15,7 +15,12 @@ SELECT x.instance_id, x.{singular}_id
 FROM stash.{singular}_stash_ids AS x
 JOIN ops.instances AS i ON i.id = x.instance_id AND i.removed_at IS NULL
 JOIN ops.stashbox_endpoints AS e ON e.id = %(endpoint)s AND {same}
-WHERE lower(x.stash_id) = ANY(%(ids)s)"""
+WHERE lower(x.stash_id) = ANY(%(ids)s)
+   -- an id that was merged stands for its successor
+   OR lower(x.stash_id) IN (
+       SELECT d.id FROM stashbox.{entity} AS d
+       WHERE d.endpoint_id = %(endpoint)s AND d.successor_id = ANY(%(ids)s)
+   )"""
 
 _CANDIDATES: Final = """
 UNION SELECT c.instance_id, c.scene_id FROM matches.stashbox_candidates AS c
@@ -36,42 +41,47 @@ def scenes_of(lookups: Iterable[DueLookup], questions: Collection[uuid.UUID]) ->
 
 def objects_of(connection: Connection, endpoint_id: int, entity: str, ids: Collection[str]) -> set[Node]:
     """The local objects that are linked to some records of a box, or may be."""
-    query = _LINKED.format(singular=SINGULAR[entity], same=SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url"))
+    query = _LINKED.format(
+        entity=entity, singular=SINGULAR[entity], same=SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")
+    )
     if entity == "scenes":
         query += _CANDIDATES + _DECIDED
     rows = connection.execute(query, {"endpoint": endpoint_id, "ids": sorted(ids)})
     return {(row[0], row[1]) for row in rows}
 
 
-_OF_BOX: Final = """
-SELECT c.instance_id, c.scene_id FROM matches.stashbox_candidates AS c WHERE c.endpoint_id = %(endpoint)s
+_ALL_LINKED: Final = """
+SELECT DISTINCT x.instance_id, x.{singular}_id
+FROM stash.{singular}_stash_ids AS x JOIN ops.stashbox_endpoints AS e ON {same}
+WHERE (e.id = %(endpoint)s OR x.instance_id = %(instance)s)"""
+
+_ALL_CANDIDATES: Final = """
+UNION SELECT c.instance_id, c.scene_id FROM matches.stashbox_candidates AS c
+WHERE c.endpoint_id = %(endpoint)s OR c.instance_id = %(instance)s"""
+
+_ALL_DECIDED: Final = """
 UNION SELECT r.left_instance_id, r.left_id FROM matches.decisions AS d
-JOIN ops.stashbox_endpoints AS e ON e.id = %(endpoint)s AND {same}
+JOIN ops.stashbox_endpoints AS e ON {same}
 JOIN matches.resolved_decisions AS r ON r.decision_id = d.id
-WHERE d.entity = 'scenes' AND d.stashbox_id IS NOT NULL"""
-
-_REDIRECTED: Final = """
-SELECT x.instance_id, x.{singular}_id
-FROM stashbox.{entity} AS d
-JOIN ops.stashbox_endpoints AS e ON e.id = d.endpoint_id
-JOIN stash.{singular}_stash_ids AS x ON lower(x.stash_id) = d.id AND {same}
-WHERE d.endpoint_id = %(endpoint)s AND d.successor_id IS NOT NULL"""
+WHERE d.entity = 'scenes' AND d.stashbox_id IS NOT NULL
+  AND (e.id = %(endpoint)s OR r.left_instance_id = %(instance)s)"""
 
 
-def objects_of_box(connection: Connection, endpoint_id: int) -> dict[str, set[Node]]:
-    """The local objects, by entity, whose matches are others if a box comes, goes, or gets another address."""
-    queries = {
-        entity: _REDIRECTED.format(
-            entity=entity, singular=singular, same=SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")
-        )
-        for entity, singular in SINGULAR.items()
-    }
-    of_box = _OF_BOX.format(same=SAME_ENDPOINT.format(stored="e.url", endpoint="d.stashbox_url"))
-    queries["scenes"] = f"{of_box}\nUNION {queries['scenes']}"
-    return {
-        entity: {(row[0], row[1]) for row in connection.execute(query, {"endpoint": endpoint_id})}
-        for entity, query in queries.items()
-    }
+def publish_linked(connection: Connection, *, endpoint_id: int | None = None, instance_id: int | None = None) -> None:
+    """Logs all objects that are linked to a box, or of an instance to any box: what the links mean has changed.
+
+    Must be the last statements of the transaction.
+    """
+    touched: dict[int, Touched] = defaultdict(Touched)
+    for entity, singular in SINGULAR.items():
+        same = SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")
+        query = _ALL_LINKED.format(singular=singular, same=same)
+        if entity == "scenes":
+            decided = SAME_ENDPOINT.format(stored="d.stashbox_url", endpoint="e.url")
+            query += _ALL_CANDIDATES + _ALL_DECIDED.format(same=decided)
+        for instance, identifier in connection.execute(query, {"endpoint": endpoint_id, "instance": instance_id}):
+            touched[instance].add(entity, [identifier])
+    _publish(connection, touched)
 
 
 def publish_objects(connection: Connection, entity: str, nodes: Iterable[Node]) -> None:
@@ -79,5 +89,9 @@ def publish_objects(connection: Connection, entity: str, nodes: Iterable[Node]) 
     touched: dict[int, Touched] = defaultdict(Touched)
     for instance_id, identifier in nodes:
         touched[instance_id].add(entity, [identifier])
+    _publish(connection, touched)
+
+
+def _publish(connection: Connection, touched: Mapping[int, Touched]) -> None:
     for instance_id in sorted(touched):
         publish(connection, instance_id, touched[instance_id])
