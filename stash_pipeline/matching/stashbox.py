@@ -11,7 +11,8 @@ from typing import Any, Final
 from stash_pipeline.matching.compare import File, Scene
 from stash_pipeline.matching.dates import PartialDate, compare_dates
 from stash_pipeline.matching.names import parts_differ
-from stash_pipeline.matching.phash import SHORT_CLIP, is_degenerate
+from stash_pipeline.matching.phash import is_degenerate
+from stash_pipeline.matching.rule_table import PARAMETERS as MATCH_PARAMETERS
 from stash_pipeline.matching.stashbox_rules import PARAMETERS, PERSON, RULES, Outcome, StashBoxRule
 
 UNKNOWN: Final = -1
@@ -259,7 +260,7 @@ def _near_pairs(files: Sequence[File], fingerprints: Sequence[BoxFingerprint], c
     for file in files:
         if file.phash is None:
             continue
-        short = file.duration < SHORT_CLIP
+        short = file.duration < MATCH_PARAMETERS["phash"]["minimum_duration"]
         for fingerprint in fingerprints:
             if fingerprint.algorithm != "PHASH":
                 continue

@@ -5,7 +5,10 @@ Perceptual hashes that prove nothing are not asked about: of short clips, and of
 many, and wrong.
 """
 
-from stash_pipeline.matching.phash import FEWEST_BITS, MOST_BITS, SHORT_CLIP
+from stash_pipeline.matching.phash import FEWEST_BITS, MOST_BITS
+from stash_pipeline.matching.rule_table import PARAMETERS
+
+_SHORTEST = PARAMETERS["phash"]["minimum_duration"]
 
 
 def scene_hashes(source: str) -> str:
@@ -21,7 +24,7 @@ FROM {source} AS s
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(DISTINCT o.hash ORDER BY o.hash) FILTER (WHERE o.hash <> 0), '{{}}') AS oshashes,
         coalesce(array_agg(DISTINCT p.phash ORDER BY p.phash) FILTER (
-            WHERE f.duration * 1000 >= {SHORT_CLIP}
+            WHERE f.duration * 1000 >= {_SHORTEST}
               AND bit_count(p.phash::bit(64)) BETWEEN {FEWEST_BITS} AND {MOST_BITS}
         ), '{{}}') AS phashes
     FROM stash.scene_files AS x
