@@ -370,7 +370,7 @@ def test_every_command_with_results_supports_json() -> None:
             found.add(prefix)
 
     visit("", typer.main.get_command(app))
-    assert found == {"query", "up", "demo", "simulate", "db upgrade"}
+    assert found == {"query", "up", "demo", "simulate", "simulate-box", "db upgrade"}
 
 
 @pytest.mark.parametrize("finalizer", ["gc", "weakref"])

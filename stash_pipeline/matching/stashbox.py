@@ -319,7 +319,7 @@ def _metadata(scene: Scene, box: BoxScene) -> dict[str, Any]:
     if compare_dates(scene.date, box.date) in ("day", "near"):
         agrees["date"] = scene.date
     for name in ("performers", "urls"):
-        if common := sorted(getattr(scene, name) & getattr(box, name)):
+        if common := sorted(set(getattr(scene, name)) & getattr(box, name)):
             agrees[name] = common
     return agrees
 

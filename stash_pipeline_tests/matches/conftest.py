@@ -16,6 +16,9 @@ __all__ = ["_no_waiting", "home", "warehouse"]
 
 _copies = count()
 
+# of the process: several packages import the fixture, and each makes one of its own
+_originals: dict[str, MadeServers] = {}
+
 
 Matched = Callable[..., AbstractContextManager[Servers]]
 """Gives the servers of ``new_servers``, matched, in a database of their own."""
@@ -24,20 +27,19 @@ Matched = Callable[..., AbstractContextManager[Servers]]
 @pytest.fixture(scope="session")
 def matched(postgres: str, _template: str) -> Matched:
     """Each is a copy, which takes a fraction of the time of reading and matching."""
-    originals: dict[str, MadeServers] = {}
 
     @contextmanager
     def copy(home: Path, scenes: int = 30, seed: int = 1, variants: bool = False) -> Iterator[Servers]:
         template = f"matched_{scenes}_{seed}_{variants}".lower()
-        if template not in originals:
+        if template not in _originals:
             url = create_database(postgres, template, _template)
             made = new_servers(url, home, scenes, seed, variants)
             made.follow()
             stop_looking()
-            originals[template] = made.home.instance, made.away.instance
+            _originals[template] = made.home.instance, made.away.instance
         name = f"matched_copy_{next(_copies)}"
         url = create_database(postgres, name, template)
-        yield same_servers(url, home, originals[template], scenes, seed, variants)
+        yield same_servers(url, home, _originals[template], scenes, seed, variants)
         stop_looking()
         drop_database(postgres, name)
 
