@@ -331,3 +331,7 @@ def test_the_demo_mirrors_two_servers_in_different_zones_and_releases(tmp_path: 
     _, both, objects, links, _, _ = (cell.strip() for cell in matches.strip("│").split("│"))
     assert 15 <= int(both) <= 30 <= 120 == int(objects) and int(links) >= int(both)
     assert "groups of duplicate files" in done.stdout and "Nothing was changed." in done.stdout
+    known = [line for line in done.stdout.partition("Scenes on the stash-box")[2].splitlines() if " 60 │" in line]
+    matched = [int(line.strip("│").split("│")[2]) for line in known]
+    # a box knows six of ten scenes, some by hashes of other files only
+    assert len(matched) == 2 and all(10 <= number <= 45 for number in matched)

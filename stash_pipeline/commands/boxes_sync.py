@@ -34,7 +34,7 @@ def sync_boxes(names: Sequence[str], as_json: bool, *, everything: bool = False)
         print_json({"boxes": outcomes, "error": error})
     else:
         for outcome in outcomes:
-            _print(outcome)
+            print_box(outcome)
         if error:
             stderr.print(
                 f"The answers are stored, and the layers do not follow them yet: {error} The next run applies them.",
@@ -95,7 +95,8 @@ def run_boxes(
     return outcomes
 
 
-def _print(outcome: Mapping[str, Any]) -> None:
+def print_box(outcome: Mapping[str, Any]) -> None:
+    """Prints what was asked of a box, and what the checks say."""
     rows = [[name, *(numbers.get(column) for column in COLUMNS)] for name, numbers in outcome["tables"].items()]
     if rows:
         table(outcome["box"], ["table", "due", "asked", "changed", "with data"], rows, numbers=4)

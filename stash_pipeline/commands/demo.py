@@ -1,4 +1,4 @@
-"""``stash-pipeline demo``: syncs two simulated servers and prints the row counts."""
+"""``stash-pipeline demo``: syncs two simulated servers, asks a simulated stash-box, and prints the row counts."""
 
 import shutil
 import subprocess
@@ -37,17 +37,30 @@ SERVERS = (
 )
 
 
-@contextmanager
-def _simulated(server: _Server, scenes: int, log: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A simulated server in its own process; it prints its URL when it is ready."""
-    arguments = [
-        sys.executable, "-m", "stash_pipeline", "simulate", "--port", "0", "--scenes", str(scenes),
-        "--seed", str(server.seed), "--overlap-seed", str(_OVERLAP), "--variants",
-        "--release", server.release, "--timezone", server.timezone,
+_BOX = "demobox"
+_BOX_REQUESTS_PER_MINUTE = 240
+
+
+def _server_arguments(server: _Server, scenes: int) -> list[str]:
+    return [
+        "simulate", "--port", "0", "--scenes", str(scenes), "--seed", str(server.seed),
+        "--overlap-seed", str(_OVERLAP), "--variants", "--release", server.release, "--timezone", server.timezone,
     ]  # fmt: skip
+
+
+def _box_arguments(scenes: int) -> list[str]:
+    seeds = [word for server in SERVERS for word in ("--for-seed", str(server.seed))]
+    return [
+        "simulate-box", "--port", "0", "--scenes", str(scenes), *seeds, "--overlap-seed", str(_OVERLAP), "--variants",
+    ]  # fmt: skip
+
+
+@contextmanager
+def _simulated(arguments: list[str], log: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A simulated server in its own process; it prints its URL when it is ready."""
     with log.open("w") as errors:
         process = subprocess.Popen(
-            arguments,
+            [sys.executable, "-m", "stash_pipeline", *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -95,11 +108,16 @@ def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
         settings = load_settings(home=home).without_database()
         use_settings(settings)
         logs = {server: home / f"{server.name}.log" for server in SERVERS}
-        processes = {server: stack.enter_context(_simulated(server, scenes, log)) for server, log in logs.items()}
-        console.print("Generating two libraries and starting a private Postgres ...")
+        processes = {
+            server: stack.enter_context(_simulated(_server_arguments(server, scenes), log))
+            for server, log in logs.items()
+        }
+        box_log = home / f"{_BOX}.log"
+        box = stack.enter_context(_simulated(_box_arguments(scenes), box_log))
+        console.print("Generating two libraries and a stash-box, and starting a private Postgres ...")
         settings = stack.enter_context(open_warehouse(settings))
         outcomes = _sync(settings, {server: _url(processes[server], logs[server]) for server in SERVERS})
-        if not all(outcome["success"] for outcome in outcomes):
+        if not all(outcome["success"] for outcome in outcomes) or not _ask_box(settings, _url(box, box_log)):
             return 1
         if ui:
             _serve(settings, port)
@@ -131,6 +149,45 @@ def _sync(settings: Settings, urls: dict[_Server, str]) -> list[dict[str, Any]]:
         if all(outcome["success"] for outcome in outcomes):
             report_matches(connection)
     return outcomes
+
+
+def _ask_box(settings: Settings, url: str) -> bool:
+    """Registers the box, reads it, and prints what it knows; returns whether that succeeded."""
+    from stash_pipeline.commands.boxes_sync import print_box, run_boxes
+    from stash_pipeline.commands.following import let_layers_follow
+    from stash_pipeline.stashbox_registry import add_endpoint, edit_endpoint, list_endpoints
+    from stash_pipeline.warehouse.connect import connect
+
+    console.print(f"{_BOX}: a stash-box that knows a part of both libraries, at {url}", soft_wrap=True)
+    with connect(settings.database() or "") as connection:
+        if _BOX in {endpoint.name for endpoint in list_endpoints(connection)}:
+            edit_endpoint(connection, _BOX, home=settings.home, url=url)
+        else:
+            add_endpoint(connection, _BOX, url, home=settings.home, requests_per_minute=_BOX_REQUESTS_PER_MINUTE)
+        (outcome,) = run_boxes(settings, [_BOX])
+        error = let_layers_follow(settings, "stash-pipeline demo")
+        if error:
+            raise UserError(error)
+        if outcome["success"]:
+            report_box(connection)
+        else:
+            print_box(outcome)
+    return bool(outcome["success"])
+
+
+_BOX_MATCHES = """
+SELECT i.name, count(DISTINCT s.id), count(DISTINCT s.id) FILTER (WHERE c.action = 'automatic'),
+    count(DISTINCT s.id) FILTER (WHERE c.action = 'review')
+FROM ops.instances AS i JOIN stash.scenes AS s ON s.instance_id = i.id
+LEFT JOIN matches.stashbox_candidates AS c ON c.instance_id = s.instance_id AND c.scene_id = s.id
+GROUP BY i.name, i.priority ORDER BY i.priority
+"""
+
+
+def report_box(connection: Any) -> None:
+    """Prints per server how many scenes the box knows."""
+    columns = ["server", "scenes", "matched", "for a person to decide"]
+    table("Scenes on the stash-box", columns, [list(row) for row in connection.execute(_BOX_MATCHES)], numbers=3)
 
 
 _MATCHES = """
