@@ -95,7 +95,15 @@ def test_the_graph_can_be_expanded_down_to_a_join_table(interface: Interface, pa
 def test_a_job_can_be_launched_with_a_click(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/locations/__repository__@stash_pipeline/jobs/refresh")
     page.get_by_role("button", name="Materialize all").or_(page.get_by_text("Materialize all")).first.click()
-    page.get_by_role("button", name="Launch").or_(page.get_by_text("Launch 1 run")).first.wait_for()
+    launched = page.get_by_role("button", name="Launch").or_(page.get_by_text("Launch 1 run")).first
+    # Dagster asks before it launches a run of assets whose upstream assets were never materialized, as those of
+    # stash-boxes are not until one is registered
+    confirm = page.get_by_role("button", name="Confirm")
+    launched.or_(confirm).first.wait_for()
+    if confirm.is_visible():
+        assert "stashbox / lookups" in page.get_by_role("dialog").inner_text()
+        confirm.click()
+    launched.wait_for()
     keep(page, "launch")
     page.keyboard.press("Escape")
 
