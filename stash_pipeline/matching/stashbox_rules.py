@@ -59,7 +59,7 @@ class StashBoxRule:
     Attributes:
         requires: all of these.
         any_of: and one of these; empty asks for none.
-        confidence: the share of right scenes.
+        confidence: the share of right scenes, as it is assumed; it orders the queue.
     """
 
     requires: frozenset[str]

@@ -92,10 +92,6 @@ def _go_float(value: Any) -> Any:
     return int(number) if number.is_integer() and abs(number) < 1e6 else number
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
 _NULL = "the requested element is null which the schema does not allow"
 
 _SERIALIZERS: dict[str, Callable[[Any], Any]] = {

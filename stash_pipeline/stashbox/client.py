@@ -272,22 +272,6 @@ class StashBoxClient:
 
     # --- objects by id --------------------------------------------------------------------------------------
 
-    def find_scenes(self, ids: Sequence[str]) -> dict[str, Document | None]:
-        """Scenes by id, see :meth:`find`."""
-        return self.find("scenes", ids)
-
-    def find_performers(self, ids: Sequence[str]) -> dict[str, Document | None]:
-        """Performers by id, see :meth:`find`."""
-        return self.find("performers", ids)
-
-    def find_studios(self, ids: Sequence[str]) -> dict[str, Document | None]:
-        """Studios by id, see :meth:`find`."""
-        return self.find("studios", ids)
-
-    def find_tags(self, ids: Sequence[str]) -> dict[str, Document | None]:
-        """Tags by id, see :meth:`find`."""
-        return self.find("tags", ids)
-
     def find(self, entity: Entity, ids: Sequence[str]) -> dict[str, Document | None]:
         """Objects by id. Deleted ones are returned with ``deleted``, and lack what they have lost.
 

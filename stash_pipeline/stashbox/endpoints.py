@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 from stash_pipeline.errors import UserError
 
 Dialect = Literal["stash-box", "theporndb"]
-DIALECTS: Final[tuple[Dialect, ...]] = ("stash-box", "theporndb")
 
 Entity = Literal["scenes", "performers", "studios", "tags"]
 ENTITIES: Final[tuple[Entity, ...]] = ("scenes", "performers", "studios", "tags")

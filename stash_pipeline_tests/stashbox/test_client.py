@@ -188,7 +188,7 @@ def test_a_box_that_fails_at_everything_is_an_error_after_few_requests() -> None
 def test_objects_are_found_by_aliases(entity: Any, query: str) -> None:
     ids = [identifier(number) for number in range(1, 76)]
     with asked(find(named)) as (client, box):
-        found = getattr(client, f"find_{entity}")([*ids, *ids])
+        found = client.find(entity, [*ids, *ids])
         assert list(found) == ids and [document and document["id"] for document in found.values()] == ids
         assert [len(request.ids) for request in box.requests] == [30, 30, 15]
         assert len(re.findall(rf"\bi\d+: {query}\(id: \$i\d+\)", box.requests[0].document)) == 30
@@ -197,18 +197,18 @@ def test_objects_are_found_by_aliases(entity: Any, query: str) -> None:
 def test_what_a_box_does_not_have_is_none_and_what_is_deleted_is_not() -> None:
     gone, deleted = identifier(1), identifier(2)
     with asked(find(lambda wanted: None if wanted == gone else named(wanted, deleted=True))) as (client, _):
-        found = client.find_performers([gone, deleted])
+        found = client.find("performers", [gone, deleted])
         assert found[gone] is None and (found[deleted] or {})["deleted"] is True
 
 
 def test_a_text_that_is_no_id_is_not_sent() -> None:
     wrong = ["", "1", "x" * 36, identifier(1) + "\n", 'a"){id}}']
     with asked(find(named)) as (client, box):
-        assert client.find_tags(wrong) == dict.fromkeys(wrong)
+        assert client.find("tags", wrong) == dict.fromkeys(wrong)
         assert box.requests == []
-        assert client.find_tags([identifier(1).upper()])
+        assert client.find("tags", [identifier(1).upper()])
     with asked(find(named), dialect="theporndb") as (client, box):
-        assert client.find_scenes(["12345", "a b"]) == {"a b": None, "12345": named("12345")}
+        assert client.find("scenes", ["12345", "a b"]) == {"a b": None, "12345": named("12345")}
 
 
 def test_an_id_at_which_the_box_fails_is_neither_absent_nor_in_the_way_of_others() -> None:
@@ -223,7 +223,7 @@ def test_an_id_at_which_the_box_fails_is_neither_absent_nor_in_the_way_of_others
 
     ids = [identifier(number) for number in range(1, 8)]
     with asked(script) as (client, box):
-        found = client.find_scenes(ids)
+        found = client.find("scenes", ids)
         assert set(found) == set(ids) - {bad}
         assert "some internal error" in client.failures[bad]
         assert [len(request.ids) for request in box.requests] == [7, 1]
@@ -233,7 +233,7 @@ def test_an_id_at_which_the_box_fails_is_neither_absent_nor_in_the_way_of_others
 def test_another_object_than_the_one_asked_for_is_a_failure(answer: Any) -> None:
     good, bad = identifier(1), identifier(2)
     with asked(find(lambda wanted: named(wanted) if wanted == good else answer)) as (client, _):
-        assert list(client.find_scenes([good, bad])) == [good]
+        assert list(client.find("scenes", [good, bad])) == [good]
         assert list(client.failures) == [bad]
 
 
@@ -241,10 +241,10 @@ def test_an_alias_without_an_answer_is_not_absent() -> None:
     with (
         asked(lambda request: data(i0=named(request.ids[0]))) as (client, _),
     ):
-        found = client.find_scenes([identifier(1), identifier(2)])
+        found = client.find("scenes", [identifier(1), identifier(2)])
         assert set(found) == {identifier(1), identifier(2)} and all(found.values())
     with asked(in_turn(data(other=1))) as (client, _), pytest.raises(StashBoxUnexpectedError):
-        client.find_scenes([identifier(1)])
+        client.find("scenes", [identifier(1)])
 
 
 def test_ids_that_are_too_many_are_halved_once_per_run() -> None:
@@ -253,7 +253,7 @@ def test_ids_that_are_too_many_are_halved_once_per_run() -> None:
 
     ids = [identifier(number) for number in range(1, 61)]
     with asked(at_most_eight, ids_per_request=32) as (client, box):
-        assert list(client.find_scenes(ids)) == ids
+        assert list(client.find("scenes", ids)) == ids
         sizes = [len(request.ids) for request in box.requests]
         assert sizes == [32, 16, 8, 8, 16, 8, 8, 8, 8, 8, 4]
 
@@ -261,13 +261,13 @@ def test_ids_that_are_too_many_are_halved_once_per_run() -> None:
 def test_an_answer_beyond_the_limit_is_asked_for_in_parts() -> None:
     ids = [identifier(number) for number in range(1, 5)]
     with asked(find(lambda wanted: named(wanted, details="x" * 300)), limits=Limits(answer_bytes=800)) as (client, _):
-        assert list(client.find_scenes(ids)) == ids
+        assert list(client.find("scenes", ids)) == ids
 
 
 def test_a_lone_surrogate_and_a_nul_do_not_spoil_the_others() -> None:
     body = b'{"data":{"i0":{"id":"%s","name":"a\\u0000b\\ud800c"}}}' % identifier(1).encode()
     with asked(in_turn(Reply(body))) as (client, _):
-        document = client.find_tags([identifier(1)])[identifier(1)]
+        document = client.find("tags", [identifier(1)])[identifier(1)]
         assert document is not None and document["name"] == "a\ufffdb\ufffdc"
 
 
@@ -299,7 +299,7 @@ def test_a_predecessor_is_asked_for_where_a_field_is_missing() -> None:
         ("Scene", "release_date"), ("URL", "site"), answer=find(lambda wanted: named(wanted, date="2015-01-01"))
     )
     with asked(script) as (client, box):
-        document = client.find_scenes([identifier(1)])[identifier(1)]
+        document = client.find("scenes", [identifier(1)])[identifier(1)]
         assert document is not None and str(release_date(document)) == "2015"
     last = box.requests[-1].document
     assert re.search(r"^\s+date$", last, re.MULTILINE) and re.search(r"urls \{\s+url\s+type\s+\}", last)
@@ -307,11 +307,11 @@ def test_a_predecessor_is_asked_for_where_a_field_is_missing() -> None:
 
 def test_a_refusal_that_names_no_field_is_an_error() -> None:
     with asked(in_turn(refused("Unknown type X"))) as (client, box), pytest.raises(StashBoxQueryError):
-        client.find_scenes([identifier(1)])
+        client.find("scenes", [identifier(1)])
     assert len(box.requests) == 1
     indispensable = refused(unknown_field("Scene", "id"))
     with asked(in_turn(indispensable)) as (client, _), pytest.raises(StashBoxQueryError):
-        client.find_scenes([identifier(1)])
+        client.find("scenes", [identifier(1)])
 
 
 def test_a_query_that_the_box_lacks_is_said_and_not_asked_again() -> None:
@@ -328,9 +328,9 @@ def test_theporndb_is_asked_for_what_it_has() -> None:
         return data(i0=named(identifier(1), birth_date="1990-02-03 00:00:00"))
 
     with asked(answer, dialect="theporndb") as (client, box):
-        document = client.find_performers([identifier(1)])[identifier(1)]
+        document = client.find("performers", [identifier(1)])[identifier(1)]
         assert document is not None and document["birth_date"] == "1990-02-03"
-        client.find_scenes([identifier(1)])
+        client.find("scenes", [identifier(1)])
         for unsupported in (
             lambda: client.merge_target("studios", identifier(1)),
             lambda: client.scenes_of("performers", identifier(1)),
@@ -346,7 +346,7 @@ def test_theporndb_refuses_unknown_fields_with_status_200() -> None:
     refusal = Reply({"errors": [{"message": unknown_field("Scene", "deleted"), "extensions": {"category": "graphql"}}]})
     script: Script = lambda request: refusal if " deleted" in request.document else find(named)(request)  # noqa: E731
     with asked(script, dialect="theporndb") as (client, _):
-        assert client.find_scenes([identifier(1)])
+        assert client.find("scenes", [identifier(1)])
         assert "Scene.deleted" in client.missing
 
 

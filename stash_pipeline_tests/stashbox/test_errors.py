@@ -51,7 +51,7 @@ def error_of(reply: Reply, **options: Any) -> tuple[StashBoxError, int]:
     """The error for a box that always answers so, and the number of requests."""
     with asked(in_turn(reply), **options) as (client, box):
         with pytest.raises(StashBoxError) as raised:
-            client.find_scenes(IDS)
+            client.find("scenes", IDS)
         message = str(raised.value)
         assert message and "\n" not in message and message.startswith(("Testbox", "The answer of Testbox"))
         return raised.value, len(box.requests)
@@ -152,7 +152,7 @@ def test_what_may_pass_is_retried_a_few_times_and_waits_for_its_turn(reply: Repl
     limiter = Unlimited()
     with asked(in_turn(data(me={"name": "x"}), reply, reply, GOOD_REPLY), limiter) as (client, box):
         client.me()
-        assert list(client.find_scenes([IDS[0]])) == [IDS[0]]
+        assert list(client.find("scenes", [IDS[0]])) == [IDS[0]]
         assert len(box.requests) == limiter.acquired == 4
         assert len(limiter.slept) == 2 and not limiter.pauses
     error, requests = error_of(reply)
@@ -165,7 +165,7 @@ GOOD_REPLY = data(i0=named(identifier(1)))
 def test_a_transient_query_error_is_retried_once() -> None:
     panic = refused("Internal system error. Error <x>", status=200, code=None)
     with asked(in_turn(panic, GOOD_REPLY)) as (client, box):
-        assert client.find_scenes([IDS[0]])[IDS[0]]
+        assert client.find("scenes", [IDS[0]])[IDS[0]]
         assert len(box.requests) == 2
 
 
@@ -250,7 +250,7 @@ def test_plain_http_from_a_tls_port_is_said(tmp_path: Path) -> None:
 def test_a_pause_that_the_box_asks_for_is_given_to_all(reply: Reply, pauses: list[float]) -> None:
     limiter = Unlimited()
     with asked(in_turn(reply, GOOD_REPLY), limiter) as (client, _):
-        assert client.find_scenes([IDS[0]])[IDS[0]]
+        assert client.find("scenes", [IDS[0]])[IDS[0]]
     # the retry waits for the limiter, not beside it
     assert limiter.pauses == pauses and limiter.slept == [] and limiter.acquired == 2
 
@@ -278,7 +278,7 @@ def test_a_cancelled_client_sends_nothing_more() -> None:
     with asked(GOOD) as (client, box):
         client.cancel()
         with pytest.raises(RequestCancelledError):
-            client.find_scenes(IDS)
+            client.find("scenes", IDS)
         assert box.requests == []
 
 
@@ -312,7 +312,7 @@ def test_an_echoed_key_is_in_no_error_and_no_log(
     caplog.set_level(logging.DEBUG)
     with asked(in_turn(reply()), key=key) as (client, box):
         with pytest.raises(StashBoxError) as raised:
-            client.find_scenes(IDS)
+            client.find("scenes", IDS)
         assert box.requests[0].headers["ApiKey"] == key
         texts = [str(raised.value), repr(raised.value), repr(client), repr(client._transport), str(client.failures)]
     assert all(key[:9].lower() not in text.lower() for text in [*texts, caplog.text])
@@ -322,11 +322,11 @@ def test_an_echoed_key_is_in_no_error_and_no_log(
 def test_an_echoed_key_is_in_no_document() -> None:
     body = b'{"data": {"i0": {"id": "%s", "name": "see {key}"}}}' % IDS[0].encode()
     with asked(in_turn(Reply(body))) as (client, _):
-        assert KEY not in str(client.find_scenes([IDS[0]]))
+        assert KEY not in str(client.find("scenes", [IDS[0]]))
 
 
 def test_requests_name_the_program() -> None:
     with asked(GOOD) as (client, box):
-        client.find_scenes(IDS)
+        client.find("scenes", IDS)
         assert box.requests[0].headers["User-Agent"].startswith("stash-pipeline/")
         assert KEY not in box.requests[0].document
