@@ -1,0 +1,181 @@
+"""A search as back ends get it, and what they answer.
+
+The query language (``query/``) makes a :class:`SearchRequest` of what a person types; names are resolved to ids by
+then. Every back end answers a request with the same documents. Relevance may differ in detail; the classes of the
+ranking do not: exact words rank above prefixes, prefixes above words with typos, names above aliases.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from stash_pipeline.search.documents import Document
+
+# --- words --------------------------------------------------------------------------------------------------
+
+Fuzziness = Literal["exact", "prefix", "typos"]
+
+
+@dataclass(frozen=True)
+class Word:
+    """Words that a document must contain.
+
+    Attributes:
+        tokens: folded (``folding.py``); several are a phrase, in this order, next to each other.
+        match: ``exact`` tokens only; ``prefix`` if the last token can be continued; ``typos`` if the token also
+            matches as a prefix and with typing errors (one from four letters on, two from seven letters on), ranked
+            lower. A phrase is never matched with typos.
+        field: a text field of the document; None for all of ``TEXT_WEIGHTS``.
+    """
+
+    tokens: tuple[str, ...]
+    match: Fuzziness = "typos"
+    field: str | None = None
+
+
+# --- filters ------------------------------------------------------------------------------------------------
+
+Value = str | int | bool | UUID
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """The field has one of the values; without values nothing matches.
+
+    Attributes:
+        field: of :class:`Document`; a list matches if one of its values does.
+    """
+
+    field: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Between:
+    """The field has a value from ``low`` to ``high``, inclusive; None is open.
+
+    Attributes:
+        field: a numeric field of :class:`Document`, or ``date``, ``created_at`` and ``updated_at``, of which the bounds
+            are milliseconds since 1970 in UTC, of a date at midnight.
+    """
+
+    field: str
+    low: int | None
+    high: int | None
+
+
+@dataclass(frozen=True)
+class Exists:
+    """The field has a value: not null, not empty."""
+
+    field: str
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """All parts match; without parts everything does."""
+
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """At least one part matches; without parts nothing does."""
+
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True)
+class Not:
+    """The part does not match."""
+
+    part: "Condition"
+
+
+Condition = Word | AnyOf | Between | Exists | AllOf | OneOf | Not
+"""Words count for the relevance wherever they stand, except below :class:`Not`."""
+
+# --- requests -----------------------------------------------------------------------------------------------
+
+SORT_KEYS = (
+    "relevance",
+    "title",
+    "date",
+    "duration",
+    "rating",
+    "plays",
+    "size",
+    "resolution",
+    "created",
+    "updated",
+)
+
+
+@dataclass(frozen=True)
+class Sort:
+    """The order of hits. Hits without a value come last. Equal hits are in the order of their ids.
+
+    Attributes:
+        key: one of ``SORT_KEYS``.
+    """
+
+    key: str = "relevance"
+    descending: bool = True
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """One search.
+
+    Attributes:
+        sort: first key first.
+        limit: hits on a page, 1 to 1,000.
+        after: :attr:`SearchResults.next` of the page before.
+        facets: names of ``FACETS`` to count.
+        facet_limit: values per facet, the most frequent first, equal ones by their names or ids.
+        count: whether to count all matching documents.
+    """
+
+    condition: Condition
+    sort: Sort = Sort()
+    limit: int = 20
+    after: str | None = None
+    facets: tuple[str, ...] = ()
+    facet_limit: int = 10
+    count: bool = True
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One document that matches.
+
+    Attributes:
+        score: only comparable within one search; 0 if the order is not by relevance.
+        document: as the index has it.
+    """
+
+    id: UUID
+    score: float
+    document: Document
+
+
+@dataclass(frozen=True)
+class SearchResults:
+    """One page.
+
+    Attributes:
+        total: how many documents match; None if not counted.
+        next: to be given as ``after`` for the following page; None if there is none. It stays valid when documents
+            change: no document that does not change is skipped or repeated.
+        facets: by name, the values with their counts: ids as texts, classes by their names, ``true`` or ``false``.
+        terms: the tokens of the index that matched the words of the request, for highlights: by token of the request.
+        revision: of the object log that the index holds.
+    """
+
+    hits: tuple[Hit, ...]
+    total: int | None
+    next: str | None
+    facets: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    terms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    revision: int = 0
