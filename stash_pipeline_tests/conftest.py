@@ -4,6 +4,7 @@ One server per test process (pytest-xdist starts several) in a temporary directo
 enough, and without fsync: nothing in it outlives the tests. The database is a copy of one that was migrated once.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -41,6 +42,12 @@ _numbers = count()
 with suppress(ValueError):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: no garbage collection need look at their million objects again."""
+    gc.collect()
+    gc.freeze()
 
 
 def address_of(database: str, server: str) -> str:

@@ -184,6 +184,7 @@ class _EventLog(_OnDemand, PostgresEventLogStorage):
 
     def __init__(self, database: _Database, engine: Engine) -> None:
         self._existing_tables: set[str] = set()
+        self._existing_columns: set[str] = set()
         super().__init__(database, engine)
 
     def has_table(self, table_name: str) -> bool:
@@ -191,6 +192,12 @@ class _EventLog(_OnDemand, PostgresEventLogStorage):
         if table_name not in self._existing_tables and super().has_table(table_name):
             self._existing_tables.add(table_name)
         return table_name in self._existing_tables
+
+    def has_asset_key_col(self, column_name: str) -> bool:
+        """Whether the table of assets has a column. Cached as well: each materialization asks three times."""
+        if column_name not in self._existing_columns and super().has_asset_key_col(column_name):
+            self._existing_columns.add(column_name)
+        return column_name in self._existing_columns
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Stores events; planned events by one statement per table."""

@@ -47,19 +47,24 @@ class Coverage:
 
     def finish(self) -> None:
         """Records the new watermark of every entity; call it after everything is written."""
-        for name in self.complete:
-            if name not in self._finished:
-                self.finish_entity(name)
-        for name in self._incremental - self.complete.keys():
-            # without a new watermark, the next run requests the objects that could not be read again
-            self._loader.finish_incremental(name, None if self._loader.failed.get(name) else self._server.started)
-        newest = self._loader.newest_stamp
-        offset = newest.utcoffset() if newest else None
-        if offset is not None:
-            self._loader.sink.record_offset(offset)
+        with self._loader.connection.transaction():
+            for name in self.complete:
+                if name not in self._finished:
+                    self._finish(name)
+            for name in self._incremental - self.complete.keys():
+                # without a new watermark, the next run requests the objects that could not be read again
+                self._loader.finish_incremental(name, None if self._loader.failed.get(name) else self._server.started)
+            newest = self._loader.newest_stamp
+            offset = newest.utcoffset() if newest else None
+            if offset is not None:
+                self._loader.sink.record_offset(offset)
 
     def finish_entity(self, entity: str) -> None:
         """Records that an entity is complete and written."""
+        with self._loader.connection.transaction():
+            self._finish(entity)
+
+    def _finish(self, entity: str) -> None:
         self._finished.add(entity)
         purposes = self.complete[entity]
         if SNAPSHOT in purposes:

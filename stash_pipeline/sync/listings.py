@@ -20,7 +20,6 @@ class ListingComparison:
     def reset(self) -> None:
         """Starts over: nothing was listed yet."""
         self._held.clear()
-        self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (id bigint, document jsonb)")
 
     def add_sparse(self, entity: str, holder: SparseFields, documents: list[Document]) -> None:
         """Records objects that a filter of the server finds."""
@@ -45,18 +44,17 @@ class ListingComparison:
             return set()
         stored = ", ".join(f"r.document->'{name}'" for name in fields)
         listed = ", ".join(f"l.document->'{name}'" for name in fields)
-        self._connection.execute("TRUNCATE listed")
-        with self._connection.cursor().copy("COPY listed (id, document) FROM STDIN") as copy:
-            lines = [b"%d\t%b\n" % (document.id, document.json.replace(b"\\", b"\\\\")) for document in documents]
-            copy.write(b"".join(lines))
         # object by object with the primary key, because a page is a small part of the table
         rows = self._connection.execute(
-            "SELECT l.id FROM listed AS l\n"
+            "SELECT l.id\n"
+            "FROM ROWS FROM (unnest(%(ids)s::bigint[]), jsonb_array_elements(%(listed)s::jsonb)) AS l (id, document)\n"
             f"LEFT JOIN LATERAL (SELECT * FROM {self._sink.leaf(entity)}\n"
             "    WHERE instance_id = %(instance)s AND id = l.id LIMIT 1) AS r ON true\n"
             f"WHERE r.id IS NULL OR r.deleted_at IS NOT NULL OR ROW({stored}) IS DISTINCT FROM ROW({listed})\n"
             "   OR r.server_updated_at BETWEEN %(settled)s AND %(latest)s",
             {
+                "ids": [document.id for document in documents],
+                "listed": (b"[" + b",".join(document.json for document in documents) + b"]").decode(),
                 "settled": settled.get(entity),
                 "latest": now and now + WIDEST,
                 "instance": self._sink.instance_id,

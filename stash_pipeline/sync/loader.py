@@ -81,14 +81,14 @@ class RawLoader:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """A transaction, whose rollback also restores the statistics."""
+        """A transaction, whose rollback also restores the statistics and the seen objects."""
         before = (
             {entity: stats.copy() for entity, stats in self.changes.items()},
             {entity: set(ids) for entity, ids in self.failed.items()},
             self._broken.copy(),
         )
         try:
-            with self.connection.transaction():
+            with self._seen.transaction():
                 yield
         except BaseException:
             self.changes, self.failed, self._broken = before
@@ -337,9 +337,12 @@ class RawLoader:
         ).fetchone()
         return len(failed) - (row[0] if row else 0)
 
-    def expected_count(self, entity: str) -> int:
-        """The number of objects of an entity at the end of the run, with those that could not be read."""
-        counted = self.sink.counted().get(entity)
+    def expected_counts(self, entities: Iterable[str]) -> dict[str, int]:
+        """The number of objects of entities at the end of the run, with those that could not be read."""
+        counted = self.sink.counted()
+        return {entity: self._expected(entity, counted.get(entity)) for entity in entities}
+
+    def _expected(self, entity: str, counted: int | None) -> int:
         if counted is None:
             row = self.connection.execute(
                 f"SELECT count(*) FROM {self.sink.leaf(entity)} WHERE deleted_at IS NULL"

@@ -48,7 +48,7 @@ class SyncSession:
         if not self.loader.sink.writes:
             return {}
         probe_text, first = self.server.probe_text, self.server.probe
-        stored = {name: self.loader.expected_count(name) for name in entities if name in first.counts}
+        stored = self.loader.expected_counts(name for name in entities if name in first.counts)
         return count_differences(stored, first, lambda: read_probe(probe(self.client, probe_text)))
 
     def check_counts(self) -> None:

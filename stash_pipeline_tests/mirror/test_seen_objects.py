@@ -13,7 +13,7 @@ def test_objects_seen_in_a_transaction_that_is_rolled_back_do_not_count(mirrored
     with connect(server.database_url) as connection:
         seen = SeenObjects(RawWriter(connection, server.instance.id, 0))
         seen.reset()
-        with suppress(ZeroDivisionError), connection.transaction():
+        with suppress(ZeroDivisionError), seen.transaction():
             seen.add("tags", [1, 2])
             raise ZeroDivisionError
         seen.add("tags", [1])

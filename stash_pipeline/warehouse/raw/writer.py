@@ -69,7 +69,7 @@ class Sink(Protocol):
     def finish(
         self, entity: str, change: EntityStats, forms: Mapping[str, bytes], read_at: datetime | None, missing: int
     ) -> None:
-        """Records that an entity matches the server.
+        """Records that an entity matches the server; called in a transaction.
 
         Args:
             change: gets the number of rows.
@@ -197,15 +197,14 @@ class RawWriter:
         self, entity: str, change: EntityStats, forms: Mapping[str, bytes], read_at: datetime | None, missing: int
     ) -> None:
         """Records that an entity matches the server; see :meth:`Sink.finish`."""
-        with self.connection.transaction():
-            self._count_rows(entity, change)
-            if change.inserted > _WORTH_ANALYZING:
-                # without the documents, which are never searched and most of the work
-                self.connection.execute(f"ANALYZE {self.leaf(entity)} (instance_id, id, revision, deleted_at)")
-            for purpose, form in forms.items():
-                record_complete_read(self.connection, self.instance_id, self.run_id, entity, form, purpose)
-            if read_at is not None:
-                record_watermark(self.connection, self.instance_id, entity, read_at, missing)
+        self._count_rows(entity, change)
+        if change.inserted > _WORTH_ANALYZING:
+            # without the documents, which are never searched and most of the work
+            self.connection.execute(f"ANALYZE {self.leaf(entity)} (instance_id, id, revision, deleted_at)")
+        for purpose, form in forms.items():
+            record_complete_read(self.connection, self.instance_id, self.run_id, entity, form, purpose)
+        if read_at is not None:
+            record_watermark(self.connection, self.instance_id, entity, read_at, missing)
 
     def finish_incremental(self, entity: str, change: EntityStats, read_at: datetime | None) -> None:
         """See :meth:`Sink.finish_incremental`."""
