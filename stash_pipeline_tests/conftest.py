@@ -44,10 +44,15 @@ with suppress(ValueError):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def pytest_collection() -> None:
+    """Nothing that is imported or collected becomes garbage."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Modules and tests stay until the end: no garbage collection need look at their million objects again."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def address_of(database: str, server: str) -> str:

@@ -87,6 +87,16 @@ class PlannedField:
     selected: SelectedFields
 
 
+@dataclass(slots=True)
+class Prepared:
+    """What all executions of one query with the same variables share: a client repeats its pages and counts."""
+
+    built: ExecutionContext
+    roots: dict[str, list[FieldNode]]
+    # by type and id of the nodes, which the plans keep alive
+    plans: dict[tuple[str, int], list[PlannedField]]
+
+
 def _go_float(value: Any) -> Any:
     number = float(value)
     return int(number) if number.is_integer() and abs(number) < 1e6 else number
@@ -107,6 +117,10 @@ _SERIALIZERS: dict[str, Callable[[Any], Any]] = {
 class Execution:
     """One operation of one request.
 
+    Args:
+        prepared: by an earlier execution with the same document and variables. Not of mutations, whose loaders modify
+            their arguments.
+
     Attributes:
         concurrent: all fields of a query are executed, even if one has made the whole response null.
     """
@@ -121,24 +135,43 @@ class Execution:
         operation_name: str | None,
         context: Executing,
         loaders: Mapping[tuple[str, str], AnyLoader],
+        prepared: Prepared | None = None,
     ) -> None:
-        assert_valid_execution_arguments(schema, document, dict(variables or {}))
-        built = ExecutionContext.build(
-            schema, document, raw_variable_values=dict(variables or {}), operation_name=operation_name
-        )
-        self.variable_errors: list[GraphQLError] = built if isinstance(built, list) else []
         self.schema, self.document, self.variables = schema, document, variables
         self.context, self.loaders = context, loaders
         self.errors: list[dict[str, Any]] = []
+        self.variable_errors: list[GraphQLError] = []
         self._remembered: dict[tuple[str, str], dict[int, Any]] = {}
-        self._plans: dict[tuple[str, int], list[PlannedField]] = {}
-        if not isinstance(built, list):
-            self.built = built
+        if prepared is None:
+            assert_valid_execution_arguments(schema, document, dict(variables or {}))
+            built = ExecutionContext.build(
+                schema, document, raw_variable_values=dict(variables or {}), operation_name=operation_name
+            )
+            if isinstance(built, list):
+                self.variable_errors = built
+                return
+            prepared = Prepared(built, self._roots(built), {})
+        self.prepared = prepared
+        self.built = prepared.built
 
     @property
     def operation(self) -> OperationDefinitionNode:
         """The operation to execute."""
         return self.built.operation
+
+    @property
+    def is_query(self) -> bool:
+        """Whether the operation only reads."""
+        return self.operation.operation is OperationType.QUERY
+
+    def _roots(self, built: ExecutionContext) -> dict[str, list[FieldNode]]:
+        root = {OperationType.QUERY: self.schema.query_type, OperationType.MUTATION: self.schema.mutation_type}.get(
+            built.operation.operation
+        )
+        if root is None:
+            return {}
+        selected = built.operation.selection_set
+        return collect_fields(self.schema, built.fragments, built.variable_values, root, selected)
 
     def run(self) -> dict[str, Any]:
         """Executes the operation; returns {"data": …}, preceded by "errors" if there are any."""
@@ -148,11 +181,8 @@ class Execution:
             return {"errors": self.errors, "data": None}
         root = self.schema.mutation_type if kind is OperationType.MUTATION else self.schema.query_type
         assert root is not None
-        collected = collect_fields(
-            self.schema, self.built.fragments, self.built.variable_values, root, self.operation.selection_set
-        )
         data: dict[str, Any] | None = {}
-        for key, nodes in collected.items():
+        for key, nodes in self.prepared.roots.items():
             name = nodes[0].name.value
             if name.startswith("__"):
                 data[key] = self._introspect(nodes)  # type: ignore[index]
@@ -169,7 +199,7 @@ class Execution:
         return {"errors": self.errors, "data": data} if self.errors else {"data": data}
 
     def _root_field(self, root: GraphQLObjectType, key: str, nodes: list[FieldNode], writes: bool) -> Any:
-        plan = self._plan_field(root, key, nodes)
+        (plan,) = self._planned((root.name, id(nodes)), lambda: [self._plan_field(root, key, nodes)])
         path = (None, key)
         if plan.loader is None:
             self._fail(f"{plan.name} is not simulated", path)
@@ -206,11 +236,17 @@ class Execution:
         return next(iter(data.values()), None)
 
     def _plan(self, parent: GraphQLObjectType, nodes: list[FieldNode]) -> list[PlannedField]:
-        plan = self._plans.get((parent.name, id(nodes)))
+        def make() -> list[PlannedField]:
+            built = self.built
+            collected = collect_sub_fields(self.schema, built.fragments, built.variable_values, parent, nodes)
+            return [self._plan_field(parent, key, field_nodes) for key, field_nodes in collected.items()]
+
+        return self._planned((parent.name, id(nodes)), make)
+
+    def _planned(self, key: tuple[str, int], make: Callable[[], list[PlannedField]]) -> list[PlannedField]:
+        plan = self.prepared.plans.get(key)
         if plan is None:
-            collected = collect_sub_fields(self.schema, self.built.fragments, self.built.variable_values, parent, nodes)
-            plan = [self._plan_field(parent, key, field_nodes) for key, field_nodes in collected.items()]
-            self._plans[parent.name, id(nodes)] = plan
+            plan = self.prepared.plans[key] = make()
         return plan
 
     def _plan_field(self, parent: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> PlannedField:

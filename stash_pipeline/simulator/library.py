@@ -78,6 +78,16 @@ class Library(Database):
             connection.executescript(newest_script())
         return cls(connection)
 
+    def copied(self) -> "Library":
+        """A copy in memory."""
+        connection = _connect(":memory:")
+        with self.lock:
+            self.connection.backup(connection)
+        made = type(self)(connection)
+        made.identities = {kind: dict(identities) for kind, identities in self.identities.items()}
+        made.clip_previews = set(self.clip_previews)
+        return made
+
     def copy_into(self, path: Path, seconds: float = 0.0) -> None:
         """Write a consistent copy into a new file; transactions wait for it, at least for `seconds`."""
         with self.writer:

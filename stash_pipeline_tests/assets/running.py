@@ -11,21 +11,19 @@ from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import RunResult, run_job
 from stash_pipeline.settings import get_settings
-from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.sync.run import run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
+from stash_pipeline_tests.mirror.working import generated
 
 Assets = dict[dg.AssetKey, dg.AssetSpec]
 
 
 def library(scenes: int = 40, seed: int = 1) -> Library:
-    made = Library.create()
-    generate_library(made, scenes=scenes, seed=seed)
-    return made
+    return generated(scenes, seed)
 
 
 @contextmanager

@@ -211,11 +211,16 @@ def register(database_url: str, home: Path, url: str = URL, **more: Any) -> Inst
         return get_instance(connection, name)
 
 
+_generated: dict[tuple[Any, ...], Library] = {}
+
+
 def generated(scenes: int = 60, seed: int = 1, **more: Any) -> Library:
-    """A generated library in memory."""
-    library = Library.create()
-    generate_library(library, scenes=scenes, seed=seed, **more)
-    return library
+    """A generated library in memory: a copy of the first one that was generated in this way."""
+    key = (scenes, seed, *sorted(more.items()))
+    if key not in _generated:
+        library = _generated[key] = Library.create()
+        generate_library(library, scenes=scenes, seed=seed, **more)
+    return _generated[key].copied()
 
 
 def new_mirror(
