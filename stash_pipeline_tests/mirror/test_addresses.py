@@ -12,7 +12,7 @@ from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline_tests.mirror.histories import furnished, what_changed
 from stash_pipeline_tests.mirror.working import URL, Mirror, SimulatorTransport
 
-RELEASES = ("v0.20.2", "v0.28.1", "v0.30.1")
+RELEASES = ("v0.20.2", pytest.param("v0.28.1", marks=pytest.mark.soak), "v0.30.1")
 HOSTS = (
     "https://media.example.org", "https://media.example.org/", "https://media.example.org/apps/stash",
     "https://media.example.org/scene/1/", "media.example.org",

@@ -117,7 +117,7 @@ def test_a_name_can_be_reused_after_a_removal(warehouse: str, home: Path) -> Non
     assert not server.differences()
 
 
-@pytest.mark.parametrize("round_", range(2))
+@pytest.mark.parametrize("round_", [0, pytest.param(1, marks=pytest.mark.soak)])
 def test_concurrent_initial_loads_of_two_instances_succeed(warehouse: str, home: Path, round_: int) -> None:
     one = new_mirror(warehouse, home, generated(30, seed=1))
     other = new_mirror(warehouse, home, generated(30, seed=2), "v0.27")

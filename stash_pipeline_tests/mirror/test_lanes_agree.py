@@ -184,7 +184,7 @@ def test_lane_comparison_reports_a_difference_of_spelling(
     assert line.startswith("performers 1: the same values, spelled differently: ") and "2.0" in line
 
 
-@pytest.mark.parametrize("release", ["v0.20.2", "v0.28.1", "v0.30.1"])
+@pytest.mark.parametrize("release", ["v0.20.2", pytest.param("v0.28.1", marks=pytest.mark.soak), "v0.30.1"])
 def test_changing_the_lane_writes_nothing(home: Path, warehouse: str, release: str) -> None:
     server, _ = furnished(warehouse, home, release, scenes=15)
     first, _ = server.refresh(lane="graphql")

@@ -182,7 +182,10 @@ def stored_bytes(server: Mirror) -> dict[str, tuple[str, int]]:
 
 @pytest.mark.parametrize(
     ("source", "lane"),
-    [*((source, "graphql") for source in SOURCES), ("ROLE", "snapshot"), ("environment", "snapshot")],
+    [
+        *(("DATABASE", "graphql"), ("address", "graphql"), ("ROLE", "snapshot"), ("environment", "snapshot")),
+        *(pytest.param(source, "graphql", marks=pytest.mark.soak) for source in ("ROLE", "environment")),
+    ],
 )
 def test_a_mirror_is_exact_with_any_database_settings(
     hostile: Hostile, home: Path, source: str, lane: str, monkeypatch: pytest.MonkeyPatch
