@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from stash_pipeline.instances import Instance, add_instance
+from stash_pipeline.layers import LAYERS, Layers
 from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import RunResult, run_job
 from stash_pipeline.settings import get_settings
@@ -17,6 +18,8 @@ from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.sync.run import run_sync
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.transform import transform
+from stash_pipeline.warehouse.layers.layer import shared
+from stash_pipeline.warehouse.layers.shared import follow
 from stash_pipeline_tests.mirror.working import generated
 
 Assets = dict[dg.AssetKey, dg.AssetSpec]
@@ -38,14 +41,19 @@ def registered(
         yield instance
 
 
-def fill(instance: Instance) -> None:
-    """Reads everything without Dagster, whose events cost more than the sync, for tests of later runs."""
+def fill(instance: Instance, *, layers: Layers = LAYERS) -> None:
+    """Reads everything without Dagster, whose events cost more than the sync, for tests of later runs.
+
+    Shared layers follow as well, or the next run would materialize each of their tables.
+    """
     settings = get_settings()
     url = settings.database()
     assert url is not None
     run_sync(settings, url, instance, list(BY_NAME))
     with connect(url) as connection:
         transform(connection, instance.id)
+        for layer in shared(layers):
+            follow(connection, layer, layers)
 
 
 def refresh(dagster: dg.DagsterInstance, name: str, **config: Any) -> RunResult:

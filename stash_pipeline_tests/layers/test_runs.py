@@ -40,10 +40,7 @@ def _read(dagster: dg.DagsterInstance) -> Iterator[tuple[Settings, SimulatedStas
     settings = get_settings()
     server = SimulatedStash(library(8))
     with registered(dagster, settings.database() or "", settings.home, "home", server) as instance:
-        fill(instance)
-        with connect(settings.database() or "") as connection:
-            for layer in shared(SAMPLE):
-                follow(connection, layer, SAMPLE)
+        fill(instance, layers=SAMPLE)
         yield settings, server
 
 
