@@ -18,7 +18,7 @@ JOIN ops.instances AS i ON i.id = x.instance_id AND i.removed_at IS NULL
 JOIN ops.stashbox_endpoints AS e ON e.id = %(endpoint)s AND {same}
 -- an array, because conditions that are joined by OR use no index
 WHERE lower(x.stash_id) = ANY (ARRAY(
-    SELECT unnest(%(ids)s)
+    SELECT unnest(%(ids)s::text[])
     -- an id that was merged stands for its successor
     UNION SELECT d.id FROM stashbox.{entity} AS d
     WHERE d.endpoint_id = %(endpoint)s AND d.successor_id = ANY(%(ids)s)
