@@ -24,6 +24,18 @@ _THROUGH: Final = (
 )
 """Entity, what of another entity counts for it, and the table and columns that lead there."""
 
+_FEWEST: Final = 500
+_SHARE: Final = 0.3
+"""The share of objects from which on comparing all is faster; measured with two servers of 10,000 and 25,000 scenes."""
+
+
+def is_large_share(connection: Connection, entity: str, changed: int) -> bool:
+    """Whether so many objects of an entity changed that it takes less time to look at all of them."""
+    if changed < _FEWEST:
+        return False
+    row = connection.execute(f"SELECT count(*) FROM stash.{entity}").fetchone()
+    return row is not None and changed >= _SHARE * row[0]
+
 
 def affected_objects(connection: Connection) -> dict[str, set[Node]]:
     """Objects by entity: those in ``pg_temp.changed_objects``, and those of which others are a part."""

@@ -23,7 +23,7 @@ from stash_pipeline.warehouse.matches import (
     proposals,
     stashbox,
 )
-from stash_pipeline.warehouse.matches.affected import affected_objects
+from stash_pipeline.warehouse.matches.affected import affected_objects, is_large_share
 from stash_pipeline.warehouse.matches.checks import CHECKS
 from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
@@ -62,11 +62,7 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     sides = box_decisions.current_sides(connection)
     affected["scenes"] |= box_decisions.moved(box_decisions.stored_sides(connection), sides)
     boxes, rematched = stashbox.follow(connection, roots, affected["scenes"], sides)
-    done = [
-        Matcher(connection, entity, revision, roots).follow(affected[entity])
-        for entity in ENTITIES
-        if affected.get(entity)
-    ]
+    done = [_follow(connection, entity, revision, roots, nodes) for entity in ENTITIES if (nodes := affected[entity])]
     again = _follow_recognised(connection, revision, roots, sides, boxes)
     # the catalog reads what scenes are on boxes
     clusters.touch(connection, "scenes", revision, rematched | again.rematched)
@@ -84,15 +80,13 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
 def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     """Compares everything anew."""
     roots = features.load_roots(connection)
-    # a library's worth of rows is sorted and joined, by statements of many expressions
-    connection.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
     with rare_collections():
+        _prepare_for_many(connection)
         sides = box_decisions.current_sides(connection)
         boxes = stashbox.rebuild(connection, roots, sides)
         with _filled_at_once(connection):
-            done = [Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES]
-        # before their first analyze, the planner expects few rows
-        connection.execute("ANALYZE matches.members, matches.clusters, matches.links")
+            done = [Matcher(connection, entity, revision, roots).compare_everything() for entity in ENTITIES]
+        _renew_statistics(connection)
         done += _follow_recognised(connection, revision, roots, sides, boxes).done
         proposed = proposals.rebuild(connection)
         copies = duplicates.rebuild(connection)
@@ -102,6 +96,30 @@ def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
         **_changes(connection, done),
         DUPLICATES.fullname: copies,
     }
+
+
+def _follow(
+    connection: Connection, entity: str, revision: int, roots: features.Roots, nodes: set[Node]
+) -> EntityMatches:
+    """Looks at the objects of an entity that changed, or at all if that takes less time."""
+    matcher = Matcher(connection, entity, revision, roots)
+    if not is_large_share(connection, entity, len(nodes)):
+        return matcher.follow(nodes)
+    with rare_collections():
+        _prepare_for_many(connection)
+        done = matcher.compare_everything()
+    _renew_statistics(connection)
+    return done
+
+
+def _prepare_for_many(connection: Connection) -> None:
+    """A library's worth of rows is sorted and joined, by statements of many expressions."""
+    connection.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
+
+
+def _renew_statistics(connection: Connection) -> None:
+    """Before their first analyze, the planner expects few rows."""
+    connection.execute("ANALYZE matches.members, matches.clusters, matches.links")
 
 
 @contextmanager
