@@ -92,6 +92,8 @@ DROP TABLE stashbox.lookups;
 
 DROP TABLE ops.stashbox_endpoints;
 
+DROP TABLE matches.totals;
+
 DROP TABLE matches.stashbox_proposals;
 
 DROP INDEX matches.stashbox_candidates_box_idx;

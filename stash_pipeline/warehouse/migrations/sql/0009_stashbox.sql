@@ -63,6 +63,16 @@ COMMENT ON COLUMN matches.stashbox_proposals.box_id IS 'the record that has the 
 
 COMMENT ON COLUMN matches.stashbox_proposals.replaces IS 'the dead stash id that the server has instead';
 
+CREATE TABLE matches.totals (
+    name TEXT NOT NULL,
+    value BIGINT NOT NULL,
+    PRIMARY KEY (name)
+);
+
+COMMENT ON TABLE matches.totals IS 'Rows of the tables and sums, kept because counting would grow with the library.';
+
+COMMENT ON COLUMN matches.totals.name IS 'of a table, for its rows; or of a sum';
+
 CREATE TABLE ops.stashbox_endpoints (
     id INTEGER GENERATED ALWAYS AS IDENTITY,
     name TEXT NOT NULL,
@@ -84,13 +94,13 @@ CREATE TABLE ops.stashbox_endpoints (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (id),
-    CONSTRAINT stashbox_endpoints_dialect_check CHECK (dialect IN ('stash-box', 'theporndb')),
+    UNIQUE (name),
+    CONSTRAINT stashbox_endpoints_requests_per_minute_check CHECK (requests_per_minute BETWEEN 1 AND 240),
     CONSTRAINT stashbox_endpoints_fresh_days_check CHECK (fresh_days > 0),
     UNIQUE (url),
     CONSTRAINT stashbox_endpoints_name_check CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$'),
     CONSTRAINT stashbox_endpoints_requests_per_day_check CHECK (requests_per_day > 0),
-    UNIQUE (name),
-    CONSTRAINT stashbox_endpoints_requests_per_minute_check CHECK (requests_per_minute BETWEEN 1 AND 240)
+    CONSTRAINT stashbox_endpoints_dialect_check CHECK (dialect IN ('stash-box', 'theporndb'))
 );
 
 COMMENT ON TABLE ops.stashbox_endpoints IS 'The stash-boxes that may be asked, and how many requests each has had.';
@@ -170,8 +180,8 @@ CREATE TABLE stashbox.performers (
     misses INTEGER DEFAULT 0 NOT NULL,
     stale BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT stashbox_performers_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
-    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
+    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
+    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
 );
 
 COMMENT ON TABLE stashbox.performers IS 'Performers of the boxes that local objects are linked to, or may be.';
@@ -224,8 +234,8 @@ CREATE TABLE stashbox.scenes (
     misses INTEGER DEFAULT 0 NOT NULL,
     stale BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT stashbox_scenes_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_scenes_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
-    CONSTRAINT stashbox_scenes_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
+    CONSTRAINT stashbox_scenes_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
+    CONSTRAINT stashbox_scenes_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
 );
 
 COMMENT ON TABLE stashbox.scenes IS 'Scenes of the boxes that local objects are linked to, or may be.';
