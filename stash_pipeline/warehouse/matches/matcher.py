@@ -6,7 +6,7 @@ have a key, or a near hash, that one of those had before or has now; and cluster
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -186,15 +186,19 @@ class Matcher:
 
     # --- everything -----------------------------------------------------------------------------------------
 
-    def compare_everything(self) -> EntityMatches:
-        """Looks at all objects, and writes what differs from what is stored; clusters keep their ids."""
+    def compare_everything(self, after_keys: Callable[[], None] | None = None) -> EntityMatches:
+        """Looks at all objects, and writes what differs from what is stored; clusters keep their ids.
+
+        Args:
+            after_keys: called in another thread when the keys and perceptual hashes are stored.
+        """
         connection, entity = self._connection, self._entity
         result = EntityMatches()
         everything = list(load_objects(connection, entity, self._roots))
         objects = {one.node: one for one in everything}
         # the thread writes while the next is computed
         with ThreadPoolExecutor(1) as writer:
-            links = self._all_links(everything, objects, writer, result)
+            links = self._all_links(everything, objects, writer, result, after_keys)
             outdated, new = linking.differing(linking.all_links(connection, entity), links)
             result.objects, result.links_inserted, result.links_removed = len(objects), len(new), len(outdated)
             before = {
@@ -225,11 +229,12 @@ class Matcher:
         objects: Mapping[Node, Object],
         writer: ThreadPoolExecutor,
         result: EntityMatches,
+        after_keys: Callable[[], None] | None,
     ) -> linking.Links:
         """The links of all objects; stores what candidates are found by."""
         keys = AllKeys(self._entity, everything)
         phashes = all_phashes(everything)
-        stored = writer.submit(self._store, keys, phashes)
+        stored = writer.submit(self._store, keys, phashes, after_keys)
         pairs, counts = keys.pairs(), keys.largest_counts()
         near_pairs, near = all_phash_pairs(phashes)
         pairs |= near_pairs
@@ -240,11 +245,14 @@ class Matcher:
         result.keys_inserted, result.keys_removed = stored.result()
         return links
 
-    def _store(self, keys: AllKeys, phashes: Sequence[candidates.PhashRow]) -> tuple[int, int]:
+    def _store(
+        self, keys: AllKeys, phashes: Sequence[candidates.PhashRow], after_keys: Callable[[], None] | None
+    ) -> tuple[int, int]:
         counts = keys.store(self._connection)
         if self._entity == "scenes":
             store_phashes(self._connection, phashes)
-        self._connection.execute("ANALYZE matches.keys, matches.phashes")
+        if after_keys is not None:
+            after_keys()
         return counts
 
     def _store_links(self, outdated: Iterable[Pair], new: linking.Links) -> None:
