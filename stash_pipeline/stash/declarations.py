@@ -152,7 +152,7 @@ def stash_ids(owner: str) -> Field:
     """Ids in stash-boxes."""
     columns = (
         Column("endpoint", "text"),
-        Column("stash_id", "text", index="values"),
+        Column("stash_id", "text", index="hash of lower"),
         Column("updated_at", "timestamptz"),
     )
     joined = JoinTable(f"{owner}_stash_ids", columns, ("endpoint", "stash_id"))

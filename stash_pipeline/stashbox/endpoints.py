@@ -91,17 +91,26 @@ def endpoint_url(text: str) -> str:
 def endpoint_key(text: str) -> str:
     """The identity of an endpoint, equal for all spellings that Stash keeps in ``stash_ids``; never fails.
 
-    :data:`ENDPOINT_KEY_SQL` is the same in SQL.
+    :func:`endpoint_key_sql` is the same in SQL.
     """
     plain = text.strip(" ").lower().rstrip("/")
     return _DEFAULT_PORT.sub(lambda match: match[1] or match[2], plain)
 
 
-ENDPOINT_KEY_SQL: Final = (
-    "regexp_replace(regexp_replace(rtrim(lower(btrim({column}, ' ')), '/'), "
-    "'^(https://[^/]*):443(/|$)', '\\1\\2'), '^(http://[^/]*):80(/|$)', '\\1\\2')"
-)
-"""SQL for :func:`endpoint_key`, to be formatted with a ``column``."""
+def endpoint_key_sql(column: str) -> str:
+    """SQL for :func:`endpoint_key` of a column or parameter."""
+    plain = f"rtrim(lower(btrim({column}, ' ')), '/')"
+    without_port = (
+        f"regexp_replace(regexp_replace({plain}, "
+        "'^(https://[^/]*):443(/|$)', '\\1\\2'), '^(http://[^/]*):80(/|$)', '\\1\\2')"
+    )
+    # few have a port, and regular expressions take long; position, because psycopg would read % as a parameter
+    return f"CASE WHEN position(':' IN substr({column}, 8)) > 0 THEN {without_port} ELSE {plain} END"
+
+
+def same_endpoint_sql(one: str, other: str) -> str:
+    """The SQL condition that two columns or parameters are spellings of one endpoint."""
+    return f"({endpoint_key_sql(one)}) = ({endpoint_key_sql(other)})"
 
 
 def web_base(url: str) -> str:

@@ -17,7 +17,12 @@ from stash_pipeline.stashbox.endpoints import Entity
 from stash_pipeline.stashbox.errors import BudgetExhaustedError, StashBoxPausedError, StashBoxUnsupportedError
 from stash_pipeline.stashbox.fingerprints import GROUPS_PER_REQUEST, Fingerprint
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.stashbox.documents import mark_stale, store_documents, store_successors
+from stash_pipeline.warehouse.stashbox.documents import (
+    mark_stale,
+    renew_statistics,
+    store_documents,
+    store_successors,
+)
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, due_lookups, remove_unused, store_lookups
 from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects, scenes_of
 from stash_pipeline.warehouse.stashbox.wanted import due_documents, ids_without_successor, is_id
@@ -26,6 +31,9 @@ Document = Mapping[str, Any]
 
 LOOKUPS: Final = "lookups"
 LINKED_ENTITIES: Final[tuple[Entity, ...]] = ("scenes", "performers", "studios", "tags")
+_ROWS_ANALYZED: Final = 250
+"""Rows that changed, after which statistics are renewed; after each renewal, twice as many."""
+
 _LOCK_CLASS: Final = 0x53544258
 """First half of the advisory lock key ("STBX"); the second is the endpoint's id."""
 
@@ -134,6 +142,7 @@ class _Reader:
     say: Callable[[str], object]
     now: Callable[[], datetime]
     report: BoxReport = field(default_factory=BoxReport)
+    analyze_at: dict[str, int] = field(default_factory=dict)
 
     def run(self) -> None:
         """Looks up hashes first, because the answers contain documents."""
@@ -202,6 +211,7 @@ class _Reader:
         self.report.asked_again += stored.known
         self.report.lost += stored.lost
         counts.matched += sum(bool(scenes) for scenes in answers.values())
+        self._renew_statistics("scenes", counts.changed + scenes_read.changed)
 
     def _read(self, entity: Entity) -> None:
         before = self.now() - timedelta(days=self.schedule.document_days)
@@ -230,6 +240,7 @@ class _Reader:
         counts.changed += len(changed)
         counts.asked += len(records)
         counts.matched += sum(record is not None and not record.get("deleted") for record in records.values())
+        self._renew_statistics(entity, counts.changed)
         successors = self._successors(entity, sorted(dead))
         if successors:
             with self.connection.transaction():
@@ -246,6 +257,12 @@ class _Reader:
         except StashBoxUnsupportedError:
             return {}
         return {key: target.id for key, target in targets.items() if target is not None}
+
+    def _renew_statistics(self, entity: str, changed: int) -> None:
+        """Does so while a first reading fills the tables."""
+        if changed >= self.analyze_at.get(entity, _ROWS_ANALYZED):
+            renew_statistics(self.connection, entity)
+            self.analyze_at[entity] = 2 * changed
 
     def _publish(self, entity: str, changed: set[str]) -> None:
         if changed:

@@ -16,6 +16,7 @@ SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', c.conrelid::regclass, c.con
     format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid))
 FROM pg_constraint AS c WHERE c.conrelid = %(table)s::regclass AND c.contype IN ('p', 'f') ORDER BY c.contype DESC
 """
+_UNREFERENCED = "SELECT WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE confrelid = %(table)s::regclass)"
 
 
 def are_empty(connection: Connection, tables: Iterable[Table]) -> bool:
@@ -40,6 +41,9 @@ def indexes_afterwards(
     pairs: list[tuple[str, str]] = []
     if first:
         parameters = {"table": table.fullname}
+        if connection.execute(_UNREFERENCED, parameters).fetchone():
+            # a table that is filled in the transaction that truncates it needs no WAL, if there are no replicas
+            connection.execute(f"TRUNCATE {table.fullname}")
         for wanted, query in ((indexes, _INDEXES), (keys, _CONSTRAINTS)):
             pairs += connection.execute(query, parameters).fetchall() if wanted else []
     for drop, _ in pairs:

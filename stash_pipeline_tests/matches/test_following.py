@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.matches import affected, layer, matcher
 from stash_pipeline.warehouse.matches.deciding import NewDecision
+from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
+from stash_pipeline.warehouse.ops.object_log import collect_changes
 from stash_pipeline.warehouse.ops.protection import protect, unprotect
 from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline_tests.matches.working import Servers, new_servers
 from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDoError, happen
+from stash_pipeline_tests.mirror.working import generated, new_mirror
 
 
 def test_objects_that_both_servers_have_are_in_one_cluster(servers: Servers) -> None:
@@ -48,6 +52,70 @@ def test_nothing_is_written_where_nothing_changed(servers: Servers) -> None:
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (0, 2))])
 def test_following_ends_in_the_same_rows_as_a_rebuild(warehouse: str, home: Path, seed: int) -> None:
+    random_histories(warehouse, home, seed)
+
+
+@pytest.mark.parametrize("seed", [3, pytest.param(4, marks=pytest.mark.soak)])
+def test_comparing_everything_after_a_large_change_ends_in_the_same_rows(
+    warehouse: str, home: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = large_from(monkeypatch, 3)
+    monkeypatch.setattr(matcher, "_MANY_SCENES", 1)
+    random_histories(warehouse, home, seed)
+    assert large
+
+
+def test_a_large_change_is_reported_as_by_following_each_object(
+    warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries = (generated(25, seed=seed, overlap_seed=7) for seed in (10, 11))
+    servers = Servers(*(new_mirror(warehouse, home, library) for library in libraries))
+    servers.home.refresh()
+    servers.follow()
+    servers.away.refresh()
+    each = followed(servers)
+    large = large_from(monkeypatch, 2)
+    assert followed(servers) == each
+    assert {"scenes", "performers", "tags"} <= set(large)
+    assert each["matches.keys"][1] and each["matches.links"][1] and each["matches.clusters"][2]
+
+
+def test_a_large_change_is_hundreds_of_objects_and_a_share_of_all(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(servers.database_url) as connection:
+        (scenes,) = connection.execute("SELECT count(*) FROM stash.scenes").fetchone() or (0,)
+        assert not affected.is_large_share(connection, "scenes", scenes)
+        monkeypatch.setattr(affected, "_FEWEST", 1)
+        assert affected.is_large_share(connection, "scenes", scenes)
+        assert not affected.is_large_share(connection, "scenes", scenes // 5)
+
+
+def large_from(monkeypatch: pytest.MonkeyPatch, objects: int) -> list[str]:
+    """Makes a change of so many objects a large one; gets the entity of each large change from now on."""
+    entities: list[str] = []
+
+    def is_large(_: Connection, entity: str, changed: int) -> bool:
+        if changed >= objects:
+            entities.append(entity)
+        return changed >= objects
+
+    monkeypatch.setattr(layer, "is_large_share", is_large)
+    return entities
+
+
+def followed(servers: Servers) -> dict[str, tuple[int, ...]]:
+    """What following reports by table, which is rolled back: rows, inserted, updated, removed."""
+    with connect(servers.database_url) as connection, connection.transaction(force_rollback=True):
+        row = connection.execute("SELECT revision FROM ops.shared_layers WHERE layer = 'matches'").fetchone()
+        assert row is not None
+        newest = collect_changes(connection, row[0])
+        changes = MATCHES_LAYER.follow(connection, newest)
+        return {name: (one.rows, one.inserted, one.updated, one.removed) for name, one in changes.items()}
+
+
+def random_histories(warehouse: str, home: Path, seed: int) -> None:
+    """Compares what following makes with what a rebuild makes, while servers, decisions and instances change."""
     rng = random.Random(seed)
     servers = new_servers(warehouse, home, scenes=25, seed=seed + 1, variants=seed == 1)
     servers.follow()

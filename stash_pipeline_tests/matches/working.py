@@ -29,6 +29,7 @@ CONTENTS = {
     "candidates": "SELECT c::text FROM matches.stashbox_candidates AS c",
     "proposals": "SELECT p::text FROM matches.stashbox_proposals AS p",
     "duplicates": "SELECT d::text FROM matches.duplicates AS d",
+    "totals": "SELECT name, value FROM matches.totals",
     "clusters": "SELECT c.entity, c.size, c.instances,\n"
     "    array_agg((m.instance_id, m.id)::text ORDER BY m.instance_id, m.id)\n"
     "FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id GROUP BY c.id",

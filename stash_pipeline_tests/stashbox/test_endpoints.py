@@ -4,10 +4,10 @@ import pytest
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.stashbox.endpoints import (
-    ENDPOINT_KEY_SQL,
     KNOWN_BOXES,
     dialect_of,
     endpoint_key,
+    endpoint_key_sql,
     endpoint_url,
     known_box,
     known_endpoint,
@@ -71,11 +71,11 @@ def test_any_text_in_stash_ids_has_a_key(text: str) -> None:
 def test_sql_and_python_agree_on_the_key(database_url: str) -> None:
     texts = [
         *SPELLINGS, "", "http://a:80", "http://a:80/graphql", "https://a:80/graphql", "https://a:4430/graphql",
-        "http://a:443/graphql/", "https://a/b:443/graphql",
+        "http://a:443/graphql/", "https://a/b:443/graphql", "  HTTP://a:80/ ", "https://[::1]:443/graphql",
     ]  # fmt: skip
     with connect(database_url) as connection:
         rows = connection.execute(
-            f"SELECT e, {ENDPOINT_KEY_SQL.format(column='e')} FROM unnest(%s::text[]) AS t(e)", [texts]
+            f"SELECT e, {endpoint_key_sql('e')} FROM unnest(%s::text[]) AS t(e)", [texts]
         ).fetchall()
     assert [(text, endpoint_key(text)) for text in texts] == rows
 

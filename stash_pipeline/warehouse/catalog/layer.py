@@ -64,12 +64,12 @@ def _make(connection: Connection, revision: int, *, everything: bool) -> Changes
     connection.execute("SELECT set_config('jit', 'off', true)")
     changes: Changes = {}
     first = everything and are_empty(connection, (MEMBERS, *RECORDS.values(), *LISTS.values()))
-    with _timed(changes, MEMBERS), indexes_afterwards(connection, MEMBERS, first=first):
+    with _timed(changes, MEMBERS), indexes_afterwards(connection, MEMBERS, first=first, keys=True):
         changes[MEMBERS.fullname] = affected.follow_members(connection, everything=everything)
     sources, vanished = TableChange(), 0
     for entity in ORDER if everything else affected.affected_entities(connection):
         boxes = records.collect_objects(connection, entity, everything=everything)
-        with _timed(changes, RECORDS[entity]), indexes_afterwards(connection, RECORDS[entity], first=first):
+        with _timed(changes, RECORDS[entity]), indexes_afterwards(connection, RECORDS[entity], first=first, keys=True):
             record = changes[RECORDS[entity].fullname] = records.write_records(
                 connection, entity, revision, everything=everything, boxes=boxes
             )
@@ -79,7 +79,7 @@ def _make(connection: Connection, revision: int, *, everything: bool) -> Changes
         vanished += record.removed
         for golden in golden_lists(entity):
             table = LISTS[golden.table]
-            with _timed(changes, table), indexes_afterwards(connection, table, first=first):
+            with _timed(changes, table), indexes_afterwards(connection, table, first=first, keys=True):
                 changes[table.fullname], marked = lists.write_list(
                     connection, golden, revision, everything=everything, first=first
                 )

@@ -31,7 +31,8 @@ _STASH_IDS = """
     FROM {gone} AS g
     CROSS JOIN LATERAL jsonb_array_elements(g.document->'stash_ids') AS e(value)
     JOIN {stash_ids} AS t
-        ON t.instance_id = %(i)s AND t.stash_id = e.value->>'stash_id' AND t.endpoint = e.value->>'endpoint'"""
+        ON t.instance_id = %(i)s AND lower(t.stash_id) = lower(e.value->>'stash_id')
+        AND t.endpoint = e.value->>'endpoint'"""
 
 _ALIAS = """
     SELECT g.id, t.{owner} AS successor

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from stash_pipeline.stashbox.endpoints import endpoint_key
+from stash_pipeline.stashbox.endpoints import endpoint_key, same_endpoint_sql
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches.decisions import SAME, BoxRecord, list_decisions, resolve
 from stash_pipeline.warehouse.matches.features import Node
-from stash_pipeline.warehouse.stashbox.wanted import SAME_ENDPOINT
 
 NOT_BY: Final = "stash_id"
 """No local side is recognised by ids of boxes: which ids a scene has depends on decisions."""
@@ -30,7 +29,7 @@ WHERE d.stashbox_id IS NOT NULL"""
 _DECIDED: Final = f"""
 SELECT d.id, d.verdict, e.id, coalesce(s.successor_id, d.stashbox_id)
 FROM matches.decisions AS d
-JOIN ops.stashbox_endpoints AS e ON {SAME_ENDPOINT.format(stored="e.url", endpoint="d.stashbox_url")}
+JOIN ops.stashbox_endpoints AS e ON {same_endpoint_sql("e.url", "d.stashbox_url")}
 LEFT JOIN stashbox.scenes AS s ON s.endpoint_id = e.id AND s.id = d.stashbox_id
 WHERE d.id = ANY(%s)
 ORDER BY d.id"""
@@ -113,9 +112,9 @@ class BoxRecords:
         if record not in self._current:
             row = self._connection.execute(
                 f"SELECT d.successor_id FROM ops.stashbox_endpoints AS e\n"
-                f"JOIN stashbox.{self._entity} AS d ON d.endpoint_id = e.id AND d.id = %s\n"
-                f"WHERE {SAME_ENDPOINT.format(stored='e.url', endpoint='%s')}",
-                [record.id, record.endpoint],
+                f"JOIN stashbox.{self._entity} AS d ON d.endpoint_id = e.id AND d.id = %(id)s\n"
+                f"WHERE {same_endpoint_sql('e.url', '%(url)s')}",
+                {"id": record.id, "url": record.endpoint},
             ).fetchone()
             self._current[record] = BoxRecord(record.endpoint, row[0]) if row and row[0] else record
         return self._current[record]

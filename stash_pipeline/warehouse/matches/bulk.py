@@ -1,26 +1,32 @@
-"""Candidates of everything: all pairs with a key in common, or with near perceptual hashes, when all is made anew."""
+"""Candidates of everything: all pairs with a key in common, or with near perceptual hashes, when many are compared."""
 
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stash_pipeline.matching.phash_pairs import find_pairs
+from stash_pipeline.matching.phash_pairs import Pairs, find_pairs
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches.candidates import (
     LARGEST_BLOCK,
     MANY,
+    NearScenes,
     Pair,
     PhashRow,
     hashed_keys,
     ordered,
     phash_rows,
+    remove_keys,
+    remove_phashes,
     write_keys,
+    write_phashes,
 )
-from stash_pipeline.warehouse.matches.features import Object
+from stash_pipeline.warehouse.matches.differences import Rows, differing, read_rows
+from stash_pipeline.warehouse.matches.features import Node, Object
 
 
 class AllKeys:
@@ -46,10 +52,15 @@ class AllKeys:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def store(self, connection: Connection) -> None:
-        """Writes them; none must be stored."""
-        instances, ids = (self._nodes[:, column][self._owners] for column in (0, 1))
-        write_keys(connection, self._entity, self._keys, instances, ids)
+    def store(self, connection: Connection) -> tuple[int, int]:
+        """Writes those that differ from the stored ones; returns how many it wrote, and how many it removed."""
+        made = np.column_stack([self._keys, self._nodes[self._owners]])
+        query = f"SELECT key, instance_id, id FROM matches.keys WHERE entity = '{self._entity}'"
+        gone, new = differing(read_rows(connection, query, (8, 4, 8)), made)
+        if len(gone):
+            remove_keys(connection, self._entity, gone.T.tolist())
+        write_keys(connection, self._entity, *new.T)
+        return len(new), len(gone)
 
     def pairs(self) -> set[Pair]:
         """All pairs of objects with a key in common that not too many have."""
@@ -97,14 +108,57 @@ def all_phashes(scenes: Sequence[Object]) -> list[PhashRow]:
     return [row for one in scenes for row in phash_rows(one)]
 
 
+def store_phashes(connection: Connection, listed: Sequence[PhashRow]) -> None:
+    """Writes the perceptual hashes of all scenes that differ from the stored ones."""
+    gone, new = differing(_stored_phashes(connection), np.array(listed, np.int64).reshape(-1, 5))
+    if len(gone):
+        remove_phashes(connection, gone.T.tolist())
+    write_phashes(connection, new)
+
+
+def _stored_phashes(connection: Connection) -> Rows:
+    query = "SELECT instance_id, scene_id, file_id, duration, phash FROM matches.phashes"
+    return read_rows(connection, query, (4, 8, 8, 4, 8))
+
+
+class NearPairs:
+    """All stored perceptual hashes that are near to each other, for those near to the files of many scenes."""
+
+    def __init__(self, connection: Connection) -> None:
+        rows = _stored_phashes(connection)
+        pairs = list(_near_pairs(rows))
+        left, right = (np.concatenate([_NONE, *(pair[side] for pair in pairs)]) for side in (0, 1))
+        near, numbers = np.unique(np.concatenate([left, right]), return_inverse=True)
+        self._files = [(row[0], row[1], row[2]) for row in rows[near].tolist()]
+        self._ones, others = numbers.reshape(-1), numbers.reshape(2, -1)
+        self._others = np.concatenate([others[1], others[0]])
+
+    def of(self, scenes: Collection[Node]) -> NearScenes:
+        """As :func:`~stash_pipeline.warehouse.matches.candidates.near_scenes`."""
+        files = self._files
+        wanted = np.array([file[:2] in scenes for file in files], np.bool_)[self._ones]
+        near: NearScenes = {}
+        for one, other in zip(self._ones[wanted].tolist(), self._others[wanted].tolist(), strict=True):
+            near.setdefault(files[one], []).append(files[other][:2])
+        return near
+
+
+_NONE: Final = np.zeros(0, np.int64)
+
+
+def _near_pairs(rows: Rows) -> Iterator[Pairs]:
+    """The pairs of rows with near perceptual hashes, by their numbers."""
+    limits = PARAMETERS["phash"]
+    hashes, durations = rows[:, 4].copy().view(np.uint64), rows[:, 3].copy()
+    return find_pairs(hashes, durations, distance=limits["distance"], window=limits["window"])
+
+
 def all_phash_pairs(listed: Sequence[PhashRow]) -> tuple[set[Pair], NearFiles]:
     """All pairs of scenes that have near perceptual hashes, and how many are near to each file."""
     rows = np.array(listed, np.int64).reshape(-1, 5)
-    limits = PARAMETERS["phash"]
     pairs: set[Pair] = set()
     neighbours: NDArray[np.int64] = np.zeros(len(rows), np.int64)
-    hashes, durations = rows[:, 4].copy().view(np.uint64), rows[:, 3].copy()
-    for chunk in find_pairs(hashes, durations, distance=limits["distance"], window=limits["window"]):
+    for chunk in _near_pairs(rows):
         np.add.at(neighbours, chunk.left, 1)
         np.add.at(neighbours, chunk.right, 1)
         for left, right in zip(chunk.left.tolist(), chunk.right.tolist(), strict=True):

@@ -59,12 +59,8 @@ def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live
         ).fetchall()
     )
     after = {(key, *node) for node, one in live.items() for key in hashed_keys(entity, one)}
-    connection.execute(
-        "DELETE FROM matches.keys AS k\n"
-        "USING unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS w(key, instance_id, id)\n"
-        "WHERE k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id AND k.key = w.key",
-        [*columns(sorted(before - after), 3), entity],
-    )
+    if gone := sorted(before - after):
+        remove_keys(connection, entity, columns(gone, 3))
     write_keys(connection, entity, *np.array(sorted(after - before), np.int64).reshape(-1, 3).T)
     return KeyChanges({row[0] for row in before ^ after}, len(after - before), len(before - after))
 
@@ -98,13 +94,9 @@ def phash_changes(connection: Connection, nodes: Iterable[Node], live: Mapping[N
 
 def update_phashes(connection: Connection, changes: PhashChanges) -> None:
     """Stores changes of perceptual hashes."""
-    connection.execute(
-        "DELETE FROM matches.phashes AS p USING unnest(%s::integer[], %s::bigint[], %s::bigint[])\n"
-        "    AS w(instance_id, scene_id, file_id)\n"
-        "WHERE p.instance_id = w.instance_id AND p.scene_id = w.scene_id AND p.file_id = w.file_id",
-        columns([row[:3] for row in changes.removed], 3),
-    )
-    write_phashes(connection, changes.added)
+    if changes.removed:
+        remove_phashes(connection, columns(changes.removed, 5))
+    write_phashes(connection, np.array(changes.added, np.int64).reshape(-1, 5))
 
 
 PhashRow = tuple[int, int, int, int, int]
@@ -125,6 +117,34 @@ def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [[row[position] for row in rows] for position in range(width)]
 
 
+def remove_keys(connection: Connection, entity: str, keys: Sequence[Sequence[int]]) -> None:
+    """Removes keys of objects.
+
+    Args:
+        keys: the columns key, instance_id, id.
+    """
+    connection.execute(
+        "DELETE FROM matches.keys AS k\n"
+        "USING unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS w(key, instance_id, id)\n"
+        "WHERE k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id AND k.key = w.key",
+        [*keys, entity],
+    )
+
+
+def remove_phashes(connection: Connection, phashes: Sequence[Sequence[int]]) -> None:
+    """Removes perceptual hashes.
+
+    Args:
+        phashes: the columns of the table.
+    """
+    connection.execute(
+        "DELETE FROM matches.phashes AS p USING unnest(%s::integer[], %s::bigint[], %s::bigint[])\n"
+        "    AS w(instance_id, scene_id, file_id)\n"
+        "WHERE p.instance_id = w.instance_id AND p.scene_id = w.scene_id AND p.file_id = w.file_id",
+        phashes[:3],
+    )
+
+
 def write_keys(
     connection: Connection, entity: str, keys: NDArray[np.int64], instances: NDArray[np.int64], ids: NDArray[np.int64]
 ) -> None:
@@ -133,9 +153,8 @@ def write_keys(
     copy_columns(connection, "matches.keys", ("entity", "key", "instance_id", "id"), columns)
 
 
-def write_phashes(connection: Connection, rows: Sequence[PhashRow]) -> None:
-    """Stores new perceptual hashes."""
-    table = np.array(rows, np.int64).reshape(-1, 5)
+def write_phashes(connection: Connection, table: NDArray[np.int64]) -> None:
+    """Stores new perceptual hashes, rows of the columns of the table."""
     names = ("instance_id", "scene_id", "file_id", "duration", "phash")
     types = (int4, int8, int8, int4, int8)
     values = [make(table[:, position]) for position, make in enumerate(types)]

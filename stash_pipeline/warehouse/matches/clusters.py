@@ -26,10 +26,13 @@ class ClusterChanges:
     """What became of clusters.
 
     Attributes:
-        members: objects whose cluster is new or another, or that are gone. changed: ids of clusters. removed: ids.
+        joined: objects that are new. moved: those whose cluster is another one. left: those that are gone.
+        changed: ids of clusters. removed: ids.
     """
 
-    members: int = 0
+    joined: int = 0
+    moved: int = 0
+    left: int = 0
     changed: set[uuid.UUID] = field(default_factory=set)
     created: int = 0
     removed: int = 0
@@ -134,9 +137,10 @@ def write_clusters(
     changes = ClusterChanges(created=len(assigned.created), redirects=len(assigned.redirects))
     moved = {node: identity for node, identity in assigned.ids.items() if before.get(node) != identity}
     gone = [node for node in before if node not in assigned.ids]
-    changes.members = len(moved) + len(gone)
+    changes.moved = sum(node in before for node in moved)
+    changes.joined, changes.left = len(moved) - changes.moved, len(gone)
     changes.changed = set(moved.values()) | {before[node] for node in (*moved, *gone) if node in before}
-    if not changes.members:
+    if not (moved or gone):
         return changes
     sizes = Counter(assigned.ids.values())
     instances = Counter(

@@ -6,6 +6,8 @@ across instances is their cluster, so that a tag that both servers have is not l
 
 from typing import Final
 
+from stash_pipeline.stashbox.endpoints import endpoint_key_sql
+
 WANTED: Final = "pg_temp.duplicate_objects"
 """The objects to read: a table of (instance_id, id)."""
 
@@ -65,9 +67,12 @@ def _texts(table: str, owner: str, column: str) -> str:
     return _values(table, owner, column, f"x.{column}" if column == "url" else f"lower(x.{column})", f"x.{column}")
 
 
+_STASH_ID: Final = f"({endpoint_key_sql('x.endpoint')}) || ' ' || lower(x.stash_id)"
+"""Equal for all spellings."""
+
+
 def _stash_ids(singular: str) -> str:
-    item, value = "x.endpoint || ' ' || lower(x.stash_id)", "x.endpoint || ' ' || x.stash_id"
-    return _values(f"{singular}_stash_ids", f"{singular}_id", "stash_id", item, value)
+    return _values(f"{singular}_stash_ids", f"{singular}_id", "stash_id", _STASH_ID, "x.endpoint || ' ' || x.stash_id")
 
 
 LISTS: Final = {
@@ -154,7 +159,7 @@ def _number_of(entity: str, name: str, item: str) -> str:
 
 
 def _numbers(entity: str) -> str:
-    stash_ids = _number_of(entity, "stash_ids", "x.endpoint || ' ' || lower(x.stash_id)")
+    stash_ids = _number_of(entity, "stash_ids", _STASH_ID)
     return stash_ids if entity == "scenes" else f"{stash_ids},\n    {_number_of(entity, 'aliases', 'lower(x.alias)')}"
 
 

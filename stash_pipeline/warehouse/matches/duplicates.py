@@ -6,7 +6,7 @@ changed; it writes only the rows that differ. The suggestions are made in :mod:`
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -42,6 +42,7 @@ from stash_pipeline.warehouse.matches.duplicate_sql import (
 )
 from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.features import Node
+from stash_pipeline.warehouse.matches.totals import add_to_totals, set_totals
 
 VERSION: Final = digest(
     [
@@ -59,6 +60,7 @@ _AT_ONCE: Final = 10_000
 
 _COLUMNS: Final = tuple(column.name for column in DUPLICATES.columns)
 _KEY: Final = tuple(column.name for column in DUPLICATES.primary_key.columns)
+_ENTITY, _KIND = _COLUMNS.index("entity"), _COLUMNS.index("kind")
 _SELECTED: Final = ", ".join(f"{name}::text" if name == "group_id" else name for name in _COLUMNS)
 
 
@@ -77,22 +79,25 @@ def follow(connection: Connection, revision: int) -> TableChange:
     Args:
         revision: of the object log that the layer reaches: that of changed clusters.
     """
-    change = TableChange()
+    change = TableChange(details=dict.fromkeys(_SUMS, 0))
     possible = _possible(connection)
+    known = _known_possible(connection)
     for entity in ENTITIES:
         touched = set(connection.execute(touched_query(entity), {"revision": revision}).fetchall())
+        now = {one.id for one in possible[entity]}
+        if not touched and now == known[entity]:
+            continue
         want(connection, touched)
-        stored = _stored_groups(connection, entity, [one.id for one in possible[entity]])
+        stored = _stored_groups(connection, entity) | (known[entity] - now)
         groups = _clusters(connection, entity, wanted=True) if touched else []
-        known = _groups_of_kind(connection, entity, "possible")
-        groups += [one for one in possible[entity] if one.id not in known or not touched.isdisjoint(one.nodes)]
+        groups += [one for one in possible[entity] if one.id not in known[entity] or not touched.isdisjoint(one.nodes)]
         _update(connection, entity, groups, stored - {one.id for one in groups}, change)
-    return _counted(connection, change)
+    return _added_up(connection, change)
 
 
 def rebuild(connection: Connection) -> TableChange:
     """Makes all groups."""
-    change = TableChange()
+    change = TableChange(details=dict.fromkeys(_SUMS, 0))
     possible = _possible(connection)
     first = are_empty(connection, [DUPLICATES])
     with indexes_afterwards(connection, DUPLICATES, first=first, keys=True):
@@ -108,16 +113,41 @@ def rebuild(connection: Connection) -> TableChange:
     return _counted(connection, change)
 
 
+_SUMS: Final = {"bytes_to_gain": "bytes", "bytes_on_several_servers": "bytes_across"}
+"""Columns whose sums over the copies of files are metadata."""
+
+
 def _counted(connection: Connection, change: TableChange) -> TableChange:
-    row = connection.execute(
-        "SELECT count(*), coalesce(sum(bytes) FILTER (WHERE entity = 'files' AND kind = 'same'), 0)::bigint,\n"
-        "    coalesce(sum(bytes_across) FILTER (WHERE entity = 'files' AND kind = 'same'), 0)::bigint\n"
-        "FROM matches.duplicates"
-    ).fetchone()
+    """Counts the rows, and sums up."""
+    sums = (f"coalesce(sum({name}) FILTER (WHERE entity = 'files' AND kind = 'same'), 0)" for name in _SUMS.values())
+    row = connection.execute(f"SELECT count(*), {', '.join(sums)} FROM matches.duplicates").fetchone()
     assert row is not None
-    change.rows, here, across = row
-    change.details = {"bytes_to_gain": here, "bytes_on_several_servers": across}
+    totals = set_totals(connection, dict(zip((DUPLICATES.fullname, *_SUMS), map(int, row), strict=True)))
+    return _with_totals(change, totals)
+
+
+def _added_up(connection: Connection, change: TableChange) -> TableChange:
+    """Adds what changed to the rows and sums."""
+    more = {DUPLICATES.fullname: change.inserted - change.removed, **{name: change.details[name] for name in _SUMS}}
+    return _with_totals(change, add_to_totals(connection, more))
+
+
+def _with_totals(change: TableChange, totals: Mapping[str, int]) -> TableChange:
+    change.rows = totals[DUPLICATES.fullname]
+    change.details = {name: totals[name] for name in _SUMS}
     return change
+
+
+def _sum_up(change: TableChange, rows: Iterable[Row], sign: int) -> None:
+    """Adds the sums over rows to what changed.
+
+    Args:
+        rows: with all columns.
+    """
+    for row in rows:
+        if row[_ENTITY] == "files" and row[_KIND] == "same":
+            for name, column in _SUMS.items():
+                change.details[name] += sign * row[_COLUMNS.index(column)]
 
 
 def _entities(entity: str) -> list[str]:
@@ -171,24 +201,25 @@ def _clusters(connection: Connection, entity: str, *, wanted: bool = False) -> l
     return list(groups.values())
 
 
-def _stored_groups(connection: Connection, entity: str, possible: Sequence[str]) -> set[str]:
-    """The stored groups that the objects in :data:`WANTED` are in, and those that are no longer possible."""
+def _stored_groups(connection: Connection, entity: str) -> set[str]:
+    """The stored groups that the objects in :data:`WANTED` are in."""
     rows = connection.execute(
-        f"SELECT d.group_id::text FROM {WANTED} AS w JOIN matches.duplicates AS d USING (instance_id, id)\n"
-        "WHERE d.entity = ANY(%(e)s)\n"
-        "UNION\n"
-        "SELECT d.group_id::text FROM matches.duplicates AS d\n"
-        "WHERE d.entity = ANY(%(e)s) AND d.kind = 'possible' AND d.group_id <> ALL(%(p)s::uuid[])",
-        {"e": _entities(entity), "p": list(possible)},
+        f"SELECT DISTINCT d.group_id::text FROM {WANTED} AS w JOIN matches.duplicates AS d USING (instance_id, id)\n"
+        "WHERE d.entity = ANY(%s)",
+        [_entities(entity)],
     )
     return {row[0] for row in rows}
 
 
-def _groups_of_kind(connection: Connection, entity: str, kind: str) -> set[str]:
-    rows = connection.execute(
-        "SELECT DISTINCT group_id::text FROM matches.duplicates WHERE entity = %s AND kind = %s", [entity, kind]
-    )
-    return {row[0] for row in rows}
+def _known_possible(connection: Connection) -> dict[str, set[str]]:
+    """The stored groups of kind ``possible``, by entity."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    for entity, group in connection.execute(
+        "SELECT DISTINCT entity, group_id::text FROM matches.duplicates\nWHERE entity = ANY(%s) AND kind = 'possible'",
+        [list(ENTITIES)],
+    ):
+        groups[entity].add(group)
+    return groups
 
 
 # --- rows ---------------------------------------------------------------------------------------------------
@@ -208,10 +239,12 @@ def _update(
     Args:
         first: no rows are stored.
     """
-    change.removed += connection.execute(
-        "DELETE FROM matches.duplicates WHERE entity = ANY(%s) AND group_id = ANY(%s::uuid[])",
+    removed = connection.execute(
+        f"DELETE FROM matches.duplicates WHERE entity = ANY(%s) AND group_id = ANY(%s::uuid[]) RETURNING {_SELECTED}",
         [_entities(entity), list(gone)],
-    ).rowcount
+    ).fetchall()
+    change.removed += len(removed)
+    _sum_up(change, removed, -1)
     context = instance_facts(connection)
     parts = list(_parts(groups))
     # only the thread uses the connection: it reads the next part and writes the last one while rows are made
@@ -315,6 +348,8 @@ def _replace(
     change.removed += len(gone)
     change.updated += len(old) - len(gone)
     change.inserted += len(new) - (len(old) - len(gone))
+    _sum_up(change, (stored[key] for key in old), -1)
+    _sum_up(change, new, 1)
     if old:
         connection.execute(
             "DELETE FROM matches.duplicates AS d USING unnest(\n"

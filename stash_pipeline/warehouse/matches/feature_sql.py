@@ -6,6 +6,8 @@ their table, so that a few objects cost a few index lookups.
 
 from typing import Final
 
+from stash_pipeline.stashbox.endpoints import endpoint_key_sql, same_endpoint_sql
+
 WANTED: Final = "pg_temp.match_objects"
 """The objects to read: a table of (instance_id, id)."""
 
@@ -14,25 +16,25 @@ LEFT JOIN LATERAL (
     SELECT array_agg(k.endpoint) AS endpoints, array_agg(k.stash_id) AS stash_ids
     FROM (
         -- servers keep endpoints as people typed them, and ids that the box has merged into others
-        SELECT lower(rtrim(x.endpoint, '/')) AS endpoint, coalesce((
+        SELECT {endpoint} AS endpoint, coalesce((
             SELECT d.successor_id FROM ops.stashbox_endpoints AS e
             JOIN stashbox.{entity} AS d ON d.endpoint_id = e.id AND d.id = lower(x.stash_id)
-            WHERE lower(rtrim(e.url, '/')) = lower(rtrim(x.endpoint, '/'))
+            WHERE {same_endpoint}
         ), x.stash_id) AS stash_id
         FROM stash.{singular}_stash_ids AS x WHERE x.instance_id = o.instance_id AND x.{singular}_id = o.id{matched}
     ) AS k{kept}
 ) AS ids ON true"""
 
-_MATCHED = """
-        UNION SELECT lower(rtrim(e.url, '/')), c.box_scene_id
+_MATCHED = f"""
+        UNION SELECT {endpoint_key_sql("e.url")}, c.box_scene_id
         FROM matches.stashbox_candidates AS c JOIN ops.stashbox_endpoints AS e ON e.id = c.endpoint_id
         WHERE c.instance_id = o.instance_id AND c.scene_id = o.id AND c.action IN ('automatic', 'accepted')"""
 
-_NOT_REJECTED = """
+_NOT_REJECTED = f"""
     WHERE NOT EXISTS (
         SELECT FROM matches.stashbox_candidates AS c JOIN ops.stashbox_endpoints AS e ON e.id = c.endpoint_id
         WHERE c.instance_id = o.instance_id AND c.scene_id = o.id AND c.action = 'rejected'
-          AND c.box_scene_id = lower(k.stash_id) AND lower(rtrim(e.url, '/')) = k.endpoint
+          AND c.box_scene_id = lower(k.stash_id) AND ({endpoint_key_sql("e.url")}) = k.endpoint
     )"""
 
 _LIST = """
@@ -44,7 +46,14 @@ LEFT JOIN LATERAL (
 
 def _ids(singular: str) -> str:
     matched, kept = (_MATCHED, _NOT_REJECTED) if singular == "scene" else ("", "")
-    return _STASH_IDS.format(entity=f"{singular}s", singular=singular, matched=matched, kept=kept)
+    return _STASH_IDS.format(
+        entity=f"{singular}s",
+        singular=singular,
+        endpoint=endpoint_key_sql("x.endpoint"),
+        same_endpoint=same_endpoint_sql("e.url", "x.endpoint"),
+        matched=matched,
+        kept=kept,
+    )
 
 
 def _list(table: str, owner: str, column: str, name: str) -> str:

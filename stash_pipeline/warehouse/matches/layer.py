@@ -1,7 +1,7 @@
 """Layer ``matches`` as the registry of layers has it: its tables, its checks, how it follows."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +23,7 @@ from stash_pipeline.warehouse.matches import (
     proposals,
     stashbox,
 )
-from stash_pipeline.warehouse.matches.affected import affected_objects
+from stash_pipeline.warehouse.matches.affected import affected_objects, is_large_share
 from stash_pipeline.warehouse.matches.checks import CHECKS
 from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
@@ -40,6 +40,7 @@ from stash_pipeline.warehouse.matches.tables import (
     STASHBOX_CANDIDATES,
     STASHBOX_PROPOSALS,
 )
+from stash_pipeline.warehouse.matches.totals import add_to_totals, set_totals
 from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
 
 VERSION: Final = digest(
@@ -62,17 +63,13 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     sides = box_decisions.current_sides(connection)
     affected["scenes"] |= box_decisions.moved(box_decisions.stored_sides(connection), sides)
     boxes, rematched = stashbox.follow(connection, roots, affected["scenes"], sides)
-    done = [
-        Matcher(connection, entity, revision, roots).follow(affected[entity])
-        for entity in ENTITIES
-        if affected.get(entity)
-    ]
+    done = [_follow(connection, entity, revision, roots, nodes) for entity in ENTITIES if (nodes := affected[entity])]
     again = _follow_recognised(connection, revision, roots, sides, boxes)
     # the catalog reads what scenes are on boxes
     clusters.touch(connection, "scenes", revision, rematched | again.rematched)
     affected["scenes"] |= again.scenes
     done += again.done
-    changes = _changes(connection, done) if done else {}
+    changes = _changes(connection, done, counted=False) if done else {}
     return {
         STASHBOX_CANDIDATES.fullname: boxes,
         STASHBOX_PROPOSALS.fullname: proposals.follow(connection, affected),
@@ -84,35 +81,68 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
 def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     """Compares everything anew."""
     roots = features.load_roots(connection)
-    # a library's worth of rows is sorted and joined, by statements of many expressions
-    connection.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
     with rare_collections():
+        _prepare_for_many(connection)
         sides = box_decisions.current_sides(connection)
         boxes = stashbox.rebuild(connection, roots, sides)
-        with _filled_at_once(connection):
-            done = [Matcher(connection, entity, revision, roots).rebuild() for entity in ENTITIES]
-        # before their first analyze, the planner expects few rows
-        connection.execute("ANALYZE matches.members, matches.clusters, matches.links")
+        done = _compare_everything(connection, revision, roots)
+        _renew_statistics(connection)
         done += _follow_recognised(connection, revision, roots, sides, boxes).done
         proposed = proposals.rebuild(connection)
         copies = duplicates.rebuild(connection)
     return {
         STASHBOX_CANDIDATES.fullname: boxes,
         STASHBOX_PROPOSALS.fullname: proposed,
-        **_changes(connection, done),
+        **_changes(connection, done, counted=True),
         DUPLICATES.fullname: copies,
     }
 
 
-@contextmanager
-def _filled_at_once(connection: Connection) -> Iterator[None]:
+def _follow(
+    connection: Connection, entity: str, revision: int, roots: features.Roots, nodes: set[Node]
+) -> EntityMatches:
+    """Looks at the objects of an entity that changed, or at all if that takes less time."""
+    matcher = Matcher(connection, entity, revision, roots)
+    if not is_large_share(connection, entity, len(nodes)):
+        return matcher.follow(nodes)
+    with rare_collections():
+        _prepare_for_many(connection)
+        done = matcher.compare_everything()
+    connection.execute("ANALYZE matches.keys, matches.phashes")
+    _renew_statistics(connection)
+    return done
+
+
+def _prepare_for_many(connection: Connection) -> None:
+    """A library's worth of rows is sorted and joined, by statements of many expressions."""
+    connection.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
+
+
+def _renew_statistics(connection: Connection) -> None:
+    """Before their first analyze, the planner expects few rows."""
+    connection.execute("ANALYZE matches.members, matches.clusters, matches.links")
+
+
+def _compare_everything(connection: Connection, revision: int, roots: features.Roots) -> list[EntityMatches]:
     """Fills tables before it creates their indexes, if they are empty; but for those that are needed meanwhile."""
-    with ExitStack() as tables:
-        for table, indexes, keys in ((KEYS, False, True), (PHASHES, True, True), (LINKS, True, False),
-                                     (CLUSTERS, True, False), (MEMBERS, True, True)):  # fmt: skip
+    decided = connection.execute("SELECT FROM matches.decisions LIMIT 1").fetchone() is not None
+    with ExitStack() as keyed, ExitStack() as filled:
+        # objects are recognised by their keys
+        for stack, table, indexes, keys in ((keyed, KEYS, not decided, True), (keyed, PHASHES, True, True),
+                                            (filled, LINKS, True, False), (filled, CLUSTERS, True, False),
+                                            (filled, MEMBERS, True, True)):  # fmt: skip
             first = are_empty(connection, [table])
-            tables.enter_context(indexes_afterwards(connection, table, first=first, indexes=indexes, keys=keys))
-        yield
+            stack.enter_context(indexes_afterwards(connection, table, first=first, indexes=indexes, keys=keys))
+
+        def complete() -> None:
+            keyed.close()
+            connection.execute("ANALYZE matches.keys, matches.phashes")
+
+        # scenes last: while they are compared, Postgres creates the indexes of the keys
+        return [
+            Matcher(connection, entity, revision, roots).compare_everything(complete if entity == "scenes" else None)
+            for entity in sorted(ENTITIES, key="scenes".__eq__)
+        ]
 
 
 @dataclass
@@ -140,26 +170,39 @@ def _follow_recognised(
     return _Recognised(set(scenes), rematched, [Matcher(connection, "scenes", revision, roots).follow(scenes)])
 
 
-def _changes(connection: Connection, done: Sequence[EntityMatches]) -> dict[str, TableChange]:
+def _changes(connection: Connection, done: Sequence[EntityMatches], *, counted: bool) -> dict[str, TableChange]:
+    """What was done by table, with the rows that it has now.
+
+    Args:
+        counted: count them instead of adding what changed.
+    """
     keys, links, members, clusters = TableChange(), TableChange(), TableChange(), TableChange()
     for one in done:
         keys.inserted += one.keys_inserted
         keys.removed += one.keys_removed
         links.inserted += one.links_inserted
         links.removed += one.links_removed
-        members.updated += one.clusters.members
+        members.inserted += one.clusters.joined
+        members.updated += one.clusters.moved
+        members.removed += one.clusters.left
         clusters.inserted += one.clusters.created
         clusters.removed += one.clusters.removed
         clusters.updated += max(len(one.clusters.changed) - one.clusters.created, 0)
     redirects = TableChange(inserted=sum(one.clusters.redirects for one in done))
-    changes = {KEYS: keys, LINKS: links, MEMBERS: members, CLUSTERS: clusters, REDIRECTS: redirects}
-    for table, change in changes.items():
-        change.rows = _count(connection, table)
-    return {table.fullname: change for table, change in changes.items()}
+    kept = {KEYS.fullname: keys, LINKS.fullname: links, MEMBERS.fullname: members, CLUSTERS.fullname: clusters}
+    if counted:
+        totals = set_totals(connection, {name: _count(connection, name) for name in kept})
+    else:
+        totals = add_to_totals(connection, {name: one.inserted - one.removed for name, one in kept.items()})
+    for name, change in kept.items():
+        change.rows = totals[name]
+    # they are few, and vanish with their clusters
+    redirects.rows = _count(connection, REDIRECTS.fullname)
+    return {**kept, REDIRECTS.fullname: redirects}
 
 
-def _count(connection: Connection, table: Table) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {table.fullname}").fetchone()
+def _count(connection: Connection, table: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     assert row is not None
     return int(row[0])
 

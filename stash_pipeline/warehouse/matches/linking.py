@@ -79,10 +79,22 @@ def stored_links(connection: Connection, entity: str, nodes: Iterable[Node]) -> 
         "    ON l.entity = %(e)s AND l.right_instance_id = w.instance_id AND l.right_id = w.id",
         {"e": entity, "i": [node[0] for node in wanted], "n": [node[1] for node in wanted]},
     )
-    return {
-        ((row[0], row[1]), (row[2], row[3])): Link(row[4], row[5], row[6], orjson.dumps(orjson.loads(row[7])))
-        for row in rows
-    }
+    return _links(rows)
+
+
+def all_links(connection: Connection, entity: str) -> Links:
+    """The stored links of all objects."""
+    return _links(
+        connection.execute(
+            "SELECT left_instance_id, left_id, right_instance_id, right_id, action, confidence, rule, evidence::text\n"
+            "FROM matches.links WHERE entity = %s",
+            [entity],
+        )
+    )
+
+
+def _links(rows: Iterable[tuple[Any, ...]]) -> Links:
+    return {((row[0], row[1]), (row[2], row[3])): Link(row[4], row[5], row[6], row[7].encode()) for row in rows}
 
 
 def write_links(connection: Connection, entity: str, links: Links) -> None:
@@ -98,6 +110,8 @@ def write_links(connection: Connection, entity: str, links: Links) -> None:
 def remove_links(connection: Connection, entity: str, pairs: Iterable[Pair]) -> None:
     """Removes the links of some pairs."""
     listed = sorted(pairs)
+    if not listed:
+        return
     connection.execute(
         "DELETE FROM matches.links AS l\n"
         "USING unnest(%s::integer[], %s::bigint[], %s::integer[], %s::bigint[]) AS w(li, l, ri, r)\n"

@@ -6,18 +6,28 @@ have a key, or a near hash, that one of those had before or has now; and cluster
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches import candidates, clusters, linking
-from stash_pipeline.warehouse.matches.bulk import AllKeys, all_phash_pairs, all_phashes
+from stash_pipeline.warehouse.matches.bulk import (
+    AllKeys,
+    NearPairs,
+    all_phash_pairs,
+    all_phashes,
+    store_phashes,
+)
 from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
 from stash_pipeline.warehouse.matches.features import Node, Object, Roots, load_objects
+
+_MANY_SCENES: Final = 500
+"""Scenes from which on comparing all perceptual hashes with each other is faster than to look up those near to each."""
 
 
 @dataclass
@@ -49,6 +59,7 @@ class Matcher:
         self._revision = revision
         self._roots = roots
         self._loaded: dict[Node, Object | None] = {}
+        self._near_pairs: NearPairs | None = None
 
     # --- a few objects --------------------------------------------------------------------------------------
 
@@ -78,9 +89,10 @@ class Matcher:
         if self._entity == "scenes":
             changes = candidates.phash_changes(connection, nodes, live)
             if scenes := changes.scenes:
-                before = candidates.near_scenes(connection, scenes)
+                before = self._near(scenes)
                 candidates.update_phashes(connection, changes)
-                for near in (before, candidates.near_scenes(connection, scenes)):
+                self._near_pairs = None
+                for near in (before, self._near(scenes)):
                     affected.update(other for others in near.values() for other in others)
         keys = candidates.update_keys(connection, self._entity, nodes, live)
         result.keys_inserted, result.keys_removed = keys.inserted, keys.removed
@@ -98,6 +110,14 @@ class Matcher:
             self._loaded.update({one.node: one for one in loaded})
         return {node: one for node in wanted if (one := self._loaded[node]) is not None}
 
+    def _near(self, scenes: set[Node]) -> candidates.NearScenes:
+        """What is near to the files of some scenes."""
+        if len(scenes) > _MANY_SCENES:
+            if self._near_pairs is None:
+                self._near_pairs = NearPairs(self._connection)
+            return self._near_pairs.of(scenes)
+        return candidates.near_scenes(self._connection, scenes)
+
     def _links_of(self, affected: set[Node]) -> linking.Links:
         """All links that some objects have."""
         connection, entity = self._connection, self._entity
@@ -109,12 +129,12 @@ class Matcher:
                 )
         near: candidates.NearScenes = {}
         if entity == "scenes":
-            near = candidates.near_scenes(connection, affected)
+            near = self._near(affected)
             for file, others in near.items():
                 pairs.update(ordered(file[:2], other) for other in others if other != file[:2])
         nodes = {node for pair in pairs for node in pair}
         if entity == "scenes":
-            near |= candidates.near_scenes(connection, nodes - affected)
+            near |= self._near(nodes - affected)
         counts = candidates.largest_counts(candidates.keys_in_common(connection, entity, nodes))
         objects = self._objects(nodes)
         counted = {file: len(others) for file, others in near.items()}
@@ -166,20 +186,21 @@ class Matcher:
 
     # --- everything -----------------------------------------------------------------------------------------
 
-    def rebuild(self) -> EntityMatches:
-        """Makes everything anew; clusters keep their ids."""
+    def compare_everything(self, after_keys: Callable[[], None] | None = None) -> EntityMatches:
+        """Looks at all objects, and writes what differs from what is stored; clusters keep their ids.
+
+        Args:
+            after_keys: called in another thread when the keys and perceptual hashes are stored.
+        """
         connection, entity = self._connection, self._entity
         result = EntityMatches()
-        result.keys_removed = connection.execute("DELETE FROM matches.keys WHERE entity = %s", [entity]).rowcount
-        if entity == "scenes":
-            connection.execute("DELETE FROM matches.phashes")
         everything = list(load_objects(connection, entity, self._roots))
         objects = {one.node: one for one in everything}
         # the thread writes while the next is computed
         with ThreadPoolExecutor(1) as writer:
-            links = self._all_links(everything, objects, writer, result)
-            result.objects, result.links_inserted = len(objects), len(links)
-            result.links_removed = connection.execute("DELETE FROM matches.links WHERE entity = %s", [entity]).rowcount
+            links = self._all_links(everything, objects, writer, result, after_keys)
+            outdated, new = linking.differing(linking.all_links(connection, entity), links)
+            result.objects, result.links_inserted, result.links_removed = len(objects), len(new), len(outdated)
             before = {
                 (row[0], row[1]): row[2]
                 for row in connection.execute(
@@ -187,7 +208,7 @@ class Matcher:
                 )
             }
             decisions = update_resolved(connection, entity)
-            written = writer.submit(linking.write_links, connection, entity, links)
+            written = writer.submit(self._store_links, outdated, new)
             component = Component(
                 sorted(objects),
                 objects,
@@ -198,6 +219,7 @@ class Matcher:
             made, refused = clusters.make_clusters(entity, component)
             written.result()
         result.clusters = clusters.write_clusters(connection, entity, self._revision, before, made)
+        clusters.touch(connection, entity, self._revision, decisions.changed)
         clusters.write_refusals(connection, entity, component.nodes, refused)
         return result
 
@@ -207,12 +229,12 @@ class Matcher:
         objects: Mapping[Node, Object],
         writer: ThreadPoolExecutor,
         result: EntityMatches,
+        after_keys: Callable[[], None] | None,
     ) -> linking.Links:
         """The links of all objects; stores what candidates are found by."""
         keys = AllKeys(self._entity, everything)
         phashes = all_phashes(everything)
-        stored = writer.submit(self._store, keys, phashes)
-        result.keys_inserted = len(keys)
+        stored = writer.submit(self._store, keys, phashes, after_keys)
         pairs, counts = keys.pairs(), keys.largest_counts()
         near_pairs, near = all_phash_pairs(phashes)
         pairs |= near_pairs
@@ -220,10 +242,19 @@ class Matcher:
             node: linking.prepared(objects[node], counts, near) for node in {node for pair in pairs for node in pair}
         }
         links = linking.link(self._entity, sorted(pairs), features)
-        stored.result()
+        result.keys_inserted, result.keys_removed = stored.result()
         return links
 
-    def _store(self, keys: AllKeys, phashes: Sequence[candidates.PhashRow]) -> None:
-        keys.store(self._connection)
-        candidates.write_phashes(self._connection, phashes)
-        self._connection.execute("ANALYZE matches.keys, matches.phashes")
+    def _store(
+        self, keys: AllKeys, phashes: Sequence[candidates.PhashRow], after_keys: Callable[[], None] | None
+    ) -> tuple[int, int]:
+        counts = keys.store(self._connection)
+        if self._entity == "scenes":
+            store_phashes(self._connection, phashes)
+        if after_keys is not None:
+            after_keys()
+        return counts
+
+    def _store_links(self, outdated: Iterable[Pair], new: linking.Links) -> None:
+        linking.remove_links(self._connection, self._entity, outdated)
+        linking.write_links(self._connection, self._entity, new)

@@ -16,6 +16,7 @@ from stash_pipeline.matching.compare import Scene
 from stash_pipeline.matching.stashbox import BoxScene, candidates, without_document
 from stash_pipeline.matching.stashbox_documents import parse_scene
 from stash_pipeline.matching.stashbox_rules import rules_digest
+from stash_pipeline.stashbox.endpoints import same_endpoint_sql
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
 from stash_pipeline.warehouse.layers.versions import digest
@@ -23,7 +24,6 @@ from stash_pipeline.warehouse.matches.box_decisions import Decided, read_decided
 from stash_pipeline.warehouse.matches.features import Node, Roots, load_objects
 from stash_pipeline.warehouse.matches.tables import STASHBOX_CANDIDATES
 from stash_pipeline.warehouse.stashbox.hashes import scene_hashes
-from stash_pipeline.warehouse.stashbox.wanted import SAME_ENDPOINT
 
 _SCENES: Final = "pg_temp.candidate_scenes"
 _AT_ONCE: Final = 5_000
@@ -46,7 +46,7 @@ _LINKED: Final = f"""
 SELECT w.instance_id, w.id, e.id, coalesce(d.successor_id, lower(x.stash_id))
 FROM {_SCENES} AS w
 JOIN stash.scene_stash_ids AS x ON x.instance_id = w.instance_id AND x.scene_id = w.id
-JOIN ops.stashbox_endpoints AS e ON {SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")}
+JOIN ops.stashbox_endpoints AS e ON {same_endpoint_sql("x.endpoint", "e.url")}
 LEFT JOIN stashbox.scenes AS d ON d.endpoint_id = e.id AND d.id = lower(x.stash_id)"""
 
 VERSION: Final = digest(["2", rules_digest(), _ANSWERS, _DOCUMENTS, _LINKED])

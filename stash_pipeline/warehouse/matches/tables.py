@@ -179,6 +179,15 @@ LINK_COUNTS = Table(
     comment="How many links each rule made, by day; plotted in the metadata of matches.links.",
 )
 
+TOTALS = Table(
+    "totals",
+    METADATA,
+    Column("name", Text, primary_key=True, comment="of a table, for its rows; or of a sum"),
+    Column("value", BigInteger, nullable=False),
+    schema="matches",
+    comment="Rows of the tables and sums, kept because counting would grow with the library.",
+)
+
 STASHBOX_CANDIDATES = Table(
     "stashbox_candidates",
     METADATA,

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from stash_pipeline.stashbox.endpoints import same_endpoint_sql
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import CheckOutcome
 from stash_pipeline.warehouse.stashbox.tables import ENTITIES
-from stash_pipeline.warehouse.stashbox.wanted import SAME_ENDPOINT, SINGULAR, wanted_ids
+from stash_pipeline.warehouse.stashbox.wanted import SINGULAR, wanted_ids
 
 _LISTED: Final = 50
 
@@ -20,7 +21,7 @@ JOIN stashbox.{entity} AS d ON d.endpoint_id = e.id AND d.id = lower(x.stash_id)
 
 def ids_are_live(connection: Connection, endpoint_id: int) -> CheckOutcome:
     """Servers link no object to a record that the box has merged, deleted or lost."""
-    same = SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")
+    same = same_endpoint_sql("x.endpoint", "e.url")
     union = "\nUNION ALL".join(
         _DEAD.format(entity=entity, singular=singular, same=same) for entity, singular in SINGULAR.items()
     )

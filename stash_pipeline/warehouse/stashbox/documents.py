@@ -14,7 +14,7 @@ import orjson
 
 from stash_pipeline.matching.stashbox_documents import parse_fingerprints
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.stashbox.tables import DOCUMENTS, typed_columns
+from stash_pipeline.warehouse.stashbox.tables import DOCUMENTS, LOOKUPS, SCENE_FINGERPRINTS, typed_columns
 from stash_pipeline.warehouse.stashbox.wanted import is_id
 from stash_pipeline.warehouse.tables import type_name
 
@@ -183,7 +183,8 @@ def _flatten(connection: Connection, endpoint_id: int, entity: str) -> set[str]:
     rows = connection.execute(
         f"UPDATE stashbox.{entity} AS d SET successor_id = n.successor_id FROM stashbox.{entity} AS n\n"
         "WHERE d.endpoint_id = %(endpoint)s AND n.endpoint_id = d.endpoint_id AND n.id = d.successor_id\n"
-        "    AND n.successor_id IS NOT NULL AND n.successor_id <> d.id\n"
+        # by their index: few were merged
+        "    AND d.successor_id IS NOT NULL AND n.successor_id IS NOT NULL AND n.successor_id <> d.id\n"
         "RETURNING d.id",
         {"endpoint": endpoint_id},
     )
@@ -203,6 +204,12 @@ def mark_stale(connection: Connection, endpoint_id: int, entity: str, *, now: da
         {"endpoint": endpoint_id, "now": now},
     )
     return {row[0] for row in rows}
+
+
+def renew_statistics(connection: Connection, entity: str) -> None:
+    """Lets the planner know how many rows there are; as long as it expects few, it reads all of them to find one."""
+    tables = [LOOKUPS, SCENE_FINGERPRINTS] if entity == "scenes" else []
+    connection.execute(f"ANALYZE {', '.join(table.fullname for table in (DOCUMENTS[entity], *tables))}")
 
 
 def document_digest(document: Document) -> uuid.UUID:

@@ -7,7 +7,8 @@ several different ids is wrong, and nothing says which. Dead ids do not count; i
 
 from typing import Final
 
-from stash_pipeline.warehouse.stashbox.wanted import SAME_ENDPOINT, SINGULAR
+from stash_pipeline.stashbox.endpoints import same_endpoint_sql
+from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
 
 _OWN: Final = """
 SELECT {columns}, e.id AS endpoint_id, lower(x.stash_id) AS own_id,
@@ -43,7 +44,7 @@ def links_query(entity: str, objects: str, columns: str = "o.instance_id, o.id",
         singular=SINGULAR[entity],
         objects=objects,
         columns=columns,
-        same=SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url"),
+        same=same_endpoint_sql("x.endpoint", "e.url"),
         condition="e.enabled AND e.feed_catalog" if feeding else "e.enabled",
     )
 

@@ -5,22 +5,24 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
+from stash_pipeline.stashbox.endpoints import same_endpoint_sql
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.object_log import Touched, publish
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, Node
-from stash_pipeline.warehouse.stashbox.wanted import SAME_ENDPOINT, SINGULAR
+from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
 
 _LINKED: Final = """
 SELECT x.instance_id, x.{singular}_id
 FROM stash.{singular}_stash_ids AS x
 JOIN ops.instances AS i ON i.id = x.instance_id AND i.removed_at IS NULL
 JOIN ops.stashbox_endpoints AS e ON e.id = %(endpoint)s AND {same}
-WHERE lower(x.stash_id) = ANY(%(ids)s)
-   -- an id that was merged stands for its successor
-   OR lower(x.stash_id) IN (
-       SELECT d.id FROM stashbox.{entity} AS d
-       WHERE d.endpoint_id = %(endpoint)s AND d.successor_id = ANY(%(ids)s)
-   )"""
+-- an array, because conditions that are joined by OR use no index
+WHERE lower(x.stash_id) = ANY (ARRAY(
+    SELECT unnest(%(ids)s::text[])
+    -- an id that was merged stands for its successor
+    UNION SELECT d.id FROM stashbox.{entity} AS d
+    WHERE d.endpoint_id = %(endpoint)s AND d.successor_id = ANY(%(ids)s)
+))"""
 
 _CANDIDATES: Final = """
 UNION SELECT c.instance_id, c.scene_id FROM matches.stashbox_candidates AS c
@@ -29,7 +31,7 @@ WHERE c.endpoint_id = %(endpoint)s AND c.box_scene_id = ANY(%(ids)s)"""
 _DECIDED: Final = f"""
 UNION SELECT r.left_instance_id, r.left_id FROM matches.decisions AS d
 JOIN ops.stashbox_endpoints AS e
-    ON e.id = %(endpoint)s AND {SAME_ENDPOINT.format(stored="e.url", endpoint="d.stashbox_url")}
+    ON e.id = %(endpoint)s AND {same_endpoint_sql("e.url", "d.stashbox_url")}
 JOIN matches.resolved_decisions AS r ON r.decision_id = d.id
 WHERE d.entity = 'scenes' AND d.stashbox_id = ANY(%(ids)s)"""
 
@@ -41,9 +43,7 @@ def scenes_of(lookups: Iterable[DueLookup], questions: Collection[uuid.UUID]) ->
 
 def objects_of(connection: Connection, endpoint_id: int, entity: str, ids: Collection[str]) -> set[Node]:
     """The local objects that are linked to some records of a box, or may be."""
-    query = _LINKED.format(
-        entity=entity, singular=SINGULAR[entity], same=SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")
-    )
+    query = _LINKED.format(entity=entity, singular=SINGULAR[entity], same=same_endpoint_sql("x.endpoint", "e.url"))
     if entity == "scenes":
         query += _CANDIDATES + _DECIDED
     rows = connection.execute(query, {"endpoint": endpoint_id, "ids": sorted(ids)})
@@ -74,10 +74,10 @@ def publish_linked(connection: Connection, *, endpoint_id: int | None = None, in
     """
     touched: dict[int, Touched] = defaultdict(Touched)
     for entity, singular in SINGULAR.items():
-        same = SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")
+        same = same_endpoint_sql("x.endpoint", "e.url")
         query = _ALL_LINKED.format(singular=singular, same=same)
         if entity == "scenes":
-            decided = SAME_ENDPOINT.format(stored="d.stashbox_url", endpoint="e.url")
+            decided = same_endpoint_sql("d.stashbox_url", "e.url")
             query += _ALL_CANDIDATES + _ALL_DECIDED.format(same=decided)
         for instance, identifier in connection.execute(query, {"endpoint": endpoint_id, "instance": instance_id}):
             touched[instance].add(entity, [identifier])

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from stash_pipeline.stashbox.endpoints import same_endpoint_sql
 from stash_pipeline.warehouse.connect import Connection
 
 _ID: Final = re.compile(r"[0-9a-f-]{1,64}")
@@ -20,9 +21,6 @@ def is_id(value: str) -> bool:
     return bool(_ID.fullmatch(value))
 
 
-SAME_ENDPOINT: Final = "lower(rtrim({stored}, '/')) = lower(rtrim({endpoint}, '/'))"
-"""Servers store endpoints as people typed them."""
-
 _LINKED: Final = """
 SELECT DISTINCT lower(x.stash_id) AS id
 FROM stash.{singular}_stash_ids AS x
@@ -37,7 +35,7 @@ WHERE c.endpoint_id = %(endpoint)s AND c.action <> 'reject'"""
 _DECIDED: Final = f"""
 UNION SELECT c.stashbox_id FROM matches.decisions AS c
 JOIN ops.stashbox_endpoints AS e
-    ON e.id = %(endpoint)s AND {SAME_ENDPOINT.format(stored="e.url", endpoint="c.stashbox_url")}
+    ON e.id = %(endpoint)s AND {same_endpoint_sql("e.url", "c.stashbox_url")}
 WHERE c.entity = 'scenes' AND c.stashbox_id IS NOT NULL AND c.withdrawn_at IS NULL"""
 
 _SUCCESSORS: Final = """
@@ -48,7 +46,7 @@ WHERE d.endpoint_id = %(endpoint)s AND d.successor_id IS NOT NULL"""
 def wanted_ids(entity: str) -> str:
     """The query for the ids whose documents are kept up to date: linked ones, candidates,
     what people decided about, and the successors of all these."""
-    same = SAME_ENDPOINT.format(stored="x.endpoint", endpoint="e.url")
+    same = same_endpoint_sql("x.endpoint", "e.url")
     query = _LINKED.format(singular=SINGULAR[entity], same=same)
     if entity == "scenes":
         query += _CANDIDATES + _DECIDED

@@ -8,6 +8,22 @@ ALTER TABLE matches.decisions DROP CONSTRAINT decisions_stashbox_check;
 
 ALTER TABLE matches.decisions ADD CONSTRAINT decisions_right_check CHECK (((verdict = 'primary'::text) = (right_id IS NULL)));
 
+DROP INDEX stash.tag_stash_ids_stash_id_idx;
+
+CREATE INDEX tag_stash_ids_stash_id_idx ON stash.tag_stash_ids (stash_id);
+
+DROP INDEX stash.studio_stash_ids_stash_id_idx;
+
+CREATE INDEX studio_stash_ids_stash_id_idx ON stash.studio_stash_ids (stash_id);
+
+DROP INDEX stash.scene_stash_ids_stash_id_idx;
+
+CREATE INDEX scene_stash_ids_stash_id_idx ON stash.scene_stash_ids (stash_id);
+
+DROP INDEX stash.performer_stash_ids_stash_id_idx;
+
+CREATE INDEX performer_stash_ids_stash_id_idx ON stash.performer_stash_ids (stash_id);
+
 ALTER TABLE ops.instances DROP COLUMN use_stash_boxes;
 
 DROP INDEX matches.decisions_stashbox_idx;
@@ -18,6 +34,14 @@ ALTER TABLE matches.decisions DROP COLUMN stashbox_id;
 
 ALTER TABLE matches.decisions DROP COLUMN stashbox_url;
 
+DROP INDEX catalog.tag_stash_ids_stash_id_idx;
+
+CREATE INDEX tag_stash_ids_stash_id_idx ON catalog.tag_stash_ids (stash_id);
+
+DROP INDEX catalog.studio_stash_ids_stash_id_idx;
+
+CREATE INDEX studio_stash_ids_stash_id_idx ON catalog.studio_stash_ids (stash_id);
+
 COMMENT ON COLUMN catalog.sources.id IS 'of a record of several objects';
 
 ALTER TABLE catalog.sources DROP COLUMN box_numbers;
@@ -25,6 +49,14 @@ ALTER TABLE catalog.sources DROP COLUMN box_numbers;
 ALTER TABLE catalog.sources DROP COLUMN box_ids;
 
 ALTER TABLE catalog.sources DROP COLUMN endpoint_ids;
+
+DROP INDEX catalog.scene_stash_ids_stash_id_idx;
+
+CREATE INDEX scene_stash_ids_stash_id_idx ON catalog.scene_stash_ids (stash_id);
+
+DROP INDEX catalog.performer_stash_ids_stash_id_idx;
+
+CREATE INDEX performer_stash_ids_stash_id_idx ON catalog.performer_stash_ids (stash_id);
 
 DROP INDEX stashbox.stashbox_scene_fingerprints_hash_idx;
 
@@ -59,6 +91,8 @@ DROP INDEX stashbox.stashbox_lookups_scenes_idx;
 DROP TABLE stashbox.lookups;
 
 DROP TABLE ops.stashbox_endpoints;
+
+DROP TABLE matches.totals;
 
 DROP TABLE matches.stashbox_proposals;
 

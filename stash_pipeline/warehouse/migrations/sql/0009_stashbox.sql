@@ -63,6 +63,16 @@ COMMENT ON COLUMN matches.stashbox_proposals.box_id IS 'the record that has the 
 
 COMMENT ON COLUMN matches.stashbox_proposals.replaces IS 'the dead stash id that the server has instead';
 
+CREATE TABLE matches.totals (
+    name TEXT NOT NULL,
+    value BIGINT NOT NULL,
+    PRIMARY KEY (name)
+);
+
+COMMENT ON TABLE matches.totals IS 'Rows of the tables and sums, kept because counting would grow with the library.';
+
+COMMENT ON COLUMN matches.totals.name IS 'of a table, for its rows; or of a sum';
+
 CREATE TABLE ops.stashbox_endpoints (
     id INTEGER GENERATED ALWAYS AS IDENTITY,
     name TEXT NOT NULL,
@@ -84,13 +94,13 @@ CREATE TABLE ops.stashbox_endpoints (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (id),
-    CONSTRAINT stashbox_endpoints_requests_per_day_check CHECK (requests_per_day > 0),
-    CONSTRAINT stashbox_endpoints_name_check CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$'),
     UNIQUE (name),
-    CONSTRAINT stashbox_endpoints_dialect_check CHECK (dialect IN ('stash-box', 'theporndb')),
-    CONSTRAINT stashbox_endpoints_fresh_days_check CHECK (fresh_days > 0),
     CONSTRAINT stashbox_endpoints_requests_per_minute_check CHECK (requests_per_minute BETWEEN 1 AND 240),
-    UNIQUE (url)
+    CONSTRAINT stashbox_endpoints_fresh_days_check CHECK (fresh_days > 0),
+    UNIQUE (url),
+    CONSTRAINT stashbox_endpoints_name_check CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$'),
+    CONSTRAINT stashbox_endpoints_requests_per_day_check CHECK (requests_per_day > 0),
+    CONSTRAINT stashbox_endpoints_dialect_check CHECK (dialect IN ('stash-box', 'theporndb'))
 );
 
 COMMENT ON TABLE ops.stashbox_endpoints IS 'The stash-boxes that may be asked, and how many requests each has had.';
@@ -170,8 +180,8 @@ CREATE TABLE stashbox.performers (
     misses INTEGER DEFAULT 0 NOT NULL,
     stale BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT stashbox_performers_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
-    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
+    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
+    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
 );
 
 COMMENT ON TABLE stashbox.performers IS 'Performers of the boxes that local objects are linked to, or may be.';
@@ -390,6 +400,14 @@ COMMENT ON COLUMN stashbox.scene_fingerprints.reports IS 'people who call it wro
 
 CREATE INDEX stashbox_scene_fingerprints_hash_idx ON stashbox.scene_fingerprints (hash);
 
+DROP INDEX catalog.performer_stash_ids_stash_id_idx;
+
+CREATE INDEX performer_stash_ids_stash_id_idx ON catalog.performer_stash_ids USING hash (lower(stash_id));
+
+DROP INDEX catalog.scene_stash_ids_stash_id_idx;
+
+CREATE INDEX scene_stash_ids_stash_id_idx ON catalog.scene_stash_ids USING hash (lower(stash_id));
+
 ALTER TABLE catalog.sources ADD COLUMN endpoint_ids INTEGER[];
 
 COMMENT ON COLUMN catalog.sources.endpoint_ids IS 'ops.stashbox_endpoints.id of the boxes that took part; null: none';
@@ -403,6 +421,14 @@ ALTER TABLE catalog.sources ADD COLUMN box_numbers INTEGER[];
 COMMENT ON COLUMN catalog.sources.box_numbers IS 'by field, the position in endpoint_ids of the box that it is of';
 
 COMMENT ON COLUMN catalog.sources.id IS 'of a record of several objects, or linked to a stash-box';
+
+DROP INDEX catalog.studio_stash_ids_stash_id_idx;
+
+CREATE INDEX studio_stash_ids_stash_id_idx ON catalog.studio_stash_ids USING hash (lower(stash_id));
+
+DROP INDEX catalog.tag_stash_ids_stash_id_idx;
+
+CREATE INDEX tag_stash_ids_stash_id_idx ON catalog.tag_stash_ids USING hash (lower(stash_id));
 
 ALTER TABLE matches.decisions ADD COLUMN stashbox_url TEXT;
 
@@ -419,6 +445,22 @@ CREATE INDEX decisions_stashbox_idx ON matches.decisions (stashbox_id) WHERE sta
 ALTER TABLE ops.instances ADD COLUMN use_stash_boxes BOOLEAN DEFAULT true NOT NULL;
 
 COMMENT ON COLUMN ops.instances.use_stash_boxes IS 'whether values of stash-boxes are added to its objects in catalog, and proposed for them';
+
+DROP INDEX stash.performer_stash_ids_stash_id_idx;
+
+CREATE INDEX performer_stash_ids_stash_id_idx ON stash.performer_stash_ids USING hash (lower(stash_id));
+
+DROP INDEX stash.scene_stash_ids_stash_id_idx;
+
+CREATE INDEX scene_stash_ids_stash_id_idx ON stash.scene_stash_ids USING hash (lower(stash_id));
+
+DROP INDEX stash.studio_stash_ids_stash_id_idx;
+
+CREATE INDEX studio_stash_ids_stash_id_idx ON stash.studio_stash_ids USING hash (lower(stash_id));
+
+DROP INDEX stash.tag_stash_ids_stash_id_idx;
+
+CREATE INDEX tag_stash_ids_stash_id_idx ON stash.tag_stash_ids USING hash (lower(stash_id));
 
 ALTER TABLE matches.decisions DROP CONSTRAINT decisions_right_check;
 
