@@ -40,7 +40,8 @@ from stash_pipeline.stashbox.models import BoxUser, Document, MergeTarget, Scene
 from stash_pipeline.stashbox.transport import RETRIES, Answer, Transport
 
 IDS_PER_REQUEST: Final = 30
-SCENES_PER_PAGE: Final = 25
+SCENES_PER_PAGE: Final = 100
+"""Of a list, with few fields of each."""
 
 _ROUNDS: Final = 12
 """Times that a query is sent with fewer fields. A box names at once all that it lacks; others may name one by one."""

@@ -5,7 +5,8 @@ that is killed loses the request in flight, and the next run asks nothing that w
 the ages of the answers that are stored, and by the budget of the endpoint.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
@@ -106,19 +107,32 @@ def read_box(
         UserError: if another process reads the same box.
         StashBoxError: if the box fails; what was answered before is stored.
     """
+    with endpoint_lock(connection, endpoint_id, name):
+        reader = _Reader(connection, client, endpoint_id, name, requests_per_minute, schedule, say, now)
+        try:
+            reader.run()
+        except (BudgetExhaustedError, StashBoxPausedError) as error:
+            reader.report.stopped = str(error)
+        finally:
+            reader.report.failures, reader.report.missing = dict(client.failures), client.missing
+        return reader.report
+
+
+@contextmanager
+def endpoint_lock(connection: Connection, endpoint_id: int, name: str) -> Iterator[None]:
+    """Holds the lock of a box: one process at a time reads it.
+
+    Raises:
+        UserError: if another process holds it.
+    """
     row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, endpoint_id]).fetchone()
     if not (row and row[0]):
         raise UserError(f"Another run is reading {name}; try again after it ends.")
-    reader = _Reader(connection, client, endpoint_id, name, requests_per_minute, schedule, say, now)
     try:
-        reader.run()
-    except (BudgetExhaustedError, StashBoxPausedError) as error:
-        reader.report.stopped = str(error)
+        yield
     finally:
-        reader.report.failures, reader.report.missing = dict(client.failures), client.missing
         if not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_CLASS, endpoint_id])
-    return reader.report
 
 
 @dataclass

@@ -1,3 +1,5 @@
+DROP VIEW stashbox.missing;
+
 DROP VIEW catalog.provenance;
 
 DROP VIEW catalog.conflicts;
@@ -30,6 +32,8 @@ DROP INDEX stashbox.stashbox_scene_fingerprints_hash_idx;
 
 DROP TABLE stashbox.scene_fingerprints;
 
+DROP TABLE stashbox.listed_scenes;
+
 DROP INDEX stashbox.stashbox_tags_successor_idx;
 
 DROP INDEX stashbox.stashbox_tags_fetched_idx;
@@ -57,6 +61,8 @@ DROP TABLE stashbox.performers;
 DROP INDEX stashbox.stashbox_lookups_scenes_idx;
 
 DROP TABLE stashbox.lookups;
+
+DROP TABLE stashbox.listings;
 
 DROP TABLE ops.stashbox_endpoints;
 
