@@ -31,6 +31,10 @@ _LOCK_CLASS: Final = 0x53544258
 """First half of the advisory lock key ("STBX"); the second is the endpoint's id."""
 
 
+_MERGES_FOLLOWED: Final = 10
+"""Times that a run reads what the records before were merged into: a box could name ever new ones."""
+
+
 @dataclass(frozen=True)
 class BoxSchedule:
     """After how many days answers are due again."""
@@ -224,7 +228,9 @@ class _Reader:
         counts.due = len(due)
         self._announce(entity, len(due), -(-len(due) // self.client.ids_per_request))
         asked: set[str] = set()
-        while due:
+        for _ in range(_MERGES_FOLLOWED):
+            if not due:
+                break
             for records in self.client.documents(entity, due):
                 self._store_records(entity, records, counts)
                 progress.fetched(self.name, entity, len(records))
