@@ -19,6 +19,7 @@ from stash_pipeline.stashbox.errors import (
     StashBoxUnexpectedError,
     StashBoxUnsupportedError,
 )
+from stash_pipeline.sync.pace import Pace
 from stash_pipeline.sync.stashbox import endpoint_lock
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.request_limiter import budget_use
@@ -90,7 +91,8 @@ def list_missing(
         due = due_lists(connection, endpoint_id, before=now() - timedelta(days=days), now=now())
         report.due = len(due)
         if due:
-            say(f"{len(due):,} lists of favourites are due.")
+            say(f"{len(due):,} lists of favourites are due, of one request or more each.")
+        pace = Pace(say, "Lists of favourites", len(due))
         reader = _Reader(connection, client, endpoint_id, name, per_page, now, report)
         failed = 0
         for one in due:
@@ -98,6 +100,7 @@ def list_missing(
                 if not reader.read(one):
                     break
                 failed = 0
+                pace.one_more()
             except (BudgetExhaustedError, StashBoxPausedError, StashBoxUnsupportedError) as error:
                 report.stopped = str(error)
                 break

@@ -17,6 +17,7 @@ from stash_pipeline.stashbox.client import StashBoxClient
 from stash_pipeline.stashbox.endpoints import Entity
 from stash_pipeline.stashbox.errors import BudgetExhaustedError, StashBoxPausedError, StashBoxUnsupportedError
 from stash_pipeline.stashbox.fingerprints import GROUPS_PER_REQUEST, Fingerprint
+from stash_pipeline.sync.pace import Pace, duration
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.stashbox.documents import mark_stale, store_documents, store_successors
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, due_lookups, remove_unused, store_lookups
@@ -179,7 +180,7 @@ class _Reader:
             matched_before=started - timedelta(days=self.schedule.matched_days),
         )
         counts.due = len(due)
-        self._announce(LOOKUPS, len(due), -(-len(due) // GROUPS_PER_REQUEST))
+        pace = self._announce(LOOKUPS, len(due), -(-len(due) // GROUPS_PER_REQUEST))
         if due:
             # what a box finds depends on its release
             self.report.version = self.client.version()
@@ -188,19 +189,19 @@ class _Reader:
                 answers = {due[position]: scenes for position, scenes in answered.items() if scenes is not None}
                 self._store_answers(answers, counts)
                 progress.fetched(self.name, LOOKUPS, len(answered))
+                pace.one_more()
         except StashBoxUnsupportedError as error:
             self.report.stopped = str(error)
         progress.complete(self.name, LOOKUPS)
 
-    def _announce(self, what: str, due: int, requests: int) -> None:
+    def _announce(self, what: str, due: int, requests: int) -> Pace:
         progress.expected(self.name, what, due)
         if due:
-            minutes = requests / self.requests_per_minute
             self.say(
                 f"{due:,} {what} are due: about {requests:,} requests, "
-                f"{'less than a minute' if minutes < 1 else f'{minutes:,.0f} min'} at {self.requests_per_minute} "
-                "per minute."
+                f"{duration(60 * requests / self.requests_per_minute)} at {self.requests_per_minute} per minute."
             )
+        return Pace(self.say, what.capitalize(), requests)
 
     def _store_answers(self, answers: Mapping[DueLookup, Sequence[Document]], counts: Counts) -> None:
         now = self.now()
@@ -226,7 +227,7 @@ class _Reader:
         due = due_documents(self.connection, self.endpoint_id, entity, before=before)
         counts = self.report.tables.setdefault(entity, Counts())
         counts.due = len(due)
-        self._announce(entity, len(due), -(-len(due) // self.client.ids_per_request))
+        pace = self._announce(entity, len(due), -(-len(due) // self.client.ids_per_request))
         asked: set[str] = set()
         for _ in range(_MERGES_FOLLOWED):
             if not due:
@@ -234,6 +235,7 @@ class _Reader:
             for records in self.client.documents(entity, due):
                 self._store_records(entity, records, counts)
                 progress.fetched(self.name, entity, len(records))
+                pace.one_more()
             asked.update(due)
             # successors of what was read, and candidates
             following = due_documents(self.connection, self.endpoint_id, entity, before=before)
