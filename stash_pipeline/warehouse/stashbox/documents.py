@@ -107,9 +107,13 @@ WITH read AS (
     SELECT d.id, d.status, d.successor_id FROM stashbox.{entity} AS d
     WHERE d.endpoint_id = %(endpoint)s AND d.id = ANY(%(ids)s)
 ), known AS (
-    SELECT r.id, coalesce(r.successor_id, b.successor_id) AS successor_id, b.status AS status_before,
+    -- a box may name what was merged again since
+    SELECT r.id, coalesce(n.successor_id, r.successor_id, b.successor_id) AS successor_id, b.status AS status_before,
         b.successor_id AS successor_before
-    FROM read AS r LEFT JOIN before AS b USING (id)
+    FROM read AS r
+    LEFT JOIN before AS b USING (id)
+    LEFT JOIN stashbox.{entity} AS n
+        ON n.endpoint_id = %(endpoint)s AND n.id = r.successor_id AND n.successor_id <> r.id
 ), stored AS (
     INSERT INTO stashbox.{entity} AS d (endpoint_id, id, status, successor_id, fetched_at, changed_at)
     SELECT %(endpoint)s, id, CASE WHEN successor_id IS NULL THEN 'deleted' ELSE 'merged' END, successor_id,
