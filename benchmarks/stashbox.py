@@ -232,8 +232,12 @@ def cost(scenes: int) -> dict[str, Any]:
     lookups = report.tables["lookups"]
     linked = {name: table.asked for name, table in report.tables.items() if name != "lookups"}
     least = math.ceil(lookups.asked / 40) + sum(math.ceil(asked / 30) for asked in linked.values())
-    # only performers say themselves into what they were merged; one request for the release
-    assert requests == least + figures["deleted scenes, studios and tags"] + 1, (requests, least, figures)
+    # only merged performers say it themselves; one request for the release
+    assert requests == least + figures["deleted records that do not say into what they were merged"] + 1, (
+        requests,
+        least,
+        figures,
+    )
     due_again = sum(table.asked for table in again.tables.values())
     return {
         "scenes": scenes,
@@ -241,7 +245,9 @@ def cost(scenes: int) -> dict[str, Any]:
         "linked records, asked by their ids": linked,
         "requests": requests,
         "of these, for the release": 1,
-        "of these, for successors: one per deleted scene, studio and tag": figures["deleted scenes, studios and tags"],
+        "of these, for successors: one per such deleted record": figures[
+            "deleted records that do not say into what they were merged"
+        ],
         "ceil(sets / 40) + ceil(records / 30) of each kind": least,
         **figures,
         "reading, seconds of the processor": reading,
@@ -260,11 +266,12 @@ def counted(connection: Connection) -> dict[str, Any]:
         "matched automatically": "SELECT count(*) FROM matches.stashbox_candidates WHERE action = 'automatic'",
         "for a decision": "SELECT count(*) FROM matches.stashbox_candidates WHERE action = 'review'",
         "merged performers": "SELECT count(*) FROM stashbox.performers WHERE status = 'merged'",
-        "deleted scenes, studios and tags": "SELECT sum(n) FROM (\n"
+        "deleted records that do not say into what they were merged": "SELECT sum(n) FROM (\n"
         + "\nUNION ALL ".join(
             f"SELECT count(*) AS n FROM stashbox.{kind} WHERE status IN ('merged', 'deleted')"
             for kind in ("scenes", "studios", "tags")
         )
+        + "\nUNION ALL SELECT count(*) FROM stashbox.performers WHERE status = 'deleted'"
         + ") AS k",
     }
     return {name: int((connection.execute(query).fetchone() or (0,))[0]) for name, query in queries.items()}
