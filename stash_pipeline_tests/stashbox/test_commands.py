@@ -114,7 +114,7 @@ def test_days_lists_and_certificates_are_changed(run: Commands, tmp_path: Path) 
     edited = run("edit", "Testbox", "--no-list-missing", "--no-ca-file", "--json").json
     assert (edited["fresh_days"], edited["list_missing"], edited["ca_file"]) == (7, False, None)
     assert "1 to 36,500" in run.refused("edit", "Testbox", "--fresh-days", "0")
-    assert "cannot be used together" in run.refused("edit", "Testbox", "--ca-file", str(ca_file), "--no-ca-file")
+    assert "exclude each other" in run.refused("edit", "Testbox", "--ca-file", str(ca_file), "--no-ca-file")
     run.refused("edit", "Testbox", "--ca-file", str(tmp_path / "none.pem"))
     added = add(run, "Other", "http://other.example/graphql", "--list-missing", "--fresh-days", "30")
     assert (added["list_missing"], added["fresh_days"]) == (True, 30)
@@ -151,7 +151,7 @@ def test_missing_scenes_are_shown_and_written(run: Commands, tmp_path: Path, dat
     run("missing", "--csv", str(tmp_path / "missing.csv"))
     lines = (tmp_path / "missing.csv").read_text("utf-8-sig").splitlines()
     assert len(lines) == 61 and "One; Two" in lines[1]
-    assert "cannot be used together" in run.refused("missing", "--csv", "-", "--json")
+    assert "exclude each other" in run("missing", "--csv", "-", "--json").json["error"]
 
 
 def test_an_instance_stops_to_use_boxes_by_an_option(run: Commands, home: Path, database_url: str) -> None:
