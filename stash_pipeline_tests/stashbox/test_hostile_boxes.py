@@ -164,7 +164,7 @@ def hostile(matched: Matched, tmp_path_factory: pytest.TempPathFactory) -> Itera
 EVERY = ("Version", "Lookup", "Find")
 
 
-def raw(content: bytes, status: int = 200, of: tuple[str, ...] = EVERY, **headers: str) -> Spoil:
+def raw(content: bytes, status: int = 200, *, of: tuple[str, ...] = EVERY, **headers: str) -> Spoil:
     """Sends these bytes."""
     return lambda exchange: operation(exchange) in of and exchange.send(content, status, **headers)
 
@@ -248,14 +248,14 @@ def lookup(change: Callable[[list[Any]], Any]) -> Spoil:
     return changed(lambda data: {name: change(groups) for name, groups in data.items()}, ("Lookup",))
 
 
-HTML = {"Content_Type": "text/html"}
+HTML = "text/html"
 PAGE = b"<!DOCTYPE html><html><title>Log in</title></html>"
 
 REFUSED: dict[str, Spoil] = {
-    "a page with 200": raw(PAGE, **HTML),
-    "a page with 502": raw(PAGE, 502, **HTML),
-    "a page with 401": raw(PAGE, 401, **HTML),
-    "a page with 403": raw(PAGE, 403, **HTML),
+    "a page with 200": raw(PAGE, Content_Type=HTML),
+    "a page with 502": raw(PAGE, 502, Content_Type=HTML),
+    "a page with 401": raw(PAGE, 401, Content_Type=HTML),
+    "a page with 403": raw(PAGE, 403, Content_Type=HTML),
     "an empty 401": raw(b"", 401),
     "404": raw(b"no", 404, Content_Type="text/plain"),
     "a redirect": raw(b"", 302, Location="https://elsewhere.invalid/?secret=x"),

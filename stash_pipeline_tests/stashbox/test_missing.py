@@ -200,9 +200,11 @@ def test_a_favourite_no_more_is_forgotten(favourites: Favourites) -> None:
 
 def test_nothing_is_missing_while_it_is_switched_off(favourites: Favourites) -> None:
     favourites.read()
-    for change in ({"list_missing": False}, {"list_missing": True, "enabled": False}):
+    for enabled, listing in ((True, False), (False, True)):
         with connect(favourites.box.servers.database_url) as connection:
-            edit_endpoint(connection, "kitebox", home=favourites.box.settings.home, **change)
+            edit_endpoint(
+                connection, "kitebox", home=favourites.box.settings.home, enabled=enabled, list_missing=listing
+            )
         assert favourites.titles() == set()
 
 
