@@ -68,7 +68,7 @@ def histograms(
         axes.set_xlabel(label)
         axes.set_ylabel(f"% of {counted}")
         axes.set_ylim(0, 100)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         if last is not None and any(last in counts for counts in present.values()):
             ticks = [tick for tick in axes.get_xticks() if 0 <= tick < last * unit]
             axes.set_xticks([*ticks, last * unit], [*(f"{tick:g}" for tick in ticks), f"≥ {last * unit:g}"])

@@ -23,6 +23,7 @@ from stash_pipeline.warehouse.stashbox.missing import MISSING_COLUMNS, list_stat
 from stash_pipeline_tests.catalog.working import log
 from stash_pipeline_tests.stashbox.conftest import on_box
 from stash_pipeline_tests.stashbox.working import ReadBox
+from stash_pipeline_tests.test_cli import CommandLine
 
 QUERY = "queryScenes"
 
@@ -382,3 +383,16 @@ def test_a_refused_key_keeps_the_lists(favourites: Favourites) -> None:
     with pytest.raises(StashBoxAuthError):
         favourites.read(days=31)
     assert favourites.missing() == before
+
+
+@pytest.mark.processes
+def test_a_run_lists_what_is_missing_after_everything_else(favourites: Favourites) -> None:
+    box = favourites.box
+    command_line = CommandLine(box.settings.home, box.servers.database_url)
+    # what was not read before comes first
+    outcome = command_line.json("boxes", "sync", "kitebox", "--everything")["boxes"][0]
+    assert outcome["success"], outcome
+    assert outcome["tables"]["missing"]["due"] == 2
+    asked = [name for request in box.simulated.requests.all() for name in request.operations]
+    assert QUERY in asked and "findPerformer" not in asked[asked.index(QUERY) :]
+    assert len(command_line.json("boxes", "missing", "kitebox")) == 6
