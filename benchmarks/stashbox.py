@@ -3,8 +3,10 @@
 Quality: two generated libraries and a generated box of a known truth, read and matched as in production, with and
 without near pictures. The seeds are others than those with which the rules were tuned (11 to 31, 9101).
 
-Cost: a library whose scenes have one file each; the box, in a process of its own, knows every second one. Requests do
-not wait for their turns. Seconds of the processor, of this process and of Postgres.
+Cost: a library of which every tenth scene has two files, and the one after it none. The box, in a process of its own,
+knows every second file, with the votes of one to six people and some reports. The server links every fourth scene to
+it, scenes that the box has without a hash, and all performers, studios and tags, of which the box has merged or deleted
+some. Requests do not wait for their turns. Seconds of the processor, of this process and of Postgres.
 """
 
 import math
@@ -21,7 +23,7 @@ from typing import Any
 import orjson
 from load import load
 from machine import Processor, by_size, write
-from prerendered import render
+from prerendered import counts, render
 
 from stash_pipeline.instances import add_instance
 from stash_pipeline.layers import LAYERS
@@ -105,32 +107,88 @@ def quality(seed: int) -> dict[str, Any]:
 # --- cost ---------------------------------------------------------------------------------------------------
 
 
-def serve(files: list[tuple[int, int | None, int]], pipe: Pipe) -> None:
-    """A box that knows every second file, with votes of two people."""
+File = tuple[int, int, int | None, int]
+"""Id, oshash, perceptual hash, seconds."""
+
+DEAD = 50
+"""Of so many linked records, one was merged or deleted on the box."""
+
+
+def box_id(kind: int, number: int) -> str:
+    """The id on the box of an object of the server: scenes are kind 1."""
+    return f"0000000{kind}-0000-4000-8000-{number:012d}"
+
+
+def is_hashless(number: int) -> bool:
+    """Whether the box has a scene without its hashes."""
+    return number % 20 == 1
+
+
+def serve(files: list[File], others: dict[str, int], pipe: Pipe) -> None:
+    """The box."""
     box = Box.create()
     with box.transaction():
-        for number, (oshash, phash, seconds) in enumerate(files):
+        for number, oshash, phash, seconds in files:
+            if is_hashless(number):
+                box.add_scene(f"Scene {number}", scene_id=box_id(1, number), duration=seconds)
             if number % 2:
                 continue
-            scene = box.add_scene(f"Scene {number}", duration=seconds)
-            box.submit(scene, "OSHASH", oshash, seconds, users=2)
-            if phash is not None:
-                box.submit(scene, "PHASH", phash, seconds, users=2)
+            scene = box.add_scene(f"Scene {number}", scene_id=box_id(1, number), duration=seconds)
+            for algorithm, value in (("OSHASH", oshash), ("PHASH", phash)):
+                if value is not None:
+                    box.submit(scene, algorithm, value, seconds, users=1 + number % 6)  # type: ignore[arg-type]
+                    if number % 26 == 0:
+                        box.report(scene, algorithm, value)  # type: ignore[arg-type]
+        for number in range(1, others["performers"] + 1):
+            box.add_performer(f"Performer {number}", performer_id=box_id(2, number), aliases=[f"Alias {number}"])
+        for number in range(1, others["studios"] + 1):
+            box.add_studio(f"Studio {number}", studio_id=box_id(3, number))
+        for number in range(1, others["tags"] + 1):
+            box.add_tag(f"Tag {number}", tag_id=box_id(4, number))
+    with box.transaction():
+        kinds = (("scene", 1, files[-1][0]), ("performer", 2, others["performers"]), ("studio", 3, others["studios"]),
+                 ("tag", 4, others["tags"]))  # fmt: skip
+        for kind, place, count in kinds:
+            step = 20 * DEAD if kind == "scene" else DEAD
+            # scenes: those without hashes
+            for turn, number in enumerate(range(step + 1, count + 1, step)):
+                if turn % 2:
+                    box.destroy(kind, box_id(place, number))  # type: ignore[arg-type]
+                else:
+                    box.merge(kind, box_id(place, number), box_id(place, number - (20 if place == 1 else 1)))  # type: ignore[arg-type]
     SimulatedStashBox(box, api_key=KEY).serve(ready=pipe.send)
 
 
 @contextmanager
-def box_of(files: list[tuple[int, int | None, int]]) -> Iterator[str]:
+def box_of(files: list[File], others: dict[str, int]) -> Iterator[str]:
     """The address of such a box."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=serve, args=(files, theirs), daemon=True)
+    process = spawn.Process(target=serve, args=(files, others, theirs), daemon=True)
     process.start()
     try:
         yield ours.recv()
     finally:
         process.terminate()
         process.join()
+
+
+def spread(connection: Connection) -> None:
+    """Gives every tenth scene the file of the next one, too."""
+    connection.execute("UPDATE stash.scene_files SET scene_id = scene_id - 1 WHERE scene_id % 10 = 0")
+
+
+def link(connection: Connection, url: str) -> None:
+    """Links objects of the server to records of the box."""
+    connection.execute("DELETE FROM stash.scene_stash_ids WHERE NOT (scene_id % 4 = 0 OR scene_id % 20 = 1)")
+    connection.execute("UPDATE stash.scene_stash_ids SET endpoint = %s", [url])
+    for place, entity in enumerate(("performers", "studios", "tags"), start=2):
+        connection.execute(
+            f"INSERT INTO stash.{entity[:-1]}_stash_ids (instance_id, {entity[:-1]}_id, endpoint, stash_id)\n"
+            f"SELECT instance_id, id, %s, '0000000{place}-0000-4000-8000-' || lpad(id::text, 12, '0')\n"
+            f"FROM stash.{entity}",
+            [url],
+        )
 
 
 def cost(scenes: int) -> dict[str, Any]:
@@ -142,20 +200,23 @@ def cost(scenes: int) -> dict[str, Any]:
         with open_warehouse(own) as settings, connect(settings.database() or "") as connection:
             instance = add_instance(connection, "bench", "http://127.0.0.1:9999", home=home)
             load(settings, instance, home / "library")
-            connection.execute("VACUUM ANALYZE")
-            follow(connection)
+            spread(connection)
             rows = connection.execute(
-                "SELECT min(p.value) FILTER (WHERE p.type = 'oshash'), min(p.phash), min(f.duration)\n"
+                "SELECT f.id, min(p.value) FILTER (WHERE p.type = 'oshash'), min(p.phash), min(f.duration)\n"
                 "FROM stash.scene_files AS x\n"
                 "JOIN stash.files AS f ON f.instance_id = x.instance_id AND f.id = x.file_id\n"
                 "JOIN stash.file_fingerprints AS p ON p.instance_id = f.instance_id AND p.file_id = f.id\n"
                 "GROUP BY f.id ORDER BY f.id"
             ).fetchall()
             files = [
-                (int(row[0], 16), None if row[1] is None else row[1] % (1 << 64), round(row[2] or 600)) for row in rows
+                (row[0], int(row[1], 16), None if row[2] is None else row[2] % (1 << 64), round(row[3] or 600))
+                for row in rows
             ]
-            with box_of(files) as url:
+            with box_of(files, counts(scenes)) as url:
                 add_endpoint(connection, "bench", url, home=home, api_key=KEY, requests_per_day=None)
+                link(connection, url)
+                connection.execute("VACUUM ANALYZE")
+                follow(connection)
                 endpoint, now = get_endpoint(connection, "bench"), datetime.now(timezone.utc)
                 clock = Processor(home)
                 report, requests = read(settings, endpoint, connection, now)
@@ -164,30 +225,56 @@ def cost(scenes: int) -> dict[str, Any]:
                 follow(connection)
                 matching = clock.seconds()
                 clock = Processor(home)
-                _, more = read(settings, endpoint, connection, now)
+                again, more = read(settings, endpoint, connection, now)
                 idle = clock.seconds()
-            (matched,) = connection.execute(
-                "SELECT count(*) FROM matches.stashbox_candidates WHERE action = 'automatic'"
-            ).fetchone() or (0,)
-    lookups, records = report.tables["lookups"], report.tables["scenes"]
-    linked = sum(counts.asked for name, counts in report.tables.items() if name != "lookups")
-    least = math.ceil(lookups.asked / 40) + sum(
-        math.ceil(counts.asked / 30) for name, counts in report.tables.items() if name != "lookups"
+            figures = counted(connection)
+    assert report.stopped is None and not report.failures
+    lookups = report.tables["lookups"]
+    linked = {name: table.asked for name, table in report.tables.items() if name != "lookups"}
+    least = math.ceil(lookups.asked / 40) + sum(math.ceil(asked / 30) for asked in linked.values())
+    # only merged performers say it themselves; one request for the release
+    assert requests == least + figures["deleted records that do not say into what they were merged"] + 1, (
+        requests,
+        least,
+        figures,
     )
+    due_again = sum(table.asked for table in again.tables.values())
     return {
         "scenes": scenes,
         "sets of hashes": lookups.asked,
-        "linked records": linked,
-        "requests, with one for the version": requests,
-        "ceil(sets / 40) + ceil(records / 30)": least,
-        "matched automatically": matched,
-        "scenes of the box": records.changed,
+        "linked records, asked by their ids": linked,
+        "requests": requests,
+        "of these, for the release": 1,
+        "of these, for successors: one per such deleted record": figures[
+            "deleted records that do not say into what they were merged"
+        ],
+        "ceil(sets / 40) + ceil(records / 30) of each kind": least,
+        **figures,
         "reading, seconds of the processor": reading,
         "reading, ms per scene (asked: 3)": round(1000 * sum(reading.values()) / scenes, 2),
         "matching, seconds of the processor": matching,
-        "nothing due, requests": more,
-        "nothing due, seconds of the processor": idle,
+        "read again at once, after matching: records": due_again,
+        "read again at once, after matching: requests": more,
+        "read again at once, after matching: seconds of the processor": idle,
     }
+
+
+def counted(connection: Connection) -> dict[str, Any]:
+    """What is in the tables."""
+    queries = {
+        "scenes of the box": "SELECT count(*) FROM stashbox.scenes WHERE document IS NOT NULL",
+        "matched automatically": "SELECT count(*) FROM matches.stashbox_candidates WHERE action = 'automatic'",
+        "for a decision": "SELECT count(*) FROM matches.stashbox_candidates WHERE action = 'review'",
+        "merged performers": "SELECT count(*) FROM stashbox.performers WHERE status = 'merged'",
+        "deleted records that do not say into what they were merged": "SELECT sum(n) FROM (\n"
+        + "\nUNION ALL ".join(
+            f"SELECT count(*) AS n FROM stashbox.{kind} WHERE status IN ('merged', 'deleted')"
+            for kind in ("scenes", "studios", "tags")
+        )
+        + "\nUNION ALL SELECT count(*) FROM stashbox.performers WHERE status = 'deleted'"
+        + ") AS k",
+    }
+    return {name: int((connection.execute(query).fetchone() or (0,))[0]) for name, query in queries.items()}
 
 
 def main() -> None:

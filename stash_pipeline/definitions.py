@@ -9,6 +9,7 @@ from stash_pipeline.assets.pipeline import sync_assets
 from stash_pipeline.assets.resources import resources
 from stash_pipeline.assets.servers import server_specs
 from stash_pipeline.assets.stashbox import box_server_specs, stashbox_assets
+from stash_pipeline.assets.stashbox_missing import missing_assets
 from stash_pipeline.automation.jobs import instance_jobs, maintain, shared_jobs, stashbox_job
 from stash_pipeline.automation.schedules import maintenance_schedule, reconcile_schedule, stashbox_schedule
 from stash_pipeline.automation.sensors import changes_sensor, instances_sensor
@@ -32,7 +33,13 @@ def build_defs(
     """
     layers = registry.LAYERS if layers is None else layers
     return dg.Definitions(
-        assets=[sync_assets(layers, settings.fresh_hours), *server_specs(), stashbox_assets(), *box_server_specs()],
+        assets=[
+            sync_assets(layers, settings.fresh_hours),
+            *server_specs(),
+            stashbox_assets(),
+            missing_assets(),
+            *box_server_specs(),
+        ],
         asset_checks=[servers_answer],
         jobs=[*instance_jobs(layers), *shared_jobs(layers), stashbox_job(), maintain],
         schedules=[

@@ -38,23 +38,41 @@ def histogram(title: str, counts: Mapping[int, int], label: str) -> str:
     return _drawn(title, draw)
 
 
-def histograms(title: str, series: Mapping[str, Mapping[int, int]], label: str, counted: str) -> str:
-    """Bars over whole numbers, a colour per name, side by side: as the share of each, since one can be far larger."""
+def histograms(
+    title: str,
+    series: Mapping[str, Mapping[int, int]],
+    label: str,
+    counted: str,
+    *,
+    unit: float = 1.0,
+    last: int | None = None,
+) -> str:
+    """Bars over whole numbers, a colour per name, side by side: as the share of each, since one can be far larger.
+
+    Args:
+        unit: what a whole number is on the axis. last: the number that also stands for all greater ones.
+    """
+    present = {name: counts for name, counts in series.items() if counts}
 
     def draw(axes: "Axes") -> None:
-        width = 0.9 / len(series)
-        for position, (name, counts) in enumerate(series.items()):
+        width = 0.9 / len(present)
+        for position, (name, counts) in enumerate(present.items()):
             total = sum(counts.values())
-            offset = (position - (len(series) - 1) / 2) * width
+            offset = (position - (len(present) - 1) / 2) * width
             axes.bar(
-                [value + offset for value in counts],
+                [(value + offset) * unit for value in counts],
                 [100 * count / total for count in counts.values()],
-                width=width,
+                width=width * unit,
                 label=f"{name} ({total:,})",
             )
         axes.set_xlabel(label)
         axes.set_ylabel(f"% of {counted}")
-        axes.legend(fontsize=7, frameon=False)
+        axes.set_ylim(0, 100)
+        axes.locator_params(axis="x", integer=True)
+        if last is not None and any(last in counts for counts in present.values()):
+            ticks = [tick for tick in axes.get_xticks() if 0 <= tick < last * unit]
+            axes.set_xticks([*ticks, last * unit], [*(f"{tick:g}" for tick in ticks), f"≥ {last * unit:g}"])
+        axes.legend(fontsize=8, frameon=False)
 
     return _drawn(title, draw)
 

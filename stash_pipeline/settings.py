@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """Age at which an answer with scenes becomes due again."""
     stashbox_document_days: Annotated[float, Field(ge=0, le=_LONGEST_DAYS)] = 7
     """Age at which a record of a stash-box that a local object is linked to is read again."""
+    stashbox_missing_days: Annotated[float, Field(ge=0, le=_LONGEST_DAYS)] = 30
+    """Age at which a stash-box is asked again for the scenes of a favorite, if `boxes edit --list-missing` is set."""
     fresh_hours: Annotated[float, Field(gt=0, le=24 * _LONGEST_DAYS)] = 6
     """An instance without a successful sync for this long is reported as stale."""
     changes_seconds: Annotated[int, Field(ge=5, le=_DAY_SECONDS)] = 30

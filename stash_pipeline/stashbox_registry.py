@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from stash_pipeline import secrets
 from stash_pipeline.errors import UserError
-from stash_pipeline.instance_access import access_of, check_key_variable, key_from_variable, limits_of
+from stash_pipeline.instance_access import access_of, check_key_variable, checked, key_from_variable, limits_of
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.stash_boxes import ConfiguredBox
@@ -38,11 +38,13 @@ DEFAULT_PER_MINUTE: Final = 120
 LARGEST_PER_MINUTE: Final = 240
 """No box promises more, and ThePornDB refuses more."""
 DEFAULT_PER_DAY: Final = 10_000
+DEFAULT_FRESH_DAYS: Final = 90
+"""After so many days without an answer about it, a record is stale."""
 _KEYS: Final = "API keys of stash-boxes"
 
 _COLUMNS: Final = (
-    "id, name, url, dialect, api_key_encrypted, api_key_env, requests_per_minute, requests_per_day, enabled, "
-    "feed_catalog, requests_day, requests_used, paused_until, version, last_error"
+    "id, name, url, dialect, api_key_encrypted, api_key_env, ca_file, requests_per_minute, requests_per_day, enabled, "
+    "feed_catalog, fresh_days, list_missing, requests_day, requests_used, paused_until, version, last_error"
 )
 
 
@@ -56,10 +58,13 @@ class StashBoxEndpoint:
     dialect: Dialect
     api_key_encrypted: bytes | None
     api_key_env: str | None
+    ca_file: str | None
     requests_per_minute: int
     requests_per_day: int | None
     enabled: bool
     feed_catalog: bool
+    fresh_days: int
+    list_missing: bool
     requests_day: date | None
     requests_used: int
     paused_until: datetime | None
@@ -90,7 +95,7 @@ class StashBoxEndpoint:
         Raises:
             UserError: if the key is not available, or cannot be sent.
         """
-        return access_of(api_key=self.api_key(home))
+        return access_of(api_key=self.api_key(home), ca_file=self.ca_file)
 
     def client(
         self, settings: Settings, *, even_if_disabled: bool = False, longest_wait: float = LONGEST_WAIT
@@ -156,7 +161,12 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "…"
 
 
-def _check_rates(per_minute: int | None, per_day: int | None) -> None:
+LARGEST_FRESH_DAYS: Final = 36_500
+
+
+def _check_numbers(per_minute: int | None, per_day: int | None, fresh_days: int | None) -> None:
+    if fresh_days is not None and not 1 <= fresh_days <= LARGEST_FRESH_DAYS:
+        raise UserError(f"--fresh-days takes a number of days from 1 to {LARGEST_FRESH_DAYS:,}.")
     if per_minute is not None and not 1 <= per_minute <= LARGEST_PER_MINUTE:
         raise UserError(
             f"{per_minute} requests per minute are not allowed; give 1 to {LARGEST_PER_MINUTE}, which stash-boxes bear."
@@ -177,11 +187,15 @@ def add_endpoint(
     requests_per_minute: int = DEFAULT_PER_MINUTE,
     requests_per_day: int | None = DEFAULT_PER_DAY,
     feed_catalog: bool = True,
+    fresh_days: int = DEFAULT_FRESH_DAYS,
+    list_missing: bool = False,
+    ca_file: str | None = None,
 ) -> StashBoxEndpoint:
     """Registers a box.
 
     Args:
         url: may be left out for a public box that is known by its name.
+        ca_file: PEM file of the authority that signed its certificate.
 
     Raises:
         UserError: if the name or the address is taken or invalid, the key cannot be sent, or a rate is not allowed.
@@ -196,24 +210,27 @@ def add_endpoint(
             raise UserError(f"The stash-box {name} is not known; also give its URL, like https://stashdb.org/graphql.")
         name, url = known.name, known.url
     stored_url = endpoint_url(url)
-    _check_key(api_key, api_key_env)
-    _check_rates(requests_per_minute, requests_per_day)
+    access = _checked(api_key, api_key_env, ca_file)
+    _check_numbers(requests_per_minute, requests_per_day, fresh_days)
     with connection.transaction():
         _lock(connection)
         _refuse_taken(connection, name, stored_url)
         row = connection.execute(
-            "INSERT INTO ops.stashbox_endpoints (name, url, dialect, api_key_encrypted, api_key_env,\n"
-            "    requests_per_minute, requests_per_day, feed_catalog)\n"
-            f"VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
+            "INSERT INTO ops.stashbox_endpoints (name, url, dialect, api_key_encrypted, api_key_env, ca_file,\n"
+            "    requests_per_minute, requests_per_day, feed_catalog, fresh_days, list_missing)\n"
+            f"VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
             [
                 name,
                 stored_url,
                 dialect or dialect_of(stored_url),
                 secrets.encrypt(home, api_key) if api_key else None,
                 api_key_env,
+                access.ca_file,
                 requests_per_minute,
                 requests_per_day,
                 feed_catalog,
+                fresh_days,
+                list_missing,
             ],
         ).fetchone()
         assert row is not None
@@ -222,10 +239,12 @@ def add_endpoint(
     return StashBoxEndpoint(*row)
 
 
-def _check_key(api_key: str | None, api_key_env: str | None) -> None:
+def _checked(api_key: str | None, api_key_env: str | None, ca_file: str | None) -> Access:
     if api_key_env is not None:
         check_key_variable(api_key_env)
-    access_of(api_key=api_key)
+    # the address of a box is checked by other rules than that of a server
+    _, access = checked(None, api_key, None, (), None, ca_file, None, None)
+    return access
 
 
 def _lock(connection: Connection) -> None:
@@ -257,14 +276,20 @@ def edit_endpoint(
     unlimited_per_day: bool = False,
     enabled: bool | None = None,
     feed_catalog: bool | None = None,
+    fresh_days: int | None = None,
+    list_missing: bool | None = None,
+    ca_file: str | None = None,
+    no_ca_file: bool = False,
 ) -> StashBoxEndpoint:
     """Changes the given values and keeps the rest.
+
+    The next run marks records as stale, or as fresh again, by another ``fresh_days``.
 
     Raises:
         UserError: as :func:`add_endpoint`.
     """
-    _check_key(api_key, api_key_env)
-    _check_rates(requests_per_minute, requests_per_day)
+    access = _checked(api_key, api_key_env, ca_file)
+    _check_numbers(requests_per_minute, requests_per_day, fresh_days)
     changes: dict[str, Any] = {}
     if url is not None:
         changes["url"] = endpoint_url(url)
@@ -276,11 +301,15 @@ def edit_endpoint(
         changes["last_error"] = None
     if requests_per_day is not None or unlimited_per_day:
         changes["requests_per_day"] = requests_per_day
+    if ca_file is not None or no_ca_file:
+        changes["ca_file"] = access.ca_file
     given = {
         "dialect": dialect,
         "requests_per_minute": requests_per_minute,
         "enabled": enabled,
         "feed_catalog": feed_catalog,
+        "fresh_days": fresh_days,
+        "list_missing": list_missing,
     }
     changes.update({column: value for column, value in given.items() if value is not None})
     with connection.transaction():

@@ -15,6 +15,7 @@ import psycopg
 from stash_pipeline.assets.checks import is_current, layer_checks
 from stash_pipeline.assets.results import shared_results
 from stash_pipeline.assets.specs import is_current_spec, keys_of
+from stash_pipeline.assets.stashbox import first_materializations
 from stash_pipeline.error_report import without_secrets
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
@@ -27,6 +28,7 @@ from stash_pipeline.warehouse.layers.shared import (
     follow,
     record_failure,
 )
+from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 
 Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
@@ -88,6 +90,10 @@ class SharedFollowing:
         yield from shared_results(connection, layer, followed, selected, self.mode, self.cause, self.report_unchanged)
         if followed.objects is None:
             self.context.log.info(f"Layer {layer.name} was rebuilt.")
+            if layer.name == MATCHES_LAYER.name:
+                for event in first_materializations(self.context.instance, connection):
+                    # this run did not read a box
+                    self.context.instance.report_runless_asset_event(event)
         yield from layer_checks(checks, connection, layer, None, self.mode, {})
         if is_current_spec(layer).key in checks:
             yield is_current(layer, None, warn=False, revision=followed.revision)

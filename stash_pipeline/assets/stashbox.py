@@ -128,6 +128,34 @@ def stashbox_keys() -> list[dg.AssetKey]:
     return [spec.key for spec in stashbox_specs()]
 
 
+def first_materializations(instance: dg.DagsterInstance, connection: Connection) -> list[dg.AssetMaterialization]:
+    """The tables that were never materialized, with the rows that they have, for the layer that is built of them.
+
+    Nothing is asked before a box is registered, and of each box some tables stay as they are. What is built of them is
+    built of what they hold, and without an event the UI warns that it may fail.
+    """
+    keys = stashbox_keys()
+    known = {
+        record.asset_entry.asset_key
+        for record in instance.get_asset_records(keys)
+        if record.asset_entry.last_materialization_record is not None
+    }
+    events = []
+    for key in keys:
+        if key not in known:
+            name = ".".join(key.path)
+            row = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+            events.append(
+                dg.AssetMaterialization(
+                    key,
+                    description="What the layer matches was first built of. Stash-boxes are asked once they are "
+                    "registered, see `stash-pipeline boxes --help`.",
+                    metadata={md.ALL_ROWS_COUNT: row[0] if row else 0},
+                )
+            )
+    return events
+
+
 class BoxConfig(dg.Config):
     """The configuration of a run."""
 

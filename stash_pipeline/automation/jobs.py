@@ -11,6 +11,7 @@ from stash_pipeline.assets.raw import PAGES_KEY, raw_keys
 from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.assets.specs import keys_of
 from stash_pipeline.assets.stashbox import stashbox_keys
+from stash_pipeline.assets.stashbox_missing import MISSING_KEY
 from stash_pipeline.automation.servers import NAME as SERVERS_ANSWER
 from stash_pipeline.layers import Layers
 from stash_pipeline.sync.graphql_reading import Mode
@@ -113,9 +114,10 @@ def stashbox_job() -> Any:
     """The job that reads one stash-box."""
     return dg.define_asset_job(
         STASH_BOXES,
-        selection=dg.AssetSelection.assets(*stashbox_keys()),
-        description="Asks one stash-box about hashes and records that are due, and stores its answers. Hashes and ids "
-        "are all that it is told. Select the box as the partition.",
+        selection=dg.AssetSelection.assets(*stashbox_keys(), MISSING_KEY),
+        description="Asks one stash-box about hashes and records that are due, and stores its answers; then about the "
+        "scenes of favorites, if that is switched on. Hashes and ids are all that it is told. Select the box as the "
+        "partition.",
     )
 
 

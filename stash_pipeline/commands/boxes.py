@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stash_pipeline.commands.access_options import KeyEnv, KeyStdin, key_given
+from stash_pipeline.commands.access_options import CaFile, KeyEnv, KeyStdin, key_given
+from stash_pipeline.commands.options import refuse_together
 from stash_pipeline.commands.output import console, print_json, table
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
@@ -40,6 +41,22 @@ PerDay = Annotated[
 FeedCatalog = Annotated[
     bool | None,
     typer.Option("--feed-catalog/--no-feed-catalog", help="Whether its values may enter the catalog. Default: yes."),
+]
+FreshDays = Annotated[
+    int | None,
+    typer.Option(
+        "--fresh-days",
+        metavar="N",
+        help="After so many days without an answer about it, a record no longer counts. Default: 90.",
+    ),
+]
+ListMissing = Annotated[
+    bool | None,
+    typer.Option(
+        "--list-missing/--no-list-missing",
+        help="Whether the box is asked for the scenes of your favorites, by their ids, to find those that you lack. "
+        "Default: no.",
+    ),
 ]
 DialectOption = Annotated[
     DialectChoice | None, typer.Option("--dialect", help="What software answers there, if the address does not tell.")
@@ -85,6 +102,7 @@ def _public(endpoint: "StashBoxEndpoint", connection: Any) -> dict[str, Any]:
         "url": endpoint.url,
         "dialect": endpoint.dialect,
         "api_key": "encrypted" if endpoint.api_key_encrypted else variable,
+        "ca_file": endpoint.ca_file,
         "requests_per_minute": endpoint.requests_per_minute,
         "requests_per_day": endpoint.requests_per_day,
         "requests_today": use.used,
@@ -92,6 +110,8 @@ def _public(endpoint: "StashBoxEndpoint", connection: Any) -> dict[str, Any]:
         "paused_until": endpoint.paused_until,
         "enabled": endpoint.enabled,
         "feed_catalog": endpoint.feed_catalog,
+        "fresh_days": endpoint.fresh_days,
+        "list_missing": endpoint.list_missing,
         "version": endpoint.version,
         "last_error": endpoint.last_error,
     }
@@ -109,14 +129,22 @@ def add(
     ] = None,
     api_key_env: KeyEnv = None,
     api_key_stdin: KeyStdin = False,
+    ca_file: CaFile = None,
     requests_per_minute: PerMinute = None,
     requests_per_day: PerDay = None,
     feed_catalog: FeedCatalog = None,
+    fresh_days: FreshDays = None,
+    list_missing: ListMissing = None,
     dialect: DialectOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a stash-box. No request is sent; `boxes test` asks it."""
-    from stash_pipeline.stashbox_registry import DEFAULT_PER_DAY, DEFAULT_PER_MINUTE, add_endpoint
+    from stash_pipeline.stashbox_registry import (
+        DEFAULT_FRESH_DAYS,
+        DEFAULT_PER_DAY,
+        DEFAULT_PER_MINUTE,
+        add_endpoint,
+    )
 
     if api_key_env is None and not api_key_stdin:
         raise UserError("Give the API key with --api-key-stdin or --api-key-env: a stash-box refuses all without it.")
@@ -134,6 +162,9 @@ def add(
             requests_per_minute=DEFAULT_PER_MINUTE if requests_per_minute is None else requests_per_minute,
             requests_per_day=None if unlimited else DEFAULT_PER_DAY if per_day is None else per_day,
             feed_catalog=feed_catalog is not False,
+            fresh_days=DEFAULT_FRESH_DAYS if fresh_days is None else fresh_days,
+            list_missing=list_missing is True,
+            ca_file=ca_file,
         )
         shown = _public(endpoint, connection)
     if as_json:
@@ -195,9 +226,12 @@ def list_(as_json: AsJson = False) -> None:
             "No stash-box yet. Add one with: stash-pipeline boxes import INSTANCE, or boxes add StashDB --api-key-stdin"
         )
         return
-    columns = ["name", "url", "api_key", "enabled", "feed_catalog", "version"]
+    columns = ["name", "url", "api_key", "enabled", "feed_catalog", "list_missing", "version"]
     numbers = ["requests_per_minute", "requests_today", "requests_left_today"]
-    shown = ["name", "url", "API key", "enabled", "feeds catalog", "version", "per minute", "today", "left today"]
+    shown = [
+        "name", "url", "API key", "enabled", "feeds catalog", "lists missing", "version", "per minute", "today",
+        "left today",
+    ]  # fmt: skip
     table(None, shown, [[row[column] for column in columns + numbers] for row in rows], numbers=3)
     for row in rows:
         if row["last_error"]:
@@ -262,20 +296,46 @@ def sync(
 
 
 @app.command()
+def missing(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: all that are enabled.")] = None,
+    csv_file: Annotated[
+        str | None, typer.Option("--csv", metavar="PATH", help="Write them to a CSV file; - is standard output.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what stash-boxes have of favorite performers and studios, and no server has. Sends no request.
+
+    `boxes edit NAME --list-missing` lets the next readings ask for it.
+    """
+    from stash_pipeline.commands.boxes_missing import show_missing
+
+    with _registry() as (_, connection):
+        show_missing(connection, name, csv_file, as_json)
+
+
+@app.command()
 def edit(
     name: Name,
     url: Annotated[str | None, typer.Option(help="New URL.")] = None,
     api_key_env: KeyEnv = None,
     api_key_stdin: KeyStdin = False,
+    ca_file: CaFile = None,
+    no_ca_file: Annotated[bool, typer.Option("--no-ca-file", help="Trust the system's authorities again.")] = False,
     requests_per_minute: PerMinute = None,
     requests_per_day: PerDay = None,
     feed_catalog: FeedCatalog = None,
+    fresh_days: FreshDays = None,
+    list_missing: ListMissing = None,
     dialect: DialectOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Change a registered stash-box. Options that are not given keep their values."""
-    values = (url, api_key_env, requests_per_minute, requests_per_day, feed_catalog, dialect)
-    if not api_key_stdin and all(value is None for value in values):
+    refuse_together({"--ca-file": ca_file is not None, "--no-ca-file": no_ca_file})
+    values = (
+        url, api_key_env, ca_file, requests_per_minute, requests_per_day, feed_catalog, fresh_days, list_missing,
+        dialect,
+    )  # fmt: skip
+    if not api_key_stdin and not no_ca_file and all(value is None for value in values):
         raise UserError("Give at least one option to change; `stash-pipeline boxes edit --help` lists them.")
     per_day, unlimited = _per_day(requests_per_day)
     _edit(
@@ -289,6 +349,10 @@ def edit(
         requests_per_day=per_day,
         unlimited_per_day=unlimited,
         feed_catalog=feed_catalog,
+        fresh_days=fresh_days,
+        list_missing=list_missing,
+        ca_file=ca_file,
+        no_ca_file=no_ca_file,
         dialect=dialect.value if dialect else None,
     )
 

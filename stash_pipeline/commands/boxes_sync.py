@@ -52,6 +52,7 @@ def run_boxes(
         UserError: if there is none.
     """
     from stash_pipeline.assets.stashbox import OP
+    from stash_pipeline.assets.stashbox_missing import OP as MISSING_OP
     from stash_pipeline.assets.tags import REASON_TAG, REQUESTED_BY_TAG
     from stash_pipeline.automation.jobs import STASH_BOXES
     from stash_pipeline.partitions import BOXES, sync_partitions
@@ -67,6 +68,7 @@ def run_boxes(
     if not chosen:
         raise UserError("No stash-box is enabled; add one with `stash-pipeline boxes add` or `boxes import INSTANCE`.")
     ages = {"unmatched_days": 0.0, "matched_days": 0.0, "document_days": 0.0} if everything else {}
+    missing = {"missing_days": 0.0} if everything else {}
     outcomes = []
     with dagster_instance(settings.home) as dagster, progress_bars(show):
         sync_partitions(dagster, [endpoint.name for endpoint in registered], BOXES)
@@ -76,7 +78,7 @@ def run_boxes(
                 STASH_BOXES,
                 instance=dagster,
                 partition_key=name,
-                run_config={"ops": {OP: {"config": ages}}},
+                run_config={"ops": {OP: {"config": ages}, MISSING_OP: {"config": missing}}},
                 tags=tags,
             )
             outcomes.append(

@@ -29,7 +29,7 @@ def _saved_filters(plan: LibraryPlan) -> None:
         "name, mode, find_filter, object_filter, ui_options",
         [
             ("Organised", "SCENES", find, '{"organized":true}', "null"),
-            ("Favourites", "PERFORMERS", find, '{"filter_favorites":true}', '{"display_mode":1}'),
+            ("Favorites", "PERFORMERS", find, '{"filter_favorites":true}', '{"display_mode":1}'),
             ("Ünlabelled ✎", "IMAGES", find, "{}", "null"),
         ],
     )

@@ -37,10 +37,12 @@ from stash_pipeline.stashbox.fingerprints import (
 )
 from stash_pipeline.stashbox.limiter import Limiter
 from stash_pipeline.stashbox.models import BoxUser, Document, MergeTarget, ScenesPage
+from stash_pipeline.stashbox.shapes import ShapeError, shaped
 from stash_pipeline.stashbox.transport import RETRIES, Answer, Transport
 
 IDS_PER_REQUEST: Final = 30
-SCENES_PER_PAGE: Final = 25
+SCENES_PER_PAGE: Final = 100
+"""Of a list, with few fields of each."""
 
 _ROUNDS: Final = 12
 """Times that a query is sent with fewer fields. A box names at once all that it lacks; others may name one by one."""
@@ -441,8 +443,15 @@ class StashBoxClient:
     def _document(self, value: Any, what: str) -> Document:
         if not isinstance(value, dict) or not isinstance(value.get("id"), str) or not value["id"]:
             raise self._unexpected(what, "an object with an id")
-        normalise_dates(value)
-        return value
+        try:
+            document = shaped(value)
+        except ShapeError as error:
+            raise StashBoxUnexpectedError(
+                f"{self.name} answered {what} with an object whose field {error} has another type than it should; "
+                "nothing of that object was used."
+            ) from None
+        normalise_dates(document)
+        return document
 
     def _unexpected(self, what: str, expected: str) -> StashBoxUnexpectedError:
         return StashBoxUnexpectedError(

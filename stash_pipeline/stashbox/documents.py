@@ -55,6 +55,9 @@ _SELECTIONS: Final[Mapping[Dialect, Mapping[str, str]]] = {
     },
 }
 
+LISTED: Final = "id title code release_date duration deleted studio{id name} performers{performer{id name}}"
+"""Of a scene in a list, of which there may be thousands."""
+
 _CHILDREN: Final[Mapping[str, Mapping[str, str]]] = {
     "Scene": {
         "studio": "Studio", "tags": "Tag", "performers": "PerformerAppearance", "fingerprints": "Fingerprint",
@@ -100,6 +103,7 @@ class Documents:
         self.dialect = dialect
         self._missing = set(_MISSING[dialect])
         self._trees = {name: parse(text) for name, text in _SELECTIONS[dialect].items()}
+        self._listed = parse(LISTED)
         self._lock = threading.Lock()
 
     @property
@@ -127,6 +131,7 @@ class Documents:
             for kind, field in sorted(usable):
                 self._missing.add(f"{kind}.{field}")
                 self._trees = {name: _without(tree, name, kind, field) for name, tree in self._trees.items()}
+                self._listed = _without(self._listed, "Scene", kind, field)
         return sorted(f"{kind}.{field}" for kind, field in usable)
 
     def find(self, entity: Entity, number: int) -> str:
@@ -145,10 +150,11 @@ class Documents:
 
     def scenes(self, *, counted: bool) -> str:
         """The query for a page of scenes; the count is a statement of its own in the box."""
+        with self._lock:
+            fields = render(self._listed, 2)
         return (
             "query Scenes($input: SceneQueryInput!) {\n"
-            f"  queryScenes(input: $input) {{ {'count ' if counted else ''}scenes {{ ...Fields }} }}\n"
-            f"}}\n{self._fragment('Scene')}"
+            f"  queryScenes(input: $input) {{ {'count ' if counted else ''}scenes {{\n{fields}\n  }} }}\n}}\n"
         )
 
     def merges(self, entity: Entity) -> str:

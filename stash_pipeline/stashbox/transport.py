@@ -261,7 +261,10 @@ class Transport:
             reason = connection_error(self.url, error, "a stash-box")
             message = shortened(self._mask.text(f"{self.name}: {reason}"), 500)
             if reason.reason == "tls":
-                message += " If a private authority signed its certificate, set SSL_CERT_FILE to its PEM file."
+                message += (
+                    " If a private authority signed its certificate, give its PEM file with "
+                    f"`stash-pipeline boxes edit {self.name} --ca-file PATH`, or set SSL_CERT_FILE to it."
+                )
             raise StashBoxConnectionError(message, reason.reason) from None
         except httpx.HTTPError as error:
             detail = shortened(self._mask.text(str(error)), 300)

@@ -5,7 +5,8 @@ that is killed loses the request in flight, and the next run asks nothing that w
 the ages of the answers that are stored, and by the budget of the endpoint.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
@@ -16,6 +17,7 @@ from stash_pipeline.stashbox.client import StashBoxClient
 from stash_pipeline.stashbox.endpoints import Entity
 from stash_pipeline.stashbox.errors import BudgetExhaustedError, StashBoxPausedError, StashBoxUnsupportedError
 from stash_pipeline.stashbox.fingerprints import GROUPS_PER_REQUEST, Fingerprint
+from stash_pipeline.sync.pace import Pace, duration
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.stashbox.documents import (
     mark_stale,
@@ -36,6 +38,10 @@ _ROWS_ANALYZED: Final = 250
 
 _LOCK_CLASS: Final = 0x53544258
 """First half of the advisory lock key ("STBX"); the second is the endpoint's id."""
+
+
+_MERGES_FOLLOWED: Final = 10
+"""Times that a run reads what the records before were merged into: a box could name ever new ones."""
 
 
 @dataclass(frozen=True)
@@ -114,19 +120,32 @@ def read_box(
         UserError: if another process reads the same box.
         StashBoxError: if the box fails; what was answered before is stored.
     """
+    with endpoint_lock(connection, endpoint_id, name):
+        reader = _Reader(connection, client, endpoint_id, name, requests_per_minute, schedule, say, now)
+        try:
+            reader.run()
+        except (BudgetExhaustedError, StashBoxPausedError) as error:
+            reader.report.stopped = str(error)
+        finally:
+            reader.report.failures, reader.report.missing = dict(client.failures), client.missing
+        return reader.report
+
+
+@contextmanager
+def endpoint_lock(connection: Connection, endpoint_id: int, name: str) -> Iterator[None]:
+    """Holds the lock of a box: one process at a time reads it.
+
+    Raises:
+        UserError: if another process holds it.
+    """
     row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, endpoint_id]).fetchone()
     if not (row and row[0]):
         raise UserError(f"Another run is reading {name}; try again after it ends.")
-    reader = _Reader(connection, client, endpoint_id, name, requests_per_minute, schedule, say, now)
     try:
-        reader.run()
-    except (BudgetExhaustedError, StashBoxPausedError) as error:
-        reader.report.stopped = str(error)
+        yield
     finally:
-        reader.report.failures, reader.report.missing = dict(client.failures), client.missing
         if not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_CLASS, endpoint_id])
-    return reader.report
 
 
 @dataclass
@@ -170,7 +189,7 @@ class _Reader:
             matched_before=started - timedelta(days=self.schedule.matched_days),
         )
         counts.due = len(due)
-        self._announce(LOOKUPS, len(due), -(-len(due) // GROUPS_PER_REQUEST))
+        pace = self._announce(LOOKUPS, len(due), -(-len(due) // GROUPS_PER_REQUEST))
         if due:
             # what a box finds depends on its release
             self.report.version = self.client.version()
@@ -179,19 +198,19 @@ class _Reader:
                 answers = {due[position]: scenes for position, scenes in answered.items() if scenes is not None}
                 self._store_answers(answers, counts)
                 progress.fetched(self.name, LOOKUPS, len(answered))
+                pace.one_more()
         except StashBoxUnsupportedError as error:
             self.report.stopped = str(error)
         progress.complete(self.name, LOOKUPS)
 
-    def _announce(self, what: str, due: int, requests: int) -> None:
+    def _announce(self, what: str, due: int, requests: int) -> Pace:
         progress.expected(self.name, what, due)
         if due:
-            minutes = requests / self.requests_per_minute
             self.say(
                 f"{due:,} {what} are due: about {requests:,} requests, "
-                f"{'less than a minute' if minutes < 1 else f'{minutes:,.0f} min'} at {self.requests_per_minute} "
-                "per minute."
+                f"{duration(60 * requests / self.requests_per_minute)} at {self.requests_per_minute} per minute."
             )
+        return Pace(self.say, what.capitalize(), requests)
 
     def _store_answers(self, answers: Mapping[DueLookup, Sequence[Document]], counts: Counts) -> None:
         now = self.now()
@@ -218,12 +237,15 @@ class _Reader:
         due = due_documents(self.connection, self.endpoint_id, entity, before=before)
         counts = self.report.tables.setdefault(entity, Counts())
         counts.due = len(due)
-        self._announce(entity, len(due), -(-len(due) // self.client.ids_per_request))
+        pace = self._announce(entity, len(due), -(-len(due) // self.client.ids_per_request))
         asked: set[str] = set()
-        while due:
+        for _ in range(_MERGES_FOLLOWED):
+            if not due:
+                break
             for records in self.client.documents(entity, due):
                 self._store_records(entity, records, counts)
                 progress.fetched(self.name, entity, len(records))
+                pace.one_more()
             asked.update(due)
             # successors of what was read, and candidates
             following = due_documents(self.connection, self.endpoint_id, entity, before=before)

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import ForeignKeyConstraint, Table
 
 from stash_pipeline.layers import LAYERS, Layers
+from stash_pipeline.warehouse.stashbox.missing import MISSING_COLUMNS
 from stash_pipeline.warehouse.tables import METADATA, RAW, type_name
 from stash_pipeline.warehouse.views import COUNTS
 
@@ -29,6 +30,7 @@ _VIEWS = """
 | {counts} | the counts that Stash shows, derived from the join tables |
 | `stash.stash_performers`, `stash_tags`, `stash_tag_parents`, `stash_scenes`, `stash_scene_performers`, `stash_scene_tags` | the tables of the local-sync plan, with its column names |
 | `raw.silent_changes` | the changes in `raw.history` without a new `updated_at`: instance_id, entity, id, recorded_at, run_id, revision, and the names of the fields that changed |
+| `stashbox.missing` | the scenes that boxes list for favorite performers and studios, and that no instance owns: {missing} |
 {layers}
 """  # noqa: E501
 
@@ -69,7 +71,9 @@ def tables_page(layers: Layers = LAYERS) -> str:
     parts += [_section(table) for table in METADATA.tables.values() if table.schema == "ops"]
     views = [f"| `{view.name}` | {view.comment} |" for layer in layers for view in layer.views]
     return "\n".join(parts) + _VIEWS.format(
-        counts=", ".join(f"`{view.name}`" for view in COUNTS), layers="\n".join(views)
+        counts=", ".join(f"`{view.name}`" for view in COUNTS),
+        missing=", ".join(name for name, _, _ in MISSING_COLUMNS),
+        layers="\n".join(views),
     )
 
 

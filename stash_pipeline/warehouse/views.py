@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.fields import Count, Entity, Total
 from stash_pipeline.warehouse.entities.sql import RELATIONS, Relation
+from stash_pipeline.warehouse.stashbox.missing import MISSING_QUERY
 
 
 @dataclass(frozen=True)
@@ -179,4 +180,10 @@ def _silent_changes() -> View:
 COUNTS: tuple[View, ...] = tuple(counts(entity) for entity in ENTITIES if entity.counts)
 """The counts that Stash shows, derived from the references."""
 
-VIEWS: dict[str, View] = {view.name: view for view in (*COUNTS, _silent_changes())}
+MISSING: View = View(
+    "stashbox.missing",
+    MISSING_QUERY,
+    "Scenes that boxes list for favorite performers and studios, and that no instance owns.",
+)
+
+VIEWS: dict[str, View] = {view.name: view for view in (*COUNTS, _silent_changes(), MISSING)}

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from stash_pipeline.assets.stashbox import stashbox_keys
 from stash_pipeline.definitions import defs
 from stash_pipeline.instances import Instance, add_instance
 from stash_pipeline.partitions import sync_partitions
@@ -72,6 +73,10 @@ def test_the_first_run_materializes_every_table_and_the_second_only_the_ledger(
         again = refresh(dagster, "first", mode="reconcile")
         assert again.success, again.failure
         assert set(materializations(dagster, again.run_id)) == {"raw.pages"}
+        # the UI looks for one event of each, and no stash-box is registered
+        for key in stashbox_keys():
+            events = [record.asset_materialization for record in dagster.fetch_materializations(key, limit=10).records]
+            assert [event and event.metadata["dagster/row_count"].value for event in events] == [0], key
 
         stash.library.execute("UPDATE scenes SET title = 'changed' WHERE id = 3")
         stash.library.execute("DELETE FROM scenes_tags WHERE scene_id = 3")

@@ -94,6 +94,23 @@ def test_a_box_fills_in_what_no_server_has(servers: Servers, boxes: Boxes, pair:
     assert source(servers, "performers", pair[0], "hair_color")[2:] == ("priority", None, None)
 
 
+def test_the_share_of_a_box_is_counted(servers: Servers, boxes: Boxes, pair: list[Object]) -> None:
+    boxes.answer("performers", {"a1": {"id": "a1", "country": "SE", "height": 170, "hair_color": "BLACK"}})
+    servers.follow()
+    servers.execute("DELETE FROM catalog.sources")
+    details = servers.follow(rebuild=True).tables["catalog.sources"].details
+    counted = dict(
+        servers.rows(
+            "SELECT 'stash-box: ' || e.name, count(*) FROM catalog.provenance AS p\n"
+            "JOIN ops.stashbox_endpoints AS e ON e.id = p.endpoint_id GROUP BY 1\n"
+            "UNION ALL SELECT 'rule: ' || p.rule, count(*) FROM catalog.provenance AS p\n"
+            "JOIN catalog.sources AS s ON s.id = p.id GROUP BY 1"
+        )
+    )
+    assert {name: count for name, count in details.items() if not name.startswith("instance: ")} == counted
+    assert counted["stash-box: kitebox"] == counted["rule: stash_box"] >= 2
+
+
 def test_a_record_of_one_object_gets_values_of_a_box(servers: Servers, boxes: Boxes, alone: Object) -> None:
     boxes.answer("tags", {"a2": {"id": "a2", "description": "Of paper"}})
     servers.follow()

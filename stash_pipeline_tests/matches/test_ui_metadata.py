@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from stash_pipeline import plots
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.layers.layer import CheckOutcome, Markdown
 from stash_pipeline.warehouse.matches.checks import CHECKS
@@ -42,6 +43,13 @@ def test_plots_are_pictures(servers: Servers) -> None:
     for text in pictures:
         match = re.fullmatch(r"!\[[^\]]+\]\(data:image/png;base64,([^)]+)\)", text)
         assert match and base64.b64decode(match[1]).startswith(b"\x89PNG")
+
+
+def test_a_plot_leaves_out_what_is_empty_and_says_what_its_last_bar_holds() -> None:
+    both = {"matched": {0: 9, 20: 1}, "rejected": dict[int, int]()}
+    text = plots.histograms("Title", both, "seconds", "candidates", unit=0.5, last=20)
+    assert text == plots.histograms("Title", {"matched": both["matched"]}, "seconds", "candidates", unit=0.5, last=20)
+    assert text != plots.histograms("Title", both, "seconds", "candidates", unit=0.5)
 
 
 @pytest.mark.parametrize("check", [check.name for check in CHECKS])

@@ -22,6 +22,7 @@ from stash_pipeline.stash.stored_schemas import stored_introspection, stored_rel
 from stash_pipeline.stashbox.fingerprints import Fingerprint
 from stash_pipeline.stashbox_registry import get_endpoint, list_endpoints
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.instances.servers import authority
 from stash_pipeline_tests.instances.test_commands import KEY, Commands
 from stash_pipeline_tests.stashbox.scripted import (
     HTML,
@@ -84,7 +85,8 @@ def add(run: Commands, name: str = "Testbox", url: str | None = URL, *options: s
 def test_all_output_is_available_as_json(run: Commands) -> None:
     added = add(run)
     assert added == {
-        "name": "Testbox", "url": URL, "dialect": "stash-box", "api_key": "encrypted", "requests_per_minute": 120,
+        "name": "Testbox", "url": URL, "dialect": "stash-box", "api_key": "encrypted", "ca_file": None,
+        "requests_per_minute": 120, "fresh_days": 90, "list_missing": False,
         "requests_per_day": 10_000, "requests_today": 0, "requests_left_today": 10_000, "paused_until": None,
         "enabled": True, "feed_catalog": True, "version": None, "last_error": None,
     }  # fmt: skip
@@ -102,6 +104,65 @@ def test_all_output_is_available_as_json(run: Commands) -> None:
     assert run("remove", "Testbox", "--yes", "--json").json == {"name": "Testbox", "url": URL}
     assert run("list", "--json").json == []
     assert "boxes import" in run("list").out
+
+
+def test_days_lists_and_certificates_are_changed(run: Commands, tmp_path: Path) -> None:
+    add(run)
+    ca_file, _ = authority(tmp_path)
+    edited = run("edit", "Testbox", "--fresh-days", "7", "--list-missing", "--ca-file", str(ca_file), "--json").json
+    assert (edited["fresh_days"], edited["list_missing"], edited["ca_file"]) == (7, True, str(ca_file))
+    edited = run("edit", "Testbox", "--no-list-missing", "--no-ca-file", "--json").json
+    assert (edited["fresh_days"], edited["list_missing"], edited["ca_file"]) == (7, False, None)
+    assert "1 to 36,500" in run.refused("edit", "Testbox", "--fresh-days", "0")
+    assert "exclude each other" in run.refused("edit", "Testbox", "--ca-file", str(ca_file), "--no-ca-file")
+    run.refused("edit", "Testbox", "--ca-file", str(tmp_path / "none.pem"))
+    added = add(run, "Other", "http://other.example/graphql", "--list-missing", "--fresh-days", "30")
+    assert (added["list_missing"], added["fresh_days"]) == (True, 30)
+
+
+def test_a_box_of_a_private_authority_is_trusted_by_its_file(run: Commands, tmp_path: Path) -> None:
+    ca_file, context = authority(tmp_path)
+    with scripted(whole_box, tls=context) as box:
+        add(run, "Testbox", box.url)
+        assert "--ca-file" in run.refused("test", "Testbox")
+        run("edit", "Testbox", "--ca-file", str(ca_file))
+        assert run("test", "Testbox", "--json").json["ok"] is True
+
+
+def test_missing_scenes_are_shown_and_written(run: Commands, tmp_path: Path, database_url: str) -> None:
+    add(run)
+    assert "--list-missing" in run("missing").err and run("missing", "--json").json == []
+    run("edit", "Testbox", "--list-missing")
+    with connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO stashbox.listings (endpoint_id, entity, id, completed_at)\n"
+            "SELECT id, 'performers', 'ab', now() FROM ops.stashbox_endpoints"
+        )
+        connection.execute(
+            "INSERT INTO stashbox.listed_scenes (endpoint_id, entity, owner_id, scene_id, title, date_text,\n"
+            "    performers, seen_at)\n"
+            "SELECT id, 'performers', 'ab', 'c' || n, 'Title ' || n, '2020', '{One,Two}', now()\n"
+            "FROM ops.stashbox_endpoints, generate_series(1, 60) AS n"
+        )
+    rows = run("missing", "testbox", "--json").json
+    assert len(rows) == 60 and rows[0]["url"].startswith("http://box.example/scenes/c")
+    shown = run("missing")
+    assert "10 more are not shown" in shown.out and "60 scenes are missing; 1 of 1 lists" in shown.err
+    run("missing", "--csv", str(tmp_path / "missing.csv"))
+    lines = (tmp_path / "missing.csv").read_text("utf-8-sig").splitlines()
+    assert len(lines) == 61 and "One; Two" in lines[1]
+    assert "exclude each other" in run("missing", "--csv", "-", "--json").json["error"]
+
+
+def test_an_instance_stops_to_use_boxes_by_an_option(run: Commands, home: Path, database_url: str) -> None:
+    commands = Commands(home, database_url, run.monkeypatch, run.capsys, "instances")
+    with connect(database_url) as connection:
+        add_instance(connection, "server", "http://127.0.0.1:9", home=home)
+    assert commands("edit", "server", "--no-stash-boxes", "--json").json["use_stash_boxes"] is False
+    with connect(database_url) as connection:
+        assert connection.execute("SELECT use_stash_boxes FROM ops.instances").fetchall() == [(False,)]
+    assert commands("edit", "server", "--priority", "2", "--json").json["use_stash_boxes"] is False
+    assert commands("edit", "server", "--stash-boxes", "--json").json["use_stash_boxes"] is True
 
 
 def test_public_boxes_need_no_url(run: Commands) -> None:

@@ -55,6 +55,24 @@ def test_an_accepted_scene_is_matched_and_the_others_wait_for_review(servers: Se
         assert servers.contents() == servers.rebuilt()
 
 
+def test_scenes_whose_decisions_moved_are_followed_even_if_nobody_logged_them(
+    servers: Servers, endpoint_id: int
+) -> None:
+    with connect(servers.database_url) as connection:
+        lookup, node = asked(connection, endpoint_id)
+        answer(connection, endpoint_id, {lookup: [scene("a1", lookup)]})
+        decide(connection, [on_box(node, "b2")])
+        servers.follow()
+        assert candidates(connection, node)["a1"] == ("review", "accepted_another")
+        # not by `withdraw`, which logs the scene
+        connection.execute("UPDATE matches.decisions SET withdrawn_at = now()")
+        with connection.transaction():
+            publish_objects(connection, "tags", [(node[0], 1)])
+        servers.follow()
+        assert candidates(connection, node) == {"a1": ("automatic", None)}
+        assert servers.contents() == servers.rebuilt()
+
+
 def test_the_record_of_an_accepted_id_is_wanted_and_becomes_evidence(servers: Servers, endpoint_id: int) -> None:
     with connect(servers.database_url) as connection:
         lookup, node = asked(connection, endpoint_id)

@@ -6,8 +6,11 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.simulator.box.engine import BoxEngine
 from stash_pipeline.simulator.box.releases import find_release
 from stash_pipeline.stashbox.errors import StashBoxAuthError, StashBoxError
+from stash_pipeline.stashbox_registry import edit_endpoint
 from stash_pipeline.sync.stashbox import _LOCK_CLASS
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.stashbox.touched import objects_of
+from stash_pipeline_tests.stashbox.conftest import on_box
 from stash_pipeline_tests.stashbox.working import ReadBox
 
 LOOKUP = "findScenesBySceneFingerprints"
@@ -109,6 +112,73 @@ def test_what_a_server_links_to_is_followed_through_merges(box: ReadBox, kind: s
         ).fetchone()
         newest = connection.execute("SELECT revision FROM ops.object_log_head").fetchone()
         assert log == newest
+
+
+def revision_of(box: ReadBox, entity: str, node: tuple[int, int]) -> int:
+    """When an object was last logged."""
+    with connect(box.servers.database_url) as connection:
+        row = connection.execute(
+            "SELECT revision FROM ops.object_log WHERE entity = %s AND (instance_id, id) = (%s, %s)", [entity, *node]
+        ).fetchone()
+    return row[0] if row else 0
+
+
+def test_a_record_whose_successor_was_merged_again_is_logged_once(box: ReadBox) -> None:
+    first, second, third = (box.box.add_performer(name) for name in ("One", "Two", "Three"))
+    with connect(box.servers.database_url) as connection:
+        (node,) = connection.execute("SELECT instance_id, id FROM stash.performers ORDER BY 1, 2 LIMIT 1").fetchall()
+        connection.execute(
+            "INSERT INTO stash.performer_stash_ids (instance_id, performer_id, endpoint, stash_id)\n"
+            "VALUES (%s, %s, %s, %s)",
+            [*node, box.endpoint.url, first],
+        )
+    box.box.merge("performer", first, second)
+    box.read()
+    box.box.merge("performer", second, third)
+    # as a box says it that does not shorten chains
+    box.box.execute("UPDATE performer_redirects SET target_id = ? WHERE source_id = ?", (second, first))
+    box.read(days=8)
+    logged = revision_of(box, "performers", node)
+    for _ in range(2):
+        box.read(days=8)
+        assert box.simulated.requests.of("findPerformer") != []
+        assert revision_of(box, "performers", node) == logged
+    with connect(box.servers.database_url) as connection:
+        rows = dict(connection.execute("SELECT id, successor_id FROM stashbox.performers").fetchall())
+    assert rows == {first: third, second: third, third: None}
+
+
+def test_scenes_that_only_a_decision_connects_with_a_record_are_its_objects(box: ReadBox) -> None:
+    node = next(iter(box.files()))
+    scene = box.box.add_scene("What a person knows")
+    box.servers.decide(on_box(node, scene, url=box.endpoint.url))
+    box.servers.follow()
+    with connect(box.servers.database_url) as connection:
+        # what follows from the decision is another way to the scene
+        connection.execute("DELETE FROM matches.stashbox_candidates")
+        assert objects_of(connection, box.endpoint.id, "scenes", [scene]) == {node}
+        assert objects_of(connection, box.endpoint.id, "scenes", ["ab"]) == set()
+
+
+def test_records_that_became_stale_are_fresh_again_by_a_larger_number_of_days(box: ReadBox) -> None:
+    node = next(iter(box.files()))
+    box.add_scene_of(node)
+    box.read()
+
+    def stale(days: int, later: float = 0.0) -> bool:
+        with connect(box.servers.database_url) as connection:
+            edit_endpoint(connection, "kitebox", home=box.settings.home, fresh_days=days)
+        box.simulated.api_key = "another key"
+        with pytest.raises(StashBoxAuthError):
+            box.read(days=later)
+        with connect(box.servers.database_url) as connection:
+            row = connection.execute("SELECT stale FROM stashbox.scenes").fetchone()
+        assert row
+        return bool(row[0])
+
+    assert stale(90, later=40) is False
+    assert stale(30) is True
+    assert stale(90) is False
 
 
 def test_records_are_read_in_rotation(box: ReadBox) -> None:

@@ -27,7 +27,7 @@ _KINDS = ("scene", "performer", "studio", "tag")
 
 
 def _select(ctx: BoxContext, arguments: Row) -> Selection:
-    """The edits of a query. `vote_count` and favourites have no effect, as nobody has any."""
+    """The edits of a query. `vote_count` and favorites have no effect, as nobody has any."""
     found = Selection("edits", conditions=["1"])
     direction = arguments.get("direction") or "DESC"
     moment = (arguments.get("sort") or "CREATED_AT").lower()

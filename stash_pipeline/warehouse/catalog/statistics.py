@@ -7,12 +7,18 @@ from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
 
 _SHARES = """
-SELECT GROUPING(f.rule) = 0, f.rule, i.name, count(*)
+SELECT GROUPING(f.rule), GROUPING(f.instance), GROUPING(f.box), f.rule, f.instance, f.box, count(*)
 FROM {source}
-CROSS JOIN LATERAL unnest(s.rules, s.instance_ids) AS f (rule, instance_id)
-LEFT JOIN ops.instances AS i ON i.id = f.instance_id
-WHERE s.entity = '{entity}' AND f.rule IS NOT NULL
-GROUP BY GROUPING SETS ((f.rule), (i.name))
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN u.number IS NOT NULL AND u.rule <> 'agreed' THEN 'stash_box' ELSE u.rule END AS rule,
+        i.name AS instance, e.name AS box
+    FROM unnest(s.rules, s.instance_ids, s.box_numbers) AS u (rule, instance_id, number)
+    LEFT JOIN ops.instances AS i ON i.id = u.instance_id
+    LEFT JOIN ops.stashbox_endpoints AS e ON e.id = s.endpoint_ids[u.number]
+    WHERE u.rule IS NOT NULL
+) AS f
+WHERE s.entity = '{entity}'
+GROUP BY GROUPING SETS ((f.rule), (f.instance), (f.box))
 """
 
 _COUNTED = """
@@ -27,14 +33,19 @@ _OF_SOME = f"{AFFECTED} AS a JOIN catalog.sources AS s ON s.id = a.id"
 
 
 def provenance_shares(connection: Connection, entity: str, *, everything: bool) -> dict[str, int]:
-    """How many fields each rule decided and each instance provided, in affected records of several objects, or all."""
+    """How many fields each rule decided, and each instance and stash-box provided, in the records with provenance: of
+    several objects or linked to boxes; of the affected ones, or all."""
     source = "catalog.sources AS s" if everything else _OF_SOME
     shares = {}
-    for is_rule, rule, instance, count in connection.execute(_SHARES.format(entity=entity, source=source)):
-        if is_rule:
-            shares[f"rule: {rule}"] = count
-        elif instance is not None:
-            shares[f"instance: {instance}"] = count
+    rows = connection.execute(_SHARES.format(entity=entity, source=source))
+    for not_rule, not_instance, not_box, rule, instance, box, count in rows:
+        for absent, kind, name in (
+            (not_rule, "rule", rule),
+            (not_instance, "instance", instance),
+            (not_box, "stash-box", box),
+        ):
+            if not absent and name is not None:
+                shares[f"{kind}: {name}"] = count
     return shares
 
 

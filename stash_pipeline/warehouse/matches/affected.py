@@ -26,7 +26,7 @@ _THROUGH: Final = (
 
 _FEWEST: Final = 500
 _SHARE: Final = 0.3
-"""The share of objects from which on comparing all is faster; measured with two servers of 10,000 and 25,000 scenes."""
+"""The share of objects from which on comparing all is faster; measured with two servers of 10,000 scenes."""
 
 
 def is_large_share(connection: Connection, entity: str, changed: int) -> bool:

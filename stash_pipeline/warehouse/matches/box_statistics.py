@@ -23,7 +23,7 @@ GROUP BY 1, 2 ORDER BY 1, 2"""
 _EVIDENCE: Final = """
 SELECT c.action IN ('automatic', 'accepted'), (n.near ->> 'distance')::integer,
     least(coalesce(n.near ->> 'duration_difference', c.evidence #>> '{agrees,duration}',
-        c.evidence #>> '{contradicts,duration_differs}')::double precision, %(longest)s)::integer / 250,
+        c.evidence #>> '{contradicts,duration_differs}')::double precision, %(longest)s)::integer / %(step)s,
     count(*)
 FROM matches.stashbox_candidates AS c
 CROSS JOIN LATERAL (SELECT coalesce(
@@ -35,6 +35,8 @@ GROUP BY 1, 2, 3"""
 
 _LONGEST: Final = 10_000
 """Milliseconds; what differs by more is counted as this."""
+_STEP: Final = 500
+"""Milliseconds of a bar."""
 
 
 def describe_candidates(connection: Connection, pictures: bool) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def describe_candidates(connection: Connection, pictures: bool) -> dict[str, Any
 def _plots(connection: Connection) -> Mapping[str, Markdown]:
     distances: dict[str, dict[int, int]] = {"matched": defaultdict(int), "rejected": defaultdict(int)}
     differences: dict[str, dict[int, int]] = {"matched": defaultdict(int), "rejected": defaultdict(int)}
-    for matched, distance, difference, count in connection.execute(_EVIDENCE, {"longest": _LONGEST}):
+    for matched, distance, difference, count in connection.execute(_EVIDENCE, {"longest": _LONGEST, "step": _STEP}):
         series = "matched" if matched else "rejected"
         if distance is not None:
             distances[series][distance] += count
@@ -73,8 +75,10 @@ def _plots(connection: Connection) -> Mapping[str, Markdown]:
             plots.histograms(
                 "Scenes of boxes by difference of their durations",
                 differences,
-                f"difference in quarters of a second; {_LONGEST // 250} and more",
+                "seconds of difference",
                 "candidates",
+                unit=_STEP / 1000,
+                last=_LONGEST // _STEP,
             )
         )
     return pictures

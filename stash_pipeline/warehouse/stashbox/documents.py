@@ -107,9 +107,13 @@ WITH read AS (
     SELECT d.id, d.status, d.successor_id FROM stashbox.{entity} AS d
     WHERE d.endpoint_id = %(endpoint)s AND d.id = ANY(%(ids)s)
 ), known AS (
-    SELECT r.id, coalesce(r.successor_id, b.successor_id) AS successor_id, b.status AS status_before,
+    -- a box may name what was merged again since
+    SELECT r.id, coalesce(n.successor_id, r.successor_id, b.successor_id) AS successor_id, b.status AS status_before,
         b.successor_id AS successor_before
-    FROM read AS r LEFT JOIN before AS b USING (id)
+    FROM read AS r
+    LEFT JOIN before AS b USING (id)
+    LEFT JOIN stashbox.{entity} AS n
+        ON n.endpoint_id = %(endpoint)s AND n.id = r.successor_id AND n.successor_id <> r.id
 ), stored AS (
     INSERT INTO stashbox.{entity} AS d (endpoint_id, id, status, successor_id, fetched_at, changed_at)
     SELECT %(endpoint)s, id, CASE WHEN successor_id IS NULL THEN 'deleted' ELSE 'merged' END, successor_id,
@@ -129,12 +133,18 @@ def _store_dead(
 ) -> set[str]:
     """Keeps the last active document: what a deleted record has lost is not data."""
     ids = sorted(documents)
-    successors = [(documents[key].get("merged_into_id") or "").lower() or None for key in ids]
+    successors = [_successor(key, documents[key].get("merged_into_id")) for key in ids]
     rows = connection.execute(
         _DEAD.format(entity=entity),
         {"endpoint": endpoint_id, "now": now, "ids": ids, "successors": successors},
     ).fetchall()
     return {row[0] for row in rows} | _flatten(connection, endpoint_id, entity)
+
+
+def _successor(key: str, value: Any) -> str | None:
+    """An id of another record; None for what no box would send."""
+    successor = value.lower() if isinstance(value, str) else ""
+    return successor if is_id(successor) and successor != key else None
 
 
 _MISSING: Final = """
@@ -162,7 +172,7 @@ def store_successors(
     connection: Connection, endpoint_id: int, entity: str, successors: Mapping[str, str], *, now: datetime
 ) -> set[str]:
     """Stores into what deleted records were merged; returns the ids of those that changed."""
-    pairs = [(old, new.lower()) for old, new in sorted(successors.items()) if is_id(new.lower()) and old != new.lower()]
+    pairs = [(old, new) for old, value in sorted(successors.items()) if (new := _successor(old, value))]
     rows = connection.execute(
         f"UPDATE stashbox.{entity} AS d SET status = 'merged', successor_id = r.successor_id, changed_at = %(now)s\n"
         "FROM unnest(%(ids)s::text[], %(successors)s::text[]) AS r(id, successor_id)\n"
@@ -192,14 +202,14 @@ def _flatten(connection: Connection, endpoint_id: int, entity: str) -> set[str]:
 
 
 def mark_stale(connection: Connection, endpoint_id: int, entity: str, *, now: datetime) -> set[str]:
-    """Marks the records about which the box has not answered for too long; returns their ids.
+    """Marks the records about which the box has not answered for too long, and no others; returns what changed.
 
     That a record is stale is stored, because layers must not depend on when they follow.
     """
     rows = connection.execute(
-        f"UPDATE stashbox.{entity} AS d SET stale = true, changed_at = %(now)s FROM ops.stashbox_endpoints AS e\n"
-        "WHERE e.id = %(endpoint)s AND d.endpoint_id = e.id AND d.status = 'active' AND NOT d.stale\n"
-        "    AND d.fetched_at < %(now)s - make_interval(days => e.fresh_days)\n"
+        f"UPDATE stashbox.{entity} AS d SET stale = NOT d.stale, changed_at = %(now)s\n"
+        "FROM ops.stashbox_endpoints AS e\nWHERE e.id = %(endpoint)s AND d.endpoint_id = e.id AND d.status = 'active'\n"
+        "    AND d.stale <> (d.fetched_at < %(now)s - make_interval(days => e.fresh_days))\n"
         "RETURNING d.id",
         {"endpoint": endpoint_id, "now": now},
     )
@@ -248,21 +258,27 @@ def _timestamp(value: Any) -> datetime | None:
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
+def scene_columns(document: Document) -> dict[str, Any]:
+    """The values of the typed columns of a scene."""
+    return dict(zip(typed_columns("scenes"), _typed("scenes", document), strict=True))
+
+
 def _typed(entity: str, document: Document) -> list[Any]:
     def text(name: str) -> str | None:
         value = document.get(name)
         return value.replace("\0", "") if isinstance(value, str) and value else None
 
     def reference(name: str) -> str | None:
-        value = (document.get(name) or {}).get("id")
-        return value.lower() if isinstance(value, str) else None
+        other = document.get(name)
+        value = other.get("id") if isinstance(other, Mapping) else None
+        return value.lower() if isinstance(value, str) and is_id(value.lower()) else None
 
     if entity == "scenes":
         duration = document.get("duration")
         return [
             text("title"),
             text("release_date") or text("date"),
-            duration if isinstance(duration, int) and 0 <= duration < 1 << 31 else None,
+            duration if type(duration) is int and 0 <= duration < 1 << 31 else None,
             text("code"),
             text("director"),
             reference("studio"),

@@ -145,4 +145,59 @@ SCENE_FINGERPRINTS: Final = Table(
     comment="The hashes that people submitted to scenes of a box.",
 )
 
-TABLES: Final = (LOOKUPS, *DOCUMENTS.values(), SCENE_FINGERPRINTS)
+LISTED_ENTITIES: Final = ("performers", "studios")
+
+LISTINGS: Final = Table(
+    "listings",
+    METADATA,
+    _endpoint(),
+    Column("entity", Text, nullable=False, comment="performers or studios"),
+    Column("id", Text, nullable=False, comment="the box's id of a favorite of the catalog"),
+    Column("next_page", Integer, nullable=False, server_default=text("1"), comment="where a reading continues"),
+    Column("scenes", Integer, comment="that the box counted when the reading began"),
+    Column("started_at", DateTime(timezone=True), comment="when the reading of its first page began"),
+    Column("completed_at", DateTime(timezone=True), comment="when all pages were read last; null: never"),
+    Column("failed_at", DateTime(timezone=True), comment="of the last reading that failed; null after a success"),
+    Column("error", Text, comment="why it failed"),
+    PrimaryKeyConstraint("endpoint_id", "entity", "id", name="stashbox_listings_pkey"),
+    _of_endpoint("listings"),
+    CheckConstraint("entity IN ('performers', 'studios')", name="stashbox_listings_entity_check"),
+    schema="stashbox",
+    comment="The favorite performers and studios whose scenes are listed, and how far each list was read.",
+)
+
+LISTED_SCENES: Final = Table(
+    "listed_scenes",
+    METADATA,
+    _endpoint(),
+    Column("entity", Text, nullable=False, comment="performers or studios"),
+    Column("owner_id", Text, nullable=False, comment="→ stashbox.listings.id"),
+    Column("scene_id", Text, nullable=False, comment="the id of the box, in lower case"),
+    Column("title", Text),
+    Column("date_text", Text, comment="with the precision that is known"),
+    Column("duration", Integer, comment="seconds"),
+    Column("code", Text),
+    Column("studio_id", Text, comment="of the box"),
+    Column("studio", Text, comment="its name"),
+    Column("performers", ARRAY(Text), nullable=False, comment="their names"),
+    Column("seen_at", DateTime(timezone=True), nullable=False, comment="when it was in the list last"),
+    Column(
+        "misses",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="consecutive complete lists without it; after the second one the row is removed",
+    ),
+    PrimaryKeyConstraint("endpoint_id", "entity", "owner_id", "scene_id", name="stashbox_listed_scenes_pkey"),
+    ForeignKeyConstraint(
+        ["endpoint_id", "entity", "owner_id"],
+        ["stashbox.listings.endpoint_id", "stashbox.listings.entity", "stashbox.listings.id"],
+        ondelete="CASCADE",
+        name="stashbox_listed_scenes_listing_fkey",
+    ),
+    schema="stashbox",
+    comment="What a box lists for favorite performers and studios. Those that no instance owns are in the view "
+    "stashbox.missing.",
+)
+
+TABLES: Final = (LOOKUPS, *DOCUMENTS.values(), SCENE_FINGERPRINTS, LISTINGS, LISTED_SCENES)

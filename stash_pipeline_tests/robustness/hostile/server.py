@@ -70,7 +70,7 @@ class Exchange:
     def begin(self, status: int = 200, **headers: str) -> None:
         """Sends status and headers."""
         self.handler.send_response(status)
-        self.handler.send_header("Date", http_date(self.server.stash.clock()))
+        self.handler.send_header("Date", self.server.date())
         for name, value in headers.items():
             self.handler.send_header(name.replace("_", "-"), value)
         self.handler.end_headers()
@@ -149,6 +149,10 @@ class HostileServer:
         self.stash = stash
         self.spoil: Spoil = lambda exchange: False
         self.url = ""
+
+    def date(self) -> str:
+        """The value of the header Date."""
+        return http_date(self.stash.clock())
 
     @contextmanager
     def running(self) -> Iterator["HostileServer"]:

@@ -1,3 +1,5 @@
+DROP VIEW stashbox.missing;
+
 DROP VIEW catalog.provenance;
 
 DROP VIEW catalog.conflicts;
@@ -62,6 +64,8 @@ DROP INDEX stashbox.stashbox_scene_fingerprints_hash_idx;
 
 DROP TABLE stashbox.scene_fingerprints;
 
+DROP TABLE stashbox.listed_scenes;
+
 DROP INDEX stashbox.stashbox_tags_successor_idx;
 
 DROP INDEX stashbox.stashbox_tags_fetched_idx;
@@ -89,6 +93,8 @@ DROP TABLE stashbox.performers;
 DROP INDEX stashbox.stashbox_lookups_scenes_idx;
 
 DROP TABLE stashbox.lookups;
+
+DROP TABLE stashbox.listings;
 
 DROP TABLE ops.stashbox_endpoints;
 

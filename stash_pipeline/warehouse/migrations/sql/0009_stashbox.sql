@@ -80,11 +80,13 @@ CREATE TABLE ops.stashbox_endpoints (
     dialect TEXT NOT NULL,
     api_key_encrypted BYTEA,
     api_key_env TEXT,
+    ca_file TEXT,
     requests_per_minute INTEGER DEFAULT 120 NOT NULL,
     requests_per_day INTEGER DEFAULT 10000,
     enabled BOOLEAN DEFAULT true NOT NULL,
     feed_catalog BOOLEAN DEFAULT true NOT NULL,
     fresh_days INTEGER DEFAULT 90 NOT NULL,
+    list_missing BOOLEAN DEFAULT false NOT NULL,
     next_slot TIMESTAMP WITH TIME ZONE,
     requests_day DATE,
     requests_used INTEGER DEFAULT 0 NOT NULL,
@@ -94,13 +96,13 @@ CREATE TABLE ops.stashbox_endpoints (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (id),
-    UNIQUE (name),
     CONSTRAINT stashbox_endpoints_requests_per_minute_check CHECK (requests_per_minute BETWEEN 1 AND 240),
-    CONSTRAINT stashbox_endpoints_fresh_days_check CHECK (fresh_days > 0),
+    UNIQUE (name),
     UNIQUE (url),
-    CONSTRAINT stashbox_endpoints_name_check CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$'),
+    CONSTRAINT stashbox_endpoints_fresh_days_check CHECK (fresh_days > 0),
+    CONSTRAINT stashbox_endpoints_dialect_check CHECK (dialect IN ('stash-box', 'theporndb')),
     CONSTRAINT stashbox_endpoints_requests_per_day_check CHECK (requests_per_day > 0),
-    CONSTRAINT stashbox_endpoints_dialect_check CHECK (dialect IN ('stash-box', 'theporndb'))
+    CONSTRAINT stashbox_endpoints_name_check CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9-]*$')
 );
 
 COMMENT ON TABLE ops.stashbox_endpoints IS 'The stash-boxes that may be asked, and how many requests each has had.';
@@ -113,11 +115,15 @@ COMMENT ON COLUMN ops.stashbox_endpoints.api_key_encrypted IS 'with the key file
 
 COMMENT ON COLUMN ops.stashbox_endpoints.api_key_env IS 'name of the environment variable that holds the key';
 
+COMMENT ON COLUMN ops.stashbox_endpoints.ca_file IS 'PEM file of the authority that signed the box''s certificate';
+
 COMMENT ON COLUMN ops.stashbox_endpoints.requests_per_day IS 'null: not limited';
 
 COMMENT ON COLUMN ops.stashbox_endpoints.feed_catalog IS 'whether its values enter catalog';
 
 COMMENT ON COLUMN ops.stashbox_endpoints.fresh_days IS 'after how many days without an answer about it a record is stale';
+
+COMMENT ON COLUMN ops.stashbox_endpoints.list_missing IS 'whether the scenes of favorite performers and studios are listed, see stashbox.missing';
 
 COMMENT ON COLUMN ops.stashbox_endpoints.next_slot IS 'when the next request may be sent, by any process';
 
@@ -130,6 +136,41 @@ COMMENT ON COLUMN ops.stashbox_endpoints.paused_until IS 'until when the box ask
 COMMENT ON COLUMN ops.stashbox_endpoints.version IS 'as last reported by the box';
 
 COMMENT ON COLUMN ops.stashbox_endpoints.last_error IS 'of the last request that failed; null after a successful test or run';
+
+CREATE TABLE stashbox.listings (
+    endpoint_id INTEGER NOT NULL,
+    entity TEXT NOT NULL,
+    id TEXT NOT NULL,
+    next_page INTEGER DEFAULT 1 NOT NULL,
+    scenes INTEGER,
+    started_at TIMESTAMP WITH TIME ZONE,
+    completed_at TIMESTAMP WITH TIME ZONE,
+    failed_at TIMESTAMP WITH TIME ZONE,
+    error TEXT,
+    CONSTRAINT stashbox_listings_pkey PRIMARY KEY (endpoint_id, entity, id),
+    CONSTRAINT stashbox_listings_entity_check CHECK (entity IN ('performers', 'studios')),
+    CONSTRAINT stashbox_listings_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE stashbox.listings IS 'The favorite performers and studios whose scenes are listed, and how far each list was read.';
+
+COMMENT ON COLUMN stashbox.listings.endpoint_id IS 'ops.stashbox_endpoints.id';
+
+COMMENT ON COLUMN stashbox.listings.entity IS 'performers or studios';
+
+COMMENT ON COLUMN stashbox.listings.id IS 'the box''s id of a favorite of the catalog';
+
+COMMENT ON COLUMN stashbox.listings.next_page IS 'where a reading continues';
+
+COMMENT ON COLUMN stashbox.listings.scenes IS 'that the box counted when the reading began';
+
+COMMENT ON COLUMN stashbox.listings.started_at IS 'when the reading of its first page began';
+
+COMMENT ON COLUMN stashbox.listings.completed_at IS 'when all pages were read last; null: never';
+
+COMMENT ON COLUMN stashbox.listings.failed_at IS 'of the last reading that failed; null after a success';
+
+COMMENT ON COLUMN stashbox.listings.error IS 'why it failed';
 
 CREATE TABLE stashbox.lookups (
     endpoint_id INTEGER NOT NULL,
@@ -180,8 +221,8 @@ CREATE TABLE stashbox.performers (
     misses INTEGER DEFAULT 0 NOT NULL,
     stale BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT stashbox_performers_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
-    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
+    CONSTRAINT stashbox_performers_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
+    CONSTRAINT stashbox_performers_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
 );
 
 COMMENT ON TABLE stashbox.performers IS 'Performers of the boxes that local objects are linked to, or may be.';
@@ -234,8 +275,8 @@ CREATE TABLE stashbox.scenes (
     misses INTEGER DEFAULT 0 NOT NULL,
     stale BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT stashbox_scenes_pkey PRIMARY KEY (endpoint_id, id),
-    CONSTRAINT stashbox_scenes_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE,
-    CONSTRAINT stashbox_scenes_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing'))
+    CONSTRAINT stashbox_scenes_status_check CHECK (status IN ('active', 'merged', 'deleted', 'missing')),
+    CONSTRAINT stashbox_scenes_endpoint_fkey FOREIGN KEY(endpoint_id) REFERENCES ops.stashbox_endpoints (id) ON DELETE CASCADE
 );
 
 COMMENT ON TABLE stashbox.scenes IS 'Scenes of the boxes that local objects are linked to, or may be.';
@@ -370,6 +411,48 @@ CREATE INDEX stashbox_tags_fetched_idx ON stashbox.tags (endpoint_id, fetched_at
 
 CREATE INDEX stashbox_tags_successor_idx ON stashbox.tags (endpoint_id, successor_id);
 
+CREATE TABLE stashbox.listed_scenes (
+    endpoint_id INTEGER NOT NULL,
+    entity TEXT NOT NULL,
+    owner_id TEXT NOT NULL,
+    scene_id TEXT NOT NULL,
+    title TEXT,
+    date_text TEXT,
+    duration INTEGER,
+    code TEXT,
+    studio_id TEXT,
+    studio TEXT,
+    performers TEXT[] NOT NULL,
+    seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    misses INTEGER DEFAULT 0 NOT NULL,
+    CONSTRAINT stashbox_listed_scenes_pkey PRIMARY KEY (endpoint_id, entity, owner_id, scene_id),
+    CONSTRAINT stashbox_listed_scenes_listing_fkey FOREIGN KEY(endpoint_id, entity, owner_id) REFERENCES stashbox.listings (endpoint_id, entity, id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE stashbox.listed_scenes IS 'What a box lists for favorite performers and studios. Those that no instance owns are in the view stashbox.missing.';
+
+COMMENT ON COLUMN stashbox.listed_scenes.endpoint_id IS 'ops.stashbox_endpoints.id';
+
+COMMENT ON COLUMN stashbox.listed_scenes.entity IS 'performers or studios';
+
+COMMENT ON COLUMN stashbox.listed_scenes.owner_id IS '→ stashbox.listings.id';
+
+COMMENT ON COLUMN stashbox.listed_scenes.scene_id IS 'the id of the box, in lower case';
+
+COMMENT ON COLUMN stashbox.listed_scenes.date_text IS 'with the precision that is known';
+
+COMMENT ON COLUMN stashbox.listed_scenes.duration IS 'seconds';
+
+COMMENT ON COLUMN stashbox.listed_scenes.studio_id IS 'of the box';
+
+COMMENT ON COLUMN stashbox.listed_scenes.studio IS 'its name';
+
+COMMENT ON COLUMN stashbox.listed_scenes.performers IS 'their names';
+
+COMMENT ON COLUMN stashbox.listed_scenes.seen_at IS 'when it was in the list last';
+
+COMMENT ON COLUMN stashbox.listed_scenes.misses IS 'consecutive complete lists without it; after the second one the row is removed';
+
 CREATE TABLE stashbox.scene_fingerprints (
     endpoint_id INTEGER NOT NULL,
     scene_id TEXT NOT NULL,
@@ -471,6 +554,43 @@ CASE verdict
 END));
 
 ALTER TABLE matches.decisions ADD CONSTRAINT decisions_stashbox_check CHECK (((stashbox_url IS NULL) = (stashbox_id IS NULL)));
+
+CREATE VIEW stashbox.missing AS
+WITH owned AS MATERIALIZED (
+    SELECT e.id AS endpoint_id, coalesce(d.successor_id, lower(x.stash_id)) AS scene_id
+    FROM stash.scene_stash_ids x
+    JOIN ops.instances i ON i.id = x.instance_id AND i.removed_at IS NULL
+    JOIN ops.stashbox_endpoints e ON (CASE WHEN position(':' IN substr(x.endpoint, 8)) > 0 THEN regexp_replace(regexp_replace(rtrim(lower(btrim(x.endpoint, ' ')), '/'), '^(https://[^/]*):443(/|$)', '\1\2'), '^(http://[^/]*):80(/|$)', '\1\2') ELSE rtrim(lower(btrim(x.endpoint, ' ')), '/') END) = (CASE WHEN position(':' IN substr(e.url, 8)) > 0 THEN regexp_replace(regexp_replace(rtrim(lower(btrim(e.url, ' ')), '/'), '^(https://[^/]*):443(/|$)', '\1\2'), '^(http://[^/]*):80(/|$)', '\1\2') ELSE rtrim(lower(btrim(e.url, ' ')), '/') END)
+    LEFT JOIN stashbox.scenes d ON d.endpoint_id = e.id AND d.id = lower(x.stash_id)
+    UNION
+    SELECT c.endpoint_id, c.box_scene_id
+    FROM matches.stashbox_candidates c
+    JOIN ops.instances i ON i.id = c.instance_id AND i.removed_at IS NULL
+    WHERE c.action IN ('automatic', 'accepted')
+), possible AS MATERIALIZED (
+    SELECT DISTINCT c.endpoint_id, c.box_scene_id AS scene_id FROM matches.stashbox_candidates c
+    WHERE c.action = 'review'
+), newest AS (
+    SELECT DISTINCT ON (s.endpoint_id, s.scene_id) s.* FROM stashbox.listed_scenes s
+    ORDER BY s.endpoint_id, s.scene_id, s.seen_at DESC, s.entity, s.owner_id
+), owners AS (
+    SELECT s.endpoint_id, s.scene_id, array_agg(DISTINCT coalesce(p.name, t.name, s.owner_id)) AS favorites
+    FROM stashbox.listed_scenes s
+    LEFT JOIN stashbox.performers p ON s.entity = 'performers' AND p.endpoint_id = s.endpoint_id AND p.id = s.owner_id
+    LEFT JOIN stashbox.studios t ON s.entity = 'studios' AND t.endpoint_id = s.endpoint_id AND t.id = s.owner_id
+    GROUP BY s.endpoint_id, s.scene_id
+)
+SELECT e.name AS box, l.endpoint_id, l.scene_id, l.title, l.date_text, l.duration, l.code, l.studio, l.performers,
+    f.favorites,
+    EXISTS (SELECT FROM possible m WHERE m.endpoint_id = l.endpoint_id AND m.scene_id = l.scene_id)
+        AS waits_for_decision,
+    l.seen_at
+FROM newest l
+JOIN owners f USING (endpoint_id, scene_id)
+JOIN ops.stashbox_endpoints e ON e.id = l.endpoint_id AND e.enabled AND e.list_missing
+WHERE NOT EXISTS (SELECT FROM owned o WHERE o.endpoint_id = l.endpoint_id AND o.scene_id = l.scene_id);
+
+COMMENT ON VIEW stashbox.missing IS 'Scenes that boxes list for favorite performers and studios, and that no instance owns.';
 
 CREATE VIEW catalog.provenance AS
 SELECT s.entity, s.id, f.field, s.instance_ids[f.n] AS instance_id, s.object_ids[f.n] AS object_id,
