@@ -58,14 +58,23 @@ def list_open(
             )  # fmt: skip
     else:
         shown = [
-            [row["entity"], row["left"], row["left_name"], row["right"], row["right_name"], row["rule"],
-             f"{row['confidence']:.2f}", row["uses"]]
+            [row["entity"], row["left"], row["left_name"], row["right"], row["right_name"],
+             row["rule"].rpartition(":")[2], why_open(row), f"{row['confidence']:.4g}", row["uses"]]
             for row in rows
         ]  # fmt: skip
         if shown:
-            headings = ["entity", "object", "name", "other", "name", "rule", "confidence", "uses"]
+            headings = ["entity", "object", "name", "other", "name", "rule", "why not joined", "confidence", "uses"]
             table(None, headings, shown, numbers=2)
         say(_open_sentence(len(shown), total))
+
+
+def why_open(row: dict[str, Any]) -> str:
+    """Why the rule did not join the objects; nothing where it only proposes."""
+    if refused := row["refused"]:
+        return f"refused: {refused['reason']}"
+    evidence = row["evidence"] or {}
+    why = str(evidence.get("not_merged") or evidence.get("obstacle") or "")
+    return "" if why == "a person decides" else why
 
 
 def _open_sentence(shown: int, total: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from stash_pipeline.matching.dates import PartialDate, compare_dates
-from stash_pipeline.matching.names import independent_names, one_typo, parts_differ
+from stash_pipeline.matching.names import first_typo, independent_names, parts_differ
 from stash_pipeline.matching.paths import depth
 from stash_pipeline.matching.rule_table import PARAMETERS
 
@@ -77,19 +77,18 @@ def compare_performers(left: Performer, right: Performer) -> Comparison:
     differs: dict[str, Any] = {}
     _common(agrees, "stash_id", left.stash_ids, right.stash_ids)
     _common(agrees, "url", left.urls, right.urls)
-    names = sorted(left.names & right.names)
+    names = left.names & right.names
     if names:
-        agrees["name"] = names
+        agrees["name"] = some(names)
         if len(independent := independent_names(names)) > 1:
             agrees["two_names"] = independent
-        if rare := sorted(left.rare_names & right.rare_names):
-            agrees["rare_name"] = rare
+        if rare := left.rare_names & right.rare_names:
+            agrees["rare_name"] = some(rare)
     elif left.names and right.names:
-        typos = [(a, b) for a in sorted(left.names) for b in sorted(right.names) if one_typo(a, b)]
-        if typos:
-            agrees["typo"] = typos[0]
+        if typo := first_typo(left.names, right.names):
+            agrees["typo"] = typo
         else:
-            differs["names_differ"] = [sorted(left.names), sorted(right.names)]
+            differs["names_differ"] = [some(left.names), some(right.names)]
     dates = compare_dates(left.birthdate, right.birthdate)
     if dates == "day":
         agrees["birthdate"] = left.birthdate
@@ -117,7 +116,7 @@ def compare_scenes(left: Scene, right: Scene) -> Comparison:
     _common(agrees, "url", left.urls, right.urls)
     _common(agrees, "performers", left.performers, right.performers)
     if left.performers and right.performers and "performers" not in agrees:
-        differs["performers_differ"] = [sorted(left.performers), sorted(right.performers)]
+        differs["performers_differ"] = [some(left.performers), some(right.performers)]
     for name in ("title", "code", "studio"):
         value = getattr(left, name)
         if value and value == getattr(right, name):
@@ -135,7 +134,16 @@ def compare_scenes(left: Scene, right: Scene) -> Comparison:
 
 def _common(agrees: dict[str, Any], name: str, left: Collection[Any], right: Collection[Any]) -> None:
     if left and right and (common := sorted(set(left) & set(right))):
-        agrees[name] = common
+        agrees[name] = common[:_SHOWN]
+
+
+_SHOWN = 10
+"""Values of one kind in the evidence; an object can have thousands of aliases."""
+
+
+def some(values: Collection[str]) -> list[str]:
+    """The first of many values, for the evidence."""
+    return sorted(values)[:_SHOWN]
 
 
 def _compare_files(

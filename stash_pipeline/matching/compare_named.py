@@ -6,7 +6,7 @@ Galleries and images are compared by the hashes and paths of their files.
 from dataclasses import dataclass
 from typing import Any
 
-from stash_pipeline.matching.compare import Comparison
+from stash_pipeline.matching.compare import Comparison, some
 from stash_pipeline.matching.dates import PartialDate, compare_dates
 from stash_pipeline.matching.names import parts_differ
 from stash_pipeline.matching.paths import depth
@@ -106,8 +106,8 @@ def _compare(left: Named, right: Named, sets: tuple[str, ...], values: tuple[str
             agrees[name] = value
     if left.name and left.name == right.name:
         agrees["name"] = left.name
-    elif common := sorted((left.aliases | {left.name}) & (right.aliases | {right.name}) - {""}):
-        agrees["alias"] = common
+    elif common := (left.aliases | {left.name}) & (right.aliases | {right.name}) - {""}:
+        agrees["alias"] = some(common)
     return Comparison(agrees, {})
 
 

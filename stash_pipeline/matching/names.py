@@ -6,7 +6,8 @@ Cyrillic writing. In other scripts marks are letters.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 _LETTERS = str.maketrans(
@@ -73,9 +74,15 @@ def name_keys(name: str, aliases: Iterable[str] = ()) -> frozenset[str]:
     return frozenset(keys - {""})
 
 
-def one_typo(left: str, right: str, shortest: int = 5) -> bool:
+_SHORTEST, _LONGEST = 5, 100
+"""Names of which one can say that they differ in a letter."""
+
+
+def one_typo(left: str, right: str) -> bool:
     """Whether one letter was added, left out, replaced, or swapped with its neighbour, in names of some length."""
-    if left == right or min(len(left), len(right)) < shortest or abs(len(left) - len(right)) > 1:
+    if left == right or abs(len(left) - len(right)) > 1:
+        return False
+    if min(len(left), len(right)) < _SHORTEST or max(len(left), len(right)) > _LONGEST:
         return False
     if len(left) > len(right):
         left, right = right, left
@@ -88,12 +95,43 @@ def one_typo(left: str, right: str, shortest: int = 5) -> bool:
     return left[start + 1 :] == right[start + 1 :] or (swapped and left[start + 2 :] == right[start + 2 :])
 
 
+_FEW_PAIRS = 100
+
+
+def first_typo(left: Collection[str], right: Collection[str]) -> tuple[str, str] | None:
+    """The first two names, in order, that differ by :func:`one_typo`."""
+    if len(left) * len(right) <= _FEW_PAIRS:
+        pairs = ((one, other) for one in left for other in right)
+        return min((pair for pair in pairs if one_typo(*pair)), default=None)
+    # two such names are equal without a letter of one or of each
+    without = defaultdict(list)
+    for name in right:
+        for key in _without_a_letter(name):
+            without[key].append(name)
+    candidates = ((one, other) for one in left for key in _without_a_letter(one) for other in without.get(key, ()))
+    return min((pair for pair in candidates if one_typo(*pair)), default=None)
+
+
+def _without_a_letter(name: str) -> set[str]:
+    if not _SHORTEST <= len(name) <= _LONGEST:
+        return set()
+    return {name, *(name[:place] + name[place + 1 :] for place in range(len(name)))}
+
+
+_INDEPENDENT = 10
+
+
 def independent_names(names: Iterable[str]) -> list[str]:
-    """Normalised names, none of which abbreviates another: ``anna`` and ``anna b`` add nothing to ``anna bright``."""
+    """Normalised names, none of which abbreviates another: ``anna`` and ``anna b`` add nothing to ``anna bright``.
+
+    The longest; not more than ten, since two prove as much.
+    """
     kept: list[str] = []
     for name in sorted(names, key=lambda one: (-len(one), one)):
         if not any(_abbreviates(name, longer) for longer in kept):
             kept.append(name)
+            if len(kept) == _INDEPENDENT:
+                break
     return kept
 
 

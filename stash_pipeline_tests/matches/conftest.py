@@ -51,3 +51,12 @@ def servers(matched: Matched, home: Path) -> Iterator[Servers]:
     """Two servers that were read and matched, in a database of their own."""
     with matched(home) as made:
         yield made
+
+
+@pytest.fixture
+def database(postgres: str, _template: str) -> Iterator[str]:
+    """A migrated database without any instance."""
+    name = f"matches_{next(_copies)}"
+    yield create_database(postgres, name, _template)
+    stop_looking()
+    drop_database(postgres, name)

@@ -3,9 +3,11 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stash_pipeline.commands.matches_read import why_open
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline_tests.matches.test_decisions import apart, together
@@ -164,3 +166,16 @@ def test_open_pairs_are_listed_with_names_and_written_as_csv(commands: Commands,
         assert len(list(csv.DictReader(file))) == listed["open"]
     code, output, _ = commands.run("list", "--limit", "1")
     assert code == 0 and f"{listed['open']:,} pair" in output
+
+
+@pytest.mark.parametrize(
+    ("refused", "evidence", "why"),
+    [
+        (None, {"not_merged": "gender_differs, and nothing else agrees"}, "gender_differs, and nothing else agrees"),
+        (None, {"not_merged": "a person decides"}, ""),
+        (None, {"obstacle": "duration_differs"}, "duration_differs"),
+        ({"reason": "instance", "between": []}, {"agrees": {}}, "refused: instance"),
+    ],
+)
+def test_the_list_says_why_a_pair_was_not_joined(refused: Any, evidence: Any, why: str) -> None:
+    assert why_open({"refused": refused, "evidence": evidence}) == why

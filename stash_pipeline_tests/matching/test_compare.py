@@ -7,7 +7,7 @@ import pytest
 from stash_pipeline.matching.compare import File, Performer, Scene, compare_performers, compare_scenes
 from stash_pipeline.matching.compare_named import Named, compare_groups, compare_studios, compare_tags
 from stash_pipeline.matching.dates import PartialDate
-from stash_pipeline.matching.names import independent_names
+from stash_pipeline.matching.names import independent_names, name_keys
 from stash_pipeline.matching.rule_table import CONTRADICTIONS
 from stash_pipeline.matching.rules import evaluate
 
@@ -165,3 +165,15 @@ def test_the_comparisons_can_tell_every_contradiction_that_has_an_effect() -> No
     told = {("scenes", name) for found in scenes for name in found.contradictions}
     asked = {(one.kind, one.name) for one in CONTRADICTIONS if one.kind == "scenes" and one.effect != "ignore"}
     assert told == asked
+
+
+def test_thousands_of_aliases_are_compared_and_a_few_are_evidence() -> None:
+    many = [f"alias {number} of many" for number in range(3000)]
+    agrees, _ = compare_performers(Performer(name_keys("Anna", many)), Performer(name_keys("Mira", many)))
+    assert len(agrees["name"]) == len(agrees["two_names"]) == 10
+    others = [f"another {number} of many" for number in range(3000)]
+    agrees, differs = compare_performers(Performer(name_keys("Anna", many)), Performer(name_keys("Mira", others)))
+    assert not agrees and [len(names) for names in differs["names_differ"]] == [10, 10]
+    others.append("alais 7 of many")
+    agrees, _ = compare_performers(Performer(name_keys("Anna", many)), Performer(name_keys("Mira", others)))
+    assert agrees["typo"] == ("alias 7 of many", "alais 7 of many")

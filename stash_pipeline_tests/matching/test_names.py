@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from stash_pipeline.matching.dates import PartialDate, compare_dates, parse_date
 from stash_pipeline.matching.names import (
+    first_typo,
     name_keys,
     normalise_name,
     one_typo,
@@ -236,3 +237,18 @@ def test_a_path_s_key_is_its_own(path: str) -> None:
 def test_the_common_form_of_urls_is_not_an_exception(text: str) -> None:
     host, slash, path = text.partition("/")
     assert canonical_url(f"https://{text}") == canonical_url(f"https://{host}:443{slash}{path}")
+
+
+@given(
+    st.sets(st.text("abc ", min_size=3, max_size=8), max_size=30),
+    st.sets(st.text("abc ", min_size=3, max_size=8), max_size=30),
+)
+def test_the_first_typo_of_many_names_is_that_of_all_comparisons(left: set[str], right: set[str]) -> None:
+    pairs = [(one, other) for one in sorted(left) for other in sorted(right) if one_typo(one, other)]
+    assert first_typo(left, right) == (pairs[0] if pairs else None)
+
+
+def test_names_of_thousands_of_letters_are_not_compared_letter_by_letter() -> None:
+    long = {"a" * 10_000 + str(number) for number in range(200)}
+    assert first_typo(long, {name + "b" for name in long}) is None
+    assert first_typo({*long, "anna bright"}, {*long, "anna brigth"}) == ("anna bright", "anna brigth")

@@ -1,20 +1,14 @@
-"""Candidates of everything: all pairs with a key in common, or with near perceptual hashes, when many are compared."""
+"""What candidates are found by, of everything: when many objects are compared."""
 
 from array import array
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stash_pipeline.matching.phash_pairs import Pairs, find_pairs
-from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches.candidates import (
     LARGEST_BLOCK,
     MANY,
-    NearScenes,
     Pair,
     PhashRow,
     hashed_keys,
@@ -25,8 +19,9 @@ from stash_pipeline.warehouse.matches.candidates import (
     write_keys,
     write_phashes,
 )
-from stash_pipeline.warehouse.matches.differences import Rows, differing, read_rows
-from stash_pipeline.warehouse.matches.features import Node, Object
+from stash_pipeline.warehouse.matches.differences import differing, read_rows
+from stash_pipeline.warehouse.matches.features import Object
+from stash_pipeline.warehouse.matches.nearness import stored_phashes
 
 
 class AllKeys:
@@ -99,10 +94,6 @@ class AllKeys:
         return dict(zip(keys[starts][firsts][several].tolist(), most[several].tolist(), strict=True))
 
 
-NearFiles = Counter[tuple[int, int, int]]
-"""Per file (instance, scene, file), how many files have a near perceptual hash."""
-
-
 def all_phashes(scenes: Sequence[Object]) -> list[PhashRow]:
     """The perceptual hashes of all scenes, as they are stored."""
     return [row for one in scenes for row in phash_rows(one)]
@@ -110,60 +101,7 @@ def all_phashes(scenes: Sequence[Object]) -> list[PhashRow]:
 
 def store_phashes(connection: Connection, listed: Sequence[PhashRow]) -> None:
     """Writes the perceptual hashes of all scenes that differ from the stored ones."""
-    gone, new = differing(_stored_phashes(connection), np.array(listed, np.int64).reshape(-1, 5))
+    gone, new = differing(stored_phashes(connection), np.array(listed, np.int64).reshape(-1, 5))
     if len(gone):
         remove_phashes(connection, gone.T.tolist())
     write_phashes(connection, new)
-
-
-def _stored_phashes(connection: Connection) -> Rows:
-    query = "SELECT instance_id, scene_id, file_id, duration, phash FROM matches.phashes"
-    return read_rows(connection, query, (4, 8, 8, 4, 8))
-
-
-class NearPairs:
-    """All stored perceptual hashes that are near to each other, for those near to the files of many scenes."""
-
-    def __init__(self, connection: Connection) -> None:
-        rows = _stored_phashes(connection)
-        pairs = list(_near_pairs(rows))
-        left, right = (np.concatenate([_NONE, *(pair[side] for pair in pairs)]) for side in (0, 1))
-        near, numbers = np.unique(np.concatenate([left, right]), return_inverse=True)
-        self._files = [(row[0], row[1], row[2]) for row in rows[near].tolist()]
-        self._ones, others = numbers.reshape(-1), numbers.reshape(2, -1)
-        self._others = np.concatenate([others[1], others[0]])
-
-    def of(self, scenes: Collection[Node]) -> NearScenes:
-        """As :func:`~stash_pipeline.warehouse.matches.candidates.near_scenes`."""
-        files = self._files
-        wanted = np.array([file[:2] in scenes for file in files], np.bool_)[self._ones]
-        near: NearScenes = {}
-        for one, other in zip(self._ones[wanted].tolist(), self._others[wanted].tolist(), strict=True):
-            near.setdefault(files[one], []).append(files[other][:2])
-        return near
-
-
-_NONE: Final = np.zeros(0, np.int64)
-
-
-def _near_pairs(rows: Rows) -> Iterator[Pairs]:
-    """The pairs of rows with near perceptual hashes, by their numbers."""
-    limits = PARAMETERS["phash"]
-    hashes, durations = rows[:, 4].copy().view(np.uint64), rows[:, 3].copy()
-    return find_pairs(hashes, durations, distance=limits["distance"], window=limits["window"])
-
-
-def all_phash_pairs(listed: Sequence[PhashRow]) -> tuple[set[Pair], NearFiles]:
-    """All pairs of scenes that have near perceptual hashes, and how many are near to each file."""
-    rows = np.array(listed, np.int64).reshape(-1, 5)
-    pairs: set[Pair] = set()
-    neighbours: NDArray[np.int64] = np.zeros(len(rows), np.int64)
-    for chunk in _near_pairs(rows):
-        np.add.at(neighbours, chunk.left, 1)
-        np.add.at(neighbours, chunk.right, 1)
-        for left, right in zip(chunk.left.tolist(), chunk.right.tolist(), strict=True):
-            one, other = listed[left][:2], listed[right][:2]
-            if one != other:
-                pairs.add(ordered(one, other))
-    near = np.flatnonzero(neighbours).tolist()
-    return pairs, Counter({listed[position][:3]: int(neighbours[position]) for position in near})

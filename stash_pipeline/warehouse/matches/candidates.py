@@ -12,16 +12,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8, text
 from stash_pipeline.warehouse.matches.features import Node, Object, key_hash, keys_of
 
 LARGEST_BLOCK: Final = 50
 """Objects that may have a key in common; a key of more is a category, and makes no candidates."""
-
-_DISTANCE: Final = PARAMETERS["phash"]["distance"]
-_WINDOW: Final = PARAMETERS["phash"]["window"]
 
 Pair = tuple[Node, Node]
 """Two objects, the smaller first."""
@@ -182,29 +178,6 @@ def keys_in_common(connection: Connection, entity: str, nodes: Iterable[Node]) -
         [*columns(sorted(nodes), 2), entity],
     )
     return holders(connection, entity, [row[0] for row in rows])
-
-
-NearScenes = dict[tuple[int, int, int], list[Node]]
-"""Per file (instance, scene, file), the scenes of all other files with a near perceptual hash."""
-
-
-def near_scenes(connection: Connection, scenes: Iterable[Node]) -> NearScenes:
-    """What is near to the files of some scenes."""
-    near: NearScenes = {}
-    for instance_id, scene_id, file_id, other_instance, other_scene in connection.execute(
-        "SELECT a.instance_id, a.scene_id, a.file_id, b.instance_id, b.scene_id\n"
-        "FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, scene_id)\n"
-        "JOIN matches.phashes AS a USING (instance_id, scene_id)\n"
-        "CROSS JOIN LATERAL (\n"
-        "    SELECT p.instance_id, p.scene_id, p.file_id FROM matches.phashes AS p\n"
-        "    WHERE p.duration BETWEEN a.duration - %s AND a.duration + %s\n"
-        "      AND bit_count(int8send(p.phash # a.phash)) <= %s\n"
-        "      AND (p.instance_id, p.scene_id, p.file_id) <> (a.instance_id, a.scene_id, a.file_id)\n"
-        ") AS b",
-        [*columns(sorted(scenes), 2), _WINDOW, _WINDOW, _DISTANCE],
-    ):
-        near.setdefault((instance_id, scene_id, file_id), []).append((other_instance, other_scene))
-    return near
 
 
 MANY: Final = 1 << 30

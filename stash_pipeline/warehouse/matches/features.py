@@ -34,8 +34,8 @@ Features = Performer | Scene | Named
 Key = tuple[str, str]
 """A method, and a value: objects that have one in common are compared."""
 
-VERSION: Final = 1
-"""To be raised when this module makes other features or keys."""
+VERSION: Final = 2
+"""To be raised when this module makes other features or keys, or what is compared of them makes other evidence."""
 
 _UNKNOWN: Final = -1
 _ROWS_AT_ONCE: Final = 5000

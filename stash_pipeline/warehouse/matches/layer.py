@@ -20,6 +20,7 @@ from stash_pipeline.warehouse.matches import (
     duplicate_sql,
     duplicates,
     features,
+    nearness,
     proposals,
     stashbox,
 )
@@ -48,6 +49,7 @@ VERSION: Final = digest(
         rules_digest(),
         str(features.VERSION),
         str(candidates.LARGEST_BLOCK),
+        str(nearness.VERSION),
         *(features_query(entity, some=False) for entity in ENTITIES),
         duplicates.VERSION,
         stashbox.VERSION,

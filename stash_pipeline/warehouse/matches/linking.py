@@ -1,17 +1,17 @@
 """Links: what the rules say of the candidates."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from stash_pipeline.matching.compare import Scene
-from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.matching.rules import evaluate
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches.candidates import Pair
 from stash_pipeline.warehouse.matches.features import Counts, Features, Node, Object, compare, with_counts
+from stash_pipeline.warehouse.matches.nearness import FileNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,14 @@ class Link:
 
 
 Links = dict[Pair, Link]
-NearFiles = Mapping[tuple[int, int, int], int]
-"""Per file (instance, scene, file), how many files have a near perceptual hash."""
 
 
-def prepared(one: Object, counts: Counts, near: NearFiles) -> Features:
+def prepared(one: Object, counts: Counts, crowded_files: Set[FileNode]) -> Features:
     """The features of an object as its neighbours make them: without what many have, crowded hashes as weak ones."""
     features = with_counts(one.features, counts)
     if not isinstance(features, Scene) or not one.phashes:
         return features
-    most = PARAMETERS["phash"]["most_neighbours"]
-    crowded = {each.phash for each in one.phashes if near.get((*one.node, each.file_id), 0) > most}
+    crowded = {each.phash for each in one.phashes if (*one.node, each.file_id) in crowded_files}
     if not crowded:
         return features
     signed = {value % (1 << 64) for value in crowded}

@@ -12,19 +12,23 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final
 
+import numpy as np
+
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches import candidates, clusters, linking
-from stash_pipeline.warehouse.matches.bulk import (
-    AllKeys,
-    NearPairs,
-    all_phash_pairs,
-    all_phashes,
-    store_phashes,
-)
+from stash_pipeline.warehouse.matches.bulk import AllKeys, all_phashes, store_phashes
 from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
 from stash_pipeline.warehouse.matches.features import Node, Object, Roots, load_objects
+from stash_pipeline.warehouse.matches.nearness import (
+    FileNode,
+    Near,
+    NearFiles,
+    near_files,
+    scenes_near_to,
+    stored_phashes,
+)
 
 _MANY_SCENES: Final = 500
 """Scenes from which on comparing all perceptual hashes with each other is faster than to look up those near to each."""
@@ -59,7 +63,7 @@ class Matcher:
         self._revision = revision
         self._roots = roots
         self._loaded: dict[Node, Object | None] = {}
-        self._near_pairs: NearPairs | None = None
+        self._near_pairs: NearFiles | None = None
 
     # --- a few objects --------------------------------------------------------------------------------------
 
@@ -83,23 +87,35 @@ class Matcher:
         return result
 
     def _update(self, nodes: list[Node], live: dict[Node, Object], result: EntityMatches) -> set[Node]:
-        """Stores what candidates are found by; returns the objects for which another number of others is near now."""
+        """Stores what candidates are found by; returns the objects of which that says more now, or less."""
         connection = self._connection
-        affected: set[Node] = set()
-        if self._entity == "scenes":
-            changes = candidates.phash_changes(connection, nodes, live)
-            if scenes := changes.scenes:
-                before = self._near(scenes)
-                candidates.update_phashes(connection, changes)
-                self._near_pairs = None
-                for near in (before, self._near(scenes)):
-                    affected.update(other for others in near.values() for other in others)
+        affected = self._update_phashes(nodes, live) if self._entity == "scenes" else set()
         keys = candidates.update_keys(connection, self._entity, nodes, live)
         result.keys_inserted, result.keys_removed = keys.inserted, keys.removed
         for holders in candidates.holders(connection, self._entity, keys.keys).values():
             if len(holders) <= LARGEST_BLOCK:
                 affected |= holders
         return affected
+
+    def _update_phashes(self, nodes: list[Node], live: dict[Node, Object]) -> set[Node]:
+        """Stores perceptual hashes; returns the scenes of files that became crowded, or no longer are."""
+        connection = self._connection
+        changes = candidates.phash_changes(connection, nodes, live)
+        scenes = changes.scenes
+        if len(scenes) > _MANY_SCENES:
+            before = NearFiles(stored_phashes(connection)).crowded
+            candidates.update_phashes(connection, changes)
+            self._near_pairs = NearFiles(stored_phashes(connection))
+            crowded = self._near_pairs.crowded
+        elif scenes:
+            around = scenes_near_to(connection, [*changes.removed, *changes.added])
+            before = self._near(around).crowded
+            candidates.update_phashes(connection, changes)
+            self._near_pairs = None
+            crowded = self._near(around).crowded
+        else:
+            return set()
+        return {file[:2] for file in before ^ crowded}
 
     def _objects(self, nodes: Iterable[Node]) -> dict[Node, Object]:
         """Those of some objects that are not gone; each is read once."""
@@ -110,13 +126,13 @@ class Matcher:
             self._loaded.update({one.node: one for one in loaded})
         return {node: one for node in wanted if (one := self._loaded[node]) is not None}
 
-    def _near(self, scenes: set[Node]) -> candidates.NearScenes:
+    def _near(self, scenes: set[Node]) -> Near:
         """What is near to the files of some scenes."""
         if len(scenes) > _MANY_SCENES:
             if self._near_pairs is None:
-                self._near_pairs = NearPairs(self._connection)
+                self._near_pairs = NearFiles(stored_phashes(self._connection))
             return self._near_pairs.of(scenes)
-        return candidates.near_scenes(self._connection, scenes)
+        return near_files(self._connection, scenes)
 
     def _links_of(self, affected: set[Node]) -> linking.Links:
         """All links that some objects have."""
@@ -127,18 +143,20 @@ class Matcher:
                 pairs.update(
                     pair for pair in combinations(sorted(holders), 2) if pair[0] in affected or pair[1] in affected
                 )
-        near: candidates.NearScenes = {}
+        nodes = {node for pair in pairs for node in pair}
+        crowded: set[FileNode] = set()
         if entity == "scenes":
             near = self._near(affected)
-            for file, others in near.items():
-                pairs.update(ordered(file[:2], other) for other in others if other != file[:2])
-        nodes = {node for pair in pairs for node in pair}
-        if entity == "scenes":
-            near |= self._near(nodes - affected)
+            nodes.update(other[:2] for others in near.others.values() for other in others)
+            crowded = near.crowded | self._near(nodes - affected).crowded
+            for file, others in near.others.items():
+                pairs.update(
+                    ordered(file[:2], other[:2]) for other in others if other not in crowded and other[:2] != file[:2]
+                )
+            nodes = {node for pair in pairs for node in pair}
         counts = candidates.largest_counts(candidates.keys_in_common(connection, entity, nodes))
         objects = self._objects(nodes)
-        counted = {file: len(others) for file, others in near.items()}
-        features = {node: linking.prepared(objects[node], counts, counted) for node in nodes if node in objects}
+        features = {node: linking.prepared(objects[node], counts, crowded) for node in nodes if node in objects}
         return linking.link(entity, sorted(pairs), features)
 
     def _recluster(self, seeds: set[Node]) -> ClusterChanges:
@@ -236,10 +254,11 @@ class Matcher:
         phashes = all_phashes(everything)
         stored = writer.submit(self._store, keys, phashes, after_keys)
         pairs, counts = keys.pairs(), keys.largest_counts()
-        near_pairs, near = all_phash_pairs(phashes)
-        pairs |= near_pairs
+        near = NearFiles(np.array(phashes, np.int64).reshape(-1, 5))
+        pairs |= near.pairs()
         features = {
-            node: linking.prepared(objects[node], counts, near) for node in {node for pair in pairs for node in pair}
+            node: linking.prepared(objects[node], counts, near.crowded)
+            for node in {node for pair in pairs for node in pair}
         }
         links = linking.link(self._entity, sorted(pairs), features)
         result.keys_inserted, result.keys_removed = stored.result()
