@@ -24,8 +24,8 @@ class Word:
     Attributes:
         tokens: folded (``folding.py``); several are a phrase, in this order, next to each other.
         match: ``exact`` tokens only; ``prefix`` if the last token can be continued; ``typos`` if the token also
-            matches as a prefix and with typing errors (one from four letters on, two from seven letters on), ranked
-            lower. A phrase is never matched with typos.
+            matches as a prefix and with typing errors (one in words of the index of four letters and more, two of seven
+            and more; tokens with digits never), ranked lower. A phrase is never matched with typos.
         field: a text field of the document; None for all of ``TEXT_WEIGHTS``.
     """
 
@@ -114,10 +114,10 @@ SORT_KEYS = (
 
 @dataclass(frozen=True)
 class Sort:
-    """The order of hits. Hits without a value come last. Equal hits are in the order of their ids.
+    """One key of the order of hits. Hits without a value come last, whatever the direction.
 
     Attributes:
-        key: one of ``SORT_KEYS``.
+        key: one of ``SORT_KEYS``; ``title`` compares the tokens of the title, joined by blanks, by their code points.
     """
 
     key: str = "relevance"
@@ -129,7 +129,7 @@ class SearchRequest:
     """One search.
 
     Attributes:
-        sort: first key first.
+        sort: first key first; equal hits are in the order of their ids.
         limit: hits on a page, 1 to 1,000.
         after: :attr:`SearchResults.next` of the page before.
         facets: names of ``FACETS`` to count.
@@ -138,7 +138,7 @@ class SearchRequest:
     """
 
     condition: Condition
-    sort: Sort = Sort()
+    sort: tuple[Sort, ...] = (Sort(),)
     limit: int = 20
     after: str | None = None
     facets: tuple[str, ...] = ()
