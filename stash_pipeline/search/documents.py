@@ -6,8 +6,8 @@ derived from them and can always be made again.
 This module imports neither a back end nor Dagster.
 """
 
+import datetime
 from dataclasses import dataclass, fields
-from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -94,7 +94,7 @@ class Document:
     group_ids: tuple[UUID, ...] = ()
     scene_id: UUID | None = None
     genders: tuple[str, ...] = ()
-    date: date | None = None
+    date: datetime.date | None = None
     height: int | None = None
     duration: int | None = None
     size: int | None = None
@@ -107,8 +107,8 @@ class Document:
     video_codecs: tuple[str, ...] = ()
     stash_box: str | None = None
     seconds: int | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    created_at: datetime.datetime | None = None
+    updated_at: datetime.datetime | None = None
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Document))
