@@ -154,6 +154,25 @@ FACETS: Final = (
 )
 """Facets by their names in the query language."""
 
+FACET_FIELDS: Final[dict[str, str]] = {
+    "entity": "entity",
+    "instance": "instance_ids",
+    "studio": "studio_ids",
+    "performer": "performer_ids",
+    "tag": "all_tag_ids",
+    "gender": "genders",
+    "year": "date",
+    "resolution": "height",
+    "duration": "duration",
+    "rating": "rating",
+    "organized": "organized",
+    "played": "plays",
+    "markers": "has_markers",
+    "codec": "video_codecs",
+    "box": "stash_box",
+}
+"""What each facet counts. Parents of studios and tags count, too, so that a count is what the filter finds."""
+
 RESOLUTIONS: Final = (
     ("sd", 0),
     ("480p", 480),
@@ -178,3 +197,26 @@ DURATIONS: Final = (
 
 RATINGS: Final = (("0–19", 0), ("20–39", 20), ("40–59", 40), ("60–79", 60), ("80–100", 80))
 """The classes of the facet ``rating``, with the rating from which each begins."""
+
+
+def facet_values(document: Document, facet: str) -> tuple[str, ...]:
+    """The values with which a document counts in a facet; none if it has none there."""
+    value = getattr(document, FACET_FIELDS[facet])
+    if value is None:
+        return ()
+    if facet == "year":
+        return (f"{value.year:04}",)
+    if facet == "played":
+        return ("true" if value else "false",)
+    if facet in _CLASSES:
+        return (class_of(value, _CLASSES[facet]),)
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in values)
+
+
+def class_of(value: int, classes: tuple[tuple[str, int], ...]) -> str:
+    """The name of the class that a value is in."""
+    return next((name for name, start in reversed(classes) if value >= start), classes[0][0])
+
+
+_CLASSES: Final = {"resolution": RESOLUTIONS, "duration": DURATIONS, "rating": RATINGS}
