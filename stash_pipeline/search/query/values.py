@@ -1,4 +1,4 @@
-"""Values of numeric fields: numbers, lengths of time, sizes, dates, resolutions. Each text is an interval or invalid."""
+"""Values of numeric fields: numbers, lengths of time, sizes, dates, resolutions. A text is an interval, or invalid."""
 
 import re
 from calendar import isleap, monthrange
