@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """The largest snapshot that lane `auto` uses."""
     snapshot_max_seconds: Annotated[float, Field(gt=0)] = 60
     """Lane `auto` uses no snapshot if the last one took longer to create, because it blocks writes on the server."""
+    search_images: bool = False
+    """Whether images are in the search, too; most libraries have many, and few of them have words."""
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     keep_runs_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""

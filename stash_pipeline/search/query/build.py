@@ -82,18 +82,17 @@ class _Builder:
 
     def _negation(self, part: Negated) -> Condition | None:
         before, self._negated = self._negated, True
-        inner = part.part
-        # what a person does not want to see is what he wrote, not what resembles it
-        found = self._words(inner, fuzzy=False) if isinstance(inner, Words) else self.condition(inner)
+        found = self.condition(part.part)
         self._negated = before
         return None if found is None else Not(found)
 
-    def _words(self, words: Words, *, fuzzy: bool = True) -> Condition | None:
+    def _words(self, words: Words) -> Condition | None:
         self._count(words.place)
-        if words.quoted or not fuzzy:
-            return typed_word(words, "exact", None)
-        if not has_words(words.text):
+        if not words.quoted and not has_words(words.text):
             return None
+        # what a person does not want to see is what he wrote, not what resembles it
+        if words.quoted or self._negated:
+            return typed_word(words, "exact", None)
         several = len(query_tokens(words.text)) > 1
         return typed_word(words, "prefix" if several else "typos", None)
 

@@ -1,0 +1,96 @@
+"""Finds scenes by their markers, one after the other, in ``search.marker_tags``.
+
+The markers of a sequence belong to one scene on one server: the same scene can begin differently on another one. Each
+marker begins after the one before.
+"""
+
+from collections.abc import Sequence as Several
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import sql
+
+from stash_pipeline.search.query.compiled import Sequence, Slot
+from stash_pipeline.warehouse.connect import Connection
+
+_COLUMNS: Final = sql.SQL("scene_id, instance_id, seconds, marker_id")
+
+
+@dataclass(frozen=True)
+class Moments:
+    """One place in a scene where a sequence was found.
+
+    Attributes:
+        instance_id: the server that has the markers.
+        seconds: milliseconds at which each marker begins.
+        marker_ids: of their documents.
+    """
+
+    instance_id: int
+    seconds: tuple[int, ...]
+    marker_ids: tuple[UUID, ...]
+
+
+def scenes_with(connection: Connection, sequence: Sequence) -> tuple[UUID, ...]:
+    """The scenes that have a sequence, sorted."""
+    steps, parameters = _steps(sequence)
+    query = sql.SQL("{} select distinct scene_id from {} order by scene_id").format(steps, _name(len(sequence) - 1))
+    return tuple(row[0] for row in connection.execute(query, parameters))
+
+
+def moments_in(
+    connection: Connection, sequence: Sequence, scene_ids: Several[UUID], *, most: int = 5
+) -> dict[UUID, list[Moments]]:
+    """Where some scenes have a sequence, from the beginning; at most so many places each.
+
+    Every marker that can be the last one is a place; the markers before it are the nearest ones.
+    """
+    steps, parameters = _steps(sequence, [*scene_ids])
+    query = sql.SQL(
+        "{} select scene_id, instance_id, path, markers from ("
+        "select *, row_number() over (partition by scene_id order by path, instance_id, markers) as place from {}"
+        ") numbered where place <= %s order by scene_id, place"
+    ).format(steps, _name(len(sequence) - 1))
+    found: dict[UUID, list[Moments]] = {}
+    for scene, instance, path, markers in connection.execute(query, [*parameters, most]):
+        found.setdefault(scene, []).append(Moments(instance, tuple(path), tuple(markers)))
+    return found
+
+
+def _name(step: int) -> sql.Identifier:
+    return sql.Identifier(f"step_{step}")
+
+
+def _steps(sequence: Sequence, scenes: list[UUID] | None = None) -> tuple[sql.Composable, list[Any]]:
+    """Tables of the markers that can be the first, second, … of a sequence, each with one way to it."""
+    tables: list[sql.Composable] = []
+    parameters: list[Any] = []
+    for number, slot in enumerate(sequence):
+        markers, of_slot = _markers(slot, scenes)
+        parameters += of_slot
+        if number == 0:
+            step: sql.Composable = sql.SQL("select m.*, array[seconds] as path, array[marker_id] as markers from ({}) m")
+            tables.append(sql.SQL("{} as (" + "{}" + ")").format(_name(0), sql.SQL("{}").format(step).format(markers)))
+            continue
+        near = sql.SQL("")
+        if slot.gap is not None:
+            near = sql.SQL("and m.seconds <= before.seconds + %s")
+            parameters.append(slot.gap)
+        tables.append(
+            sql.SQL(
+                "{} as (select distinct on (m.marker_id) m.*, before.path || m.seconds as path, "
+                "before.markers || m.marker_id as markers "
+                "from ({}) m join {} before using (scene_id, instance_id) "
+                "where m.seconds > before.seconds {} order by m.marker_id, before.seconds desc, before.marker_id)"
+            ).format(_name(number), markers, _name(number - 1), near)
+        )
+    return sql.SQL("with {}").format(sql.SQL(", ").join(tables)), parameters
+
+
+def _markers(slot: Slot, scenes: list[UUID] | None) -> tuple[sql.Composable, list[Any]]:
+    """The markers that fit a slot."""
+    choices: list[sql.Composable] = []
+    parameters: list[Any] = []
+    own = sql.SQL(" and {}own") if slot.own else sql.SQL("")
+    return sql.SQL(" union ").join(choices), parameters
