@@ -70,27 +70,46 @@ def _steps(sequence: Sequence, scenes: list[UUID] | None = None) -> tuple[sql.Co
         markers, of_slot = _markers(slot, scenes)
         parameters += of_slot
         if number == 0:
-            step: sql.Composable = sql.SQL("select m.*, array[seconds] as path, array[marker_id] as markers from ({}) m")
-            tables.append(sql.SQL("{} as (" + "{}" + ")").format(_name(0), sql.SQL("{}").format(step).format(markers)))
+            tables.append(_FIRST.format(_name(0), markers))
             continue
         near = sql.SQL("")
         if slot.gap is not None:
-            near = sql.SQL("and m.seconds <= before.seconds + %s")
+            near = _NEAR
             parameters.append(slot.gap)
-        tables.append(
-            sql.SQL(
-                "{} as (select distinct on (m.marker_id) m.*, before.path || m.seconds as path, "
-                "before.markers || m.marker_id as markers "
-                "from ({}) m join {} before using (scene_id, instance_id) "
-                "where m.seconds > before.seconds {} order by m.marker_id, before.seconds desc, before.marker_id)"
-            ).format(_name(number), markers, _name(number - 1), near)
-        )
+        tables.append(_NEXT.format(_name(number), markers, _name(number - 1), near))
     return sql.SQL("with {}").format(sql.SQL(", ").join(tables)), parameters
 
 
+_FIRST: Final = sql.SQL("{} as (select m.*, array[seconds] as path, array[marker_id] as markers from ({}) m)")
+_NEXT: Final = sql.SQL(
+    "{} as (select distinct on (m.marker_id) m.*, before.path || m.seconds as path, "
+    "before.markers || m.marker_id as markers "
+    "from ({}) m join {} before using (scene_id, instance_id) "
+    "where m.seconds > before.seconds {} order by m.marker_id, before.seconds desc, before.marker_id)"
+)
+_NEAR: Final = sql.SQL("and m.seconds <= before.seconds + %s")
+
+
 def _markers(slot: Slot, scenes: list[UUID] | None) -> tuple[sql.Composable, list[Any]]:
-    """The markers that fit a slot."""
+    """The markers that fit a slot: of one of its choices, with a tag of each set."""
     choices: list[sql.Composable] = []
     parameters: list[Any] = []
-    own = sql.SQL(" and {}own") if slot.own else sql.SQL("")
-    return sql.SQL(" union ").join(choices), parameters
+    own = sql.SQL("and own") if slot.own else sql.SQL("")
+    for first, *others in slot.choices:
+        conditions = [sql.SQL("tag_id = any(%s)"), own]
+        parameters.append([*first])
+        if scenes is not None:
+            conditions.append(sql.SQL("and scene_id = any(%s)"))
+            parameters.append(scenes)
+        for tags in others:
+            conditions.append(
+                sql.SQL("and marker_id in (select marker_id from search.marker_tags where tag_id = any(%s) {})").format(
+                    own
+                )
+            )
+            parameters.append([*tags])
+        choices.append(
+            sql.SQL("select {} from search.marker_tags where {}").format(_COLUMNS, sql.SQL(" ").join(conditions))
+        )
+    # a marker can have several of the tags
+    return sql.SQL("select distinct * from ({}) fitting").format(sql.SQL(" union all ").join(choices)), parameters
