@@ -33,10 +33,39 @@ class Moments:
 
 
 def scenes_with(connection: Connection, sequence: Sequence) -> tuple[UUID, ...]:
-    """The scenes that have a sequence, sorted."""
-    steps, parameters = _steps(sequence)
-    query = sql.SQL("{} select distinct scene_id from {} order by scene_id").format(steps, _name(len(sequence) - 1))
-    return tuple(row[0] for row in connection.execute(query, parameters))
+    """The scenes that have a sequence, sorted.
+
+    Of each scene on each server, only the earliest time is kept at which the sequence can have come so far; all times
+    where the next marker must be near.
+    """
+    tables: list[sql.Composable] = []
+    parameters: list[Any] = []
+    for number, slot in enumerate(sequence):
+        markers, of_slot = _markers(slot)
+        parameters += of_slot
+        if number:
+            markers = _AFTER.format(markers, _name(number - 1), _NEAR if slot.gap is not None else _ANY_TIME)
+            parameters += [slot.gap] if slot.gap is not None else []
+        last = number == len(sequence) - 1
+        all_times = not last and sequence[number + 1].gap is not None
+        tables.append((_ALL_TIMES if all_times else _EARLIEST).format(_name(number), markers))
+    query = sql.SQL("with {} select distinct scene_id from {}").format(
+        sql.SQL(", ").join(tables), _name(len(sequence) - 1)
+    )
+    with connection.cursor(binary=True) as cursor:
+        return tuple(sorted(row[0] for row in cursor.execute(query, parameters)))
+
+
+_EARLIEST: Final = sql.SQL(
+    "{} as (select scene_id, instance_id, min(seconds) as seconds from ({}) m group by scene_id, instance_id)"
+)
+_ALL_TIMES: Final = sql.SQL("{} as (select distinct scene_id, instance_id, seconds from ({}) m)")
+_AFTER: Final = sql.SQL(
+    "select scene_id, instance_id, m.seconds from ({}) m join {} before using (scene_id, instance_id) "
+    "where m.seconds > before.seconds {}"
+)
+_NEAR: Final = sql.SQL("and m.seconds <= before.seconds + %s")
+_ANY_TIME: Final = sql.SQL("")
 
 
 def moments_in(
@@ -62,7 +91,7 @@ def _name(step: int) -> sql.Identifier:
     return sql.Identifier(f"step_{step}")
 
 
-def _steps(sequence: Sequence, scenes: list[UUID] | None = None) -> tuple[sql.Composable, list[Any]]:
+def _steps(sequence: Sequence, scenes: list[UUID]) -> tuple[sql.Composable, list[Any]]:
     """Tables of the markers that can be the first, second, … of a sequence, each with one way to it."""
     tables: list[sql.Composable] = []
     parameters: list[Any] = []
@@ -72,25 +101,25 @@ def _steps(sequence: Sequence, scenes: list[UUID] | None = None) -> tuple[sql.Co
         if number == 0:
             tables.append(_FIRST.format(_name(0), markers))
             continue
-        near = sql.SQL("")
-        if slot.gap is not None:
-            near = _NEAR
-            parameters.append(slot.gap)
+        parameters += [slot.gap] if slot.gap is not None else []
+        near = _NEAR if slot.gap is not None else _ANY_TIME
         tables.append(_NEXT.format(_name(number), markers, _name(number - 1), near))
     return sql.SQL("with {}").format(sql.SQL(", ").join(tables)), parameters
 
 
-_FIRST: Final = sql.SQL("{} as (select m.*, array[seconds] as path, array[marker_id] as markers from ({}) m)")
+_FIRST: Final = sql.SQL(
+    "{} as (select m.*, array[seconds] as path, array[marker_id] as markers "
+    "from (select distinct * from ({}) with_tags) m)"
+)
 _NEXT: Final = sql.SQL(
     "{} as (select distinct on (m.marker_id) m.*, before.path || m.seconds as path, "
     "before.markers || m.marker_id as markers "
     "from ({}) m join {} before using (scene_id, instance_id) "
     "where m.seconds > before.seconds {} order by m.marker_id, before.seconds desc, before.marker_id)"
 )
-_NEAR: Final = sql.SQL("and m.seconds <= before.seconds + %s")
 
 
-def _markers(slot: Slot, scenes: list[UUID] | None) -> tuple[sql.Composable, list[Any]]:
+def _markers(slot: Slot, scenes: list[UUID] | None = None) -> tuple[sql.Composable, list[Any]]:
     """The markers that fit a slot: of one of its choices, with a tag of each set."""
     choices: list[sql.Composable] = []
     parameters: list[Any] = []
@@ -111,5 +140,4 @@ def _markers(slot: Slot, scenes: list[UUID] | None) -> tuple[sql.Composable, lis
         choices.append(
             sql.SQL("select {} from search.marker_tags where {}").format(_COLUMNS, sql.SQL(" ").join(conditions))
         )
-    # a marker can have several of the tags
-    return sql.SQL("select distinct * from ({}) fitting").format(sql.SQL(" union all ").join(choices)), parameters
+    return sql.SQL(" union all ").join(choices), parameters
