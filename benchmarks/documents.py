@@ -40,8 +40,8 @@ _RENAME = """
 UPDATE stash.{entity} AS o SET {column} = 'Edited ' || o.id || ' ' || %(n)s
 FROM (
     SELECT id FROM stash.{entity} WHERE instance_id = %(i)s ORDER BY md5(id || ' ' || %(n)s) LIMIT %(count)s
-) AS some
-WHERE o.instance_id = %(i)s AND o.id = some.id RETURNING o.id
+) AS chosen
+WHERE o.instance_id = %(i)s AND o.id = chosen.id RETURNING o.id
 """
 
 
