@@ -50,13 +50,16 @@ def compile_query(context: Context) -> Compiled:
         # signs alone: they can be a name
         tokens = () if sort else tuple(query_tokens(context.query))
         condition = Word(tokens, "exact") if tokens else AllOf(())
-    return Compiled(condition, sort or (Sort(),), tuple(context.unknown), tuple(builder.sequences))
+    return Compiled(
+        condition, sort or (Sort(),), tuple(context.unknown), tuple(builder.sequences), tuple(builder.typed)
+    )
 
 
 class _Builder:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.sequences: list[Sequence] = []
+        self.typed: list[Words] = []
         self._conditions = 0
         self._negated = False
 
@@ -90,6 +93,8 @@ class _Builder:
         self._count(words.place)
         if not words.quoted and not has_words(words.text):
             return None
+        if not self._negated:
+            self.typed.append(words)
         # what a person does not want to see is what he wrote, not what resembles it
         if words.quoted or self._negated:
             return typed_word(words, "exact", None)
