@@ -124,6 +124,23 @@ STATES: Final = Table(
     comment="The latest states of the documents. An index of one of them can follow; any other is made again.",
 )
 
+INDEXES: Final = Table(
+    "indexes",
+    METADATA,
+    Column("backend", Text, nullable=False, comment="tantivy or typesense"),
+    Column("version", Text, nullable=False, comment="of how documents are indexed; empty if it never followed"),
+    Column("token", Text, nullable=False, comment="of the state that it holds, see search.states"),
+    Column("revision", BigInteger, nullable=False, comment="of that state"),
+    Column("documents", BigInteger, nullable=False),
+    Column("bytes", BigInteger, comment="on disk; null if the back end does not tell"),
+    timestamp("followed_at"),
+    Column("error", Text, comment="why the last attempt failed; null if it succeeded"),
+    Column("failed_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("backend", name="indexes_pkey"),
+    schema="search",
+    comment="What the search index held when it last followed.",
+)
+
 ROW_COUNTS: Final = Table(
     "row_counts",
     METADATA,

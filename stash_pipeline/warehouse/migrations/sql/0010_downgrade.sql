@@ -12,6 +12,8 @@ DROP INDEX search.marker_tags_marker_idx;
 
 DROP TABLE search.marker_tags;
 
+DROP TABLE search.indexes;
+
 DROP INDEX search.documents_revision_idx;
 
 DROP INDEX search.documents_entity_idx;

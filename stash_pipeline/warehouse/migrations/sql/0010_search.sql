@@ -104,6 +104,33 @@ CREATE INDEX documents_entity_idx ON search.documents (entity);
 
 CREATE INDEX documents_revision_idx ON search.documents (revision);
 
+CREATE TABLE search.indexes (
+    backend TEXT NOT NULL,
+    version TEXT NOT NULL,
+    token TEXT NOT NULL,
+    revision BIGINT NOT NULL,
+    documents BIGINT NOT NULL,
+    bytes BIGINT,
+    followed_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    error TEXT,
+    failed_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT indexes_pkey PRIMARY KEY (backend)
+);
+
+COMMENT ON TABLE search.indexes IS 'What the search index held when it last followed.';
+
+COMMENT ON COLUMN search.indexes.backend IS 'tantivy or typesense';
+
+COMMENT ON COLUMN search.indexes.version IS 'of how documents are indexed; empty if it never followed';
+
+COMMENT ON COLUMN search.indexes.token IS 'of the state that it holds, see search.states';
+
+COMMENT ON COLUMN search.indexes.revision IS 'of that state';
+
+COMMENT ON COLUMN search.indexes.bytes IS 'on disk; null if the back end does not tell';
+
+COMMENT ON COLUMN search.indexes.error IS 'why the last attempt failed; null if it succeeded';
+
 CREATE TABLE search.marker_tags (
     tag_id UUID NOT NULL,
     scene_id UUID NOT NULL,
