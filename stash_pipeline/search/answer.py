@@ -1,4 +1,4 @@
-"""What a search answers to a person or a program: hits with names, highlights, counts, and how it may have been meant."""
+"""What a search answers: hits with names, highlights, counts, and other queries that may have been meant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -30,6 +30,10 @@ MOST_HITS: Final = 1_000
 """On one page."""
 FEW_HITS: Final = 3
 """Up to so many, other queries are suggested."""
+_FACET_NAMES: Final = {"kind": "entity"}
+"""The facets that the query language calls otherwise."""
+KNOWN_FACETS: Final = ("kind", *(facet for facet in FACETS if facet not in _FACET_NAMES.values()))
+"""What can be counted."""
 _RECORD_FACETS: Final = ("studio", "performer", "tag")
 
 
@@ -67,7 +71,7 @@ class Search:
             query: in the query language, see ``docs/search.md``. An empty one finds everything.
             limit: hits on a page, 1 to 1,000.
             after: ``Answer.next`` of the page before.
-            facets: names of ``FACETS`` to count.
+            facets: names of facets to count, see ``KNOWN_FACETS``.
             facet_limit: values per facet, the most frequent first.
             suggest: whether to look for other queries if this one finds little.
             now: for dates such as ``7d``; default: now.
@@ -81,9 +85,8 @@ class Search:
         instances = self._instances()
         moment = now or datetime.now(timezone.utc)
         compiled = self._compiled(query, instances, moment)
-        request = SearchRequest(
-            compiled.condition, compiled.sort, limit, after, tuple(dict.fromkeys(facets)), facet_limit
-        )
+        counted = tuple(dict.fromkeys(_FACET_NAMES.get(facet, facet) for facet in facets))
+        request = SearchRequest(compiled.condition, compiled.sort, limit, after, counted, facet_limit)
         results = self._reader.search(request)
         total = results.total or 0
         suggestions: tuple[Suggestion, ...] = ()
@@ -130,7 +133,7 @@ class Search:
         if self._connection is None:
             return {}
         rows = self._connection.execute("select name, id from ops.instances").fetchall()
-        return {name: identifier for name, identifier in rows}
+        return dict(rows)
 
     def _found(self, compiled: Compiled, results: SearchResults, names: dict[int, str]) -> tuple[FoundDocument, ...]:
         matched = matched_tokens(compiled.condition, results.terms)
@@ -163,8 +166,9 @@ class Search:
         titles = {str(one.id): one.title for one in self._reader.documents(ids).values()} if ids else {}
         of_instances = {str(identifier): name for identifier, name in names.items()}
         of_facets = {"instance": of_instances, "entity": KINDS, **dict.fromkeys(_RECORD_FACETS, titles)}
+        shown = {counted: facet for facet, counted in _FACET_NAMES.items()}
         return {
-            facet: tuple(
+            shown.get(facet, facet): tuple(
                 FacetCount(value, of_facets.get(facet, {}).get(value) or value, count) for value, count in counts
             )
             for facet, counts in results.facets.items()
@@ -200,8 +204,8 @@ def _check(limit: int, facet_limit: int, facets: Sequence[str]) -> None:
     if not 1 <= facet_limit <= MOST_HITS:
         raise UserError(f"A facet shows 1 to {MOST_HITS:,} values, not {facet_limit:,}.")
     for facet in facets:
-        if facet not in FACETS:
-            hint = did_you_mean(facet, FACETS) or f"; choose some of {', '.join(FACETS)}."
+        if facet not in KNOWN_FACETS:
+            hint = did_you_mean(facet, KNOWN_FACETS) or f"; choose some of {', '.join(KNOWN_FACETS)}."
             raise UserError(f"There is no facet {facet!r}{hint}")
 
 
@@ -226,7 +230,7 @@ def open_search(settings: Settings | None = None) -> Iterator[Search]:
             reader = open_backend(settings).reader()
         except SearchIndexMissingError as error:
             raise SearchIndexMissingError(
-                f"{str(error).rstrip('.')}. `stash-pipeline search rebuild` makes it of what is in the database."
+                f"{str(error).partition(';')[0].rstrip('.')}; sync an instance, or run `stash-pipeline rebuild search`."
             ) from None
         stack.callback(reader.close)
         yield Search(reader, connection)

@@ -185,11 +185,12 @@ class _Builder:
         asked = [part for part in parts if isinstance(part, Filter) and part.field.casefold() == SORT]
         if not asked:
             return (), tree
-        keys = tuple(key for part in asked for key in self._keys(part))
-        rest = tuple(part for part in parts if part not in asked)
-        return tuple({sort.key: sort for sort in reversed(keys)}[key] for key in dict.fromkeys(s.key for s in keys)), (
-            Together(rest)
-        )
+        keys = [key for part in asked for key in self._keys(part)]
+        first_of_each = {sort.key: sort for sort in reversed(keys)}
+        if "relevance" in first_of_each and len(first_of_each) > 1:
+            raise self.context.error("sort:relevance stands alone; leave it out, or the other keys.", asked[-1].place)
+        sorts = tuple(first_of_each[key] for key in dict.fromkeys(sort.key for sort in keys))
+        return sorts, Together(tuple(part for part in parts if part not in asked))
 
     def _keys(self, part: Filter) -> list[Sort]:
         value: Value = part.value
