@@ -50,13 +50,16 @@ def compile_query(context: Context) -> Compiled:
         # signs alone: they can be a name
         tokens = () if sort else tuple(query_tokens(context.query))
         condition = Word(tokens, "exact") if tokens else AllOf(())
-    return Compiled(condition, sort or (Sort(),), tuple(context.unknown), tuple(builder.sequences))
+    return Compiled(
+        condition, sort or (Sort(),), tuple(context.unknown), tuple(builder.sequences), tuple(builder.typed)
+    )
 
 
 class _Builder:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.sequences: list[Sequence] = []
+        self.typed: list[Words] = []
         self._conditions = 0
         self._negated = False
 
@@ -90,6 +93,8 @@ class _Builder:
         self._count(words.place)
         if not words.quoted and not has_words(words.text):
             return None
+        if not self._negated:
+            self.typed.append(words)
         # what a person does not want to see is what he wrote, not what resembles it
         if words.quoted or self._negated:
             return typed_word(words, "exact", None)
@@ -180,11 +185,12 @@ class _Builder:
         asked = [part for part in parts if isinstance(part, Filter) and part.field.casefold() == SORT]
         if not asked:
             return (), tree
-        keys = tuple(key for part in asked for key in self._keys(part))
-        rest = tuple(part for part in parts if part not in asked)
-        return tuple({sort.key: sort for sort in reversed(keys)}[key] for key in dict.fromkeys(s.key for s in keys)), (
-            Together(rest)
-        )
+        keys = [key for part in asked for key in self._keys(part)]
+        first_of_each = {sort.key: sort for sort in reversed(keys)}
+        if "relevance" in first_of_each and len(first_of_each) > 1:
+            raise self.context.error("sort:relevance stands alone; leave it out, or the other keys.", asked[-1].place)
+        sorts = tuple(first_of_each[key] for key in dict.fromkeys(sort.key for sort in keys))
+        return sorts, Together(tuple(part for part in parts if part not in asked))
 
     def _keys(self, part: Filter) -> list[Sort]:
         value: Value = part.value

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from stash_pipeline.search.query.errors import QueryError
 from stash_pipeline.search.query.names import MOST_RECORDS, Names, TooManyNamesError
-from stash_pipeline.search.query.tree import Place
+from stash_pipeline.search.query.tree import Place, Words
 from stash_pipeline.search.request import Condition, Sort
 
 
@@ -19,11 +19,13 @@ class UnknownName:
         field: of the query.
         name: as it was typed.
         similar: names that records have.
+        place: of the name in the query.
     """
 
     field: str
     name: str
     similar: tuple[str, ...]
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,14 @@ class Compiled:
 
     Attributes:
         sequences: of markers that are asked for, unless what is asked for is their absence.
+        typed: the words without a field, unless they must be absent.
     """
 
     condition: Condition
     sort: tuple[Sort, ...]
     unknown: tuple[UnknownName, ...] = ()
     sequences: tuple[Sequence, ...] = ()
+    typed: tuple[Words, ...] = ()
 
 
 @dataclass
@@ -91,5 +95,5 @@ class Context:
             sentence = f"More than {MOST_RECORDS:,} {entity} have such a name; write more of it."
             raise self.error(sentence, place) from None
         if not found:
-            self.unknown.append(UnknownName(name, text, self.names.similar(entity, text)))
+            self.unknown.append(UnknownName(name, text, self.names.similar(entity, text), place))
         return found

@@ -55,9 +55,12 @@ class Names:
         words = tuple(_in_names((token,), "typos") for token in query_tokens(name))
         if not words:
             return ()
-        condition = AllOf((AnyOf("entity", (entity,)), *words))
-        results = self._reader.search(SearchRequest(condition, limit=_SIMILAR, count=False))
-        return tuple(dict.fromkeys(hit.document.title for hit in results.hits))
+        for matching in (AllOf(words), OneOf(words)):
+            condition = AllOf((AnyOf("entity", (entity,)), matching))
+            results = self._reader.search(SearchRequest(condition, limit=_SIMILAR, count=False))
+            if results.hits:
+                return tuple(dict.fromkeys(hit.document.title for hit in results.hits))
+        return ()
 
     def _look_up(self, entity: str, name: str, prefix: bool, exact: bool) -> set[UUID]:
         tokens = tuple(query_tokens(name))

@@ -102,7 +102,7 @@ def _explained(error: UnexpectedInput, query: str, opened: list[int]) -> QueryEr
     start = len(query) if at_end else start
     if {"VALUE", "NAME"} & set(expected):
         before = query[:start].rstrip()
-        name = re.search(r"[A-Za-z_]+:[=<>(]*\Z", before)
+        name = re.search(r"[A-Za-z_]+:[=<>(\s-]*\Z", before)
         what = f"{name[0].partition(':')[0]}:" if name else ""
         if not what:
             return QueryError("A value should follow here.", query, start, start + 1)
@@ -121,8 +121,9 @@ def _explained(error: UnexpectedInput, query: str, opened: list[int]) -> QueryEr
             return QueryError("There is nothing in these parentheses.", query, start, start + 1)
         sentence = "This parenthesis was not opened; remove it, or put it in quotation marks."
         return QueryError(sentence, query, start, start + 1)
-    sentence = "This has no meaning here; put it in quotation marks to search for it."
-    return QueryError(sentence, query, start, start + len(token or " "))
+    shown = str(token or query[start])
+    sentence = f"{shown!r} has no meaning here; put it in quotation marks to search for it."
+    return QueryError(sentence, query, start, start + len(shown))
 
 
 # --- the tree -----------------------------------------------------------------------------------------------
