@@ -156,6 +156,7 @@ _FILES: Final = "stash.files."
 
 _ORIGINS: Final[dict[str, Origin]] = {
     "id": Origin((*_columns("id", *SINGULAR), "stash.scene_markers.id")),
+    "entity": Origin(("catalog.members.entity",)),
     "title": Origin(
         (*_columns("name", *_NAMED), *_columns("title", *_TITLED), "stash.scene_markers.title", f"{_FILES}basename",
          "stash.folders.path")
