@@ -221,7 +221,11 @@ def test_every_column_names_its_source_and_its_foreign_key(specs: Assets) -> Non
 
 def test_every_column_of_a_layer_has_its_lineage(specs: Assets) -> None:
     for key, spec in specs.items():
-        if key == INDEX_KEY or key.path[0] not in ("stash", "catalog", "search") or ".".join(key.path) in WITHOUT_ORIGIN[1:]:
+        if (
+            key == INDEX_KEY
+            or key.path[0] not in ("stash", "catalog", "search")
+            or ".".join(key.path) in WITHOUT_ORIGIN[1:]
+        ):
             continue
         lineage = spec.metadata["dagster/column_lineage"]
         assert isinstance(lineage, dg.TableColumnLineage)
