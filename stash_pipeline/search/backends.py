@@ -9,6 +9,11 @@ DIRECTORY: Final = "search"
 """Below the home: the embedded index, and the lock of who writes to a server."""
 
 
+def backend_name(settings: Settings) -> str:
+    """The name of the back end that the settings choose, without opening it."""
+    return "tantivy" if settings.typesense_url is None else "typesense"
+
+
 def open_backend(settings: Settings) -> SearchBackend:
     """The Typesense server of the settings; the embedded index if they name none.
 

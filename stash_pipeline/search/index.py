@@ -199,7 +199,7 @@ ON CONFLICT (backend) DO UPDATE SET error = excluded.error, failed_at = excluded
 
 _STATUS: Final = """
 SELECT x.revision, x.token, x.version, x.documents, x.bytes, x.followed_at, x.error, x.failed_at,
-    s.token::text, s.revision, l.revision, c.revision,
+    s.token::text, l.revision, c.revision,
     (SELECT min(n.created_at) FROM search.states AS n
      WHERE n.id > coalesce((SELECT h.id FROM search.states AS h WHERE h.token::text = x.token), 0))
 FROM (SELECT) AS one
@@ -219,6 +219,7 @@ class IndexStatus:
         built: whether it ever followed.
         in_step: whether it holds the documents as they are.
         revision: of the object log that its documents reached.
+        documents_revision: that the documents reached.
         revisions_behind: the catalog.
         behind_since: since when there are documents that it does not have.
         size: bytes, if the back end tells.
@@ -230,6 +231,7 @@ class IndexStatus:
     in_step: bool
     outdated: bool
     revision: int
+    documents_revision: int
     revisions_behind: int
     behind_since: datetime | None
     documents: int
@@ -267,8 +269,8 @@ def index_status(connection: Connection, backend: str, version: str | None = Non
     """
     row = connection.execute(_STATUS, {"backend": backend}).fetchone()
     assert row is not None
-    (revision, token, held_version, documents, size, followed_at, error, failed_at, newest, newest_revision, layer,
-     catalog, behind_since) = row  # fmt: skip
+    (revision, token, held_version, documents, size, followed_at, error, failed_at, newest, layer, catalog,
+     behind_since) = row  # fmt: skip
     built = bool(held_version)
     in_step = built and token == (newest or "")
     # documents that did not change reach every revision of their layer
@@ -279,6 +281,7 @@ def index_status(connection: Connection, backend: str, version: str | None = Non
         in_step,
         bool(built and version is not None and held_version != version),
         reached,
+        layer or 0,
         max((catalog or 0) - reached, 0),
         None if in_step else behind_since,
         documents or 0,

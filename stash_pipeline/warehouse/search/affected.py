@@ -11,7 +11,7 @@ from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.object_log import CHANGED_OBJECTS, INSTANCES
-from stash_pipeline.warehouse.search.documents_sql import MADE, MARKER_ID, ORDER, SINGULAR, TAGS_OF_MARKERS
+from stash_pipeline.warehouse.search.documents_sql import MADE, MARKER_ID, ORDER, SINGULAR, MARKERS_OF_TAG
 
 AFFECTED: Final = "pg_temp.search_affected"
 """(entity, id, instance_id, object_id); the last two of markers that may exist."""
@@ -86,7 +86,7 @@ _MARKERS_OF_MOVED_TAGS: Final = f"""
 SELECT DISTINCT 'scene_markers', {MARKER_ID}, k.instance_id, k.id
 FROM {AFFECTED} AS a
 JOIN catalog.members AS t ON t.entity = 'tags' AND t.canonical_id = a.id
-JOIN {TAGS_OF_MARKERS} AS k ON k.instance_id = t.instance_id AND k.tag_id = t.id
+JOIN {MARKERS_OF_TAG} AS k ON k.instance_id = t.instance_id AND k.tag_id = t.id
 JOIN ops.instances AS i ON i.id = k.instance_id
 WHERE a.entity = 'tags' AND NOT EXISTS (
     SELECT FROM search.marker_tags AS s WHERE s.tag_id = a.id AND s.own AND s.marker_id = {MARKER_ID}
@@ -97,7 +97,7 @@ _MARKERS_OF_RENAMED_TAGS: Final = f"""
 SELECT DISTINCT 'scene_markers', {MARKER_ID}, k.instance_id, k.id
 FROM {RENAMED} AS a
 JOIN catalog.members AS t ON t.entity = 'tags' AND t.canonical_id = a.id
-JOIN {TAGS_OF_MARKERS} AS k ON k.instance_id = t.instance_id AND k.tag_id = t.id
+JOIN {MARKERS_OF_TAG} AS k ON k.instance_id = t.instance_id AND k.tag_id = t.id
 JOIN ops.instances AS i ON i.id = k.instance_id
 WHERE a.entity = 'tags'
 """

@@ -69,13 +69,28 @@ _LAST_PART: Final = r"substring(o.path FROM '([^/\\]+)[/\\]*$')"
 MARKER_ID: Final = "md5(i.uuid::text || '/scene_markers/' || k.id)::uuid"
 """Of a marker ``k`` of an instance ``i``."""
 
-TAGS_OF_MARKERS: Final = """(
-        SELECT k.instance_id, k.id, k.scene_id, k.primary_tag_id AS tag_id FROM stash.scene_markers AS k
+_TAGS_OF_MARKER: Final = """LATERAL (
+        SELECT k.primary_tag_id AS tag_id
         UNION ALL
-        SELECT k.instance_id, k.id, k.scene_id, x.tag_id
-        FROM stash.scene_markers AS k
-        JOIN stash.marker_tags AS x ON x.instance_id = k.instance_id AND x.marker_id = k.id
+        SELECT x.tag_id FROM stash.marker_tags AS x WHERE x.instance_id = k.instance_id AND x.marker_id = k.id
+    ) AS y ON true"""
+
+
+MARKERS_OF_TAG: Final = """(
+        SELECT k.instance_id, k.id, k.primary_tag_id AS tag_id FROM stash.scene_markers AS k
+        UNION ALL
+        SELECT x.instance_id, x.marker_id, x.tag_id FROM stash.marker_tags AS x
     )"""
+"""(instance_id, id, tag_id): markers, to be found by their tags."""
+
+
+def _records_of_tags(everything: bool) -> str:
+    """Joins the tags of markers ``k``, as records ``t``: of a few markers one after the other, of all at once."""
+    of_all = f"{MARKERS_OF_TAG} AS y ON y.instance_id = k.instance_id AND y.id = k.id"
+    return (
+        f"    JOIN {of_all if everything else _TAGS_OF_MARKER}\n"
+        "    JOIN catalog.members AS t ON t.entity = 'tags' AND t.instance_id = k.instance_id AND t.id = y.tag_id"
+    )
 
 # --- tags ---------------------------------------------------------------------------------------------------
 
@@ -93,11 +108,8 @@ def tagged_statement(entity: str, *, everything: bool) -> str:
         )
     if entity == "scene_markers":
         source = (
-            f"SELECT {MARKER_ID} AS owner, m.canonical_id AS tag_id\n"
-            f"    FROM {_markers(everything)}\n"
-            f"    JOIN {TAGS_OF_MARKERS} AS x ON x.instance_id = k.instance_id AND x.id = k.id\n"
-            "    JOIN catalog.members AS m"
-            " ON m.entity = 'tags' AND m.instance_id = x.instance_id AND m.id = x.tag_id"
+            f"SELECT {MARKER_ID} AS owner, t.canonical_id AS tag_id\n"
+            f"    FROM {_markers(everything)}\n{_records_of_tags(everything)}"
         )
     else:
         singular = SINGULAR[entity]
@@ -292,8 +304,8 @@ LEFT JOIN (
         UNION ALL
         SELECT m.canonical_id, n.title
         FROM {scenes}
-        JOIN {TAGS_OF_MARKERS} AS k ON k.instance_id = m.instance_id AND k.scene_id = m.id
-        JOIN catalog.members AS t ON t.entity = 'tags' AND t.instance_id = k.instance_id AND t.id = k.tag_id
+        JOIN stash.scene_markers AS k ON k.instance_id = m.instance_id AND k.scene_id = m.id
+    {_records_of_tags(everything)}
         JOIN search.documents AS n ON n.id = t.canonical_id
         WHERE m.entity = 'scenes'
     ) AS x GROUP BY x.id
