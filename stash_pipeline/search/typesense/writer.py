@@ -44,7 +44,11 @@ _TOGETHER: Final = 500
 
 
 class TypesenseWriter:
-    """Writes to the index; see :class:`stash_pipeline.search.backend.SearchWriter`."""
+    """Writes to the index; see :class:`stash_pipeline.search.backend.SearchWriter`.
+
+    Args:
+        lock: held, and released at the end.
+    """
 
     def __init__(self, server: TypesenseServer, names: Names, lock: WriterLock, *, rebuild: bool) -> None:
         self._server = server
@@ -57,14 +61,13 @@ class TypesenseWriter:
         self._changes: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._words: set[str] = set()
         self._committed = False
-
-    def __enter__(self) -> Self:
-        self._lock.acquire()
         try:
             self._begin()
         except BaseException:
             self._release()
             raise
+
+    def __enter__(self) -> Self:
         return self
 
     def _begin(self) -> None:
@@ -79,7 +82,9 @@ class TypesenseWriter:
             return
         self._before = None if current is None else state_of(self._server, self._names, current)
         if current is None or self._before is None:
-            raise SearchIndexMissingError("There is no search index on the Typesense server that could be changed.")
+            raise SearchIndexMissingError(
+                "There is no search index on the Typesense server that can be changed; rebuild it."
+            )
         self._collection = current
 
     def _remove_leftovers(self, current: str | None) -> None:
