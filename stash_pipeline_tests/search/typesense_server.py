@@ -396,6 +396,7 @@ def _loaded(body: str) -> Row:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     stand_in: StandIn
 
     def _answered(self) -> None:

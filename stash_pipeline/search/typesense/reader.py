@@ -93,13 +93,9 @@ class TypesenseReader:
         return collection, stored.state
 
     def _load_words(self, collection: str) -> Vocabulary:
-        name = self._names.words(collection)
-        lines: str = self._server.call(
-            "read the words of the index",
-            lambda client: client.collections[name].documents.export({"include_fields": "word"}),
-        )
         everywhere = (1 << len(TEXT_WEIGHTS)) - 1
-        return Vocabulary({orjson.loads(line)["word"]: everywhere for line in lines.splitlines() if line.strip()})
+        words = self._server.rows(self._names.words(collection), "word")
+        return Vocabulary({row["word"]: everywhere for row in words})
 
     def _with_index(self, answer: Callable[[_Index], _Result]) -> _Result:
         """Answers from the current index; again if a rebuild removed it meanwhile."""

@@ -27,7 +27,7 @@ from stash_pipeline.search.stored import from_json, to_json
 from stash_pipeline.search.typesense.client import TypesenseServer
 from stash_pipeline.search.typesense.codes import code
 from stash_pipeline.search.typesense.lock import WriterLock
-from stash_pipeline.search.typesense.names import Names, create, drop
+from stash_pipeline.search.typesense.names import Names, create
 from stash_pipeline.search.typesense.reader import fetch_documents
 from stash_pipeline.search.typesense.schema import (
     LAST_GROUP,
@@ -93,7 +93,7 @@ class TypesenseWriter:
         kept = {name for one in (current, alias) if one for name in (one, self._names.words(one))}
         leftovers = [name for name in self._names.owned(self._server) if name not in kept]
         for name in leftovers:
-            drop(self._server, name)
+            self._server.drop(name)
         remove_states(self._server, self._names, leftovers)
 
     def __exit__(
@@ -108,8 +108,8 @@ class TypesenseWriter:
 
     def _drop_unfinished(self) -> None:
         try:
-            drop(self._server, self._collection)
-            drop(self._server, self._names.words(self._collection))
+            self._server.drop(self._collection)
+            self._server.drop(self._names.words(self._collection))
         except SearchIndexError:
             pass
 
