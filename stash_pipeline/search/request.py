@@ -130,7 +130,7 @@ class SearchRequest:
     """One search.
 
     Attributes:
-        sort: first key first; equal hits are in the order of their ids.
+        sort: first key first; equal hits are in the order of their ids. ``relevance`` stands alone.
         limit: hits on a page, 1 to 1,000.
         after: :attr:`SearchResults.next` of the page before.
         facets: names of ``FACETS`` to count.
