@@ -127,6 +127,14 @@ def test_names_are_those_of_records_or_have_all_the_words(search: Search) -> Non
     assert _titles(search, "studio:shorts kind:studio") == {"Blue Lake Shorts"}
 
 
+def test_beginnings_are_those_of_names_or_else_of_words(search: Search) -> None:
+    assert _titles(search, "kind:studio studio:blue*") == {"Blue Lake", "Blue Lake Shorts"}
+    assert _titles(search, "kind:studio studio:shor*") == {"Blue Lake Shorts"}
+    assert _titles(search, "kind:studio studio:=shor*") == set()
+    assert _titles(search, 'kind:performer performer:"anna mar"*') == {"Anna Marlow"}
+    assert _titles(search, 'kind:performer performer:"marlow an"*') == {"Anna Marlow"}
+
+
 def test_an_unknown_name_finds_nothing_and_the_similar_are_named(search: Search) -> None:
     answer = search.search('performer:"ana marlow"')
     assert answer.total == 0
