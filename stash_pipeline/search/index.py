@@ -13,10 +13,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.search.backend import IndexState, SearchBackend, SearchIndexError
+from stash_pipeline.search.backend import IndexState, SearchBackend, SearchIndexError, SearchWriter
 from stash_pipeline.search.documents import COLUMNS, Document
 from stash_pipeline.warehouse.connect import Connection
 
@@ -96,10 +95,11 @@ def follow_index(
         SearchIndexError: if the index cannot be written; what it held before can still be searched.
     """
     started = time.perf_counter()
+    must = "it was asked for" if rebuild else None
     for _ in range(_ATTEMPTS):
         held = backend.state()
         documents = _read_documents(connection)
-        reason = "it was asked for" if rebuild else reason_to_rebuild(connection, held, documents)
+        reason = must or _reason_to_rebuild(connection, held, documents)
         if reason is None and held is not None and held.token == documents.token:
             return FollowedIndex(held, seconds=time.perf_counter() - started)
         with backend.writer(rebuild=reason is not None, wait_seconds=wait_seconds) as writer:
@@ -109,30 +109,35 @@ def follow_index(
             with connection.transaction():
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 documents = _read_documents(connection)
-                if reason is None and reason_to_rebuild(connection, held, documents):
+                if reason is None and _reason_to_rebuild(connection, held, documents):
                     continue
-                since = held.revision if held and reason is None else -1
-                removed = 0
-                if reason is None:
-                    gone = [row[0] for row in connection.execute(_VANISHED, [since])]
-                    removed = len(gone)
-                    writer.delete(gone)
-                put = writer.put(_changed(connection, since))
+                done = _write(connection, writer, None if reason or held is None else held.revision)
                 writer.commit(IndexState(documents.revision, documents.token, backend.version, documents.count))
         after = backend.state()
-        if after is None or after.token != documents.token or after.documents != documents.count:
-            holds = "nothing that can be read" if after is None else f"{after.documents:,} documents"
-            raise SearchIndexError(
-                f"The search index holds {holds} after {documents.count:,} were written to it; rebuild it with "
-                "`stash-pipeline rebuild search`."
-            )
-        return FollowedIndex(after, put, removed, reason, time.perf_counter() - started)
+        if after and after.token == documents.token and after.documents == documents.count:
+            return FollowedIndex(after, *done, reason, time.perf_counter() - started)
+        holds = "nothing that can be read" if after is None else f"{after.documents:,} documents"
+        if reason is None:
+            # it had lost some before
+            must = f"it had {holds} of {documents.count:,} after it followed"
+            continue
+        raise SearchIndexError(
+            f"The search index holds {holds} after {documents.count:,} were written to it; see whether its disk is "
+            "damaged, then run `stash-pipeline rebuild search`."
+        )
     raise SearchIndexError("The search index is changed by other processes all the time; it follows after them.")
 
 
-def reason_to_rebuild(connection: Connection, held: IndexState | None, documents: "_Documents | None" = None) -> str | None:
+def _write(connection: Connection, writer: SearchWriter, since: int | None) -> tuple[int, int]:
+    """Writes what is newer than a revision, or everything; returns how much was put, and removed."""
+    gone = [] if since is None else [row[0] for row in connection.execute(_VANISHED, [since])]
+    if gone:
+        writer.delete(gone)
+    return writer.put(_changed(connection, -1 if since is None else since)), len(gone)
+
+
+def _reason_to_rebuild(connection: Connection, held: IndexState | None, documents: _Documents) -> str | None:
     """Why an index cannot follow the documents of a database; None if it can."""
-    documents = documents or _read_documents(connection)
     if held is None:
         return "it is missing, damaged or of another version"
     if held.token == documents.token and held.revision == documents.revision:
@@ -171,14 +176,6 @@ def document_of(row: tuple[Any, ...]) -> Document:
     for index in _LISTS:
         values[index] = tuple(values[index])
     return Document(*values)
-
-
-def stored_document(connection: Connection, identity: UUID) -> Document | None:
-    """The document of a record or marker as the database has it."""
-    row = connection.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM search.documents WHERE id = %s", [identity]
-    ).fetchone()
-    return None if row is None else document_of(row)
 
 
 # --- how far an index is --------------------------------------------------------------------------------------
