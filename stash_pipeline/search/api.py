@@ -204,7 +204,7 @@ def _check(limit: int, facet_limit: int, facets: Sequence[str]) -> None:
     if not 1 <= facet_limit <= MOST_HITS:
         raise UserError(f"A facet shows 1 to {MOST_HITS:,} values, not {facet_limit:,}.")
     for facet in facets:
-        if facet not in KNOWN_FACETS:
+        if facet not in (*KNOWN_FACETS, *FACETS):
             hint = did_you_mean(facet, KNOWN_FACETS) or f"; choose some of {', '.join(KNOWN_FACETS)}."
             raise UserError(f"There is no facet {facet!r}{hint}")
 

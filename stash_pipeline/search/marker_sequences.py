@@ -125,7 +125,7 @@ def _markers(slot: Slot, scenes: list[UUID] | None = None) -> tuple[sql.Composab
     parameters: list[Any] = []
     own = sql.SQL("and own") if slot.own else sql.SQL("")
     for first, *others in slot.choices:
-        conditions = [sql.SQL("tag_id = any(%s)"), own]
+        conditions: list[sql.Composable] = [sql.SQL("tag_id = any(%s)"), own]
         parameters.append([*first])
         if scenes is not None:
             conditions.append(sql.SQL("and scene_id = any(%s)"))

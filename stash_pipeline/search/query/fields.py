@@ -249,10 +249,10 @@ class IdentifierKind:
 
 def _choices(field: str, names: Mapping[str, str]) -> ChoiceKind:
     """Of texts, by the names that a person may write for each; the first of each is shown."""
-    shown = tuple(
-        dict.fromkeys({value: name for name, value in reversed(names.items())}[value] for value in names.values())
-    )
-    return ChoiceKind({fold(name): AnyOf(field, (value,)) for name, value in names.items()}, shown)
+    shown: dict[str, str] = {}
+    for name, value in names.items():
+        shown.setdefault(value, name)
+    return ChoiceKind({fold(name): AnyOf(field, (value,)) for name, value in names.items()}, tuple(shown.values()))
 
 
 def _flag(yes: Condition, no: Condition) -> ChoiceKind:

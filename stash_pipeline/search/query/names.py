@@ -6,7 +6,7 @@ from uuid import UUID
 
 from stash_pipeline.search.backend import IndexState, SearchReader
 from stash_pipeline.search.documents import Document
-from stash_pipeline.search.folding import fold, query_tokens
+from stash_pipeline.search.folding import begins_pairs, fold, query_tokens
 from stash_pipeline.search.request import AllOf, AnyOf, Condition, Fuzziness, OneOf, SearchRequest, Word
 
 MOST_RECORDS: Final = 5_000
@@ -34,7 +34,7 @@ class Names:
         """The records of an entity with a name, sorted.
 
         Those whose name or alias is equal; without any, and unless it must be ``exact``, those with all words in one of
-        their names. With ``prefix``, those with a name that begins so.
+        their names. With ``prefix``, the name can go on, or else the last word.
 
         Raises:
             TooManyNamesError: if there are too many.
@@ -66,17 +66,16 @@ class Names:
         tokens = tuple(query_tokens(name))
         if not tokens:
             return set()
-        if prefix:
-            candidates = self._documents(entity, _in_names(tokens, "prefix"))
-            return {one.id for one in candidates if any(known.startswith(name) for known in _names(one))}
-        words = set(tokens)
-        with_all: set[UUID] = set()
+        *whole, last = tokens
         equal: set[UUID] = set()
-        for one in self._documents(entity, AllOf(tuple(_in_names((token,), "exact") for token in sorted(words)))):
+        with_all: set[UUID] = set()
+        conditions = [_in_names((token,), "exact") for token in sorted(set(whole))]
+        conditions.append(_in_names((last,), "prefix" if prefix or begins_pairs(last) else "exact"))
+        for one in self._documents(entity, AllOf(tuple(conditions))):
             names = _names(one)
-            if name in names:
+            if any(known.startswith(name) if prefix else known == name for known in names):
                 equal.add(one.id)
-            elif any(words <= set(query_tokens(known)) for known in names):
+            elif any(_has_words(known, whole, last, prefix) for known in names):
                 with_all.add(one.id)
         return equal or (set() if exact else with_all)
 
@@ -94,6 +93,12 @@ class Names:
                 return
             if read >= MOST_RECORDS:
                 raise TooManyNamesError
+
+
+def _has_words(name: str, whole: list[str], last: str, prefix: bool) -> bool:
+    found = set(query_tokens(name))
+    ends = any(token.startswith(last) for token in found) if prefix or begins_pairs(last) else last in found
+    return ends and found.issuperset(whole)
 
 
 def _in_names(tokens: tuple[str, ...], match: Fuzziness) -> Condition:

@@ -83,12 +83,17 @@ class TypesenseBackend:
         return reader
 
     def writer(self, *, rebuild: bool = False, wait_seconds: float = 0.0) -> TypesenseWriter:
-        """Opens the index for changes; the lock is taken on entering the block.
+        """Opens the index for changes.
 
         Args:
             rebuild: begin with an empty index. Readers see the old one until the commit.
+
+        Raises:
+            SearchIndexLockedError: if another process still writes after that time.
+            SearchIndexMissingError: if there is no index that can be changed.
         """
         lock = WriterLock(self._directory / LOCK_FILE, wait_seconds)
+        lock.acquire()
         return TypesenseWriter(self._server, self._names, lock, rebuild=rebuild)
 
     def size(self) -> int | None:

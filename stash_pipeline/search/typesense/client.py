@@ -4,7 +4,9 @@ Contains no search and no document. The key is only in the header of requests.
 """
 
 import json
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -97,23 +99,26 @@ class TypesenseServer:
             transport=self._transport,
             follow_redirects=False,
         )
-        return typesense.Client(
-            {
-                "nodes": [
-                    {
-                        "host": parts.hostname or "",
-                        "port": parts.port or (443 if parts.scheme == "https" else 80),
-                        "path": parts.path,
-                        "protocol": parts.scheme,
-                    }
-                ],
-                "api_key": self.connection.key,
-                "num_retries": self.connection.retries,
-                "retry_interval_seconds": self.connection.retry_seconds,
-                "connection_timeout_seconds": self.connection.timeout,
-            },
-            self._http,
-        )
+        node = {
+            "host": parts.hostname or "",
+            "port": parts.port or (443 if parts.scheme == "https" else 80),
+            "path": parts.path,
+            "protocol": parts.scheme,
+        }
+        with warnings.catch_warnings():
+            # the client makes parts of its own that are deprecated
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return typesense.Client(
+                {
+                    "nodes": [node],  # type: ignore[list-item]
+                    "api_key": self.connection.key,
+                    "num_retries": self.connection.retries,
+                    "retry_interval_seconds": self.connection.retry_seconds,
+                    "connection_timeout_seconds": self.connection.timeout,
+                    "suppress_deprecation_warnings": True,
+                },
+                self._http,
+            )
 
     def call(self, what: str, ask: "Callable[[typesense.Client], _Answer]") -> _Answer:
         """Sends a request.
@@ -224,13 +229,51 @@ class TypesenseServer:
 
     def delete_rows(self, collection: str, ids: Sequence[str]) -> None:
         """Removes rows; ids that are not there are ignored."""
-        for start in range(0, len(ids), 200):
-            part = ",".join(ids[start : start + 200])
+        for start in range(0, len(ids), 100):
+            # in the address, whose length is limited
+            filter_by = f"id:[{','.join(ids[start : start + 100])}]"
             self.call(
                 "remove documents",
-                lambda client, part=part: client.collections[collection].documents.delete(  # type: ignore[misc]
-                    {"filter_by": f"id:[{part}]"}
+                lambda client, filter_by=filter_by: client.api_call.delete(  # type: ignore[misc]
+                    f"/collections/{collection}/documents", entity_type=dict, params={"filter_by": filter_by}
                 ),
+            )
+
+    def row(self, collection: str, id: str) -> dict[str, Any]:
+        """One row.
+
+        Raises:
+            TypesenseMissingObjectError: if there is none.
+        """
+        return self.call(
+            f"read from {collection}",
+            lambda client: client.api_call.get(
+                f"/collections/{collection}/documents/{id}", entity_type=dict, as_json=True
+            ),
+        )
+
+    def rows(self, collection: str, fields: str) -> Iterator[dict[str, Any]]:
+        """All rows of a collection, with some of their fields."""
+        lines: str = self.call(
+            f"read from {collection}",
+            lambda client: client.api_call.get(
+                f"/collections/{collection}/documents/export",
+                entity_type=str,
+                as_json=False,
+                params={"include_fields": fields},
+            ),
+        )
+        for line in lines.splitlines():
+            if line.strip():
+                yield json.loads(line)
+
+    def drop(self, collection: str) -> None:
+        """Removes a collection, if it is there."""
+        # client.collections[name] makes parts that are deprecated
+        with suppress(TypesenseMissingObjectError):
+            self.call(
+                f"remove the collection {collection}",
+                lambda client: client.api_call.delete(f"/collections/{collection}", entity_type=dict),
             )
 
 

@@ -28,8 +28,8 @@ ANY_MATCH: Final = PREFIX_TYPO
 ALL: Final = "title_words:>=0"
 NONE: Final = "title_words:<0"
 
-MOST_OPERATORS: Final = 100
-"""That a server takes, unless ``--filter-by-max-ops`` says otherwise."""
+MOST_OPERATIONS: Final = 100
+"""Comparisons and operators that a server takes from release 27 on, unless ``--filter-by-max-ops`` says otherwise."""
 
 
 def words_in(condition: Condition, negated: bool = False) -> Iterator[tuple[Word, bool]]:
@@ -42,6 +42,15 @@ def words_in(condition: Condition, negated: bool = False) -> Iterator[tuple[Word
                 yield from words_in(part, negated)
         case Not(part):
             yield from words_in(part, True)
+
+
+def split(condition: Condition) -> tuple[list[Condition], list[Condition]]:
+    """The parts of a condition that must all match: those with words that count for the relevance, and the others."""
+    if isinstance(condition, AllOf):
+        parts = [split(part) for part in condition.parts]
+        return [one for ranked, _ in parts for one in ranked], [one for _, others in parts for one in others]
+    ranked = any(not negated for _, negated in words_in(condition))
+    return ([condition], []) if ranked else ([], [condition])
 
 
 @dataclass(frozen=True)
@@ -174,6 +183,6 @@ def _joined(parts: list[str], operator: str) -> str:
     return parts[0] if len(parts) == 1 else "(" + operator.join(parts) + ")" if parts else ""
 
 
-def operators(filter_by: str) -> int:
-    """How many operators a filter has."""
-    return filter_by.count("&&") + filter_by.count("||")
+def operations(filter_by: str) -> int:
+    """How many comparisons and operators a filter has, as the server counts them."""
+    return 2 * (filter_by.count("&&") + filter_by.count("||")) + 1

@@ -80,9 +80,3 @@ def create(server: TypesenseServer, schema: dict[str, Any]) -> None:
             client.collections.create(schema)
 
     server.call(f"create the collection {schema['name']}", ask)
-
-
-def drop(server: TypesenseServer, collection: str) -> None:
-    """Removes a collection, if it is there."""
-    with suppress(TypesenseMissingObjectError):
-        server.call(f"remove the collection {collection}", lambda client: client.collections[collection].delete())

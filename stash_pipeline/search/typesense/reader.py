@@ -13,19 +13,21 @@ from uuid import UUID
 
 import orjson
 
+from stash_pipeline.errors import UserError
 from stash_pipeline.search.backend import IndexState, SearchIndexMissingError
 from stash_pipeline.search.documents import TEXT_WEIGHTS, Document
-from stash_pipeline.search.request import Condition, Hit, SearchRequest, SearchResults, Sort, Word
+from stash_pipeline.search.request import AllOf, Condition, Hit, SearchRequest, SearchResults, Sort, Word, check_request
 from stash_pipeline.search.tantivy.vocabulary import EXACT, PREFIX, Vocabulary
 from stash_pipeline.search.typesense.client import TypesenseMissingObjectError, TypesenseServer
 from stash_pipeline.search.typesense.codes import code, decoded
 from stash_pipeline.search.typesense.conditions import (
     ALL,
-    MOST_OPERATORS,
+    MOST_OPERATIONS,
     FilterWriter,
     all_of,
     any_of,
-    operators,
+    operations,
+    split,
     words_in,
 )
 from stash_pipeline.search.typesense.names import Names
@@ -38,6 +40,10 @@ PAGE: Final = 250
 
 _MANY_VALUES: Final = 1_000_000
 _HIGHEST_SCORE: Final = 100
+_CLASSES_TOGETHER: Final = 4
+"""Mostly the first ones fill a page; the others are asked only if they do not."""
+_FOR_A_PLACE: Final = 20
+"""Operations that the place of a page adds to a filter."""
 _FACETS_OF_IDS: Final = ("studio", "performer", "tag")
 _Result = TypeVar("_Result")
 
@@ -87,13 +93,9 @@ class TypesenseReader:
         return collection, stored.state
 
     def _load_words(self, collection: str) -> Vocabulary:
-        name = self._names.words(collection)
-        lines: str = self._server.call(
-            "read the words of the index",
-            lambda client: client.collections[name].documents.export({"include_fields": "word"}),
-        )
         everywhere = (1 << len(TEXT_WEIGHTS)) - 1
-        return Vocabulary({orjson.loads(line)["word"]: everywhere for line in lines.splitlines() if line.strip()})
+        words = self._server.rows(self._names.words(collection), "word")
+        return Vocabulary({row["word"]: everywhere for row in words})
 
     def _with_index(self, answer: Callable[[_Index], _Result]) -> _Result:
         """Answers from the current index; again if a rebuild removed it meanwhile."""
@@ -115,6 +117,7 @@ class TypesenseReader:
 
     def search(self, request: SearchRequest) -> SearchResults:
         """Answers a request, from one state of the index."""
+        check_request(request)
         return self._with_index(lambda index: _Search(self._server, index, request).results())
 
     def documents(self, ids: Sequence[UUID]) -> dict[UUID, Document]:
@@ -176,11 +179,15 @@ class _Search:
         self._request = request
         self._found, self._terms = _matches(request.condition, index.words)
         self._writer = FilterWriter(self._found)
+        try:
+            self._everything = self._writer.write(request.condition)
+        except ValueError as error:
+            raise UserError(str(error)) from None
         self._order = Order(request.sort, words=any(not negated for _, negated in words_in(request.condition)))
 
     def results(self) -> SearchResults:
         request = self._request
-        everything = self._writer.write(request.condition)
+        everything = self._everything
         counts = [_search(self._index.collection, everything, per_page=0)] if request.count else []
         for facet in request.facets:
             counts.append(
@@ -216,20 +223,22 @@ class _Search:
         write = self._writer.write
         first = self._request.sort[0] if self._request.sort else Sort()
         if first.key != "relevance" or not words:
-            return [(0, write(condition))]
+            return [(0, self._everything)]
+        ranked, others = split(condition)
+        typed, filters = AllOf(tuple(ranked)), write(AllOf(tuple(others)))
         levels = sorted({match for word in words for match in self._found[word].values()} | {EXACT})
         groups = range(LAST_GROUP + 1) if any(word.field is None for word in words) else (LAST_GROUP,)
         classes = []
         for place, level in enumerate(levels):
             for group in groups:
-                parts = [write(condition, level, group)]
+                parts = [write(typed, level, group), filters]
                 if place:
-                    parts.append(write(condition, levels[place - 1], LAST_GROUP, negative=True))
+                    parts.append(write(typed, levels[place - 1], LAST_GROUP, negative=True))
                 if group != groups[0]:
-                    parts.append(write(condition, level, group - 1, negative=True))
+                    parts.append(write(typed, level, group - 1, negative=True))
                 classes.append((level * len(GROUPS) + group, all_of(parts)))
-        if max(operators(filter_by) for _, filter_by in classes) > MOST_OPERATORS * 9 // 10:
-            return [(0, write(condition))]
+        if max(operations(filter_by) for _, filter_by in classes) > MOST_OPERATIONS - _FOR_A_PLACE:
+            return [(0, self._everything)]
         return classes if first.descending else classes[::-1]
 
     def _page(self, counts: list[dict[str, Any]]) -> tuple[list[Hit], str | None, list[dict[str, Any]]]:
@@ -249,7 +258,7 @@ class _Search:
                     sort_by=self._order.sort_by,
                 )
                 for number, (_, filter_by) in enumerate(classes)
-                if number >= place
+                if place <= number < place + _CLASSES_TOGETHER
             ]
             answers = self._server.search([*searches, *(counts if counted is None else [])])
             counted = answers[len(searches) :] if counted is None else counted
@@ -274,7 +283,9 @@ class _Search:
             rank, values = _read_cursor(self._request.after)
             values = self._order.checked(values)
         except (ValueError, TypeError):
-            raise ValueError("The place to continue at is none that this search gave.") from None
+            raise UserError(
+                "The place to continue at is none that this search gave; begin with the first page."
+            ) from None
         ascending = len(classes) > 1 and classes[0][0] > classes[-1][0]
         for number, (one, _) in enumerate(classes):
             if one == rank:

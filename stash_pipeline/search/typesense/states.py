@@ -5,7 +5,6 @@ the old one until all changes are in, so what the index holds is never behind wh
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import orjson
 
@@ -30,10 +29,7 @@ class StoredState:
 def state_of(server: TypesenseServer, names: Names, collection: str) -> StoredState | None:
     """The state of a collection of documents; None if it has none: it was never completed."""
     try:
-        row: dict[str, Any] = server.call(
-            "read the state of the index",
-            lambda client: client.collections[names.states].documents[collection].retrieve(),
-        )
+        row = server.row(names.states, collection)
         fields = orjson.loads(row["state"])
         changing = fields.get("changing")
         return StoredState(

@@ -27,7 +27,7 @@ from stash_pipeline.search.stored import from_json, to_json
 from stash_pipeline.search.typesense.client import TypesenseServer
 from stash_pipeline.search.typesense.codes import code
 from stash_pipeline.search.typesense.lock import WriterLock
-from stash_pipeline.search.typesense.names import Names, create, drop
+from stash_pipeline.search.typesense.names import Names, create
 from stash_pipeline.search.typesense.reader import fetch_documents
 from stash_pipeline.search.typesense.schema import (
     LAST_GROUP,
@@ -44,7 +44,11 @@ _TOGETHER: Final = 500
 
 
 class TypesenseWriter:
-    """Writes to the index; see :class:`stash_pipeline.search.backend.SearchWriter`."""
+    """Writes to the index; see :class:`stash_pipeline.search.backend.SearchWriter`.
+
+    Args:
+        lock: held, and released at the end.
+    """
 
     def __init__(self, server: TypesenseServer, names: Names, lock: WriterLock, *, rebuild: bool) -> None:
         self._server = server
@@ -57,14 +61,13 @@ class TypesenseWriter:
         self._changes: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._words: set[str] = set()
         self._committed = False
-
-    def __enter__(self) -> Self:
-        self._lock.acquire()
         try:
             self._begin()
         except BaseException:
             self._release()
             raise
+
+    def __enter__(self) -> Self:
         return self
 
     def _begin(self) -> None:
@@ -79,7 +82,9 @@ class TypesenseWriter:
             return
         self._before = None if current is None else state_of(self._server, self._names, current)
         if current is None or self._before is None:
-            raise SearchIndexMissingError("There is no search index on the Typesense server that could be changed.")
+            raise SearchIndexMissingError(
+                "There is no search index on the Typesense server that can be changed; rebuild it."
+            )
         self._collection = current
 
     def _remove_leftovers(self, current: str | None) -> None:
@@ -88,7 +93,7 @@ class TypesenseWriter:
         kept = {name for one in (current, alias) if one for name in (one, self._names.words(one))}
         leftovers = [name for name in self._names.owned(self._server) if name not in kept]
         for name in leftovers:
-            drop(self._server, name)
+            self._server.drop(name)
         remove_states(self._server, self._names, leftovers)
 
     def __exit__(
@@ -103,8 +108,8 @@ class TypesenseWriter:
 
     def _drop_unfinished(self) -> None:
         try:
-            drop(self._server, self._collection)
-            drop(self._server, self._names.words(self._collection))
+            self._server.drop(self._collection)
+            self._server.drop(self._names.words(self._collection))
         except SearchIndexError:
             pass
 
