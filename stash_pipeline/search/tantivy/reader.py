@@ -19,7 +19,7 @@ from stash_pipeline.search.stored import from_json
 from stash_pipeline.search.tantivy import cursor
 from stash_pipeline.search.tantivy.directory import IndexDirectory, Lock
 from stash_pipeline.search.tantivy.facets import count_facets
-from stash_pipeline.search.tantivy.ordering import Pages, values_of
+from stash_pipeline.search.tantivy.ordering import Pages, matched, values_of
 from stash_pipeline.search.tantivy.queries import QueryMaker
 from stash_pipeline.search.tantivy.schema import STATE_TERM, TEXTS, VERSION
 from stash_pipeline.search.tantivy.vocabulary import Vocabulary
@@ -204,7 +204,7 @@ class _Search:
             place = None if request.after is None else cursor.read_fields(request.after, request.sort)
             ranked = [(0.0, address) for address in pages.by_fields(self._query, request.sort, wanted, place)]
             if request.count:
-                total = snapshot.searcher.search(self._query, 1, count=True).count
+                total = matched(snapshot.searcher.search(self._query, 1, count=True))
         loaded = [(score, snapshot.document(address)) for score, address in ranked[: request.limit]]
         hits = [Hit(document.id, score, document) for score, document in loaded]
         if len(ranked) < wanted:
