@@ -92,6 +92,7 @@ def _records_of_tags(everything: bool) -> str:
         "    JOIN catalog.members AS t ON t.entity = 'tags' AND t.instance_id = k.instance_id AND t.id = y.tag_id"
     )
 
+
 # --- tags ---------------------------------------------------------------------------------------------------
 
 
@@ -359,14 +360,14 @@ _TEXT_LISTS: Final = (
 _DEFAULTS: Final = {
     "id": "r.id",
     "instance_ids": "'{}'::integer[]",
-    **{name: "''" for name in _TEXTS},
-    **{name: "'{}'::uuid[]" for name in _UUID_LISTS},
-    **{name: "'{}'::text[]" for name in _TEXT_LISTS},
-    **{name: "NULL::uuid" for name in ("studio_id", "scene_id")},
-    **{name: "NULL::bigint" for name in ("duration", "size", "plays", "o_count", "seconds")},
-    **{name: "NULL::integer" for name in ("height", "rating")},
-    **{name: "NULL::boolean" for name in ("organized", "favorite", "has_markers")},
-    **{name: "NULL::timestamptz" for name in ("created_at", "updated_at")},
+    **dict.fromkeys(_TEXTS, "''"),
+    **dict.fromkeys(_UUID_LISTS, "'{}'::uuid[]"),
+    **dict.fromkeys(_TEXT_LISTS, "'{}'::text[]"),
+    **dict.fromkeys(("studio_id", "scene_id"), "NULL::uuid"),
+    **dict.fromkeys(("duration", "size", "plays", "o_count", "seconds"), "NULL::bigint"),
+    **dict.fromkeys(("height", "rating"), "NULL::integer"),
+    **dict.fromkeys(("organized", "favorite", "has_markers"), "NULL::boolean"),
+    **dict.fromkeys(("created_at", "updated_at"), "NULL::timestamptz"),
     "date": "NULL::date",
     "stash_box": "NULL::text",
 }
@@ -375,17 +376,20 @@ Parts = tuple[dict[str, str], str]
 
 
 def _tag(everything: bool) -> Parts:
-    return {
-        "title": "coalesce(r.name, '')",
-        "aliases": _empty("a.aliases"),
-        "details": "coalesce(r.description, '')",
-        "tags": _empty("t.tags"),
-        "tag_aliases": _empty("ta.tag_aliases"),
-        "tag_ids": "ARRAY[r.id]",
-        "all_tag_ids": "t.all_tag_ids",
-        "favorite": "r.favorite",
-        "stash_box": _stash_box("tags"),
-    }, _aliases("tags", everything) + f"""
+    return (
+        {
+            "title": "coalesce(r.name, '')",
+            "aliases": _empty("a.aliases"),
+            "details": "coalesce(r.description, '')",
+            "tags": _empty("t.tags"),
+            "tag_aliases": _empty("ta.tag_aliases"),
+            "tag_ids": "ARRAY[r.id]",
+            "all_tag_ids": "t.all_tag_ids",
+            "favorite": "r.favorite",
+            "stash_box": _stash_box("tags"),
+        },
+        _aliases("tags", everything)
+        + f"""
 LEFT JOIN (
     SELECT t.owner AS id, array_agg(t.id ORDER BY t.id) AS all_tag_ids,
         {_distinct("n.name", "NOT t.own AND ")} AS tags
@@ -394,7 +398,8 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT t.owner AS id, {_distinct("a.alias")} AS tag_aliases
     FROM {TAGGED} AS t JOIN catalog.tag_aliases AS a ON a.tag_id = t.id WHERE NOT t.own GROUP BY 1
-) AS ta ON ta.id = r.id"""
+) AS ta ON ta.id = r.id""",
+    )
 
 
 def _studio(everything: bool) -> Parts:
