@@ -31,10 +31,10 @@ def build_defs(
         layers: layers to use instead of the registry.
         settings_of_runs: returns the settings of a run or tick, if they are known only when it starts.
     """
-    layers = registry.LAYERS if layers is None else layers
+    layers = registry.configured(registry.LAYERS if layers is None else layers, settings)
     return dg.Definitions(
         assets=[
-            sync_assets(layers, settings.fresh_hours),
+            sync_assets(layers, settings),
             *server_specs(),
             stashbox_assets(),
             missing_assets(),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +26,8 @@ _SCHEMES: Final = ("postgres", "postgresql")
 _PORT: Final = re.compile(r"[0-9]{0,5}\Z")
 # a name, an address, a directory of sockets (possibly abstract), or nothing
 _HOST: Final = re.compile(r"[\w.:%-]*\Z|[/@]")
+
+_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]+\Z")
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
@@ -99,6 +102,18 @@ class Settings(BaseSettings):
     """The largest snapshot that lane `auto` uses."""
     snapshot_max_seconds: Annotated[float, Field(gt=0)] = 60
     """Lane `auto` uses no snapshot if the last one took longer to create, because it blocks writes on the server."""
+    search_images: bool = False
+    """Whether images are in the search, too; most libraries have many, and few of them have words."""
+    typesense_url: str | None = None
+    """Your own Typesense server for the search; without it, the index is embedded."""
+    typesense_key: SecretStr | None = None
+    """A key of the Typesense server that may create collections and aliases."""
+    typesense_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] = "stash"
+    """How names of collections begin. Two databases that share a Typesense server need different ones."""
+    typesense_ca_file: Path | None = None
+    """PEM file of the authority that signed the certificate of the Typesense server."""
+    typesense_timeout_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 30
+    """Silence after which a request to Typesense is abandoned."""
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     keep_runs_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""
@@ -137,6 +152,18 @@ class Settings(BaseSettings):
     @classmethod
     def _level_in_any_case(cls, value: Any) -> Any:
         return value.strip().upper() if isinstance(value, str) else value
+
+    @field_validator("typesense_url")
+    @classmethod
+    def _known_typesense(cls, value: str | None) -> str | None:
+        return None if value is None else check_typesense_url(value)
+
+    @field_validator("typesense_key")
+    @classmethod
+    def _key_for_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _HEADER_VALUE.match(value.get_secret_value()):
+            raise ValueError("has spaces or characters that no API key has; copy it again")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -286,6 +313,25 @@ def check_database_url(url: str) -> None:
         make_url(sqlalchemy_url(url))
     except (ArgumentError, ValueError):
         raise refuse(f"name one host, or {encode}") from None
+
+
+def check_typesense_url(url: str) -> str:
+    """Validates the address of a Typesense server; returns it without a slash at the end.
+
+    Raises:
+        ValueError: says what is wrong, without repeating the address.
+    """
+    example = "a Typesense address looks like http://127.0.0.1:8108"
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"its port or host is invalid; {example}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or port == 0:
+        raise ValueError(example)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"must not contain a login; put the key into {ENV_PREFIX}TYPESENSE_KEY")
+    return url.strip().rstrip("/")
 
 
 def psycopg_url(url: str) -> str:

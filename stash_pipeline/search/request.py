@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from stash_pipeline.search.documents import Document
+from stash_pipeline.errors import UserError
+from stash_pipeline.search.documents import FACETS, Document
 
 # --- words --------------------------------------------------------------------------------------------------
 
@@ -129,7 +130,7 @@ class SearchRequest:
     """One search.
 
     Attributes:
-        sort: first key first; equal hits are in the order of their ids.
+        sort: first key first; equal hits are in the order of their ids. ``relevance`` stands alone.
         limit: hits on a page, 1 to 1,000.
         after: :attr:`SearchResults.next` of the page before.
         facets: names of ``FACETS`` to count.
@@ -179,3 +180,25 @@ class SearchResults:
     facets: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     terms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     revision: int = 0
+
+
+LARGEST_PAGE = 1_000
+
+
+def check_request(request: SearchRequest) -> None:
+    """Refuses what no back end can answer.
+
+    Raises:
+        UserError: says what is wrong.
+    """
+    if not 1 <= request.limit <= LARGEST_PAGE:
+        raise UserError(f"A page has 1 to {LARGEST_PAGE:,} hits, not {request.limit:,}.")
+    if request.facet_limit < 1:
+        raise UserError("A facet has at least one value.")
+    keys = [sort.key for sort in request.sort]
+    if unknown := [key for key in keys if key not in SORT_KEYS]:
+        raise UserError(f"Hits cannot be sorted by {unknown[0]!r}; choose one of: {', '.join(SORT_KEYS)}.")
+    if not keys or ("relevance" in keys and len(keys) > 1):
+        raise UserError("Sort by relevance alone, or by other keys.")
+    if unknown := [name for name in request.facets if name not in FACETS]:
+        raise UserError(f"There is no facet {unknown[0]!r}; choose one of: {', '.join(FACETS)}.")

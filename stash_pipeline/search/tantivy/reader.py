@@ -1,0 +1,231 @@
+"""Answers searches from the index, always from one state of it."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import tantivy
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.search.backend import IndexState, SearchIndexError, SearchIndexMissingError
+from stash_pipeline.search.documents import Document
+from stash_pipeline.search.request import Hit, SearchRequest, SearchResults, check_request
+from stash_pipeline.search.stored import from_json
+from stash_pipeline.search.tantivy import cursor
+from stash_pipeline.search.tantivy.directory import IndexDirectory, Lock
+from stash_pipeline.search.tantivy.facets import count_facets
+from stash_pipeline.search.tantivy.ordering import Pages, matched, values_of
+from stash_pipeline.search.tantivy.queries import QueryMaker
+from stash_pipeline.search.tantivy.schema import STATE_TERM, TEXTS, VERSION
+from stash_pipeline.search.tantivy.vocabulary import Vocabulary
+
+
+class Snapshot:
+    """One state of the index. It stays readable when a writer goes on."""
+
+    def __init__(self, generation: Path) -> None:
+        with damage_reported(generation):
+            self._index = tantivy.Index.open(str(generation))
+            self._index.config_reader("manual")
+            self._index.reload()
+            self.searcher = self._index.searcher()
+            self.schema = self._index.schema
+            self.generation = generation
+            self.state = self._read_state()
+        self._making_vocabulary = threading.Lock()
+
+    def _read_state(self) -> IndexState:
+        found = self.searcher.search(tantivy.Query.term_query(self.schema, *STATE_TERM, index_option="basic"), 1)
+        if not found.hits:
+            raise SearchIndexMissingError("The search index has never been filled; a refresh does it.")
+        values = orjson.loads(self._stored(found.hits[0][1]))
+        if values["version"] != VERSION:
+            raise SearchIndexMissingError("The search index was made by another version; a refresh makes it again.")
+        return IndexState(values["revision"], values["token"], values["version"], self.searcher.num_docs - 1)
+
+    def _stored(self, address: tantivy.DocAddress) -> bytes:
+        return bytes(self.searcher.doc(address)["stored"][0])
+
+    def document(self, address: tantivy.DocAddress) -> Document:
+        """The document that lies there."""
+        return from_json(self._stored(address))
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of this state, read when they are first needed."""
+        with self._making_vocabulary:
+            return self._vocabulary
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        made = Vocabulary()
+        for name in TEXTS:
+            made.add(name, self.searcher.terms_with_prefix(name, ""))
+        return made
+
+
+class TantivyReader:
+    """Follows the index: each search is answered from the newest state."""
+
+    def __init__(self, directory: IndexDirectory) -> None:
+        self._directory = directory
+        self._refreshing = threading.Lock()
+        self._in_use: Lock | None = None
+        self._seen: tuple[Any, ...] | None = None
+        self._snapshot: Snapshot | None = None
+        self._now()
+
+    def state(self) -> IndexState:
+        """What the index holds now."""
+        return self._now().state
+
+    def close(self) -> None:
+        """Lets the index go."""
+        with self._refreshing:
+            self._snapshot = self._seen = None
+            if self._in_use is not None:
+                self._in_use.release()
+                self._in_use = None
+
+    def search(self, request: SearchRequest) -> SearchResults:
+        """Answers a request, from one state of the index."""
+        check_request(request)
+        return _Search(self._now(), request).results()
+
+    def documents(self, ids: Sequence[UUID]) -> dict[UUID, Document]:
+        """The documents with these ids, as the index has them."""
+        snapshot = self._now()
+        if not ids:
+            return {}
+        query = tantivy.Query.term_set_query(snapshot.schema, "id", [id.hex for id in ids])
+        with damage_reported(snapshot.generation):
+            hits = snapshot.searcher.search(query, len(set(ids)), count=False).hits
+            found = [snapshot.document(address) for _, address in hits]
+        return {document.id: document for document in found}
+
+    def vocabulary(self, prefix: str = "", limit: int | None = None) -> list[tuple[str, int]]:
+        """Words of names, the most frequent first, with the number of documents that have them in one field."""
+        snapshot = self._now()
+        with damage_reported(snapshot.generation):
+            names = snapshot.vocabulary.names
+        found = sorted(
+            (item for item in names.items() if item[0].startswith(prefix)), key=lambda one: (-one[1], one[0])
+        )
+        return found[:limit]
+
+    def _now(self) -> Snapshot:
+        with self._refreshing:
+            for _ in range(100):
+                if self._snapshot is not None and self._seen == self._look():
+                    return self._snapshot
+                self._refresh()
+            raise SearchIndexError(f"The search index in {self._directory.root} changes too fast to be read.")
+
+    def _look(self) -> tuple[Any, ...] | None:
+        generation = self._directory.current()
+        if generation is None:
+            return None
+        try:
+            status = (generation / "meta.json").stat()
+        except OSError:
+            return None
+        return generation, status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _refresh(self) -> None:
+        used = self._directory.use()
+        if used is None:
+            raise SearchIndexMissingError(f"There is no search index in {self._directory.root}; a refresh makes it.")
+        generation, in_use = used
+        try:
+            seen = self._look()
+            self._snapshot = Snapshot(generation)
+        except BaseException:
+            in_use.release()
+            raise
+        self._seen = seen
+        if self._in_use is not None:
+            self._in_use.release()
+        self._in_use = in_use
+
+
+class _Search:
+    def __init__(self, snapshot: Snapshot, request: SearchRequest) -> None:
+        self._snapshot = snapshot
+        self._request = request
+        with damage_reported(snapshot.generation):
+            vocabulary = snapshot.vocabulary
+        self._maker = QueryMaker(snapshot.schema, vocabulary)
+        self._by_relevance = request.sort[0].key == "relevance"
+        self._query = self._made(ranked=self._by_relevance)
+
+    def _made(self, *, ranked: bool) -> tantivy.Query:
+        try:
+            return self._maker.make(self._request.condition, ranked=ranked)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+
+    def results(self) -> SearchResults:
+        with damage_reported(self._snapshot.generation):
+            hits, total, following = self._hits()
+            facets = {}
+            if self._request.facets:
+                query = self._made(ranked=False)
+                facets = dict(
+                    count_facets(self._snapshot.searcher, query, self._request.facets, self._request.facet_limit)
+                )
+        return SearchResults(
+            hits=tuple(hits),
+            total=total if self._request.count else None,
+            next=following,
+            facets=facets,
+            terms=self._maker.terms,
+            revision=self._snapshot.state.revision,
+        )
+
+    def _hits(self) -> tuple[list[Hit], int | None, str | None]:
+        request, snapshot = self._request, self._snapshot
+        pages = Pages(snapshot.schema, snapshot.searcher, snapshot.document)
+        total: int | None = None
+        # one more tells whether there is another page
+        wanted = request.limit + 1
+        seen = 0
+        if self._by_relevance:
+            after = None
+            if request.after is not None:
+                score, id, seen = cursor.read_relevance(request.after)
+                after = score, id
+            ranked, total = pages.by_relevance(self._query, wanted, after, seen)
+        else:
+            place = None if request.after is None else cursor.read_fields(request.after, request.sort)
+            ranked = [(0.0, address) for address in pages.by_fields(self._query, request.sort, wanted, place)]
+            if request.count:
+                total = matched(snapshot.searcher.search(self._query, 1, count=True))
+        loaded = [(score, snapshot.document(address)) for score, address in ranked[: request.limit]]
+        hits = [Hit(document.id, score, document) for score, document in loaded]
+        if len(ranked) < wanted:
+            return hits, total, None
+        last = hits[-1]
+        if self._by_relevance:
+            return hits, total, cursor.write_relevance(last.score, last.id, seen + len(hits))
+        return hits, total, cursor.write_fields(request.sort, values_of(last.document, request.sort), last.id)
+
+
+@contextmanager
+def damage_reported(generation: Path) -> Iterator[None]:
+    """What tantivy raises on damaged files, also a panic of its own, becomes an error that says so."""
+    try:
+        yield
+    except (SearchIndexError, UserError):
+        raise
+    except BaseException as error:
+        # an abort within tantivy is no Exception
+        if isinstance(error, (ValueError, OSError, KeyError, RuntimeError)) or type(error).__name__ == "PanicException":
+            raise SearchIndexError(
+                f"The search index in {generation} cannot be read ({error}); the next refresh makes it again."
+            ) from error
+        raise
