@@ -22,7 +22,7 @@ def count_facets(
 ) -> Mapping[str, Counts]:
     """The most frequent values of each facet, equal ones by their names or ids, all with their exact numbers."""
     found: dict[str, Counts] = {}
-    sizes = dict.fromkeys(facets, limit + 1)
+    sizes = dict.fromkeys(facets, 8 * limit)
     while sizes:
         asked = {
             name: {"terms": {"field": _field(name), "size": size, "segment_size": _PER_SEGMENT}}
@@ -33,7 +33,7 @@ def count_facets(
             buckets = answer["buckets"]
             # those that were cut off may have as many as the last one, and names before it
             if len(buckets) == sizes[name] and buckets[-1]["doc_count"] == buckets[limit - 1]["doc_count"]:
-                sizes[name] *= 8
+                sizes[name] *= 64
                 continue
             del sizes[name]
             counts = [(_name(name, bucket["key"]), int(bucket["doc_count"])) for bucket in buckets]
