@@ -149,6 +149,9 @@ def _is_id(value: object) -> bool:
 
 
 def _between(condition: Between, negative: bool) -> str:
+    if condition.field in FLAGS:
+        low, high = condition.low or 0, 1 if condition.high is None else condition.high
+        return _any_of(AnyOf(condition.field, tuple(bool(one) for one in (0, 1) if low <= one <= high)), negative)
     if condition.field not in NUMBERS:
         raise ValueError(f"The field {condition.field!r} of documents is no number.")
     name = f"n_{condition.field}"
