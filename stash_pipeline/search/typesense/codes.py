@@ -20,10 +20,7 @@ NOTHING: Final = "znothing"
 
 def code(text: str) -> str:
     """The code of a text. Two texts have the same one only if they are equal (or long, and share 64 bits of hash)."""
-    if _PLAIN.match(text):
-        escaped = text
-    else:
-        escaped = "".join(map(_escaped, text)) or "zempty"
+    escaped = text if _PLAIN.match(text) else "".join(map(_escaped, text)) or "zempty"
     return escaped if len(escaped) <= _LONGEST else "zh" + xxhash.xxh64_hexdigest(text.encode("utf-8", "surrogatepass"))
 
 
