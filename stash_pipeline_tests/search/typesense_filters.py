@@ -5,6 +5,7 @@ Documentation: "Filter parameters" of ``api/search.html``; ``--filter-by-max-ops
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -186,6 +187,7 @@ def _flag(name: str, value: str) -> Test:
     return lambda row: str(row.get(name)).lower() in values
 
 
+@lru_cache(maxsize=100_000)
 def normalised(text: str) -> str:
     """What is compared of a string: case and special characters are dropped."""
     return " ".join(re.sub(r"[^\w\s]|_", "", text.lower()).split())

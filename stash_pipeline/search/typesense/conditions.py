@@ -25,7 +25,7 @@ from stash_pipeline.search.typesense.schema import (
 
 ANY_MATCH: Final = PREFIX_TYPO
 
-_LAST_INSTANCE: Final = 2_000
+_LAST_INSTANCE: Final = 500
 """Ids of instances are small; a list has no ranges that could be negated."""
 
 ALL: Final = "title_words:>=0"
