@@ -30,9 +30,9 @@ def build_defs(
         layers: layers to use instead of the registry.
         settings_of_runs: returns the settings of a run or tick, if they are known only when it starts.
     """
-    layers = registry.LAYERS if layers is None else layers
+    layers = registry.configured(registry.LAYERS if layers is None else layers, settings)
     return dg.Definitions(
-        assets=[sync_assets(layers, settings.fresh_hours), *server_specs(), stashbox_assets(), *box_server_specs()],
+        assets=[sync_assets(layers, settings), *server_specs(), stashbox_assets(), *box_server_specs()],
         asset_checks=[servers_answer],
         jobs=[*instance_jobs(layers), *shared_jobs(layers), stashbox_job(), maintain],
         schedules=[

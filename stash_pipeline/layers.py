@@ -6,15 +6,25 @@ not part of it, because it is read from servers instead of derived from tables.
 """
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.catalog.layer import CATALOG_LAYER
 from stash_pipeline.warehouse.entities.layer import STASH_LAYER
-from stash_pipeline.warehouse.layers.layer import AnyLayer
+from stash_pipeline.warehouse.layers.layer import AnyLayer, SharedLayer
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 from stash_pipeline.warehouse.metadata import SCHEMAS
+from stash_pipeline.warehouse.search.layer import SEARCH_LAYER
 
 Layers = tuple[AnyLayer, ...]
 
-LAYERS: Layers = (STASH_LAYER, MATCHES_LAYER, CATALOG_LAYER)
+LAYERS: Layers = (STASH_LAYER, MATCHES_LAYER, CATALOG_LAYER, SEARCH_LAYER)
+
+
+def configured(layers: Layers, settings: Settings) -> Layers:
+    """The layers as the settings want them; a layer of other settings is of another version, and is rebuilt."""
+    return tuple(
+        layer.configured(layer, settings) if isinstance(layer, SharedLayer) and layer.configured else layer
+        for layer in layers
+    )
 
 
 def schemas() -> tuple[str, ...]:

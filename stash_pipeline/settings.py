@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     """The largest snapshot that lane `auto` uses."""
     snapshot_max_seconds: Annotated[float, Field(gt=0)] = 60
     """Lane `auto` uses no snapshot if the last one took longer to create, because it blocks writes on the server."""
+    search_images: bool = False
+    """Whether images are in the search, too; most libraries have many, and few of them have words."""
     typesense_url: str | None = None
     """Your own Typesense server for the search; without it, the index is embedded."""
     typesense_key: SecretStr | None = None

@@ -14,6 +14,7 @@ import dagster as dg
 
 from stash_pipeline.assets.raw import PAGES_KEY
 from stash_pipeline.assets.resources import StashClients
+from stash_pipeline.assets.search import index_checks_of
 from stash_pipeline.assets.specs import IS_CURRENT, check_spec, is_current_spec, table_key
 from stash_pipeline.instances import Instance
 from stash_pipeline.layers import LAYERS, Layers
@@ -78,7 +79,8 @@ def checks_of(mode: str, layers: Layers = LAYERS) -> frozenset[dg.AssetCheckKey]
     """The checks that a run of this mode evaluates by default."""
     keys = {spec.key for spec in _RAW_CHECKS_BY_MODE[mode]}
     keys |= {check_spec(check).key for layer in layers for check in layer.checks if mode in check.modes}
-    return frozenset(keys | {is_current_spec(layer).key for layer in shared(layers)})
+    keys |= {is_current_spec(layer).key for layer in shared(layers)}
+    return frozenset(keys | index_checks_of(mode, layers))
 
 
 _LINES = 50

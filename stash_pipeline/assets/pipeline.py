@@ -21,6 +21,7 @@ from stash_pipeline.assets.failures import RetriedRequest, failure, sentence
 from stash_pipeline.assets.raw import raw_key, raw_specs
 from stash_pipeline.assets.resources import StashClients, WarehouseResource
 from stash_pipeline.assets.results import instance_results, raw_results
+from stash_pipeline.assets.search import index_check_specs, index_keys, index_specs
 from stash_pipeline.assets.servers import observations
 from stash_pipeline.assets.shared import Results, SharedFollowing
 from stash_pipeline.assets.specs import keys_of, layer_check_specs, layer_specs
@@ -83,17 +84,21 @@ class SyncConfig(dg.Config):
     )
 
 
-def sync_assets(layers: Layers, fresh_hours: float) -> dg.AssetsDefinition:
-    """The step with the assets and checks of raw and of all layers.
-
-    Args:
-        fresh_hours: hours without a sync after which raw is stale.
-    """
+def sync_assets(layers: Layers, settings: Settings) -> dg.AssetsDefinition:
+    """The step with the assets and checks of raw, of all layers, and of the search index."""
 
     @dg.multi_asset(
         name=OP,
-        specs=[*raw_specs(fresh_hours), *(spec for layer in layers for spec in layer_specs(layer))],
-        check_specs=[*RAW_CHECKS, *(spec for layer in layers for spec in layer_check_specs(layer))],
+        specs=[
+            *raw_specs(settings.fresh_hours),
+            *(spec for layer in layers for spec in layer_specs(layer)),
+            *index_specs(layers, settings),
+        ],
+        check_specs=[
+            *RAW_CHECKS,
+            *(spec for layer in layers for spec in layer_check_specs(layer)),
+            *index_check_specs(layers),
+        ],
         can_subset=True,
     )
     def sync_instance(
@@ -123,7 +128,7 @@ def _run(
         rebuild = frozenset(layer_named(layer, layers).name for layer in config.rebuild)
         if _is_of_shared_layers_only(context, layers):
             _tag(context, {MODE_TAG: "rebuild" if rebuild else "follow"})
-            yield from _follow_alone(context, config, layers, warehouse.url(), rebuild)
+            yield from _follow_alone(context, config, layers, settings, warehouse.url(), rebuild)
             return
         if not context.has_partition_key:
             raise UserError(
@@ -157,19 +162,25 @@ def _run(
 
 
 def _is_of_shared_layers_only(context: dg.AssetExecutionContext, layers: Layers) -> bool:
-    keys = {*keys_of(shared(layers))}
+    keys = {*keys_of(shared(layers)), *index_keys(layers)}
     return bool(keys) and (
         context.selected_asset_keys <= keys and {check.asset_key for check in context.selected_asset_check_keys} <= keys
     )
 
 
 def _follow_alone(
-    context: dg.AssetExecutionContext, config: SyncConfig, layers: Layers, database_url: str, rebuild: frozenset[str]
+    context: dg.AssetExecutionContext,
+    config: SyncConfig,
+    layers: Layers,
+    settings: Settings,
+    database_url: str,
+    rebuild: frozenset[str],
 ) -> Results:
     """Lets shared layers follow in a separate run, which fails if one of them fails."""
     following = SharedFollowing(
         context,
         layers,
+        settings,
         database_url,
         mode="rebuild" if rebuild else "changes",
         cause=context.run.tags.get(REASON_TAG, "a separate run"),
@@ -313,6 +324,7 @@ class _Step:
         following = SharedFollowing(
             self.context,
             self.layers,
+            self.settings,
             self.database_url,
             mode=mode,
             cause=f"{self.context.run.job_name} of {self.instance.name}",

@@ -1,4 +1,4 @@
-"""Lets the shared layers follow within the step, one after the other and independently.
+"""Lets the shared layers follow within the step, one after the other and independently, and then the search index.
 
 A failing shared layer does not fail the sync. The failure is recorded in ``ops.shared_layers``, the layer's check
 ``is_current`` reports it, the log has the traceback, and ``shared_layers_sensor`` retries.
@@ -14,10 +14,13 @@ import psycopg
 
 from stash_pipeline.assets.checks import is_current, layer_checks
 from stash_pipeline.assets.results import shared_results
+from stash_pipeline.assets.search import LAYER as SEARCH
+from stash_pipeline.assets.search import IndexFollowing, has_index
 from stash_pipeline.assets.specs import is_current_spec, keys_of
 from stash_pipeline.error_report import without_secrets
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
+from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
 from stash_pipeline.warehouse.layers.layer import SharedLayer, shared, with_those_after
 from stash_pipeline.warehouse.layers.shared import (
@@ -43,6 +46,7 @@ class SharedFollowing:
 
     context: dg.AssetExecutionContext
     layers: Layers
+    settings: Settings
     database_url: str
     mode: str
     cause: str
@@ -57,6 +61,24 @@ class SharedFollowing:
         for layer in shared(self.layers):
             if self._is_selected(layer):
                 yield from self._follow(layer, layer.name in rebuilt)
+        if has_index(self.layers):
+            yield from self._follow_index()
+
+    def _follow_index(self) -> Results:
+        following = IndexFollowing(
+            self.context,
+            self.settings,
+            self.database_url,
+            self.mode,
+            self.cause,
+            self.wait_seconds,
+            rebuild=SEARCH in self.rebuild,
+            report_unchanged=self.report_unchanged,
+        )
+        if following.is_selected:
+            yield from following.run(self.errors.get(SEARCH))
+            if following.error:
+                self.errors["the search index"] = following.error
 
     def _is_selected(self, layer: SharedLayer) -> bool:
         assets, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys

@@ -9,6 +9,7 @@ import dagster as dg
 from stash_pipeline.assets.pipeline import OP
 from stash_pipeline.assets.raw import PAGES_KEY, raw_keys
 from stash_pipeline.assets.resources import WarehouseResource
+from stash_pipeline.assets.search import index_keys
 from stash_pipeline.assets.specs import keys_of
 from stash_pipeline.assets.stashbox import stashbox_keys
 from stash_pipeline.automation.servers import NAME as SERVERS_ANSWER
@@ -50,7 +51,7 @@ def instance_jobs(layers: Layers) -> list[Any]:
     """The jobs of one instance: they read its server and update every layer."""
     # this check covers all servers, so the sensor evaluates it, and a run of one instance does not
     servers_check = dg.AssetSelection.checks(dg.AssetCheckKey(PAGES_KEY, SERVERS_ANSWER))
-    selection = dg.AssetSelection.assets(*raw_keys(), *keys_of(layers)) - servers_check
+    selection = dg.AssetSelection.assets(*raw_keys(), *keys_of(layers), *index_keys(layers)) - servers_check
     instance_layers = of_instances(layers)
     groups = " and ".join(group for layer in instance_layers for group in layer.groups)
     return [
@@ -76,7 +77,7 @@ def instance_jobs(layers: Layers) -> list[Any]:
         ),
         dg.define_asset_job(
             REBUILD,
-            selection=dg.AssetSelection.assets(*keys_of(layers)),
+            selection=dg.AssetSelection.assets(*keys_of(layers), *index_keys(layers)),
             config=step_config(rebuild=[layer.name for layer in instance_layers]),
             description=f"Rebuilds the {groups} of one instance from raw, without a request to its server. The result "
             "equals that of incremental syncs; use it if you suspect that the tables are damaged.",
@@ -92,14 +93,16 @@ def shared_jobs(layers: Layers) -> list[Any]:
     return [
         dg.define_asset_job(
             FOLLOW,
-            selection=dg.AssetSelection.assets(*keys_of(shared_layers)),
+            selection=dg.AssetSelection.assets(*keys_of(shared_layers), *index_keys(layers)),
             description="Lets the layers made of all instances follow the changes, without reading a server. Syncs do "
             "the same; this job is for changes that no sync applied.",
         ),
         *(
             dg.define_asset_job(
                 rebuild_job_of(layer),
-                selection=dg.AssetSelection.assets(*keys_of(_with_readers(layer.name, layers))),
+                selection=dg.AssetSelection.assets(
+                    *keys_of(_with_readers(layer.name, layers)), *index_keys(tuple(_with_readers(layer.name, layers)))
+                ),
                 config=step_config(rebuild=[layer.name]),
                 description=f"Rebuilds layer {layer.name} and the layers made of it. The result equals that of "
                 "following the changes; use it if you suspect that the tables are damaged.",

@@ -11,6 +11,7 @@ from stash_pipeline.assets.checks import checks_of
 from stash_pipeline.assets.pipeline import OP
 from stash_pipeline.assets.raw import raw_keys
 from stash_pipeline.assets.resources import WarehouseResource
+from stash_pipeline.assets.search import index_keys
 from stash_pipeline.assets.specs import keys_of
 from stash_pipeline.assets.tags import MODE_TAG, REASON_TAG, REQUESTED_BY_TAG, shortened
 from stash_pipeline.errors import UserError
@@ -73,7 +74,7 @@ def request(
         partition_key=name,
         run_config={"ops": {OP: {"config": {"mode": mode}}}},
         # a check that is planned but not evaluated would hide its previous result
-        asset_selection=sorted([*raw_keys(), *keys_of(layers)]),
+        asset_selection=sorted([*raw_keys(), *keys_of(layers), *index_keys(layers)]),
         asset_check_keys=sorted(checks_of(mode, layers)),
         tags={
             REASON_TAG: shortened(", ".join(reasons)),

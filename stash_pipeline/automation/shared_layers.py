@@ -1,4 +1,4 @@
-"""The sensor of the shared layers: it lets layers follow that no sync updated.
+"""The sensor of the shared layers and of the search index: it lets those follow that no sync updated.
 
 A sync lets shared layers follow at its end. It skips a layer that another run works on, a layer that fails, and a layer
 of another version; and some changes are not made by a sync, such as the removal or another priority of an instance.
@@ -8,20 +8,31 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 import dagster as dg
 from pydantic import BaseModel, ValidationError
 
 from stash_pipeline.assets.resources import WarehouseResource
+from stash_pipeline.assets.search import LAYER as SEARCH
+from stash_pipeline.assets.search import has_index, index_checks_of, index_keys
 from stash_pipeline.assets.specs import check_spec, is_current_spec, keys_of
 from stash_pipeline.assets.tags import MODE_TAG, REASON_TAG, REQUESTED_BY_TAG, shortened
 from stash_pipeline.automation.jobs import FOLLOW
 from stash_pipeline.automation.run_requests import connection_of_tick, is_in_progress
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
+from stash_pipeline.search.backend import SearchBackend
+from stash_pipeline.search.backends import backend_name, open_backend
+from stash_pipeline.search.index import index_status
+from stash_pipeline.settings import Settings
+from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import SharedLayer, shared
 from stash_pipeline.warehouse.layers.shared import LayerState, states
+
+INDEX: Final = "index"
+"""The search index among the layers."""
 
 NAME: Final = "shared_layers_sensor"
 _LOOK_SECONDS: Final = 30
@@ -76,25 +87,58 @@ def layers_due(
     try:
         with connection_of_tick(warehouse) as connection:
             layer_states = states(connection, layers)
+            if has_index(layers):
+                index = index_state(connection, warehouse.settings)
     except UserError as error:
         return dg.SkipReason(str(error))
+    followers = [layer.name for layer in shared(layers)]
+    if has_index(layers):
+        layer_states.append(index)
+        followers.append(INDEX)
     before = _read(context.cursor)
     after = {state.name: _updated(before.get(state.name, _State()), state) for state in layer_states}
     due: dict[str, str] = {}
     skipped: dict[str, str] = {}
-    for layer, state in zip(shared(layers), layer_states, strict=True):
-        blocker = next((name for name in layer.after if name in skipped), None)
+    after_layers = {layer.name: layer.after for layer in shared(layers)} | {INDEX: (SEARCH,)}
+    for name, state in zip(followers, layer_states, strict=True):
+        blocker = next((other for other in after_layers[name] if other in skipped), None)
         reason, skip_reason = _reason(state, before.get(state.name, _State()), after[state.name], now)
         if reason and blocker is None:
-            due[layer.name] = reason
+            due[name] = reason
         elif reason or skip_reason:
-            skipped[layer.name] = skip_reason or f"layer {layer.name} waits for layer {blocker}"
+            skipped[name] = skip_reason or f"layer {name} waits for layer {blocker}"
     cursor = json.dumps({name: state.model_dump() for name, state in after.items()})
     if due and is_in_progress(context.instance, FOLLOW):
         return dg.SensorResult(skip_reason="A run of the job follow is in progress.", cursor=context.cursor)
     if due:
         return dg.SensorResult(run_requests=[_request(layers, due)], cursor=cursor)
     return dg.SensorResult(skip_reason="; ".join(skipped.values()) or "All shared layers are current.", cursor=cursor)
+
+
+def index_state(connection: Connection, settings: Settings) -> LayerState:
+    """The state of the search index like that of a layer; what it follows are the documents.
+
+    Only the embedded index is opened, to see whether it is still there: a server may be slow.
+    """
+    status = index_status(connection, backend_name(settings))
+    missing = False
+    if settings.typesense_url is None and status.built and status.error is None:
+        missing = _embedded(settings).state() is None
+    return LayerState(
+        INDEX,
+        status.revision if status.built else None,
+        status.documents_revision,
+        missing or (not status.in_step and status.revision >= status.documents_revision),
+        status.followed_at,
+        status.error,
+        status.failed_at,
+    )
+
+
+@cache
+def _embedded(settings: Settings) -> SearchBackend:
+    """The embedded index. It is kept, because it reads files that it has read before only if they changed."""
+    return open_backend(settings)
 
 
 def _reason(state: LayerState, before: _State, after: _State, now: float) -> tuple[str | None, str | None]:
@@ -124,11 +168,14 @@ def _updated(before: _State, state: LayerState) -> _State:
 
 def _request(layers: Layers, due: Mapping[str, str]) -> dg.RunRequest:
     selected: list[SharedLayer] = [layer for layer in shared(layers) if layer.name in due]
+    # with its documents the index follows, too
+    indexed = index_keys(layers) if INDEX in due or SEARCH in due else []
     return dg.RunRequest(
-        asset_selection=sorted(keys_of(selected)),
+        asset_selection=sorted([*keys_of(selected), *indexed]),
         asset_check_keys=sorted(
             [is_current_spec(layer).key for layer in selected]
             + [check_spec(check).key for layer in selected for check in layer.checks if "changes" in check.modes]
+            + (sorted(index_checks_of("changes", layers)) if indexed else [])
         ),
         tags={REASON_TAG: shortened(", ".join(due.values())), MODE_TAG: "follow", REQUESTED_BY_TAG: NAME},
     )

@@ -23,16 +23,17 @@ def print_json(value: Any) -> None:
 def table(title: str | None, columns: list[str], rows: list[list[Any]], *, numbers: int = 0) -> None:
     """Prints a table whose last ``numbers`` columns are right-aligned; in a narrow terminal, one paragraph per row.
 
-    Output that does not go to a terminal is as wide as necessary: nothing is cut off or wrapped.
+    Output that does not go to a terminal is as wide as necessary: nothing is cut off or wrapped. A cell can be a
+    :class:`Text` with styles.
     """
     result = Table(
         title=None if title is None else Text(title, style="table.title"), title_justify="left", header_style="bold"
     )
     for position, column in enumerate(columns):
         result.add_column(column, justify="right" if position >= len(columns) - numbers else "left")
-    shown = [["–" if v is None else f"{v:,}" if type(v) is int else str(v) for v in row] for row in rows]
+    shown = [[_cell(value) for value in row] for row in rows]
     for row in shown:
-        result.add_row(*(Text(cell) for cell in row))
+        result.add_row(*row)
     width = result.__rich_measure__(console, console.options.update(max_width=_UNLIMITED)).maximum
     if width <= console.width:
         console.print(result)
@@ -42,11 +43,17 @@ def table(title: str | None, columns: list[str], rows: list[list[Any]], *, numbe
         _paragraphs(title, columns, shown)
 
 
-def _paragraphs(title: str | None, columns: list[str], rows: list[list[str]]) -> None:
+def _cell(value: Any) -> Text:
+    if isinstance(value, Text):
+        return value
+    return Text("–" if value is None else f"{value:,}" if type(value) is int else str(value))
+
+
+def _paragraphs(title: str | None, columns: list[str], rows: list[list[Text]]) -> None:
     """Prints one paragraph per row, one line per column."""
     if title is not None:
         console.print(Text(title, style="italic"), soft_wrap=True)
     for row in rows:
-        console.print(Text(row[0], style="bold"), soft_wrap=True)
+        console.print(Text.assemble(row[0], style="bold"), soft_wrap=True)
         for column, cell in zip(columns[1:], row[1:], strict=True):
-            console.print(Text(f"  {column}: {cell}"), soft_wrap=True)
+            console.print(Text.assemble(f"  {column}: ", cell), soft_wrap=True)

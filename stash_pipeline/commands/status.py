@@ -50,7 +50,7 @@ _INCLUDED = {
 """Per mode: the modes whose work it includes."""
 
 
-def collect(connection: Any) -> list[dict[str, Any]]:
+def collect(connection: Any, settings: Settings) -> list[dict[str, Any]]:
     """The state of every instance according to the database."""
     from stash_pipeline import layers
     from stash_pipeline.stash.entities import BY_NAME
@@ -65,11 +65,13 @@ def collect(connection: Any) -> list[dict[str, Any]]:
     for name, mode, moment, first in connection.execute(_REFRESHED, parameters).fetchall():
         for included in _INCLUDED["sweep" if first else mode]:
             refreshed.setdefault(name, {})[included] = moment
-    shared = shared_layers(connection)
-    return [{**row, "refreshed": refreshed[row["name"]], "shared_layers": shared} for row in rows]
+    shared, index = shared_layers(connection, settings), search_index(connection, settings)
+    return [
+        {**row, "refreshed": refreshed[row["name"]], "shared_layers": shared, "search_index": index} for row in rows
+    ]
 
 
-def shared_layers(connection: Any) -> list[dict[str, Any]]:
+def shared_layers(connection: Any, settings: Settings) -> list[dict[str, Any]]:
     """How far each shared layer has followed the object log."""
     from stash_pipeline import layers
     from stash_pipeline.warehouse.layers.shared import states
@@ -83,8 +85,25 @@ def shared_layers(connection: Any) -> list[dict[str, Any]]:
             "updated_at": state.updated_at,
             "error": state.error,
         }
-        for state in states(connection, layers.LAYERS)
+        for state in states(connection, layers.configured(layers.LAYERS, settings))
     ]
+
+
+def search_index(connection: Any, settings: Settings) -> dict[str, Any]:
+    """How far the search index has followed the documents."""
+    from stash_pipeline.search.backends import backend_name
+    from stash_pipeline.search.index import index_status
+
+    status = index_status(connection, backend_name(settings))
+    return {
+        "backend": status.backend,
+        "current": status.built and status.in_step and status.error is None,
+        "documents": status.documents,
+        "revisions_behind": status.revisions_behind if status.built else None,
+        "size_in_bytes": status.size,
+        "updated_at": status.followed_at,
+        "error": status.error,
+    }
 
 
 def _upcoming(instance: "Instance", settings: Settings, now: datetime) -> dict[str, Any]:
@@ -119,7 +138,7 @@ def status(as_json: bool, *, offline: bool = False) -> None:
 
     with open_warehouse(get_settings()) as settings:
         with connect(settings.database() or "") as connection:
-            rows = collect(connection)
+            rows = collect(connection, settings)
             instances = list_instances(connection)
             probes = [] if offline else questions(connection)
         pending = _pending(settings, probes)
@@ -181,6 +200,22 @@ def _print(rows: list[dict[str, Any]], now: datetime) -> None:
                 for layer in shared
             ],
         )
+    index = rows[0]["search_index"]
+    table(
+        "Search index",
+        ["back end", "last followed", "revisions behind", "error", "documents", "MB"],
+        [
+            [
+                index["backend"],
+                age(index["updated_at"], now),
+                "never built" if index["revisions_behind"] is None else str(index["revisions_behind"]),
+                index["error"] or "none",
+                index["documents"],
+                "–" if index["size_in_bytes"] is None else round(index["size_in_bytes"] / 1e6, 1),
+            ]
+        ],
+        numbers=2,
+    )
     for row in rows:
         for line in _sentences(row):
             console.print(f"{row['name']} {line}", highlight=False, markup=False, soft_wrap=True)

@@ -144,6 +144,11 @@ def query_tokens(text: str) -> list[str]:
     return found
 
 
+def begins_pairs(token: str) -> bool:
+    """Whether a token is one character of a script without blanks: in a query, it is the beginning of others."""
+    return len(token) == 1 and bool(_UNSPACED_START.match(token))
+
+
 def _tokens_of(word: str) -> list[str]:
     if _UNSPACED_START.match(word):
         return [word[place : place + 2] for place in range(len(word))]

@@ -85,6 +85,34 @@ class Servers:
             )
             log(connection, entity, [one])
 
+    def edit_by(self, entity: str, one: Object, change: str) -> None:
+        """Changes a typed row by an SQL expression, as a sync would, without a server; ``%(i)s`` is its instance."""
+        connection = looking_at(self.database_url)
+        with connection.transaction():
+            connection.execute(
+                f"UPDATE stash.{entity} SET {change} WHERE instance_id = %(i)s AND id = %(o)s", {"i": one[0], "o": one[1]}
+            )
+            log(connection, entity, [one])
+
+    def link(
+        self, table: str, columns: tuple[str, str], entity: str, one: Object, element: Any, there: bool = True
+    ) -> None:
+        """Adds an element to a list of an object, or removes it, as a sync would, without a server."""
+        connection = looking_at(self.database_url)
+        owner, column = columns
+        parameters = {"i": one[0], "o": one[1], "e": element}
+        with connection.transaction():
+            connection.execute(
+                f"DELETE FROM stash.{table} WHERE instance_id = %(i)s AND {owner} = %(o)s AND {column} = %(e)s",
+                parameters,
+            )
+            if there:
+                connection.execute(
+                    f"INSERT INTO stash.{table} (instance_id, {owner}, {column}) VALUES (%(i)s, %(o)s, %(e)s)",
+                    parameters,
+                )
+            log(connection, entity, [one])
+
     def decide(self, entity: str, verdict: str, left: Object, right: Object) -> None:
         """A person decides about two objects."""
         with connect(self.database_url) as connection, suppress(UserError):

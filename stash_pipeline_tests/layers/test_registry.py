@@ -92,7 +92,7 @@ def test_status_shows_the_progress_of_shared_layers(warehouse: str, monkeypatch:
     with connect(warehouse) as connection:
         follow(connection, TAG_NAMES, SAMPLE)
         record_failure(connection, TAG_NAMES, "It failed.")
-        names, letters = status.shared_layers(connection)
+        names, letters = status.shared_layers(connection, load_settings())
     assert (names["layer"], names["current"], names["revisions_behind"], names["error"]) == (
         "tag_names", False, 0, "It failed.",
     )  # fmt: skip

@@ -238,7 +238,7 @@ def test_an_unreadable_object_is_reported_and_kept_and_all_others_are_read(
     assert noted["failed"] == 1
     assert noted["failures"] == first.changes[kind].failures
     with connect(warehouse) as connection:
-        (shown,) = [row for row in collect(connection) if row["name"] == server.instance.name]
+        (shown,) = [row for row in collect(connection, server.settings) if row["name"] == server.instance.name]
     assert shown["failures"][kind] == first.changes[kind].failures
     # it was there before: it stays as it was, with what belongs to it
     server.hook = None

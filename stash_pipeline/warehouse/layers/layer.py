@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Table
 
+from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.versions import digest
 from stash_pipeline.warehouse.views import View
@@ -208,6 +209,8 @@ class SharedLayer(Layer):
         after: names of the shared layers that it reads. It never gets ahead of them, and is rebuilt with them.
         describe: additional metadata by ``schema.table``, read after the transaction. The second argument says whether
             to include what is costly, such as plots: after a rebuild, and in runs that compare everything.
+        configured: gives the layer as the settings want it, with another version if its rows differ; None if it does
+            not depend on them.
     """
 
     version: str
@@ -215,6 +218,7 @@ class SharedLayer(Layer):
     rebuild: Callable[[Connection, int], Mapping[str, TableChange]]
     after: tuple[str, ...] = ()
     describe: Callable[[Connection, bool], Mapping[str, Mapping[str, Any]]] | None = None
+    configured: "Callable[[SharedLayer, Settings], SharedLayer] | None" = None
     scope: Literal["all"] = "all"
 
     def __post_init__(self) -> None:
