@@ -230,7 +230,9 @@ class IndexFollowing:
     def _record_failure(self, error: Exception) -> str:
         """Records a failure for the sensor, and returns its message."""
         lines = without_secrets(str(error)).strip().splitlines()
-        reason = lines[0] if lines and isinstance(error, UserError) else f"{type(error).__name__}: {' '.join(lines[:1])}"
+        reason = (
+            lines[0] if lines and isinstance(error, UserError) else f"{type(error).__name__}: {' '.join(lines[:1])}"
+        )
         sentence = f"The search index could not follow: {reason}"
         if isinstance(error, UserError):
             self.context.log.error(sentence)

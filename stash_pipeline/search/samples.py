@@ -78,7 +78,9 @@ def sample_queries(connection: Connection, reader: SearchReader) -> list[SampleQ
     return found
 
 
-def find_themselves(connection: Connection, reader: SearchReader, number: int, seed: int | None = None) -> SampleSearches:
+def find_themselves(
+    connection: Connection, reader: SearchReader, number: int, seed: int | None = None
+) -> SampleSearches:
     """Looks for random documents by their titles, and by their titles with one typo."""
     rng = random.Random(seed)
     rows = []

@@ -64,9 +64,7 @@ OWN_STEPS = [_markers_or_names_change, _markers_or_names_change, _tags_get_paren
 
 @pytest.mark.parametrize("images", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_following_ends_in_the_same_documents_as_a_rebuild(
-    warehouse: str, home: Path, seed: int, images: bool
-) -> None:
+def test_following_ends_in_the_same_documents_as_a_rebuild(warehouse: str, home: Path, seed: int, images: bool) -> None:
     assert SEARCH_LAYER.configured
     layer = SEARCH_LAYER.configured(SEARCH_LAYER, Settings(home=home, search_images=images))
     rng = random.Random(seed)

@@ -92,6 +92,7 @@ def _records_of_tags(everything: bool) -> str:
         "    JOIN catalog.members AS t ON t.entity = 'tags' AND t.instance_id = k.instance_id AND t.id = y.tag_id"
     )
 
+
 # --- tags ---------------------------------------------------------------------------------------------------
 
 
@@ -375,17 +376,20 @@ Parts = tuple[dict[str, str], str]
 
 
 def _tag(everything: bool) -> Parts:
-    return {
-        "title": "coalesce(r.name, '')",
-        "aliases": _empty("a.aliases"),
-        "details": "coalesce(r.description, '')",
-        "tags": _empty("t.tags"),
-        "tag_aliases": _empty("ta.tag_aliases"),
-        "tag_ids": "ARRAY[r.id]",
-        "all_tag_ids": "t.all_tag_ids",
-        "favorite": "r.favorite",
-        "stash_box": _stash_box("tags"),
-    }, _aliases("tags", everything) + f"""
+    return (
+        {
+            "title": "coalesce(r.name, '')",
+            "aliases": _empty("a.aliases"),
+            "details": "coalesce(r.description, '')",
+            "tags": _empty("t.tags"),
+            "tag_aliases": _empty("ta.tag_aliases"),
+            "tag_ids": "ARRAY[r.id]",
+            "all_tag_ids": "t.all_tag_ids",
+            "favorite": "r.favorite",
+            "stash_box": _stash_box("tags"),
+        },
+        _aliases("tags", everything)
+        + f"""
 LEFT JOIN (
     SELECT t.owner AS id, array_agg(t.id ORDER BY t.id) AS all_tag_ids,
         {_distinct("n.name", "NOT t.own AND ")} AS tags
@@ -394,7 +398,8 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT t.owner AS id, {_distinct("a.alias")} AS tag_aliases
     FROM {TAGGED} AS t JOIN catalog.tag_aliases AS a ON a.tag_id = t.id WHERE NOT t.own GROUP BY 1
-) AS ta ON ta.id = r.id"""
+) AS ta ON ta.id = r.id""",
+    )
 
 
 def _studio(everything: bool) -> Parts:

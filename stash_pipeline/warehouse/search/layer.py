@@ -217,8 +217,6 @@ _ORIGINS: Final[dict[str, Origin]] = {
 _OF_DOCUMENTS: Final = (DOCUMENTS.fullname,)
 
 
-
-
 SEARCH_LAYER: Final = SharedLayer(
     name="search",
     description="The documents that the search index is made of.",

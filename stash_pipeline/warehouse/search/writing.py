@@ -5,7 +5,14 @@ from typing import Final
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
 from stash_pipeline.warehouse.search.affected import AFFECTED, add_readers
-from stash_pipeline.warehouse.search.documents_sql import DOCUMENT, MADE, TAGGED, WANTED, made_statement, tagged_statement
+from stash_pipeline.warehouse.search.documents_sql import (
+    DOCUMENT,
+    MADE,
+    TAGGED,
+    WANTED,
+    made_statement,
+    tagged_statement,
+)
 
 STATES_KEPT: Final = 500
 """An index that is older is made again."""
