@@ -38,7 +38,11 @@ def parse(text: str, fields: dict[str, Row]) -> Test:
     postfix = _postfix(tokens)
     if len(postfix) > MOST_OPERATIONS:
         # release 27 and later; comparisons and operators both count
-        raise RefusedError(400, f"`filter_by` has too many operations. Maximum allowed: {MOST_OPERATIONS}.")
+        raise RefusedError(
+            400,
+            f"`filter_by` has too many operations. Maximum allowed: {MOST_OPERATIONS}. "
+            "Use `--filter-by-max-ops` command line argument to customize this value.",
+        )
     return _evaluate(postfix, fields)
 
 
