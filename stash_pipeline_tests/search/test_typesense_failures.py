@@ -293,7 +293,7 @@ def test_many_words_stay_below_the_limits_of_a_filter(make: Make) -> None:
     backend = make()
     words = [f"{first}{second}gate" for first in "bcdfg" for second in "aeiou"]
     _build(backend, [scene(1, " ".join(words)), scene(2, " ".join(words[1:]))])
-    found = backend.reader().search(SearchRequest(AllOf(tuple(Word((word,)) for word in words))))
+    found = backend.reader().search(SearchRequest(AllOf(tuple(Word((word,), "exact") for word in words))))
     assert [hit.id for hit in found.hits] == [id_of(1)]
 
 

@@ -153,12 +153,13 @@ def _is_id(value: object) -> bool:
 
 def _between(condition: Between, negative: bool) -> str:
     if condition.field in FLAGS:
-        low, high = condition.low or 0, 1 if condition.high is None else condition.high
-        return _any_of(AnyOf(condition.field, tuple(bool(one) for one in (0, 1) if low <= one <= high)), negative)
+        first, last = condition.low or 0, 1 if condition.high is None else condition.high
+        flags = tuple(bool(one) for one in (0, 1) if first <= one <= last)
+        return _any_of(AnyOf(condition.field, flags), negative)
     if condition.field == "instance_ids":
-        low = max(condition.low or 0, 0)
-        high = min(_LAST_INSTANCE if condition.high is None else condition.high, _LAST_INSTANCE)
-        return _any_of(AnyOf(condition.field, tuple(range(low, high + 1))), negative)
+        first = max(condition.low or 0, 0)
+        last = min(_LAST_INSTANCE if condition.high is None else condition.high, _LAST_INSTANCE)
+        return _any_of(AnyOf(condition.field, tuple(range(first, last + 1))), negative)
     if condition.field not in NUMBERS:
         raise ValueError(f"The field {condition.field!r} of documents is no number.")
     name = f"n_{condition.field}"

@@ -280,8 +280,8 @@ class _Search:
         if self._request.after is None:
             return 0, None
         try:
-            rank, values = _read_cursor(self._request.sort, self._request.after)
-            values = self._order.checked(values)
+            rank, given = _read_cursor(self._request.sort, self._request.after)
+            values = self._order.checked(given)
         except (ValueError, TypeError):
             raise UserError(
                 "The page to continue after belongs to another search or order; begin with the first page."
