@@ -60,10 +60,6 @@ def _found(backend: TypesenseBackend) -> dict[int, str]:
     return {hit.id.int: hit.document.title for hit in hits}
 
 
-class KilledError(BaseException):
-    """Ends a process in the middle, as far as a test can."""
-
-
 def _killed_after(requests: int) -> Callable[[str, str], None]:
     left = [requests]
 
@@ -239,6 +235,12 @@ def test_a_missing_client_says_how_to_install_it(make: Make, monkeypatch: pytest
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(SearchIndexError, match=r"pip install 'stash-pipeline\[typesense\]'"):
         make().state()
+
+
+def test_a_ca_file_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
+    connection = Connection("https://127.0.0.1:9", KEY, ca_file=tmp_path / "missing.pem")
+    with pytest.raises(UserError, match=r"missing\.pem does not exist"):
+        TypesenseBackend(connection, tmp_path).state()
 
 
 def test_a_url_without_a_key_is_refused(tmp_path: Path) -> None:
