@@ -44,6 +44,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/matching_quality.py
 	$(BIN)/python benchmarks/matches.py
 	$(BIN)/python benchmarks/stashbox.py
+	$(BIN)/python benchmarks/search.py --million
 
 lint: $(STAMP)
 	$(BIN)/ruff check

@@ -13,7 +13,7 @@ from typing import Any
 
 from load import load
 from machine import Processor, write
-from matches import edit, make_real
+from matches import make_real
 from prerendered import render
 
 from stash_pipeline.instances import add_instance

@@ -36,3 +36,12 @@ def test_a_prerendered_library_is_mirrored_by_the_snapshot_lane() -> None:
     assert figures["nothing changed"]["documents"] == figures["first"]["documents"]
     assert figures["nothing changed"]["documents written"] == figures["nothing changed"]["rows written"] == 0
     assert figures["1 % of the scenes changed"]["documents written"] == 2
+
+
+def test_searches_are_measured_and_their_quality_is() -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "search.py"), "1500"], capture_output=True, text=True, timeout=300, check=True
+    )
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert "15 documents changed" in figures
+    assert all(share > 0.9 for seed in figures["found in the first five"].values() for share in seed.values())

@@ -51,10 +51,8 @@ def search_query(
     else:
         _print(answer)
     if answer.lag is not None:
-        _say(
-            f"The index lacks {_counted(answer.lag.documents, 'newer document')} of the database; the next sync brings "
-            "it in step."
-        )
+        lacks = f", by {_counted(answer.lag.documents, 'document')}" if answer.lag.documents else ""
+        _say(f"The index is behind the database{lacks}; the next sync brings it in step.")
 
 
 def joined(words: list[str]) -> str:

@@ -31,7 +31,9 @@ def from_json(text: bytes) -> Document:
 
 def from_fields(fields: dict[str, Any]) -> Document:
     """The document with these values, as JSON has them."""
-    values = {name: tuple(value) if type(value) is list else value for name, value in fields.items() if name in _KNOWN}
+    values: dict[str, Any] = {
+        name: tuple(value) if type(value) is list else value for name, value in fields.items() if name in _KNOWN
+    }
     for name in _IDS:
         if name in values:
             values[name] = UUID(values[name])

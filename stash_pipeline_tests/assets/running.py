@@ -65,7 +65,9 @@ def materializations(dagster: dg.DagsterInstance, run_id: str) -> dict[str, dict
     for record in records:
         event = record.event_log_entry.get_dagster_event()
         materialization = event.step_materialization_data.materialization
-        assert (materialization.partition is None) == (materialization.asset_key.path[0] in ("matches", "catalog"))
+        assert (materialization.partition is None) == (
+            materialization.asset_key.path[0] in ("matches", "catalog", "search")
+        )
         key = ".".join(materialization.asset_key.path)
         assert key not in found, f"{key} was materialized twice"
         found[key] = {name: value.value for name, value in materialization.metadata.items()}

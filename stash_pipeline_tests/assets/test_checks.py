@@ -36,6 +36,9 @@ OF_SHARED_LAYERS = {
     "records_equal_clusters",
     "every_object_is_reachable",
     "references_have_targets",
+    "counts_equal_catalog",
+    "counts_equal_documents",
+    "sample_finds_itself",
 }
 IN_A_SWEEP = {"sweep_found_nothing", "tables_match_rebuild", *OF_SHARED_LAYERS}
 
@@ -53,8 +56,9 @@ def test_a_refresh_evaluates_all_planned_checks_that_apply(
         assert all(passed for passed, _ in first.values()), first
         assert first["sample_matches_server"][1]["objects"] >= 40
         # the log of the run ends with what was not evaluated, in words
-        *_, matches, catalog, last = messages(run)
+        *_, matches, catalog, search, index, last = messages(run)
         assert (matches, catalog) == ("Layer matches was rebuilt.", "Layer catalog was rebuilt.")
+        assert search == "Layer search was rebuilt." and index.startswith("The search index was made again, because")
         assert "Not evaluated" in last and last.endswith(": sweep_found_nothing.")
         # launched in the page without a choice, all are planned
         changes = checks(dagster, refresh(dagster, "checked", mode="changes").run_id)

@@ -16,6 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
+from stash_pipeline.assets.search import INDEX_KEY
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.partitions import INSTANCES
 from stash_pipeline.settings import get_settings, sqlalchemy_url
@@ -100,15 +101,19 @@ def test_every_asset_has_description_owner_and_table(specs: Assets) -> None:
         assert list(spec.owners), name
         assert spec.kinds, name
         assert spec.group_name, name
+        assert len(key.path) == 2, name
+        if key == INDEX_KEY:
+            # no table of Postgres
+            continue
         assert spec.metadata["dagster/table_name"] == ".".join(key.path), name
         columns = spec.metadata["dagster/column_schema"]
         assert isinstance(columns, dg.TableSchema) and columns.columns, name
-        assert len(key.path) == 2, name
 
 
 NOT_DERIVED = {("matches", name) for name in ("decisions", "resolved_decisions", "phashes", "link_counts")} | {
     ("catalog", "row_counts"),
     ("stashbox", "scene_fingerprints"),
+    *(("search", name) for name in ("states", "row_counts", "indexes")),
 }
 """Tables that are no assets: what people decided, and what a layer keeps for itself."""
 
@@ -118,11 +123,12 @@ def test_assets_match_the_tables_and_columns_of_the_database(specs: Assets, grap
     inspector = inspect(engine)
     there = {
         (schema, table)
-        for schema in ("raw", "stash", "stashbox", "matches", "catalog")
+        for schema in ("raw", "stash", "stashbox", "matches", "catalog", "search")
         for table in inspector.get_table_names(schema=schema)
     }
-    assert {tuple(key.path) for key in specs} == there - NOT_DERIVED
-    for key, spec in specs.items():
+    tables = {key: spec for key, spec in specs.items() if key != INDEX_KEY}
+    assert {tuple(key.path) for key in tables} == there - NOT_DERIVED
+    for key, spec in tables.items():
         schema, table = key.path
         shown = [column.name for column in spec.metadata["dagster/column_schema"].columns]
         # in another order where a column was added later
@@ -133,7 +139,7 @@ def test_assets_match_the_tables_and_columns_of_the_database(specs: Assets, grap
 def test_the_migrated_schema_equals_the_table_registry(graph_database: str) -> None:
     def include(name: str | None, kind: str, parents: Any) -> bool:
         if kind == "schema":
-            return name in ("ops", "raw", "stash", "stashbox", "matches", "catalog")
+            return name in ("ops", "raw", "stash", "stashbox", "matches", "catalog", "search")
         return not (kind == "table" and name == "alembic_version")
 
     engine = create_engine(sqlalchemy_url(graph_database))
@@ -159,7 +165,7 @@ def test_every_table_and_column_has_a_comment_unless_exempt(graph_database: str)
     with connect(graph_database) as connection:
         rows = connection.execute(
             "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace\n"
-            "WHERE nspname IN ('ops', 'raw', 'stash', 'stashbox', 'matches', 'catalog') AND relkind IN ('r', 'p')\n"
+            "WHERE nspname IN ('ops', 'raw', 'stash', 'stashbox', 'matches', 'catalog', 'search') AND relkind IN ('r', 'p')\n"
             "AND relname <> 'alembic_version'\n"
             "AND obj_description(c.oid, 'pg_class') IS NULL"
         ).fetchall()
@@ -186,11 +192,15 @@ def test_every_column_names_its_source_and_its_foreign_key(specs: Assets) -> Non
     columns = {
         ".".join(key.path): {column.name: column.tags for column in spec.metadata["dagster/column_schema"].columns}
         for key, spec in specs.items()
+        if key != INDEX_KEY
     }
     for table, found in columns.items():
         for column, tags in found.items():
             # a merge comes from no one table, and a revision from the log
             has_origin = table not in WITHOUT_ORIGIN and not table.startswith(("raw.", "matches.", "stashbox."))
+            if table.startswith("search.") and table not in WITHOUT_ORIGIN:
+                # most are of many columns, which the lineage has
+                has_origin = "from" in tags
             has_origin = has_origin and not (table.startswith("catalog.") and column == "revision")
             assert set(tags) <= {"from", "refers_to"} and ("from" in tags) == has_origin, (table, column)
             for origin in tags.values():
@@ -211,7 +221,11 @@ def test_every_column_names_its_source_and_its_foreign_key(specs: Assets) -> Non
 
 def test_every_column_of_a_layer_has_its_lineage(specs: Assets) -> None:
     for key, spec in specs.items():
-        if key.path[0] not in ("stash", "catalog") or ".".join(key.path) in WITHOUT_ORIGIN[1:]:
+        if (
+            key == INDEX_KEY
+            or key.path[0] not in ("stash", "catalog", "search")
+            or ".".join(key.path) in WITHOUT_ORIGIN[1:]
+        ):
             continue
         lineage = spec.metadata["dagster/column_lineage"]
         assert isinstance(lineage, dg.TableColumnLineage)

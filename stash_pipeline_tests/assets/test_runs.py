@@ -31,6 +31,7 @@ EMPTY_AT_FIRST = (
     "matches.redirects",
     "matches.stashbox_candidates",
     "matches.stashbox_proposals",
+    "search.vanished",
 )
 """Tables without a row as long as there is one server, and no stash-box."""
 
@@ -52,7 +53,11 @@ def test_the_first_run_materializes_every_table_and_the_second_only_the_ledger(
                 if table == "raw.pages":
                     assert metadata["pages"] > 0 and metadata["bytes"] > 0 and metadata["release"] == "v0.30.1"
                     continue
-                if table.startswith("matches."):
+                if table == "search.index":
+                    assert metadata["documents"] == found["search.documents"]["dagster/row_count"] > 0
+                    assert metadata["sample_queries"].count("\n") == 6 and metadata["size_in_bytes"] > 0
+                    continue
+                if table.startswith(("matches.", "search.")):
                     assert metadata["dagster/row_count"] > 0 or table in EMPTY_AT_FIRST
                     continue
                 if table.startswith("catalog."):
@@ -81,9 +86,11 @@ def test_the_first_run_materializes_every_table_and_the_second_only_the_ledger(
             *("raw.pages", "raw.history", "raw.scenes", "stash.scenes", "stash.scene_tags"),
             # the title is a key by which scenes are matched
             "matches.keys",
-            *("catalog.scenes", "catalog.scene_tags"),
+            *("catalog.scenes", "catalog.scene_tags", "search.documents", "search.index"),
         }
         assert found["catalog.scenes"]["updated"] == 1
+        assert found["search.index"]["put"] == found["search.documents"]["updated"] >= 1
+        assert found["search.index"]["rebuilt_because"] == "it was not"
         assert found["raw.history"]["documents_archived"] == 1 and found["raw.history"]["by_entity"] == "scenes 1"
         assert found["raw.history"]["changed_fields"] == "scenes.tags 1, scenes.title 1"
         assert found["raw.scenes"]["updated"] == 1
@@ -213,7 +220,7 @@ def test_a_rebuild_recreates_entities_and_joins_without_contacting_the_server(
     run = run_job("rebuild", instance=dagster, partition_key="doubtful")
     assert run.success, run.failure
     found = materializations(dagster, run.run_id)
-    assert found and all(table.startswith(("stash.", "matches.", "catalog.")) for table in found)
+    assert found and all(table.startswith(("stash.", "matches.", "catalog.", "search.")) for table in found)
     assert found["stash.scenes"]["inserted"] == 20
     check_equal(graph_database, instance, stash)
 

@@ -90,7 +90,8 @@ class Servers:
         connection = looking_at(self.database_url)
         with connection.transaction():
             connection.execute(
-                f"UPDATE stash.{entity} SET {change} WHERE instance_id = %(i)s AND id = %(o)s", {"i": one[0], "o": one[1]}
+                f"UPDATE stash.{entity} SET {change} WHERE instance_id = %(i)s AND id = %(o)s",
+                {"i": one[0], "o": one[1]},
             )
             log(connection, entity, [one])
 

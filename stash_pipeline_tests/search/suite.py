@@ -23,6 +23,7 @@ from stash_pipeline.search.request import (
     Between,
     Condition,
     Exists,
+    Fuzziness,
     Not,
     OneOf,
     SearchRequest,
@@ -504,7 +505,8 @@ def some_word(draw: random.Random, document: Document) -> Word:
     found = query_tokens(value if isinstance(value, str) else draw.choice(value)) or ["nothing"]
     start = draw.randrange(len(found))
     chosen = found[start : start + draw.choice((1, 1, 2))]
-    match = draw.choice(("exact", "prefix"))
+    matches: tuple[Fuzziness, ...] = ("exact", "prefix")
+    match = draw.choice(matches)
     if match == "prefix":
         chosen[-1] = chosen[-1][: draw.randint(1, len(chosen[-1]))]
     where = field if getattr(document, field) else "title"

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
 from stash_pipeline import __main__ as program
+from stash_pipeline.commands.search import QueryByDefault
 from stash_pipeline.commands.search_query import joined
 from stash_pipeline.errors import UserError
 from stash_pipeline.search.backends import open_backend
@@ -22,6 +24,8 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", database_url)
+    # as wide as necessary, whatever terminal the tests run in
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def started(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -126,7 +130,7 @@ def test_an_index_that_lacks_documents_is_reported(filled: Run, database_url: st
         connection.execute("insert into search.states (token, revision) values (gen_random_uuid(), 7)")
     code, out, err = filled("beach")
     assert (code, "3 hits" in out) == (0, True)
-    assert "the next sync brings it in step" in err
+    assert err == "The index is behind the database; the next sync brings it in step.\n"
 
 
 @pytest.mark.parametrize("arguments", [["--", "rain"], ["query", "rain"], ["--limit", "5", "rain"], ["rain"]])
@@ -146,6 +150,32 @@ def test_names_of_commands_are_queries_behind_query_and_two_minuses(filled: Run)
     for arguments in (["query", "query"], ["--", "query"]):
         code, out, _ = filled(*arguments)
         assert (code, out.splitlines()[-1].startswith("No hits")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "called"),
+    [
+        (["verify"], "verify"),
+        (["verify it"], "query: verify it"),
+        (["it", "verify"], "query: it verify"),
+        (["--", "verify"], "query: verify"),
+        (["query", "verify"], "query: verify"),
+    ],
+)
+def test_the_name_of_a_command_is_one_only_at_the_beginning(arguments: list[str], called: str) -> None:
+    app = typer.Typer(cls=QueryByDefault)
+    calls = []
+
+    @app.command("query")
+    def query(words: list[str]) -> None:
+        calls.append(f"query: {' '.join(words)}")
+
+    @app.command()
+    def verify() -> None:
+        calls.append("verify")
+
+    app(args=arguments, standalone_mode=False)
+    assert calls == [called]
 
 
 def test_without_a_query_the_help_is_shown(run: Run) -> None:

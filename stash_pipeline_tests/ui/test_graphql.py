@@ -43,13 +43,14 @@ def test_every_table_is_an_asset_in_the_group_of_its_layer(interface: Interface)
     for node in nodes["assetNodes"]:
         groups.setdefault(node["groupName"], set()).add("/".join(node["assetKey"]["path"]))
         assert node["description"] and node["owners"]
-        shared = ("stash_servers", "stash_box_servers", "matches", "catalog", "catalog_lists")
+        shared = ("stash_servers", "stash_box_servers", "matches", "catalog", "catalog_lists", "search")
         assert node["isPartitioned"] == (node["groupName"] not in shared)
     assert groups["raw_pages"] == {f"raw/{entity.name}" for entity in ENTITIES} | {"raw/pages", "raw/history"}
     assert groups["entities"] == {f"stash/{entity.name}" for entity in ENTITIES}
     assert groups["joins"] == {f"stash/{table}" for table in JOINS} | {"stash/merges"}
     assert {"matches/links", "matches/clusters", "matches/duplicates"} <= groups["matches"]
     assert {"catalog/scenes", "catalog/performers"} <= groups["catalog"]
+    assert groups["search"] == {f"search/{name}" for name in ("documents", "vanished", "marker_tags", "index")}
     assert "stashbox/lookups" in groups["stash_box"]
     assert groups["stash_servers"] == {f"stash_server/{entity.name}" for entity in ENTITIES}
 

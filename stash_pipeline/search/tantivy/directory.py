@@ -152,7 +152,7 @@ class IndexDirectory:
                     needed.add(f"{segment_id}.{deletes['opstamp']}.del")
                 if not needed <= names or not all(self._is_intact(generation / name) for name in needed):
                     return False
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
             return False
         return True
 

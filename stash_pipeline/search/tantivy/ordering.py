@@ -74,12 +74,18 @@ def values_of(document: Document, sorts: tuple[Sort, ...]) -> list[Any]:
 def _after_keys(values: list[Any], sorts: tuple[Sort, ...], id: UUID) -> list[Any]:
     """The values of the columns of :func:`keys_of`."""
     found: list[Any] = []
+    no_title: list[Any] = [None] * TITLE_PARTS
     for value, sort in zip(values, sorts, strict=True):
         if sort.key == "title":
-            found += [*(title_parts(value) or [None] * TITLE_PARTS), sort_title(value)]
+            found += [*(title_parts(value) or no_title), sort_title(value)]
         else:
             found.append(value)
     return [*found, *id_parts(id)]
+
+
+def matched(result: tantivy.SearchResult) -> int:
+    """How many documents match."""
+    return int(result.count)  # type: ignore[attr-defined]  # tantivy's stub forgets it
 
 
 class Pages:
@@ -166,7 +172,7 @@ class Pages:
         if len(one.encode("utf-8", "replace")) < 8 * TITLE_PARTS:
             return self._first(query, others, limit, after and after[1:])
         by_title: dict[str, list[Document]] = {}
-        for _, address in self._searcher.search(query, total.count, count=False).hits:
+        for _, address in self._searcher.search(query, matched(total), count=False).hits:
             document = self._load(address)
             by_title.setdefault(sort_title(document.title), []).append(document)
         found: list[tantivy.DocAddress] = []
@@ -216,7 +222,7 @@ class Pages:
         look = max(_FIRST_LOOK, seen + 2 * limit)
         while True:
             result = self._searcher.search(query, look, count=True)
-            hits, total = result.hits, result.count
+            hits, total = result.hits, matched(result)
             lowest = hits[-1][0] if len(hits) < total else None
             found = self._ordered([hit for hit in hits if lowest is None or hit[0] > lowest], after)
             if len(found) < limit and lowest is not None and (after is None or after[0] >= lowest):
@@ -236,11 +242,11 @@ class Pages:
             part = _both(query, self._range(ID_PARTS[0], "unsigned", start, end))
             result = self._searcher.search(part, 4 * _SLICE, count=True)
             hits = result.hits
-            if result.count > len(hits):
+            if matched(result) > len(hits):
                 if width > 1:
                     width = max(1, width // 8)
                     continue
-                hits = self._searcher.search(part, result.count, count=False).hits
+                hits = self._searcher.search(part, matched(result), count=False).hits
             ties = [hit for hit in hits if hit[0] == score]
             found += self._ordered(ties, None if after is None else (score, after))
             start, width = end + 1, width * 2

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -13,18 +13,16 @@ import tantivy
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.search.backend import IndexState, SearchIndexError, SearchIndexMissingError
-from stash_pipeline.search.documents import FACETS, Document
-from stash_pipeline.search.request import SORT_KEYS, Hit, SearchRequest, SearchResults
+from stash_pipeline.search.documents import Document
+from stash_pipeline.search.request import Hit, SearchRequest, SearchResults, check_request
 from stash_pipeline.search.stored import from_json
 from stash_pipeline.search.tantivy import cursor
 from stash_pipeline.search.tantivy.directory import IndexDirectory, Lock
 from stash_pipeline.search.tantivy.facets import count_facets
-from stash_pipeline.search.tantivy.ordering import Pages, values_of
+from stash_pipeline.search.tantivy.ordering import Pages, matched, values_of
 from stash_pipeline.search.tantivy.queries import QueryMaker
 from stash_pipeline.search.tantivy.schema import STATE_TERM, TEXTS, VERSION
 from stash_pipeline.search.tantivy.vocabulary import Vocabulary
-
-LARGEST_PAGE: Final = 1_000
 
 
 class Snapshot:
@@ -96,7 +94,7 @@ class TantivyReader:
 
     def search(self, request: SearchRequest) -> SearchResults:
         """Answers a request, from one state of the index."""
-        _check(request)
+        check_request(request)
         return _Search(self._now(), request).results()
 
     def documents(self, ids: Sequence[UUID]) -> dict[UUID, Document]:
@@ -125,8 +123,7 @@ class TantivyReader:
             for _ in range(100):
                 if self._snapshot is not None and self._seen == self._look():
                     return self._snapshot
-                if self._refresh():
-                    continue
+                self._refresh()
             raise SearchIndexError(f"The search index in {self._directory.root} changes too fast to be read.")
 
     def _look(self) -> tuple[Any, ...] | None:
@@ -139,7 +136,7 @@ class TantivyReader:
             return None
         return generation, status.st_ino, status.st_mtime_ns, status.st_size
 
-    def _refresh(self) -> bool:
+    def _refresh(self) -> None:
         used = self._directory.use()
         if used is None:
             raise SearchIndexMissingError(f"There is no search index in {self._directory.root}; a refresh makes it.")
@@ -154,7 +151,6 @@ class TantivyReader:
         if self._in_use is not None:
             self._in_use.release()
         self._in_use = in_use
-        return True
 
 
 class _Search:
@@ -208,7 +204,7 @@ class _Search:
             place = None if request.after is None else cursor.read_fields(request.after, request.sort)
             ranked = [(0.0, address) for address in pages.by_fields(self._query, request.sort, wanted, place)]
             if request.count:
-                total = snapshot.searcher.search(self._query, 1, count=True).count
+                total = matched(snapshot.searcher.search(self._query, 1, count=True))
         loaded = [(score, snapshot.document(address)) for score, address in ranked[: request.limit]]
         hits = [Hit(document.id, score, document) for score, document in loaded]
         if len(ranked) < wanted:
@@ -217,20 +213,6 @@ class _Search:
         if self._by_relevance:
             return hits, total, cursor.write_relevance(last.score, last.id, seen + len(hits))
         return hits, total, cursor.write_fields(request.sort, values_of(last.document, request.sort), last.id)
-
-
-def _check(request: SearchRequest) -> None:
-    if not 1 <= request.limit <= LARGEST_PAGE:
-        raise UserError(f"A page has 1 to {LARGEST_PAGE:,} hits, not {request.limit:,}.")
-    if request.facet_limit < 1:
-        raise UserError("A facet has at least one value.")
-    keys = [sort.key for sort in request.sort]
-    if unknown := [key for key in keys if key not in SORT_KEYS]:
-        raise UserError(f"Hits cannot be sorted by {unknown[0]!r}; choose one of: {', '.join(SORT_KEYS)}.")
-    if not keys or ("relevance" in keys and len(keys) > 1):
-        raise UserError("Sort by relevance alone, or by other keys.")
-    if unknown := [name for name in request.facets if name not in FACETS]:
-        raise UserError(f"There is no facet {unknown[0]!r}; choose one of: {', '.join(FACETS)}.")
 
 
 @contextmanager

@@ -134,7 +134,7 @@ def number(value: object) -> int:
         return (value - _EPOCH) // _MILLISECOND
     if isinstance(value, datetime.date):
         return (value.toordinal() - _EPOCH_DAY) * _DAY
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)  # type: ignore[call-overload]
 
 
 _CLASS_NAMES: Final = {

@@ -29,6 +29,7 @@ class TantivyWriter:
         self._directory = directory
         self._lock = lock
         self._fresh = generation is None
+        self._failed = False
         self._added: set[int] = set()
         self._writer: tantivy.IndexWriter | None = None
         with failure_reported(directory.root):
@@ -42,6 +43,14 @@ class TantivyWriter:
         else:
             index = tantivy.Index.open(str(self._generation))
         self._writer = index.writer(_MEMORY, _THREADS)
+        if not self._fresh:
+            self._remove_leftovers(self._writer)
+
+    def _remove_leftovers(self, writer: tantivy.IndexWriter) -> None:
+        """Removes what a writer left that was killed or had no room."""
+        for path in self._generation.glob(".tmp*"):
+            path.unlink(missing_ok=True)
+        writer.garbage_collect_files()
 
     @property
     def _open_writer(self) -> tantivy.IndexWriter:
@@ -96,6 +105,7 @@ class TantivyWriter:
             except BaseException:
                 # tantivy's writer cannot go on after a failure
                 self._writer = None
+                self._failed = True
                 raise
 
     def __enter__(self) -> Self:
@@ -114,6 +124,10 @@ class TantivyWriter:
                     writer.rollback()
                 with suppress(ValueError, OSError, RuntimeError):
                     writer.wait_merging_threads()
+            elif self._failed and not self._fresh:
+                with suppress(ValueError, OSError, RuntimeError):
+                    self._open()
+                self._writer = None
             with suppress(OSError):
                 self._directory.clean()
         finally:

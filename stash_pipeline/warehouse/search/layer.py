@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from stash_pipeline.search.documents import DOCUMENTS_VERSION
 from stash_pipeline.settings import Settings
@@ -156,6 +156,7 @@ _FILES: Final = "stash.files."
 
 _ORIGINS: Final[dict[str, Origin]] = {
     "id": Origin((*_columns("id", *SINGULAR), "stash.scene_markers.id")),
+    "entity": Origin(("catalog.members.entity",)),
     "title": Origin(
         (*_columns("name", *_NAMED), *_columns("title", *_TITLED), "stash.scene_markers.title", f"{_FILES}basename",
          "stash.folders.path")

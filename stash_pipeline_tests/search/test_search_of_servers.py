@@ -1,0 +1,95 @@
+"""Searches of what was synced from servers: the tables, the index and the query language together."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stash_pipeline.instances import Instance
+from stash_pipeline.search.api import Search
+from stash_pipeline.search.folding import fold
+from stash_pipeline.search.index import follow_index
+from stash_pipeline.search.tantivy import TantivyBackend
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.catalog.working import Servers, same_servers
+from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.mirror.working import stop_looking
+from stash_pipeline_tests.search.working import follow_search
+
+
+@pytest.fixture
+def servers(postgres: str, _with_catalog: list[Instance], home: Path) -> Iterator[Servers]:
+    made = same_servers(create_database(postgres, "search_of_servers", "with_catalog"), home, _with_catalog)
+    follow_search(made)
+    yield made
+    stop_looking()
+    drop_database(postgres, "search_of_servers")
+
+
+@pytest.fixture
+def search(servers: Servers, home: Path) -> Iterator[Search]:
+    backend = TantivyBackend(home / "search")
+    with connect(servers.database_url) as connection:
+        follow_index(connection, backend)
+        opened = Search(backend.reader(), connection)
+        yield opened
+        opened.close()
+
+
+def test_a_scene_of_two_servers_is_found_once_by_a_title_with_an_error(servers: Servers, search: Search) -> None:
+    identity, title = servers.rows(
+        "SELECT id, title FROM search.documents WHERE entity = 'scenes' AND cardinality(instance_ids) = 2 "
+        "AND title ~ '^[A-Za-z ]{12,}$' ORDER BY id LIMIT 1"
+    )[0]
+    long = max(title.split(), key=len)
+    query = title.replace(long, long[:2] + long[3:])
+    hits = [hit for hit in search.search(f"kind:scene {query}", limit=100).hits if hit.id == identity]
+    assert [hit.instances for hit in hits] == [tuple(sorted(one.instance.name for one in servers.servers))]
+
+
+def test_a_change_on_a_server_is_lag_until_the_index_follows(servers: Servers, search: Search, home: Path) -> None:
+    assert search.search("").lag is None
+    one = servers.rows("SELECT instance_id, id FROM stash.tags ORDER BY 1, 2")[0]
+    servers.edit_by("tags", one, "name = 'Quite Another Name'")
+    follow_search(servers)
+    lag = search.search("").lag
+    assert lag is not None and lag.documents > 0 and lag.revisions > 0
+    with connect(servers.database_url) as connection:
+        follow_index(connection, TantivyBackend(home / "search"))
+    assert search.search("").lag is None
+    assert search.search('kind:tag title:"quite another name"').total == 1
+
+
+def test_names_mean_the_records_with_what_is_below_them(servers: Servers, search: Search) -> None:
+    tags = servers.rows(
+        "SELECT d.title, d.id FROM search.documents AS d WHERE d.entity = 'tags' AND EXISTS "
+        "(SELECT FROM search.documents AS s WHERE s.entity = 'scenes' AND d.id = ANY (s.all_tag_ids)) ORDER BY 2"
+    )
+    assert tags
+    for title, _ in tags[:10]:
+        same = [identity for name, identity in tags if fold(name) == fold(title)]
+        for operator, column in (("", "all_tag_ids"), ("=", "tag_ids")):
+            ids = ",".join(map(str, same))
+            expected = servers.rows(
+                f"SELECT count(*) FROM search.documents WHERE entity = 'scenes' AND {column} && '{{{ids}}}'"
+            )
+            answer = search.search(f'kind:scene tag:{operator}"{title}"')
+            assert [(answer.total,)] == expected, title
+
+
+def test_sequences_of_markers_are_those_of_the_servers(servers: Servers, search: Search) -> None:
+    pairs = servers.rows(
+        "SELECT first.name, later.name, round(1000 * a.seconds)::bigint, round(1000 * b.seconds)::bigint, "
+        "m.canonical_id "
+        "FROM stash.scene_markers AS a JOIN stash.scene_markers AS b USING (instance_id, scene_id) "
+        "JOIN stash.tags AS first ON (first.instance_id, first.id) = (a.instance_id, a.primary_tag_id) "
+        "JOIN stash.tags AS later ON (later.instance_id, later.id) = (b.instance_id, b.primary_tag_id) "
+        "JOIN catalog.members AS m ON m.entity = 'scenes' AND (m.instance_id, m.id) = (a.instance_id, a.scene_id) "
+        "WHERE a.seconds < b.seconds ORDER BY 5, 3, 4"
+    )
+    assert pairs
+    for first, later, begins, follows, scene in pairs[:10]:
+        seconds = -(-(follows - begins) // 1000)
+        hits = search.search(f'marker:"{first}" then<{seconds}s marker:"{later}"', limit=1000).hits
+        (places,) = next(hit.moments for hit in hits if hit.id == scene)
+        assert (begins, follows) in [place.seconds for place in places]
