@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from stash_pipeline.errors import UserError
 from stash_pipeline.search.backend import IndexState, SearchIndexError, SearchIndexMissingError
 from stash_pipeline.search.request import AllOf, SearchRequest
 from stash_pipeline.search.tantivy import TantivyBackend
@@ -190,5 +189,5 @@ def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     backend = TantivyBackend(tmp_path / "file" / "search")
     assert backend.state() is None
-    with pytest.raises((UserError, OSError)):
+    with pytest.raises(SearchIndexError):
         backend.writer(rebuild=True)

@@ -52,6 +52,8 @@ while True:
     titles = {hit.document.title for hit in results.hits}
     assert titles == {f"Harbour revision{results.revision}"}, (results.revision, titles)
     assert results.revision >= last
+    state = TantivyBackend(Path(sys.argv[1])).state()
+    assert state is not None and state.revision >= results.revision
     assert len(results.hits) == int(sys.argv[2])
     last = results.revision
     print(last, flush=True)

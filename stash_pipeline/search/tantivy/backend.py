@@ -12,7 +12,7 @@ from stash_pipeline.search.backend import IndexState, SearchIndexError, SearchIn
 from stash_pipeline.search.tantivy.directory import IndexDirectory
 from stash_pipeline.search.tantivy.reader import Snapshot, TantivyReader
 from stash_pipeline.search.tantivy.schema import VERSION, build_schema
-from stash_pipeline.search.tantivy.writer import TantivyWriter
+from stash_pipeline.search.tantivy.writer import TantivyWriter, failure_reported
 
 
 class TantivyBackend:
@@ -63,8 +63,10 @@ class TantivyBackend:
         Raises:
             SearchIndexLockedError: if another process still writes after that time.
             SearchIndexMissingError: if there is no index that can be changed.
+            SearchIndexError: if the directory cannot be written.
         """
-        lock = self._directory.lock(wait_seconds)
+        with failure_reported(self._directory.root):
+            lock = self._directory.lock(wait_seconds)
         try:
             generation = None
             if not rebuild:

@@ -37,13 +37,15 @@ _BLOCK: Final = 1 << 20
 class Lock:
     """A lock on a file, released with the process at the latest."""
 
+    _handle: int | None = None
+
     def __init__(self, path: Path, kind: int) -> None:
         """Takes the lock without waiting.
 
         Raises:
             BlockingIOError: if another process has it.
         """
-        self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._handle, kind | fcntl.LOCK_NB)
         except BaseException:
@@ -140,17 +142,25 @@ class IndexDirectory:
 
     def is_intact(self, generation: Path, schema: Any) -> bool:
         """Whether every file of a generation is as it was written. What was read once is not read again."""
-        try:
-            meta = json.loads((generation / "meta.json").read_bytes())
-            if meta["schema"] != schema:
+        meta = _content(generation / "meta.json")
+        while not self._are_intact(generation, meta, schema):
+            # a commit replaces the list of files, and then removes files that only the old one names
+            if meta == (now := _content(generation / "meta.json")):
                 return False
-            names = {path.name for path in generation.iterdir()}
-            for segment in meta["segments"]:
+            meta = now
+        return True
+
+    def _are_intact(self, generation: Path, meta: bytes, schema: Any) -> bool:
+        try:
+            listed = json.loads(meta)
+            if listed["schema"] != schema:
+                return False
+            for segment in listed["segments"]:
                 segment_id = segment["segment_id"].replace("-", "")
-                needed = {f"{segment_id}.{kind}" for kind in ("term", "idx", "pos", "fast", "store", "fieldnorm")}
+                needed = [f"{segment_id}.{kind}" for kind in ("term", "idx", "pos", "fast", "store", "fieldnorm")]
                 if deletes := segment.get("deletes"):
-                    needed.add(f"{segment_id}.{deletes['opstamp']}.del")
-                if not needed <= names or not all(self._is_intact(generation / name) for name in needed):
+                    needed.append(f"{segment_id}.{deletes['opstamp']}.del")
+                if not all(self._is_intact(generation / name) for name in needed):
                     return False
         except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
             return False
@@ -166,6 +176,13 @@ class IndexDirectory:
     def size(self) -> int:
         """Bytes of all generations."""
         return sum(size for path in self.root.glob("index-*") for size in _sizes(path))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _sizes(directory: Path) -> Iterator[int]:

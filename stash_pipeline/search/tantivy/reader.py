@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -112,11 +113,8 @@ class TantivyReader:
         """Words of names, the most frequent first, with the number of documents that have them in one field."""
         snapshot = self._now()
         with damage_reported(snapshot.generation):
-            names = snapshot.vocabulary.names
-        found = sorted(
-            (item for item in names.items() if item[0].startswith(prefix)), key=lambda one: (-one[1], one[0])
-        )
-        return found[:limit]
+            words = snapshot.vocabulary.frequent
+        return list(islice((one for one in words if one[0].startswith(prefix)), limit))
 
     def _now(self) -> Snapshot:
         with self._refreshing:

@@ -62,6 +62,11 @@ class Vocabulary:
         """All words in order."""
         return sorted(self.fields)
 
+    @cached_property
+    def frequent(self) -> list[tuple[str, int]]:
+        """The words of names, the most frequent first."""
+        return sorted(self.names.items(), key=lambda one: (-one[1], one[0]))
+
     def continued(self, beginning: str) -> list[str]:
         """The words that begin so, other than the beginning itself."""
         start = bisect_left(self.words, beginning)
