@@ -109,6 +109,7 @@ class IndexFollowing:
     """
 
     context: dg.AssetExecutionContext
+    layers: Layers
     settings: Settings
     database_url: str
     mode: str
@@ -156,7 +157,9 @@ class IndexFollowing:
     def _results(
         self, connection: Connection, backend: SearchBackend, before: IndexStatus, followed: FollowedIndex
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-        checks = self.context.selected_asset_check_keys
+        checks = {
+            key for key in self.context.selected_asset_check_keys if key in index_checks_of(self.mode, self.layers)
+        }
         after = index_status(connection, backend.name)
         if followed.rebuilt:
             self.context.log.info(f"The search index was made again, because {followed.rebuilt}.")

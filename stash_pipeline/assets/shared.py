@@ -67,6 +67,7 @@ class SharedFollowing:
     def _follow_index(self) -> Results:
         following = IndexFollowing(
             self.context,
+            self.layers,
             self.settings,
             self.database_url,
             self.mode,

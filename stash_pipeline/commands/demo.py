@@ -1,4 +1,4 @@
-"""``stash-pipeline demo``: syncs two simulated servers, asks a simulated stash-box, and prints the row counts."""
+"""``stash-pipeline demo``: syncs two simulated servers, asks a simulated stash-box, and searches what they have."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from stash_pipeline.commands.extras import require_demo
 from stash_pipeline.commands.output import console, table
@@ -119,6 +119,7 @@ def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
         outcomes = _sync(settings, {server: _url(processes[server], logs[server]) for server in SERVERS})
         if not all(outcome["success"] for outcome in outcomes) or not _ask_box(settings, _url(box, box_log)):
             return 1
+        report_search(settings)
         if ui:
             _serve(settings, port)
     return 0
@@ -212,6 +213,41 @@ def report_matches(connection: Any) -> None:
     table("The same thing on both servers", columns, rows, numbers=5)
     totals = read_duplicates(connection, "files", limit=1).totals
     console.print(summary("files", totals), markup=False, highlight=False, soft_wrap=True)
+
+
+_ON_BOTH: Final = r"""
+SELECT d.title, d.people[1] FROM search.documents AS d
+WHERE d.entity = 'scenes' AND cardinality(d.instance_ids) > 1 AND d.people <> '{}'
+  AND d.title ~ '^[A-Za-z]+( [A-Za-z]+)+$' AND d.title ~ '[a-z]{6}'
+ORDER BY cardinality(d.people), d.id LIMIT 1
+"""
+_SHOWN: Final = 5
+
+
+def report_search(settings: Settings) -> None:
+    """Searches for a scene that lies on both servers, as a person would who hits a wrong key."""
+    from stash_pipeline.commands.search_query import search_query
+    from stash_pipeline.warehouse.connect import connect
+
+    with connect(settings.database() or "") as connection:
+        row = connection.execute(_ON_BOTH).fetchone()
+    if row is None:
+        # in a library of a few scenes, none may lie on both
+        return
+    title, performer = row
+    query = f'kind:scene {_mistyped(title)} performer:"{performer}"'
+    console.print(f"\nstash-pipeline search '{query}'", markup=False, highlight=False, soft_wrap=True)
+    search_query([query], limit=_SHOWN, after=None, facets=[])
+
+
+def _mistyped(title: str) -> str:
+    """A title in lower case, with two letters of its longest word swapped."""
+    words = title.lower().split()
+    longest = max(words, key=len)
+    place = len(longest) // 2
+    wrong = longest[:place] + longest[place + 1] + longest[place] + longest[place + 2 :]
+    words[words.index(longest)] = wrong if wrong != longest else longest[:place] + longest[place + 1 :]
+    return " ".join(words)
 
 
 def _serve(settings: Settings, port: int) -> None:

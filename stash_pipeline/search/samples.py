@@ -1,4 +1,4 @@
-"""Searches by which an index shows that it works: queries of its own content, and documents that must find themselves."""
+"""Searches by which an index shows that it works: queries of its content, and documents that must find themselves."""
 
 import random
 import time

@@ -165,8 +165,8 @@ def test_every_table_and_column_has_a_comment_unless_exempt(graph_database: str)
     with connect(graph_database) as connection:
         rows = connection.execute(
             "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace\n"
-            "WHERE nspname IN ('ops', 'raw', 'stash', 'stashbox', 'matches', 'catalog', 'search') AND relkind IN ('r', 'p')\n"
-            "AND relname <> 'alembic_version'\n"
+            "WHERE nspname IN ('ops', 'raw', 'stash', 'stashbox', 'matches', 'catalog', 'search')\n"
+            "AND relkind IN ('r', 'p') AND relname <> 'alembic_version'\n"
             "AND obj_description(c.oid, 'pg_class') IS NULL"
         ).fetchall()
     assert rows == []

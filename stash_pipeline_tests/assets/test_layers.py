@@ -15,7 +15,7 @@ LAYERS = {
     "stash": set[str](),
     "stashbox": {"stash"},
     "matching": set[str](),
-    "search": set[str](),
+    "search": {"stash", "warehouse"},
     "warehouse": {"stash", "stashbox", "matching", "search"},
     "sync": {"stash", "stashbox", "warehouse"},
     "runtime": {"stash", "warehouse"},
@@ -61,6 +61,15 @@ def test_a_layer_imports_only_the_layers_below_it(path: Path) -> None:
     if layer in ("assets", "automation"):
         forbidden -= {"partitions", "assets"} if layer == "automation" else {"partitions"}
     assert not ours & forbidden
+
+
+def test_the_warehouse_imports_only_documents_from_the_search() -> None:
+    for path in (ROOT / "warehouse").rglob("*.py"):
+        of_search = {name for name in imports(path) if name.startswith("stash_pipeline.search")}
+        assert {".".join(name.split(".")[:3]) for name in of_search} <= {"stash_pipeline.search.documents"}, path
+    for name in ("documents", "request", "backend", "folding", "stored"):
+        of_warehouse = [one for one in imports(ROOT / "search" / f"{name}.py") if "warehouse" in one]
+        assert not of_warehouse, name
 
 
 def test_the_stash_package_imports_no_other_package_of_ours() -> None:
