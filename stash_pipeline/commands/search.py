@@ -65,3 +65,16 @@ def query(
 
     refuse_together({"--csv": csv_file is not None, "--json": as_json})
     search_query(words, limit=limit, after=after, facets=facet or [], csv_file=csv_file, as_json=as_json)
+
+
+@app.command()
+def verify(
+    sample: Annotated[
+        int, typer.Option(min=0, max=1_000_000, metavar="N", help="Compare N documents of each side.")
+    ] = 500,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare the index with the documents of the database: counts, and a sample field by field."""
+    from stash_pipeline.commands.search_verify import search_verify
+
+    raise typer.Exit(search_verify(sample, as_json))

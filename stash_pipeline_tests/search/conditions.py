@@ -1,7 +1,7 @@
 """Random conditions on a library, for tests that compare back ends."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ class Conditions:
 
     def any(self, depth: int = 2) -> Condition:
         """A condition."""
-        choices = [self.word, self.word, self.any_of, self.between, self.exists]
+        choices: list[Callable[[], Condition]] = [self.word, self.word, self.any_of, self.between, self.exists]
         if not depth or self.random.random() < 0.3:
             return self.random.choice(choices)()
         parts = tuple(self.any(depth - 1) for _ in range(self.random.choice((0, 1, 2, 2, 3))))

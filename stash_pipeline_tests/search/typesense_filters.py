@@ -5,6 +5,7 @@ Documentation: "Filter parameters" of ``api/search.html``; ``--filter-by-max-ops
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -37,7 +38,11 @@ def parse(text: str, fields: dict[str, Row]) -> Test:
     postfix = _postfix(tokens)
     if len(postfix) > MOST_OPERATIONS:
         # release 27 and later; comparisons and operators both count
-        raise RefusedError(400, f"`filter_by` has too many operations. Maximum allowed: {MOST_OPERATIONS}.")
+        raise RefusedError(
+            400,
+            f"`filter_by` has too many operations. Maximum allowed: {MOST_OPERATIONS}. "
+            "Use `--filter-by-max-ops` command line argument to customize this value.",
+        )
     return _evaluate(postfix, fields)
 
 
@@ -186,6 +191,7 @@ def _flag(name: str, value: str) -> Test:
     return lambda row: str(row.get(name)).lower() in values
 
 
+@lru_cache(maxsize=100_000)
 def normalised(text: str) -> str:
     """What is compared of a string: case and special characters are dropped."""
     return " ".join(re.sub(r"[^\w\s]|_", "", text.lower()).split())

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from stash_pipeline.search.backend import SearchIndexError
+from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.masking import Mask
 from stash_pipeline.stash.tls import shared_context
 
@@ -93,9 +94,15 @@ class TypesenseServer:
             ) from None
         parts = urlsplit(self.connection.url)
         files = (str(self.connection.ca_file) if self.connection.ca_file else None, None, None)
+        try:
+            context = shared_context(self.connection.url, files)
+        except StashError as error:
+            raise SearchIndexError(
+                f"{str(error).rstrip('.')}; correct STASH_PIPELINE_TYPESENSE_CA_FILE, or unset it."
+            ) from None
         self._http = httpx.Client(
             timeout=httpx.Timeout(self.connection.timeout, connect=min(CONNECT_SECONDS, self.connection.timeout)),
-            verify=shared_context(self.connection.url, files),
+            verify=context,
             transport=self._transport,
             follow_redirects=False,
         )

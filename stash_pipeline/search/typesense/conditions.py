@@ -25,6 +25,9 @@ from stash_pipeline.search.typesense.schema import (
 
 ANY_MATCH: Final = PREFIX_TYPO
 
+_LAST_INSTANCE: Final = 500
+"""Ids of instances are small; a list has no ranges that could be negated."""
+
 ALL: Final = "title_words:>=0"
 NONE: Final = "title_words:<0"
 
@@ -149,6 +152,14 @@ def _is_id(value: object) -> bool:
 
 
 def _between(condition: Between, negative: bool) -> str:
+    if condition.field in FLAGS:
+        first, last = condition.low or 0, 1 if condition.high is None else condition.high
+        flags = tuple(bool(one) for one in (0, 1) if first <= one <= last)
+        return _any_of(AnyOf(condition.field, flags), negative)
+    if condition.field == "instance_ids":
+        first = max(condition.low or 0, 0)
+        last = min(_LAST_INSTANCE if condition.high is None else condition.high, _LAST_INSTANCE)
+        return _any_of(AnyOf(condition.field, tuple(range(first, last + 1))), negative)
     if condition.field not in NUMBERS:
         raise ValueError(f"The field {condition.field!r} of documents is no number.")
     name = f"n_{condition.field}"

@@ -45,10 +45,7 @@ class Names:
     def owned(self, server: TypesenseServer) -> dict[str, int]:
         """All collections of documents and of words under the prefix, of every version, with their numbers."""
         pattern = re.compile(rf"{re.escape(self.prefix)}_v\d+_\d+_\d+_(\d+)(_words)?\Z")
-        found: list[dict[str, Any]] = server.call(
-            "list collections",
-            lambda client: client.collections.retrieve(),  # type: ignore[return-value]
-        )
+        found = server.call("list collections", lambda client: client.collections.retrieve())
         matches = [(one["name"], pattern.match(one["name"])) for one in found]
         return {name: int(match.group(1)) for name, match in matches if match}
 

@@ -137,7 +137,8 @@ class Order:
                 continue
             if not isinstance(value, int if len(key.fields) == 1 else str) or isinstance(value, bool):
                 raise ValueError
-            key.numbers(value)
+            if any(abs(number) > 2**62 for number in key.numbers(value)):
+                raise ValueError
         return tuple(values)
 
     # --- on the server ----------------------------------------------------------------------------------------

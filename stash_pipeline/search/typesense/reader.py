@@ -273,18 +273,18 @@ class _Search:
         if len(found) <= limit:
             return hits, None, counted
         number, last = found[limit - 1]
-        return hits, _write_cursor(ranks[number], self._order.values(last)), counted
+        return hits, _write_cursor(self._request.sort, ranks[number], self._order.values(last)), counted
 
     def _start(self, classes: list[tuple[int, str]]) -> tuple[int, "_Place | None"]:
         """The class to begin with, and the place in it."""
         if self._request.after is None:
             return 0, None
         try:
-            rank, values = _read_cursor(self._request.after)
-            values = self._order.checked(values)
+            rank, given = _read_cursor(self._request.sort, self._request.after)
+            values = self._order.checked(given)
         except (ValueError, TypeError):
             raise UserError(
-                "The place to continue at is none that this search gave; begin with the first page."
+                "The page to continue after belongs to another search or order; begin with the first page."
             ) from None
         ascending = len(classes) > 1 and classes[0][0] > classes[-1][0]
         for number, (one, _) in enumerate(classes):
@@ -385,12 +385,17 @@ def _matches(
     return found, {token: tuple(words) for token, words in terms.items()}
 
 
-def _write_cursor(rank: int, values: tuple[Any, ...]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([rank, *values])).decode().rstrip("=")
+def _write_cursor(sorts: tuple[Sort, ...], rank: int, values: tuple[Any, ...]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([_named(sorts), rank, *values])).decode().rstrip("=")
 
 
-def _read_cursor(text: str) -> tuple[int, list[Any]]:
-    rank, *values = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    if not isinstance(rank, int):
+def _read_cursor(sorts: tuple[Sort, ...], text: str) -> tuple[int, list[Any]]:
+    encoded = text.encode() + b"=" * (-len(text) % 4)
+    names, rank, *values = orjson.loads(base64.b64decode(encoded, altchars=b"-_", validate=True))
+    if names != _named(sorts) or not isinstance(rank, int):
         raise ValueError
     return rank, values
+
+
+def _named(sorts: tuple[Sort, ...]) -> list[str]:
+    return [f"{'-' if sort.descending else ''}{sort.key}" for sort in sorts]

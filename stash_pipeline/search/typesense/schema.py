@@ -173,7 +173,7 @@ def number(value: object) -> int:
         return (value - _EPOCH) // _MILLISECOND
     if isinstance(value, datetime.date):
         return (value.toordinal() - _EPOCH.toordinal()) * _DAY
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)  # type: ignore[call-overload]
 
 
 def value_code(value: object) -> str:

@@ -14,6 +14,7 @@ restored), the changes cannot be taken back, so the index counts as missing and 
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import IO, Any, Final
 from uuid import UUID, uuid4
@@ -145,22 +146,32 @@ class TypesenseWriter:
 
     def commit(self, state: IndexState) -> None:
         """Makes everything visible, with the state."""
-        if self._rebuild:
-            self._commit_rebuild(state)
-        else:
-            self._commit_changes(state)
+        stored = self._commit_rebuild(state) if self._rebuild else self._commit_changes(state)
         self._committed = True
+        # what follows are changes to this index
+        self._rebuild = False
+        self._before = stored
+        self._words.clear()
+        self._changes.seek(0)
+        self._changes.truncate()
 
-    def _commit_rebuild(self, state: IndexState) -> None:
+    def _complete(self, state: IndexState) -> StoredState:
+        """The state with the number of documents that are there."""
+        answer = self._server.search([{"collection": self._collection, "q": "*", "per_page": 0}])[0]
+        return StoredState(replace(state, documents=int(answer["found"])))
+
+    def _commit_rebuild(self, state: IndexState) -> StoredState:
         self._put_words(self._words)
-        store_state(self._server, self._names, self._collection, StoredState(state))
+        stored = self._complete(state)
+        store_state(self._server, self._names, self._collection, stored)
         self._server.call(
             "switch its alias",
             lambda client: client.aliases.upsert(self._names.alias, {"collection_name": self._collection}),
         )
         self._remove_leftovers(self._collection)
+        return stored
 
-    def _commit_changes(self, state: IndexState) -> None:
+    def _commit_changes(self, state: IndexState) -> StoredState:
         before = self._before
         assert before is not None
         if before.changing is not None and not _leads_to(before.changing, state):
@@ -181,7 +192,9 @@ class TypesenseWriter:
             raise SearchIndexLockedError(
                 "Another process wrote to the search index at the same time; the next run applies the changes again."
             )
-        store_state(self._server, self._names, self._collection, StoredState(state))
+        stored = self._complete(state)
+        store_state(self._server, self._names, self._collection, stored)
+        return stored
 
     def _apply(self, changes: Sequence[Document | UUID]) -> set[str]:
         """Writes changes of different documents; returns the words that documents no longer have."""
