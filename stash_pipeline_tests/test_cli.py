@@ -335,3 +335,8 @@ def test_the_demo_mirrors_two_servers_in_different_zones_and_releases(tmp_path: 
     matched = [int(line.strip("│").split("│")[2]) for line in known]
     # a box knows six of ten scenes, some by hashes of other files only
     assert len(matched) == 2 and all(10 <= number <= 45 for number in matched)
+    # typed with a typo, and found on both servers
+    query, *hits = done.stdout.partition("stash-pipeline search ")[2].splitlines()
+    assert "kind:scene" in query
+    first = next(line for line in hits if line.startswith("│ scene "))
+    assert "denver, paris" in first

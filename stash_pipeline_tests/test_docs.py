@@ -32,6 +32,7 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
     for name, field in Settings.model_fields.items():
         # that of the home is worked out, by user
         default = "~/.stash-pipeline" if name == "home" else "none" if field.default is None else str(field.default)
+        default = default.lower() if isinstance(field.default, bool) else default
         assert rows[ENV_PREFIX + name.upper()].strip(" `").removesuffix(".0") == default.removesuffix(".0")
 
 

@@ -199,7 +199,7 @@ def test_a_failure_leaves_the_index_as_it_was(servers: Servers, backend: Tantivy
     rename(servers, "tags", "Later")
     for rebuild in (False, True):
         with pytest.raises(SearchIndexError):
-            follow(servers, _Failing(backend), rebuild=rebuild)  # type: ignore[arg-type]
+            follow(servers, _Failing(backend), rebuild=rebuild)
         assert held(servers, backend) == before
     assert follow(servers, backend).put and held(servers, backend) == expected(servers)
 

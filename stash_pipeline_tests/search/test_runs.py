@@ -66,7 +66,7 @@ def test_a_broken_index_delays_itself_only_and_is_caught_up(
     assert run.success
     found = materializations(dagster, run.run_id)
     assert "search.documents" in found and "search.index" not in found
-    evaluations = [
+    evaluations: list[Any] = [
         record.event_log_entry.get_dagster_event().event_specific_data
         for record in dagster.get_records_for_run(
             run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
