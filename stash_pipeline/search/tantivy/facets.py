@@ -21,7 +21,7 @@ _TRUTH: Final = frozenset(("organized", "markers"))
 _ALL: Final = 1 << 31
 LARGE = 300_000
 """Documents from which two rounds are faster than one that counts everything."""
-SOME = 4_000
+SOME = 1_000
 """Values per segment that the first of two rounds adds up."""
 
 
