@@ -45,6 +45,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/matches.py
 	$(BIN)/python benchmarks/stashbox.py
 	$(BIN)/python benchmarks/search.py --million
+	$(BIN)/python benchmarks/query_language.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check
