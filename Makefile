@@ -46,6 +46,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/stashbox.py
 	$(BIN)/python benchmarks/search.py --million
 	$(BIN)/python benchmarks/documents.py
+	$(BIN)/python benchmarks/query_language.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check

@@ -66,12 +66,8 @@ def test_a_broken_index_delays_itself_only_and_is_caught_up(
     assert run.success
     found = materializations(dagster, run.run_id)
     assert "search.documents" in found and "search.index" not in found
-    evaluations: list[Any] = [
-        record.event_log_entry.get_dagster_event().event_specific_data
-        for record in dagster.get_records_for_run(
-            run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
-        ).records
-    ]
+    records = dagster.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
+    evaluations = [record.event_log_entry.get_dagster_event().asset_check_evaluation_data for record in records]
     (current,) = [one for one in evaluations if one.asset_key == INDEX_KEY and one.check_name == "is_current"]
     assert not current.passed and current.severity == dg.AssetCheckSeverity.ERROR
     with connect(graph_database) as connection:
