@@ -110,7 +110,9 @@ def test_every_asset_has_description_owner_and_table(specs: Assets) -> None:
         assert isinstance(columns, dg.TableSchema) and columns.columns, name
 
 
-NOT_DERIVED = {("matches", name) for name in ("decisions", "resolved_decisions", "phashes", "link_counts", "totals")} | {
+NOT_DERIVED = {
+    ("matches", name) for name in ("decisions", "resolved_decisions", "phashes", "link_counts", "totals")
+} | {
     ("catalog", "row_counts"),
     *(("stashbox", name) for name in ("scene_fingerprints", "listings", "listed_scenes")),
     *(("search", name) for name in ("states", "row_counts", "indexes")),
