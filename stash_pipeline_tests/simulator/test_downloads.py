@@ -93,7 +93,7 @@ def test_files_are_removed_with_the_server(make: Make) -> None:
 @pytest.fixture
 def served(stash: SimulatedStash) -> Iterator[httpx.Client]:
     stash.backups = Backups(blobs=30)
-    with stash.running() as server, httpx.Client(base_url=server.url) as client:
+    with stash.running() as server, httpx.Client(base_url=server.url, timeout=60) as client:
         yield client
 
 

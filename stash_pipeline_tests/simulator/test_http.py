@@ -158,7 +158,7 @@ def test_latency_and_faults_can_be_injected(small_library: Library) -> None:
     async def broken(request: object, usual: object) -> Response:
         return Response(status_code=503)
 
-    with stash.running() as server, httpx.Client(base_url=server.url) as client:
+    with stash.running() as server, httpx.Client(base_url=server.url, timeout=60) as client:
         assert client.post("/graphql", json=VERSION).elapsed.total_seconds() >= 0.05
         stash.app.state.frontdoor.fault = broken
         assert client.post("/graphql", json=VERSION).status_code == 503

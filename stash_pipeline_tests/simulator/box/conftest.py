@@ -62,7 +62,7 @@ def serve() -> Iterator[Serve]:
         def start(box: Box, **options: Any) -> Client:
             server = SimulatedStashBox(box, **{"api_key": KEY, **options})
             running = stack.enter_context(server.running())
-            return Client(server, running.url, stack.enter_context(httpx.Client()))
+            return Client(server, running.url, stack.enter_context(httpx.Client(timeout=60)))
 
         yield start
 

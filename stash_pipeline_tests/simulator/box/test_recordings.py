@@ -39,7 +39,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, Any], htt
     if phase == "after":
         change(box)
     server = SimulatedStashBox(box.box, release=release, api_key="key", phash_distance=recorded["phash_distance"])
-    with server.running() as running, httpx.Client(base_url=running.url) as client:
+    with server.running() as running, httpx.Client(base_url=running.url, timeout=60) as client:
         yield recorded["answers"][phase], client
 
 
