@@ -217,7 +217,7 @@ def report_matches(connection: Any) -> None:
 
 _ON_BOTH: Final = r"""
 SELECT d.title, d.people[1] FROM search.documents AS d
-WHERE d.entity = 'scenes' AND cardinality(d.instance_ids) > 1 AND d.people <> '{}'
+WHERE d.entity = 'scenes' AND cardinality(d.instance_ids) > 1 AND cardinality(d.performer_ids) > 0
   AND d.title ~ '^[A-Za-z]+( [A-Za-z]+)+$' AND d.title ~ '[a-z]{6}'
 ORDER BY cardinality(d.people), d.id LIMIT 1
 """
