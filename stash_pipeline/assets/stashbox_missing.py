@@ -15,7 +15,7 @@ from stash_pipeline.assets.failures import failure
 from stash_pipeline.assets.metadata import OWNERS
 from stash_pipeline.assets.resources import StashBoxClients, WarehouseResource
 from stash_pipeline.assets.specs import table_key
-from stash_pipeline.assets.stashbox import GROUP, box_key
+from stash_pipeline.assets.stashbox import box_key
 from stash_pipeline.errors import UserError
 from stash_pipeline.partitions import BOXES
 from stash_pipeline.stashbox.errors import StashBoxError
@@ -26,6 +26,8 @@ from stash_pipeline.warehouse.stashbox.missing import MISSING_COLUMNS, list_stat
 from stash_pipeline.warehouse.views import MISSING
 
 OP: Final = "list_missing_scenes"
+# a group of its own: what depends on the catalog would draw the groups of the lineage in a circle
+GROUP: Final = "stash_box_missing"
 MISSING_KEY: Final = table_key(MISSING.name)
 
 
