@@ -1,6 +1,7 @@
 """Turns documents into JSON and back, for back ends that store the whole document."""
 
 import datetime
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,12 +12,12 @@ from stash_pipeline.search.documents import COLUMNS, Document
 _IDS: Final = ("id", "studio_id", "scene_id")
 _LISTS_OF_IDS: Final = ("studio_ids", "performer_ids", "tag_ids", "all_tag_ids", "group_ids")
 _TIMES: Final = ("created_at", "updated_at")
-_EMPTY: Final = ((), "", None)
+_values_of: Final = attrgetter(*COLUMNS)
 
 
 def to_json(document: Document) -> bytes:
     """The document without its empty fields."""
-    fields = {name: value for name in COLUMNS if (value := getattr(document, name)) not in _EMPTY}
+    fields = {name: value for name, value in zip(COLUMNS, _values_of(document), strict=True) if value or value == 0}
     return orjson.dumps(fields)
 
 

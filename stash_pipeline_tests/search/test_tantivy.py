@@ -6,7 +6,7 @@ import pytest
 
 from stash_pipeline.search.documents import FACETS
 from stash_pipeline.search.request import AllOf, AnyOf, SearchRequest
-from stash_pipeline.search.tantivy import TantivyBackend, facets
+from stash_pipeline.search.tantivy import TantivyBackend
 from stash_pipeline_tests.search import library, oracle
 from stash_pipeline_tests.search.suite import Suite, fill, words
 
@@ -17,10 +17,7 @@ class TestTantivy(Suite):
         return TantivyBackend(tmp_path / "search")
 
 
-@pytest.mark.parametrize("some", [3, 12, 80, 1_000])
-def test_facets_of_large_indexes_are_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, some: int) -> None:
-    monkeypatch.setattr(facets, "LARGE", 0)
-    monkeypatch.setattr(facets, "SOME", some)
+def test_facets_of_several_segments_are_exact(tmp_path: Path) -> None:
     documents = list(library.documents(600, seed=8))
     backend = TantivyBackend(tmp_path / "search")
     for start in range(0, 600, 150):

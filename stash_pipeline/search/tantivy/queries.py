@@ -16,7 +16,7 @@ from tantivy import FieldType, Occur, Query
 from stash_pipeline.search.documents import TEXT_WEIGHTS
 from stash_pipeline.search.request import AllOf, AnyOf, Between, Condition, Exists, Not, OneOf, Value, Word
 from stash_pipeline.search.tantivy.schema import KEYWORDS, LONGEST_SHAPE, NUMBERS, STATE_TERM, TEXTS
-from stash_pipeline.search.tantivy.vocabulary import EXACT, ONE_TYPO, PREFIX, PREFIX_TYPO, TWO_TYPOS, Vocabulary
+from stash_pipeline.search.vocabulary import EXACT, ONE_TYPO, PREFIX, PREFIX_TYPO, TWO_TYPOS, Vocabulary
 
 _MATCH_SCORES: Final = {EXACT: 400, PREFIX: 300, ONE_TYPO: 200, TWO_TYPOS: 100, PREFIX_TYPO: 0}
 _FIELD_SCORES: Final = {name: round(9 * weight) for name, weight in TEXT_WEIGHTS.items()}
@@ -116,9 +116,9 @@ class QueryMaker:
         return Query.range_query(self._schema, name, FieldType.Integer, low, high)
 
     def _exists(self, name: str) -> Query:
-        if name in TEXTS:
+        if name in TEXTS or name in KEYWORDS:
             return self._term("present", name)
-        if name in KEYWORDS or name in NUMBERS:
+        if name in NUMBERS:
             return Query.exists_query(name)
         raise ValueError(f"Documents have no field {name!r}.")
 

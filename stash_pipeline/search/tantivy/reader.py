@@ -22,8 +22,8 @@ from stash_pipeline.search.tantivy.directory import IndexDirectory, Lock
 from stash_pipeline.search.tantivy.facets import count_facets
 from stash_pipeline.search.tantivy.ordering import Pages, matched, values_of
 from stash_pipeline.search.tantivy.queries import QueryMaker
-from stash_pipeline.search.tantivy.schema import STATE_TERM, TEXTS, VERSION
-from stash_pipeline.search.tantivy.vocabulary import Vocabulary
+from stash_pipeline.search.tantivy.schema import STATE_TERM, TEXTS, VERSION, FacetIds
+from stash_pipeline.search.vocabulary import Vocabulary
 
 
 class Snapshot:
@@ -44,9 +44,11 @@ class Snapshot:
         found = self.searcher.search(tantivy.Query.term_query(self.schema, *STATE_TERM, index_option="basic"), 1)
         if not found.hits:
             raise SearchIndexMissingError("The search index has never been filled; a refresh does it.")
-        values = orjson.loads(self._stored(found.hits[0][1]))
+        state = self.searcher.doc(found.hits[0][1])
+        values = orjson.loads(bytes(state["stored"][0]))
         if values["version"] != VERSION:
             raise SearchIndexMissingError("The search index was made by another version; a refresh makes it again.")
+        self.facet_ids = FacetIds(state["facet_ids"])
         return IndexState(values["revision"], values["token"], values["version"], self.searcher.num_docs - 1)
 
     def _stored(self, address: tantivy.DocAddress) -> bytes:
@@ -174,7 +176,13 @@ class _Search:
             if self._request.facets:
                 query = self._made(ranked=False)
                 facets = dict(
-                    count_facets(self._snapshot.searcher, query, self._request.facets, self._request.facet_limit)
+                    count_facets(
+                        self._snapshot.searcher,
+                        query,
+                        self._request.facets,
+                        self._request.facet_limit,
+                        self._snapshot.facet_ids,
+                    )
                 )
         return SearchResults(
             hits=tuple(hits),

@@ -3,12 +3,17 @@
 Texts are folded here; the tokenizer of tantivy only splits at blanks. Tantivy compares neither texts nor numbers of
 128 bits, so ids and titles are also there as numbers of 64 bits, in the order in which hits are listed.
 
+Facets of ids count numbers that stand for the ids (:class:`FacetIds`): tantivy counts small numbers several times
+faster than texts.
+
 The state of the index is one more document, so that it is written by the same commit. It has no field that a search
 looks at, except by :data:`STATE_TERM`, which every search excludes.
 """
 
 import datetime
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -26,7 +31,7 @@ from stash_pipeline.search.documents import (
 from stash_pipeline.search.folding import FOLDING_VERSION, tokens
 from stash_pipeline.search.stored import to_json
 
-INDEX_VERSION: Final = 1
+INDEX_VERSION: Final = 2
 """Of this module; another one means a rebuild."""
 
 TEXTS: Final = tuple(TEXT_WEIGHTS)
@@ -45,6 +50,8 @@ KEYWORDS: Final = (
     "stash_box",
 )
 """Fields whose values are compared whole, as texts."""
+FEW_VALUES: Final = ("entity", "genders", "video_codecs", "stash_box")
+"""Those of them that are facets as they are."""
 NUMBERS: Final = (
     "revision",
     "instance_ids",
@@ -67,6 +74,9 @@ NUMBERS: Final = (
 # facets that are neither a keyword nor a number of the document, by ordinals of their values
 CLASSES: Final = ("year", "resolution", "duration", "rating", "played")
 
+# fields of facets of ids, by the numbers that stand for the ids
+FACETS_OF_IDS: Final = ("studio_ids", "performer_ids", "all_tag_ids")
+
 TITLE_PARTS: Final = 4
 """Of eight bytes each. Titles that agree in all of them are compared in full."""
 
@@ -86,16 +96,19 @@ def build_schema() -> tantivy.Schema:
     for name in TEXTS:
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
     for name in KEYWORDS:
-        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=name in FEW_VALUES)
     for name in NUMBERS:
         builder.add_integer_field(name, fast=True)
     for name in CLASSES:
         builder.add_unsigned_field(f"class_{name}", fast=True)
+    for name in FACETS_OF_IDS:
+        builder.add_unsigned_field(f"number_{name}", fast=True)
     for name in (*ID_PARTS, *(f"title_{part}" for part in range(TITLE_PARTS))):
         builder.add_unsigned_field(name, fast=True)
     builder.add_text_field("present", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("shape", tokenizer_name="raw", index_option="basic")
     builder.add_bytes_field("stored", stored=True)
+    builder.add_bytes_field("facet_ids", stored=True)
     return builder.build()
 
 
@@ -116,7 +129,11 @@ def sort_title(title: str) -> str:
 
 def title_parts(title: str) -> list[int]:
     """The first bytes of a title as numbers that are in the order of titles. Empty without a title."""
-    start = sort_title(title).encode("utf-8", "replace")[: 8 * TITLE_PARTS]
+    return _parts(sort_title(title))
+
+
+def _parts(folded_title: str) -> list[int]:
+    start = folded_title.encode("utf-8", "replace")[: 8 * TITLE_PARTS]
     if not start:
         return []
     start = start.ljust(8 * TITLE_PARTS, b"\0")
@@ -158,46 +175,102 @@ def class_name(facet: str, ordinal: int) -> str:
     return f"{ordinal:04}" if facet == "year" else _CLASS_NAMES[facet][ordinal]
 
 
-def to_index(document: Document) -> tantivy.Document:
+class FacetIds:
+    """The ids that facets count, each with a number of its own within its field, from 0. Lies beside the state."""
+
+    def __init__(self, stored: Sequence[bytes]) -> None:
+        """Args:
+        stored: what :func:`stored_facet_ids` made.
+        """
+        self._ids = dict(zip(FACETS_OF_IDS, map(bytes, stored), strict=True))
+
+    def id(self, field: str, number: int) -> UUID:
+        """The id that a number stands for."""
+        return UUID(bytes=self._ids[field][16 * number : 16 * number + 16])
+
+    def numbers(self) -> "FacetNumbers":
+        """The same the other way round, to be added to."""
+        found = no_facet_numbers()
+        for field, ids in self._ids.items():
+            for place in range(0, len(ids), 16):
+                found[field][ids[place : place + 16].hex()]
+        return found
+
+
+class _Numbers(dict[str, int]):
+    def __missing__(self, id: str) -> int:
+        number = self[id] = len(self)
+        return number
+
+
+FacetNumbers = Mapping[str, _Numbers]
+"""By field and hexadecimal id, the number that stands for it: the next one for an id that has none yet."""
+
+
+def no_facet_numbers() -> FacetNumbers:
+    """Those of an empty index."""
+    return {field: _Numbers() for field in FACETS_OF_IDS}
+
+
+def stored_facet_ids(numbers: FacetNumbers) -> list[bytes]:
+    """The ids in the order of their numbers, for :class:`FacetIds`."""
+    return [bytes.fromhex("".join(numbers[field])) for field in FACETS_OF_IDS]
+
+
+def to_index(document: Document, numbers: FacetNumbers) -> tantivy.Document:
     """What the index gets of a document."""
     made = tantivy.Document()
     add_text, add_integer, add_unsigned = made.add_text, made.add_integer, made.add_unsigned
-    for name in TEXTS:
-        value = getattr(document, name)
+    words: list[str] = []
+    for name, value in zip(TEXTS, _texts_of(document), strict=True):
         if not value:
             continue
         add_text("present", name)
         if type(value) is str:
             # most of these are met once: no room in the cache for them
-            add_text(name, " ".join(tokens(value)))
+            found = tokens(value)
+            add_text(name, " ".join(found))
+            if name == "title":
+                words = found
         else:
             for one in value:
                 add_text(name, folded(one))
-    for name in KEYWORDS:
-        value = getattr(document, name)
-        if value is None:
+    for name, value in zip(KEYWORDS, _keywords_of(document), strict=True):
+        if value is None or value == ():
             continue
-        if type(value) is tuple:
+        add_text("present", name)
+        if name in numbers:
+            known, field = numbers[name], f"number_{name}"
+            for one in value:
+                # a text is looked up faster than an id
+                text = one.hex
+                add_text(name, text)
+                add_unsigned(field, known[text])
+        elif type(value) is tuple:
             for one in value:
                 add_text(name, one.hex if type(one) is UUID else one)
         else:
             add_text(name, value.hex if type(value) is UUID else value)
-    for name in NUMBERS:
-        value = getattr(document, name)
+    for name, value in zip(NUMBERS, _numbers_of(document), strict=True):
         if value is None:
             continue
         if type(value) is tuple:
             for one in value:
                 add_integer(name, one)
         else:
-            add_integer(name, number(value))
+            add_integer(name, value if type(value) is int else number(value))
     for name in CLASSES:
         for one in facet_values(document, name):
             add_unsigned(f"class_{name}", class_ordinal(name, one))
     for name, part in zip(ID_PARTS, id_parts(document.id), strict=True):
         add_unsigned(name, part)
-    for place, part in enumerate(title_parts(document.title)):
+    for place, part in enumerate(_parts(" ".join(words))):
         add_unsigned(f"title_{place}", part)
-    add_text("shape", str(min(len(tokens(document.title)), LONGEST_SHAPE)))
+    add_text("shape", str(min(len(words), LONGEST_SHAPE)))
     made.add_bytes("stored", to_json(document))
     return made
+
+
+_texts_of: Final = attrgetter(*TEXTS)
+_keywords_of: Final = attrgetter(*KEYWORDS)
+_numbers_of: Final = attrgetter(*NUMBERS)

@@ -14,7 +14,15 @@ from typing_extensions import Self
 from stash_pipeline.search.backend import IndexState, SearchIndexError
 from stash_pipeline.search.documents import Document
 from stash_pipeline.search.tantivy.directory import IndexDirectory, Lock
-from stash_pipeline.search.tantivy.schema import STATE_TERM, VERSION, build_schema, to_index
+from stash_pipeline.search.tantivy.schema import (
+    STATE_TERM,
+    VERSION,
+    FacetIds,
+    build_schema,
+    no_facet_numbers,
+    stored_facet_ids,
+    to_index,
+)
 
 _MEMORY: Final = 96_000_000
 """Bytes of documents that wait to be written."""
@@ -31,6 +39,7 @@ class TantivyWriter:
         self._fresh = generation is None
         self._failed = False
         self._added: set[int] = set()
+        self._numbers = no_facet_numbers()
         self._writer: tantivy.IndexWriter | None = None
         with failure_reported(directory.root):
             directory.clean()
@@ -42,6 +51,7 @@ class TantivyWriter:
             index = tantivy.Index(build_schema(), str(self._generation))
         else:
             index = tantivy.Index.open(str(self._generation))
+            self._numbers = _facet_ids(index).numbers()
         self._writer = index.writer(_MEMORY, _THREADS)
         if not self._fresh:
             self._remove_leftovers(self._writer)
@@ -62,7 +72,7 @@ class TantivyWriter:
         """Adds documents, or replaces those with the same ids; returns how many."""
         writer, count = self._open_writer, 0
         for document in documents:
-            made = to_index(document)
+            made = to_index(document, self._numbers)
             with failure_reported(self._directory.root):
                 if self._may_be_there(document.id):
                     writer.delete_documents_by_term("id", document.id.hex)
@@ -93,6 +103,8 @@ class TantivyWriter:
         made = tantivy.Document()
         made.add_text(field, value)
         made.add_bytes("stored", orjson.dumps({"revision": state.revision, "token": state.token, "version": VERSION}))
+        for ids in stored_facet_ids(self._numbers):
+            made.add_bytes("facet_ids", ids)
         with failure_reported(self._directory.root):
             try:
                 writer.delete_documents_by_term(field, value)
@@ -132,6 +144,12 @@ class TantivyWriter:
                 self._directory.clean()
         finally:
             self._lock.release()
+
+
+def _facet_ids(index: tantivy.Index) -> FacetIds:
+    searcher = index.searcher()
+    found = searcher.search(tantivy.Query.term_query(index.schema, *STATE_TERM, index_option="basic"), 1)
+    return FacetIds(searcher.doc(found.hits[0][1])["facet_ids"])
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from stash_pipeline.search.documents import COLUMNS, TEXT_WEIGHTS
 from stash_pipeline.search.request import AllOf, AnyOf, Between, Condition, Exists, Not, OneOf, Word
-from stash_pipeline.search.tantivy.vocabulary import PREFIX, PREFIX_TYPO
 from stash_pipeline.search.typesense.codes import NOTHING, beginning, code, gram
 from stash_pipeline.search.typesense.schema import (
     FLAGS,
@@ -22,6 +21,7 @@ from stash_pipeline.search.typesense.schema import (
     bounded,
     value_code,
 )
+from stash_pipeline.search.vocabulary import PREFIX, PREFIX_TYPO
 
 ANY_MATCH: Final = PREFIX_TYPO
 

@@ -17,7 +17,6 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.search.backend import IndexState, SearchIndexMissingError
 from stash_pipeline.search.documents import TEXT_WEIGHTS, Document
 from stash_pipeline.search.request import AllOf, Condition, Hit, SearchRequest, SearchResults, Sort, Word, check_request
-from stash_pipeline.search.tantivy.vocabulary import EXACT, PREFIX, Vocabulary
 from stash_pipeline.search.typesense.client import TypesenseMissingObjectError, TypesenseServer
 from stash_pipeline.search.typesense.codes import code, decoded
 from stash_pipeline.search.typesense.conditions import (
@@ -34,6 +33,7 @@ from stash_pipeline.search.typesense.names import Names
 from stash_pipeline.search.typesense.order import Order
 from stash_pipeline.search.typesense.schema import GROUPS, LAST_GROUP, document_of
 from stash_pipeline.search.typesense.states import state_of
+from stash_pipeline.search.vocabulary import EXACT, PREFIX, Vocabulary
 
 PAGE: Final = 250
 """Hits per request that every server allows."""

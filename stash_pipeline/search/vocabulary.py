@@ -16,8 +16,8 @@ import numpy as np
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
+from stash_pipeline.search.documents import TEXT_WEIGHTS
 from stash_pipeline.search.folding import LONGEST_TOKEN
-from stash_pipeline.search.tantivy.schema import TEXTS
 
 EXACT, PREFIX, ONE_TYPO, TWO_TYPOS, PREFIX_TYPO = range(5)
 """How a word of the index matches, best first."""
@@ -28,6 +28,7 @@ SHORTEST_WITH_TWO: Final = 7
 SHORTEST_BEGINNING: Final = 5
 """Letters from which a beginning may have an error, if no word begins with it as it is."""
 
+TEXTS: Final = tuple(TEXT_WEIGHTS)
 NAMES: Final = ("title", "aliases", "people", "studios", "tags")
 
 
