@@ -13,7 +13,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
-    from stash_pipeline.search import Answer, FoundDocument, Highlight
+    from stash_pipeline.search import Answer, AnswerHit, Highlight
 
 _MATCH: Final = "bold yellow"
 _FILTER: Final = re.compile(r"(-?[A-Za-z_]+:=?)(.+)", re.DOTALL)
@@ -126,12 +126,12 @@ def summary(answer: "Answer") -> str:
     return f"{found} in {1000 * answer.seconds:,.0f} ms{more}."
 
 
-def _title(hit: "FoundDocument") -> Text:
+def _title(hit: "AnswerHit") -> Text:
     found = next((one for one in hit.highlights if one.field == "title" and one.text == hit.title), None)
     return Text(hit.title) if found is None else _marked(found)
 
 
-def _matched(hit: "FoundDocument") -> Text | None:
+def _matched(hit: "AnswerHit") -> Text | None:
     """What matched besides the title; nothing if the title has it all."""
     others = [one for one in hit.highlights if one.field != "title"]
     if not others or len(others) < len(hit.highlights):
@@ -151,7 +151,7 @@ def _few(names: tuple[str, ...]) -> str | None:
     return (", ".join(names[:_SHOWN_NAMES]) + (f" and {more:,} more" if more > 0 else "")) or None
 
 
-def _moments(hit: "FoundDocument") -> str:
+def _moments(hit: "AnswerHit") -> str:
     return "; ".join(" → ".join(map(clock, place.seconds)) for places in hit.moments for place in places)
 
 
@@ -174,7 +174,7 @@ def _as_json(answer: "Answer") -> dict[str, Any]:
     return result
 
 
-def _csv_row(hit: "FoundDocument") -> dict[str, Any]:
+def _csv_row(hit: "AnswerHit") -> dict[str, Any]:
     document = hit.document
     return {
         "kind": hit.kind, "id": hit.id, "title": hit.title, "people": "; ".join(document.people),

@@ -11,19 +11,19 @@ For programs::
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stash_pipeline.search.answer import Answer, FacetCount, FoundDocument
+    from stash_pipeline.search.answer import Answer, AnswerHit, FacetCount
     from stash_pipeline.search.api import Search, open_search, search
     from stash_pipeline.search.highlights import Highlight
     from stash_pipeline.search.query.errors import QueryError
     from stash_pipeline.search.suggestions import Suggestion
 
 _HOMES = {
-    "Answer": "answer", "FacetCount": "answer", "FoundDocument": "answer", "Highlight": "highlights",
+    "Answer": "answer", "FacetCount": "answer", "AnswerHit": "answer", "Highlight": "highlights",
     "QueryError": "query.errors", "Search": "api", "Suggestion": "suggestions", "open_search": "api", "search": "api",
 }  # fmt: skip
 
 __all__ = [
-    "Answer", "FacetCount", "FoundDocument", "Highlight", "QueryError", "Search", "Suggestion", "open_search", "search",
+    "Answer", "FacetCount", "AnswerHit", "Highlight", "QueryError", "Search", "Suggestion", "open_search", "search",
 ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ KINDS: Final = {
 
 
 @dataclass(frozen=True)
-class FoundDocument:
+class AnswerHit:
     """One hit.
 
     Attributes:
@@ -84,7 +84,7 @@ class Answer:
     """
 
     query: str
-    hits: tuple[FoundDocument, ...]
+    hits: tuple[AnswerHit, ...]
     total: int
     next: str | None
     facets: Mapping[str, tuple[FacetCount, ...]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.search.answer import KINDS, Answer, FacetCount, FoundDocument, Lag
+from stash_pipeline.search.answer import KINDS, Answer, AnswerHit, FacetCount, Lag
 from stash_pipeline.search.backend import SearchIndexMissingError, SearchReader
 from stash_pipeline.search.backends import open_backend
 from stash_pipeline.search.documents import FACETS
@@ -135,14 +135,14 @@ class Search:
         rows = self._connection.execute("select name, id from ops.instances").fetchall()
         return dict(rows)
 
-    def _found(self, compiled: Compiled, results: SearchResults, names: dict[int, str]) -> tuple[FoundDocument, ...]:
+    def _found(self, compiled: Compiled, results: SearchResults, names: dict[int, str]) -> tuple[AnswerHit, ...]:
         matched = matched_tokens(compiled.condition, results.terms)
         places = [self._moments(compiled, number, results.hits) for number in range(len(compiled.sequences))]
         found = []
         for hit in results.hits:
             document = hit.document
             found.append(
-                FoundDocument(
+                AnswerHit(
                     id=hit.id,
                     kind=KINDS[document.entity],
                     title=document.title or str(hit.id),

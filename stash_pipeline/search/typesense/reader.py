@@ -79,12 +79,13 @@ class TypesenseReader:
         collection = self._names.current(self._server)
         if collection is None:
             raise SearchIndexMissingError(
-                "There is no search index on the Typesense server; build it with `stash-pipeline refresh`."
+                "There is no search index on the Typesense server; "
+                "sync an instance, or run `stash-pipeline rebuild search`."
             )
         stored = state_of(self._server, self._names, collection)
         if stored is None:
             raise SearchIndexMissingError(
-                "The search index on the Typesense server is incomplete; rebuild it with `stash-pipeline refresh`."
+                "The search index on the Typesense server is incomplete; run `stash-pipeline rebuild search`."
             )
         if with_words and (
             self._index is None or self._index.collection != collection or self._index.state != stored.state

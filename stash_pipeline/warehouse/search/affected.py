@@ -11,7 +11,8 @@ from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.object_log import CHANGED_OBJECTS, INSTANCES
-from stash_pipeline.warehouse.search.documents_sql import MADE, MARKER_ID, MARKERS_OF_TAG, ORDER, SINGULAR
+from stash_pipeline.warehouse.search.document_columns import MADE, ORDER, SINGULAR
+from stash_pipeline.warehouse.search.document_tags import MARKER_ID, MARKERS_OF_TAG
 
 AFFECTED: Final = "pg_temp.search_affected"
 """(entity, id, instance_id, object_id); the last two of markers that may exist."""

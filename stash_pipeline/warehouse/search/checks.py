@@ -4,7 +4,7 @@ from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import CheckOutcome, LayerCheck
-from stash_pipeline.warehouse.search.documents_sql import ORDER, SINGULAR
+from stash_pipeline.warehouse.search.document_columns import ORDER, SINGULAR
 
 _COMPLETE: Final = frozenset({"reconcile", "sweep", "rebuild"})
 

@@ -14,7 +14,9 @@ from stash_pipeline.warehouse.layers.layer import LayerTable, Origin, SharedLaye
 from stash_pipeline.warehouse.layers.versions import digest
 from stash_pipeline.warehouse.search import affected
 from stash_pipeline.warehouse.search.checks import CHECKS
-from stash_pipeline.warehouse.search.documents_sql import ORDER, SINGULAR, made_statement, tagged_statement
+from stash_pipeline.warehouse.search.document_columns import ORDER, SINGULAR
+from stash_pipeline.warehouse.search.document_tags import tagged_statement
+from stash_pipeline.warehouse.search.documents_sql import made_statement
 from stash_pipeline.warehouse.search.tables import DOCUMENTS, MARKER_TAGS, VANISHED
 from stash_pipeline.warehouse.search.writing import record_state, remove_documents, update_counts, write_documents
 

@@ -5,14 +5,9 @@ from typing import Final
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
 from stash_pipeline.warehouse.search.affected import AFFECTED, add_readers
-from stash_pipeline.warehouse.search.documents_sql import (
-    DOCUMENT,
-    MADE,
-    TAGGED,
-    WANTED,
-    made_statement,
-    tagged_statement,
-)
+from stash_pipeline.warehouse.search.document_columns import DOCUMENT, MADE, TAGGED, WANTED
+from stash_pipeline.warehouse.search.document_tags import tagged_statement
+from stash_pipeline.warehouse.search.documents_sql import made_statement
 
 STATES_KEPT: Final = 500
 """An index that is older is made again."""
