@@ -7,6 +7,7 @@ of another version; and some changes are not made by a sync, such as the removal
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Final
@@ -30,6 +31,7 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import SharedLayer, shared
 from stash_pipeline.warehouse.layers.shared import LayerState, states
+from stash_pipeline.warehouse.ops.object_log import has_objects
 
 INDEX: Final = "index"
 """The search index among the layers."""
@@ -44,7 +46,8 @@ class _State(BaseModel):
     """The state of one layer between ticks.
 
     Attributes:
-        head: newest revision of the object log at the last tick.
+        head: newest revision of the object log at the last tick; of a layer that was never built, 0
+            until an object is mirrored.
         failures: consecutive failures.
         failed_at: time of the last failure.
     """
@@ -87,6 +90,7 @@ def layers_due(
     try:
         with connection_of_tick(warehouse) as connection:
             layer_states = states(connection, layers)
+            mirrored = has_objects(connection)
             if has_index(layers):
                 index = index_state(connection, warehouse.settings)
     except UserError as error:
@@ -96,6 +100,9 @@ def layers_due(
         layer_states.append(index)
         followers.append(INDEX)
     before = _read(context.cursor)
+    if not mirrored:
+        # empty tables are of no use to anybody; what was built before follows the removal of the last instance
+        layer_states = [state if state.revision is not None else replace(state, head=0) for state in layer_states]
     after = {state.name: _updated(before.get(state.name, _State()), state) for state in layer_states}
     due: dict[str, str] = {}
     skipped: dict[str, str] = {}
@@ -149,6 +156,10 @@ def _reason(state: LayerState, before: _State, after: _State, now: float) -> tup
             return None, f"layer {state.name} is retried in {timedelta(seconds=round(wait))}: {state.error}"
         return f"{state.name} failed", None
     if state.revision is None:
+        if state.head == 0:
+            return None, f"layer {state.name} is built when an instance has been mirrored"
+        if before.head == 0:
+            return None, f"layer {state.name} is built by the first sync"
         return f"{state.name} was never built", None
     if state.outdated:
         return f"{state.name} is of another version", None

@@ -41,6 +41,7 @@ def list_open(
         candidates = CandidateQueue([], 0)
         if "scenes" in entities:
             candidates = read_candidate_queue(connection, endpoints, most)
+        registered = connection.execute("SELECT FROM ops.instances LIMIT 1").fetchone() is not None
         rows = _described(connection, instances, queue.pairs)
         rows += describe_open(connection, instances, candidates.candidates)
     rows = sorted(rows, key=lambda row: -row["worth"])[:most]
@@ -65,7 +66,10 @@ def list_open(
         if shown:
             headings = ["entity", "object", "name", "other", "name", "rule", "why not joined", "confidence", "uses"]
             table(None, headings, shown, numbers=2)
-        say(_open_sentence(len(shown), total))
+        if registered:
+            say(_open_sentence(len(shown), total))
+        else:
+            say("No instance is registered; `stash-pipeline instances add` registers one.")
 
 
 def why_open(row: dict[str, Any]) -> str:
@@ -148,15 +152,17 @@ def show(entity: str, name: str, as_json: bool) -> None:
     if as_json:
         print_json(document)
         return
+    # as a heading of a narrow table it would be broken
+    say(f"cluster {document['cluster']}")
     table(
-        f"cluster {document['cluster']}",
+        None,
         ["object", "name"],
         [[one["object"], one["name"]] for one in document["members"]],
     )
     if links:
         rows = [
-            [one["object"], one["name"], _outcome(one), one["rule"], f"{one['confidence']:.4f}",
-             _evidence(one["evidence"])]
+            [one["object"], one["name"], _outcome(one, decided), one["rule"], f"{one['confidence']:.4f}",
+             evidence_in_words(one["evidence"])]
             for one in document["links"]
         ]  # fmt: skip
         table("links", ["object", "name", "outcome", "rule", "confidence", "evidence"], rows)
@@ -165,23 +171,56 @@ def show(entity: str, name: str, as_json: bool) -> None:
         say(f"Decision {one['number']}: {one['sentence']}")
 
 
-def _outcome(link: Mapping[str, Any]) -> str:
+def _outcome(link: Mapping[str, Any], decided: Sequence[Mapping[str, Any]]) -> str:
+    for one in decided:
+        if link["object"] in one["pair"]:
+            return f"{_VERDICT[one['decision']]}, by decision {one['number']}"
     if link["refused"]:
         return f"refused: {link['refused'].get('reason', '')}"
     return "linked" if link["action"] == "merge" else "for a person"
 
 
-def _evidence(evidence: Mapping[str, Any]) -> str:
-    return "; ".join(f"{name} {value}" for name, value in evidence.items() if value not in (None, [], {}, ""))
+def evidence_in_words(evidence: Mapping[str, Any]) -> str:
+    """What agrees and contradicts, and why a rule did not join, as a person reads it."""
+    parts = []
+    for key, word in (("agrees", "agree:"), ("contradicts", "contradict:")):
+        if found := evidence.get(key):
+            parts.append(
+                f"{word} "
+                + ", ".join(f"{name} ({_in_words(value)}{_UNITS.get(name, '')})" for name, value in found.items())
+            )
+    if confirmed := evidence.get("confirmed_by"):
+        parts.append(f"confirmed by {', '.join(confirmed)}")
+    if (reason := evidence.get("not_merged")) and reason != "a person decides":
+        parts.append(f"not joined: {reason}")
+    return "; ".join(parts)
+
+
+_UNITS: Final = {"duration": " ms apart", "duration_difference": " ms", "distance": " bits"}
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{name.replace('_', ' ')} {_in_words(one)}{_UNITS.get(name, '')}" for name, one in value.items()
+        )
+    if not isinstance(value, list):
+        return "unknown" if value is None else str(value)
+    first = value[0] if value else None
+    if len(value) == 3 and isinstance(first, int):
+        # a date, of which a part may be unknown
+        return "-".join(f"{part:02}" for part in value if part is not None)
+    return (" " if len(value) == 2 and str(first).startswith("http") else " / ").join(map(_in_words, value))
 
 
 def _decisions_on(connection: Connection, entity: str, node: Node, instances: InstanceNames) -> list[dict[str, Any]]:
     resolved = {number: nodes for number, nodes in resolve(connection, entity).items() if node in nodes}
     return [
-        {"number": one.number, "sentence": _sentence(one, resolved[one.number], instances)}
+        {"number": one.number, "decision": one.verdict, "sentence": _sentence(one, resolved[one.number], instances),
+         "pair": [instances.write(side) for side in resolved[one.number] if side and one.verdict != PRIMARY]}
         for one in list_decisions(connection, entity)
         if one.number in resolved
-    ]
+    ]  # fmt: skip
 
 
 def _sentence(decision: Decision, nodes: tuple[Node, Node | None], instances: InstanceNames) -> str:

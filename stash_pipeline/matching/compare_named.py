@@ -18,7 +18,7 @@ class Named:
     """What is compared; names are normalised.
 
     Attributes:
-        parents: the normalised names of the studio or tags above. scenes: their clusters.
+        parents: the normalised names of the studio or tags above.
         hashes: MD5 of files. paths: keys of paths below a root of the library.
     """
 
@@ -30,14 +30,13 @@ class Named:
     date: PartialDate | None = None
     director: str = ""
     studio: str = ""
-    scenes: frozenset[str] = frozenset()
     hashes: frozenset[str] = frozenset()
     paths: frozenset[str] = frozenset()
 
 
 def compare_studios(left: Named, right: Named) -> Comparison:
     """Agreements and contradictions of two studios."""
-    comparison = _compare(left, right, ("stash_ids", "urls", "parents", "scenes"), ())
+    comparison = _compare(left, right, ("stash_ids", "urls", "parents"), ())
     if left.parents and right.parents and left.parents.isdisjoint(right.parents):
         comparison.contradictions["parent_differs"] = [sorted(left.parents), sorted(right.parents)]
     return _with_names(comparison, left, right)
@@ -50,7 +49,7 @@ def compare_tags(left: Named, right: Named) -> Comparison:
 
 def compare_groups(left: Named, right: Named) -> Comparison:
     """Agreements and contradictions of two groups."""
-    comparison = _compare(left, right, ("urls", "scenes"), ("director", "studio"))
+    comparison = _compare(left, right, ("urls",), ("director", "studio"))
     dates = compare_dates(left.date, right.date)
     if dates in ("day", "month", "year"):
         comparison.agreements["date"] = left.date
@@ -89,7 +88,7 @@ def _compare_files(left: Named, right: Named) -> Comparison:
     return Comparison(agrees, {})
 
 
-_SETS = {"stash_ids": "stash_id", "urls": "url", "parents": "parent", "scenes": "scenes"}
+_SETS = {"stash_ids": "stash_id", "urls": "url", "parents": "parent"}
 """Attributes that are sets, and the agreement where they have something in common."""
 
 

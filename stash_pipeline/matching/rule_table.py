@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 Effect: TypeAlias = Literal["merge", "merge_if_uncontradicted", "merge_with_another", "propose", "corroborate"]
 
-VERSION = 1
+VERSION = 2
 """To be raised with every change of this module."""
 
 
@@ -72,19 +72,16 @@ _SCENE = {
 }  # fmt: skip
 _PERFORMER = {
     "stash_id": "id", "url": "url", "two_names": "name", "name": "name", "rare_name": "name", "typo": "name",
-    "birthdate": "birth", "birth_year": None, "disambiguation": None, "scenes": "scenes",
+    "birthdate": "birth", "birth_year": None, "disambiguation": None,
 }  # fmt: skip
 
 AGREEMENTS: Mapping[str, Mapping[str, str | None]] = {
     "scenes": _SCENE,
     "performers": _PERFORMER,
-    "studios": {
-        "stash_id": "id", "url": "url", "name": "name", "alias": "name", "parent": "parent", "scenes": "scenes",
-    },
+    "studios": {"stash_id": "id", "url": "url", "name": "name", "alias": "name", "parent": "parent"},
     "tags": {"stash_id": "id", "name": "name", "alias": "name", "parent": "parent"},
     "groups": {
         "url": "url", "name": "name", "alias": "name", "date": "date", "director": "director", "studio": "studio",
-        "scenes": "scenes",
     },
     "galleries": {"md5": "hash", "path": "path", "title": "title", "date": "date", "url": "url"},
     "images": {"md5": "hash", "path": "path"},
@@ -144,23 +141,20 @@ RULES: tuple[MatchRule, ...] = (
     _rule("performers", "typo birthdate", "propose", 0.987, "measured", "98.7 %"),
     _rule("performers", "name disambiguation", "propose", 0.4, "assumed",
           "disambiguations are of one's own taste, and often numbers"),
-    _rule("performers", "name scenes", "propose", 0.95, "assumed", "the name, in scenes that are the same"),
     _rule("performers", "name", "propose", 0.37, "measured",
           "37 % and less: the larger the libraries, the more share a name"),
     _rule("performers", "typo", "corroborate", 0.08, "measured", "8 %"),
     _rule("performers", "birthdate", "corroborate", 0.001, "assumed", "a day has many birthdays"),
     _rule("performers", "birth_year", "corroborate", 0.0001, "assumed", "a year has more"),
-    _rule("performers", "scenes", "corroborate", 0.3, "assumed", "scenes have several performers"),
     _rule("performers", "disambiguation", "corroborate", 0.001, "assumed", "it says something with a name only"),
 
     _rule("studios", "stash_id", "merge_if_uncontradicted", 0.995, "assumed", "99.5 % measured for performers"),
     _rule("studios", "name parent", "merge_if_uncontradicted", 0.999, "assumed", "as stash-box tells studios apart"),
     _rule("studios", "name url", "merge_if_uncontradicted", 0.999, "assumed", "the name, and its own page"),
-    _rule("studios", "name", "merge_with_another", 0.95, "assumed", "networks have sites of one name"),
+    _rule("studios", "name", "propose", 0.95, "assumed", "networks have sites of one name"),
     _rule("studios", "url", "merge_with_another", 0.95, "assumed", "a network's page is that of its sites too"),
     _rule("studios", "alias", "propose", 0.8, "assumed", "aliases are former names, also of others"),
     _rule("studios", "parent", "corroborate", 0.01, "assumed", "a network has many sites"),
-    _rule("studios", "scenes", "corroborate", 0.5, "assumed", "scenes that are the same have one studio each"),
 
     _rule("tags", "name", "merge_if_uncontradicted", 0.999, "construction",
           "a tag is its name: Stash allows one of each"),
@@ -170,12 +164,11 @@ RULES: tuple[MatchRule, ...] = (
 
     _rule("groups", "name date", "merge_if_uncontradicted", 0.995, "assumed", "a release has one date"),
     _rule("groups", "url", "merge_with_another", 0.97, "assumed", "pages may be of a series"),
-    _rule("groups", "name", "merge_with_another", 0.8, "assumed", "titles repeat; with director, studio or scenes"),
+    _rule("groups", "name", "merge_with_another", 0.8, "assumed", "titles repeat; with director or studio"),
     _rule("groups", "alias", "propose", 0.6, "assumed", "translated titles"),
     _rule("groups", "date", "corroborate", 0.01, "assumed", "many are of one day"),
     _rule("groups", "director", "corroborate", 0.01, "assumed", "a director has many"),
     _rule("groups", "studio", "corroborate", 0.01, "assumed", "a studio has many"),
-    _rule("groups", "scenes", "corroborate", 0.5, "assumed", "compilations share scenes"),
 
     _rule("galleries", "md5", "merge", 0.9999, "construction", "the same archive"),
     _rule("galleries", "path", "propose", 0.9, "assumed", "a folder has no hash"),

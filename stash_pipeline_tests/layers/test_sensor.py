@@ -77,10 +77,32 @@ def follow_all(connection: Connection) -> None:
         follow(connection, layer, SAMPLE)
 
 
+@pytest.fixture
+def mirrored(connection: Connection) -> None:
+    """An object of an instance in the log."""
+    connection.execute("INSERT INTO ops.object_log (instance_id, entity, id, revision) VALUES (1, 'tags', 1, 1)")
+    connection.execute("UPDATE ops.object_log_head SET revision = 1")
+
+
+@pytest.mark.usefixtures("mirrored")
 def test_a_new_layer_is_built_with_its_readers(sensor: Sensor, connection: Connection) -> None:
     assert sensor.requested() == ({"tag_names", "letters"}, "tag_names was never built, letters was never built")
     follow_all(connection)
     assert sensor.skipped() == "All shared layers are current."
+
+
+def test_nothing_is_built_before_an_instance_was_mirrored(sensor: Sensor, connection: Connection, home: Path) -> None:
+    unbuilt = "layer tag_names is built when an instance has been mirrored"
+    assert unbuilt in sensor.skipped()
+    added = add_instance(connection, "home", "http://127.0.0.1:9", home=home)
+    assert unbuilt in sensor.skipped() and unbuilt in sensor.skipped()
+    connection.execute(
+        "INSERT INTO ops.object_log (instance_id, entity, id, revision)\n"
+        "SELECT %s, 'tags', 1, revision FROM ops.object_log_head",
+        [added.id],
+    )
+    assert "layer tag_names is built by the first sync" in sensor.skipped()
+    assert sensor.requested() == ({"tag_names", "letters"}, "tag_names was never built, letters was never built")
 
 
 def test_the_sensor_leaves_a_change_to_its_refresh_for_one_tick(
@@ -132,6 +154,7 @@ def test_a_layer_is_not_requested_while_a_source_waits_for_its_retry(
     assert "layer letters waits for layer tag_names" in sensor.skipped()
 
 
+@pytest.mark.usefixtures("mirrored")
 def test_the_sensor_requests_nothing_during_a_run(
     sensor: Sensor, dagster: dg.DagsterInstance, connection: Connection
 ) -> None:
@@ -141,6 +164,7 @@ def test_the_sensor_requests_nothing_during_a_run(
     assert sensor.requested()[0] == {"tag_names", "letters"}
 
 
+@pytest.mark.usefixtures("mirrored")
 def test_a_cursor_of_another_version_is_ignored(sensor: Sensor, connection: Connection) -> None:
     sensor.cursor = '{"tag_names": {"failures": "many"}}'
     assert sensor.requested()[0] == {"tag_names", "letters"}
@@ -153,6 +177,7 @@ def test_a_tick_without_the_database_is_skipped_with_a_reason(dagster: dg.Dagste
     assert (result.skip_message or "").startswith("The database cannot be reached")
 
 
+@pytest.mark.usefixtures("mirrored")
 def test_requested_layer_runs_can_be_launched(dagster: dg.DagsterInstance) -> None:
     found = defs.resolve_sensor_def(NAME)
     assert found.default_status is dg.DefaultSensorStatus.RUNNING and found.job_name == "follow"

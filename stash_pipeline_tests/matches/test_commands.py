@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from stash_pipeline.commands.matches_read import why_open
+from stash_pipeline.commands.matches_read import evidence_in_words, why_open
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline_tests.matches.test_decisions import apart, together
 from stash_pipeline_tests.matches.working import Servers
-from stash_pipeline_tests.mirror.working import run_command
+from stash_pipeline_tests.mirror.working import run_command, run_program
 
 
 class Commands:
@@ -179,3 +179,33 @@ def test_open_pairs_are_listed_with_names_and_written_as_csv(commands: Commands,
 )
 def test_the_list_says_why_a_pair_was_not_joined(refused: Any, evidence: Any, why: str) -> None:
     assert why_open({"refused": refused, "evidence": evidence}) == why
+
+
+def test_evidence_is_shown_in_words() -> None:
+    evidence = {
+        "agrees": {"name": ["anna bright"], "birthdate": [1990, 5, None], "duration": 20,
+                   "phash": {"distance": 2, "duration_difference": 20}, "stash_id": [["https://box.example", "1"]]},
+        "contradicts": {"gender_differs": ["FEMALE", "MALE"]},
+        "confirmed_by": [],
+        "not_merged": "gender_differs, and nothing else agrees",
+    }  # fmt: skip
+    assert evidence_in_words(evidence) == (
+        "agree: name (anna bright), birthdate (1990-05), duration (20 ms apart), "
+        "phash (distance 2 bits, duration difference 20 ms), stash_id (https://box.example 1); "
+        "contradict: gender_differs (FEMALE / MALE); not joined: gender_differs, and nothing else agrees"
+    )
+
+
+def test_a_rejected_pair_is_shown_as_decided(commands: Commands) -> None:
+    left, right = together(commands.servers, "scenes")
+    assert commands.run("reject", "scenes", commands.named(left), commands.named(right))[0] == 0
+    _, output, _ = commands.run("show", "scenes", commands.named(left))
+    assert "different, by decision 1" in output.replace("\n", " ")
+    assert "{" not in output
+
+
+def test_the_list_says_that_no_instance_is_registered(
+    database: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_program(database, home, monkeypatch, "matches", "list") == 0
+    assert "No instance is registered" in capsys.readouterr().out

@@ -5,10 +5,17 @@ from dataclasses import replace
 import pytest
 
 from stash_pipeline.matching.compare import File, Performer, Scene, compare_performers, compare_scenes
-from stash_pipeline.matching.compare_named import Named, compare_groups, compare_studios, compare_tags
+from stash_pipeline.matching.compare_named import (
+    Named,
+    compare_galleries,
+    compare_groups,
+    compare_images,
+    compare_studios,
+    compare_tags,
+)
 from stash_pipeline.matching.dates import PartialDate
 from stash_pipeline.matching.names import independent_names, name_keys
-from stash_pipeline.matching.rule_table import CONTRADICTIONS
+from stash_pipeline.matching.rule_table import AGREEMENTS, CONTRADICTIONS
 from stash_pipeline.matching.rules import evaluate
 
 ANNA = Performer(frozenset({"anna bright"}), PartialDate(1990, 5, 3), frozenset({("box", "1")}))
@@ -165,6 +172,35 @@ def test_the_comparisons_can_tell_every_contradiction_that_has_an_effect() -> No
     told = {("scenes", name) for found in scenes for name in found.contradictions}
     asked = {(one.kind, one.name) for one in CONTRADICTIONS if one.kind == "scenes" and one.effect != "ignore"}
     assert told == asked
+
+
+def test_the_comparisons_can_tell_every_agreement_of_the_table() -> None:
+    names = frozenset({"anna bright", "mira stone"})
+    performer = replace(ANNA, names=names, urls=("u",), disambiguation="painter", rare_names=names)
+    file = replace(FILE, md5="m")
+    day = PartialDate(2020, 5, 3)
+    scene = Scene((file,), (("box", "1"),), ("u",), "title", day, "code", "studio", ("anna",))
+    texts = frozenset({"x"})
+    named = Named("name", frozenset({"other"}), frozenset({("box", "1")}), texts, texts, day, "anna", "studio")
+    filed = replace(named, hashes=texts, paths=frozenset({"folder/file"}))
+    renamed = replace(named, name="other", aliases=frozenset())
+    comparisons = {
+        "performers": [
+            compare_performers(performer, performer),
+            compare_performers(ANNA, replace(ANNA, names=frozenset({"anna brigt"}))),
+        ],
+        "scenes": [
+            compare_scenes(scene, scene),
+            compare_scenes(Scene((file,)), Scene((replace(file, weak=True, path="elsewhere/title.mp4"),))),
+        ],
+        "studios": [compare_studios(named, named), compare_studios(named, renamed)],
+        "tags": [compare_tags(named, named), compare_tags(named, renamed)],
+        "groups": [compare_groups(named, named), compare_groups(named, renamed)],
+        "galleries": [compare_galleries(filed, filed)],
+        "images": [compare_images(filed, filed)],
+    }
+    told = {kind: {name for found in many for name in found.agreements} for kind, many in comparisons.items()}
+    assert told == {kind: set(families) for kind, families in AGREEMENTS.items()}
 
 
 def test_thousands_of_aliases_are_compared_and_a_few_are_evidence() -> None:

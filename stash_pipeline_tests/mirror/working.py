@@ -283,8 +283,13 @@ def no_waiting() -> Iterator[None]:
 
 def run_command(server: Mirror, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """Runs ``stash-pipeline`` in this process with the mirror's database; returns the exit code."""
-    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", server.database_url)
-    monkeypatch.setenv("STASH_PIPELINE_HOME", str(server.settings.home))
+    return run_program(server.database_url, server.settings.home, monkeypatch, *arguments)
+
+
+def run_program(database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Runs ``stash-pipeline`` in this process with a database; returns the exit code."""
+    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL", database_url)
+    monkeypatch.setenv("STASH_PIPELINE_HOME", str(home))
     monkeypatch.setattr(sys, "argv", ["stash-pipeline", *arguments])
     use_settings(None)
     try:

@@ -34,7 +34,8 @@ _OF_SOME = f"{AFFECTED} AS a JOIN catalog.sources AS s ON s.id = a.id"
 
 def provenance_shares(connection: Connection, entity: str, *, everything: bool) -> dict[str, int]:
     """How many fields each rule decided, and each instance and stash-box provided, in the records with provenance: of
-    several objects or linked to boxes; of the affected ones, or all."""
+    several objects or linked to boxes; of all, or of the affected ones, which the names say then."""
+    prefix = "" if everything else "of changed records, "
     source = "catalog.sources AS s" if everything else _OF_SOME
     shares = {}
     rows = connection.execute(_SHARES.format(entity=entity, source=source))
@@ -45,7 +46,7 @@ def provenance_shares(connection: Connection, entity: str, *, everything: bool) 
             (not_box, "stash-box", box),
         ):
             if not absent and name is not None:
-                shares[f"{kind}: {name}"] = count
+                shares[f"{prefix}{kind}: {name}"] = count
     return shares
 
 

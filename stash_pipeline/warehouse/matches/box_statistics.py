@@ -48,7 +48,9 @@ def describe_candidates(connection: Connection, pictures: bool) -> dict[str, Any
         described[f"{name}: rejected"] = rejected
         described[f"{name}: scenes without a candidate"] = without
     for rule, action, count in connection.execute(_BY_RULE):
-        described[f"candidates: {rule} ({action})"] = count
+        # with spaces, at which the UI can break the line
+        words = str(rule).replace("+", " + ").replace("|", " or ")
+        described[f"candidates: {words} ({action})"] = count
     if pictures and described:
         described.update(_plots(connection))
     return described

@@ -121,6 +121,13 @@ def newest_revision(connection: Connection) -> int:
     return int(row[0])
 
 
+def has_objects(connection: Connection) -> bool:
+    """Whether an object of any instance was ever mirrored; the log also names the instances themselves."""
+    row = connection.execute("SELECT EXISTS (SELECT FROM ops.object_log WHERE entity <> 'instances')").fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
 def collect_changes(connection: Connection, since: int) -> int:
     """Creates the temporary table :data:`CHANGED_OBJECTS` of the objects that changed after a revision.
 
