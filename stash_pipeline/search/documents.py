@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 from uuid import UUID
 
-DOCUMENTS_VERSION: Final = 1
+DOCUMENTS_VERSION: Final = 2
 """Of the fields below; an index of another version is rebuilt."""
 
 ENTITIES: Final = ("scenes", "performers", "studios", "tags", "groups", "galleries", "images", "scene_markers")
@@ -50,6 +50,8 @@ class Document:
         performer_ids: of a performer, itself.
         tag_ids: the tags of its own; of a tag, itself.
         all_tag_ids: those and all their ancestors.
+        marker_tag_ids: of a scene, the tags of its markers and all their ancestors.
+        own_marker_tag_ids: those without the ancestors that no marker has itself.
         group_ids: of a group, itself.
         scene_id: the scene of a marker; of a scene, itself.
         genders: of a performer; of other records, those of their performers.
@@ -91,6 +93,8 @@ class Document:
     performer_ids: tuple[UUID, ...] = ()
     tag_ids: tuple[UUID, ...] = ()
     all_tag_ids: tuple[UUID, ...] = ()
+    marker_tag_ids: tuple[UUID, ...] = ()
+    own_marker_tag_ids: tuple[UUID, ...] = ()
     group_ids: tuple[UUID, ...] = ()
     scene_id: UUID | None = None
     genders: tuple[str, ...] = ()

@@ -34,8 +34,8 @@ _BUILT: Final = "SELECT EXISTS (SELECT FROM ops.shared_layers WHERE layer = 'sea
 
 _LISTS: Final = tuple(index for index, name in enumerate(COLUMNS) if name in {
     "aliases", "files", "hosts", "people", "people_aliases", "tags", "tag_aliases", "studios", "studio_aliases",
-    "groups", "markers", "instance_ids", "studio_ids", "performer_ids", "tag_ids", "all_tag_ids", "group_ids",
-    "genders", "video_codecs",
+    "groups", "markers", "instance_ids", "studio_ids", "performer_ids", "tag_ids", "all_tag_ids",
+    "marker_tag_ids", "own_marker_tag_ids", "group_ids", "genders", "video_codecs",
 })  # fmt: skip
 
 

@@ -10,7 +10,9 @@ import orjson
 from stash_pipeline.search.documents import COLUMNS, Document
 
 _IDS: Final = ("id", "studio_id", "scene_id")
-_LISTS_OF_IDS: Final = ("studio_ids", "performer_ids", "tag_ids", "all_tag_ids", "group_ids")
+_LISTS_OF_IDS: Final = (
+    "studio_ids", "performer_ids", "tag_ids", "all_tag_ids", "marker_tag_ids", "own_marker_tag_ids", "group_ids",
+)  # fmt: skip
 _TIMES: Final = ("created_at", "updated_at")
 _values_of: Final = attrgetter(*COLUMNS)
 

@@ -11,7 +11,10 @@ from stash_pipeline.search.request import AllOf, AnyOf, Between, Condition, Exis
 
 KINDS: Final[tuple[Fuzziness, ...]] = ("exact", "prefix", "typos")
 NUMBERS: Final = ("height", "duration", "size", "rating", "plays", "o_count", "seconds")
-LISTS: Final = ("instance_ids", "studio_ids", "performer_ids", "tag_ids", "all_tag_ids", "genders", "video_codecs")
+LISTS: Final = (
+    "instance_ids", "studio_ids", "performer_ids", "tag_ids", "all_tag_ids", "marker_tag_ids", "own_marker_tag_ids",
+    "genders", "video_codecs",
+)  # fmt: skip
 SINGLE: Final = ("id", "entity", "studio_id", "scene_id", "stash_box", "organized", "favorite", "has_markers")
 
 

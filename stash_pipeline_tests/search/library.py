@@ -209,9 +209,13 @@ def _all(world: _World, size: int) -> Iterator[Document]:
     while True:
         markers = world.random.choice((0, 0, 0, 0, 1, 2))
         scene = _scene(world, markers > 0)
-        yield scene
-        for _ in range(markers):
-            yield _marker(world, scene)
+        of_scene = [_marker(world, scene) for _ in range(markers)]
+        yield replace(
+            scene,
+            marker_tag_ids=tuple(sorted({tag for one in of_scene for tag in one.all_tag_ids})),
+            own_marker_tag_ids=tuple(sorted({tag for one in of_scene for tag in one.tag_ids})),
+        )
+        yield from of_scene
 
 
 def _tag_documents(world: _World) -> Iterator[Document]:

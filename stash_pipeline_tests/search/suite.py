@@ -484,6 +484,8 @@ def some_condition(draw: random.Random, documents: list[Document], depth: int = 
                 "entity",
                 "instance_ids",
                 "all_tag_ids",
+                "marker_tag_ids",
+                "own_marker_tag_ids",
                 "performer_ids",
                 "genders",
                 "studio_id",

@@ -2,6 +2,8 @@
 
 import random
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -59,6 +61,18 @@ def _performers_get_aliases(servers: Servers, rng: random.Random) -> None:
     servers.link("performer_aliases", ("performer_id", "alias"), "performers", one, name, rng.random() < 0.7)
 
 
+def _marker_tags_of_scenes(made: dict[UUID, dict[str, Any]]) -> set[tuple[UUID, UUID, bool]]:
+    """What the documents of scenes say of the tags of their markers: scene, tag, whether a marker has it itself."""
+    scenes = [one for one in made.values() if one["marker_tag_ids"] or one["own_marker_tag_ids"]]
+    assert all(set(one["own_marker_tag_ids"]) <= set(one["marker_tag_ids"]) for one in scenes)
+    return {(one["id"], tag, tag in one["own_marker_tag_ids"]) for one in scenes for tag in one["marker_tag_ids"]}
+
+
+def _marker_tags(servers: Servers) -> set[tuple[UUID, UUID, bool]]:
+    """The same, of the markers."""
+    return set(servers.rows("SELECT scene_id, tag_id, bool_or(own) FROM search.marker_tags GROUP BY 1, 2"))
+
+
 OWN_STEPS = [_markers_or_names_change, _markers_or_names_change, _tags_get_parents, _performers_get_aliases]
 
 
@@ -85,6 +99,7 @@ def test_following_ends_in_the_same_documents_as_a_rebuild(warehouse: str, home:
         assert made == rebuilt(servers, layer), (number, steps)
         now = documents(servers)
         assert copy.documents == now, (number, steps)
+        assert _marker_tags_of_scenes(now) == _marker_tags(servers), (number, steps)
         # a document that is the same keeps its revision, and no other one does
         for identity, one in now.items():
             old = before.get(identity)

@@ -284,13 +284,46 @@ def test_markers_one_after_the_other() -> None:
 
 def test_markers_beside_each_other_are_sequences_of_their_own() -> None:
     asked: list[Sequence] = []
-    found = compiled("marker:kiss then marker:outdoor marker:kiss beach", asked)
-    assert [len(one) for one in asked] == [2, 1]
+    found = compiled("marker:kiss then marker:outdoor marker:kiss then marker:kiss beach", asked)
+    assert asked == list(found.sequences)
+    assert [[slot.choices[0][0][0].int for slot in one] for one in asked] == [[6, 4], [6, 6]]
     assert found.condition == AllOf((AnyOf("id", SCENES), AnyOf("id", SCENES), word("beach")))
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("marker:kiss", AnyOf("marker_tag_ids", (_id(6),))),
+        ("marker:=kiss", AnyOf("own_marker_tag_ids", (_id(6),))),
+        ("marker:outdoor*", AnyOf("marker_tag_ids", (_id(4), _id(5)))),
+        ("marker:kiss,outdoor", AnyOf("marker_tag_ids", (_id(6), _id(4)))),
+        ("marker:(kiss or unknown)", AnyOf("marker_tag_ids", (_id(6),))),
+        ("marker:unknown", AnyOf("marker_tag_ids", ())),
+        ("-marker:kiss", Not(AnyOf("marker_tag_ids", (_id(6),)))),
+        ("marker:(kiss or unknown AND kiss)", AnyOf("marker_tag_ids", (_id(6),))),
+    ],
+)
+def test_the_index_answers_for_a_marker_alone(query: str, expected: Condition) -> None:
+    asked: list[Sequence] = []
+    assert compiled(query, asked).condition == expected
+    assert asked == []
+
+
+def test_several_tags_of_one_marker_are_looked_up_as_a_sequence_of_one() -> None:
+    asked: list[Sequence] = []
+    both = ((_id(6),), (_id(4),))
+    found = compiled("marker:(kiss AND outdoor)", asked)
+    assert asked == [(Slot((both,)),)]
+    assert found.condition == AnyOf("id", SCENES)
+    found = compiled('marker:=("slow dance" or kiss AND outdoor)', asked)
+    assert asked[1:] == [(Slot((both,), own=True),)]
+    assert found.condition == OneOf((AnyOf("own_marker_tag_ids", (_id(7),)), AnyOf("id", SCENES)))
+    assert found.sequences == ((Slot((((_id(7),),), both), own=True),),)
+
+
 def test_absent_markers_have_no_moments() -> None:
-    found = compiled("-marker:kiss")
+    assert compiled("-marker:kiss").sequences == ()
+    found = compiled("-(marker:kiss then marker:outdoor)")
     assert found.condition == Not(AnyOf("id", SCENES))
     assert found.sequences == ()
 
@@ -304,7 +337,7 @@ def test_a_marker_with_an_unknown_tag_asks_nothing() -> None:
 def test_then_is_a_word_unless_a_marker_follows() -> None:
     assert condition("now then") == AllOf((word("now"), word("then")))
     found = condition("marker:kiss then beach")
-    assert found == AllOf((AnyOf("id", SCENES), word("then"), word("beach")))
+    assert found == AllOf((AnyOf("marker_tag_ids", (_id(6),)), word("then"), word("beach")))
 
 
 # --- errors -------------------------------------------------------------------------------------------------

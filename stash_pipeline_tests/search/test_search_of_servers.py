@@ -77,6 +77,24 @@ def test_names_mean_the_records_with_what_is_below_them(servers: Servers, search
             assert [(answer.total,)] == expected, title
 
 
+def test_a_marker_alone_is_found_by_its_tags_and_those_above_them(servers: Servers, search: Search) -> None:
+    tags = servers.rows(
+        "SELECT d.title, d.id, bool_and(t.own) FROM search.marker_tags AS t "
+        "JOIN search.documents AS d ON d.id = t.tag_id GROUP BY 1, 2 ORDER BY 3, 2"
+    )
+    assert {own for _, _, own in tags} == {False, True}
+    for title, _, _ in [*tags[:10], *tags[-10:]]:
+        same = ",".join(str(identity) for name, identity, _ in tags if fold(name) == fold(title))
+        for operator, only in (("", ""), ("=", "AND own")):
+            expected = servers.rows(
+                "SELECT scene_id, min(seconds) FROM search.marker_tags "
+                f"WHERE tag_id = ANY ('{{{same}}}') {only} GROUP BY 1"
+            )
+            answer = search.search(f'marker:{operator}"{title}"', limit=1000)
+            assert {(hit.id, hit.moments[0][0].seconds[0]) for hit in answer.hits} == set(expected), (operator, title)
+            assert answer.total == len(expected)
+
+
 def test_sequences_of_markers_are_those_of_the_servers(servers: Servers, search: Search) -> None:
     pairs = servers.rows(
         "SELECT first.name, later.name, round(1000 * a.seconds)::bigint, round(1000 * b.seconds)::bigint, "

@@ -146,10 +146,22 @@ class _Builder:
         gaps = (None, *(self._gap(gap) for gap in part.gaps))
         sequence = tuple(self._slot(moment, gap) for moment, gap in zip(part.moments, gaps, strict=True))
         known = all(any(all(tags for tags in choice) for choice in slot.choices) for slot in sequence)
-        scenes = self.context.scenes(sequence) if known else ()
         if known and not self._negated:
             self.sequences.append(sequence)
-        return AnyOf("id", scenes)
+        if len(sequence) == 1:
+            return self._moment(sequence[0])
+        return AnyOf("id", self.context.scenes(sequence) if known else ())
+
+    def _moment(self, slot: Slot) -> Condition:
+        """A marker alone. The index knows the tags of all markers of a scene; several tags must lie on one of them."""
+        assert self.context.scenes is not None
+        tags = dict.fromkeys(tag for choice in slot.choices if len(choice) == 1 for tag in choice[0])
+        by_tag = AnyOf("own_marker_tag_ids" if slot.own else "marker_tag_ids", tuple(tags))
+        together = tuple(choice for choice in slot.choices if len(choice) > 1 and all(choice))
+        if not together:
+            return by_tag
+        by_id = AnyOf("id", self.context.scenes((replace(slot, choices=together),)))
+        return OneOf((by_tag, by_id)) if tags else by_id
 
     def _slot(self, moment: Moment, gap: int | None) -> Slot:
         value: Value = moment.value

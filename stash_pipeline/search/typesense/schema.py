@@ -44,6 +44,8 @@ KEYWORDS: Final = (
     "performer_ids",
     "tag_ids",
     "all_tag_ids",
+    "marker_tag_ids",
+    "own_marker_tag_ids",
     "group_ids",
     "scene_id",
     "genders",

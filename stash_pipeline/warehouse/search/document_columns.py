@@ -76,7 +76,9 @@ def columns(values: dict[str, str]) -> str:
 
 
 _TEXTS: Final = ("title", "disambiguation", "code", "details")
-_UUID_LISTS: Final = ("studio_ids", "performer_ids", "tag_ids", "all_tag_ids", "group_ids")
+_UUID_LISTS: Final = (
+    "studio_ids", "performer_ids", "tag_ids", "all_tag_ids", "marker_tag_ids", "own_marker_tag_ids", "group_ids",
+)  # fmt: skip
 _TEXT_LISTS: Final = (
     "aliases", "files", "hosts", "people", "people_aliases", "tags", "tag_aliases", "studios", "studio_aliases",
     "groups", "markers", "genders", "video_codecs",

@@ -147,10 +147,10 @@ def _columns(column: str, *entities: str) -> tuple[str, ...]:
 
 _NAMED: Final = ("tags", "studios", "performers", "groups")
 _TITLED: Final = ("galleries", "images", "scenes")
+_MARKER_TAG_IDS: Final = ("stash.scene_markers.primary_tag_id", "stash.marker_tags.tag_id")
 _TAG_IDS: Final = (
     *(f"catalog.{SINGULAR[entity]}_tags.tag_id" for entity in SINGULAR if entity != "tags"),
-    "stash.scene_markers.primary_tag_id",
-    "stash.marker_tags.tag_id",
+    *_MARKER_TAG_IDS,
 )
 _STUDIO_IDS: Final = _columns("studio_id", "groups", "galleries", "images", "scenes")
 _PERFORMER_IDS: Final = tuple(f"catalog.{owner}_performers.performer_id" for owner in ("scene", "gallery", "image"))
@@ -191,6 +191,8 @@ _ORIGINS: Final[dict[str, Origin]] = {
     "performer_ids": Origin(_PERFORMER_IDS),
     "tag_ids": Origin(_TAG_IDS),
     "all_tag_ids": Origin((*_TAG_IDS, "catalog.tag_parents.parent_id")),
+    "marker_tag_ids": Origin((*_MARKER_TAG_IDS, "catalog.tag_parents.parent_id")),
+    "own_marker_tag_ids": Origin(_MARKER_TAG_IDS),
     "group_ids": Origin(("catalog.scene_groups.group_id",)),
     "scene_id": Origin(("catalog.scenes.id", "stash.scene_markers.scene_id"), "catalog.scenes.id"),
     "genders": Origin(("catalog.performers.gender",)),

@@ -66,7 +66,20 @@ LEFT JOIN (
         JOIN search.documents AS n ON n.id = t.canonical_id
         WHERE m.entity = 'scenes'
     ) AS x GROUP BY x.id
-) AS k ON k.id = r.id"""
+) AS k ON k.id = r.id
+LEFT JOIN (
+    SELECT x.id, array_agg(x.tag_id ORDER BY x.tag_id) AS marker_tag_ids,
+        array_agg(x.tag_id ORDER BY x.tag_id) FILTER (WHERE x.own) AS own_marker_tag_ids
+    FROM (
+        SELECT m.canonical_id AS id, a.id AS tag_id, bool_or(a.id = n.id) AS own
+        FROM {scenes}
+        JOIN stash.scene_markers AS k ON k.instance_id = m.instance_id AND k.scene_id = m.id
+    {records_of_tags(everything)}
+        JOIN search.documents AS n ON n.id = t.canonical_id
+        CROSS JOIN unnest(n.all_tag_ids) AS a (id)
+        WHERE m.entity = 'scenes' GROUP BY 1, 2
+    ) AS x GROUP BY x.id
+) AS kt ON kt.id = r.id"""
 
 
 _FOLDERS: Final = """
@@ -238,6 +251,8 @@ def _scene(everything: bool) -> Parts:
         "groups": empty("g.groups"),
         "group_ids": empty("g.group_ids", "uuid"),
         "markers": empty("k.markers"),
+        "marker_tag_ids": empty("kt.marker_tag_ids", "uuid"),
+        "own_marker_tag_ids": empty("kt.own_marker_tag_ids", "uuid"),
         "scene_id": "r.id",
         "date": day("r.date"),
         "rating": "r.rating100",

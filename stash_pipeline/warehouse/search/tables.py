@@ -57,6 +57,8 @@ DOCUMENTS: Final = Table(
     _list("performer_ids", "→ catalog.performers.id", Uuid),
     _list("tag_ids", "→ catalog.tags.id", Uuid),
     _list("all_tag_ids", "the tags and all their ancestors", Uuid),
+    _list("marker_tag_ids", "of a scene: the tags of its markers and all their ancestors", Uuid),
+    _list("own_marker_tag_ids", "of a scene: the tags that its markers have themselves", Uuid),
     _list("group_ids", "→ catalog.groups.id", Uuid),
     Column("scene_id", Uuid, comment="→ catalog.scenes.id"),
     _list("genders"),

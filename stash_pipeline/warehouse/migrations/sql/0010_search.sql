@@ -23,6 +23,8 @@ CREATE TABLE search.documents (
     performer_ids UUID[] NOT NULL,
     tag_ids UUID[] NOT NULL,
     all_tag_ids UUID[] NOT NULL,
+    marker_tag_ids UUID[] NOT NULL,
+    own_marker_tag_ids UUID[] NOT NULL,
     group_ids UUID[] NOT NULL,
     scene_id UUID,
     genders TEXT[] NOT NULL,
@@ -79,6 +81,10 @@ COMMENT ON COLUMN search.documents.performer_ids IS '→ catalog.performers.id';
 COMMENT ON COLUMN search.documents.tag_ids IS '→ catalog.tags.id';
 
 COMMENT ON COLUMN search.documents.all_tag_ids IS 'the tags and all their ancestors';
+
+COMMENT ON COLUMN search.documents.marker_tag_ids IS 'of a scene: the tags of its markers and all their ancestors';
+
+COMMENT ON COLUMN search.documents.own_marker_tag_ids IS 'of a scene: the tags that its markers have themselves';
 
 COMMENT ON COLUMN search.documents.group_ids IS '→ catalog.groups.id';
 
