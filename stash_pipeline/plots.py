@@ -27,11 +27,15 @@ def _drawn(title: str, draw: Any) -> str:
     return f"![{title}](data:image/png;base64,{b64encode(buffer.getvalue()).decode()})"
 
 
-def histogram(title: str, counts: Mapping[int, int], label: str) -> str:
-    """Bars over whole numbers."""
+def histogram(title: str, counts: Mapping[int, int], label: str, *, unit: float = 1.0) -> str:
+    """Bars over whole numbers.
+
+    Args:
+        unit: what a whole number is on the axis.
+    """
 
     def draw(axes: "Axes") -> None:
-        axes.bar(list(counts), list(counts.values()), width=0.9)
+        axes.bar([value * unit for value in counts], list(counts.values()), width=0.9 * unit)
         axes.set_xlabel(label)
         axes.set_ylabel("links")
 

@@ -272,7 +272,7 @@ def test_metadata_counts_candidates_by_box_and_rule(servers: Servers, endpoint_i
         assert described["kitebox: to review"] == 0
         assert described["kitebox: rejected"] == len(second.scenes) + len(third.scenes) + 1
         assert described["kitebox: scenes without a candidate"] == scenes - matched
-        assert described["candidates: oshash+another_hash|duration|metadata|votes (automatic)"] == matched
+        assert described["candidates: oshash + another_hash or duration or metadata or votes (automatic)"] == matched
         assert described["candidates: person (rejected)"] == 1
         for name in ("phash_distances", "duration_differences"):
             assert "data:image/png;base64," in described[name].text

@@ -102,9 +102,7 @@ def _plots(connection: Connection) -> Mapping[str, Markdown]:
             plots.histogram("Links of scenes by distance of their perceptual hashes", distances, "bits that differ")
         )
         pictures["duration_differences"] = Markdown(
-            plots.histogram(
-                "Links of scenes by difference of their durations", differences, "difference in quarters of a second"
-            )
+            plots.histogram("Links of scenes by difference of their durations", differences, "seconds", unit=0.25)
         )
     counted: dict[str, dict[str, int]] = defaultdict(dict)
     for day, rule, count in connection.execute(
