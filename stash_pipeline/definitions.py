@@ -10,7 +10,7 @@ from stash_pipeline.assets.resources import resources
 from stash_pipeline.assets.servers import server_specs
 from stash_pipeline.assets.stashbox import box_server_specs, stashbox_assets
 from stash_pipeline.assets.stashbox_missing import missing_assets
-from stash_pipeline.automation.jobs import instance_jobs, maintain, shared_jobs, stashbox_job
+from stash_pipeline.automation.jobs import PARTITIONED, instance_jobs, maintain, shared_jobs, stashbox_job
 from stash_pipeline.automation.schedules import maintenance_schedule, reconcile_schedule, stashbox_schedule
 from stash_pipeline.automation.sensors import changes_sensor, instances_sensor
 from stash_pipeline.automation.servers import servers_answer
@@ -53,7 +53,7 @@ def build_defs(
             instances_sensor,
             *shared_layers_sensors(layers),
         ],
-        resources=resources(settings_of_runs or (lambda: settings)),
+        resources=resources(settings_of_runs or (lambda: settings), PARTITIONED),
         # a process per step would cost 1.8 s
         executor=dg.in_process_executor,
     )

@@ -45,6 +45,11 @@ from stash_pipeline.warehouse.raw.stats import EntityStats
 OP: Final = "sync_instance"
 """The name of the step in the run configuration."""
 
+NO_INSTANCE: Final = (
+    "No instance was selected. Launch the job or asset with an instance as its partition: in the UI, or on the command "
+    "line with `--partition NAME`."
+)
+
 
 class SyncConfig(dg.Config):
     """The configuration of a run, set in the launchpad or by the command line."""
@@ -131,10 +136,7 @@ def _run(
             yield from _follow_alone(context, config, layers, settings, warehouse.url(), rebuild)
             return
         if not context.has_partition_key:
-            raise UserError(
-                "No instance was selected. Launch the job or asset with an instance as its partition: in the UI, or "
-                "on the command line with `--partition NAME`."
-            )
+            raise UserError(NO_INSTANCE)
         name = context.partition_key
         _tag(context, {MODE_TAG: "rebuild" if rebuild else config.mode})
         database_url = warehouse.url()

@@ -4,9 +4,11 @@ They are plain objects instead of ``ConfigurableResource``, because the UI would
 address of the database contains its password.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
+
+import dagster as dg
 
 from stash_pipeline.instances import Instance
 from stash_pipeline.settings import Settings
@@ -75,6 +77,18 @@ class StashBoxClients:
         return endpoint.client(settings)
 
 
-def resources(settings: Callable[[], Settings]) -> dict[str, Any]:
-    """The resources by their names in the definitions."""
-    return {WAREHOUSE: WarehouseResource(settings), CLIENTS: StashClients(), BOXES: StashBoxClients()}
+def resources(settings: Callable[[], Settings], partitioned: Mapping[str, str]) -> dict[str, Any]:
+    """The resources by their names in the definitions.
+
+    Args:
+        partitioned: by the name of a job, what to say if it is launched without a partition.
+    """
+
+    def warehouse(context: dg.InitResourceContext) -> WarehouseResource:
+        run = context.run if context else None
+        # Before a step begins, Dagster looks for the partitions of what it reads, and fails with a message of its own.
+        if run and run.job_name in partitioned and not run.asset_selection and "dagster/partition" not in run.tags:
+            raise dg.DagsterInvariantViolationError(partitioned[run.job_name])
+        return WarehouseResource(settings)
+
+    return {WAREHOUSE: dg.ResourceDefinition(warehouse), CLIENTS: StashClients(), BOXES: StashBoxClients()}

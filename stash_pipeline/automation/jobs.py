@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from stash_pipeline.assets.pipeline import OP
+from stash_pipeline.assets.pipeline import NO_INSTANCE, OP
 from stash_pipeline.assets.raw import PAGES_KEY, raw_keys
 from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.assets.search import index_keys
@@ -36,6 +36,14 @@ JOB_OF_MODE: Final[Mapping[Mode, str]] = {
     "objects": REFRESH,
 }
 """All of them run the same step with a different configuration."""
+
+
+PARTITIONED: Final[Mapping[str, str]] = {
+    **dict.fromkeys((REFRESH, RECONCILE, SWEEP, REBUILD), NO_INSTANCE),
+    STASH_BOXES: "No stash-box was selected. Launch the job with a stash-box as its partition: in the UI, or on the "
+    "command line with `--partition NAME`.",
+}
+"""The jobs that need a partition, and what a run without one says."""
 
 
 def rebuild_job_of(layer: AnyLayer) -> str:

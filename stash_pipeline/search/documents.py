@@ -31,7 +31,7 @@ class Document:
         title: what a person calls it: the title or name; else the name of the primary file; of a marker its title,
             else the name of its primary tag. Empty if there is nothing.
         disambiguation: of a performer.
-        aliases: other names.
+        aliases: other names, also those that a server has and the record has not.
         code: studio code.
         details: details, description or synopsis; director and photographer are in ``people``.
         files: names of the files, without folders.

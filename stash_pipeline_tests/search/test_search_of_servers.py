@@ -60,6 +60,21 @@ def test_a_change_on_a_server_is_lag_until_the_index_follows(servers: Servers, s
     assert search.search('kind:tag title:"quite another name"').total == 1
 
 
+def test_what_another_server_calls_a_scene_finds_it_as_well(servers: Servers, search: Search, home: Path) -> None:
+    identity, instance, scene, title = servers.rows(
+        "SELECT d.id, m.instance_id, m.id, d.title FROM search.documents AS d "
+        "JOIN catalog.members AS m ON m.entity = 'scenes' AND m.canonical_id = d.id "
+        "WHERE cardinality(d.instance_ids) = 2 AND d.title <> '' ORDER BY d.id, m.instance_id LIMIT 1"
+    )[0]
+    assert search.search('kind:scene "known elsewhere by this"').total == 0
+    servers.edit_by("scenes", (instance, scene), "title = 'Known Elsewhere by This'")
+    follow_search(servers)
+    with connect(servers.database_url) as connection:
+        follow_index(connection, TantivyBackend(home / "search"))
+    (hit,) = search.search('kind:scene "known elsewhere by this"').hits
+    assert (hit.id, hit.title, hit.document.aliases) == (identity, title, ("Known Elsewhere by This",))
+
+
 def test_names_mean_the_records_with_what_is_below_them(servers: Servers, search: Search) -> None:
     tags = servers.rows(
         "SELECT d.title, d.id FROM search.documents AS d WHERE d.entity = 'tags' AND EXISTS "

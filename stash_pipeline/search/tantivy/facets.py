@@ -1,6 +1,6 @@
 """Counts the values of facets among the documents that match.
 
-Facets of ids count numbers that stand for the ids, which costs a third of what the ids themselves would: all values are
+Facets of ids count numbers that stand for the ids, which costs less than the ids themselves would: all values are
 counted, so the numbers are exact however many segments the index has.
 """
 

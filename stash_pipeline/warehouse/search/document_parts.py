@@ -20,13 +20,49 @@ LEFT JOIN (
 ) AS m ON m.id = r.id"""
 
 
+_NAMES: Final = {
+    "tags": "name", "studios": "name", "performers": "name", "groups": "name", "galleries": "title",
+    "images": "title", "scenes": "title",
+}  # fmt: skip
+
+
+def other_names(entity: str, everything: bool) -> str:
+    """The names that servers have for a record and that the record does not have: (id, alias)."""
+    name = _NAMES[entity]
+    return f"""
+    SELECT r.id, o.{name} AS alias
+    FROM catalog.{entity} AS r{of("r", "id", everything)}
+    JOIN catalog.members AS m ON m.entity = '{entity}' AND m.canonical_id = r.id
+    JOIN stash.{entity} AS o ON o.instance_id = m.instance_id AND o.id = m.id
+    WHERE r.objects > 1 AND o.{name} IS DISTINCT FROM r.{name}"""
+
+
+def all_aliases(entity: str, everything: bool) -> str:
+    """Aliases of records and what they are called elsewhere: (id, alias)."""
+    listed = ""
+    if entity in ("tags", "studios", "performers"):
+        owner = f"{SINGULAR[entity]}_id"
+        listed = f"""
+    SELECT x.{owner} AS id, x.alias
+    FROM catalog.{SINGULAR[entity]}_aliases AS x{of("x", owner, everything)}
+    UNION ALL"""
+    elif entity == "groups":
+        # one text on servers
+        listed = f"""
+    SELECT r.id, trim(x.alias) AS alias
+    FROM catalog.groups AS r{of("r", "id", everything)}
+    CROSS JOIN regexp_split_to_table(r.aliases, '[,;]') AS x (alias)
+    UNION ALL"""
+    return listed + other_names(entity, everything)
+
+
 def aliases(entity: str, everything: bool) -> str:
-    """Its aliases."""
-    owner = f"{SINGULAR[entity]}_id"
+    """Its aliases, and what other servers call it."""
     return f"""
 LEFT JOIN (
-    SELECT x.{owner} AS id, {distinct("x.alias")} AS aliases
-    FROM catalog.{SINGULAR[entity]}_aliases AS x{of("x", owner, everything)} GROUP BY 1
+    SELECT x.id, {distinct("x.alias")} AS aliases
+    FROM ({all_aliases(entity, everything)}
+    ) AS x GROUP BY 1
 ) AS a ON a.id = r.id"""
 
 

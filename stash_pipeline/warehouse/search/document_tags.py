@@ -84,7 +84,7 @@ LEFT JOIN (
 ) AS t ON t.id = r.id
 LEFT JOIN (
     SELECT t.owner AS id, {distinct("a.alias")} AS tag_aliases
-    FROM {TAGGED} AS t JOIN catalog.tag_aliases AS a ON a.tag_id = t.id
+    FROM {TAGGED} AS t JOIN search.documents AS n ON n.id = t.id CROSS JOIN unnest(n.aliases) AS a (alias)
     GROUP BY t.owner
 ) AS ta ON ta.id = r.id"""
 

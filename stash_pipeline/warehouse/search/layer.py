@@ -166,7 +166,8 @@ _ORIGINS: Final[dict[str, Origin]] = {
     "disambiguation": Origin(("catalog.performers.disambiguation",)),
     "aliases": Origin(
         ("catalog.tag_aliases.alias", "catalog.studio_aliases.alias", "catalog.performer_aliases.alias",
-         "catalog.groups.aliases")
+         "catalog.groups.aliases", *(f"stash.{entity}.name" for entity in _NAMED),
+         *(f"stash.{entity}.title" for entity in _TITLED))
     ),
     "code": Origin(_columns("code", *_TITLED)),
     "details": Origin(

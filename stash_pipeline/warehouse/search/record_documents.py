@@ -16,6 +16,7 @@ from stash_pipeline.warehouse.search.document_parts import (
     OF_STUDIO,
     STUDIO,
     aliases,
+    all_aliases,
     files,
     hosts,
     of_people,
@@ -115,31 +116,36 @@ LEFT JOIN (
 ) AS t ON t.id = r.id
 LEFT JOIN (
     SELECT t.owner AS id, {distinct("a.alias")} AS tag_aliases
-    FROM {TAGGED} AS t JOIN catalog.tag_aliases AS a ON a.tag_id = t.id WHERE NOT t.own GROUP BY 1
+    FROM {TAGGED} AS t JOIN ({all_aliases("tags", everything=True)}
+    ) AS a ON a.id = t.id
+    WHERE NOT t.own GROUP BY 1
 ) AS ta ON ta.id = r.id""",
     )
 
 
 def _studio(everything: bool) -> Parts:
     above = f"""
+        WITH RECURSIVE above (owner, id, depth) AS (
+            SELECT r.id, r.parent_studio_id, 1
+            FROM catalog.studios AS r{of("r", "id", everything)} WHERE r.parent_studio_id IS NOT NULL
+            UNION ALL
+            SELECT a.owner, r.parent_studio_id, a.depth + 1
+            FROM above AS a JOIN catalog.studios AS r ON r.id = a.id WHERE r.parent_studio_id IS NOT NULL
+        ) CYCLE id SET is_cycle USING path
+        SELECT owner, id, depth FROM above WHERE NOT is_cycle AND id <> owner"""
+    parents = f"""
 LEFT JOIN (
-    WITH RECURSIVE above (owner, id, depth) AS (
-        SELECT r.id, r.parent_studio_id, 1
-        FROM catalog.studios AS r{of("r", "id", everything)} WHERE r.parent_studio_id IS NOT NULL
-        UNION ALL
-        SELECT a.owner, r.parent_studio_id, a.depth + 1
-        FROM above AS a JOIN catalog.studios AS r ON r.id = a.id WHERE r.parent_studio_id IS NOT NULL
-    ) CYCLE id SET is_cycle USING path
     SELECT a.owner AS id, array_agg(a.id ORDER BY a.depth) AS studio_ids,
-        array_agg(n.name ORDER BY a.depth) FILTER (WHERE n.name <> '') AS studios,
-        array_agg(a.id) AS parent_ids
-    FROM above AS a JOIN catalog.studios AS n ON n.id = a.id
-    WHERE NOT a.is_cycle AND a.id <> a.owner GROUP BY 1
+        array_agg(n.name ORDER BY a.depth) FILTER (WHERE n.name <> '') AS studios
+    FROM ({above}
+    ) AS a JOIN catalog.studios AS n ON n.id = a.id GROUP BY 1
 ) AS s ON s.id = r.id
-LEFT JOIN LATERAL (
-    SELECT {distinct("x.alias")} AS studio_aliases
-    FROM catalog.studio_aliases AS x WHERE x.studio_id = ANY (s.parent_ids)
-) AS sa ON s.id IS NOT NULL"""
+LEFT JOIN (
+    SELECT a.owner AS id, {distinct("x.alias")} AS studio_aliases
+    FROM ({above}
+    ) AS a JOIN ({all_aliases("studios", everything=True)}
+    ) AS x ON x.id = a.id GROUP BY 1
+) AS sa ON sa.id = r.id"""
     return {
         "title": "coalesce(r.name, '')",
         "aliases": empty("a.aliases"),
@@ -154,7 +160,7 @@ LEFT JOIN LATERAL (
         "organized": "r.organized",
         "favorite": "r.favorite",
         "stash_box": stash_box("studios"),
-    }, aliases("studios", everything) + hosts("studios", everything) + tags() + above
+    }, aliases("studios", everything) + hosts("studios", everything) + tags() + parents
 
 
 def _performer(everything: bool) -> Parts:
@@ -177,9 +183,7 @@ def _performer(everything: bool) -> Parts:
 def _group(everything: bool) -> Parts:
     return {
         "title": "coalesce(r.name, '')",
-        # one text on servers
-        "aliases": "ARRAY(SELECT DISTINCT trim(a.alias) COLLATE \"C\" FROM regexp_split_to_table(r.aliases, '[,;]')"
-        " AS a (alias) WHERE trim(a.alias) <> '' ORDER BY 1)",
+        "aliases": empty("a.aliases"),
         "details": "coalesce(r.synopsis, '')",
         "hosts": empty("u.hosts"),
         "people": "CASE WHEN r.director <> '' THEN ARRAY[r.director] ELSE '{}'::text[] END",
@@ -189,7 +193,7 @@ def _group(everything: bool) -> Parts:
         "date": day("r.date"),
         "duration": milliseconds("r.duration"),
         "rating": "r.rating100",
-    }, hosts("groups", everything) + tags() + STUDIO
+    }, aliases("groups", everything) + hosts("groups", everything) + tags() + STUDIO
 
 
 def _gallery(everything: bool) -> Parts:
@@ -200,6 +204,7 @@ def _gallery(everything: bool) -> Parts:
     )
     return {
         "title": "coalesce(nullif(r.title, ''), f.file, o.folder, '')",
+        "aliases": empty("a.aliases"),
         "code": "coalesce(r.code, '')",
         "details": "coalesce(r.details, '')",
         "hosts": empty("u.hosts"),
@@ -212,7 +217,8 @@ def _gallery(everything: bool) -> Parts:
         "rating": "r.rating100",
         "organized": "r.organized",
     }, (
-        files("galleries", everything)
+        aliases("galleries", everything)
+        + files("galleries", everything)
         + folders
         + hosts("galleries", everything)
         + people("galleries", everything)
@@ -224,6 +230,7 @@ def _gallery(everything: bool) -> Parts:
 def _image(everything: bool) -> Parts:
     return {
         "title": "coalesce(nullif(r.title, ''), f.file, '')",
+        "aliases": empty("a.aliases"),
         "code": "coalesce(r.code, '')",
         "details": "coalesce(r.details, '')",
         "hosts": empty("u.hosts"),
@@ -235,12 +242,20 @@ def _image(everything: bool) -> Parts:
         "rating": "r.rating100",
         "o_count": "r.o_counter",
         "organized": "r.organized",
-    }, files("images", everything) + hosts("images", everything) + people("images", everything) + tags() + STUDIO
+    }, (
+        aliases("images", everything)
+        + files("images", everything)
+        + hosts("images", everything)
+        + people("images", everything)
+        + tags()
+        + STUDIO
+    )  # fmt: skip
 
 
 def _scene(everything: bool) -> Parts:
     return {
         "title": "coalesce(nullif(r.title, ''), f.file, '')",
+        "aliases": empty("a.aliases"),
         "code": "coalesce(r.code, '')",
         "details": "coalesce(r.details, '')",
         "hosts": empty("u.hosts"),
@@ -262,7 +277,8 @@ def _scene(everything: bool) -> Parts:
         "has_markers": "k.id IS NOT NULL",
         "stash_box": stash_box("scenes"),
     }, (
-        files("scenes", everything)
+        aliases("scenes", everything)
+        + files("scenes", everything)
         + hosts("scenes", everything)
         + people("scenes", everything)
         + tags()
