@@ -1,13 +1,21 @@
 """How a run fails for a cause outside this program: with one sentence, and what to do about it."""
 
-import dagster as dg
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import dagster as dg
+import psycopg
+
+from stash_pipeline.error_report import without_secrets
+from stash_pipeline.errors import UserError
 from stash_pipeline.stash.errors import (
     InvalidResponseError,
     StashConnectionError,
     StashHTTPError,
     UnexpectedResponseError,
 )
+from stash_pipeline.stashbox.errors import StashBoxError
+from stash_pipeline.warehouse.connect import database_sentence
 
 _MOVED = "If it has moved: `stash-pipeline instances edit {name} --url URL`."
 _LEAVE = "To stop syncing it: `stash-pipeline instances disable {name}`."
@@ -38,6 +46,27 @@ def sentence(error: Exception, name: str) -> str:
 def failure(description: str) -> dg.Failure:
     """An exception that fails the run without a traceback."""
     return dg.Failure(description=description, allow_retries=False)
+
+
+@contextmanager
+def failures_of_boxes() -> Iterator[None]:
+    """Fails the run with one sentence if a stash-box or the database causes an error in the block."""
+    try:
+        yield
+    except (StashBoxError, UserError) as error:
+        raise failure(str(error)) from None
+    except psycopg.OperationalError as error:
+        raise failure(database_sentence(error)) from None
+
+
+def one_sentence(error: Exception) -> str:
+    """Any error in one line, without secrets."""
+    if isinstance(error, psycopg.OperationalError):
+        return without_secrets(database_sentence(error))
+    if isinstance(error, UserError):
+        return without_secrets(str(error))
+    lines = without_secrets(str(error)).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else f"{type(error).__name__}."
 
 
 class RetriedRequest(dg.RetryRequested):

@@ -189,6 +189,7 @@ def _follow_alone(
         wait_seconds=config.wait_seconds,
         rebuild=rebuild,
         report_unchanged=config.report_unchanged,
+        alone=True,
     )
     yield from following.run()
     if following.errors:

@@ -15,6 +15,7 @@ import psycopg
 from tabulate import tabulate
 
 from stash_pipeline.assets import metadata as md
+from stash_pipeline.assets.failures import one_sentence
 from stash_pipeline.assets.specs import IS_CURRENT, table_key
 from stash_pipeline.error_report import without_secrets
 from stash_pipeline.errors import UserError
@@ -78,7 +79,7 @@ def index_specs(layers: Layers, settings: Settings) -> list[dg.AssetSpec]:
         dg.AssetSpec(
             INDEX_KEY,
             deps=[table_key("search.documents"), table_key("search.vanished")],
-            description="The search index, made of the documents. It is a cache, which can always be made again; "
+            description="The search index, made of the documents. It is a cache, which can always be rebuilt; "
             "`stash-pipeline search` and `stash_pipeline.search` search it.",
             group_name=LAYER,
             kinds={backend_name(settings)},
@@ -104,7 +105,8 @@ class IndexFollowing:
 
     Attributes:
         cause: why the documents changed, for the metadata.
-        rebuild: make the index again.
+        rebuild: rebuild the index.
+        examine: look whether the index is what was recorded of it, even if no document changed. That reads its files.
         error: why it did not follow; filled by :meth:`run`.
     """
 
@@ -117,6 +119,7 @@ class IndexFollowing:
     wait_seconds: float
     rebuild: bool
     report_unchanged: bool
+    examine: bool
     error: str | None = None
 
     @property
@@ -139,7 +142,10 @@ class IndexFollowing:
         try:
             backend = open_backend(self.settings)
             with connect(self.database_url) as connection:
-                before = index_status(connection, backend.name)
+                before = index_status(connection, backend.name, backend.version)
+                if self._is_left_alone(backend, before):
+                    yield from self._current(backend.name, before)
+                    return
                 followed = follow_index(connection, backend, rebuild=self.rebuild, wait_seconds=self.wait_seconds)
                 if followed.changed or not before.in_step or before.error:
                     record_followed(connection, backend, followed.state, backend.size())
@@ -154,6 +160,24 @@ class IndexFollowing:
         else:
             yield from results
 
+    def _is_left_alone(self, backend: SearchBackend, status: IndexStatus) -> bool:
+        """Whether nothing is to be done, by what was recorded."""
+        asked = self.rebuild or self.examine or self.mode in _COMPLETE
+        recorded = status.in_step and not status.outdated and status.error is None
+        return not asked and recorded and backend.is_present()
+
+    def _current(self, backend: str, status: IndexStatus) -> Iterator[dg.AssetCheckResult]:
+        if INDEX_IS_CURRENT.key in self.context.selected_asset_check_keys:
+            yield _result(
+                INDEX_IS_CURRENT,
+                status.in_step,
+                # another run changed the documents meanwhile, and lets the index follow
+                warn=True,
+                revision=status.revision,
+                revisions_behind_catalog=status.revisions_behind,
+                backend=backend,
+            )
+
     def _results(
         self, connection: Connection, backend: SearchBackend, before: IndexStatus, followed: FollowedIndex
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
@@ -162,7 +186,7 @@ class IndexFollowing:
         }
         after = index_status(connection, backend.name)
         if followed.rebuilt:
-            self.context.log.info(f"The search index was made again, because {followed.rebuilt}.")
+            self.context.log.info(f"The search index was rebuilt, because {followed.rebuilt}.")
         reported = followed.changed or self.report_unchanged
         reader = backend.reader() if reported or COUNTS.key in checks or SAMPLE.key in checks else None
         try:
@@ -173,9 +197,9 @@ class IndexFollowing:
                     metadata={
                         "documents": followed.state.documents,
                         **{f"documents: {name}": count for name, count in _documents(connection).items()},
-                        "put": followed.put,
+                        "documents_written": followed.put,
                         md.REMOVED: followed.removed,
-                        "rebuilt_because": followed.rebuilt or "it was not",
+                        **({"rebuilt_because": followed.rebuilt} if followed.rebuilt else {}),
                         md.SECONDS: round(followed.seconds, 3),
                         md.REVISION: after.revision,
                         "revisions_behind_catalog": after.revisions_behind,
@@ -213,16 +237,7 @@ class IndexFollowing:
         finally:
             if reader:
                 reader.close()
-        if INDEX_IS_CURRENT.key in checks:
-            yield _result(
-                INDEX_IS_CURRENT,
-                after.in_step,
-                # another run changed the documents meanwhile, and lets the index follow
-                warn=True,
-                revision=after.revision,
-                revisions_behind_catalog=after.revisions_behind,
-                backend=backend.name,
-            )
+        yield from self._current(backend.name, after)
 
     def _skip(self, error: str, *, warn: bool) -> Iterator[dg.AssetCheckResult]:
         """Reports why the index did not follow."""
@@ -232,11 +247,7 @@ class IndexFollowing:
 
     def _record_failure(self, error: Exception) -> str:
         """Records a failure for the sensor, and returns its message."""
-        lines = without_secrets(str(error)).strip().splitlines()
-        reason = (
-            lines[0] if lines and isinstance(error, UserError) else f"{type(error).__name__}: {' '.join(lines[:1])}"
-        )
-        sentence = f"The search index could not follow: {reason}"
+        sentence = f"The search index could not follow: {one_sentence(error)}"
         if isinstance(error, UserError):
             self.context.log.error(sentence)
         else:

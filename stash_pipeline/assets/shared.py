@@ -13,6 +13,7 @@ import dagster as dg
 import psycopg
 
 from stash_pipeline.assets.checks import is_current, layer_checks
+from stash_pipeline.assets.failures import one_sentence
 from stash_pipeline.assets.results import shared_results
 from stash_pipeline.assets.search import LAYER as SEARCH
 from stash_pipeline.assets.search import IndexFollowing, has_index
@@ -22,7 +23,7 @@ from stash_pipeline.error_report import without_secrets
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
 from stash_pipeline.settings import Settings
-from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
+from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers.layer import SharedLayer, shared, with_those_after
 from stash_pipeline.warehouse.layers.shared import (
     FollowedLayer,
@@ -43,6 +44,7 @@ class SharedFollowing:
     Attributes:
         rebuild: names of the layers to rebuild.
         cause: why the layers changed, for the metadata.
+        alone: the run reads no server; it examines the search index even if nothing changed.
         errors: why layers did not follow, by name; filled by :meth:`run`.
     """
 
@@ -55,6 +57,7 @@ class SharedFollowing:
     wait_seconds: float
     rebuild: frozenset[str] = frozenset()
     report_unchanged: bool = False
+    alone: bool = False
     errors: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> Results:
@@ -77,6 +80,7 @@ class SharedFollowing:
             self.wait_seconds,
             rebuild=SEARCH in self.rebuild,
             report_unchanged=self.report_unchanged,
+            examine=self.alone or self.report_unchanged,
         )
         if following.is_selected:
             yield from following.run(self.errors.get(SEARCH))
@@ -129,7 +133,7 @@ class SharedFollowing:
 
     def _record_failure(self, layer: SharedLayer, error: Exception) -> str:
         """Records a failure for the sensor, and returns its message."""
-        sentence = f"Layer {layer.name} could not follow: {_sentence(error)}"
+        sentence = f"Layer {layer.name} could not follow: {one_sentence(error)}"
         report = without_secrets("".join(traceback.format_exception(error)))
         self.context.log.error(f"{sentence}\n{report}")
         try:
@@ -138,12 +142,3 @@ class SharedFollowing:
         except (psycopg.Error, UserError) as problem:
             self.context.log.warning(f"The failure could not be recorded: {without_secrets(str(problem))}")
         return sentence
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, psycopg.OperationalError):
-        return without_secrets(database_sentence(error))
-    if isinstance(error, UserError):
-        return without_secrets(str(error))
-    lines = without_secrets(str(error)).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else f"{type(error).__name__}."

@@ -9,11 +9,10 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 import dagster as dg
-import psycopg
 from pydantic import Field
 
 from stash_pipeline.assets import metadata as md
-from stash_pipeline.assets.failures import failure
+from stash_pipeline.assets.failures import failures_of_boxes
 from stash_pipeline.assets.metadata import OWNERS, column_schema
 from stash_pipeline.assets.resources import StashBoxClients, WarehouseResource
 from stash_pipeline.assets.specs import table_key
@@ -22,7 +21,7 @@ from stash_pipeline.partitions import BOXES
 from stash_pipeline.stashbox.errors import StashBoxError
 from stash_pipeline.stashbox_registry import StashBoxEndpoint, get_endpoint, record_state
 from stash_pipeline.sync.stashbox import LOOKUPS, BoxReport, BoxSchedule, Counts, read_box
-from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
+from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers.layer import CheckOutcome
 from stash_pipeline.warehouse.ops.request_limiter import budget_use
 from stash_pipeline.warehouse.stashbox import checks
@@ -183,13 +182,8 @@ def stashbox_assets() -> dg.AssetsDefinition:
         boxes: dg.ResourceParam[StashBoxClients],
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         """Asks one stash-box about what is due, and stores its answers."""
-        try:
-            with connect(warehouse.url()) as connection:
-                yield from _run(context, config, warehouse, boxes, connection)
-        except (StashBoxError, UserError) as error:
-            raise failure(str(error)) from None
-        except psycopg.OperationalError as error:
-            raise failure(database_sentence(error)) from None
+        with failures_of_boxes(), connect(warehouse.url()) as connection:
+            yield from _run(context, config, warehouse, boxes, connection)
 
     return read_stash_box
 

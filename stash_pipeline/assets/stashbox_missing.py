@@ -7,21 +7,18 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import dagster as dg
-import psycopg
 from pydantic import Field
 
 from stash_pipeline.assets import metadata as md
-from stash_pipeline.assets.failures import failure
+from stash_pipeline.assets.failures import failures_of_boxes
 from stash_pipeline.assets.metadata import OWNERS
 from stash_pipeline.assets.resources import StashBoxClients, WarehouseResource
 from stash_pipeline.assets.specs import table_key
 from stash_pipeline.assets.stashbox import box_key
-from stash_pipeline.errors import UserError
 from stash_pipeline.partitions import BOXES
-from stash_pipeline.stashbox.errors import StashBoxError
 from stash_pipeline.stashbox_registry import StashBoxEndpoint, get_endpoint
 from stash_pipeline.sync.missing import ListReport, list_missing
-from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
+from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.stashbox.missing import MISSING_COLUMNS, list_states
 from stash_pipeline.warehouse.views import MISSING
 
@@ -75,13 +72,8 @@ def missing_assets() -> dg.AssetsDefinition:
         boxes: dg.ResourceParam[StashBoxClients],
     ) -> Iterator[dg.MaterializeResult[Any]]:
         """Asks one stash-box for the scenes of favorites, if that is switched on."""
-        try:
-            with connect(warehouse.url()) as connection:
-                yield from _run(context, config, warehouse, boxes, connection)
-        except (StashBoxError, UserError) as error:
-            raise failure(str(error)) from None
-        except psycopg.OperationalError as error:
-            raise failure(database_sentence(error)) from None
+        with failures_of_boxes(), connect(warehouse.url()) as connection:
+            yield from _run(context, config, warehouse, boxes, connection)
 
     return list_missing_scenes
 

@@ -95,7 +95,7 @@ class Search:
         names = {identifier: name for name, identifier in instances.items()}
         return Answer(
             query=query,
-            hits=self._found(compiled, results, names),
+            hits=self._hits(compiled, results, names),
             total=total,
             next=results.next,
             facets=self._named(results, names),
@@ -111,10 +111,10 @@ class Search:
         if self._connection is None:
             return None
         state = self._reader.state()
-        row = self._connection.execute("select token, revision from search.states order by id desc limit 1").fetchone()
+        row = self._connection.execute("SELECT token, revision FROM search.states ORDER BY id DESC LIMIT 1").fetchone()
         if row is None or str(row[0]) == state.token:
             return None
-        count = "select count(*) from search.documents where revision > %s"
+        count = "SELECT count(*) FROM search.documents WHERE revision > %s"
         newer = self._connection.execute(count, [state.revision]).fetchone()
         return Lag(max(0, row[1] - state.revision), newer[0] if newer else 0)
 
@@ -132,16 +132,16 @@ class Search:
     def _instances(self) -> dict[str, int]:
         if self._connection is None:
             return {}
-        rows = self._connection.execute("select name, id from ops.instances").fetchall()
+        rows = self._connection.execute("SELECT name, id FROM ops.instances").fetchall()
         return dict(rows)
 
-    def _found(self, compiled: Compiled, results: SearchResults, names: dict[int, str]) -> tuple[AnswerHit, ...]:
+    def _hits(self, compiled: Compiled, results: SearchResults, names: dict[int, str]) -> tuple[AnswerHit, ...]:
         matched = matched_tokens(compiled.condition, results.terms)
         places = [self._moments(compiled, number, results.hits) for number in range(len(compiled.sequences))]
-        found = []
+        hits = []
         for hit in results.hits:
             document = hit.document
-            found.append(
+            hits.append(
                 AnswerHit(
                     id=hit.id,
                     kind=KINDS[document.entity],
@@ -153,7 +153,7 @@ class Search:
                     moments=tuple(tuple(of_scene[hit.id]) for of_scene in places if hit.id in of_scene),
                 )
             )
-        return tuple(found)
+        return tuple(hits)
 
     def _moments(self, compiled: Compiled, number: int, hits: Sequence[Hit]) -> dict[UUID, list[Moments]]:
         scenes = [hit.id for hit in hits if hit.document.entity == "scenes"]
@@ -186,7 +186,7 @@ class Search:
             for name in unknown.similar:
                 shown = '"{}"'.format(name.replace('"', " "))
                 candidates.append(f"{query[: place.start]}{shown}{query[place.end :]}")
-        found = []
+        better = []
         for candidate in dict.fromkeys(candidates):
             try:
                 other = self._compiled(candidate, instances, now)
@@ -194,8 +194,8 @@ class Search:
                 continue
             finds = self._reader.search(SearchRequest(other.condition, limit=1)).total or 0
             if finds > total:
-                found.append(Suggestion(candidate, finds))
-        return tuple(sorted(found, key=lambda one: -one.total))
+                better.append(Suggestion(candidate, finds))
+        return tuple(sorted(better, key=lambda one: -one.total))
 
 
 def _check(limit: int, facet_limit: int, facets: Sequence[str]) -> None:

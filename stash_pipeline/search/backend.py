@@ -96,6 +96,9 @@ class SearchBackend(Protocol):
     def state(self) -> IndexState | None:
         """What the index holds; None if it is missing, damaged or of another version, and must be rebuilt."""
 
+    def is_present(self) -> bool:
+        """Whether there is an index, without a look at what it holds; a server is not asked."""
+
     def reader(self) -> SearchReader:
         """Opens the index for searches.
 

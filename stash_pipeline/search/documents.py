@@ -1,7 +1,7 @@
 """The search document: what the index knows of one record of the catalog, or of one scene marker.
 
 Documents lie in ``search.documents``, whose columns are the fields of :class:`Document`, in this order. The index is
-derived from them and can always be made again.
+derived from them and can always be rebuilt.
 
 This module imports neither a back end nor Dagster.
 """
@@ -117,6 +117,21 @@ class Document:
 
 COLUMNS: Final = tuple(field.name for field in fields(Document))
 """The columns of ``search.documents``, in order."""
+
+LISTS: Final = tuple(field.name for field in fields(Document) if field.default == ())
+"""The fields with several values."""
+IDS: Final = (
+    "studio_id",
+    "studio_ids",
+    "performer_ids",
+    "tag_ids",
+    "all_tag_ids",
+    "marker_tag_ids",
+    "own_marker_tag_ids",
+    "group_ids",
+    "scene_id",
+)
+"""The fields with ids of records."""
 
 # --- how back ends treat the fields -------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 An index carries the state of the documents that it holds: a revision of the object log, and the token of the
 transaction that changed documents then (``search.states``). If the database still knows that state, the index gets what
-changed since; otherwise it is made again: it is missing, damaged, of another version, or of a database that was
+changed since; otherwise it is rebuilt: it is missing, damaged, of another version, or of a database that was
 restored from a backup. Whatever is read for a commit is of one state of the database. An attempt that ends at any
 instant leaves the index as it was, or as it should be.
 """
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.search.backend import IndexState, SearchBackend, SearchIndexError, SearchWriter
-from stash_pipeline.search.documents import COLUMNS, Document
+from stash_pipeline.search.documents import COLUMNS, LISTS, Document
 from stash_pipeline.warehouse.connect import Connection
 
 _AT_ONCE: Final = 1_000
@@ -32,11 +32,7 @@ _VANISHED: Final = "SELECT id FROM search.vanished WHERE revision > %s"
 _COUNT: Final = "SELECT coalesce(sum(rows), 0)::bigint FROM search.row_counts WHERE entity <> 'marker_tags'"
 _BUILT: Final = "SELECT EXISTS (SELECT FROM ops.shared_layers WHERE layer = 'search' AND version <> '')"
 
-_LISTS: Final = tuple(index for index, name in enumerate(COLUMNS) if name in {
-    "aliases", "files", "hosts", "people", "people_aliases", "tags", "tag_aliases", "studios", "studio_aliases",
-    "groups", "markers", "instance_ids", "studio_ids", "performer_ids", "tag_ids", "all_tag_ids",
-    "marker_tag_ids", "own_marker_tag_ids", "group_ids", "genders", "video_codecs",
-})  # fmt: skip
+_LISTS: Final = tuple(COLUMNS.index(name) for name in LISTS)
 
 
 class DocumentsNotReadyError(UserError):
@@ -51,7 +47,7 @@ class FollowedIndex:
         state: that it holds.
         put: documents that were added or replaced.
         removed: documents that were to be removed.
-        rebuilt: why it was made again; None if it followed.
+        rebuilt: why it was rebuilt; None if it followed.
     """
 
     state: IndexState
@@ -83,11 +79,11 @@ class _Documents:
 def follow_index(
     connection: Connection, backend: SearchBackend, *, rebuild: bool = False, wait_seconds: float = 0.0
 ) -> FollowedIndex:
-    """Brings an index in step with the documents of a database, or makes it again.
+    """Brings an index in step with the documents of a database, or rebuilds it.
 
     Args:
         connection: not in a transaction.
-        rebuild: make it again whatever it holds.
+        rebuild: rebuild it whatever it holds.
         wait_seconds: how long to wait for another process that writes to it.
 
     Raises:
@@ -95,7 +91,7 @@ def follow_index(
         SearchIndexError: if the index cannot be written; what it held before can still be searched.
     """
     started = time.perf_counter()
-    must = "it was asked for" if rebuild else None
+    must = "a rebuild was requested" if rebuild else None
     for _ in range(_ATTEMPTS):
         held = backend.state()
         documents = _read_documents(connection)
@@ -125,7 +121,7 @@ def follow_index(
             f"The search index holds {holds} after {documents.count:,} were written to it; see whether its disk is "
             "damaged, then run `stash-pipeline rebuild search`."
         )
-    raise SearchIndexError("The search index is changed by other processes all the time; it follows after them.")
+    raise SearchIndexError("Other processes keep changing the search index; it follows in a later run.")
 
 
 def _write(connection: Connection, writer: SearchWriter, since: int | None) -> tuple[int, int]:
@@ -137,19 +133,19 @@ def _write(connection: Connection, writer: SearchWriter, since: int | None) -> t
 
 
 def _reason_to_rebuild(connection: Connection, held: IndexState | None, documents: _Documents) -> str | None:
-    """Why an index cannot follow the documents of a database; None if it can."""
+    """Why an index must be rebuilt to equal the documents of a database; None if it can follow them."""
     if held is None:
-        return "it is missing, damaged or of another version"
+        return "it was missing, damaged or of another version"
     if held.token == documents.token and held.revision == documents.revision:
         if held.documents == documents.count:
             return None
-        return f"it has {held.documents:,} of {documents.count:,} documents"
+        return f"it had {held.documents:,} of {documents.count:,} documents"
     row = connection.execute(_KNOWN, [held.token, held.revision]).fetchone()
     if row and row[0]:
         return None
     if held.revision > documents.revision:
-        return "it is ahead of the database, which was restored from a backup"
-    return "it is of a state of the documents that the database does not know (any more)"
+        return "it was ahead of the database, which was restored from a backup"
+    return "the database does not know the state that it held"
 
 
 def _read_documents(connection: Connection) -> _Documents:

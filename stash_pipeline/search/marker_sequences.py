@@ -49,7 +49,7 @@ def scenes_with(connection: Connection, sequence: Sequence) -> tuple[UUID, ...]:
         last = number == len(sequence) - 1
         all_times = not last and sequence[number + 1].gap is not None
         tables.append((_ALL_TIMES if all_times else _EARLIEST).format(_name(number), markers))
-    query = sql.SQL("with {} select distinct scene_id from {}").format(
+    query = sql.SQL("WITH {} SELECT DISTINCT scene_id FROM {}").format(
         sql.SQL(", ").join(tables), _name(len(sequence) - 1)
     )
     with connection.cursor(binary=True) as cursor:
@@ -57,14 +57,14 @@ def scenes_with(connection: Connection, sequence: Sequence) -> tuple[UUID, ...]:
 
 
 _EARLIEST: Final = sql.SQL(
-    "{} as (select scene_id, instance_id, min(seconds) as seconds from ({}) m group by scene_id, instance_id)"
+    "{} AS (SELECT scene_id, instance_id, min(seconds) AS seconds FROM ({}) m GROUP BY scene_id, instance_id)"
 )
-_ALL_TIMES: Final = sql.SQL("{} as (select distinct scene_id, instance_id, seconds from ({}) m)")
+_ALL_TIMES: Final = sql.SQL("{} AS (SELECT DISTINCT scene_id, instance_id, seconds FROM ({}) m)")
 _AFTER: Final = sql.SQL(
-    "select scene_id, instance_id, m.seconds from ({}) m join {} before using (scene_id, instance_id) "
-    "where m.seconds > before.seconds {}"
+    "SELECT scene_id, instance_id, m.seconds FROM ({}) m JOIN {} before USING (scene_id, instance_id) "
+    "WHERE m.seconds > before.seconds {}"
 )
-_NEAR: Final = sql.SQL("and m.seconds <= before.seconds + %s")
+_NEAR: Final = sql.SQL("AND m.seconds <= before.seconds + %s")
 _ANY_TIME: Final = sql.SQL("")
 
 
@@ -77,9 +77,9 @@ def moments_in(
     """
     steps, parameters = _steps(sequence, [*scene_ids])
     query = sql.SQL(
-        "{} select scene_id, instance_id, path, markers from ("
-        "select *, row_number() over (partition by scene_id order by path, instance_id, markers) as place from {}"
-        ") numbered where place <= %s order by scene_id, place"
+        "{} SELECT scene_id, instance_id, path, markers FROM ("
+        "SELECT *, row_number() OVER (PARTITION BY scene_id ORDER BY path, instance_id, markers) AS place FROM {}"
+        ") numbered WHERE place <= %s ORDER BY scene_id, place"
     ).format(steps, _name(len(sequence) - 1))
     found: dict[UUID, list[Moments]] = {}
     for scene, instance, path, markers in connection.execute(query, [*parameters, most]):
@@ -104,18 +104,18 @@ def _steps(sequence: Sequence, scenes: list[UUID]) -> tuple[sql.Composable, list
         parameters += [slot.gap] if slot.gap is not None else []
         near = _NEAR if slot.gap is not None else _ANY_TIME
         tables.append(_NEXT.format(_name(number), markers, _name(number - 1), near))
-    return sql.SQL("with {}").format(sql.SQL(", ").join(tables)), parameters
+    return sql.SQL("WITH {}").format(sql.SQL(", ").join(tables)), parameters
 
 
 _FIRST: Final = sql.SQL(
-    "{} as (select m.*, array[seconds] as path, array[marker_id] as markers "
-    "from (select distinct * from ({}) with_tags) m)"
+    "{} AS (SELECT m.*, ARRAY[seconds] AS path, ARRAY[marker_id] AS markers "
+    "FROM (SELECT DISTINCT * FROM ({}) with_tags) m)"
 )
 _NEXT: Final = sql.SQL(
-    "{} as (select distinct on (m.marker_id) m.*, before.path || m.seconds as path, "
-    "before.markers || m.marker_id as markers "
-    "from ({}) m join {} before using (scene_id, instance_id) "
-    "where m.seconds > before.seconds {} order by m.marker_id, before.seconds desc, before.marker_id)"
+    "{} AS (SELECT DISTINCT ON (m.marker_id) m.*, before.path || m.seconds AS path, "
+    "before.markers || m.marker_id AS markers "
+    "FROM ({}) m JOIN {} before USING (scene_id, instance_id) "
+    "WHERE m.seconds > before.seconds {} ORDER BY m.marker_id, before.seconds DESC, before.marker_id)"
 )
 
 
@@ -123,21 +123,21 @@ def _markers(slot: Slot, scenes: list[UUID] | None = None) -> tuple[sql.Composab
     """The markers that fit a slot: of one of its choices, with a tag of each set."""
     choices: list[sql.Composable] = []
     parameters: list[Any] = []
-    own = sql.SQL("and own") if slot.own else sql.SQL("")
+    own = sql.SQL("AND own") if slot.own else sql.SQL("")
     for first, *others in slot.choices:
         conditions: list[sql.Composable] = [sql.SQL("tag_id = any(%s)"), own]
         parameters.append([*first])
         if scenes is not None:
-            conditions.append(sql.SQL("and scene_id = any(%s)"))
+            conditions.append(sql.SQL("AND scene_id = any(%s)"))
             parameters.append(scenes)
         for tags in others:
             conditions.append(
-                sql.SQL("and marker_id in (select marker_id from search.marker_tags where tag_id = any(%s) {})").format(
+                sql.SQL("AND marker_id IN (SELECT marker_id FROM search.marker_tags WHERE tag_id = any(%s) {})").format(
                     own
                 )
             )
             parameters.append([*tags])
         choices.append(
-            sql.SQL("select {} from search.marker_tags where {}").format(_COLUMNS, sql.SQL(" ").join(conditions))
+            sql.SQL("SELECT {} FROM search.marker_tags WHERE {}").format(_COLUMNS, sql.SQL(" ").join(conditions))
         )
-    return sql.SQL(" union all ").join(choices), parameters
+    return sql.SQL(" UNION ALL ").join(choices), parameters

@@ -58,7 +58,7 @@ def test_a_refresh_evaluates_all_planned_checks_that_apply(
         # the log of the run ends with what was not evaluated, in words
         *_, matches, catalog, search, index, last = messages(run)
         assert (matches, catalog) == ("Layer matches was rebuilt.", "Layer catalog was rebuilt.")
-        assert search == "Layer search was rebuilt." and index.startswith("The search index was made again, because")
+        assert search == "Layer search was rebuilt." and index.startswith("The search index was rebuilt, because")
         assert "Not evaluated" in last and last.endswith(": sweep_found_nothing.")
         # launched in the page without a choice, all are planned
         changes = checks(dagster, refresh(dagster, "checked", mode="changes").run_id)

@@ -100,6 +100,23 @@ def test_an_index_that_is_gone_is_noticed(stash: SimulatedStash, dagster: dg.Dag
     assert index_of(get_settings()).state()
 
 
+def test_a_run_without_changes_leaves_the_index_alone(
+    stash: SimulatedStash, dagster: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(self: TantivyBackend) -> None:
+        raise AssertionError("the files of the index were read")
+
+    monkeypatch.setattr(TantivyBackend, "state", read)
+    run = refresh(dagster, "home", mode="changes")
+    assert run.success and "search.index" not in materializations(dagster, run.run_id)
+    assert all(passed for passed, _ in checks(dagster, run.run_id).values())
+    # a run that compares everything reads them
+    later = refresh(dagster, "home", mode="reconcile")
+    assert later.success and not all(passed for passed, _ in checks(dagster, later.run_id).values())
+    monkeypatch.undo()
+    assert run_job("follow", instance=dagster).success
+
+
 def test_another_process_that_writes_delays_the_index(
     stash: SimulatedStash, dagster: dg.DagsterInstance, graph_database: str
 ) -> None:
@@ -125,7 +142,7 @@ def test_a_rebuild_makes_documents_and_index_again(stash: SimulatedStash, dagste
     assert run.success, run.failure
     found = materializations(dagster, run.run_id)
     assert set(found) == {"search.documents", "search.vanished", "search.marker_tags", "search.index"}
-    assert found["search.index"]["rebuilt_because"] == "it was asked for"
+    assert found["search.index"]["rebuilt_because"] == "a rebuild was requested"
     assert all(passed for passed, _ in checks(dagster, run.run_id).values())
 
 

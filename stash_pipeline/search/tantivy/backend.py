@@ -46,6 +46,10 @@ class TantivyBackend:
         finally:
             in_use.release()
 
+    def is_present(self) -> bool:
+        """Whether there is an index, without a look at what it holds."""
+        return self._directory.current() is not None
+
     def reader(self) -> TantivyReader:
         """Opens the index for searches.
 

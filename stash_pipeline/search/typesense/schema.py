@@ -13,7 +13,15 @@ from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
-from stash_pipeline.search.documents import COLUMNS, DOCUMENTS_VERSION, FACETS, TEXT_WEIGHTS, Document, facet_values
+from stash_pipeline.search.documents import (
+    COLUMNS,
+    DOCUMENTS_VERSION,
+    FACETS,
+    IDS,
+    TEXT_WEIGHTS,
+    Document,
+    facet_values,
+)
 from stash_pipeline.search.folding import FOLDING_VERSION, tokens
 from stash_pipeline.search.stored import from_json, to_json
 from stash_pipeline.search.typesense.codes import beginning, code, gram
@@ -39,15 +47,7 @@ LAST_GROUP: Final = len(GROUPS) - 1
 KEYWORDS: Final = (
     "entity",
     "instance_ids",
-    "studio_id",
-    "studio_ids",
-    "performer_ids",
-    "tag_ids",
-    "all_tag_ids",
-    "marker_tag_ids",
-    "own_marker_tag_ids",
-    "group_ids",
-    "scene_id",
+    *IDS,
     "genders",
     "video_codecs",
     "stash_box",

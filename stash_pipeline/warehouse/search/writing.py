@@ -10,7 +10,7 @@ from stash_pipeline.warehouse.search.document_tags import tagged_statement
 from stash_pipeline.warehouse.search.documents_sql import made_statement
 
 STATES_KEPT: Final = 500
-"""An index that is older is made again."""
+"""An index that is older is rebuilt."""
 
 _COMPARED: Final = tuple(name for name in DOCUMENT if name != "id")
 _NEW: Final = ", ".join(f"m.{name}" for name in _COMPARED)
