@@ -78,7 +78,7 @@ def _open_parentheses(query: str) -> list[int]:
         elif sign == "(":
             opened.append(place)
             if len(opened) > DEEPEST_QUERY:
-                sentence = f"There are more than {DEEPEST_QUERY} parentheses in one another; write fewer."
+                sentence = f"Parentheses are nested more than {DEEPEST_QUERY} deep; nest fewer."
                 raise QueryError(sentence, query, place, place + 1)
         elif sign == ")" and opened:
             opened.pop()

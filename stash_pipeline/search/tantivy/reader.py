@@ -43,11 +43,13 @@ class Snapshot:
     def _read_state(self) -> IndexState:
         found = self.searcher.search(tantivy.Query.term_query(self.schema, *STATE_TERM, index_option="basic"), 1)
         if not found.hits:
-            raise SearchIndexMissingError("The search index has never been filled; a refresh does it.")
+            raise SearchIndexMissingError("The search index was never filled; run `stash-pipeline rebuild search`.")
         state = self.searcher.doc(found.hits[0][1])
         values = orjson.loads(bytes(state["stored"][0]))
         if values["version"] != VERSION:
-            raise SearchIndexMissingError("The search index was made by another version; a refresh makes it again.")
+            raise SearchIndexMissingError(
+                "The search index is of another version; run `stash-pipeline rebuild search`."
+            )
         self.facet_ids = FacetIds(state["facet_ids"])
         return IndexState(values["revision"], values["token"], values["version"], self.searcher.num_docs - 1)
 
@@ -139,7 +141,9 @@ class TantivyReader:
     def _refresh(self) -> None:
         used = self._directory.use()
         if used is None:
-            raise SearchIndexMissingError(f"There is no search index in {self._directory.root}; a refresh makes it.")
+            raise SearchIndexMissingError(
+                f"There is no search index in {self._directory.root}; run `stash-pipeline rebuild search`."
+            )
         generation, in_use = used
         try:
             seen = self._look()
@@ -232,6 +236,6 @@ def damage_reported(generation: Path) -> Iterator[None]:
         # an abort within tantivy is no Exception
         if isinstance(error, (ValueError, OSError, KeyError, RuntimeError)) or type(error).__name__ == "PanicException":
             raise SearchIndexError(
-                f"The search index in {generation} cannot be read ({error}); the next refresh makes it again."
+                f"The search index in {generation} cannot be read ({error}); run `stash-pipeline rebuild search`."
             ) from error
         raise
