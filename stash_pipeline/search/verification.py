@@ -12,6 +12,7 @@ from stash_pipeline.search.backend import IndexState, SearchReader
 from stash_pipeline.search.documents import COLUMNS, ENTITIES, Document
 from stash_pipeline.search.index import document_of
 from stash_pipeline.search.request import AllOf, SearchRequest, Sort
+from stash_pipeline.search.samples import count_by_entity
 from stash_pipeline.warehouse.connect import Connection
 
 _AT_ONCE: Final = 500
@@ -89,8 +90,7 @@ def _behind(held: IndexState, revision: int) -> str:
 
 def _counts(connection: Connection, reader: SearchReader) -> dict[str, tuple[int, int]]:
     ours = dict(connection.execute(_COUNTS).fetchall())
-    facets = reader.search(SearchRequest(AllOf(()), limit=1, facets=("entity",), facet_limit=100)).facets
-    its = dict(facets["entity"])
+    its = count_by_entity(reader)
     entities = [*ENTITIES, *sorted((ours.keys() | its.keys()) - set(ENTITIES))]
     return {name: (ours.get(name, 0), its.get(name, 0)) for name in entities if name in ours or name in its}
 
