@@ -1,4 +1,4 @@
-"""Random conditions on a library, for tests that compare back ends."""
+"""Random conditions on a library, for tests that compare back ends with each other, and with an oracle."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -8,9 +8,11 @@ from typing import Any, Final
 from stash_pipeline.search.documents import COLUMNS, TEXT_WEIGHTS, Document
 from stash_pipeline.search.folding import tokens
 from stash_pipeline.search.request import AllOf, AnyOf, Between, Condition, Exists, Fuzziness, Not, OneOf, Word
+from stash_pipeline_tests.search.oracle import as_number
 
 KINDS: Final[tuple[Fuzziness, ...]] = ("exact", "prefix", "typos")
 NUMBERS: Final = ("height", "duration", "size", "rating", "plays", "o_count", "seconds")
+RANGES: Final = (*NUMBERS, "date", "created_at", "instance_ids", "organized")
 LISTS: Final = (
     "instance_ids", "studio_ids", "performer_ids", "tag_ids", "all_tag_ids", "marker_tag_ids", "own_marker_tag_ids",
     "genders", "video_codecs",
@@ -20,10 +22,15 @@ SINGLE: Final = ("id", "entity", "studio_id", "scene_id", "stash_box", "organize
 
 @dataclass
 class Conditions:
-    """Makes conditions that find something, mostly."""
+    """Makes conditions that find something, mostly.
+
+    Attributes:
+        with_errors: whether words have errors, and are to be found in spite of some; an oracle does not know that.
+    """
 
     documents: Sequence[Document]
     random: random.Random
+    with_errors: bool = True
 
     def any(self, depth: int = 2) -> Condition:
         """A condition."""
@@ -44,9 +51,14 @@ class Conditions:
         size = self.random.choice((1, 1, 1, 2, 3))
         start = self.random.randrange(max(1, len(found) - size + 1))
         chosen = found[start : start + size]
-        chosen[-1] = self._mistyped(chosen[-1])
         named = field if self.random.random() < 0.3 else None
-        return Word(tuple(chosen), self.random.choice(KINDS), named)
+        if self.with_errors:
+            chosen[-1] = self._mistyped(chosen[-1])
+            return Word(tuple(chosen), self.random.choice(KINDS), named)
+        kind = self.random.choice(KINDS[:2])
+        if kind == "prefix":
+            chosen[-1] = chosen[-1][: self.random.randint(1, len(chosen[-1]))]
+        return Word(tuple(chosen), kind, named)
 
     def _mistyped(self, token: str) -> str:
         place = self.random.randrange(len(token))
@@ -71,13 +83,19 @@ class Conditions:
         return AnyOf(field, tuple(values[: self.random.randrange(4)]))
 
     def between(self) -> Between:
-        """A range of numbers, perhaps open or empty."""
-        field = self.random.choice(NUMBERS)
-        there = [getattr(one, field) for one in self.documents if getattr(one, field) is not None] or [0]
+        """A range of numbers or moments, perhaps open or empty."""
+        field = self.random.choice(RANGES)
+        values = [getattr(one, field) for one in self.documents]
+        flat = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
+        there = [as_number(one) for one in flat if one is not None] or [0]
         low, high = self.random.choice([*there, None]), self.random.choice([*there, None])
         return Between(field, low, high)
 
     def exists(self) -> Exists:
         """A field that has a value."""
-        names = [name for name in COLUMNS if name in TEXT_WEIGHTS or name in (*NUMBERS, *LISTS, "date", "scene_id")]
+        names = [
+            name
+            for name in COLUMNS
+            if name in TEXT_WEIGHTS or name in (*NUMBERS, *LISTS, "date", "studio_id", "scene_id")
+        ]
         return Exists(self.random.choice(names))

@@ -23,7 +23,6 @@ from stash_pipeline.search.request import (
     Between,
     Condition,
     Exists,
-    Fuzziness,
     Not,
     OneOf,
     SearchRequest,
@@ -32,6 +31,7 @@ from stash_pipeline.search.request import (
     Word,
 )
 from stash_pipeline_tests.search import library, oracle
+from stash_pipeline_tests.search.conditions import Conditions
 
 FIVE_FACETS = ("entity", "studio", "performer", "tag", "year")
 MANY = 700
@@ -219,10 +219,10 @@ class Suite:
     def test_filters_find_what_a_look_at_every_document_finds(
         self, backend: SearchBackend, library: list[Document]
     ) -> None:
-        draw = random.Random(3)
+        conditions = Conditions(library, random.Random(3), with_errors=False)
         reader = backend.reader()
         for _ in range(150):
-            condition = some_condition(draw, library)
+            condition = conditions.any()
             results = reader.search(SearchRequest(condition, limit=1_000))
             expected = {document.id for document in library if oracle.matches(document, condition)}
             assert {hit.id for hit in results.hits} == expected, condition
@@ -455,67 +455,3 @@ class Suite:
     def test_a_word_without_tokens_finds_nothing(self, backend: SearchBackend) -> None:
         fill(backend, [scene(1, "Harbour")])
         assert self.found(backend, Word(())) == []
-
-
-def some_condition(draw: random.Random, documents: list[Document], depth: int = 2) -> Condition:
-    """A condition that some of the documents may match."""
-    one = draw.choice(documents)
-    kind = draw.choice(
-        ("word", "any", "between", "exists", "all", "one", "not") if depth else ("word", "any", "between")
-    )
-    if kind in ("all", "one"):
-        parts = tuple(some_condition(draw, documents, depth - 1) for _ in range(draw.randint(1, 3)))
-        return AllOf(parts) if kind == "all" else OneOf(parts)
-    if kind == "not":
-        return Not(some_condition(draw, documents, depth - 1))
-    if kind == "exists":
-        return Exists(
-            draw.choice(("title", "code", "date", "rating", "people", "tag_ids", "studio_id", "files", "markers"))
-        )
-    if kind == "between":
-        field = draw.choice(
-            ("rating", "duration", "date", "height", "created_at", "plays", "instance_ids", "organized")
-        )
-        ends = sorted(draw.choice(_numbers_of(documents, field)) for _ in range(2))
-        return Between(field, draw.choice((ends[0], None)), draw.choice((ends[1], None)))
-    if kind == "any":
-        field = draw.choice(
-            (
-                "entity",
-                "instance_ids",
-                "all_tag_ids",
-                "marker_tag_ids",
-                "own_marker_tag_ids",
-                "performer_ids",
-                "genders",
-                "studio_id",
-                "rating",
-                "has_markers",
-                "stash_box",
-            )
-        )
-        value = getattr(one, field)
-        values = value if isinstance(value, tuple) else (value,)
-        return AnyOf(field, tuple(value for value in values[:2] if value is not None))
-    return some_word(draw, one)
-
-
-def some_word(draw: random.Random, document: Document) -> Word:
-    """Words of a document, without errors."""
-    field = draw.choice(("title", "people", "tags", "details", "files", "studios"))
-    value = getattr(document, field) or document.title
-    found = query_tokens(value if isinstance(value, str) else draw.choice(value)) or ["nothing"]
-    start = draw.randrange(len(found))
-    chosen = found[start : start + draw.choice((1, 1, 2))]
-    matches: tuple[Fuzziness, ...] = ("exact", "prefix")
-    match = draw.choice(matches)
-    if match == "prefix":
-        chosen[-1] = chosen[-1][: draw.randint(1, len(chosen[-1]))]
-    where = field if getattr(document, field) else "title"
-    return Word(tuple(chosen), match, draw.choice((None, None, where)))
-
-
-def _numbers_of(documents: list[Document], field: str) -> list[int]:
-    values = [getattr(document, field) for document in documents]
-    flat = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
-    return [oracle.as_number(one) for one in flat if one is not None]
