@@ -15,14 +15,19 @@ __all__ = ["_no_waiting", "home", "warehouse"]
 _ORIGINAL = "with_catalog"
 _COPY = "with_catalog_copy"
 
+# of the process: several packages import the fixture, and each makes one of its own
+_originals: dict[str, list[Instance]] = {}
+
 
 @pytest.fixture(scope="session")
 def _with_catalog(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory) -> list[Instance]:
     """The instances of a database to copy."""
-    made = new_servers(create_database(postgres, _ORIGINAL, _template), tmp_path_factory.mktemp("home"))
-    made.follow()
-    stop_looking()
-    return [server.instance for server in made.servers]
+    if postgres not in _originals:
+        made = new_servers(create_database(postgres, _ORIGINAL, _template), tmp_path_factory.mktemp("home"))
+        made.follow()
+        stop_looking()
+        _originals[postgres] = [server.instance for server in made.servers]
+    return _originals[postgres]
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,9 @@ def test_what_another_server_calls_a_scene_finds_it_as_well(servers: Servers, se
     identity, instance, scene, title = servers.rows(
         "SELECT d.id, m.instance_id, m.id, d.title FROM search.documents AS d "
         "JOIN catalog.members AS m ON m.entity = 'scenes' AND m.canonical_id = d.id "
-        "WHERE cardinality(d.instance_ids) = 2 AND d.title <> '' ORDER BY d.id, m.instance_id LIMIT 1"
+        "WHERE cardinality(d.instance_ids) = 2 AND d.title <> '' AND NOT EXISTS "
+        "(SELECT FROM catalog.provenance AS p WHERE p.id = d.id AND p.field = 'title' "
+        "AND p.instance_id = m.instance_id) ORDER BY d.id, m.instance_id LIMIT 1"
     )[0]
     assert search.search('kind:scene "known elsewhere by this"').total == 0
     servers.edit_by("scenes", (instance, scene), "title = 'Known Elsewhere by This'")
