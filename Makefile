@@ -10,13 +10,16 @@ ARGS ?=
 # Where it is set, each of the processes that tests start would compile every module anew, Dagster's as well.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-processes test-faults test-ui soak bench lint format migration lock clean
+.PHONY: demo test test-integration test-processes test-faults test-ui soak bench lint format migration lock clean
 
 demo: $(STAMP)
 	$(BIN)/stash-pipeline demo $(if $(filter 0,$(UI)),--no-ui)
 
 test: $(STAMP)
 	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
+
+test-integration: $(STAMP)
+	$(BIN)/pytest -n 3 --dist worksteal -m 'integration and not processes and not faults and not soak' $(ARGS)
 
 test-processes: $(STAMP)
 	$(BIN)/pytest -n 2 -m 'processes and not faults and not soak' $(ARGS)

@@ -17,6 +17,8 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities import integrity
 from stash_pipeline_tests.assets.running import checks, fill, library, refresh, registered
 
+pytestmark = pytest.mark.integration
+
 ALL = {
     "counts_match_server",
     "sample_matches_server",

@@ -15,6 +15,8 @@ from stash_pipeline.warehouse.connect import Connection, InstanceLock, connect, 
 from stash_pipeline.warehouse.ops.removal import archive_instance, remove_instance
 from stash_pipeline_tests.assets.running import library, refresh, registered
 
+pytestmark = pytest.mark.integration
+
 Change = Callable[[Connection, Instance, Path], object]
 
 

@@ -19,6 +19,8 @@ from stash_pipeline_tests.assets.running import Assets, fill, library, materiali
 from stash_pipeline_tests.mirror.answers import simulated_answers
 from stash_pipeline_tests.mirror.oracle import describe, expected_tables, mismatches
 
+pytestmark = pytest.mark.integration
+
 
 def check_equal(database: str, instance: Instance, stash: SimulatedStash) -> None:
     expected = expected_tables(simulated_answers(stash))

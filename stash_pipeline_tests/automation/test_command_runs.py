@@ -12,6 +12,8 @@ from stash_pipeline.settings import get_settings
 from stash_pipeline_tests.assets.running import fill
 from stash_pipeline_tests.automation.servers import registered
 
+pytestmark = pytest.mark.integration
+
 
 def tags_of(run: dg.DagsterRun) -> dict[str, str]:
     """Our tags, except those that identify the process."""

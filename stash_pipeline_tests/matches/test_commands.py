@@ -14,6 +14,8 @@ from stash_pipeline_tests.matches.test_decisions import apart, together
 from stash_pipeline_tests.matches.working import Servers
 from stash_pipeline_tests.mirror.working import run_command, run_program
 
+pytestmark = pytest.mark.integration
+
 
 class Commands:
     """Runs commands on two servers."""

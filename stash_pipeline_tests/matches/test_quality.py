@@ -10,7 +10,7 @@ from stash_pipeline_tests.matches.through_layer import evident_of, identities, m
 from stash_pipeline_tests.matching import truth
 
 
-@pytest.mark.parametrize(("seed", "instances"), [(911, 2), (912, 3)])
+@pytest.mark.parametrize(("seed", "instances"), [(911, 2), pytest.param(912, 3, marks=pytest.mark.integration)])
 def test_scenes_are_joined_rightly_where_hashes_speak(database: str, home: Path, seed: int, instances: int) -> None:
     made = truth.scenes(seed, 1500, instances)
     with connect(database) as connection:
@@ -26,7 +26,7 @@ def test_scenes_are_joined_rightly_where_hashes_speak(database: str, home: Path,
     )
 
 
-@pytest.mark.parametrize(("seed", "instances"), [(911, 2), (912, 3)])
+@pytest.mark.parametrize(("seed", "instances"), [(911, 2), pytest.param(912, 3, marks=pytest.mark.integration)])
 def test_performers_are_joined_rightly_where_more_than_a_name_agrees(
     database: str, home: Path, seed: int, instances: int
 ) -> None:

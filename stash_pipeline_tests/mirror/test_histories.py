@@ -200,7 +200,14 @@ def survive(warehouse: str, home: Path, seed: int, most: int) -> None:
         raise AssertionError(f"Seed {seed}: {error}\n\nIt also goes wrong with\n{survivor.tell(short)}") from error
 
 
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.faults) for seed in range(2, FEW))])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        0,
+        pytest.param(1, marks=pytest.mark.integration),
+        *(pytest.param(seed, marks=pytest.mark.faults) for seed in range(2, FEW)),
+    ],
+)
 def test_a_random_history_ends_with_an_exact_mirror(warehouse: str, kept_home: Path, seed: int) -> None:
     survive(warehouse, kept_home, seed, SHORT)
 

@@ -16,6 +16,8 @@ from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDoError,
 from stash_pipeline_tests.mirror.library_events.writing import stamp
 from stash_pipeline_tests.mirror.working import Mirror
 
+pytestmark = pytest.mark.integration
+
 RELEASES = ("v0.20.2", "v0.28.1", "v0.30.1", "v0.31.0")
 MOST = ("v0.20.2", "v0.30.1")
 

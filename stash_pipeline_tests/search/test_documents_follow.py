@@ -17,7 +17,11 @@ from stash_pipeline_tests.catalog.working import Servers, new_servers
 from stash_pipeline_tests.mirror.working import looking_at
 from stash_pipeline_tests.search.working import Copy, contents, documents, follow_search, rebuilt
 
-SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 12))]
+SEEDS = [
+    0,
+    pytest.param(1, marks=pytest.mark.integration),
+    *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 12)),
+]
 
 
 def _markers_or_names_change(servers: Servers, rng: random.Random) -> None:
@@ -76,7 +80,7 @@ def _marker_tags(servers: Servers) -> set[tuple[UUID, UUID, bool]]:
 OWN_STEPS = [_markers_or_names_change, _markers_or_names_change, _tags_get_parents, _performers_get_aliases]
 
 
-@pytest.mark.parametrize("images", [False, True])
+@pytest.mark.parametrize("images", [False, pytest.param(True, marks=pytest.mark.integration)])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_following_ends_in_the_same_documents_as_a_rebuild(warehouse: str, home: Path, seed: int, images: bool) -> None:
     assert SEARCH_LAYER.configured

@@ -25,6 +25,8 @@ from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline_tests.assets.conftest import _no_waiting, _template, dagster, graph_database, graph_home
 from stash_pipeline_tests.assets.running import checks, library, materializations, refresh, registered
 
+pytestmark = pytest.mark.integration
+
 __all__ = ["_no_waiting", "_template", "dagster", "graph_database", "graph_home"]
 
 

@@ -12,6 +12,8 @@ from stash_pipeline_tests.matches.test_commands import Commands, commands
 from stash_pipeline_tests.stashbox.test_candidates import answer, scene
 from stash_pipeline_tests.stashbox.test_decisions import asked
 
+pytestmark = pytest.mark.integration
+
 __all__ = ["commands"]
 
 ONE, TWO, UNKNOWN = (f"0000000{digit}-0000-4000-8000-000000000000" for digit in (1, 2, 3))

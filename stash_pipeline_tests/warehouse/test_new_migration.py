@@ -68,6 +68,7 @@ A_TYPE_THAT_A_VIEW_SHOWS = [
 ]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("lacking", [LACKING, A_TYPE_THAT_A_VIEW_SHOWS], ids=["many", "a type that a view shows"])
 def test_missing_changes_are_generated_with_a_downgrade(database_url: str, lacking: Script) -> None:
     run(database_url, lacking)
