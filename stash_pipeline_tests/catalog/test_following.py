@@ -138,6 +138,7 @@ def registered(servers: Servers) -> Boxes:
     return boxes
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)])
 def test_following_boxes_ends_in_the_same_rows_as_a_rebuild(warehouse: str, home: Path, seed: int) -> None:
     rng = random.Random(seed)

@@ -55,6 +55,7 @@ def test_following_ends_in_the_same_rows_as_a_rebuild(warehouse: str, home: Path
     random_histories(warehouse, home, seed)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", [3, pytest.param(4, marks=pytest.mark.soak)])
 def test_comparing_everything_after_a_large_change_ends_in_the_same_rows(
     warehouse: str, home: Path, seed: int, monkeypatch: pytest.MonkeyPatch

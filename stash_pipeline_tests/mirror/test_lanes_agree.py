@@ -109,6 +109,7 @@ SEEN = {
 }  # fmt: skip
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "release",
     [

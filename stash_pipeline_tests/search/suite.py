@@ -81,7 +81,13 @@ def pages(reader: SearchReader, request: SearchRequest) -> Iterable[SearchResult
 
 
 class Suite:
-    """The tests that every back end passes."""
+    """The tests that every back end passes.
+
+    Attributes:
+        conditions: random conditions that are compared with a look at every document.
+    """
+
+    conditions = 150
 
     @pytest.fixture
     def backend(self) -> SearchBackend:
@@ -221,7 +227,7 @@ class Suite:
     ) -> None:
         conditions = Conditions(library, random.Random(3), with_errors=False)
         reader = backend.reader()
-        for _ in range(150):
+        for _ in range(self.conditions):
             condition = conditions.any()
             results = reader.search(SearchRequest(condition, limit=1_000))
             expected = {document.id for document in library if oracle.matches(document, condition)}

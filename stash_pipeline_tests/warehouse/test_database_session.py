@@ -180,6 +180,7 @@ def stored_bytes(server: Mirror) -> dict[str, tuple[str, int]]:
     return found
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("source", "lane"),
     [
