@@ -207,11 +207,13 @@ def _reported(
 
 
 def _numbers(change: TableChange) -> dict[str, float]:
-    touched = change.inserted + change.updated + change.removed
-    return {
+    numbers: dict[str, float] = {
         md.INSERTED: change.inserted,
         md.UPDATED: change.updated,
         md.REMOVED: change.removed,
-        md.SECONDS: round(change.seconds, 3),
-        md.ROWS_PER_SECOND: md.per_second(touched, change.seconds),
     }
+    # tables that a layer writes together have no time of their own
+    if change.seconds:
+        touched = change.inserted + change.updated + change.removed
+        numbers |= {md.SECONDS: round(change.seconds, 3), md.ROWS_PER_SECOND: md.per_second(touched, change.seconds)}
+    return numbers
