@@ -45,7 +45,8 @@ CROSS JOIN LATERAL (
         UNION SELECT jsonb_object_keys(following.document)
     ) AS either (name)
     -- null and absent are one
-    WHERE coalesce(h.document -> either.name, 'null') <> coalesce(following.document -> either.name, 'null')
+    WHERE h.change <> 'removed'
+        AND coalesce(h.document -> either.name, 'null') <> coalesce(following.document -> either.name, 'null')
 ) AS differing""",
     "What changed in the objects of the servers, and when: one row per field; of a removed object one row without a "
     "field. Goes back STASH_PIPELINE_KEEP_HISTORY_DAYS.",

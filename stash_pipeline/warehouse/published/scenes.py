@@ -8,12 +8,24 @@ from stash_pipeline.warehouse.views import View
 # only for the rows that it returns.
 
 
-def _names(join: str, entity: str, key: str, column: str = "name") -> str:
+def _name(entity: str, key: str) -> str:
+    # A scalar, not a join: for a few elements Postgres would read the whole other table.
+    return f"(SELECT t.name FROM stash.{entity} t WHERE t.instance_id = j.instance_id AND t.id = j.{key})"
+
+
+def _list(table: str, value: str, order: str) -> str:
     return (
-        f"ARRAY(SELECT t.{column} FROM stash.{join} j JOIN stash.{entity} t\n"
-        f"        ON t.instance_id = j.instance_id AND t.id = j.{key}\n"
-        f"        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY t.name, t.id)"
+        f"ARRAY(SELECT {value} FROM stash.{table} j\n"
+        f"        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY {order})"
     )
+
+
+def _names(table: str, entity: str, key: str) -> str:
+    return _list(table, _name(entity, key), "1")
+
+
+def _ids(table: str, entity: str, key: str) -> str:
+    return _list(table, f"j.{key}", f"{_name(entity, key)}, 1")
 
 
 def _count(table: str) -> str:
@@ -23,7 +35,8 @@ def _count(table: str) -> str:
 def _fingerprint(kind: str) -> str:
     return (
         "(SELECT p.value FROM stash.file_fingerprints p\n"
-        f"        WHERE p.instance_id = f.instance_id AND p.file_id = f.id AND p.type = '{kind}' ORDER BY p.value LIMIT 1)"
+        f"        WHERE p.instance_id = f.instance_id AND p.file_id = f.id AND p.type = '{kind}'\n"
+        "        ORDER BY p.value LIMIT 1)"
     )
 
 
@@ -63,27 +76,15 @@ _COLUMNS: Final[dict[str, tuple[str, str]]] = {
     "bit_rate": ("f.bit_rate", "bits per second of the primary file"),
     "oshash": (_fingerprint("oshash"), "of the primary file"),
     "phash": (_fingerprint("phash"), "of the primary file, as hexadecimal digits"),
-    "performer_ids": (_names("scene_performers", "performers", "performer_id", "id"), "in the order of performers"),
+    "performer_ids": (_ids("scene_performers", "performers", "performer_id"), "in the order of performers"),
     "performers": (_names("scene_performers", "performers", "performer_id"), "names of the performers, sorted"),
-    "tag_ids": (_names("scene_tags", "tags", "tag_id", "id"), "in the order of tags"),
+    "tag_ids": (_ids("scene_tags", "tags", "tag_id"), "in the order of tags"),
     "tags": (_names("scene_tags", "tags", "tag_id"), "names of the tags, sorted; without the tags above them"),
-    "group_ids": (_names("scene_groups", "groups", "group_id", "id"), "in the order of groups"),
+    "group_ids": (_ids("scene_groups", "groups", "group_id"), "in the order of groups"),
     "groups": (_names("scene_groups", "groups", "group_id"), "names of the groups (movies before v0.27), sorted"),
-    "gallery_ids": (
-        "ARRAY(SELECT j.gallery_id FROM stash.scene_galleries j\n"
-        "        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY j.gallery_id)",
-        "stash.galleries.id",
-    ),
-    "urls": (
-        "ARRAY(SELECT j.url FROM stash.scene_urls j\n"
-        "        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY j.position)",
-        "in the server's order",
-    ),
-    "stash_ids": (
-        "ARRAY(SELECT j.stash_id FROM stash.scene_stash_ids j\n"
-        "        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY j.endpoint, j.stash_id)",
-        "ids on stash-boxes, by endpoint",
-    ),
+    "gallery_ids": (_list("scene_galleries", "j.gallery_id", "1"), "stash.galleries.id"),
+    "urls": (_list("scene_urls", "j.url", "j.position"), "in the server's order"),
+    "stash_ids": (_list("scene_stash_ids", "j.stash_id", "j.endpoint, 1"), "ids on stash-boxes, by endpoint"),
     "performer_count": (_count("scene_performers"), "performers"),
     "tag_count": (_count("scene_tags"), "tags"),
     "file_count": (_count("scene_files"), "files, with the primary one"),

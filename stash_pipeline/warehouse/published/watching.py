@@ -49,8 +49,8 @@ WATCH_STATISTICS: Final = View(
             _with_names("groups", _by_list("groups", "scene_groups", "group_id")),
         )
     ),
-    "How often and how long scenes were played, summed up per performer, studio, tag and group. Give an entity: a scene "
-    "counts once in each.",
+    "How often and how long scenes were played, summed up per performer, studio, tag and group. Give an entity: "
+    "a scene counts once in each.",
     {
         "instance_id": "ops.instances.id",
         "instance": "name of the instance",

@@ -31,33 +31,29 @@ SELECT s.instance_id AS instance_id,
     f.frame_rate AS frame_rate,
     f.bit_rate AS bit_rate,
     (SELECT p.value FROM stash.file_fingerprints p
-        WHERE p.instance_id = f.instance_id AND p.file_id = f.id AND p.type = 'oshash' ORDER BY p.value LIMIT 1) AS oshash,
+        WHERE p.instance_id = f.instance_id AND p.file_id = f.id AND p.type = 'oshash'
+        ORDER BY p.value LIMIT 1) AS oshash,
     (SELECT p.value FROM stash.file_fingerprints p
-        WHERE p.instance_id = f.instance_id AND p.file_id = f.id AND p.type = 'phash' ORDER BY p.value LIMIT 1) AS phash,
-    ARRAY(SELECT t.id FROM stash.scene_performers j JOIN stash.performers t
-        ON t.instance_id = j.instance_id AND t.id = j.performer_id
-        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY t.name, t.id) AS performer_ids,
-    ARRAY(SELECT t.name FROM stash.scene_performers j JOIN stash.performers t
-        ON t.instance_id = j.instance_id AND t.id = j.performer_id
-        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY t.name, t.id) AS performers,
-    ARRAY(SELECT t.id FROM stash.scene_tags j JOIN stash.tags t
-        ON t.instance_id = j.instance_id AND t.id = j.tag_id
-        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY t.name, t.id) AS tag_ids,
-    ARRAY(SELECT t.name FROM stash.scene_tags j JOIN stash.tags t
-        ON t.instance_id = j.instance_id AND t.id = j.tag_id
-        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY t.name, t.id) AS tags,
-    ARRAY(SELECT t.id FROM stash.scene_groups j JOIN stash.groups t
-        ON t.instance_id = j.instance_id AND t.id = j.group_id
-        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY t.name, t.id) AS group_ids,
-    ARRAY(SELECT t.name FROM stash.scene_groups j JOIN stash.groups t
-        ON t.instance_id = j.instance_id AND t.id = j.group_id
-        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY t.name, t.id) AS groups,
+        WHERE p.instance_id = f.instance_id AND p.file_id = f.id AND p.type = 'phash'
+        ORDER BY p.value LIMIT 1) AS phash,
+    ARRAY(SELECT j.performer_id FROM stash.scene_performers j
+        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY (SELECT t.name FROM stash.performers t WHERE t.instance_id = j.instance_id AND t.id = j.performer_id), 1) AS performer_ids,
+    ARRAY(SELECT (SELECT t.name FROM stash.performers t WHERE t.instance_id = j.instance_id AND t.id = j.performer_id) FROM stash.scene_performers j
+        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY 1) AS performers,
+    ARRAY(SELECT j.tag_id FROM stash.scene_tags j
+        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY (SELECT t.name FROM stash.tags t WHERE t.instance_id = j.instance_id AND t.id = j.tag_id), 1) AS tag_ids,
+    ARRAY(SELECT (SELECT t.name FROM stash.tags t WHERE t.instance_id = j.instance_id AND t.id = j.tag_id) FROM stash.scene_tags j
+        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY 1) AS tags,
+    ARRAY(SELECT j.group_id FROM stash.scene_groups j
+        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY (SELECT t.name FROM stash.groups t WHERE t.instance_id = j.instance_id AND t.id = j.group_id), 1) AS group_ids,
+    ARRAY(SELECT (SELECT t.name FROM stash.groups t WHERE t.instance_id = j.instance_id AND t.id = j.group_id) FROM stash.scene_groups j
+        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY 1) AS groups,
     ARRAY(SELECT j.gallery_id FROM stash.scene_galleries j
-        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY j.gallery_id) AS gallery_ids,
+        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY 1) AS gallery_ids,
     ARRAY(SELECT j.url FROM stash.scene_urls j
         WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY j.position) AS urls,
     ARRAY(SELECT j.stash_id FROM stash.scene_stash_ids j
-        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY j.endpoint, j.stash_id) AS stash_ids,
+        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id ORDER BY j.endpoint, 1) AS stash_ids,
     (SELECT count(*) FROM stash.scene_performers j WHERE j.instance_id = s.instance_id AND j.scene_id = s.id) AS performer_count,
     (SELECT count(*) FROM stash.scene_tags j WHERE j.instance_id = s.instance_id AND j.scene_id = s.id) AS tag_count,
     (SELECT count(*) FROM stash.scene_files j WHERE j.instance_id = s.instance_id AND j.scene_id = s.id) AS file_count,
@@ -312,7 +308,8 @@ CROSS JOIN LATERAL (
         UNION SELECT jsonb_object_keys(following.document)
     ) AS either (name)
     -- null and absent are one
-    WHERE coalesce(h.document -> either.name, 'null') <> coalesce(following.document -> either.name, 'null')
+    WHERE h.change <> 'removed'
+        AND coalesce(h.document -> either.name, 'null') <> coalesce(following.document -> either.name, 'null')
 ) AS differing;
 
 COMMENT ON VIEW stash.recent_changes IS 'What changed in the objects of the servers, and when: one row per field; of a removed object one row without a field. Goes back STASH_PIPELINE_KEEP_HISTORY_DAYS.';
