@@ -1,5 +1,6 @@
 """Parquet files by ADBC: Postgres' binary COPY becomes Arrow batches without a Python object per value."""
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -28,6 +29,22 @@ def require_parquet() -> None:
             f"The format parquet needs {' and '.join(missing)}; install them with "
             "`pip install 'stash-pipeline[export]'`, or use --format csv or jsonl."
         )
+
+
+class ReadError(Exception):
+    """Postgres ended a query whose rows were already arriving."""
+
+
+def _batches(reader: Any) -> Iterator[Any]:
+    """The batches of a reader. It reports errors of Postgres as OSError, like those of the file that is written."""
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except Exception as error:
+            raise ReadError(str(error)) from error
+        yield batch
 
 
 class ParquetSession:
@@ -71,7 +88,7 @@ class ParquetSession:
             reader = cursor.fetch_record_batch()
             with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
                 group: list[Any] = []
-                for batch in reader:
+                for batch in _batches(reader):
                     group.append(batch)
                     rows += batch.num_rows
                     held = sum(one.nbytes for one in group)

@@ -1,6 +1,7 @@
 """Exports tables and views as files, all from one consistent state of the database."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from psycopg import sql
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.exports.folder import HashedFile, export_folder
-from stash_pipeline.exports.parquet import ParquetSession, require_parquet
+from stash_pipeline.exports.parquet import ParquetSession, ReadError, require_parquet
 from stash_pipeline.exports.relations import Relation, chosen, relations
 from stash_pipeline.exports.selection import Format, Rows, columns_of, query, reason, require_valid
 from stash_pipeline.instances import get_instance
@@ -26,6 +27,8 @@ _LOCK_SECONDS: Final = 60
 
 # JSON has neither control character in it, so that nothing is quoted: one object per line
 _COPY_JSON: Final = "COPY ({}) TO STDOUT (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')"
+# of the driver, around the message of Postgres
+_MESSAGE: Final = re.compile(r"^.*ERROR:|\. SQLSTATE: \w+$")
 _COPY_CSV: Final = "COPY ({}) TO STDOUT (FORMAT csv, HEADER)"
 
 
@@ -77,7 +80,7 @@ def export_tables(
     """
     if file_format == "parquet":
         require_parquet()
-    with _one_state(database_url, timeout_seconds) as connection:
+    with _one_state(database_url, where, timeout_seconds) as connection:
         tables = chosen(names, relations(connection))
         only = tuple(get_instance(connection, name).id for name in instances)
         rows = Rows(where, only)
@@ -100,7 +103,7 @@ def export_tables(
 
 
 @contextmanager
-def _one_state(database_url: str, timeout_seconds: float) -> Iterator[Connection]:
+def _one_state(database_url: str, where: str | None, timeout_seconds: float) -> Iterator[Connection]:
     """A connection for reading, whose errors are sentences."""
     try:
         with connect(database_url) as connection:
@@ -116,11 +119,12 @@ def _one_state(database_url: str, timeout_seconds: float) -> Iterator[Connection
         ) from None
     except psycopg.errors.QueryCanceled as error:
         raise _too_long(timeout_seconds, reason(error)) from None
-    except (psycopg.DataError, psycopg.errors.ReadOnlySqlTransaction) as error:
-        # only the condition computes something with values
-        raise UserError(f"The export failed: {reason(error)}; change the condition of --where.") from None
     except psycopg.OperationalError as error:
         raise UserError(database_sentence(error)) from None
+    except psycopg.Error as error:
+        if where is None:
+            raise
+        raise UserError(f"The export failed: {reason(error)}; change the condition of --where.") from None
 
 
 def _too_long(seconds: float, why: str) -> UserError:
@@ -166,11 +170,11 @@ def _writer(database_url: str, connection: Connection, file_format: Format, time
             return opened.write(statement.as_string(connection), file)
 
         yield write_parquet
-    except dbapi.Error as error:
-        if getattr(error, "sqlstate", None) == psycopg.errors.QueryCanceled.sqlstate:
-            raise _too_long(timeout_seconds, "canceled") from None
-        text = str(error).strip().splitlines()[0]
-        raise UserError(f"The export failed: {text}; check --where, and that the database is running.") from None
+    except (dbapi.Error, ReadError) as error:
+        text = _MESSAGE.sub("", str(error).strip().splitlines()[0]).strip().rstrip(".")
+        if "statement timeout" in text:
+            raise _too_long(timeout_seconds, text) from None
+        raise UserError(f"The export failed: {text}; change the condition of --where, or check the database.") from None
     finally:
         if session is not None:
             session.close()

@@ -7,6 +7,8 @@ SELECT s.instance_id AS instance_id,
     s.details AS details,
     s.director AS director,
     s.date AS date,
+    s.date_text AS date_text,
+    s.date_precision AS date_precision,
     s.rating100 AS rating100,
     s.organized AS organized,
     s.o_counter AS o_counter,
@@ -81,6 +83,10 @@ COMMENT ON COLUMN stash.scenes_full.details IS 'stash.scenes.details';
 COMMENT ON COLUMN stash.scenes_full.director IS 'stash.scenes.director';
 
 COMMENT ON COLUMN stash.scenes_full.date IS 'stash.scenes.date';
+
+COMMENT ON COLUMN stash.scenes_full.date_text IS 'stash.scenes.date_text';
+
+COMMENT ON COLUMN stash.scenes_full.date_precision IS 'stash.scenes.date_precision';
 
 COMMENT ON COLUMN stash.scenes_full.rating100 IS 'stash.scenes.rating100';
 
