@@ -70,6 +70,7 @@ def export_schedule(hour: int) -> dg.ScheduleDefinition:
         name="export_schedule",
         job=export,
         cron_schedule=f"40 {hour} * * *",
-        description="Writes the tables of STASH_PIPELINE_EXPORT_TABLES to files once a day. Off until you switch it on.",
+        description="Writes the tables of STASH_PIPELINE_EXPORT_TABLES to files once a day. Off until you switch it "
+        "on.",
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )

@@ -18,7 +18,8 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.instances import get_instance
 from stash_pipeline.warehouse.connect import Connection, connect
 
-_MARK: Final = "<!-- written by stash-pipeline; it replaces this file when the scene changes -->"
+_MARK: Final = "written by stash-pipeline from instance {}; it replaces this file when the scene changes"
+_HEAD_BYTES: Final = 400
 
 # XML 1.0 has no control characters but these three, and no surrogates, not even as references
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -29,8 +30,8 @@ _LONGEST_NAME: Final = 200
 """Bytes of a name without its number and extension; file systems allow 255."""
 
 _SCENES: Final = """
-SELECT id, title, details, date, date_precision, rating100, play_count, last_played_at, studio, director, performers, tags,
-    groups, urls, path, duration, width, height, video_codec, audio_codec, created_at
+SELECT id, title, details, date, date_precision, rating100, play_count, last_played_at, studio, director, performers,
+    tags, groups, urls, path, duration, width, height, video_codec, audio_codec, created_at
 FROM stash.scenes_full WHERE instance_id = %s ORDER BY id
 """
 
@@ -41,6 +42,7 @@ class NfoExport:
 
     written: int = 0
     unchanged: int = 0
+    removed: int = 0
     foreign: int = 0
     without_folder: int = 0
     without_file: int = 0
@@ -49,10 +51,12 @@ class NfoExport:
     def sentence(self) -> str:
         """The result in words."""
         parts = [f"{self.written:,} NFO files written, {self.unchanged:,} were right already."]
+        if self.removed:
+            parts.append(f"{self.removed:,} of scenes that are no more, or have another title, were removed.")
         if self.foreign:
             parts.append(
-                f"{self.foreign:,} were left alone, because another program wrote them (such as {self.examples[0]}); "
-                "--overwrite replaces them."
+                f"{self.foreign:,} were left alone, because another program or instance wrote them (such as "
+                f"{self.examples[0]}); --overwrite replaces them."
             )
         if self.without_folder:
             parts.append(f"{self.without_folder:,} scenes lie in folders that no --map leads to, or that are not here.")
@@ -100,10 +104,15 @@ def export_nfo(
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         with connect(database_url) as connection:
-            for scene in _scenes(connection, get_instance(connection, instance).id):
+            found = get_instance(connection, instance)
+            mark, targets = _MARK.format(found.name), set()
+            for scene in _scenes(connection, found.id):
                 target = _beside(scene, mapping, result) if mapping is not None else _inside(scene, folder)
                 if target is not None:
-                    _write(target, document(scene), overwrite, result)
+                    targets.add(target.name)
+                    _write(target, document(scene, mark), mark, overwrite, result)
+        if folder is not None:
+            _remove_others(folder, mark, targets, result)
     except OSError as error:
         raise UserError(
             f"An NFO file cannot be written ({error.strerror or error}: {error.filename}); check the permissions and "
@@ -147,13 +156,13 @@ def _beside(scene: Mapping[str, Any], mapping: Mapping[PurePosixPath, Path], res
     return None
 
 
-def _write(target: Path, content: bytes, overwrite: bool, result: NfoExport) -> None:
+def _write(target: Path, content: bytes, mark: str, overwrite: bool, result: NfoExport) -> None:
     with suppress(FileNotFoundError):
         existing = target.read_bytes()
         if existing == content:
             result.unchanged += 1
             return
-        if _MARK.encode() not in existing and not overwrite:
+        if mark.encode() not in existing[:_HEAD_BYTES] and not overwrite:
             result.foreign += 1
             result.examples = [*result.examples, str(target)][:3]
             return
@@ -173,6 +182,17 @@ def _write(target: Path, content: bytes, overwrite: bool, result: NfoExport) -> 
     result.written += 1
 
 
+def _remove_others(folder: Path, mark: str, kept: set[str], result: NfoExport) -> None:
+    """Removes the files of earlier exports of the same instance that this one did not write."""
+    for path in folder.glob("*.nfo"):
+        if path.name not in kept and path.is_file():
+            with path.open("rb") as file:
+                head = file.read(_HEAD_BYTES)
+            if mark.encode() in head:
+                path.unlink()
+                result.removed += 1
+
+
 # --- content ------------------------------------------------------------------------------------------------
 
 
@@ -186,7 +206,7 @@ def _element(name: str, value: Any, **attributes: Any) -> str:
     return f"<{name}{given}>{text}</{name}>"
 
 
-def document(scene: Mapping[str, Any]) -> bytes:
+def document(scene: Mapping[str, Any], mark: str) -> bytes:
     """The content of the NFO file of a scene."""
     lines = [_element("title", _title(scene))]
 
@@ -220,5 +240,5 @@ def document(scene: Mapping[str, Any]) -> bytes:
     add("dateadded", scene["created_at"].strftime("%Y-%m-%d %H:%M:%S") if scene["created_at"] else None)
     body = "\n".join(f"  {line}" for line in lines)
     return (
-        f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{_MARK}\n<movie>\n{body}\n</movie>\n'
+        f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<!-- {mark} -->\n<movie>\n{body}\n</movie>\n'
     ).encode()

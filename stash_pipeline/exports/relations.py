@@ -76,7 +76,9 @@ def _meant(name: str, available: Sequence[str]) -> list[str]:
     schema, dot, _ = name.partition(".")
     pattern = name if dot else f"{FIRST}.{name}"
     if dot and schema in NEVER:
-        raise UserError(f"Tables of schema {schema} are not exported, because it is internal and holds keys of servers.")
+        raise UserError(
+            f"Tables of schema {schema} are not exported, because it is internal and holds keys of servers."
+        )
     found = [one for one in available if fnmatchcase(one, pattern)]
     if not found and not dot:
         # a name that only one schema has

@@ -15,8 +15,8 @@ Format = Literal["parquet", "csv", "jsonl"]
 FORMATS: Final[tuple[Format, ...]] = ("parquet", "csv", "jsonl")
 
 _PARQUET: Final = {
-    "boolean", "smallint", "integer", "bigint", "real", "double precision", "text", "character varying", "bytea", "date",
-    "timestamp without time zone", "timestamp with time zone",
+    "boolean", "smallint", "integer", "bigint", "real", "double precision", "text", "character varying", "bytea",
+    "date", "timestamp without time zone", "timestamp with time zone",
 }  # fmt: skip
 """Types with an equivalent in Parquet, also as elements of arrays."""
 

@@ -181,13 +181,20 @@ def _writer(database_url: str, connection: Connection, file_format: Format, time
 
 
 def _manifest(
-    connection: Connection, tables: Sequence[Relation], written: Sequence[ExportedTable], file_format: Format, rows: Rows
+    connection: Connection,
+    tables: Sequence[Relation],
+    written: Sequence[ExportedTable],
+    file_format: Format,
+    rows: Rows,
 ) -> dict[str, Any]:
     row = connection.execute(
         "SELECT (SELECT revision FROM ops.object_log_head), (SELECT version_num FROM ops.alembic_version), now()"
     ).fetchone()
     revision, schema, moment = row or (0, "", datetime.now(timezone.utc))
-    names = connection.execute("SELECT id, name FROM ops.instances ORDER BY id").fetchall()
+    names = connection.execute(
+        "SELECT id, name FROM ops.instances WHERE id = ANY(%(only)s) OR %(only)s = '{}' ORDER BY id",
+        {"only": list(rows.instances)},
+    ).fetchall()
     return {
         "program": f"stash-pipeline {version('stash-pipeline')}",
         "read_at": moment.isoformat(),
@@ -195,9 +202,7 @@ def _manifest(
         "schema": schema,
         "format": file_format,
         "where": rows.where,
-        "instances": [
-            {"id": identifier, "name": name} for identifier, name in names if identifier in (rows.instances or (identifier,))
-        ],
+        "instances": [{"id": number, "name": name} for number, name in names],
         "tables": [
             {
                 "table": one.table, "file": one.file, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256,

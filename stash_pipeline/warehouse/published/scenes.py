@@ -52,7 +52,8 @@ _RESOLUTION: Final = (
 )
 
 _OWN: Final = (
-    "title", "code", "details", "director", "date", "date_text", "date_precision", "rating100", "organized", "o_counter", "play_count",
+    "title", "code", "details", "director", "date", "date_text", "date_precision",
+    "rating100", "organized", "o_counter", "play_count",
     "play_duration", "resume_time", "last_played_at", "interactive", "created_at", "updated_at",
 )  # fmt: skip
 
