@@ -105,8 +105,9 @@ def test_beside_media_only_mapped_folders_that_exist_are_written(servers: Server
     here = next(path.parent for path in paths if path.is_relative_to(root))
     folder = tmp_path / here.relative_to(root)
     folder.mkdir(parents=True)
-    inside = {path for path in paths if path.parent == here}
-    foreign = folder / f"{min(inside).stem}.nfo"
+    foreign = folder / f"{min(path for path in paths if path.parent == here).stem}.nfo"
+    # the folders above it are here as well
+    inside = {path for path in paths if path.parent in (here, *here.parents) and path.is_relative_to(root)}
     foreign.write_text("<movie><title>mine</title></movie>")
     mapping = parsed_mapping([f"{root}={tmp_path}"])
     result = export_nfo(servers.database_url, instance.name, folder=None, mapping=mapping)
