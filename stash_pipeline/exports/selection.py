@@ -43,7 +43,7 @@ def query(relation: Relation, rows: Rows, file_format: Format) -> sql.Composed:
     conditions = []
     if rows.where is not None:
         # on lines of its own: it may end with a comment
-        conditions.append(sql.SQL("(\n{}\n)").format(sql.SQL(rows.where)))  # type: ignore[arg-type]
+        conditions.append(sql.SQL("(\n{}\n)").format(sql.SQL(rows.where)))
     if rows.instances:
         if not relation.of_instances:
             raise UserError(

@@ -96,7 +96,7 @@ def test_csv_and_json_lines_have_the_values_of_the_table(
     servers: Servers, hostile: list[tuple[int, str]], tmp_path: Path
 ) -> None:
     for file_format in ("csv", "jsonl"):
-        export(servers, tmp_path, "scenes_full", file_format=file_format)  # type: ignore[arg-type]
+        export(servers, tmp_path, "scenes_full", file_format=file_format)
     stored = as_stored(servers, "SELECT * FROM stash.scenes_full ORDER BY instance_id, id")
     lines, table = read(tmp_path / "stash.scenes_full.jsonl"), read(tmp_path / "stash.scenes_full.csv")
     assert len(lines) == len(table) == len(stored)

@@ -43,7 +43,7 @@ class Demo:
 
     def rows(self, query: str) -> Rows:
         """The rows of a query."""
-        cursor = self.connection.execute(query)  # type: ignore[call-overload]
+        cursor = self.connection.execute(query)
         columns = [column.name for column in cursor.description or []]
         return [dict(zip(columns, row, strict=True)) for row in cursor]
 
