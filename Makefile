@@ -50,6 +50,8 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/search.py --million
 	$(BIN)/python benchmarks/documents.py
 	$(BIN)/python benchmarks/query_language.py
+	$(BIN)/python benchmarks/queries.py
+	$(BIN)/python benchmarks/export.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check

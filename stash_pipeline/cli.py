@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stash_pipeline.commands import boxes, instances, lanes, matches, search
+from stash_pipeline.commands import boxes, export, instances, lanes, matches, search
 from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
 
 # the simulator's own command parses its options; it is imported only when it runs
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps Postgres an exact copy of any number of Stash servers, as a Dagster asset graph.",
 )
+app.add_typer(export.app, name="export")
 app.add_typer(instances.app, name="instances")
 app.add_typer(boxes.app, name="boxes")
 app.add_typer(lanes.app, name="lanes")

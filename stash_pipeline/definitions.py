@@ -10,6 +10,7 @@ from stash_pipeline.assets.resources import resources
 from stash_pipeline.assets.servers import server_specs
 from stash_pipeline.assets.stashbox import box_server_specs, stashbox_assets
 from stash_pipeline.assets.stashbox_missing import missing_assets
+from stash_pipeline.automation.exports import export, export_schedule
 from stash_pipeline.automation.jobs import PARTITIONED, instance_jobs, maintain, shared_jobs, stashbox_job
 from stash_pipeline.automation.schedules import maintenance_schedule, reconcile_schedule, stashbox_schedule
 from stash_pipeline.automation.sensors import changes_sensor, instances_sensor
@@ -41,11 +42,12 @@ def build_defs(
             *box_server_specs(),
         ],
         asset_checks=[servers_answer],
-        jobs=[*instance_jobs(layers), *shared_jobs(layers), stashbox_job(), maintain],
+        jobs=[*instance_jobs(layers), *shared_jobs(layers), stashbox_job(), maintain, export],
         schedules=[
             reconcile_schedule(settings.reconcile_minutes, layers),
             stashbox_schedule(settings.stashbox_minutes),
             maintenance_schedule,
+            export_schedule(settings.export_hour),
         ],
         sensors=[
             changes_sensor(settings.changes_seconds, layers),

@@ -102,6 +102,16 @@ class Settings(BaseSettings):
     """The largest snapshot that lane `auto` uses."""
     snapshot_max_seconds: Annotated[float, Field(gt=0)] = 60
     """Lane `auto` uses no snapshot if the last one took longer to create, because it blocks writes on the server."""
+    export_tables: str = "scenes_full"
+    """Tables, views and patterns that the job `export` writes, separated by spaces or commas."""
+    export_format: Literal["parquet", "csv", "jsonl"] = "csv"
+    """The format of exports."""
+    export_dir: Path | None = None
+    """The folder of exports; without it, `exports` in the home."""
+    export_hour: Annotated[int, Field(ge=0, le=23)] = 5
+    """The hour (UTC) at which the job `export` runs every day, once its schedule is switched on."""
+    export_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 3600
+    """How long the export of one table may take."""
     search_images: bool = False
     """Whether images are in the search, too; most libraries have many, and few of them have words."""
     typesense_url: str | None = None
@@ -148,6 +158,11 @@ class Settings(BaseSettings):
     def _any_case(cls, value: Any) -> Any:
         return value.strip().lower() if isinstance(value, str) else value
 
+    @field_validator("export_dir")
+    @classmethod
+    def _absolute_exports(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _level_in_any_case(cls, value: Any) -> Any:
@@ -176,6 +191,11 @@ class Settings(BaseSettings):
     def snapshots(self) -> Path:
         """The folder of snapshots while they are read."""
         return self.home / "snapshots"
+
+    @property
+    def exports(self) -> Path:
+        """The folder of exports."""
+        return self.export_dir or self.home / "exports"
 
     def with_database(self, url: str) -> "Settings":
         """The same settings with the address of a Postgres, such as the private one once it runs."""

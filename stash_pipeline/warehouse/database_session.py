@@ -81,12 +81,8 @@ def prepare_session(connection: DriverConnection, *, search_path: str = _SEARCH_
     Raises:
         UserError: if the database does not store text as UTF-8, or is read-only.
     """
-    settings = {**_SETTINGS, "search_path": search_path, **more}
-    if connection.info.server_version >= 170000:
-        settings.update(_SETTINGS_SINCE_17)
-    calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_backend_pid(), current_setting('server_encoding'), pg_is_in_recovery(), {calls}")
+        cursor.execute(session_statement(connection.info.server_version, search_path=search_path, **more))
         backend, encoding, standby = cursor.fetchone()[:3]
     require_utf8(encoding)
     if standby:
@@ -95,6 +91,15 @@ def prepare_session(connection: DriverConnection, *, search_path: str = _SEARCH_
         )
     # a pooler invents the pid that it reports to its client
     return None if backend == connection.info.backend_pid else int(backend)
+
+
+def session_statement(server_version: int, *, search_path: str = _SEARCH_PATH, **more: str) -> str:
+    """The statement that sets the session settings, for drivers without psycopg's interface."""
+    settings = {**_SETTINGS, "search_path": search_path, **more}
+    if server_version >= 170000:
+        settings = {**settings, **_SETTINGS_SINCE_17}
+    calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
+    return f"SELECT pg_backend_pid(), current_setting('server_encoding'), pg_is_in_recovery(), {calls}"
 
 
 def require_utf8(encoding: str) -> None:

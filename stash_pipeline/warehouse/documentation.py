@@ -9,9 +9,10 @@ from pathlib import Path
 from sqlalchemy import ForeignKeyConstraint, Table
 
 from stash_pipeline.layers import LAYERS, Layers
+from stash_pipeline.warehouse.published.views import KEYS, PUBLISHED
 from stash_pipeline.warehouse.stashbox.missing import MISSING_COLUMNS
 from stash_pipeline.warehouse.tables import METADATA, RAW, type_name
-from stash_pipeline.warehouse.views import COUNTS
+from stash_pipeline.warehouse.views import COUNTS, View
 
 _HEADER = """# Tables
 
@@ -32,7 +33,10 @@ _VIEWS = """
 | `raw.silent_changes` | the changes in `raw.history` without a new `updated_at`: instance_id, entity, id, recorded_at, run_id, revision, and the names of the fields that changed |
 | `stashbox.missing` | the scenes that boxes list for favorite performers and studios, and that no instance owns: {missing} |
 {layers}
-"""  # noqa: E501
+
+The following views are for people and their tools; [queries.md](queries.md) has examples.
+
+{published}"""  # noqa: E501
 
 
 def _section(table: Table) -> str:
@@ -55,6 +59,14 @@ def _section(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _view(view: View) -> str:
+    keys = KEYS[view.name]
+    lines = [f"### {view.name}", "", view.comment, "", "| column | |", "|---|---|"]
+    for name, comment in view.columns.items():
+        lines.append(f"| {name} | {'key; ' if name in keys else ''}{comment} |")
+    return "\n".join(lines) + "\n"
+
+
 def tables_page(layers: Layers = LAYERS) -> str:
     """The text of ``docs/tables.md``."""
     parts = [_HEADER]
@@ -74,6 +86,7 @@ def tables_page(layers: Layers = LAYERS) -> str:
         counts=", ".join(f"`{view.name}`" for view in COUNTS),
         missing=", ".join(name for name, _, _ in MISSING_COLUMNS),
         layers="\n".join(views),
+        published="\n".join(_view(view) for view in PUBLISHED.values()),
     )
 
 

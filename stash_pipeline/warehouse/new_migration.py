@@ -27,8 +27,10 @@ from stash_pipeline.layers import schemas
 from stash_pipeline.settings import sqlalchemy_url
 from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import newest_revision, upgrade
+from stash_pipeline.warehouse.published.views import PUBLISHED
 from stash_pipeline.warehouse.tables import METADATA
 from stash_pipeline.warehouse.views import VIEWS as STASH_VIEWS
+from stash_pipeline.warehouse.views import View
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -59,7 +61,7 @@ def downgrade() -> None:
     op.get_bind().exec_driver_sql(script.read_text("utf-8").replace("%", "%%"))
 '''
 
-VIEWS = STASH_VIEWS | {view.name: view for layer in layers.LAYERS for view in layer.views}
+VIEWS = STASH_VIEWS | PUBLISHED | {view.name: view for layer in layers.LAYERS for view in layer.views}
 """All generated views. The modules of the layers add their tables to the registry, too."""
 
 Script = list[str]
@@ -208,20 +210,21 @@ def _definitions(connection: Connection) -> dict[str, Script]:
     """The generated views in the database, with the statements that create them."""
     rows = connection.execute(
         text(
-            "SELECT n.nspname || '.' || c.relname, pg_get_viewdef(c.oid), obj_description(c.oid)\n"
+            "SELECT n.nspname || '.' || c.relname, pg_get_viewdef(c.oid), obj_description(c.oid),\n"
+            "    ARRAY(SELECT ARRAY[a.attname, col_description(c.oid, a.attnum)] FROM pg_attribute a\n"
+            "        WHERE a.attrelid = c.oid AND col_description(c.oid, a.attnum) IS NOT NULL ORDER BY a.attnum)\n"
             "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace\n"
             "WHERE c.relkind = 'v'\n"
-            "AND (n.nspname = 'stash' AND c.relname LIKE '%\\_counts' OR n.nspname = ANY(:schemas))\n"
+            # the views stash_* are in the first migration only
+            "AND (n.nspname = 'stash' AND c.relname NOT LIKE 'stash\\_%' OR n.nspname = ANY(:schemas))\n"
             "ORDER BY 1"
         ),
         {"schemas": [schema for schema in schemas() if schema != "stash"]},
     )
     views = {}
-    for name, query, comment in rows:
-        views[name] = [f"CREATE VIEW {name} AS\n{query.strip().removesuffix(';')}"]
-        if comment:
-            escaped = comment.replace("'", "''")
-            views[name].append(f"COMMENT ON VIEW {name} IS '{escaped}'")
+    for name, query, comment, columns in rows:
+        found = View(name, query.strip().removesuffix(";"), comment or "", dict(columns))
+        views[name] = found.statements()
     return views
 
 

@@ -3,7 +3,8 @@
 The views ``stash.stash_*``, whose columns other applications depend on, are in the migrations only.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.fields import Count, Entity, Total
@@ -13,19 +14,26 @@ from stash_pipeline.warehouse.stashbox.missing import MISSING_QUERY
 
 @dataclass(frozen=True)
 class View:
-    """A view: its qualified name, its query, and its comment in the database."""
+    """A view: its qualified name, its query, and its comments in the database; those of columns by name."""
 
     name: str
     query: str
     comment: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def statements(self) -> list[str]:
         """The statements that create it."""
         result = [f"CREATE VIEW {self.name} AS\n{self.query}"]
         if self.comment:
-            text = self.comment.replace("'", "''")
-            result.append(f"COMMENT ON VIEW {self.name} IS '{text}'")
+            result.append(f"COMMENT ON VIEW {self.name} IS '{_quoted(self.comment)}'")
+        result += [
+            f"COMMENT ON COLUMN {self.name}.{column} IS '{_quoted(text)}'" for column, text in self.columns.items()
+        ]
         return result
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
 
 
 # --- counts ---------------------------------------------------------------------------------------------

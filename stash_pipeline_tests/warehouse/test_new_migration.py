@@ -38,6 +38,7 @@ def test_the_migrations_create_the_registered_schema(database_url: str) -> None:
 LACKING = [
     # views that show columns which go
     "DROP VIEW catalog.conflicts, catalog.by_instance",
+    "DROP VIEW stash.scenes_full, stash.watch_statistics, stash.recent_changes",
     # columns with an index, and of a partial date; a reference
     "ALTER TABLE stash.files DROP COLUMN basename",
     "ALTER TABLE stash.performers DROP COLUMN birthdate, DROP COLUMN birthdate_text, DROP COLUMN birthdate_precision",
@@ -55,6 +56,8 @@ LACKING = [
     "ALTER TABLE matches.links ADD CONSTRAINT links_rule_check CHECK (rule <> '')",
     # a view; a view of a layer; a view with another column; a view of a kind that has no counts
     "DROP VIEW raw.silent_changes",
+    "COMMENT ON COLUMN stash.studio_tree.path IS NULL",
+    "COMMENT ON COLUMN stash.studio_tree.depth IS 'something else, with 100 % and one '' quote'",
     "DROP VIEW catalog.provenance",
     "DROP VIEW stash.gallery_counts",
     "CREATE VIEW stash.gallery_counts AS SELECT instance_id, id AS gallery_id FROM stash.galleries",

@@ -1,0 +1,1 @@
+"""Tables and views as files: Parquet, CSV, JSON lines, and NFO files for media centers."""

@@ -1,0 +1,5 @@
+"""Fixtures of the tests of exports: two servers whose libraries overlap, with all layers."""
+
+from stash_pipeline_tests.catalog.conftest import _no_waiting, _with_catalog, home, servers, warehouse
+
+__all__ = ["_no_waiting", "_with_catalog", "home", "servers", "warehouse"]
