@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from stash_pipeline.settings import DATABASE_URL_VARIABLE, get_settings
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import DATABASE_URL_VARIABLE, FILE_SUFFIX, get_settings, secret_of
 from stash_pipeline.stash.masking import masked
 
 _KEPT: Final = 20

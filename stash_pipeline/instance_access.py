@@ -92,8 +92,8 @@ def key_from_variable(variable: str, whose: str = "the server") -> str:
     value = secret_of(variable)
     if not value:
         raise UserError(
-            f"The variable {variable} with the API key of {whose} is not set; set it, or set {variable}{FILE_SUFFIX} to the "
-            "path of a file with it."
+            f"The variable {variable} with the API key of {whose} is not set; set it, or set {variable}{FILE_SUFFIX} "
+            "to the path of a file with it."
         )
     return value
 
@@ -108,8 +108,8 @@ def login_from_variable(variable: str, whose: str = "the server") -> str:
     value = secret_of(variable)
     if not value:
         raise UserError(
-            f"The variable {variable} with the proxy login of {whose} is not set; set it, or set {variable}{FILE_SUFFIX} to the "
-            "path of a file with it."
+            f"The variable {variable} with the proxy login of {whose} is not set; set it, or set "
+            f"{variable}{FILE_SUFFIX} to the path of a file with it."
         )
     return value
 

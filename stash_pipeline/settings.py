@@ -56,8 +56,8 @@ class Settings(BaseSettings):
     home: Path = USERS_HOME
     """Contains the private Postgres, Dagster's home and the logs. Root has another default."""
     key_file: Path | None = None
-    """The key that stored API keys are encrypted with; by default `instances.key` in `home`. Hosts that share a database
-    need the same one."""
+    """The key that stored API keys are encrypted with; by default `instances.key` in `home`. Hosts that share a
+    database need the same one."""
     database_url: SecretStr | None = None
     """Your own Postgres; without it, a private one is started under `home`."""
     page_size: Annotated[int, Field(ge=1, le=5000)] = 100

@@ -127,7 +127,7 @@ def serving(
         # in /tmp, because the path of a socket must be short
         sockets = Path(tempfile.mkdtemp(prefix="stash-pipeline-", dir="/tmp"))
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)
-        code_socket = sockets / socket_name()
+        code_socket = sockets / socket_name(settings.home)
         workspace = _write_workspace(dagster_home, code_socket)
 
         children: list[Child] = []
