@@ -5,11 +5,10 @@ FROM python:3.13-slim-bookworm AS build
 WORKDIR /source
 COPY constraints.txt pyproject.toml setup.cfg dagster.yaml workspace.yaml README.md LICENSE ./
 COPY stash_pipeline stash_pipeline
-# without what only an installer or the tests of a library read
+# pip is not needed any more
 RUN python -m venv /opt/stash-pipeline \
     && /opt/stash-pipeline/bin/pip install --no-cache-dir --constraint constraints.txt '.[typesense]' \
-    && /opt/stash-pipeline/bin/python -m pip uninstall --yes --quiet pip \
-    && find /opt/stash-pipeline -type d \( -name tests -o -name test \) -path '*/site-packages/*' -prune -exec rm -rf {} +
+    && /opt/stash-pipeline/bin/python -m pip uninstall --yes --quiet pip
 
 FROM python:3.13-slim-bookworm
 RUN useradd --uid 1000 --user-group --home-dir /data --shell /usr/sbin/nologin pipeline \
