@@ -7,8 +7,8 @@ from typing import Final
 
 import stash_pipeline
 from stash_pipeline.errors import UserError
+from stash_pipeline.home_names import home_name
 from stash_pipeline.private_directories import make_home, make_private
-from stash_pipeline.runtime.process_leases import home_name
 from stash_pipeline.settings import get_settings
 
 DEFINITIONS_MODULE: Final = "stash_pipeline.definitions"

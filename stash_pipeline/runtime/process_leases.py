@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from stash_pipeline.home_names import home_name
 from stash_pipeline.private_directories import make_home, make_private
 
 HOST_TAG: Final = "stash_pipeline/host"
@@ -25,25 +26,10 @@ PROCESS_TAG: Final = "stash_pipeline/process"
 """The name of a home and of a lease in it."""
 
 _DIRECTORY: Final = "processes"
-_NAME: Final = ".name"
 _FORGOTTEN_SECONDS: Final = 86_400.0
 
 _held: dict[tuple[int, Path], tuple[str, int]] = {}
 _lock = threading.Lock()
-
-
-def home_name(home: Path) -> str:
-    """The name of a home, made on first use. It differs from that of every other home, on any host."""
-    file = _directory(home) / _NAME
-    with suppress(FileNotFoundError):
-        return file.read_text("ascii").strip()
-    fresh = file.with_name(f"{_NAME}-{uuid4().hex}")
-    fresh.write_text(uuid4().hex, "ascii")
-    with suppress(FileExistsError):
-        # atomic, and keeps the name that another process made meanwhile
-        os.link(fresh, file)
-    fresh.unlink()
-    return file.read_text("ascii").strip()
 
 
 def process_tags(home: Path) -> Mapping[str, str]:
@@ -111,5 +97,5 @@ def _forget(directory: Path) -> None:
     before = time.time() - _FORGOTTEN_SECONDS
     for file in directory.iterdir():
         with suppress(OSError):
-            if not file.name.startswith(".") and file.stat().st_mtime < before:
+            if file.stat().st_mtime < before:
                 _is_free(file)

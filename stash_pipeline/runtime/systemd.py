@@ -140,7 +140,7 @@ def service_of(*, system: bool, user: str | None, home: Path) -> Service:
         pwd.getpwnam(user)
     except KeyError:
         raise UserError(
-            f"There is no user {user}; create it with `useradd --system {user}`, or give another."
+            f"There is no user {user}; create it with `useradd --system {user}`, or give another with --run-as."
         ) from None
     return Service(user, _program(), home)
 

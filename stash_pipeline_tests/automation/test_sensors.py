@@ -15,9 +15,10 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
 from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.definitions import build_defs, defs
+from stash_pipeline.home_names import home_name
 from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.partitions import sync_partitions
-from stash_pipeline.runtime.process_leases import PROCESS_TAG, home_name
+from stash_pipeline.runtime.process_leases import PROCESS_TAG
 from stash_pipeline.runtime.supervisor import serving
 from stash_pipeline.settings import get_settings, load_settings, settings_in_use
 from stash_pipeline.simulator.faults import Fault

@@ -90,7 +90,7 @@ def test_a_service_of_a_user_is_installed_and_removed(systemctl: Path, tmp_path:
 
 def test_without_systemd_the_remedy_is_named(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match="run `stash-pipeline up`"):
+    with pytest.raises(UserError, match="Run `stash-pipeline up`"):
         state(service_of(system=False, user=None, home=home))
 
 
