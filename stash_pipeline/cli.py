@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stash_pipeline.commands import boxes, export, instances, lanes, matches, search
+from stash_pipeline.commands import boxes, export, instances, lanes, matches, search, serve, service
 from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
 
 # the simulator's own command parses its options; it is imported only when it runs
@@ -24,6 +24,8 @@ app.add_typer(boxes.app, name="boxes")
 app.add_typer(lanes.app, name="lanes")
 app.add_typer(matches.app, name="matches")
 app.add_typer(search.app, name="search")
+app.add_typer(serve.app, name="serve")
+app.add_typer(service.app, name="service")
 
 
 def _print_version(requested: bool) -> None:
@@ -278,12 +280,15 @@ def protect(
 @app.command()
 def up(
     port: Port = None,
+    host: Annotated[
+        str, typer.Option(help="Address of the UI, which has no login; in a container 0.0.0.0.")
+    ] = "127.0.0.1",
 ) -> None:
     """Start Postgres (if none is configured), Dagster's UI and daemon. Ctrl-C stops all of them."""
     from stash_pipeline.runtime.supervisor import up as run
     from stash_pipeline.settings import get_settings
 
-    run(get_settings(), port=port)
+    run(get_settings(), host=host, port=port)
 
 
 @app.command()

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from stash_pipeline.settings import DATABASE_URL_VARIABLE, get_settings
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import DATABASE_URL_VARIABLE, FILE_SUFFIX, get_settings, secret_of
 from stash_pipeline.stash.masking import masked
 
 _KEPT: Final = 20
@@ -46,8 +47,12 @@ def without_secrets(text: str) -> str:
 
 def _secrets() -> set[str]:
     values = {value for name, value in os.environ.items() if _SECRET_NAMES.search(name)}
-    with suppress(ValueError):
-        place = urlsplit(os.environ.get(DATABASE_URL_VARIABLE, "")).netloc
+    for name in os.environ:
+        if name.endswith(FILE_SUFFIX) and _SECRET_NAMES.search(name.removesuffix(FILE_SUFFIX)):
+            with suppress(UserError):
+                values.add(secret_of(name.removesuffix(FILE_SUFFIX)))
+    with suppress(ValueError, UserError):
+        place = urlsplit(secret_of(DATABASE_URL_VARIABLE)).netloc
         # also if the address lacks its host
         password = (place.rpartition("@")[0] or place).partition(":")[2]
         values |= {password, unquote(password)}

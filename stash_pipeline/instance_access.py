@@ -5,14 +5,13 @@ Secrets are encrypted (``secrets.py``) or come from an environment variable. The
 """
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Final
 
 from stash_pipeline import secrets
 from stash_pipeline.errors import UserError
-from stash_pipeline.settings import Settings
+from stash_pipeline.settings import FILE_SUFFIX, Settings, secret_of
 from stash_pipeline.stash.access import Access, Headers, absolute
 from stash_pipeline.stash.address import graphql_url
 from stash_pipeline.stash.errors import StashError
@@ -90,9 +89,12 @@ def key_from_variable(variable: str, whose: str = "the server") -> str:
         UserError: if it is not set.
     """
     check_key_variable(variable)
-    value = os.environ.get(variable, "").strip()
+    value = secret_of(variable)
     if not value:
-        raise UserError(f"The variable {variable} with the API key of {whose} is not set; set it.")
+        raise UserError(
+            f"The variable {variable} with the API key of {whose} is not set; set it, or set {variable}{FILE_SUFFIX} "
+            "to the path of a file with it."
+        )
     return value
 
 
@@ -103,9 +105,12 @@ def login_from_variable(variable: str, whose: str = "the server") -> str:
         UserError: if it is not set.
     """
     _check_login_variable(variable)
-    value = os.environ.get(variable, "").strip()
+    value = secret_of(variable)
     if not value:
-        raise UserError(f"The variable {variable} with the proxy login of {whose} is not set; set it.")
+        raise UserError(
+            f"The variable {variable} with the proxy login of {whose} is not set; set it, or set "
+            f"{variable}{FILE_SUFFIX} to the path of a file with it."
+        )
     return value
 
 

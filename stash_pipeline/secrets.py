@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.private_directories import make_home
+from stash_pipeline.settings import get_settings
 
 KEY_FILE = "instances.key"
 _KEYS = "API keys"
@@ -20,6 +21,12 @@ _REPAIR = {
     "API keys of stash-boxes": "enter the key again with `stash-pipeline boxes edit NAME --api-key-stdin`.",
     "headers": "enter them again with `stash-pipeline instances edit NAME --no-headers --header 'Name: value'`.",
 }
+_MAKE = "write one with `openssl rand -base64 32 | tr '+/' '-_'`, the same on every host."
+
+
+def key_file(home: Path) -> Path:
+    """The key file: that of the settings, which hosts with one database share, or the one in a home."""
+    return get_settings().key_file or home / KEY_FILE
 
 
 def _read(path: Path) -> bytes | None:
@@ -69,11 +76,13 @@ def encrypt(home: Path, secret: str) -> bytes:
     Raises:
         UserError: if the key file can be neither read nor created.
     """
-    path = home / KEY_FILE
+    path = key_file(home)
     content = _read(path)
     cipher = _cipher(content) if content is not None else None
     if cipher is None:
         if content is not None:
+            if path != home / KEY_FILE:
+                raise UserError(f"The file {path} of STASH_PIPELINE_KEY_FILE is not a key; {_MAKE}")
             # not a key, so nothing was ever encrypted with it and replacing it loses nothing
             path.unlink(missing_ok=True)
         cipher = Fernet(_make(path))
@@ -89,7 +98,7 @@ def decrypt(home: Path, token: bytes, what: str = _KEYS) -> str:
     Raises:
         UserError: if the key file is missing or is a different one.
     """
-    path = home / KEY_FILE
+    path = key_file(home)
     content = _read(path)
     if content is None:
         raise UserError(f"The key file {path} is missing, so stored {what} cannot be decrypted; {_REPAIR[what]}")

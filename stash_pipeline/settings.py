@@ -21,6 +21,10 @@ from stash_pipeline.private_directories import USERS_HOME, default_home
 ENV_PREFIX: Final = "STASH_PIPELINE_"
 DATABASE_URL_VARIABLE: Final = ENV_PREFIX + "DATABASE_URL"
 
+FILE_SUFFIX: Final = "_FILE"
+"""At the end of a variable that names a file with the secret instead of holding it."""
+SECRET_SETTINGS: Final = ("database_url", "typesense_key")
+
 EXAMPLE_URL: Final = "postgresql://user:password@127.0.0.1:5432/stash"
 _SCHEMES: Final = ("postgres", "postgresql")
 _PORT: Final = re.compile(r"[0-9]{0,5}\Z")
@@ -51,6 +55,9 @@ class Settings(BaseSettings):
 
     home: Path = USERS_HOME
     """Contains the private Postgres, Dagster's home and the logs. Root has another default."""
+    key_file: Path | None = None
+    """The key that stored API keys are encrypted with; by default `instances.key` in `home`. Hosts that share a
+    database need the same one."""
     database_url: SecretStr | None = None
     """Your own Postgres; without it, a private one is started under `home`."""
     page_size: Annotated[int, Field(ge=1, le=5000)] = 100
@@ -137,6 +144,21 @@ class Settings(BaseSettings):
     def _home_of_this_user(cls, values: Any) -> Any:
         return {"home": default_home(), **values} if isinstance(values, dict) else values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, values: Any) -> Any:
+        """Reads the settings whose variable with `_FILE` names a file, as containers pass secrets."""
+        if not isinstance(values, dict):
+            return values
+        missing = [name for name in SECRET_SETTINGS if not values.get(name)]
+        named = [name for name in missing if os.environ.get(f"{ENV_PREFIX}{name.upper()}{FILE_SUFFIX}")]
+        return {**values, **{name: _content(name) for name in named}}
+
+    @field_validator("key_file")
+    @classmethod
+    def _absolute_key_file(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.absolute()
+
     @field_validator("home")
     @classmethod
     def _absolute_home(cls, value: Path) -> Path:
@@ -219,6 +241,15 @@ class Settings(BaseSettings):
         return None if self.database_url is None else self.database_url.get_secret_value()
 
 
+def _content(name: str) -> str:
+    """The secret in the file that a variable names."""
+    variable = ENV_PREFIX + name.upper()
+    text = secret_of(variable)
+    if not text:
+        raise UserError(f"The file of {variable}{FILE_SUFFIX} is empty; write the secret into it.")
+    return text
+
+
 def _sentence(error: ValidationError) -> str:
     """The errors by variable, without the values, which can be passwords."""
     parts = []
@@ -245,6 +276,7 @@ def load_settings(**overrides: Any) -> Settings:
 def unknown_variables() -> list[str]:
     """A warning for each environment variable that looks like a setting but is not one."""
     known = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
+    known += [f"{ENV_PREFIX}{name.upper()}{FILE_SUFFIX}" for name in SECRET_SETTINGS]
     sentences = []
     for name in sorted(os.environ):
         upper = name.upper()
@@ -259,7 +291,7 @@ def unknown_variables() -> list[str]:
     return sentences
 
 
-_OF_INSTANCES: Final = ("KEY", "AUTH", "PASSWORD", "TOKEN")
+_OF_INSTANCES: Final = tuple(word + end for word in ("KEY", "AUTH", "PASSWORD", "TOKEN") for end in ("", FILE_SUFFIX))
 _MISSPELT_PREFIX: Final = 0.9
 
 
@@ -289,6 +321,23 @@ def settings_in_use(settings: Settings) -> Iterator[Settings]:
         yield settings
     finally:
         use_settings(before)
+
+
+def secret_of(variable: str) -> str:
+    """The value of an environment variable, or the content of the file that the variable with `_FILE` names.
+
+    Raises:
+        UserError: if that file cannot be read.
+    """
+    value = os.environ.get(variable, "").strip()
+    file = os.environ.get(variable + FILE_SUFFIX)
+    if value or not file:
+        return value
+    try:
+        return Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise UserError(f"The file of {variable}{FILE_SUFFIX} cannot be read: {reason}.") from None
 
 
 def _split_url(url: str) -> str:

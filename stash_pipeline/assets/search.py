@@ -21,7 +21,7 @@ from stash_pipeline.error_report import without_secrets
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
 from stash_pipeline.search.backend import SearchBackend, SearchIndexLockedError
-from stash_pipeline.search.backends import backend_name, open_backend
+from stash_pipeline.search.backends import backend_name, backend_place, open_backend
 from stash_pipeline.search.index import (
     DocumentsNotReadyError,
     FollowedIndex,
@@ -142,7 +142,7 @@ class IndexFollowing:
         try:
             backend = open_backend(self.settings)
             with connect(self.database_url) as connection:
-                before = index_status(connection, backend.name, backend.version)
+                before = index_status(connection, backend.name, backend.place, backend.version)
                 if self._is_left_alone(backend, before):
                     yield from self._current(backend.name, before)
                     return
@@ -184,7 +184,7 @@ class IndexFollowing:
         checks = {
             key for key in self.context.selected_asset_check_keys if key in index_checks_of(self.mode, self.layers)
         }
-        after = index_status(connection, backend.name)
+        after = index_status(connection, backend.name, backend.place)
         if followed.rebuilt:
             self.context.log.info(f"The search index was rebuilt, because {followed.rebuilt}.")
         reported = followed.changed or self.report_unchanged
@@ -254,7 +254,7 @@ class IndexFollowing:
             self.context.log.error(f"{sentence}\n{without_secrets(''.join(traceback.format_exception(error)))}")
         try:
             with connect(self.database_url) as connection:
-                record_failure(connection, backend_name(self.settings), sentence)
+                record_failure(connection, backend_name(self.settings), backend_place(self.settings), sentence)
         except (psycopg.Error, UserError) as problem:
             self.context.log.warning(f"The failure could not be recorded: {without_secrets(str(problem))}")
         return sentence

@@ -25,7 +25,7 @@ from stash_pipeline.automation.run_requests import connection_of_tick, is_in_pro
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
 from stash_pipeline.search.backend import SearchBackend
-from stash_pipeline.search.backends import backend_name, open_backend
+from stash_pipeline.search.backends import backend_name, backend_place, open_backend
 from stash_pipeline.search.index import index_status
 from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.connect import Connection
@@ -127,7 +127,7 @@ def index_state(connection: Connection, settings: Settings) -> LayerState:
 
     Only the embedded index is opened, to see whether it is still there: a server may be slow.
     """
-    status = index_status(connection, backend_name(settings))
+    status = index_status(connection, backend_name(settings), backend_place(settings))
     missing = False
     if settings.typesense_url is None and status.built and status.error is None:
         missing = _embedded(settings).state() is None

@@ -91,10 +91,10 @@ def shared_layers(connection: Any, settings: Settings) -> list[dict[str, Any]]:
 
 def search_index(connection: Any, settings: Settings) -> dict[str, Any]:
     """How far the search index has followed the documents."""
-    from stash_pipeline.search.backends import backend_name
+    from stash_pipeline.search.backends import backend_name, backend_place
     from stash_pipeline.search.index import index_status
 
-    status = index_status(connection, backend_name(settings))
+    status = index_status(connection, backend_name(settings), backend_place(settings))
     return {
         "backend": status.backend,
         "current": status.built and status.in_step and status.error is None,

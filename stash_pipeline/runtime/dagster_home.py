@@ -1,13 +1,13 @@
 """Dagster's home directory and the names that its processes use. Does not import Dagster."""
 
 import re
-import socket
 import sysconfig
 from pathlib import Path
 from typing import Final
 
 import stash_pipeline
 from stash_pipeline.errors import UserError
+from stash_pipeline.home_names import home_name
 from stash_pipeline.private_directories import make_home, make_private
 from stash_pipeline.settings import get_settings
 
@@ -59,6 +59,6 @@ def prepare_dagster_home(home: Path) -> Path:
     return directory
 
 
-def socket_name() -> str:
-    """The name of the code server's socket. It contains the host name, which identifies the runs of this machine."""
-    return f"{socket.gethostname()}.sock"
+def socket_name(home: Path) -> str:
+    """The name of the code server's socket. It contains the name of the home, which identifies its runs."""
+    return f"{home_name(home)}.sock"

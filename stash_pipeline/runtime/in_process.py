@@ -43,7 +43,8 @@ from stash_pipeline.runtime.dagster_internals import (
     SerializableErrorInfo,
     execute_run,
 )
-from stash_pipeline.runtime.orphaned_runs import end_orphaned_runs, process_tags
+from stash_pipeline.runtime.orphaned_runs import end_orphaned_runs
+from stash_pipeline.runtime.process_leases import process_tags
 from stash_pipeline.settings import get_settings, settings_in_use
 
 _log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ def run_job(
         tags={
             **definition.run_tags,
             **_partition_tags(definition, partition_key, instance),
-            **process_tags(),
+            **process_tags(get_settings().home),
             # the caller sees the failure, so the daemon must not retry the run
             "dagster/max_retries": "0",
             **(tags or {}),

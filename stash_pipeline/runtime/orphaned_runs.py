@@ -2,24 +2,21 @@
 
 Such a run counts as running, and keeps others of the same partition waiting in the queue until `max_runtime_seconds` of
 dagster.yaml. Dagster itself detects runs whose worker dies while its server lives.
+
+Several hosts can share a database. Each judges only runs that were executed with its own home.
 """
 
 import json
-import os
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import psutil
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from stash_pipeline.runtime.dagster_home import prepare_dagster_home, socket_name
 from stash_pipeline.runtime.dagster_internals import GRPC_INFO_TAG
+from stash_pipeline.runtime.process_leases import PROCESS_TAG, has_ended
 from stash_pipeline.settings import get_settings
-
-HOST_TAG: Final = "stash_pipeline/host"
-PROCESS_TAG: Final = "stash_pipeline/process"
 
 _UNFINISHED: Final = [
     DagsterRunStatus.NOT_STARTED,
@@ -29,39 +26,22 @@ _UNFINISHED: Final = [
 ]
 
 
-def process_tags() -> Mapping[str, str]:
-    """Tags that identify the process that executes a run."""
-    return {HOST_TAG: socket.gethostname(), PROCESS_TAG: _process_name(psutil.Process(os.getpid()))}
-
-
 def end_orphaned_runs(instance: DagsterInstance) -> int:
-    """Ends the runs of killed processes of this machine, and returns their number."""
-    orphans = [run for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)) if _is_orphan(run)]
+    """Ends the runs of killed processes of this home, and returns their number."""
+    home = get_settings().home
+    orphans = [run for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)) if _is_orphan(run, home)]
     for run in orphans:
         instance.report_run_failed(run, "The process that executed this run was killed.")
     return len(orphans)
 
 
-def _is_orphan(run: DagsterRun) -> bool:
-    """True only for a run that certainly ran on this machine and certainly no longer runs."""
-    if run.tags.get(HOST_TAG) == socket.gethostname():
-        return not _is_alive(run.tags.get(PROCESS_TAG, ""))
-    # launched through a code server of `stash-pipeline up`, whose socket is named after the machine
+def _is_orphan(run: DagsterRun, home: Path) -> bool:
+    """True only for a run that was certainly executed with this home and certainly no longer runs."""
+    if PROCESS_TAG in run.tags:
+        return has_ended(home, run.tags[PROCESS_TAG])
+    # launched through a code server of `stash-pipeline up`, whose socket is named after the home, and not started yet
     server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
-    return server is not None and Path(server).name == socket_name() and not _listens(server)
-
-
-def _process_name(process: psutil.Process) -> str:
-    """A unique name of a process; pids alone are reused."""
-    return f"{process.pid}@{int(process.create_time())}"
-
-
-def _is_alive(name: str) -> bool:
-    try:
-        process = psutil.Process(int(name.partition("@")[0]))
-        return _process_name(process) == name and process.status() != psutil.STATUS_ZOMBIE
-    except (ValueError, psutil.Error):
-        return False
+    return server is not None and Path(server).name == socket_name(home) and not _listens(server)
 
 
 def _listens(path: str) -> bool:

@@ -32,9 +32,10 @@ import psutil
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.private_directories import make_home, make_private
+from stash_pipeline.runtime.daemon_lock import DaemonLock
 from stash_pipeline.runtime.dagster_home import CODE_LOCATION, DEFINITIONS_MODULE, prepare_dagster_home, socket_name
 from stash_pipeline.settings import Settings
-from stash_pipeline.warehouse.embedded.server import running_server
+from stash_pipeline.warehouse.embedded.server import is_private, running_server
 
 LOCAL: Final = "127.0.0.1"
 
@@ -55,9 +56,12 @@ class Serving:
     database_url: str
     logs: Path
     children: "Sequence[Child]"
+    lock: DaemonLock | None = None
 
     def check(self) -> None:
-        """Raises UserError if one of them has ended."""
+        """Raises UserError if one of them has ended, or if another daemon serves the database."""
+        if self.lock is not None:
+            self.lock.keep()
         for child in self.children:
             child.check()
 
@@ -121,13 +125,15 @@ def serving(
         from stash_pipeline.warehouse.migrate import upgrade
 
         upgrade(database_url)
+        # the private Postgres is used with this home only, which `_alone` has
+        lock = None if is_private(database_url, settings.home) else stack.enter_context(DaemonLock(database_url))
         remove_orphaned_snapshots(settings.snapshots)
         dagster_home = prepare_dagster_home(settings.home)
         environment = settings.child_environment(DAGSTER_HOME=str(dagster_home), PYTHONUNBUFFERED="1")
         # in /tmp, because the path of a socket must be short
         sockets = Path(tempfile.mkdtemp(prefix="stash-pipeline-", dir="/tmp"))
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)
-        code_socket = sockets / socket_name()
+        code_socket = sockets / socket_name(settings.home)
         workspace = _write_workspace(dagster_home, code_socket)
 
         children: list[Child] = []
@@ -151,7 +157,7 @@ def serving(
         _wait_until(lambda: _shows_our_definitions(host, port), children)
         # the module behind the command `dagster-daemon`, of the same Python installation
         start("daemon", "dagster._daemon", "run", "-w", str(workspace))
-        yield Serving(f"http://{host}:{port}", database_url, settings.home / "logs", tuple(children))
+        yield Serving(f"http://{host}:{port}", database_url, settings.home / "logs", tuple(children), lock)
 
 
 # -- before the start ----------------------------------------------------------------------------------------

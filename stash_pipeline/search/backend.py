@@ -93,6 +93,10 @@ class SearchBackend(Protocol):
     version: str
     """Of the documents and of how they are indexed."""
 
+    @property
+    def place(self) -> str:
+        """Where the index lies: several of them can follow one database."""
+
     def state(self) -> IndexState | None:
         """What the index holds; None if it is missing, damaged or of another version, and must be rebuilt."""
 

@@ -2,7 +2,9 @@
 
 from typing import Final
 
+from stash_pipeline.home_names import home_name
 from stash_pipeline.search.backend import SearchBackend
+from stash_pipeline.search.typesense.places import place_of
 from stash_pipeline.settings import Settings
 
 DIRECTORY: Final = "search"
@@ -12,6 +14,13 @@ DIRECTORY: Final = "search"
 def backend_name(settings: Settings) -> str:
     """The name of the back end that the settings choose, without opening it."""
     return "tantivy" if settings.typesense_url is None else "typesense"
+
+
+def backend_place(settings: Settings) -> str:
+    """Where the index of the settings lies, without opening it."""
+    if settings.typesense_url is not None:
+        return place_of(settings.typesense_url, settings.typesense_prefix)
+    return home_name(settings.home)
 
 
 def open_backend(settings: Settings) -> SearchBackend:

@@ -9,13 +9,21 @@ instant leaves the index as it was, or as it should be.
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import psycopg
+
 from stash_pipeline.errors import UserError
-from stash_pipeline.search.backend import IndexState, SearchBackend, SearchIndexError, SearchWriter
+from stash_pipeline.search.backend import (
+    IndexState,
+    SearchBackend,
+    SearchIndexError,
+    SearchIndexLockedError,
+    SearchWriter,
+)
 from stash_pipeline.search.documents import COLUMNS, LISTS, Document
 from stash_pipeline.warehouse.connect import Connection
 
@@ -24,6 +32,10 @@ _AT_ONCE: Final = 1_000
 
 _ATTEMPTS: Final = 3
 """How often another process may change the index between the look at it and the lock of its writer."""
+
+_LOCK_CLASS: Final = 0x53544958
+"""First half of the advisory lock of an index's writer ("STIX")."""
+_LOOK_SECONDS: Final = 0.05
 
 _LATEST: Final = "SELECT token::text, revision FROM search.states ORDER BY id DESC LIMIT 1"
 _KNOWN: Final = "SELECT EXISTS (SELECT FROM search.states WHERE token::text = %s AND revision = %s)"
@@ -98,7 +110,10 @@ def follow_index(
         reason = must or _reason_to_rebuild(connection, held, documents)
         if reason is None and held is not None and held.token == documents.token:
             return FollowedIndex(held, seconds=time.perf_counter() - started)
-        with backend.writer(rebuild=reason is not None, wait_seconds=wait_seconds) as writer:
+        with (
+            _alone(connection, backend, wait_seconds),
+            backend.writer(rebuild=reason is not None, wait_seconds=wait_seconds) as writer,
+        ):
             if backend.state() != held:
                 # another process changed it before it could be locked
                 continue
@@ -122,6 +137,27 @@ def follow_index(
             "damaged, then run `stash-pipeline rebuild search`."
         )
     raise SearchIndexError("Other processes keep changing the search index; it follows in a later run.")
+
+
+@contextmanager
+def _alone(connection: Connection, backend: SearchBackend, wait_seconds: float) -> Iterator[None]:
+    """Lets one writer in, of all hosts that use the database: the lock of the back end is a file of this host.
+
+    Raises:
+        SearchIndexLockedError: if another one still writes after that time.
+    """
+    key = [_LOCK_CLASS, f"{backend.name} {backend.place}"]
+    until = time.monotonic() + wait_seconds
+    while connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key).fetchone() != (True,):
+        if time.monotonic() >= until:
+            raise SearchIndexLockedError("Another process writes to the search index; wait until it has finished.")
+        time.sleep(_LOOK_SECONDS)
+    try:
+        yield
+    finally:
+        # a lost connection has lost its lock
+        with suppress(psycopg.Error):
+            connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
 
 
 def _write(connection: Connection, writer: SearchWriter, since: int | None) -> tuple[int, int]:
@@ -177,18 +213,24 @@ def document_of(row: tuple[Any, ...]) -> Document:
 # --- how far an index is --------------------------------------------------------------------------------------
 
 _RECORD: Final = """
-INSERT INTO search.indexes (backend, version, token, revision, documents, bytes)
-VALUES (%(backend)s, %(version)s, %(token)s, %(revision)s, %(documents)s, %(bytes)s)
-ON CONFLICT (backend) DO UPDATE
+INSERT INTO search.indexes (backend, place, version, token, revision, documents, bytes)
+VALUES (%(backend)s, %(place)s, %(version)s, %(token)s, %(revision)s, %(documents)s, %(bytes)s)
+ON CONFLICT (backend, place) DO UPDATE
 SET version = excluded.version, token = excluded.token, revision = excluded.revision, documents = excluded.documents,
     bytes = excluded.bytes, followed_at = now(), error = NULL, failed_at = NULL
 """
 
 _RECORD_FAILURE: Final = """
-INSERT INTO search.indexes (backend, version, token, revision, documents, error, failed_at)
-VALUES (%(backend)s, '', '', 0, 0, %(error)s, now())
-ON CONFLICT (backend) DO UPDATE SET error = excluded.error, failed_at = excluded.failed_at
+INSERT INTO search.indexes (backend, place, version, token, revision, documents, error, failed_at)
+VALUES (%(backend)s, %(place)s, '', '', 0, 0, %(error)s, now())
+ON CONFLICT (backend, place) DO UPDATE SET error = excluded.error, failed_at = excluded.failed_at
 """
+
+_FORGET: Final = """
+DELETE FROM search.indexes
+WHERE (backend, place) <> (%(backend)s, %(place)s) AND greatest(followed_at, failed_at) < now() - interval '90 days'
+"""
+"""Of a home that is gone, such as that of a container; one that comes back is recorded again."""
 
 _STATUS: Final = """
 SELECT x.revision, x.token, x.version, x.documents, x.bytes, x.followed_at, x.error, x.failed_at,
@@ -196,7 +238,7 @@ SELECT x.revision, x.token, x.version, x.documents, x.bytes, x.followed_at, x.er
     (SELECT min(n.created_at) FROM search.states AS n
      WHERE n.id > coalesce((SELECT h.id FROM search.states AS h WHERE h.token::text = x.token), 0))
 FROM (SELECT) AS one
-LEFT JOIN search.indexes AS x ON x.backend = %(backend)s
+LEFT JOIN search.indexes AS x ON x.backend = %(backend)s AND x.place = %(place)s
 LEFT JOIN (SELECT token, revision FROM search.states ORDER BY id DESC LIMIT 1) AS s ON true
 LEFT JOIN ops.shared_layers AS l ON l.layer = 'search' AND l.version <> ''
 LEFT JOIN ops.shared_layers AS c ON c.layer = 'catalog' AND c.version <> ''
@@ -236,10 +278,12 @@ class IndexStatus:
 
 def record_followed(connection: Connection, backend: SearchBackend, state: IndexState, size: int | None) -> None:
     """Records what an index holds."""
+    connection.execute(_FORGET, {"backend": backend.name, "place": backend.place})
     connection.execute(
         _RECORD,
         {
             "backend": backend.name,
+            "place": backend.place,
             "version": backend.version,
             "token": state.token,
             "revision": state.revision,
@@ -249,18 +293,19 @@ def record_followed(connection: Connection, backend: SearchBackend, state: Index
     )
 
 
-def record_failure(connection: Connection, backend: str, error: str) -> None:
+def record_failure(connection: Connection, backend: str, place: str, error: str) -> None:
     """Records why an index could not follow; what it holds stays recorded."""
-    connection.execute(_RECORD_FAILURE, {"backend": backend, "error": error})
+    connection.execute(_RECORD_FAILURE, {"backend": backend, "place": place, "error": error})
 
 
-def index_status(connection: Connection, backend: str, version: str | None = None) -> IndexStatus:
+def index_status(connection: Connection, backend: str, place: str, version: str | None = None) -> IndexStatus:
     """How far an index is, by what was recorded; the index is not asked.
 
     Args:
+        place: where it lies, as the back end tells.
         version: of the back end; an index of another one is outdated.
     """
-    row = connection.execute(_STATUS, {"backend": backend}).fetchone()
+    row = connection.execute(_STATUS, {"backend": backend, "place": place}).fetchone()
     assert row is not None
     (revision, token, held_version, documents, size, followed_at, error, failed_at, newest, layer, catalog,
      behind_since) = row  # fmt: skip

@@ -36,7 +36,12 @@ def newest_revision() -> str:
     return max(file.name for file in versions.glob("[0-9]*_*.py")).partition("_")[0]
 
 
-def _is_newest(database_url: str) -> bool:
+def is_newest(database_url: str) -> bool:
+    """Whether the database has the schema of this version.
+
+    Raises:
+        UserError: if it cannot be reached, or is older than Postgres 15.
+    """
     with connect(database_url) as connection:
         require_version(connection.info.server_version)
         try:
@@ -70,7 +75,7 @@ def upgrade(database_url: str) -> None:
         UserError: if the database cannot be reached, is older than Postgres 15, has another encoding than UTF-8, denies
             the right to create schemas, or was migrated by a newer version of this program.
     """
-    if _is_newest(database_url):
+    if is_newest(database_url):
         return
     # imported here: it takes half a second
     from alembic import command

@@ -1,6 +1,7 @@
 """A job run in this process is a run like any other."""
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,11 +13,14 @@ import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.home_names import home_name
 from stash_pipeline.interrupts import accept_interrupt, repeat_dropped_interrupts
-from stash_pipeline.runtime import orphaned_runs as orphans
 from stash_pipeline.runtime.dagster_home import installed_file, prepare_dagster_home
+from stash_pipeline.runtime.dagster_internals import ReconstructableRepository, execute_run
 from stash_pipeline.runtime.in_process import RunResult, dagster_instance, run_job
-from stash_pipeline.runtime.orphaned_runs import HOST_TAG, PROCESS_TAG, end_orphaned_runs
+from stash_pipeline.runtime.orphaned_runs import end_orphaned_runs
+from stash_pipeline.runtime.process_leases import HOST_TAG, PROCESS_TAG, has_ended, process_tags
+from stash_pipeline.settings import get_settings
 from stash_pipeline_tests.automation import dummy_definitions
 
 MODULE = dummy_definitions.__name__
@@ -139,18 +143,20 @@ def test_runs_do_not_write_to_the_terminal(instance: DagsterInstance, capfd: pyt
     assert (out, err) == ("", "")
 
 
-def test_only_runs_of_killed_processes_are_ended(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_runs_of_killed_processes_are_ended(instance: DagsterInstance, tmp_path: Path) -> None:
     started = {}
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as dead:
-        dead.kill()
-    tags = orphans.process_tags()
-    gone = f"/tmp/stash-pipeline-gone/{tags[HOST_TAG]}.sock"
+    home = get_settings().home
+    gone = f"/tmp/stash-pipeline-gone/{home_name(home)}.sock"
     cases = {
-        "killed": {**tags, PROCESS_TAG: f"{dead.pid}@1"},
+        "killed": {PROCESS_TAG: _process_of(home, killed=True)},
         "killed server": {".dagster/grpc_info": f'{{"socket": "{gone}"}}'},
-        "here": dict(tags),
-        "elsewhere": {HOST_TAG: "another-machine", PROCESS_TAG: "1@1"},
+        "here": dict(process_tags(home)),
+        "elsewhere": {HOST_TAG: socket.gethostname(), PROCESS_TAG: _process_of(tmp_path / "other", killed=True)},
         "other server": {".dagster/grpc_info": '{"socket": "/tmp/another.sock"}'},
+        "started by that server": {
+            **process_tags(home),
+            ".dagster/grpc_info": f'{{"socket": "{gone}"}}',
+        },
     }
     definition = _job()
     for name, more in cases.items():
@@ -159,6 +165,34 @@ def test_only_runs_of_killed_processes_are_ended(instance: DagsterInstance, monk
     assert end_orphaned_runs(instance) == 2
     failed = {started[run.run_id] for run in instance.get_runs() if run.status is DagsterRunStatus.FAILURE}
     assert failed == {"killed", "killed server"}
+
+
+def _process_of(home: Path, *, killed: bool) -> str:
+    """The tag of a process with that home that took a lease, and was killed."""
+    program = f"""
+import os, signal
+from pathlib import Path
+from stash_pipeline.runtime.process_leases import PROCESS_TAG, process_tags
+print(process_tags(Path({str(home)!r}))[PROCESS_TAG], flush=True)
+{"os.kill(os.getpid(), signal.SIGKILL)" if killed else ""}
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_a_process_that_ends_leaves_no_lease(home: Path) -> None:
+    ended = _process_of(home, killed=False)
+    assert has_ended(home, ended)
+    assert list((home / "processes").iterdir()) == []
+
+
+def test_a_run_that_another_process_created_is_tagged_when_it_starts(instance: DagsterInstance) -> None:
+    job = ReconstructableRepository.for_module(MODULE, fn_name="defs").get_reconstructable_job("refresh")
+    tags = {"dagster/partition": "home", PROCESS_TAG: "of/whoever-created-it"}
+    created = instance.create_run_for_job(_job(), tags=tags, job_code_origin=job.get_python_origin())
+    assert execute_run(job, created, instance).success
+    found = instance.get_run_by_id(created.run_id)
+    assert found is not None and process_tags(get_settings().home).items() <= found.tags.items()
 
 
 def _job():  # type: ignore[no-untyped-def]

@@ -15,9 +15,10 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
 from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.definitions import build_defs, defs
+from stash_pipeline.home_names import home_name
 from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.partitions import sync_partitions
-from stash_pipeline.runtime.orphaned_runs import HOST_TAG, PROCESS_TAG, process_tags
+from stash_pipeline.runtime.process_leases import PROCESS_TAG
 from stash_pipeline.runtime.supervisor import serving
 from stash_pipeline.settings import get_settings, load_settings, settings_in_use
 from stash_pipeline.simulator.faults import Fault
@@ -212,7 +213,7 @@ def test_an_instance_with_an_unfinished_run_gets_no_request(
 def test_a_run_of_a_killed_process_does_not_block_requests(changes: Sensor, servers: dict[str, Server]) -> None:
     sync_partitions(changes.dagster, ["home", "attic"])
     run = run_of(changes.dagster, "home", dg.DagsterRunStatus.STARTED)
-    changes.dagster.add_run_tags(run.run_id, {HOST_TAG: process_tags()[HOST_TAG], PROCESS_TAG: "1@0"})
+    changes.dagster.add_run_tags(run.run_id, {PROCESS_TAG: f"{home_name(get_settings().home)}/killed"})
     servers["home"].change()
     assert list(changes.requested()) == ["home"]
 

@@ -17,6 +17,7 @@ from stash_pipeline.search.documents import Document
 from stash_pipeline.search.index import (
     DocumentsNotReadyError,
     FollowedIndex,
+    _alone,
     document_of,
     follow_index,
     index_status,
@@ -225,24 +226,69 @@ def test_without_documents_there_is_no_index(warehouse: str, backend: TantivyBac
 
 def test_what_is_recorded_says_how_far_the_index_is(servers: Servers, backend: TantivyBackend) -> None:
     with connect(servers.database_url) as connection:
-        status = index_status(connection, "tantivy")
+        status = index_status(connection, "tantivy", backend.place)
         assert not status.built and not status.in_step and status.revisions_behind
-        record_failure(connection, "tantivy", "The disk is full.")
-        assert index_status(connection, "tantivy").error == "The disk is full."
+        record_failure(connection, "tantivy", backend.place, "The disk is full.")
+        assert index_status(connection, "tantivy", backend.place).error == "The disk is full."
         record_followed(connection, backend, follow_index(connection, backend).state, backend.size())
-        status = index_status(connection, "tantivy")
+        status = index_status(connection, "tantivy", backend.place)
         assert status.built and status.in_step and not status.error and not status.revisions_behind
         assert status.documents == len(expected(servers)) and status.size
         rename(servers, "scenes", "Later")
-        status = index_status(connection, "tantivy")
+        status = index_status(connection, "tantivy", backend.place)
         assert not status.in_step and status.revisions_behind > 0 and status.behind_since
         # a change that reaches no document leaves it in step
         record_followed(connection, backend, follow_index(connection, backend).state, None)
         one = servers.rows("SELECT instance_id, id FROM stash.scenes ORDER BY 1, 2")[0]
         servers.edit("scenes", one, resume_time=4.5)
         follow_search(servers)
-        status = index_status(connection, "tantivy")
+        status = index_status(connection, "tantivy", backend.place)
         assert status.in_step and not status.revisions_behind
+
+
+def test_two_homes_record_their_own_index(servers: Servers, tmp_path: Path) -> None:
+    here, there = TantivyBackend(tmp_path / "here" / "search"), TantivyBackend(tmp_path / "there" / "search")
+    assert here.place != there.place
+    with connect(servers.database_url) as connection:
+        for backend in (here, there):
+            record_followed(connection, backend, follow_index(connection, backend).state, None)
+        rename(servers, "scenes", "Only one follows")
+        record_followed(connection, here, follow_index(connection, here).state, None)
+        record_failure(connection, "tantivy", there.place, "The disk is full.")
+        ours, theirs = (index_status(connection, "tantivy", backend.place) for backend in (here, there))
+        assert ours.in_step and ours.error is None
+        assert not theirs.in_step and theirs.behind_since and theirs.error == "The disk is full."
+        # the other one follows from where it is
+        followed = follow_index(connection, there)
+        assert followed.rebuilt is None and followed.put == 1
+
+
+def test_homes_that_are_gone_are_forgotten(servers: Servers, backend: TantivyBackend, tmp_path: Path) -> None:
+    gone = TantivyBackend(tmp_path / "gone" / "search")
+    with connect(servers.database_url) as connection:
+        record_failure(connection, "tantivy", gone.place, "It is gone.")
+        record_followed(connection, backend, follow_index(connection, backend).state, None)
+        assert index_status(connection, "tantivy", gone.place).error
+        connection.execute("UPDATE search.indexes SET followed_at = now() - interval '1 year', failed_at = NULL")
+        record_followed(connection, backend, follow_index(connection, backend).state, None)
+        rows = connection.execute("SELECT place FROM search.indexes").fetchall()
+        assert rows == [(backend.place,)]
+
+
+def test_a_writer_on_another_host_is_waited_for(servers: Servers, backend: TantivyBackend, tmp_path: Path) -> None:
+    class Elsewhere(TantivyBackend):
+        """The same index, whose files have no lock in common, as on a server."""
+
+        place = backend.place
+
+    elsewhere = Elsewhere(tmp_path / "elsewhere" / "search")
+    with connect(servers.database_url) as connection, connect(servers.database_url) as other:
+        follow_index(connection, backend)
+        with _alone(other, elsewhere, 0):
+            assert not follow_index(connection, backend).changed
+            with pytest.raises(SearchIndexLockedError):
+                follow_index(connection, backend, rebuild=True)
+        assert follow_index(connection, backend, rebuild=True).changed
 
 
 def test_documents_find_themselves_and_queries_are_of_the_library(servers: Servers, backend: TantivyBackend) -> None:

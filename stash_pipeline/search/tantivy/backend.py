@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import tantivy
 
+from stash_pipeline.home_names import home_name
 from stash_pipeline.search.backend import IndexState, SearchIndexError, SearchIndexMissingError
 from stash_pipeline.search.tantivy.directory import IndexDirectory
 from stash_pipeline.search.tantivy.reader import Snapshot, TantivyReader
@@ -26,6 +27,11 @@ class TantivyBackend:
         root: the directory of the index, which is made when it is first written.
         """
         self._directory = IndexDirectory(root)
+
+    @property
+    def place(self) -> str:
+        """The name of the home that has it: hosts that share a database have an index each."""
+        return home_name(self._directory.root.parent)
 
     def state(self) -> IndexState | None:
         """What the index holds; None if it is missing, damaged or of another version, and must be rebuilt."""

@@ -10,6 +10,7 @@ from stash_pipeline.search.backend import IndexState
 from stash_pipeline.search.typesense.client import Connection, TypesenseServer
 from stash_pipeline.search.typesense.lock import WriterLock
 from stash_pipeline.search.typesense.names import Names
+from stash_pipeline.search.typesense.places import place_of
 from stash_pipeline.search.typesense.reader import TypesenseReader
 from stash_pipeline.search.typesense.schema import VERSION
 from stash_pipeline.search.typesense.states import state_of
@@ -61,6 +62,11 @@ class TypesenseBackend:
             ca_file=settings.typesense_ca_file,
         )
         return cls(connection, settings.home / "search", settings.typesense_prefix)
+
+    @property
+    def place(self) -> str:
+        """The server and the prefix: hosts that name the same ones share the index."""
+        return place_of(self._server.connection.url, self._names.prefix)
 
     def close(self) -> None:
         """Closes the connections."""

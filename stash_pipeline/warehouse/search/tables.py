@@ -138,9 +138,10 @@ INDEXES: Final = Table(
     timestamp("followed_at"),
     Column("error", Text, comment="why the last attempt failed; null if it succeeded"),
     Column("failed_at", DateTime(timezone=True)),
-    PrimaryKeyConstraint("backend", name="indexes_pkey"),
+    Column("place", Text, nullable=False, comment="the name of a home, or the address of a server and a prefix"),
+    PrimaryKeyConstraint("backend", "place", name="indexes_pkey"),
     schema="search",
-    comment="What the search index held when it last followed.",
+    comment="What each search index held when it last followed: that of every home, or of a server.",
 )
 
 ROW_COUNTS: Final = Table(

@@ -1,0 +1,147 @@
+"""Dockerfile and compose.yaml agree with each other, with the program and with the list of what is copied."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from stash_pipeline.cli import app
+from stash_pipeline.settings import ENV_PREFIX, FILE_SUFFIX, SECRET_SETTINGS, Settings, load_settings
+from stash_pipeline_tests.test_wheel import NOT_COPIED
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+OURS = ("code", "web", "daemon")
+DOCKERFILE = re.sub(r"\\\n", "", (ROOT / "Dockerfile").read_text())
+
+
+def instructions(name: str) -> list[str]:
+    """The arguments of all instructions with this name."""
+    return re.findall(rf"^{name}\s+(.*)$", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_image_has_no_secret_and_no_root() -> None:
+    assert instructions("USER") == ["1000:1000"]
+    assert instructions("ARG") == []
+    assert not re.search(r"(?i)password|api_key|token", DOCKERFILE)
+
+
+def test_only_what_is_needed_is_sent_to_the_build() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    kept = {line[1:] for line in ignored if line.startswith("!")}
+    copied = {name for line in instructions("COPY") if "--from" not in line for name in line.split()[:-1]}
+    assert kept == copied
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def parsed(words: list[str]) -> None:
+    """Parses the words of a command without running it."""
+    command = typer.main.get_command(app)
+    name, context = words[0], command.make_context("stash-pipeline", list(words))
+    while hasattr(command, "commands"):
+        command = command.commands[name]
+        words = words[1:]
+        context = command.make_context(name, list(words), parent=context)
+        name = words[0] if words else ""
+
+
+def test_the_commands_exist() -> None:
+    assert [yaml.safe_load(line) for line in instructions("ENTRYPOINT")] == [["stash-pipeline"]]
+    (default,) = (yaml.safe_load(line) for line in re.findall(r"^CMD\s+(.*)$", DOCKERFILE, re.MULTILINE))
+    for words in (default, *(COMPOSE["services"][name]["command"] for name in OURS)):
+        parsed(words)
+
+
+def test_variables_are_settings_and_secrets_are_mounted() -> None:
+    files = {f"{name.upper()}{FILE_SUFFIX}" for name in SECRET_SETTINGS} | {
+        name.upper() for name in Settings.model_fields
+    }
+    for name in OURS:
+        service = COMPOSE["services"][name]
+        for variable, value in service["environment"].items():
+            if variable != "TZ":
+                assert variable.removeprefix(ENV_PREFIX) in files
+            if str(value).startswith("/run/secrets/") and "KEY_FILE" not in variable:
+                assert value.removeprefix("/run/secrets/") in service["secrets"]
+        assert set(service["secrets"]) <= set(COMPOSE["secrets"])
+    # the others never decrypt anything
+    assert [name for name in OURS if "key" in COMPOSE["services"][name]["secrets"]] == ["code"]
+
+
+def test_only_the_web_server_is_published_and_only_on_this_host() -> None:
+    published = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
+    assert list(published) == ["web"]
+    assert all(port.startswith("127.0.0.1:") for port in published["web"])
+
+
+def test_every_service_restarts_and_has_a_health_check() -> None:
+    for service in COMPOSE["services"].values():
+        assert service["restart"] == "unless-stopped"
+        assert service["healthcheck"]["test"][0] == "CMD"
+
+
+def test_the_secrets_are_written_once_and_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "deploy" / "secrets.sh"
+    script.parent.mkdir()
+    script.write_text((ROOT / "deploy" / "secrets.sh").read_text())
+    subprocess.run(["sh", str(script)], check=True)
+    written = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
+    assert set(written) == {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()}
+    subprocess.run(["sh", str(script)], check=True)
+    assert written == {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
+
+    from stash_pipeline.secrets import decrypt, encrypt
+    from stash_pipeline.settings import settings_in_use
+
+    monkeypatch.setenv("STASH_PIPELINE_DATABASE_URL_FILE", str(tmp_path / "secrets" / "database_url"))
+    monkeypatch.setenv("STASH_PIPELINE_KEY_FILE", str(tmp_path / "secrets" / "key"))
+    with settings_in_use(load_settings()) as settings:
+        password = written["postgres_password"].strip()
+        assert settings.database() == f"postgresql://stash:{password}@postgres:5432/stash"
+        # two hosts with the same key file and different homes
+        assert decrypt(tmp_path / "other", encrypt(tmp_path / "one", "of a server")) == "of a server"
+    assert not (tmp_path / "one").exists()
+
+
+@pytest.mark.processes
+def test_the_steps_of_the_dockerfile_run_in_a_clean_directory(tmp_path: Path) -> None:
+    """The same steps without a container: only what .dockerignore keeps, at another path, by an ordinary venv."""
+    source, target = tmp_path / "source", tmp_path / "opt"
+    source.mkdir()
+    for line in instructions("COPY"):
+        *names, _ = line.split()
+        for name in names if "--from" not in line else ():
+            _copy(ROOT / name, source / name)
+    (build,) = (line for line in instructions("RUN") if "pip install" in line)
+    python = shlex.quote(sys.executable)
+    script = build.replace("/opt/stash-pipeline", str(target)).replace("python -m venv", f"{python} -m venv")
+    clean = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    import os
+
+    clean |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
+    done = subprocess.run(["sh", "-ec", script], cwd=source, env=clean, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    subprocess.run(["rm", "-rf", str(source)], check=True)
+    clean = {"PATH": f"{target}/bin:/usr/bin:/bin", "STASH_PIPELINE_HOME": str(tmp_path / "data")}
+    for command in (["stash-pipeline", "--version"], ["stash-pipeline", "serve", "web", "--help"]):
+        subprocess.run(command, env=clean, check=True, capture_output=True, timeout=120)
+    validate = [f"{target}/bin/dagster", "definitions", "validate", "-m", "stash_pipeline.definitions"]
+    done = subprocess.run(validate, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pip = subprocess.run([f"{target}/bin/python", "-m", "pip", "--version"], capture_output=True)
+    assert pip.returncode != 0
+
+
+def _copy(source: Path, target: Path) -> Any:
+    import shutil
+
+    if source.is_dir():
+        return shutil.copytree(source, target, ignore=NOT_COPIED)
+    return shutil.copy(source, target)
