@@ -6,6 +6,7 @@ Contains options and messages. Serving is in ``server``, generating libraries in
 import os
 import sqlite3
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -14,7 +15,11 @@ import typer
 from stash_pipeline.interrupts import accept_interrupt
 from stash_pipeline.simulator.faults import KINDS, Faults
 from stash_pipeline.simulator.generate import generate_library, move_to_windows
+from stash_pipeline.simulator.happenings import library_kinds
+from stash_pipeline.simulator.kept import keep
 from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.life import Life
+from stash_pipeline.simulator.releases import find_release
 from stash_pipeline.simulator.server import SimulatedStash, find_zone
 
 _FAULTS = f"Kinds: {', '.join(KINDS)}"
@@ -32,6 +37,7 @@ def _prepare(
     windows: bool,
     external_host: str,
     variants: bool = False,
+    kept: Path | None = None,
 ) -> SimulatedStash:
     find_zone(timezone)
     planned = Faults.of(*faults, seed=seed) if faults else None
@@ -44,18 +50,10 @@ def _prepare(
         raise ValueError("The number of scenes cannot be negative.")
     if database is not None and not database.is_file():
         raise ValueError(f"There is no database file {database}.")
-    library = Library.create() if database is None else Library.open(database)
-    stash = SimulatedStash(
-        library,
-        release=release,
-        timezone=timezone,
-        api_key=api_key,
-        faults=planned,
-        windows=windows,
-        external_host=external_host,
-    )
-    if database is None:
-        clips = stash.release.since(21)
+    clips = find_release(release).since(21)
+
+    def generate(path: Path | None = None) -> Library:
+        library = Library.create(path)
         generate_library(
             library,
             scenes=scenes,
@@ -67,7 +65,25 @@ def _prepare(
         )
         if windows:
             move_to_windows(library)
-    return stash
+        return library
+
+    if database is not None:
+        library = Library.open(database)
+    elif kept is not None:
+        options = {"scenes": scenes, "seed": seed, "overlap_seed": overlap_seed, "variants": variants}
+        more = {"timezone": timezone, "windows": windows, "release": release}
+        library = keep(kept, {**options, **more}, generate, Library.reopen)
+    else:
+        library = generate()
+    return SimulatedStash(
+        library,
+        release=release,
+        timezone=timezone,
+        api_key=api_key,
+        faults=planned,
+        windows=windows,
+        external_host=external_host,
+    )
 
 
 def simulate(
@@ -108,6 +124,20 @@ def simulate(
         str,
         typer.Option(metavar="URL", help="The server's setting: the beginning of all URLs that it returns."),
     ] = "",
+    live: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", min=0.01, help="Change the library about this often, as its users and scans would."
+        ),
+    ] = None,
+    kept: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep",
+            metavar="FILE",
+            help="File of the generated library; a later start continues with it. Default: changes are lost.",
+        ),
+    ] = None,
 ) -> None:
     """Serve a simulated Stash server on this machine until Ctrl-C."""
     invented = {
@@ -115,6 +145,7 @@ def simulate(
         "--seed": seed is not None,
         "--overlap-seed": overlap_seed is not None,
         "--variants": variants,
+        "--keep": kept is not None,
     }
     if database is not None and any(invented.values()):
         names = " and ".join(option for option, given in invented.items() if given)
@@ -136,18 +167,22 @@ def simulate(
             windows,
             external_host,
             variants,
+            kept,
         )
     except ValueError as error:
         _end(str(error))
     except sqlite3.DatabaseError as error:
-        _end(f"{database} is not a Stash database that can be served: {error}.")
+        _end(f"{database or kept} is not a Stash database that can be served: {error}.")
     except OSError as error:
-        _end(f"Cannot read {error.filename or database}: {error.strerror or error}.")
+        _end(f"Cannot read {error.filename or database or kept}: {error.strerror or error}.")
     except KeyboardInterrupt:
         accept_interrupt()
         return
+    kinds = library_kinds(stash, seed or 1, overlap_seed)
+    living = nullcontext() if live is None else Life(stash.library, seed or 1, kinds).going_on(live)
     try:
-        stash.serve(port=port, ready=lambda url: print(f"Simulated Stash {stash.release.name} at {url}", flush=True))
+        with living:
+            stash.serve(port=port, ready=lambda url: print(f"Simulated Stash {stash.release.name} at {url}", flush=True))
     except OSError as error:
         _end(f"Cannot listen on port {port}: {error.strerror or error}.")
     except KeyboardInterrupt:

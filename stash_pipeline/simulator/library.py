@@ -8,6 +8,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from stash_pipeline.simulator.backups import load_backup
 from stash_pipeline.simulator.database import Database, connect
 from stash_pipeline.simulator.database import Row as Row
+from stash_pipeline.simulator.kept import STATE_TABLE
 from stash_pipeline.simulator.newest import newest_script
 from stash_pipeline.stash.natural_order import natural_key, natural_key_of_v21
 
@@ -70,6 +72,11 @@ class Library(Database):
         return cls(connection)
 
     @classmethod
+    def reopen(cls, path: Path) -> "Library":
+        """The library in a file that `create` made; changes are written to the file."""
+        return cls(_connect(str(path)))
+
+    @classmethod
     def open(cls, path: Path) -> "Library":
         """The library of a backup file of any supported schema, as a private copy in memory."""
         connection = load_backup(path, _connect(":memory:"), layout_script())
@@ -93,4 +100,6 @@ class Library(Database):
         with self.writer:
             with self.lock:
                 self.connection.execute("VACUUM INTO ?", (str(path),))
+            with closing(sqlite3.connect(path)) as copy, copy:
+                copy.execute(f"DROP TABLE IF EXISTS {STATE_TABLE}")
             time.sleep(seconds)

@@ -6,6 +6,7 @@ The effects, and what is left behind, are those of a stash-box. Adding rows is i
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from stash_pipeline.simulator.box.content import Algorithm, Appearance, BoxContent, Kind, number_of
@@ -17,7 +18,12 @@ class Box(BoxContent):
     @classmethod
     def create(cls, seed: int = 1, clock: Callable[[], datetime] | None = None) -> "Box":
         """A new, empty box in memory. The seed is that of the ids."""
-        return cls(cls._new_connection(), seed, clock)
+        return cls(cls._connection(), seed, clock)
+
+    @classmethod
+    def in_file(cls, path: Path, seed: int = 1) -> "Box":
+        """The box in a file, which is made if it does not exist; changes are written to the file."""
+        return cls(cls._connection(path), seed, None)
 
     # Fingerprints: `updated` of a scene does not change with them.
 

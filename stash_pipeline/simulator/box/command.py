@@ -4,18 +4,25 @@ Contains options and messages. Serving is in ``server``, generating boxes in ``g
 """
 
 import os
+import sqlite3
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from stash_pipeline.interrupts import accept_interrupt
+from stash_pipeline.simulator.box.box import Box
 from stash_pipeline.simulator.box.faults import KINDS, box_faults
 from stash_pipeline.simulator.box.generate import generate_box
+from stash_pipeline.simulator.box.happenings import box_kinds
 from stash_pipeline.simulator.box.releases import find_release
 from stash_pipeline.simulator.box.server import SimulatedStashBox
 from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.kept import keep
 from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.life import Life
 
 _MOST_DISTANCE = 64
 
@@ -30,7 +37,9 @@ def _prepare(
     phash_distance: int,
     api_key_env: str | None,
     faults: list[str],
-) -> SimulatedStashBox:
+    live: float | None = None,
+    kept: Path | None = None,
+) -> tuple[SimulatedStashBox, Life]:
     find_release(release)
     planned = box_faults(*faults, seed=seed) if faults else None
     if scenes < 0:
@@ -44,13 +53,24 @@ def _prepare(
         api_key = os.environ.get(api_key_env)
         if not api_key:
             raise ValueError(f"The environment variable {api_key_env} is not set; it should contain the API key.")
-    libraries = []
-    for one in for_seeds:
-        library = Library.create()
-        generate_library(library, scenes=scenes, seed=one, overlap_seed=overlap_seed, variants=variants)
-        libraries.append(library)
-    box, _ = generate_box(libraries, seed=seed)
-    return SimulatedStashBox(box, release=release, api_key=api_key, phash_distance=phash_distance, faults=planned)
+    libraries: list[Library] = []
+    if live is not None or kept is None or not kept.exists():
+        for one in for_seeds:
+            library = Library.create()
+            generate_library(library, scenes=scenes, seed=one, overlap_seed=overlap_seed, variants=variants)
+            libraries.append(library)
+    if kept is None:
+        box, _ = generate_box(libraries, seed=seed)
+    else:
+        options = {"scenes": scenes, "seed": seed, "overlap_seed": overlap_seed, "variants": variants}
+        box = keep(
+            kept,
+            {**options, "for_seed": " --for-seed ".join(map(str, for_seeds))},
+            lambda path: generate_box(libraries, seed=seed, path=path)[0],
+            lambda path: Box.in_file(path, seed),
+        )
+    server = SimulatedStashBox(box, release=release, api_key=api_key, phash_distance=phash_distance, faults=planned)
+    return server, Life(box, seed, box_kinds(box, seed, libraries))
 
 
 def simulate_box(
@@ -90,12 +110,24 @@ def simulate_box(
             f" Kinds: {', '.join(KINDS)}.",
         ),
     ] = None,
+    live: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.01, help="Change the box about this often, as its users would."),
+    ] = None,
+    kept: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep",
+            metavar="FILE",
+            help="File of the box; a later start continues with it. Default: changes are lost.",
+        ),
+    ] = None,
 ) -> None:
     """Serve a simulated stash-box on this machine until Ctrl-C."""
     if variants and overlap_seed is None:
         _end("--variants has no effect without --overlap-seed; give both, or neither.")
     try:
-        server = _prepare(
+        server, life = _prepare(
             scenes,
             seed,
             for_seed or [1],
@@ -105,15 +137,22 @@ def simulate_box(
             phash_distance,
             api_key_env,
             fault or [],
+            live,
+            kept,
         )
     except ValueError as error:
         _end(str(error))
+    except sqlite3.DatabaseError as error:
+        _end(f"{kept} is not the file of a box: {error}.")
+    except OSError as error:
+        _end(f"Cannot write {error.filename or kept}: {error.strerror or error}.")
     except KeyboardInterrupt:
         accept_interrupt()
         return
     name = "ThePornDB" if server.release.is_tpdb else f"stash-box {server.release.name}"
     try:
-        server.serve(port=port, ready=lambda url: print(f"Simulated {name} at {url}", flush=True))
+        with nullcontext() if live is None else life.going_on(live):
+            server.serve(port=port, ready=lambda url: print(f"Simulated {name} at {url}", flush=True))
     except OSError as error:
         _end(f"Cannot listen on port {port}: {error.strerror or error}.")
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 from stash_pipeline.simulator.database import Database, connect
@@ -55,6 +56,9 @@ class BoxContent(Database):
         self.clock = clock or _real_clock
         self.rng = random.Random(f"box/{seed}")
         self._users: list[str] = []
+        if self.scalar("SELECT 1 FROM sqlite_master WHERE name = 'scenes'"):
+            # a box in a file, opened again
+            return
         script = (resources.files("stash_pipeline.simulator.data") / "box_layout.sql").read_text("utf-8")
         connection.executescript(script)
         self.insert("users", {"id": READER, "name": "reader"})
@@ -62,9 +66,9 @@ class BoxContent(Database):
         self.add_site("Home", ["STUDIO"], site_id=HOME_SITE)
 
     @staticmethod
-    def _new_connection() -> sqlite3.Connection:
-        """A connection to a new database in memory."""
-        connection = connect(":memory:")
+    def _connection(path: Path | None = None) -> sqlite3.Connection:
+        """A connection to a database in a file, or to a new one in memory."""
+        connection = connect(":memory:" if path is None else str(path))
         # ILIKE of Postgres: of every letter, not only of ASCII
         connection.create_function(
             "contains", 2, lambda text, part: text is not None and part.casefold() in text.casefold()
@@ -89,7 +93,7 @@ class BoxContent(Database):
         while len(self._users) < count:
             number = len(self._users) + 1
             self._users.append(uuid_text(random.Random(f"user/{number}")))
-            self.insert("users", {"id": self._users[-1], "name": f"user {number}"})
+            self.execute("INSERT OR IGNORE INTO users (id, name) VALUES (?, ?)", (self._users[-1], f"user {number}"))
         return self._users[:count]
 
     def add_site(self, name: str, valid_types: Iterable[str], *, site_id: str | None = None, **columns: Any) -> str:

@@ -6,6 +6,7 @@ Contains the order of the steps, and writing stash ids. The entities are in ``ge
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 from stash_pipeline.simulator.box.box import Box
 from stash_pipeline.simulator.box.content import KINDS, Kind
@@ -18,13 +19,17 @@ from stash_pipeline.simulator.library import Library
 _LINKED = "2024-01-01T00:00:00Z"
 
 
-def generate_box(libraries: Sequence[Library], *, seed: int = 1, shares: Shares | None = None) -> tuple[Box, BoxTruth]:
+def generate_box(
+    libraries: Sequence[Library], *, seed: int = 1, shares: Shares | None = None, path: Path | None = None
+) -> tuple[Box, BoxTruth]:
     """A box for generated libraries, and what is true about it. The same arguments give identical rows.
 
-    Everything was written before the present: later changes have the time of the box's clock.
+    Everything was written before the present: later changes have the time of the box's clock. With `path`, the box is
+    in that new file.
     """
     calendar = Calendar()
-    box, truth = Box.create(seed, calendar), BoxTruth()
+    box, truth = Box.create(seed) if path is None else Box.in_file(path, seed), BoxTruth()
+    box.clock = calendar
     plan = BoxPlan(libraries, box, truth, shares or Shares(), seed, random.Random(f"box/{seed}/content"))
     with box.transaction():
         for write in (write_tags, write_studios, write_performers, write_scenes):
