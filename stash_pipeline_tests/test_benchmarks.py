@@ -45,3 +45,25 @@ def test_searches_are_measured_and_their_quality_is() -> None:
     figures = json.loads(done.stdout.splitlines()[-1])
     assert "15 documents changed" in figures
     assert all(share > 0.9 for seed in figures["found in the first five"].values() for share in seed.values())
+
+
+def test_queries_of_the_views_have_rows() -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "queries.py"), "2000"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert len(figures) > 15 and all(figure["rows"] for figure in figures.values())
+
+
+def test_exports_are_measured_in_every_format() -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "export.py"), "1000"], capture_output=True, text=True, timeout=300, check=True
+    )
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert {name: one["rows"] for name, one in figures.items() if name.startswith("scenes as")} == {
+        f"scenes as {file_format}": 1000 for file_format in ("parquet", "csv", "jsonl")
+    }
