@@ -23,5 +23,5 @@ VOLUME /data
 EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s \
     CMD ["python", "-m", "stash_pipeline.runtime.health", "web", "3000"]
-ENTRYPOINT ["stash-pipeline"]
-CMD ["up", "--host", "0.0.0.0"]
+# no entry point: Dagster's launchers start its own programs in this image
+CMD ["stash-pipeline", "up", "--host", "0.0.0.0"]

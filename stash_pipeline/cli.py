@@ -311,10 +311,13 @@ def demo(
 def upgrade() -> None:
     """Migrate the database to the newest schema. Every other command does so automatically."""
     from stash_pipeline.commands.output import console
+    from stash_pipeline.runtime.in_process import dagster_instance
     from stash_pipeline.settings import get_settings
     from stash_pipeline.warehouse.session import open_warehouse
 
-    with open_warehouse(get_settings()):
+    with open_warehouse(get_settings()) as settings, dagster_instance(settings.home) as dagster:
+        # creates Dagster's tables, too
+        dagster.get_runs_count()
         console.print("The database has the newest schema.")
 
 

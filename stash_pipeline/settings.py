@@ -121,6 +121,8 @@ class Settings(BaseSettings):
     """How long the export of one table may take."""
     search_images: bool = False
     """Whether images are in the search, too; most libraries have many, and few of them have words."""
+    search_index: bool = True
+    """Whether runs let the search index follow. A home that does not outlive a run would build it each time."""
     typesense_url: str | None = None
     """Your own Typesense server for the search; without it, the index is embedded."""
     typesense_key: SecretStr | None = None

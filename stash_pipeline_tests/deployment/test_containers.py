@@ -53,10 +53,12 @@ def parsed(words: list[str]) -> None:
 
 
 def test_the_commands_exist() -> None:
-    assert [yaml.safe_load(line) for line in instructions("ENTRYPOINT")] == [["stash-pipeline"]]
+    # `dagster api execute_run …` is started in the same image
+    assert instructions("ENTRYPOINT") == []
     (default,) = (yaml.safe_load(line) for line in re.findall(r"^CMD\s+(.*)$", DOCKERFILE, re.MULTILINE))
     for words in (default, *(COMPOSE["services"][name]["command"] for name in OURS)):
-        parsed(words)
+        assert words[0] == "stash-pipeline"
+        parsed(words[1:])
 
 
 def test_variables_are_settings_and_secrets_are_mounted() -> None:

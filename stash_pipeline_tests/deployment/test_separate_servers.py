@@ -29,7 +29,9 @@ PROGRAM = (sys.executable, "-m", "stash_pipeline")
 def command_of(service: str, ports: dict[str, int]) -> list[str]:
     """The command of a service; what it listens on and reaches is on this host."""
     words = []
-    for word in SERVICES[service]["command"]:
+    program, *arguments = SERVICES[service]["command"]
+    assert program == "stash-pipeline"
+    for word in arguments:
         word = word.replace("0.0.0.0", "127.0.0.1").replace("code:4000", f"127.0.0.1:{ports['code']}")
         words.append({"4000": str(ports["code"]), "3000": str(ports["web"])}.get(word, word))
     return words
