@@ -144,6 +144,34 @@ def maintain(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
 
 
 @app.command()
+def backup(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: a new name in --out.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: the current folder.")] = None,
+    without_runs: Annotated[
+        bool, typer.Option("--without-runs", help="Leave out Dagster's runs, events and ticks.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write a backup of the database. Syncs can go on meanwhile. The key file is not part of it."""
+    from stash_pipeline.commands.backup import backup as run
+
+    refuse_together({"FILE": file is not None, "--out": out is not None})
+    run(file, out, runs=not without_runs, as_json=as_json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="That `backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the data of the database.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Restore a backup into the database. If it fails, the database stays as it was."""
+    from stash_pipeline.commands.backup import restore as run
+
+    run(file, replace=replace, as_json=as_json)
+
+
+@app.command()
 def query(
     entity: Annotated[str, typer.Argument(metavar="ENTITY", help="For example scenes.")],
     release: Annotated[str | None, typer.Option(help="A release of Stash, for example v0.27.")] = None,
