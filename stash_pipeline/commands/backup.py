@@ -86,10 +86,10 @@ def restore(file: Path, *, replace: bool, as_json: bool) -> None:
     _say(f"Restored {file} ({done.rows:,} rows){how}. The search index follows with the next sync.")
     if done.missing_roles:
         _say(f"The roles {', '.join(done.missing_roles)} do not exist here; their privileges were left out.")
-    if not key_file(settings.home).exists():
+    if done.stored_keys and not key_file(settings.home).exists():
         _say(
-            f"There is no key file {key_file(settings.home)}: copy it from where the backup was made, or enter stored "
-            "keys again."
+            f"There is no key file {key_file(settings.home)}: copy it from where the backup was made, or enter the "
+            f"keys of {done.stored_keys} servers again."
         )
 
 
@@ -105,4 +105,3 @@ def _end_runs(settings: Settings, url: str) -> int:
         for each in runs:
             instance.report_run_failed(each, "The run was in progress when the backup was made.")
     return len(runs)
-

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from stash_pipeline.layers import schemas
+from stash_pipeline import layers  # noqa: F401 - its layers register their tables
 from stash_pipeline.warehouse.tables import METADATA, RAW
 
 RUNS_SCHEMA: Final = "dagster"
@@ -21,8 +21,8 @@ class Origin(Enum):
     settings = "what you entered: servers, stash-boxes, keys (encrypted), protected folders. **Lost** without a backup"
     decisions = "what you decided. **Lost** without a backup"
     history = (
-        "what happened: earlier versions of objects, merges, removals, journals. **Lost** without a backup, because a "
-        "server only has the present"
+        "what happened: earlier versions of objects, merges, journals, and the ids of clusters and records. **Lost** "
+        "without a backup, because a server only has the present"
     )
     servers = "read from the servers: `stash-pipeline sync` reads it again"
     boxes = "read from stash-boxes: `stash-pipeline boxes sync` asks again, within the requests of a day"
@@ -53,7 +53,9 @@ _TABLES: Final[dict[str, Origin]] = {
     "raw.pages": Origin.bookkeeping,
     "stash.merges": Origin.history,
     "matches.decisions": Origin.decisions,
-    # ids of clusters that no longer exist, which others may have stored
+    # ids, which others may have stored; a rebuild keeps them, and without the old ones it gives new ones
+    "matches.clusters": Origin.history,
+    "matches.members": Origin.history,
     "matches.redirects": Origin.history,
 }
 _SCHEMAS: Final[dict[str, Origin]] = {
@@ -80,7 +82,6 @@ def origin_of(table: Table) -> Origin:
 
 def contents_table() -> str:
     """The table of ``docs/backup.md``: the tables by the origin of their rows."""
-    schemas()
     lines = ["| tables | rows are |", "|---|---|"]
     for origin in Origin:
         names = [table.fullname for table in METADATA.tables.values() if origin_of(table) is origin]
@@ -91,3 +92,7 @@ def contents_table() -> str:
         shown = [f"`{name}`" for name in sorted(names) if name.partition(".")[0] not in whole] + shown
         lines.append(f"| {', '.join(shown)} | {origin.value} |")
     return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(contents_table(), end="")

@@ -1,7 +1,7 @@
 """Finds and runs ``pg_dump`` and ``pg_restore``.
 
-Both must be at least as new as the server: the wheel has those of the private Postgres, and those of a newer server must
-be installed. Of several, the one of the server's own version is used, because archives of a newer ``pg_dump`` need a
+Both must be at least as new as the server: the wheel has those of the private Postgres, and a newer server needs
+others. Of several, the one of the server's own version is used, because archives of a newer ``pg_dump`` need a
 newer ``pg_restore``. The address of the database reaches them in a file that only its owner can read, because the list
 of processes shows command lines.
 """
@@ -11,7 +11,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -39,18 +39,16 @@ def program(name: str, server_version: int) -> Path:
             return path
     newest = f"the newest one here is of version {found[-1][0]}" if found else "there is none here"
     raise UserError(
-        f"The database is Postgres {needed}, which needs {name} of version {needed} or newer, and {newest}; install the "
-        f"client programs of Postgres {needed} so that {name} is on the PATH."
+        f"The database is Postgres {needed}, which needs {name} of version {needed} or newer, and {newest}; install "
+        f"the programs of Postgres {needed} so that {name} is on the PATH."
     )
 
 
 @cache
 def _installed(name: str) -> tuple[tuple[Path, int], ...]:
     folders = []
-    try:
+    with suppress(UserError):
         folders.append(programs_for(None))
-    except UserError:
-        pass
     folders += [Path(part) for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part]
     for pattern in _PLACES:
         folders += sorted(Path("/").glob(pattern.lstrip("/")))

@@ -1,7 +1,7 @@
 """Restores a backup into a new database, which takes the place of the old one when it is complete.
 
-Until then nothing of the old one changes, and both names change in one transaction. The server's user needs the right to
-create databases; without it, a backup can only be restored into an empty database, in one transaction.
+Until then nothing of the old one changes, and both names change in one transaction. Its user needs the right to create
+databases; without it, a backup can only be restored into an empty database, in one transaction.
 """
 
 import re
@@ -20,7 +20,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.layers import schemas
 from stash_pipeline.warehouse.backup.contents import RUNS_SCHEMA
 from stash_pipeline.warehouse.backup.programs import program, run
-from stash_pipeline.warehouse.backup.write import Manifest, count_rows, read_manifest
+from stash_pipeline.warehouse.backup.write import Manifest, count_rows, read_manifest, stored_keys
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.migrate import newest_revision, upgrade
 
@@ -37,12 +37,14 @@ class Restored:
         upgraded: whether it was older than this program.
         rows: in all tables of the backup.
         missing_roles: roles that had privileges and do not exist here; their privileges were left out.
+        stored_keys: servers with keys or headers that only the key file can decrypt.
     """
 
     revision: str
     upgraded: bool
     rows: int
     missing_roles: list[str]
+    stored_keys: int
 
 
 def restore(url: str, file: Path, *, replace: bool = False) -> Restored:
@@ -79,9 +81,10 @@ def restore(url: str, file: Path, *, replace: bool = False) -> Restored:
         )
     else:
         _fill(url, server, file, [*arguments, "--single-transaction"], manifest)
-    return Restored(
-        revision, revision != newest_revision(), sum(manifest.rows.values()) if manifest else 0, sorted(missing)
-    )
+    with connect(url) as connection:
+        keys = stored_keys(connection)
+    rows = sum(manifest.rows.values()) if manifest else 0
+    return Restored(revision, revision != newest_revision(), rows, sorted(missing), keys)
 
 
 def inspect(file: Path, server_version: int) -> tuple[str, Manifest | None]:
@@ -170,11 +173,15 @@ def _name_of(url: str) -> str:
 def _maintenance(url: str) -> Iterator[Connection]:
     """A connection to a database that is neither of the two."""
     name = _name_of(url)
+    found = None
     for other in _MAINTENANCE:
-        if other != name:
-            with suppress(UserError), connect(database_of(url, other)) as connection:
-                yield connection
-                return
+        if other != name and found is None:
+            with suppress(UserError):
+                found = connect(database_of(url, other))
+    if found is not None:
+        with found:
+            yield found
+        return
     raise UserError(
         "No other database of the server can be reached (postgres, template1), so the restored one cannot take its "
         "name; grant the right to connect to the database postgres."

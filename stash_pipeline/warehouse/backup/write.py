@@ -107,7 +107,7 @@ def back_up(url: str, file: Path, *, runs: bool = True) -> Backup:
                 _roles(connection, saved),
                 *_fingerprint(partial),
             )
-            keys = _stored_keys(connection)
+            keys = stored_keys(connection)
         # pg_restore reads the table of contents of a whole archive only
         run(program("pg_restore", server), ["--list", partial], failed="The backup cannot be read back")
         note = manifest_of(file)
@@ -169,7 +169,8 @@ def _roles(connection: Connection, saved: Sequence[str]) -> list[str]:
     return [row[0] for row in rows.fetchall()]
 
 
-def _stored_keys(connection: Connection) -> int:
+def stored_keys(connection: Connection) -> int:
+    """The servers with keys or headers that only the key file can decrypt."""
     row = connection.execute(
         "SELECT (SELECT count(*) FROM ops.instances WHERE api_key_encrypted IS NOT NULL OR headers_encrypted IS NOT "
         "NULL)\n    + (SELECT count(*) FROM ops.stashbox_endpoints WHERE api_key_encrypted IS NOT NULL)"
