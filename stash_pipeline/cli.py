@@ -172,6 +172,19 @@ def restore(
 
 
 @app.command()
+def metrics(
+    serve: Annotated[
+        str | None,
+        typer.Option(metavar="[HOST:]PORT", help="Serve them at this address until Ctrl-C. Default host: 127.0.0.1."),
+    ] = None,
+) -> None:
+    """Print the metrics for Prometheus, or serve them."""
+    from stash_pipeline.commands.metrics import metrics as run
+
+    run(serve)
+
+
+@app.command()
 def query(
     entity: Annotated[str, typer.Argument(metavar="ENTITY", help="For example scenes.")],
     release: Annotated[str | None, typer.Option(help="A release of Stash, for example v0.27.")] = None,

@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     """PEM file of the authority that signed the certificate of the Typesense server."""
     typesense_timeout_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 30
     """Silence after which a request to Typesense is abandoned."""
+    metrics_port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    """Port on 127.0.0.1 at which `up` serves metrics for Prometheus; without it, it serves none."""
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     keep_runs_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""

@@ -1,0 +1,3 @@
+DROP INDEX ops.notifications_kind_idx;
+
+DROP TABLE ops.notifications;
