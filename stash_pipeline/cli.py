@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stash_pipeline.commands import boxes, instances, lanes, matches, search
+from stash_pipeline.commands import boxes, instances, lanes, matches, notify, search
 from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
 
 # the simulator's own command parses its options; it is imported only when it runs
@@ -23,6 +23,7 @@ app.add_typer(boxes.app, name="boxes")
 app.add_typer(lanes.app, name="lanes")
 app.add_typer(matches.app, name="matches")
 app.add_typer(search.app, name="search")
+app.add_typer(notify.app, name="notify")
 
 
 def _print_version(requested: bool) -> None:

@@ -9,9 +9,7 @@ from stash_pipeline.warehouse.metadata import METADATA, timestamp
 NOTIFICATIONS: Final = Table(
     "notifications",
     METADATA,
-    Column(
-        "cause", Text, nullable=False, comment="what it is about, for example stale:home; once until it is resolved"
-    ),
+    Column("cause", Text, nullable=False, comment="what it is about, like stale:home; once until it is resolved"),
     Column("kind", Text, nullable=False, comment="imported, failure, guard, stale, unreachable or layer"),
     Column("subject", Text, nullable=False, comment="the instance or layer"),
     Column("title", Text, nullable=False),

@@ -16,7 +16,7 @@ CREATE TABLE ops.notifications (
 
 COMMENT ON TABLE ops.notifications IS 'Causes that people are notified of, once each, see docs/notifications.md.';
 
-COMMENT ON COLUMN ops.notifications.cause IS 'what it is about, for example stale:home; once until it is resolved';
+COMMENT ON COLUMN ops.notifications.cause IS 'what it is about, like stale:home; once until it is resolved';
 
 COMMENT ON COLUMN ops.notifications.kind IS 'imported, failure, guard, stale, unreachable or layer';
 
