@@ -186,6 +186,14 @@ def metrics(
 
 
 @app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check this machine, the database and the servers, and say what to do. Exit code 1 if something is broken."""
+    from stash_pipeline.commands.doctor import doctor as run
+
+    raise typer.Exit(run(as_json))
+
+
+@app.command()
 def query(
     entity: Annotated[str, typer.Argument(metavar="ENTITY", help="For example scenes.")],
     release: Annotated[str | None, typer.Option(help="A release of Stash, for example v0.27.")] = None,
