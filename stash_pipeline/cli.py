@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stash_pipeline.commands import boxes, export, instances, lanes, matches, search, serve, service
+from stash_pipeline.commands import boxes, export, instances, lanes, matches, notify, search, serve, service
 from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
 
 # the simulator's own command parses its options; it is imported only when it runs
@@ -26,6 +26,7 @@ app.add_typer(matches.app, name="matches")
 app.add_typer(search.app, name="search")
 app.add_typer(serve.app, name="serve")
 app.add_typer(service.app, name="service")
+app.add_typer(notify.app, name="notify")
 
 
 def _print_version(requested: bool) -> None:
@@ -144,6 +145,55 @@ def maintain(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
     from stash_pipeline.commands.maintain import maintain as run
 
     run(as_json)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: a new name in --out.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: the current folder.")] = None,
+    without_runs: Annotated[
+        bool, typer.Option("--without-runs", help="Leave out Dagster's runs, events and ticks.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write a backup of the database. Syncs can go on meanwhile. The key file is not part of it."""
+    from stash_pipeline.commands.backup import backup as run
+
+    refuse_together({"FILE": file is not None, "--out": out is not None})
+    run(file, out, runs=not without_runs, as_json=as_json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="That `backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the data of the database.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Restore a backup into the database. If it fails, the database stays as it was."""
+    from stash_pipeline.commands.backup import restore as run
+
+    run(file, replace=replace, as_json=as_json)
+
+
+@app.command()
+def metrics(
+    serve: Annotated[
+        str | None,
+        typer.Option(metavar="[HOST:]PORT", help="Serve them at this address until Ctrl-C. Default host: 127.0.0.1."),
+    ] = None,
+) -> None:
+    """Print the metrics for Prometheus, or serve them."""
+    from stash_pipeline.commands.metrics import metrics as run
+
+    run(serve)
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check this machine, the database and the servers, and say what to do. Exit code 1 if something is broken."""
+    from stash_pipeline.commands.doctor import doctor as run
+
+    raise typer.Exit(run(as_json))
 
 
 @app.command()

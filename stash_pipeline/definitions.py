@@ -12,9 +12,10 @@ from stash_pipeline.assets.stashbox import box_server_specs, stashbox_assets
 from stash_pipeline.assets.stashbox_missing import missing_assets
 from stash_pipeline.automation.exports import export, export_schedule
 from stash_pipeline.automation.jobs import PARTITIONED, instance_jobs, maintain, shared_jobs, stashbox_job
+from stash_pipeline.automation.notifications import notifications_sensor
 from stash_pipeline.automation.schedules import maintenance_schedule, reconcile_schedule, stashbox_schedule
 from stash_pipeline.automation.sensors import changes_sensor, instances_sensor
-from stash_pipeline.automation.servers import servers_answer
+from stash_pipeline.automation.servers import server_reachable
 from stash_pipeline.automation.shared_layers import shared_layers_sensors
 from stash_pipeline.automation.sweeps import sweep_sensor
 from stash_pipeline.layers import Layers
@@ -41,7 +42,7 @@ def build_defs(
             missing_assets(),
             *box_server_specs(),
         ],
-        asset_checks=[servers_answer],
+        asset_checks=[server_reachable],
         jobs=[*instance_jobs(layers), *shared_jobs(layers), stashbox_job(), maintain, export],
         schedules=[
             reconcile_schedule(settings.reconcile_minutes, layers),
@@ -53,6 +54,7 @@ def build_defs(
             changes_sensor(settings.changes_seconds, layers),
             sweep_sensor(layers),
             instances_sensor,
+            notifications_sensor,
             *shared_layers_sensors(layers),
         ],
         resources=resources(settings_of_runs or (lambda: settings), PARTITIONED),

@@ -18,7 +18,7 @@ from stash_pipeline.stash.masking import masked
 _KEPT: Final = 20
 """The number of reports kept; writing another removes older ones."""
 
-_SECRET_NAMES: Final = re.compile(r"KEY|TOKEN|SECRET|PASSW|AUTH|CREDENTIAL", re.IGNORECASE)
+_SECRET_NAMES: Final = re.compile(r"KEY|TOKEN|SECRET|PASSW|AUTH|CREDENTIAL|NOTIFY_URLS$", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 6
 """Values with fewer characters are too common as words to be replaced everywhere."""
 

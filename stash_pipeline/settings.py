@@ -133,6 +133,22 @@ class Settings(BaseSettings):
     """PEM file of the authority that signed the certificate of the Typesense server."""
     typesense_timeout_seconds: Annotated[float, Field(gt=0, le=_DAY_SECONDS)] = 30
     """Silence after which a request to Typesense is abandoned."""
+    metrics_port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    """Port on 127.0.0.1 at which `up` serves metrics for Prometheus; without it, it serves none."""
+    notify_urls: SecretStr | None = None
+    """Apprise addresses that notifications are sent to, separated by spaces or commas."""
+    notify_urls_file: Path | None = None
+    """A file with more of them, one per line."""
+    notify_imported_scenes: Annotated[int, Field(ge=1, le=2**31)] = 10
+    """The fewest new scenes of a sync that are notified of."""
+    notify_unreachable_minutes: Annotated[float, Field(ge=0, le=24 * 60)] = 5
+    """How long a server must not respond before it is notified of."""
+    notify_quiet_hours: str | None = None
+    """When nothing is sent, like 22:00-07:00 or 22:00-07:00 Europe/Berlin; it is sent afterwards."""
+    notify_resolved: bool = False
+    """Whether the end of a cause is notified of, too."""
+    notify_templates: Path | None = None
+    """A folder with texts of your own."""
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     keep_runs_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""
@@ -202,6 +218,15 @@ class Settings(BaseSettings):
     def _key_for_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not _HEADER_VALUE.match(value.get_secret_value()):
             raise ValueError("has spaces or characters that no API key has; copy it again")
+        return value
+
+    @field_validator("notify_quiet_hours")
+    @classmethod
+    def _known_hours(cls, value: str | None) -> str | None:
+        if value is not None:
+            from stash_pipeline.notifications.quiet_hours import quiet_hours
+
+            quiet_hours(value)
         return value
 
     @field_validator("database_url")

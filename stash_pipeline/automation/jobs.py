@@ -13,7 +13,7 @@ from stash_pipeline.assets.search import index_keys
 from stash_pipeline.assets.specs import keys_of
 from stash_pipeline.assets.stashbox import stashbox_keys
 from stash_pipeline.assets.stashbox_missing import MISSING_KEY
-from stash_pipeline.automation.servers import NAME as SERVERS_ANSWER
+from stash_pipeline.automation.servers import NAME as SERVER_REACHABLE
 from stash_pipeline.layers import Layers
 from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.warehouse.layers.layer import AnyLayer, of_instances, shared, with_those_after
@@ -59,7 +59,7 @@ def step_config(**config: Any) -> dict[str, Any]:
 def instance_jobs(layers: Layers) -> list[Any]:
     """The jobs of one instance: they read its server and update every layer."""
     # this check covers all servers, so the sensor evaluates it, and a run of one instance does not
-    servers_check = dg.AssetSelection.checks(dg.AssetCheckKey(PAGES_KEY, SERVERS_ANSWER))
+    servers_check = dg.AssetSelection.checks(dg.AssetCheckKey(PAGES_KEY, SERVER_REACHABLE))
     selection = dg.AssetSelection.assets(*raw_keys(), *keys_of(layers), *index_keys(layers)) - servers_check
     instance_layers = of_instances(layers)
     groups = " and ".join(group for layer in instance_layers for group in layer.groups)

@@ -77,7 +77,7 @@ def changes_sensor(seconds: int, layers: Layers) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks the server of every enabled instance in one small request whether anything changed, and "
         "launches a refresh if it did. A server that does not respond is asked less and less often, and is reported by "
-        "the asset check `servers_answer` of raw/pages.",
+        "the asset check `server_reachable` of raw/pages.",
     )
     def sensor(
         context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]
@@ -149,7 +149,7 @@ class _Tick:
         )
 
     def _events(self) -> list[dg.AssetCheckEvaluation]:
-        """The evaluation of the check `servers_answer`, if it differs from the one in the UI.
+        """The evaluation of the check `server_reachable`, if it differs from the one in the UI.
 
         Dagster considers a check outdated if it is older than its asset, and every sync writes raw/pages.
         """

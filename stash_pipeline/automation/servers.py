@@ -14,7 +14,9 @@ from stash_pipeline.automation.run_requests import connection_of_tick
 from stash_pipeline.errors import UserError
 from stash_pipeline.sync.server_probe import ask, questions
 
-NAME: Final = "servers_answer"
+NAME: Final = "server_reachable"
+KEY: Final = dg.AssetCheckKey(PAGES_KEY, NAME)
+_OF_INSTANCE: Final = "instance "
 
 
 _WAY_OUT: Final = (
@@ -39,9 +41,18 @@ def evaluation(silent: Mapping[str, str], answering: int) -> dg.AssetCheckEvalua
         description=_sentence(silent, answering),
         metadata={
             **metadata,
-            **{f"instance {name}": f"{error} {_WAY_OUT.format(name=name)}" for name, error in silent.items()},
+            **{f"{_OF_INSTANCE}{name}": f"{error} {_WAY_OUT.format(name=name)}" for name, error in silent.items()},
         },
     )
+
+
+def unreachable_servers(evaluated: dg.AssetCheckEvaluation) -> dict[str, str]:
+    """The error of each server that did not respond, by its instance, from the result of the check."""
+    return {
+        name.removeprefix(_OF_INSTANCE): str(value.value)
+        for name, value in evaluated.metadata.items()
+        if name.startswith(_OF_INSTANCE)
+    }
 
 
 def _sentence(silent: Mapping[str, str], answering: int) -> str:
@@ -56,7 +67,7 @@ def _sentence(silent: Mapping[str, str], answering: int) -> str:
     description="The server of every enabled instance responds. `changes_sensor` asks the servers and reports changes "
     "here; executing the check asks them now.",
 )
-def servers_answer(warehouse: dg.ResourceParam[WarehouseResource]) -> dg.AssetCheckResult:
+def server_reachable(warehouse: dg.ResourceParam[WarehouseResource]) -> dg.AssetCheckResult:
     """Asks all servers."""
     try:
         with connection_of_tick(warehouse) as connection:

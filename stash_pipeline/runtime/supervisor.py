@@ -136,6 +136,11 @@ def serving(
         code_socket = sockets / socket_name(settings.home)
         workspace = _write_workspace(dagster_home, code_socket)
 
+        if settings.metrics_port is not None:
+            from stash_pipeline.metrics.serve import serving_metrics
+
+            stack.enter_context(serving_metrics(lambda: settings, LOCAL, settings.metrics_port))
+
         children: list[Child] = []
         # entered last, so that they end first
         stack.callback(_end, children)

@@ -37,6 +37,7 @@ from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.fields import Entity, JoinTable
 from stash_pipeline.stash.fields import Index as IndexKind
 from stash_pipeline.warehouse.metadata import METADATA, instance_id, timestamp
+from stash_pipeline.warehouse.ops import notification_table  # noqa: F401 - part of the registry
 from stash_pipeline.warehouse.ops import tables as ops_tables  # noqa: F401 - all tables refer to ops.instances
 from stash_pipeline.warehouse.stashbox import tables as stashbox_tables  # noqa: F401 - part of the registry
 

@@ -13,7 +13,7 @@ import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
-from stash_pipeline.automation.servers import servers_answer
+from stash_pipeline.automation.servers import server_reachable
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.home_names import home_name
 from stash_pipeline.instances import Instance, add_instance, edit_instance
@@ -345,7 +345,7 @@ def reported(data: SensorExecutionData) -> list[dg.AssetCheckEvaluation]:
     """What a tick reports about the servers."""
     found = [event for event in data.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
     assert {(event.asset_key.to_user_string(), event.check_name) for event in found} <= {
-        ("raw/pages", "servers_answer")
+        ("raw/pages", "server_reachable")
     }
     return found
 
@@ -395,11 +395,11 @@ def test_servers_can_be_probed_on_demand(
     servers: dict[str, Server], dagster: dg.DagsterInstance, warehouse: str, home: Path
 ) -> None:
     unreachable(warehouse, home)
-    result: Any = servers_answer(warehouse=WarehouseResource(get_settings))
+    result: Any = server_reachable(warehouse=WarehouseResource(get_settings))
     assert not result.passed and "refuses connections" in str(result.metadata["instance cabin"].value)
     with connect(warehouse) as connection:
         edit_instance(connection, "cabin", home=home, enabled=False)
-    result = servers_answer(warehouse=WarehouseResource(get_settings))
+    result = server_reachable(warehouse=WarehouseResource(get_settings))
     assert result.passed
 
 

@@ -142,7 +142,7 @@ def test_the_checks_page_shows_results(interface: Interface, page: Page) -> None
 
 
 def test_servers_can_be_probed_from_the_ui(interface: Interface, page: Page) -> None:
-    page.goto(f"{interface.url}/assets/raw/pages?view=checks&checkDetail=servers_answer")
+    page.goto(f"{interface.url}/assets/raw/pages?view=checks&checkDetail=server_reachable")
     page.get_by_text("Execute", exact=True).last.click()
     page.get_by_text("All servers respond (2).").first.wait_for(timeout=120_000)
     keep(page, "servers")

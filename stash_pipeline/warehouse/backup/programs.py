@@ -1,0 +1,114 @@
+"""Finds and runs ``pg_dump`` and ``pg_restore``.
+
+Both must be at least as new as the server: the wheel has those of the private Postgres, and a newer server needs
+others. Of several, the one of the server's own version is used, because archives of a newer ``pg_dump`` need a
+newer ``pg_restore``. The address of the database reaches them in a file that only its owner can read, because the list
+of processes shows command lines.
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from psycopg.conninfo import conninfo_to_dict
+
+from stash_pipeline.errors import UserError
+from stash_pipeline.settings import ENV_PREFIX, psycopg_url
+from stash_pipeline.warehouse.embedded.programs import cause, programs_for
+
+_PLACES: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
+_SERVICE: Final = "stash_pipeline"
+
+
+def program(name: str, server_version: int) -> Path:
+    """The program for a server; the version is a number like 150004 for 15.4.
+
+    Raises:
+        UserError: if there is none that is new enough.
+    """
+    needed = server_version // 10000
+    found = sorted((version, order, path) for order, (path, version) in enumerate(_installed(name)))
+    for version, _, path in found:
+        if version >= needed:
+            return path
+    newest = f"the newest one here is of version {found[-1][0]}" if found else "there is none here"
+    raise UserError(
+        f"The database is Postgres {needed}, which needs {name} of version {needed} or newer, and {newest}; install "
+        f"the programs of Postgres {needed} so that {name} is on the PATH."
+    )
+
+
+@cache
+def _installed(name: str) -> tuple[tuple[Path, int], ...]:
+    folders = []
+    with suppress(UserError):
+        folders.append(programs_for(None))
+    folders += [Path(part) for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part]
+    for pattern in _PLACES:
+        folders += sorted(Path("/").glob(pattern.lstrip("/")))
+    found: dict[Path, int] = {}
+    for folder in folders:
+        path = folder / name
+        if path not in found and os.access(path, os.X_OK) and path.is_file():
+            version = _version(path)
+            if version is not None:
+                found[path] = version
+    return tuple(found.items())
+
+
+def _version(path: Path) -> int | None:
+    try:
+        answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    number = re.search(r"(\d+)(?:\.|devel|beta|rc|\s|$)", answer.rpartition(")")[2])
+    return int(number[1]) if number else None
+
+
+@contextmanager
+def _environment(url: str | None) -> Iterator[dict[str, str]]:
+    """The environment of a program: libpq's variables and the address, without our own secrets."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(ENV_PREFIX)}
+    kept |= {"LC_ALL": "C"}
+    if url is None:
+        yield kept
+        return
+    parts = {name: value for name, value in conninfo_to_dict(psycopg_url(url)).items() if value is not None}
+    with tempfile.TemporaryDirectory(prefix="stash-pipeline-") as folder:
+        file = Path(folder) / "service.conf"
+        file.touch(mode=0o600)
+        file.write_text("\n".join([f"[{_SERVICE}]", *(f"{name}={value}" for name, value in parts.items())]) + "\n")
+        yield {**kept, "PGSERVICEFILE": str(file)}
+
+
+def run(path: Path, arguments: Sequence[object], *, url: str | None = None, failed: str) -> str:
+    """Runs a program, and returns its output.
+
+    Args:
+        url: the address of the database for it.
+        failed: the beginning of the sentence if it fails.
+
+    Raises:
+        UserError: if it fails.
+    """
+    database = [] if url is None else ["-d", f"service={_SERVICE}"]
+    with _environment(url) as environment:
+        try:
+            done = subprocess.run(
+                [str(path), *database, *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=environment,
+                check=False,
+            )
+        except OSError as error:
+            raise UserError(f"{failed}: {path} cannot be run ({error.strerror}).") from None
+    if done.returncode != 0:
+        raise UserError(f"{failed}: {cause(done.stderr.decode(errors='replace'))}.")
+    return done.stdout.decode(errors="replace")
