@@ -167,9 +167,7 @@ def _close_database(connection: Connection) -> None:
     if temporary:
         connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
     if not connects:
-        connection.execute(
-            sql.SQL(f"GRANT CONNECT ON DATABASE {{}} TO {READER}").format(sql.Identifier(database))
-        )
+        connection.execute(sql.SQL(f"GRANT CONNECT ON DATABASE {{}} TO {READER}").format(sql.Identifier(database)))
 
 
 # with the first statement of `migrate.upgrade`: whether anything is left to do that this user can do

@@ -416,9 +416,7 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
 
 
 @contextmanager
-def running_server(
-    home: Path, *, options: Mapping[str, str] | None = None, port: int | None = None
-) -> Iterator[str]:
+def running_server(home: Path, *, options: Mapping[str, str] | None = None, port: int | None = None) -> Iterator[str]:
     """The address of the private Postgres of `home`, which runs at least as long as the block does."""
     with EmbeddedPostgres(home, options=options, port=port) as server:
         yield server.url
