@@ -316,10 +316,9 @@ def upgrade() -> None:
     """Migrate the database to the newest schema. Every other command does so automatically."""
     from stash_pipeline.commands.output import console
     from stash_pipeline.settings import get_settings
-    from stash_pipeline.warehouse.session import open_warehouse
-
     from stash_pipeline.warehouse.access import ensure_access
     from stash_pipeline.warehouse.connect import connect
+    from stash_pipeline.warehouse.session import open_warehouse
 
     with open_warehouse(get_settings()) as settings:
         with connect(settings.database() or "") as connection:

@@ -63,9 +63,7 @@ def url(role: str, *, new_password: bool = False) -> None:
                 )
             print(_of_other_server(settings.database() or "", role))
             if role == "reader":
-                _note(
-                    f"The address has no password. If {READER} needs one, set it as an administrator: \\password {READER}"
-                )
+                _note(f"The address has no password. An administrator can set one in psql: \\password {READER}")
             return
         server = EmbeddedPostgres(configured.home)
         if new_password:

@@ -14,10 +14,10 @@ owns the tables, because a sync creates, fills and drops partitions.
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-import psycopg
 from psycopg import sql
 from psycopg.errors import DuplicateObject, InsufficientPrivilege, InternalError_, UniqueViolation
 
@@ -48,7 +48,7 @@ _ATTEMPTS: Final = 10
 
 
 def is_secret(column: str) -> bool:
-    """Whether a column of schema ``ops`` is withheld from the reader: keys, in whatever form, and how they are found."""
+    """Whether a column of schema ``ops`` is withheld from the reader: keys, and where they are found."""
     return _SECRET.search(column) is not None
 
 
@@ -106,7 +106,8 @@ def _patiently(act: Callable[[], Any]) -> None:
 _RELATIONS: Final = """
 SELECT format('%%I.%%I', n.nspname, c.relname)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE (n.nspname = ANY(%(published)s) AND c.relkind = ANY('{r,v,m,p,f}') OR n.nspname = %(views_only)s AND c.relkind = 'v')
+WHERE (n.nspname = ANY(%(published)s) AND c.relkind = ANY('{r,v,m,p,f}')
+        OR n.nspname = %(views_only)s AND c.relkind = 'v')
     AND pg_has_role(c.relowner, 'USAGE') AND NOT has_table_privilege(%(reader)s, c.oid, 'SELECT')
 ORDER BY 1
 """
@@ -179,11 +180,9 @@ WANTS_ACCESS: Final = f"""CASE WHEN to_regrole('{READER}') IS NULL
 def ensure_access(connection: Connection) -> None:
     """Creates the reader's role and grants it what is published, as far as this user may."""
     if ensure_reader(connection):
-        try:
+        # not the owner of the schemas: `report` says so
+        with suppress(InsufficientPrivilege):
             _patiently(lambda: grant_access(connection))
-        except InsufficientPrivilege:
-            # not the owner of the schemas: `report` says so
-            pass
 
 
 # --- what `status` says ---------------------------------------------------------------------------------

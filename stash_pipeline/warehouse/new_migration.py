@@ -29,6 +29,7 @@ from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import newest_revision, upgrade
 from stash_pipeline.warehouse.tables import METADATA
 from stash_pipeline.warehouse.views import VIEWS as STASH_VIEWS
+from stash_pipeline.warehouse.views import View
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -208,7 +209,9 @@ def _definitions(connection: Connection) -> dict[str, Script]:
     """The generated views in the database, with the statements that create them."""
     rows = connection.execute(
         text(
-            "SELECT n.nspname || '.' || c.relname, pg_get_viewdef(c.oid), obj_description(c.oid)\n"
+            "SELECT n.nspname || '.' || c.relname, pg_get_viewdef(c.oid), obj_description(c.oid),\n"
+            "    ARRAY(SELECT ARRAY[a.attname::text, col_description(c.oid, a.attnum)] FROM pg_attribute a\n"
+            "        WHERE a.attrelid = c.oid AND col_description(c.oid, a.attnum) IS NOT NULL ORDER BY a.attnum)\n"
             "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace\n"
             "WHERE c.relkind = 'v'\n"
             "AND (n.nspname = 'stash' AND c.relname LIKE '%\\_counts' OR n.nspname = ANY(:schemas))\n"
@@ -217,11 +220,10 @@ def _definitions(connection: Connection) -> dict[str, Script]:
         {"schemas": [schema for schema in schemas() if schema != "stash"]},
     )
     views = {}
-    for name, query, comment in rows:
-        views[name] = [f"CREATE VIEW {name} AS\n{query.strip().removesuffix(';')}"]
-        if comment:
-            escaped = comment.replace("'", "''")
-            views[name].append(f"COMMENT ON VIEW {name} IS '{escaped}'")
+    for name, query, comment, columns in rows:
+        # with the comments of the database
+        view = View(name, query.strip().removesuffix(";"), comment or "", dict(columns))
+        views[name] = view.statements()
     return views
 
 

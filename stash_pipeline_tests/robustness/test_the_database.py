@@ -212,7 +212,8 @@ def test_a_database_with_another_encoding_is_rejected(postgres: str, home: Path,
     name = f"in_{encoding.lower()}"
     with psycopg.connect(as_superuser(postgres), autocommit=True) as connection:
         connection.execute(
-            f"CREATE DATABASE {name} OWNER {WRITER} ENCODING '{encoding}' TEMPLATE template0 LOCALE_PROVIDER libc LOCALE 'C'"
+            f"CREATE DATABASE {name} OWNER {WRITER} ENCODING '{encoding}' TEMPLATE template0\n"
+            "LOCALE_PROVIDER libc LOCALE 'C'"
         )
     try:
         command_line = CommandLine(home, address_of(name, postgres))
