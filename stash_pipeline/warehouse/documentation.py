@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKeyConstraint, Table
 from stash_pipeline.layers import LAYERS, Layers
 from stash_pipeline.warehouse.stashbox.missing import MISSING_COLUMNS
 from stash_pipeline.warehouse.tables import METADATA, RAW, type_name
-from stash_pipeline.warehouse.views import COUNTS
+from stash_pipeline.warehouse.views import COUNTS, VIEWS, View
 
 _HEADER = """# Tables
 
@@ -55,6 +55,12 @@ def _section(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _view_section(view: View) -> str:
+    lines = [f"### {view.name}", "", view.comment, "", "| column | |", "|---|---|"]
+    lines += [f"| {name} | {comment} |" for name, comment in view.described_columns().items()]
+    return "\n".join(lines) + "\n"
+
+
 def tables_page(layers: Layers = LAYERS) -> str:
     """The text of ``docs/tables.md``."""
     parts = [_HEADER]
@@ -70,11 +76,13 @@ def tables_page(layers: Layers = LAYERS) -> str:
     ]
     parts += [_section(table) for table in METADATA.tables.values() if table.schema == "ops"]
     views = [f"| `{view.name}` | {view.comment} |" for layer in layers for view in layer.views]
-    return "\n".join(parts) + _VIEWS.format(
+    page = "\n".join(parts) + _VIEWS.format(
         counts=", ".join(f"`{view.name}`" for view in COUNTS),
         missing=", ".join(name for name, _, _ in MISSING_COLUMNS),
         layers="\n".join(views),
     )
+    described = [view for view in (*VIEWS.values(), *(v for layer in layers for v in layer.views)) if view.columns]
+    return "\n".join([page, *map(_view_section, described)])
 
 
 if __name__ == "__main__":
