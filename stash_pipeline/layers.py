@@ -8,15 +8,18 @@ not part of it, because it is read from servers instead of derived from tables.
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.catalog.layer import CATALOG_LAYER
+from stash_pipeline.warehouse.comments import describe
 from stash_pipeline.warehouse.entities.layer import STASH_LAYER
 from stash_pipeline.warehouse.layers.layer import AnyLayer, SharedLayer
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
-from stash_pipeline.warehouse.metadata import SCHEMAS
+from stash_pipeline.warehouse.metadata import METADATA, SCHEMAS
 from stash_pipeline.warehouse.search.layer import SEARCH_LAYER
 
 Layers = tuple[AnyLayer, ...]
 
 LAYERS: Layers = (STASH_LAYER, MATCHES_LAYER, CATALOG_LAYER, SEARCH_LAYER)
+# the modules of the layers have added their tables
+describe(METADATA)
 
 
 def configured(layers: Layers, settings: Settings) -> Layers:

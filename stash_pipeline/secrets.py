@@ -19,6 +19,7 @@ _KEYS = "API keys"
 _REPAIR = {
     _KEYS: "enter the key again with `stash-pipeline instances edit NAME --api-key-stdin`.",
     "API keys of stash-boxes": "enter the key again with `stash-pipeline boxes edit NAME --api-key-stdin`.",
+    "passwords of the database": "create new ones with `stash-pipeline db url --new-password`.",
     "headers": "enter them again with `stash-pipeline instances edit NAME --no-headers --header 'Name: value'`.",
 }
 _MAKE = "write one with `openssl rand -base64 32 | tr '+/' '-_'`, the same on every host."

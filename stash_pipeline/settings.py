@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     database need the same one."""
     database_url: SecretStr | None = None
     """Your own Postgres; without it, a private one is started under `home`."""
+    private_port: Annotated[int, Field(ge=1024, le=65535)] | None = None
+    """Port of 127.0.0.1 on which the private Postgres listens; without it, it has a socket in the home only."""
     page_size: Annotated[int, Field(ge=1, le=5000)] = 100
     """Objects per request."""
     requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2

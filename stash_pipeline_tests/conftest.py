@@ -20,6 +20,8 @@ import pytest
 from psycopg import sql
 
 from stash_pipeline.settings import ENV_PREFIX, use_settings
+from stash_pipeline.warehouse.access import WRITER
+from stash_pipeline.warehouse.embedded.roles import SUPERUSER
 from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import upgrade
 
@@ -60,18 +62,24 @@ def address_of(database: str, server: str) -> str:
     return urlsplit(server)._replace(path=f"/{database}").geturl()
 
 
+def as_superuser(url: str) -> str:
+    """The address of the same database for the superuser of the private Postgres; the pipeline is none."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.replace(f"{WRITER}@", f"{SUPERUSER}@")).geturl()
+
+
 def create_database(server: str, name: str, template: str = "template0") -> str:
     """Makes a database and gives its address."""
-    with psycopg.connect(address_of("postgres", server), autocommit=True) as connection:
+    with psycopg.connect(as_superuser(address_of("postgres", server)), autocommit=True) as connection:
         # FILE_COPY is faster for a small template when nothing is synced; it needs no log.
-        statement = "create database {} template {} strategy file_copy"
+        statement = f"create database {{}} template {{}} owner {WRITER} strategy file_copy"
         connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(template)))
     return address_of(name, server)
 
 
 def drop_database(server: str, name: str) -> None:
     """Drops a database, whoever is still connected to it."""
-    with psycopg.connect(address_of("postgres", server), autocommit=True) as connection:
+    with psycopg.connect(as_superuser(address_of("postgres", server)), autocommit=True) as connection:
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 

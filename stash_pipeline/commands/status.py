@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from stash_pipeline.commands.database import database_sentences, database_state
 from stash_pipeline.commands.output import console, print_json, table
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
@@ -65,10 +66,12 @@ def collect(connection: Any, settings: Settings) -> list[dict[str, Any]]:
     for name, mode, moment, first in connection.execute(_REFRESHED, parameters).fetchall():
         for included in _INCLUDED["sweep" if first else mode]:
             refreshed.setdefault(name, {})[included] = moment
-    shared, index = shared_layers(connection, settings), search_index(connection, settings)
-    return [
-        {**row, "refreshed": refreshed[row["name"]], "shared_layers": shared, "search_index": index} for row in rows
-    ]
+    common = {
+        "shared_layers": shared_layers(connection, settings),
+        "search_index": search_index(connection, settings),
+        "database": database_state(connection, settings),
+    }
+    return [{**row, "refreshed": refreshed[row["name"]], **common} for row in rows]
 
 
 def shared_layers(connection: Any, settings: Settings) -> list[dict[str, Any]]:
@@ -139,6 +142,7 @@ def status(as_json: bool, *, offline: bool = False) -> None:
     with open_warehouse(get_settings()) as settings:
         with connect(settings.database() or "") as connection:
             rows = collect(connection, settings)
+            database = database_state(connection, settings)
             instances = list_instances(connection)
             probes = [] if offline else questions(connection)
         pending = _pending(settings, probes)
@@ -148,7 +152,10 @@ def status(as_json: bool, *, offline: bool = False) -> None:
         row |= _upcoming(instance, settings, now)
     if as_json:
         print_json(rows)
-    elif not rows:
+        return
+    for line in database_sentences(database):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if not rows:
         console.print("No instance yet. Add one with: stash-pipeline instances add home http://localhost:9999")
     else:
         _print(rows, now)

@@ -139,7 +139,7 @@ class _Database:
         with self._lock:
             if self._url is None:
                 try:
-                    address = self._settings.database() or join_server(self._settings.home)
+                    address = self._settings.database() or join_server(self._settings.home, self._settings.private_port)
                 except UserError as error:
                     raise StorageError(str(error)) from None
                 url = _url(address)

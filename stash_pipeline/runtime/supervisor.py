@@ -117,7 +117,9 @@ def serving(
     require_free(host, port)
     with ExitStack() as stack:
         stack.enter_context(_alone(settings.home))
-        database_url = settings.database() or stack.enter_context(running_server(settings.home))
+        database_url = settings.database() or stack.enter_context(
+            running_server(settings.home, port=settings.private_port)
+        )
         settings = settings.with_database(database_url)
 
         # imported here, so that `--help` and a busy port need not wait for it

@@ -12,7 +12,7 @@ from stash_pipeline.layers import LAYERS, Layers
 from stash_pipeline.warehouse.published.views import KEYS, PUBLISHED
 from stash_pipeline.warehouse.stashbox.missing import MISSING_COLUMNS
 from stash_pipeline.warehouse.tables import METADATA, RAW, type_name
-from stash_pipeline.warehouse.views import COUNTS, View
+from stash_pipeline.warehouse.views import COUNTS, VIEWS, View
 
 _HEADER = """# Tables
 
@@ -67,6 +67,12 @@ def _view(view: View) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _view_section(view: View) -> str:
+    lines = [f"### {view.name}", "", view.comment, "", "| column | |", "|---|---|"]
+    lines += [f"| {name} | {comment} |" for name, comment in view.described_columns().items()]
+    return "\n".join(lines) + "\n"
+
+
 def tables_page(layers: Layers = LAYERS) -> str:
     """The text of ``docs/tables.md``."""
     parts = [_HEADER]
@@ -82,12 +88,15 @@ def tables_page(layers: Layers = LAYERS) -> str:
     ]
     parts += [_section(table) for table in METADATA.tables.values() if table.schema == "ops"]
     views = [f"| `{view.name}` | {view.comment} |" for layer in layers for view in layer.views]
-    return "\n".join(parts) + _VIEWS.format(
+    page = "\n".join(parts) + _VIEWS.format(
         counts=", ".join(f"`{view.name}`" for view in COUNTS),
         missing=", ".join(name for name, _, _ in MISSING_COLUMNS),
         layers="\n".join(views),
         published="\n".join(_view(view) for view in PUBLISHED.values()),
     )
+    views_of_tables = [*VIEWS.values(), *(view for layer in layers for view in layer.views)]
+    described = [view for view in views_of_tables if view.columns and view.name not in PUBLISHED]
+    return "\n".join([page, *map(_view_section, described)])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import psycopg
 from psycopg.errors import DiskFull, InsufficientPrivilege
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.warehouse.access import WANTS_ACCESS, ensure_access
 from stash_pipeline.warehouse.connect import connect, database_sentence
 
 if TYPE_CHECKING:
@@ -48,11 +49,15 @@ def is_newest(database_url: str) -> bool:
             exists = connection.execute("SELECT to_regclass('ops.alembic_version') IS NOT NULL").fetchone()
             if not exists or not exists[0]:
                 return False
-            versions = connection.execute("SELECT version_num FROM ops.alembic_version").fetchall()
+            rows = connection.execute(f"SELECT version_num, {WANTS_ACCESS} FROM ops.alembic_version").fetchall()
         except psycopg.Error:
             # `upgrade` reports the error
             return False
-        return versions == [(newest_revision(),)]
+        if [version for version, _ in rows] != [newest_revision()]:
+            return False
+        if rows[0][1]:
+            ensure_access(connection)
+        return True
 
 
 def _complete_partitions(database_url: str) -> None:
@@ -111,6 +116,8 @@ def upgrade(database_url: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         _complete_partitions(database_url)
+        with connect(database_url) as access:
+            ensure_access(access)
     except OperationalError as error:
         if isinstance(error.orig, DiskFull):
             raise UserError(database_sentence(error.orig)) from None

@@ -211,7 +211,7 @@ def _definitions(connection: Connection) -> dict[str, Script]:
     rows = connection.execute(
         text(
             "SELECT n.nspname || '.' || c.relname, pg_get_viewdef(c.oid), obj_description(c.oid),\n"
-            "    ARRAY(SELECT ARRAY[a.attname, col_description(c.oid, a.attnum)] FROM pg_attribute a\n"
+            "    ARRAY(SELECT ARRAY[a.attname::text, col_description(c.oid, a.attnum)] FROM pg_attribute a\n"
             "        WHERE a.attrelid = c.oid AND col_description(c.oid, a.attnum) IS NOT NULL ORDER BY a.attnum)\n"
             "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace\n"
             "WHERE c.relkind = 'v'\n"
@@ -223,8 +223,9 @@ def _definitions(connection: Connection) -> dict[str, Script]:
     )
     views = {}
     for name, query, comment, columns in rows:
-        found = View(name, query.strip().removesuffix(";"), comment or "", dict(columns))
-        views[name] = found.statements()
+        # with the comments of the database
+        view = View(name, query.strip().removesuffix(";"), comment or "", dict(columns))
+        views[name] = view.statements()
     return views
 
 

@@ -25,7 +25,7 @@ def open_warehouse(settings: Settings) -> Iterator[Settings]:
         remove_orphaned_snapshots(settings.snapshots)
         url = settings.database()
         if url is None:
-            url = stack.enter_context(running_server(settings.home))
+            url = stack.enter_context(running_server(settings.home, port=settings.private_port))
         upgrade(url)
         yield stack.enter_context(settings_in_use(settings.with_database(url)))
 
@@ -38,7 +38,7 @@ def join_warehouse(settings: Settings) -> str:
     Raises:
         UserError: if the database is not available.
     """
-    url = settings.database() or join_server(settings.home)
+    url = settings.database() or join_server(settings.home, settings.private_port)
     with _lock:
         if url not in _upgraded:
             upgrade(url)

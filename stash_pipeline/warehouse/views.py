@@ -8,32 +8,45 @@ from dataclasses import dataclass, field
 
 from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.stash.fields import Count, Entity, Total
+from stash_pipeline.warehouse.comments import view_column
 from stash_pipeline.warehouse.entities.sql import RELATIONS, Relation
-from stash_pipeline.warehouse.stashbox.missing import MISSING_QUERY
+from stash_pipeline.warehouse.stashbox.missing import MISSING_COLUMNS, MISSING_QUERY
 
 
 @dataclass(frozen=True)
 class View:
-    """A view: its qualified name, its query, and its comments in the database; those of columns by name."""
+    """A view: its qualified name, its query, its comment in the database, and its columns with their comments.
+
+    A column without a comment here has that of ``comments.view_column``.
+    """
 
     name: str
     query: str
     comment: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
 
+    def described_columns(self) -> dict[str, str]:
+        """The comment of each column."""
+        return {name: text or view_column(self.name, name) or "" for name, text in self.columns.items()}
+
     def statements(self) -> list[str]:
         """The statements that create it."""
         result = [f"CREATE VIEW {self.name} AS\n{self.query}"]
         if self.comment:
-            result.append(f"COMMENT ON VIEW {self.name} IS '{_quoted(self.comment)}'")
-        result += [
-            f"COMMENT ON COLUMN {self.name}.{column} IS '{_quoted(text)}'" for column, text in self.columns.items()
-        ]
+            result.append(f"COMMENT ON VIEW {self.name} IS {_literal(self.comment)}")
+        for name, text in self.described_columns().items():
+            if text:
+                result.append(f"COMMENT ON COLUMN {self.name}.{name} IS {_literal(text)}")
         return result
 
 
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def undescribed(*names: str) -> dict[str, str]:
+    """Columns whose comments ``comments.view_column`` knows."""
+    return dict.fromkeys(names, "")
 
 
 # --- counts ---------------------------------------------------------------------------------------------
@@ -83,6 +96,10 @@ def _from_one(owner: str, target: str, outer: str) -> str:
     )
 
 
+def _count_name(count: Count) -> str:
+    return f"{BY_NAME[count.kind].singular}_count"
+
+
 def _count(entity: Entity, count: Count, outer: str) -> str:
     if count.table:
         (owner_column,) = (entity.owner_column(joined) for _, joined in entity.joins if joined.table == count.table)
@@ -92,7 +109,7 @@ def _count(entity: Entity, count: Count, outer: str) -> str:
             f"        WHERE {alias}.instance_id = {outer}.instance_id AND {alias}.{owner_column} = {outer}.id"
         )
         return f"(SELECT count(*) {source}) AS {count.name}"
-    name = count.name or f"{BY_NAME[count.kind].singular}_count"
+    name = count.name or _count_name(count)
     if count.via:
         # both are lists of the entity named by `via`
         near, far = _list_of(count.via, entity.name), _list_of(count.via, count.kind)
@@ -137,9 +154,12 @@ def counts(entity: Entity) -> View:
     columns = [f"{outer}.instance_id", f"{outer}.id AS {entity.singular}_id"]
     for item in entity.counts:
         columns.append(_count(entity, item, outer) if isinstance(item, Count) else _total(entity, item, outer))
+    names = [item.field if isinstance(item, Total) else item.name or _count_name(item) for item in entity.counts]
     return View(
         f"stash.{entity.singular}_counts",
         "SELECT " + ",\n    ".join(columns) + f"\nFROM stash.{entity.name} {outer}",
+        f"The counts that Stash shows of {entity.name}, derived from the references.",
+        undescribed("instance_id", f"{entity.singular}_id", *names),
     )
 
 
@@ -182,6 +202,7 @@ def _silent_changes() -> View:
         "raw.silent_changes",
         _SILENT_CHANGES.format(branches="\n    UNION ALL\n    ".join(branches)),
         "Objects that changed without a new updated_at, and the fields that changed.",
+        undescribed("instance_id", "entity", "id", "recorded_at", "run_id", "revision", "fields"),
     )
 
 
@@ -192,6 +213,7 @@ MISSING: View = View(
     "stashbox.missing",
     MISSING_QUERY,
     "Scenes that boxes list for favorite performers and studios, and that no instance owns.",
+    {name: comment for name, _, comment in MISSING_COLUMNS},
 )
 
 VIEWS: dict[str, View] = {view.name: view for view in (*COUNTS, _silent_changes(), MISSING)}

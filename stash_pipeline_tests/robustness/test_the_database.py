@@ -13,11 +13,12 @@ import psycopg
 import pytest
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.warehouse.access import WRITER
 from stash_pipeline.warehouse.connect import connect, database_sentence
 from stash_pipeline.warehouse.embedded.programs import programs_for, run_program, server_user
 from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres, running_server
 from stash_pipeline.warehouse.migrate import require_version, upgrade
-from stash_pipeline_tests.conftest import address_of, drop_database
+from stash_pipeline_tests.conftest import address_of, as_superuser, drop_database
 from stash_pipeline_tests.ports import free_port
 from stash_pipeline_tests.robustness.working import (
     assert_consistent,
@@ -191,11 +192,11 @@ def test_an_old_postgres_is_rejected(version: int, accepted: bool) -> None:
 
 
 def test_a_user_without_the_create_privilege_is_rejected(home: Path, empty_database_url: str) -> None:
-    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+    with psycopg.connect(as_superuser(empty_database_url), autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS guest")
         connection.execute("CREATE ROLE guest LOGIN")
     guest = urlsplit(empty_database_url)
-    url = guest._replace(netloc=guest.netloc.replace("postgres@", "guest@")).geturl()
+    url = guest._replace(netloc=guest.netloc.replace(f"{WRITER}@", "guest@")).geturl()
     sentence = error_sentence(CommandLine(home, url).run("status"))
     assert "lacks a privilege: permission denied for database" in sentence
 
@@ -209,9 +210,10 @@ def test_a_missing_database_is_reported(home: Path) -> None:
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
 def test_a_database_with_another_encoding_is_rejected(postgres: str, home: Path, encoding: str) -> None:
     name = f"in_{encoding.lower()}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
+    with psycopg.connect(as_superuser(postgres), autocommit=True) as connection:
         connection.execute(
-            f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE_PROVIDER libc LOCALE 'C'"
+            f"CREATE DATABASE {name} OWNER {WRITER} ENCODING '{encoding}' TEMPLATE template0\n"
+            "LOCALE_PROVIDER libc LOCALE 'C'"
         )
     try:
         command_line = CommandLine(home, address_of(name, postgres))

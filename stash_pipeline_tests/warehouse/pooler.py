@@ -77,7 +77,7 @@ class Pooler:
         self.free: list[_Session] = []
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"postgresql://postgres@127.0.0.1:{self.listener.getsockname()[1]}{parts.path}?sslmode=disable"
+        self.url = f"postgresql://stash_writer@127.0.0.1:{self.listener.getsockname()[1]}{parts.path}?sslmode=disable"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:

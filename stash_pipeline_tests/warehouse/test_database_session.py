@@ -12,9 +12,10 @@ from psycopg import sql
 from stash_pipeline.errors import UserError
 from stash_pipeline.runtime.dagster_storage import StorageError
 from stash_pipeline.runtime.in_process import dagster_instance
+from stash_pipeline.warehouse.access import WRITER
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.migrate import upgrade
-from stash_pipeline_tests.conftest import address_of, drop_database
+from stash_pipeline_tests.conftest import address_of, as_superuser, drop_database
 from stash_pipeline_tests.mirror.working import Mirror, generated, new_mirror
 
 TITLE = "漢字"
@@ -74,11 +75,11 @@ class Hostile:
     def __init__(self, server: str) -> None:
         number = next(_numbers)
         self.database, self.role = f"hostile_{number}", f"owner_{number}"
-        self.server = server
+        self.server = as_superuser(server)
         self.execute("CREATE ROLE {} LOGIN", self.role)
         self.execute("CREATE DATABASE {} TEMPLATE template0 STRATEGY file_copy OWNER {}", self.database, self.role)
         address = urlsplit(address_of(self.database, server))
-        self.url = address._replace(netloc=address.netloc.replace("postgres@", f"{self.role}@")).geturl()
+        self.url = address._replace(netloc=address.netloc.replace(f"{WRITER}@", f"{self.role}@")).geturl()
 
     def execute(self, statement: str, *names: str) -> None:
         with psycopg.connect(self.server, autocommit=True) as connection:

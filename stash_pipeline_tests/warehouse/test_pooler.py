@@ -42,9 +42,9 @@ def pgbouncer(database_url: str, mode: Mode, *, turns: bool = False) -> Iterator
     user = pwd.getpwuid(Path(parse_qs(parts.query)["host"][0]).stat().st_uid).pw_name
     with TemporaryDirectory(prefix="stash-pipeline-test-") as directory:
         folder = Path(directory)
-        (folder / "users").write_text('"postgres" ""\n')
+        (folder / "users").write_text('"stash_writer" ""\n')
         (folder / "ini").write_text(
-            f"[databases]\n* = host={parse_qs(parts.query)['host'][0]} port=5432 user=postgres\n"
+            f"[databases]\n* = host={parse_qs(parts.query)['host'][0]} port=5432 user=stash_writer\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
             f"auth_file = {folder / 'users'}\npool_mode = {mode}\nlogfile = {folder / 'log'}\n"
             f"server_round_robin = {int(turns)}\ndefault_pool_size = 20\n"
@@ -52,7 +52,7 @@ def pgbouncer(database_url: str, mode: Mode, *, turns: bool = False) -> Iterator
         shutil.chown(folder, user)
         command = [PGBOUNCER, *(["-u", user] if os.geteuid() == 0 else []), str(folder / "ini")]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        url = f"postgresql://postgres@127.0.0.1:{port}{parts.path}?sslmode=disable"
+        url = f"postgresql://stash_writer@127.0.0.1:{port}{parts.path}?sslmode=disable"
         try:
             end = time.monotonic() + 120
             while True:

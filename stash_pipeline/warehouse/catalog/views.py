@@ -6,7 +6,7 @@ from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.catalog.shapes import ORDER, GoldenField, golden_fields
 from stash_pipeline.warehouse.catalog.survivorship import CRITERIA
 from stash_pipeline.warehouse.stashbox.fields import BOX_FIELDS
-from stash_pipeline.warehouse.views import View
+from stash_pipeline.warehouse.views import View, undescribed
 
 _UNION: Final = "\nUNION ALL\n"
 
@@ -133,22 +133,28 @@ VIEWS: Final = (
         _UNION.join(_provenance(entity) for entity in ORDER),
         "Of which object or stash-box each field of a record is, and the rule that decided; only: no other member has "
         "a value, agreed: all values are equal.",
+        undescribed("entity", "id", "field", "instance_id", "object_id", "rule", "endpoint_id", "box_id"),
     ),
     View(
         "catalog.conflicts",
         _UNION.join(_conflicts(entity) for entity in ORDER),
         "The fields on which the members of a record and its stash-boxes disagree: one row per member or box, with its "
         "value.",
+        undescribed(
+            "entity", "id", "field", "instance_id", "object_id", "value", "survives", "rule", "endpoint_id", "box_id"
+        ),
     ),
     View(
         "catalog.by_instance",
         _UNION.join(_by_instance(entity) for entity in ORDER),
         "What each server has of its own of a record: ratings, plays, flags.",
+        undescribed("entity", "id", "instance_id", "object_id", *_per_instance_columns()),
     ),
     View(
         "catalog.changes",
         _changes(),
         "Records with the revision of the object log when they last changed or vanished; successor_id is the record "
         "into which a vanished one was merged.",
+        undescribed("entity", "id", "revision", "vanished", "successor_id"),
     ),
 )

@@ -22,14 +22,14 @@ _keepers: list["subprocess.Popen[bytes]"] = []
 _lock = threading.Lock()
 
 
-def join_server(home: Path) -> str:
+def join_server(home: Path, port: int | None = None) -> str:
     """The address of the private Postgres of `home`, which runs at least as long as this process."""
     from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres
 
     with _lock:
         server = _joined.get(home)
         if not isinstance(server, EmbeddedPostgres):
-            server = EmbeddedPostgres(home)
+            server = EmbeddedPostgres(home, port=port)
             server.start()
             start_keeper(server.home)
             _joined[home] = server

@@ -17,6 +17,7 @@ import logging
 import os
 import pwd
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -27,12 +28,13 @@ from urllib.parse import quote
 
 import psutil
 import psycopg
-from psycopg import sql
 from psycopg.pq import Conninfo, PGconn, Ping
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.private_directories import ROOTS_HOME, USERS_HOME, let_pass, make_for, make_home
+from stash_pipeline.warehouse.access import READER, WRITER
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.embedded.passwords import password_of
 from stash_pipeline.warehouse.embedded.programs import (
     POSTGRES_VERSION,
     cause,
@@ -41,13 +43,17 @@ from stash_pipeline.warehouse.embedded.programs import (
     run_program,
     server_user,
 )
+from stash_pipeline.warehouse.embedded.roles import HBA, SUPERUSER, create_roles, hand_over, set_password
 
 DATABASE: Final = "stash_pipeline"
 
 _log = logging.getLogger(__name__)
 
-_ROLE: Final = "postgres"
 _CONFIG_FILE: Final = "stash_pipeline.conf"
+_HBA_FILE: Final = "stash_pipeline_hba.conf"
+_KEPT_FILE: Final = ".postgres.kept"
+_LOCAL: Final = "127.0.0.1"
+_PORT_LINE: Final = 3
 _SOCKET: Final = ".s.PGSQL.5432"
 # sockaddr_un has 108 bytes on Linux and 104 on macOS, including the final zero
 _LONGEST_SOCKET_PATH: Final = 103
@@ -85,18 +91,68 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
     Any number of these, in any number of processes and threads, share one server.
     """
 
-    def __init__(self, home: Path, *, options: Mapping[str, str] | None = None) -> None:
-        """`options` are additional server settings, which apply if this use starts the server."""
+    def __init__(self, home: Path, *, options: Mapping[str, str] | None = None, port: int | None = None) -> None:
+        """`options` are additional server settings, `port` is one of 127.0.0.1 to listen on.
+
+        Both apply if this use starts the server.
+        """
         self.home = home.expanduser().resolve()
         self.data = self.home / "postgres"
         self.log_file = self.data / "server.log"
         self._options = {**_TUNING, **(options or {})}
+        self._port = port
         self._use: int | None = None
 
     @property
     def url(self) -> str:
         """The address of the database, for libpq."""
-        return self._url(DATABASE)
+        return self.address(WRITER)
+
+    def address(self, role: str) -> str:
+        """The address of the database on the server's socket, for a role."""
+        return self._url(DATABASE, role)
+
+    def address_on_port(self, role: str, port: int) -> str:
+        """The address of the database over TCP, with the role's password."""
+        return f"postgresql://{role}:{quote(password_of(self.home, role), safe='')}@{_LOCAL}:{port}/{DATABASE}"
+
+    @property
+    def port(self) -> int | None:
+        """The port of 127.0.0.1 on which the running server listens, if any."""
+        lines = _lines_of(self.data / "postmaster.pid")
+        # number, data, start, port, socket, first address
+        listens = len(lines) > _PORT_LINE + 2 and lines[_PORT_LINE + 2] == _LOCAL
+        return int(lines[_PORT_LINE]) if listens and _postmaster(self.data) is not None else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the server runs."""
+        return _postmaster(self.data) is not None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the server keeps running after its last user, until `release`."""
+        return (self.home / _KEPT_FILE).exists()
+
+    def keep(self) -> None:
+        """Makes the server keep running after its last user. The caller uses it.
+
+        A file says so: nothing need run besides the server, and after a crash the next user finds everything as after
+        any other crash.
+        """
+        (self.home / _KEPT_FILE).touch(mode=0o600)
+
+    def release(self) -> None:
+        """Ends what `keep` began; the server stops with its last user, which can be this call."""
+        (self.home / _KEPT_FILE).unlink(missing_ok=True)
+        if self._use is None and (self.home / ".postgres.users").exists():
+            self.stop_if_unused(before_others=lambda: None)
+
+    def renew_password(self, role: str) -> None:
+        """Gives a role a new password. The server runs."""
+        password = password_of(self.home, role, renew=True)
+        with connect(self._url("postgres", SUPERUSER)) as connection:
+            set_password(connection, role, password)
 
     def start(self) -> str:
         """Starts the server if necessary, creates the database if missing, and returns its address."""
@@ -168,7 +224,8 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
         try:
             # the shared lock can be upgraded only if no other process holds one
             fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._stop_server()
+            if not self.kept:
+                self._stop_server()
             return True
         except BlockingIOError:
             return False
@@ -194,13 +251,16 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
             )
         if _postmaster(self.data) is None:
             self._remove_foreign_pid_files()
+            self._require_free_port()
             self._write_config(user)
             self._launch(programs, user)
         # otherwise the process that started it was killed while it was starting or recovering
-        while PGconn.ping(self._url("postgres").encode()) != Ping.OK:
+        self._link_socket()
+        while PGconn.ping(self._url("postgres", SUPERUSER).encode()) != Ping.OK:
             if _postmaster(self.data) is None:
                 raise self._did_not_start("it ended", 0)
             time.sleep(0.1)
+            self._link_socket()
         self._create_database()
 
     def _has_database(self) -> bool:
@@ -210,9 +270,9 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
             return False
         return True
 
-    def _url(self, database: str) -> str:
+    def _url(self, database: str, role: str) -> str:
         # the port is part of the socket's name; explicit, so that PGPORT has no effect
-        return f"postgresql://{_ROLE}@:5432/{database}?host={quote(str(_socket_directory(self.data)), safe='/')}"
+        return f"postgresql://{role}@:5432/{database}?host={quote(str(_socket_directory(self.data)), safe='/')}"
 
     def _initialise(self, programs: Path, user: str | None) -> None:
         """Creates the data directory elsewhere and moves it, because a killed initdb leaves an incomplete one."""
@@ -226,7 +286,7 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
         # The builtin locale sorts by code point, maps the case of all of Unicode, and is the same on every machine, so
         # that a system upgrade never breaks an index.
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-        command = (programs / "initdb", "-D", half, "-U", _ROLE, "--auth=trust", "--no-instructions", *locale)
+        command = (programs / "initdb", "-D", half, "-U", SUPERUSER, "--auth=trust", "--no-instructions", *locale)
         code, output = run_program(command, user)
         if code != 0:
             shutil.rmtree(half, ignore_errors=True)
@@ -258,14 +318,42 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
             "unix_socket_directories": f'"{sockets}"',
             "unix_socket_permissions": "0700",
         }
+        if self._port is not None:
+            options |= {"listen_addresses": _LOCAL, "port": str(self._port), "hba_file": _HBA_FILE}
+            self._write(_HBA_FILE, HBA.format(database=DATABASE), user)
         if _small_shared_memory():
             options["dynamic_shared_memory_type"] = "mmap"
         lines = [f"{name} = '{_quoted(value)}'\n" for name, value in options.items()]
-        file = self.data / _CONFIG_FILE
         note = "# Written by stash-pipeline before every start. Yours: at the end of postgresql.conf.\n"
-        file.write_text(note + "".join(lines))
+        self._write(_CONFIG_FILE, note + "".join(lines), user)
+
+    def _write(self, name: str, content: str, user: str | None) -> None:
+        file = self.data / name
+        file.write_text(content)
         if user is not None:
             shutil.chown(file, user)
+
+    def _require_free_port(self) -> None:
+        if self._port is None:
+            return
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((_LOCAL, self._port))
+            except OSError as error:
+                raise UserError(
+                    f"The private Postgres cannot listen on port {self._port} of {_LOCAL} ({error.strerror}); stop the "
+                    "program that uses it, or set STASH_PIPELINE_PRIVATE_PORT to another port."
+                ) from None
+
+    def _link_socket(self) -> None:
+        """Makes the address of the socket independent of the port, by which Postgres names the socket."""
+        lines = _lines_of(self.data / "postmaster.pid")
+        name = f".s.PGSQL.{lines[_PORT_LINE]}" if len(lines) > _PORT_LINE else _SOCKET
+        if name != _SOCKET:
+            link = _socket_directory(self.data) / _SOCKET
+            link.unlink(missing_ok=True)
+            link.symlink_to(name)
 
     def _launch(self, programs: Path, user: str | None) -> None:
         # pg_ctl gives the server its own session, and stops a server if it is interrupted while starting it. pg_ctl
@@ -304,7 +392,7 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
         Postgres removes stale files itself, but not these. They are common in containers, where pids repeat and zombies
         are not reaped, and would prevent the server from ever starting.
         """
-        files = (self.data / "postmaster.pid", _socket_directory(self.data) / f"{_SOCKET}.lock")
+        files = (self.data / "postmaster.pid", *_socket_directory(self.data).glob(".s.PGSQL.*.lock"))
         numbers = [_pid_in(file) for file in files]
         if not any(number is not None and psutil.pid_exists(number) for number in numbers):
             return
@@ -318,16 +406,19 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
             file.unlink(missing_ok=True)
 
     def _create_database(self) -> None:
-        with connect(self._url("postgres")) as connection:
-            exists = connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone()
-            if exists is None:
-                connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+        with connect(self._url("postgres", SUPERUSER)) as connection:
+            create_roles(connection, DATABASE)
+            if self._port is not None:
+                for role in (READER, WRITER):
+                    set_password(connection, role, password_of(self.home, role))
+        with connect(self._url(DATABASE, SUPERUSER)) as connection:
+            hand_over(connection)
 
 
 @contextmanager
-def running_server(home: Path, *, options: Mapping[str, str] | None = None) -> Iterator[str]:
+def running_server(home: Path, *, options: Mapping[str, str] | None = None, port: int | None = None) -> Iterator[str]:
     """The address of the private Postgres of `home`, which runs at least as long as the block does."""
-    with EmbeddedPostgres(home, options=options) as server:
+    with EmbeddedPostgres(home, options=options, port=port) as server:
         yield server.url
 
 
@@ -357,6 +448,13 @@ def _refuse_to_leave_behind(home: Path) -> None:
             f"The home of root is now {home}, but its data are still in {before}; move them (mv {before} {home}), or "
             f"set STASH_PIPELINE_HOME."
         )
+
+
+def _lines_of(file: Path) -> list[str]:
+    try:
+        return [line.strip() for line in file.read_text().split("\n")]
+    except OSError:
+        return []
 
 
 def _pid_in(file: Path) -> int | None:
