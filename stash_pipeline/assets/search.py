@@ -32,7 +32,7 @@ from stash_pipeline.search.index import (
     record_followed,
 )
 from stash_pipeline.search.samples import count_by_entity, find_themselves, sample_queries
-from stash_pipeline.settings import Settings, get_settings
+from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers.layer import shared
 
@@ -62,8 +62,8 @@ _COMPLETE: Final = frozenset({"reconcile", "sweep", "rebuild"})
 
 
 def has_index(layers: Layers) -> bool:
-    """Whether there are documents to make an index of, and whether runs with these settings do."""
-    return get_settings().search_index and any(layer.name == LAYER for layer in shared(layers))
+    """Whether there are documents to make an index of."""
+    return any(layer.name == LAYER for layer in shared(layers))
 
 
 def index_keys(layers: Layers) -> list[dg.AssetKey]:

@@ -66,7 +66,8 @@ class SharedFollowing:
         for layer in shared(self.layers):
             if self._is_selected(layer):
                 yield from self._follow(layer, layer.name in rebuilt)
-        if has_index(self.layers):
+        # the asset is part of the graph whatever the settings are: definitions do not depend on them
+        if self.settings.search_index and has_index(self.layers):
             yield from self._follow_index()
 
     def _follow_index(self) -> Results:

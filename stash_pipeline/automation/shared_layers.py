@@ -87,16 +87,17 @@ def layers_due(
     context: dg.SensorEvaluationContext, warehouse: WarehouseResource, layers: Layers, now: float
 ) -> dg.SensorResult | dg.SkipReason:
     """The run request of a tick, or a skip reason."""
+    indexed = warehouse.settings.search_index and has_index(layers)
     try:
         with connection_of_tick(warehouse) as connection:
             layer_states = states(connection, layers)
             mirrored = has_objects(connection)
-            if has_index(layers):
+            if indexed:
                 index = index_state(connection, warehouse.settings)
     except UserError as error:
         return dg.SkipReason(str(error))
     followers = [layer.name for layer in shared(layers)]
-    if has_index(layers):
+    if indexed:
         layer_states.append(index)
         followers.append(INDEX)
     before = _read(context.cursor)
