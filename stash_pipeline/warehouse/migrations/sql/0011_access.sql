@@ -1,3 +1,7 @@
+CREATE INDEX scenes_created_at_idx ON catalog.scenes USING btree (created_at);
+
+CREATE INDEX scene_os_occurred_at_idx ON catalog.scene_os USING btree (occurred_at);
+
 CREATE INDEX scenes_created_at_idx ON stash.scenes USING btree (created_at);
 
 CREATE INDEX scene_os_occurred_at_idx ON stash.scene_os USING btree (occurred_at);

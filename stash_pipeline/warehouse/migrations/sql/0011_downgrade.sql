@@ -2046,3 +2046,7 @@ COMMENT ON VIEW catalog.changes IS 'Records with the revision of the object log 
 DROP INDEX stash.scenes_created_at_idx;
 
 DROP INDEX stash.scene_os_occurred_at_idx;
+
+DROP INDEX catalog.scenes_created_at_idx;
+
+DROP INDEX catalog.scene_os_occurred_at_idx;
