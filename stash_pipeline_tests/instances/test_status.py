@@ -113,7 +113,8 @@ def test_status_shows_the_last_refresh_of_each_mode_and_the_next_ones(
     printed = status("--offline")
     for words in ("3 min ago", "2 h ago", "3 days ago", f"{next_sweep.astimezone():%a %H:%M}"):
         assert words in printed, printed
-    assert max(len(line) for line in printed.splitlines()) <= 100
+    # an address is not broken
+    assert max(len(line) for line in printed.splitlines() if not line.startswith("Database:")) <= 100
 
 
 def test_a_first_full_sync_counts_as_reconcile_and_sweep(status: Status, database_url: str, home: Path) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -62,8 +63,11 @@ def test_a_kept_server_survives_commands_and_crashes_until_it_is_stopped(home: P
         assert postmaster_pid(home) == pid and runs(pid)
 
         server = psutil.Process(pid)
-        for victim in (*server.children(), server):
-            victim.send_signal(signal.SIGKILL)
+        children = server.children()
+        for victim in (server, *children):
+            # the others end when they notice
+            with suppress(psutil.NoSuchProcess):
+                victim.send_signal(signal.SIGKILL)
         wait_until(lambda: not runs(pid))
         assert "127.0.0.1" in run("db", "url")
         psycopg.connect(renewed).close()

@@ -145,7 +145,8 @@ SCENES = Entity(
             stored="'/scene/' || t.id || '/interactive_heatmap'",
         ),
         field.path("caption_path", "paths{caption}", stored="'/scene/' || t.id || '/caption'"),
-        field.json("custom_fields"), field.time("created_at"), field.time("updated_at", index="values"),
+        field.json("custom_fields"),
+        field.time("created_at", index="values"), field.time("updated_at", index="values"),
         field.files("scene", "scenes_files", rare=_FILES),
         field.many("tags", "scene_tags", "tags", "tag_id", ("scenes_tags", "scene_id", "tag_id")),
         field.many(
@@ -170,7 +171,7 @@ SCENES = Entity(
         ),
         field.urls("scene", "url"), field.stash_ids("scene"),
         field.times("play_history", "scene_plays", "played_at", index="values", rare=_PLAYS),
-        field.times("o_history", "scene_os", "occurred_at", rare=_OS),
+        field.times("o_history", "scene_os", "occurred_at", index="values", rare=_OS),
         Field(
             "captions",
             JoinTable(

@@ -2064,3 +2064,11 @@ UNION ALL
      LEFT JOIN matches.redirects r ON ((r.id = v.id)));
 
 COMMENT ON VIEW catalog.changes IS 'Records with the revision of the object log when they last changed or vanished; successor_id is the record into which a vanished one was merged.';
+
+DROP INDEX stash.scenes_created_at_idx;
+
+DROP INDEX stash.scene_os_occurred_at_idx;
+
+DROP INDEX catalog.scenes_created_at_idx;
+
+DROP INDEX catalog.scene_os_occurred_at_idx;
