@@ -34,7 +34,7 @@ QUERIES = {
     "tag_descendants: scenes below one tag": "SELECT count(DISTINCT j.scene_id) FROM tag_descendants d "
     "JOIN scene_tags j ON j.instance_id = d.instance_id AND j.tag_id = d.descendant_id WHERE d.tag = 'tag 5'",
     "tag_descendants: all": "SELECT count(*) FROM tag_descendants",
-    "studio_tree: one studio": "SELECT * FROM studio_tree WHERE instance_id = 1 AND id = 400",
+    "studio_tree: one studio": "SELECT * FROM studio_tree WHERE instance_id = 1 AND id = 9",
     "studio_tree: scenes per network": "SELECT t.root_id, count(*) FROM studio_tree t "
     "JOIN scenes s ON s.instance_id = t.instance_id AND s.studio_id = t.id GROUP BY t.instance_id, t.root_id",
     "marker_all_tags: of one scene": "SELECT * FROM marker_all_tags WHERE instance_id = 1 AND scene_id = 9",

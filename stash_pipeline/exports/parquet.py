@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.exports.folder import HashedFile
+from stash_pipeline.exports.selection import PAGE_COST
 from stash_pipeline.settings import psycopg_url
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.database_session import session_statement
@@ -62,6 +63,7 @@ class ParquetSession:
                     statement_timeout=str(round(timeout_seconds * 1000)),
                     application_name="stash_pipeline",
                     search_path="stash",
+                    random_page_cost=PAGE_COST,
                 )
             )
             cursor.fetchall()

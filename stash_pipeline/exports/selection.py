@@ -21,6 +21,11 @@ _PARQUET: Final = {
 """Types with an equivalent in Parquet, also as elements of arrays."""
 
 
+PAGE_COST: Final = "1.1"
+"""``random_page_cost`` of exports. With that of a spinning disk, Postgres reads a small table (of tags, say) from start
+to end for each element of a list."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """Which rows of every table are exported.

@@ -17,7 +17,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.exports.folder import HashedFile, export_folder
 from stash_pipeline.exports.parquet import ParquetSession, ReadError, require_parquet
 from stash_pipeline.exports.relations import Relation, chosen, relations
-from stash_pipeline.exports.selection import Format, Rows, columns_of, query, reason, require_valid
+from stash_pipeline.exports.selection import PAGE_COST, Format, Rows, columns_of, query, reason, require_valid
 from stash_pipeline.instances import get_instance
 from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
 
@@ -109,8 +109,9 @@ def _one_state(database_url: str, where: str | None, timeout_seconds: float) -> 
         with connect(database_url) as connection:
             connection.execute(
                 "SELECT set_config('search_path', 'stash', false), set_config('default_transaction_read_only', 'on',\n"
-                "    false), set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
-                [f"{_LOCK_SECONDS}s", str(round(timeout_seconds * 1000))],
+                "    false), set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false),\n"
+                "    set_config('random_page_cost', %s, false)",
+                [f"{_LOCK_SECONDS}s", str(round(timeout_seconds * 1000)), PAGE_COST],
             )
             yield connection
     except psycopg.errors.LockNotAvailable:
