@@ -16,11 +16,14 @@ import psycopg
 import pytest
 from psycopg.rows import scalar_row
 
+from stash_pipeline.instances import add_instance
 from stash_pipeline.simulator.box.generate import generate_box
 from stash_pipeline.simulator.box.server import SimulatedStashBox
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.migrate import upgrade
 from stash_pipeline_tests.conftest import create_database, drop_database, temporary_home
 from stash_pipeline_tests.deployment.servers import SECONDS, command, environment_of, started, wait_for
 from stash_pipeline_tests.ports import free_port
@@ -30,7 +33,7 @@ pytestmark = pytest.mark.processes
 INSTANCES = [f"server-{number}" for number in range(8)]
 SCENES = 8
 API_KEY = "key-of-a-simulated-server"
-PER_DAY = 5
+PER_DAY = 2
 
 _TABLES = """
 SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -93,19 +96,16 @@ def urls(libraries: list[Library]) -> Iterator[dict[str, str]]:
         yield running
 
 
-def register(environment: dict[str, str], urls: dict[str, str]) -> None:
-    for name, url in urls.items():
-        stdin = API_KEY if name == INSTANCES[0] else None
-        add = ["instances", "add", name, url, *(["--api-key-stdin"] if stdin else [])]
-        subprocess.run(
-            [sys.executable, "-m", "stash_pipeline", *add],
-            env=environment,
-            input=stdin,
-            check=True,
-            text=True,
-            capture_output=True,
-            timeout=SECONDS,
-        )
+def register(environment: dict[str, str], database_url: str, urls: dict[str, str]) -> None:
+    """Registers the servers: one by its command with a stored key, the others at once."""
+    home = Path(environment["STASH_PIPELINE_HOME"])
+    upgrade(database_url)
+    with connect(database_url) as connection:
+        for name in INSTANCES[1:]:
+            add_instance(connection, name, urls[name], home=home)
+    add = [sys.executable, "-m", "stash_pipeline", "instances", "add", INSTANCES[0], urls[INSTANCES[0]]]
+    options: dict[str, Any] = {"check": True, "text": True, "capture_output": True, "timeout": SECONDS}
+    subprocess.run([*add, "--api-key-stdin"], env=environment, input=API_KEY, **options)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def of_one_host(postgres: str, urls: dict[str, str]) -> Iterator[dict[str, str]]
     database_url = create_database(postgres, "one_host")
     with temporary_home() as home:
         environment = environment_of(home, database_url)
-        register(environment, urls)
+        register(environment, database_url, urls)
         command(environment, "sync")
         yield contents(database_url)
     drop_database(postgres, "one_host")
@@ -127,7 +127,7 @@ def test_two_hosts_make_the_same_of_the_servers_as_one(
         key = str(tmp_path / "key")
         homes = [stack.enter_context(temporary_home()) for _ in range(2)]
         first, second = (environment_of(home, empty_database_url, STASH_PIPELINE_KEY_FILE=key) for home in homes)
-        register(first, urls)
+        register(first, empty_database_url, urls)
         code, log = free_port(), tmp_path / "servers.log"
 
         with (
