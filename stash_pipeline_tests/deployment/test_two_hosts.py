@@ -60,9 +60,9 @@ SELECT count(*) FROM (
 """
 
 
-def contents(database_url: str) -> dict[str, str]:
+def contents(database_url: str) -> dict[str, str | None]:
     """A digest of every table, independent of ids that only this database knows."""
-    found = {}
+    found: dict[str, str | None] = {}
     with psycopg.connect(database_url, row_factory=scalar_row) as connection:
         for table in connection.execute(_TABLES).fetchall():
             rows = _OF_A_TABLE.format(table=table)
@@ -109,7 +109,7 @@ def register(environment: dict[str, str], database_url: str, urls: dict[str, str
 
 
 @pytest.fixture(scope="module")
-def of_one_host(postgres: str, urls: dict[str, str]) -> Iterator[dict[str, str]]:
+def of_one_host(postgres: str, urls: dict[str, str]) -> Iterator[dict[str, str | None]]:
     """What one host makes of the servers."""
     database_url = create_database(postgres, "one_host")
     with temporary_home() as home:
@@ -121,7 +121,11 @@ def of_one_host(postgres: str, urls: dict[str, str]) -> Iterator[dict[str, str]]
 
 
 def test_two_hosts_make_the_same_of_the_servers_as_one(
-    empty_database_url: str, urls: dict[str, str], of_one_host: dict[str, str], libraries: list[Library], tmp_path: Path
+    empty_database_url: str,
+    urls: dict[str, str],
+    of_one_host: dict[str, str | None],
+    libraries: list[Library],
+    tmp_path: Path,
 ) -> None:
     with ExitStack() as stack:
         key = str(tmp_path / "key")
