@@ -47,6 +47,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/search.py --million
 	$(BIN)/python benchmarks/documents.py
 	$(BIN)/python benchmarks/query_language.py
+	$(BIN)/python benchmarks/sizing.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check
