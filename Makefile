@@ -52,6 +52,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/query_language.py
 	$(BIN)/python benchmarks/queries.py
 	$(BIN)/python benchmarks/export.py
+	$(BIN)/python benchmarks/sizing.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check

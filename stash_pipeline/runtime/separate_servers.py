@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -162,7 +162,7 @@ def _become(environment: dict[str, str], *arguments: str) -> NoReturn:
     """Replaces this process, so that signals and the exit code are Dagster's."""
     sys.stdout.flush()
     sys.stderr.flush()
-    command: Sequence[str] = [sys.executable, "-m", *arguments]
+    command = [sys.executable, "-m", *arguments]
     os.chdir(environment["DAGSTER_HOME"])
     os.execve(sys.executable, command, environment)
 
