@@ -1,6 +1,9 @@
 """The demo: it goes on changing, the pipeline notices, and a second start continues."""
 
 import json
+import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +19,9 @@ import pytest
 from stash_pipeline.commands.demo_examples import EXAMPLES, HISTORY
 from stash_pipeline.commands.demo_home import demo_home
 from stash_pipeline.errors import UserError
+from stash_pipeline.simulator.generate import generate_library
+from stash_pipeline.simulator.library import Library
+from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline_tests.conftest import temporary_home
 from stash_pipeline_tests.ports import free_port
 
@@ -104,7 +110,7 @@ _COUNTS = "SELECT i.name, count(*) FROM stash.scenes AS s JOIN ops.instances AS 
 def test_the_demo_lives_and_continues_after_a_restart() -> None:
     with temporary_home() as home:
         with (
-            _running_demo(home, "--scenes", "60", "--pace", "0.5") as (url, printed),
+            _running_demo(home, "--scenes", "60", "--pace", "3") as (url, printed),
             psycopg.connect(url, autocommit=True) as connection,
         ):
             _until(lambda: connection.execute(_RETITLED).fetchone()[0], "another title")  # type: ignore[index]
@@ -126,3 +132,23 @@ def test_the_demo_lives_and_continues_after_a_restart() -> None:
                 rows = [line for line in printed if line.startswith("│ scenes ")][:2]
                 shown = [int(row.strip("│").split("│")[1]) for row in rows]
                 assert sorted(shown) == sorted(counts.values())
+
+
+@pytest.mark.processes
+def test_the_commands_of_getting_started_run() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "getting-started.md").read_text("utf-8")
+    commands = "".join(re.findall(r"```shell\n(.*?)```", page, re.DOTALL)).splitlines()
+    assert len(commands) > 6
+    library = Library.create()
+    generate_library(library, scenes=20, seed=1)
+    with temporary_home() as home, SimulatedStash(library).running() as server:
+        for command in commands:
+            program, *arguments = shlex.split(command.replace("http://localhost:9999", server.url))
+            assert program == "stash-pipeline"
+            done = subprocess.run(
+                [sys.executable, "-m", "stash_pipeline", *arguments],
+                env={**os.environ, "STASH_PIPELINE_HOME": str(home)},
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, (command, done.stdout, done.stderr)
