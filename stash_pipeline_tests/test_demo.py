@@ -128,7 +128,7 @@ def test_the_demo_lives_and_continues_after_a_restart() -> None:
             assert (home / "paris.log").read_text() == ""
             with psycopg.connect(url) as connection:
                 assert connection.execute(HISTORY.sql).fetchall()
-                counts = dict(connection.execute(_COUNTS).fetchall())
+                counts: dict[str, int] = dict(connection.execute(_COUNTS).fetchall())
                 rows = [line for line in printed if line.startswith("│ scenes ")][:2]
                 shown = [int(row.strip("│").split("│")[1]) for row in rows]
                 assert sorted(shown) == sorted(counts.values())
