@@ -10,10 +10,15 @@ ARGS ?=
 # Where it is set, each of the processes that tests start would compile every module anew, Dagster's as well.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-integration test-processes test-faults test-ui soak bench lint format migration lock clean
+.PHONY: demo docs test test-integration test-processes test-faults test-ui soak bench lint format migration lock clean
 
 demo: $(STAMP)
 	$(BIN)/stash-pipeline demo $(if $(filter 0,$(UI)),--no-ui)
+
+# The documentation as a site, in build/site; fails if a link or an anchor leads nowhere.
+docs: $(STAMP)
+	$(BIN)/python -m stash_pipeline.error_documentation docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test: $(STAMP)
 	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)

@@ -355,16 +355,45 @@ def up(
 def demo(
     ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Serve Dagster's UI at the end, until Ctrl-C.")] = True,
     port: Port = None,
-    scenes: Annotated[int, typer.Option(min=1, help="Scenes per simulated server.")] = 2000,
+    scenes: Annotated[
+        int | None, typer.Option(min=1, help="Scenes per simulated server. Default: those of the last demo, or 2000.")
+    ] = None,
     home: Annotated[
-        Path | None, typer.Option(help="Folder for the demo's data. Default: a new temporary folder.")
+        Path | None,
+        typer.Option(
+            help="Folder for the demo's data. Default: ~/.stash-pipeline-demo; with --no-ui, a temporary folder."
+        ),
+    ] = None,
+    still: Annotated[
+        bool, typer.Option("--still", help="Let the simulated servers not change while the UI is open.")
+    ] = False,
+    new: Annotated[bool, typer.Option("--new", help="Remove what an earlier demo left in the folder first.")] = False,
+    pace: Annotated[
+        float | None,
+        typer.Option(
+            "--pace", metavar="SECONDS", min=0.1, help="How often each server changes, on average. Default: 40."
+        ),
     ] = None,
 ) -> None:
-    """Sync two simulated Stash servers and view the result in Dagster's UI."""
+    """Sync two simulated Stash servers and view the result in Dagster's UI, while they go on changing."""
+    from stash_pipeline.commands.demo import PACE_SECONDS
     from stash_pipeline.commands.demo import demo as run
 
     refuse_together({"--no-ui": not ui, "--port": port is not None}, "the port is that of the UI")
-    raise typer.Exit(run(ui=ui, port=port, scenes=scenes, home=home))
+    refuse_together({"--no-ui": not ui, "--still": still}, "without the UI, the servers never change")
+    refuse_together({"--no-ui": not ui, "--pace": pace is not None}, "without the UI, the servers never change")
+    refuse_together({"--still": still, "--pace": pace is not None}, "servers that do not change have no pace")
+    raise typer.Exit(
+        run(
+            ui=ui,
+            port=port,
+            scenes=scenes,
+            home=home,
+            still=still,
+            new=new,
+            pace=PACE_SECONDS if pace is None else pace,
+        )
+    )
 
 
 @database.command("upgrade")

@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from stash_pipeline.cli import app
+from stash_pipeline.error_documentation import error_sentences, troubleshooting_page
 from stash_pipeline.settings import ENV_PREFIX, Settings
 from stash_pipeline.simulator.box.command import simulate_box
 from stash_pipeline.simulator.box.faults import KINDS as KINDS_OF_BOXES
@@ -39,6 +40,34 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
 @pytest.mark.parametrize("name", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
 def test_the_readme_lists_every_command(name: str) -> None:
     assert f"`stash-pipeline {name}" in README
+
+
+def test_troubleshooting_md_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "troubleshooting.md").read_text("utf-8") == troubleshooting_page(), (
+        "run python -m stash_pipeline.error_documentation docs"
+    )
+
+
+def test_troubleshooting_finds_the_sentences_of_all_errors() -> None:
+    found = {sentence for sentences in error_sentences().values() for sentence in sentences}
+    assert any(sentence.startswith("Another demo uses the folder *home*") for sentence in found)
+    # an error of a subclass, and one that is built from two literals
+    assert len(found) > 150 and {"stash/", "sync/", "warehouse/"} <= {
+        module.partition("/")[0] + "/" for module in error_sentences()
+    }
+
+
+def test_the_site_has_every_page_once() -> None:
+    listed = re.findall(r"^ +- [^:]+: ([a-z-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(page.name for page in (ROOT / "docs").glob("*.md"))
+
+
+def test_the_commands_of_getting_started_exist() -> None:
+    page = (ROOT / "docs" / "getting-started.md").read_text("utf-8")
+    named = set(re.findall(r"^stash-pipeline ([a-z]+)", page, re.MULTILINE))
+    assert named and named <= set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    options = {option for one in typer.main.get_command(app).commands["demo"].params for option in one.opts}  # type: ignore[attr-defined]
+    assert set(re.findall(r"^\| `(--[a-z-]+)", page, re.MULTILINE)) <= options | {"--no-ui"}
 
 
 def test_every_linked_file_exists() -> None:

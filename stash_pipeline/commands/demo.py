@@ -1,20 +1,19 @@
 """``stash-pipeline demo``: syncs two simulated servers, asks a simulated stash-box, and searches what they have."""
 
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+from stash_pipeline.commands.demo_examples import print_examples
+from stash_pipeline.commands.demo_home import demo_home
 from stash_pipeline.commands.extras import require_demo
 from stash_pipeline.commands.output import console, table
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import edit_instance
-from stash_pipeline.private_directories import make_home
 from stash_pipeline.runtime.supervisor import interruptible
 from stash_pipeline.settings import Settings, get_settings, load_settings, use_settings
 from stash_pipeline.warehouse.session import open_warehouse
@@ -41,17 +40,32 @@ _BOX = "demobox"
 _BOX_REQUESTS_PER_MINUTE = 240
 
 
-def _server_arguments(server: _Server, scenes: int) -> list[str]:
+PACE_SECONDS: Final = 40.0
+"""How often each of the servers changes: with two of them, something happens every 10 to 30 seconds."""
+_BOX_PACE: Final = 3
+"""How many times less often the box changes."""
+_LIVELY: Final = {
+    "changes_seconds": 10,
+    "stashbox_minutes": 5,
+    "stashbox_unmatched_days": 0.02,
+    "stashbox_matched_days": 0.02,
+}
+"""Settings with which the pipeline notices soon what the servers and the box do."""
+
+
+def _server_arguments(server: _Server, scenes: int, home: Path, pace: float | None) -> list[str]:
     return [
         "simulate", "--port", "0", "--scenes", str(scenes), "--seed", str(server.seed),
         "--overlap-seed", str(_OVERLAP), "--variants", "--release", server.release, "--timezone", server.timezone,
+        "--keep", str(home / f"{server.name}.sqlite"), *([] if pace is None else ["--live", str(pace)]),
     ]  # fmt: skip
 
 
-def _box_arguments(scenes: int) -> list[str]:
+def _box_arguments(scenes: int, home: Path, pace: float | None) -> list[str]:
     seeds = [word for server in SERVERS for word in ("--for-seed", str(server.seed))]
     return [
         "simulate-box", "--port", "0", "--scenes", str(scenes), *seeds, "--overlap-seed", str(_OVERLAP), "--variants",
+        "--keep", str(home / f"{_BOX}.sqlite"), *([] if pace is None else ["--live", str(pace * _BOX_PACE)]),
     ]  # fmt: skip
 
 
@@ -88,40 +102,44 @@ def _url(process: "subprocess.Popen[str]", log: Path) -> str:
     raise UserError(f"A simulated server did not start: {log.read_text().strip() or 'it printed no error'}")
 
 
-def demo(*, ui: bool, port: int | None, scenes: int, home: Path | None) -> int:
+def demo(
+    *,
+    ui: bool,
+    port: int | None,
+    scenes: int | None,
+    home: Path | None,
+    still: bool = False,
+    new: bool = False,
+    pace: float = PACE_SECONDS,
+) -> int:
     """The command; returns the exit code."""
     from stash_pipeline.runtime.supervisor import LOCAL, require_free
 
     require_demo("demo")
     port = port or get_settings().ui_port
+    live = pace if ui and not still else None
     if ui:
         require_free(LOCAL, port)
-    with ExitStack() as stack:
-        if home is None:
-            home = Path(tempfile.mkdtemp(prefix="stash-pipeline-demo-"))
-            stack.callback(shutil.rmtree, home, ignore_errors=True)
-        try:
-            make_home(home)
-        except OSError as error:
-            raise UserError(f"The demo cannot use the folder {home}: {error.strerror}; give another --home.") from None
+    with demo_home(home, kept=ui, new=new, scenes=scenes) as (folder, count), ExitStack() as stack:
         # the demo never uses a configured warehouse
-        settings = load_settings(home=home).without_database()
+        settings = load_settings(home=folder, **({} if live is None else _LIVELY)).without_database()
         use_settings(settings)
-        logs = {server: home / f"{server.name}.log" for server in SERVERS}
+        logs = {server: folder / f"{server.name}.log" for server in SERVERS}
         processes = {
-            server: stack.enter_context(_simulated(_server_arguments(server, scenes), log))
+            server: stack.enter_context(_simulated(_server_arguments(server, count, folder, live), log))
             for server, log in logs.items()
         }
-        box_log = home / f"{_BOX}.log"
-        box = stack.enter_context(_simulated(_box_arguments(scenes), box_log))
-        console.print("Generating two libraries and a stash-box, and starting a private Postgres ...")
+        box_log = folder / f"{_BOX}.log"
+        box = stack.enter_context(_simulated(_box_arguments(count, folder, live), box_log))
+        console.print("Preparing two libraries and a stash-box, and starting a private Postgres ...")
         settings = stack.enter_context(open_warehouse(settings))
         outcomes = _sync(settings, {server: _url(processes[server], logs[server]) for server in SERVERS})
         if not all(outcome["success"] for outcome in outcomes) or not _ask_box(settings, _url(box, box_log)):
             return 1
         report_search(settings)
+        print_examples(settings.database() or "", changing=live is not None)
         if ui:
-            _serve(settings, port)
+            _serve(settings, port, changing=live is not None)
     return 0
 
 
@@ -250,12 +268,19 @@ def _mistyped(title: str) -> str:
     return " ".join(words)
 
 
-def _serve(settings: Settings, port: int) -> None:
+def _serve(settings: Settings, port: int, *, changing: bool) -> None:
     from stash_pipeline.runtime.supervisor import serving
 
     console.print("Starting Dagster's UI ...")
     with interruptible(), suppress(KeyboardInterrupt), serving(settings, port) as running:
         console.print(f"Dagster's UI: {running.url} (the lineage: {running.url}/asset-groups). Stop it with Ctrl-C.")
+        console.print(f"Everything is in {settings.home}; the next demo continues with it.", soft_wrap=True)
+        if changing:
+            console.print(
+                f"The servers go on changing. What happens on them is in {SERVERS[0].name}.log and"
+                f" {SERVERS[1].name}.log of that folder, what the pipeline makes of it in the UI, under Runs.",
+                soft_wrap=True,
+            )
         running.wait()
 
 

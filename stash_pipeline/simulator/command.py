@@ -182,7 +182,9 @@ def simulate(
     living = nullcontext() if live is None else Life(stash.library, seed or 1, kinds).going_on(live)
     try:
         with living:
-            stash.serve(port=port, ready=lambda url: print(f"Simulated Stash {stash.release.name} at {url}", flush=True))
+            stash.serve(
+                port=port, ready=lambda url: print(f"Simulated Stash {stash.release.name} at {url}", flush=True)
+            )
     except OSError as error:
         _end(f"Cannot listen on port {port}: {error.strerror or error}.")
     except KeyboardInterrupt:

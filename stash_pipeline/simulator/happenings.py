@@ -128,7 +128,9 @@ class _User(_Server):
     def tags(self, rng: random.Random, _: int) -> str:
         """One more tag."""
         scene, tag = self.one(rng, "SELECT id FROM scenes"), self.one(rng, "SELECT id FROM tags")
-        tagged = [row[0] for row in self.stash.library.tuples("SELECT tag_id FROM scenes_tags WHERE scene_id = ?", (scene,))]
+        tagged = [
+            row[0] for row in self.stash.library.tuples("SELECT tag_id FROM scenes_tags WHERE scene_id = ?", (scene,))
+        ]
         self._scene(scene, tag_ids=[str(one) for one in sorted({*tagged, tag})])
         return f"tagged {self.name('scene', scene)} with {self.name('tag', tag)}"
 
@@ -275,7 +277,9 @@ class _Scan(_Server):
 
     def _file(self, rng: random.Random, name: str, duration: float, phash: int) -> int:
         library = self.stash.library
-        file = self._insert("files", basename=name, parent_folder_id=self._folder(), size=rng.randrange(10**7, 4 * 10**9))
+        file = self._insert(
+            "files", basename=name, parent_folder_id=self._folder(), size=rng.randrange(10**7, 4 * 10**9)
+        )
         library.insert(
             "video_files",
             {
@@ -299,7 +303,7 @@ class _Scan(_Server):
         )
         duration, phash = library.tuples(
             "SELECT duration, fingerprint FROM scenes_files JOIN video_files USING (file_id)"
-            ' JOIN files_fingerprints USING (file_id) WHERE scene_id = ? AND type = \'phash\' AND "primary" = 1',
+            " JOIN files_fingerprints USING (file_id) WHERE scene_id = ? AND type = 'phash' AND \"primary\" = 1",
             (scene,),
         )[0]
         near = (int(phash) & (1 << 64) - 1) ^ (1 << rng.randrange(64))

@@ -86,4 +86,6 @@ def _options(path: Path) -> str | None:
 
 def _readable(options: str) -> str:
     given = {name: value for name, value in json.loads(options).items() if value not in (None, False)}
-    return " ".join(f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}") for name, value in given.items())
+    return " ".join(
+        f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}") for name, value in given.items()
+    )

@@ -67,6 +67,7 @@ class Library(Database):
         if path is not None and path.exists():
             raise FileExistsError(f"{path} exists already; open it instead, or name another file.")
         connection = _connect(":memory:" if path is None else str(path))
+        connection.execute("PRAGMA synchronous = OFF")
         connection.executescript(layout_script() + newest_script())
         connection.execute("INSERT INTO schema_migrations (version, dirty) VALUES (?, 0)", (LAYOUT_VERSION,))
         return cls(connection)
