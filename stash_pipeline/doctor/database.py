@@ -121,7 +121,7 @@ def _revision(connection: Connection) -> Finding:
     return note(
         "schema",
         f"The database has schema {held}, the newest is {newest}.",
-        "Back up, then `stash-pipeline db upgrade`.",
+        "Back up, then run `stash-pipeline db upgrade`.",
     )
 
 

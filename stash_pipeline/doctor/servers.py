@@ -3,22 +3,20 @@
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from email.utils import parsedate_to_datetime
 from typing import Final
-
-import httpx
 
 from stash_pipeline.doctor.database import clock
 from stash_pipeline.doctor.finding import Finding, broken, ok
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance
 from stash_pipeline.settings import Settings
-from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.connection_test import check_connection
 from stash_pipeline.stash.errors import StashError
+from stash_pipeline.stash.probing import probe
 
 _SECONDS: Final = 10.0
 _AT_ONCE: Final = 16
+_VERSION: Final = "{version {version}}"
 _KEYS: Final = ("key_unreadable", "wrong_key", "key_needed", "key_not_wanted", "forbidden")
 
 
@@ -44,7 +42,7 @@ def _of_server(instance: Instance, settings: Settings) -> list[Finding]:
     if report.outcome == "ok":
         key = "with its key" if report.key_used else "without a key"
         sentence = f"{report.release} responds {key} in {report.seconds:.2f} s."
-        return [ok(what, sentence), *_clock(instance, access)]
+        return [ok(what, sentence), *_clock(instance, settings)]
     if report.outcome in _KEYS:
         remedy = f"{change_key} {again}"
     elif report.outcome in ("too_old", "setup_pending", "migration_pending", "server_error"):
@@ -57,17 +55,13 @@ def _of_server(instance: Instance, settings: Settings) -> list[Finding]:
     return [broken(what, report.message, remedy)]
 
 
-def _clock(instance: Instance, access: Access) -> list[Finding]:
-    """The difference to the clock of the server or its proxy, by the header of a response that needs no key."""
+def _clock(instance: Instance, settings: Settings) -> list[Finding]:
+    """The difference to the clock of the server, by the date of a response."""
     try:
-        started = time.time()
-        with httpx.Client(verify=access.ssl_context(instance.url), timeout=_SECONDS, trust_env=False) as client:
-            header = client.head(instance.url).headers.get("date")
-        middle = (started + time.time()) / 2
-        if header is None:
-            return []
-        # the header has whole seconds
-        difference = parsedate_to_datetime(header).timestamp() + 0.5 - middle
-    except (httpx.HTTPError, StashError, ValueError, TypeError, OSError):
+        with instance.client(settings) as client:
+            probe(client, _VERSION, time.monotonic() + _SECONDS)
+            # whole seconds, cut off
+            difference = client.now().timestamp() + 0.5 - time.time()
+    except (StashError, UserError):
         return []
     return [clock(f"clock of {instance.name}", difference)]

@@ -14,9 +14,20 @@ DOCS = Path(__file__).parents[2] / "docs"
 URL = "postgresql://reader:s%20cret@127.0.0.1:5432/stash"
 
 
-def test_a_newer_server_needs_newer_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_newer_server_needs_newer_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="The database is Postgres 99, which needs pg_dump of version 99 or newer"):
         programs.program("pg_dump", 990001)
+
+    def printing(text: str) -> Path:
+        path = tmp_path / "pg_dump"
+        path.write_text(f"#!/bin/sh\necho '{text}'\n")
+        path.chmod(0o755)
+        return path
+
+    # Debian appends its own version
+    assert programs._version(printing("pg_dump (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)")) == 15
+    assert programs._version(printing("pg_dump (PostgreSQL) 19beta1")) == 19
+    assert programs._version(printing("something else")) is None
     # a server gets the program of its own version before a newer one
     found = ((Path("/new/pg_dump"), 18), (Path("/old/pg_dump"), 16))
     monkeypatch.setattr(programs, "_installed", lambda name: found)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,15 @@ def settings(database_url: str, home: Path) -> Settings:
 
 
 @pytest.fixture
-def server() -> Iterator[str]:
+def stash() -> SimulatedStash:
     library = Library.create()
     generate_library(library, scenes=2, seed=1)
-    with SimulatedStash(library, api_key=KEY).running() as running:
+    return SimulatedStash(library, api_key=KEY)
+
+
+@pytest.fixture
+def server(stash: SimulatedStash) -> Iterator[str]:
+    with stash.running() as running:
         yield running.url
 
 
@@ -193,3 +199,10 @@ def test_the_exit_code_is_1_only_if_something_is_broken(settings: Settings, caps
     with settings_in_use(settings):
         doctor(False)
     assert "→ Start the server" in capsys.readouterr().out
+
+
+def test_a_server_whose_clock_is_wrong_is_noted(settings: Settings, stash: SimulatedStash, server: str) -> None:
+    stash.clock = lambda: datetime.now(timezone.utc) - timedelta(hours=1)
+    registered(settings, server)
+    found = findings(settings)["clock of attic"]
+    assert found.state == "note" and "differs by 3" in found.sentence

@@ -55,7 +55,7 @@ class World:
         self.connection.execute("UPDATE ops.notifications SET next_attempt_at = now()")
 
     def pending(self, column: str) -> list[Any]:
-        rows = self.connection.execute(f"SELECT {column} FROM ops.notifications ORDER BY cause").fetchall()  # type: ignore[arg-type]
+        rows = self.connection.execute(f"SELECT {column} FROM ops.notifications ORDER BY cause").fetchall()
         return [row[0] for row in rows]
 
 

@@ -32,11 +32,20 @@ def program(name: str, server_version: int) -> Path:
     Raises:
         UserError: if there is none that is new enough.
     """
+    return candidates(name, server_version)[0]
+
+
+def candidates(name: str, server_version: int) -> list[Path]:
+    """The programs that are new enough for a server, the oldest first; at least one.
+
+    Raises:
+        UserError: if there is none.
+    """
     needed = server_version // 10000
     found = sorted((version, order, path) for order, (path, version) in enumerate(_installed(name)))
-    for version, _, path in found:
-        if version >= needed:
-            return path
+    new_enough = [path for version, _, path in found if version >= needed]
+    if new_enough:
+        return new_enough
     newest = f"the newest one here is of version {found[-1][0]}" if found else "there is none here"
     raise UserError(
         f"The database is Postgres {needed}, which needs {name} of version {needed} or newer, and {newest}; install "
@@ -67,7 +76,8 @@ def _version(path: Path) -> int | None:
         answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    number = re.search(r"(\d+)(?:\.|devel|beta|rc|\s|$)", answer.rpartition(")")[2])
+    # distributions append their own version in parentheses
+    number = re.search(r"\(PostgreSQL\) (\d+)", answer)
     return int(number[1]) if number else None
 
 
@@ -87,12 +97,15 @@ def _environment(url: str | None) -> Iterator[dict[str, str]]:
         yield {**kept, "PGSERVICEFILE": str(file)}
 
 
-def run(path: Path, arguments: Sequence[object], *, url: str | None = None, failed: str) -> str:
+def run(
+    path: Path, arguments: Sequence[object], *, url: str | None = None, failed: str, tolerated: str | None = None
+) -> str:
     """Runs a program, and returns its output.
 
     Args:
         url: the address of the database for it.
         failed: the beginning of the sentence if it fails.
+        tolerated: a part of errors that do not matter, if there is no other.
 
     Raises:
         UserError: if it fails.
@@ -110,5 +123,10 @@ def run(path: Path, arguments: Sequence[object], *, url: str | None = None, fail
         except OSError as error:
             raise UserError(f"{failed}: {path} cannot be run ({error.strerror}).") from None
     if done.returncode != 0:
-        raise UserError(f"{failed}: {cause(done.stderr.decode(errors='replace'))}.")
+        errors = done.stderr.decode(errors="replace")
+        serious = [
+            line for line in errors.splitlines() if "error:" in line and (not tolerated or tolerated not in line)
+        ]
+        if serious or not tolerated or tolerated not in errors:
+            raise UserError(f"{failed}: {cause(chr(10).join(serious) or errors)}.")
     return done.stdout.decode(errors="replace")

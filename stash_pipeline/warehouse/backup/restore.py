@@ -19,12 +19,13 @@ from psycopg import sql
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import schemas
 from stash_pipeline.warehouse.backup.contents import RUNS_SCHEMA
-from stash_pipeline.warehouse.backup.programs import program, run
+from stash_pipeline.warehouse.backup.programs import candidates, run
 from stash_pipeline.warehouse.backup.write import Manifest, count_rows, read_manifest, stored_keys
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.migrate import newest_revision, upgrade
 
 _MAINTENANCE: Final = ("postgres", "template1")
+_SERVER_WITH_TIMEOUT: Final = 170000
 _BROKEN: Final = "The backup cannot be restored"
 
 
@@ -96,9 +97,8 @@ def inspect(file: Path, server_version: int) -> tuple[str, Manifest | None]:
     if not file.is_file():
         raise UserError(f"There is no file {file}; name the file that `stash-pipeline backup` wrote.")
     manifest = read_manifest(file)
-    reader = program("pg_restore", server_version)
     try:
-        run(reader, ["--list", file], failed=_BROKEN)
+        reader = _reader(server_version, file)
         data = run(reader, ["--data-only", "--schema=ops", "--table=alembic_version", "-f", "-", file], failed=_BROKEN)
     except UserError as error:
         raise UserError(f"{file} is not a backup of stash-pipeline, or is damaged. {error}") from None
@@ -111,6 +111,21 @@ def inspect(file: Path, server_version: int) -> tuple[str, Manifest | None]:
             "version that made the backup, or a newer one."
         )
     return found[1], manifest
+
+
+def _reader(server_version: int, file: Path) -> Path:
+    """The `pg_restore` for a server that can read an archive: one of a newer `pg_dump` needs a newer one.
+
+    Raises:
+        UserError: if none can read it.
+    """
+    *others, last = candidates("pg_restore", server_version)
+    for path in others:
+        with suppress(UserError):
+            run(path, ["--list", file], failed=_BROKEN)
+            return path
+    run(last, ["--list", file], failed=_BROKEN)
+    return last
 
 
 # -- the database that is restored to ------------------------------------------------------------------------
@@ -146,7 +161,11 @@ def _missing_roles(connection: Connection, manifest: Manifest | None) -> set[str
 
 
 def _fill(url: str, server: int, file: Path, arguments: list[str], manifest: Manifest | None) -> None:
-    run(program("pg_restore", server), [*arguments, file], url=url, failed=_BROKEN)
+    tolerated = None
+    if server < _SERVER_WITH_TIMEOUT and "--single-transaction" not in arguments:
+        # a newer pg_restore begins with this setting of newer servers
+        arguments, tolerated = [each for each in arguments if each != "--exit-on-error"], "transaction_timeout"
+    run(_reader(server, file), [*arguments, file], url=url, failed=_BROKEN, tolerated=tolerated)
     with connect(url) as connection:
         if manifest is not None:
             rows = count_rows(connection, manifest.schemas)
