@@ -11,7 +11,8 @@ from stash_pipeline.assets.servers import server_specs
 from stash_pipeline.assets.stashbox import box_server_specs, stashbox_assets
 from stash_pipeline.assets.stashbox_missing import missing_assets
 from stash_pipeline.automation.jobs import PARTITIONED, instance_jobs, maintain, shared_jobs, stashbox_job
-from stash_pipeline.automation.schedules import maintenance_schedule, reconcile_schedule, stashbox_schedule
+from stash_pipeline.automation.reconciles import reconcile_sensor
+from stash_pipeline.automation.schedules import maintenance_schedule, stashbox_schedule
 from stash_pipeline.automation.sensors import changes_sensor, instances_sensor
 from stash_pipeline.automation.servers import servers_answer
 from stash_pipeline.automation.shared_layers import shared_layers_sensors
@@ -43,12 +44,12 @@ def build_defs(
         asset_checks=[servers_answer],
         jobs=[*instance_jobs(layers), *shared_jobs(layers), stashbox_job(), maintain],
         schedules=[
-            reconcile_schedule(settings.reconcile_minutes, layers),
             stashbox_schedule(settings.stashbox_minutes),
             maintenance_schedule,
         ],
         sensors=[
             changes_sensor(settings.changes_seconds, layers),
+            reconcile_sensor(layers),
             sweep_sensor(layers),
             instances_sensor,
             *shared_layers_sensors(layers),
