@@ -48,7 +48,7 @@ def build_defs(
             maintenance_schedule,
         ],
         sensors=[
-            changes_sensor(settings.changes_seconds, layers),
+            changes_sensor(settings, layers),
             reconcile_sensor(layers),
             sweep_sensor(layers),
             instances_sensor,

@@ -34,10 +34,15 @@ _FIRST_RETRY: Final = 60.0
 
 @dataclass(frozen=True)
 class Asking:
-    """How often a server is asked for changes, and why."""
+    """How often a server is asked for changes, and why.
+
+    Attributes:
+        basis: what the interval is based on, without the figures that change with every answer.
+    """
 
     seconds: float
     reason: str
+    basis: Literal["settings", "nothing", "answers"]
 
 
 def asking(milliseconds: Sequence[float], settings: Settings, before: float | None = None) -> Asking:
@@ -48,14 +53,14 @@ def asking(milliseconds: Sequence[float], settings: Settings, before: float | No
     """
     usual, limit = settings.changes_seconds, settings.fast_answer_milliseconds
     if not limit or usual <= FAST_SECONDS:
-        return Asking(usual, "as configured")
+        return Asking(usual, "as configured", "settings")
     if not milliseconds:
-        return Asking(usual, "no answer was measured yet")
+        return Asking(usual, "no answer was measured yet", "nothing")
     typical = median(milliseconds[-ANSWERS:])
     most = limit * _SLOW_FACTOR if before == FAST_SECONDS else limit
     if typical < most:
-        return Asking(FAST_SECONDS, f"its answers take {typical:.0f} ms, less than {most:g} ms")
-    return Asking(usual, f"its answers take {typical:.0f} ms, not less than {most:g} ms")
+        return Asking(FAST_SECONDS, f"its answers take {typical:.0f} ms, less than {most:g} ms", "answers")
+    return Asking(usual, f"its answers take {typical:.0f} ms, not less than {most:g} ms", "answers")
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,8 @@ def allowance(settings: Settings) -> float:
 def balance(compared: Compared, settings: Settings, now: datetime) -> float:
     """The seconds that may be spent now."""
     full = allowance(settings)
+    if not full:
+        return 0.0
     if compared.balance is None or compared.balance_at is None:
         return full - compared.spent
     grown = settings.reconcile_share_percent / 100 * max((now - compared.balance_at).total_seconds(), 0.0)

@@ -133,7 +133,7 @@ def record_comparison(
     seconds: float,
     typical: float | None,
     blocked: float | None,
-    balance: float,
+    balance: float | None,
     revision: int,
     form: bytes | None,
 ) -> None:
@@ -141,7 +141,7 @@ def record_comparison(
 
     Args:
         seconds: that it took. typical: that a comparison takes which finds nothing. blocked: of them, to create a
-            snapshot. balance: that is left.
+            snapshot. balance: that is left; None if no share is set.
         revision: of the instance. form: of the snapshot, if there was one.
     """
     connection.execute(
@@ -165,7 +165,7 @@ def record_comparison(
             "last": round(seconds, 3),
             "typical": None if typical is None else round(typical, 3),
             "blocked": None if blocked is None else round(blocked, 3),
-            "balance": round(balance, 3),
+            "balance": None if balance is None else round(balance, 3),
             "failed": outcome in ("failed", "stopped"),
             "equal": outcome == "equal",
             "revision": revision if outcome == "equal" else None,

@@ -20,7 +20,7 @@ from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.errors import StashError, may_pass
-from stash_pipeline.sync.cadence import balance, typical_seconds
+from stash_pipeline.sync.cadence import allowance, balance, typical_seconds
 from stash_pipeline.sync.cadence_records import Outcome, cadences, record_comparison
 from stash_pipeline.sync.dry_run import DryRun
 from stash_pipeline.sync.loader import RawLoader
@@ -128,7 +128,7 @@ def _compare(
         seconds=seconds,
         typical=typical,
         blocked=snapshot.create_seconds if snapshot else None,
-        balance=balance(before, settings, datetime.now(timezone.utc)) - seconds,
+        balance=balance(before, settings, datetime.now(timezone.utc)) - seconds if allowance(settings) else None,
         revision=instance.revision,
         form=refresh.form if refresh and not refresh.not_in_snapshot else None,
     )

@@ -85,7 +85,7 @@ def test_comparisons_in_both_lanes_agree_with_reconciles(warehouse: str, home: P
     server.stash = SimulatedStash(server.stash.library, clock=server.stash.clock, backups=Backups())
     server.refresh(mode="sweep")
     able = sorted(name for name in EVENTS if EVENTS[name].possible("v0.30.1"))
-    for name in rng.sample(able, 6):
+    for name in rng.sample(able, 3):
         clock.forward(minutes=10)
         with suppress(NothingToDoError):
             happen(server.stash, name, rng.randrange(100))
@@ -120,8 +120,8 @@ def test_what_a_run_would_stop_at_stops_the_comparison(server: Mirror) -> None:
     assert (known.outcome, known.compared.failures) == ("stopped", 1)
 
 
-def test_a_server_that_fails_is_compared_later(make_mirror: MakeMirror) -> None:
-    server = make_mirror()
+def test_a_server_that_fails_is_compared_later(mirrored: MakeMirror) -> None:
+    server = mirrored()
     server.hook = refuse
     assert compared(server).outcome == "failed"
     assert compared(server).outcome == "failed"
@@ -131,8 +131,8 @@ def test_a_server_that_fails_is_compared_later(make_mirror: MakeMirror) -> None:
     assert cadence(server).compared.failures == 0
 
 
-def test_a_comparison_waits_for_no_run(make_mirror: MakeMirror) -> None:
-    server = make_mirror()
+def test_a_comparison_waits_for_no_run(mirrored: MakeMirror) -> None:
+    server = mirrored()
     with instance_lock(server.database_url, server.instance.id, server.instance.name):
         assert compare(server.settings, server.database_url, server.instance) is None
     assert cadence(server).compared_at is None
