@@ -40,11 +40,11 @@ from stash_pipeline.warehouse.session import open_warehouse
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 240.0
 SCENES = int(sys.argv[2]) if len(sys.argv) > 2 else 50_000
 SMALL_SCENES = 1_000
-IDLE_SECONDS = float(os.environ.get("IDLE", "45"))
+IDLE_SECONDS = min(SECONDS / 5, 45.0)
 EDITS = 40
 SILENT_EVERY = 6.0
 SEEN_EVERY = 0.05
-LONGEST = 400.0
+LONGEST = 150.0
 
 Query = tuple[str, list[Any]]
 
@@ -335,6 +335,11 @@ def watching(database_url: str) -> Iterator[Watcher]:
         watcher.thread.join()
 
 
+def say(text: str) -> None:
+    """Tells how far it is."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+
 def main() -> None:
     """Measures and writes."""
     with tempfile.TemporaryDirectory(prefix="stash-pipeline-") as directory:
@@ -356,9 +361,11 @@ def main() -> None:
             }
             for outcome in sync_instances(ready, list(ids), [], show=False):
                 assert outcome["success"], outcome
+            say("first syncs are done")
             fixed = ready.model_copy(update={"fast_answer_milliseconds": 0, "reconcile_share_percent": 0})
             idle_fixed = idle(fixed, connection)
             idle_chosen = idle(ready, connection)
+            say("idle is measured")
             before = runs(connection)
             with serving(ready, free_port()), watching(url) as edits, watching(url) as silent:
                 time.sleep(12)
@@ -373,6 +380,7 @@ def main() -> None:
                     thread.start()
                 for thread in work:
                     thread.join()
+                say("changes are made")
                 last = time.monotonic() + LONGEST
                 while (edits.open() or silent.open()) and time.monotonic() < last:
                     time.sleep(0.5)

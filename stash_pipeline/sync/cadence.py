@@ -138,24 +138,21 @@ def due(compared: Compared, settings: Settings, now: datetime) -> Due:
     if compared.failures:
         pause = min(_FIRST_RETRY * 2 ** min(compared.failures - 1, 10), longest)
         return Due(compared.at + timedelta(seconds=pause), pause, "the last comparison failed", by)
-    if compared.seconds is None:
-        return Due(compared.at + timedelta(seconds=shortest), shortest, "no comparison was measured yet", by)
-    every = min(max(compared.seconds / share, shortest), longest)
+    seconds = compared.seconds or 0.0
+    every = min(max(seconds / share, shortest), longest)
     at, reason = compared.at + timedelta(seconds=every), _reason(compared, settings, every, shortest, longest)
-    missing = compared.seconds - balance(compared, settings, at)
+    missing = seconds - balance(compared, settings, at)
     if missing > 0:
-        at += timedelta(seconds=missing / share)
-        latest = compared.at + timedelta(seconds=longest)
-        at = min(at, latest)
+        at = min(at + timedelta(seconds=missing / share), compared.at + timedelta(seconds=longest))
         every = (at - compared.at).total_seconds()
-        reason = (
-            f"reconciles and comparisons have used {settings.reconcile_share_percent:g} % of the last hours; "
-            f"{_cost(compared)}"
-        )
+        percent = f"{settings.reconcile_share_percent:g} %"
+        reason = f"what was spent lately is more than {percent} of the time; {_cost(compared)}"
     return Due(at, every, reason, by)
 
 
 def _reason(compared: Compared, settings: Settings, every: float, shortest: float, longest: float) -> str:
+    if compared.seconds is None:
+        return _cost(compared)
     cost, percent = _cost(compared), f"{settings.reconcile_share_percent:g} %"
     if every <= shortest:
         return f"{cost}, less than {percent} of the shortest interval"
@@ -165,6 +162,8 @@ def _reason(compared: Compared, settings: Settings, every: float, shortest: floa
 
 
 def _cost(compared: Compared) -> str:
+    if compared.seconds is None:
+        return "no comparison was measured yet"
     how = f" by {compared.lane}" if compared.lane else ""
     blocked = f" ({compared.blocked:.2f} s of them the server cannot write)" if compared.blocked else ""
-    return f"a comparison{how} takes {compared.seconds or 0:.2f} s{blocked}"
+    return f"a comparison{how} takes {compared.seconds:.2f} s{blocked}"
