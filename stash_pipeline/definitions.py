@@ -45,7 +45,7 @@ def build_defs(
         jobs=[*instance_jobs(layers), *shared_jobs(layers), stashbox_job(), maintain],
         schedules=[
             stashbox_schedule(settings.stashbox_minutes),
-            maintenance_schedule,
+            maintenance_schedule(settings.keep_runs),
         ],
         sensors=[
             changes_sensor(settings, layers),

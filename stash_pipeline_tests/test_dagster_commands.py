@@ -185,7 +185,7 @@ def test_dg_lists_all_definitions(clone: Path, environment: dict[str, str], home
     assert {"raw/scenes", "stash/scenes", "stash/scene_tags"} <= {one["asset_key"] for one in found["assets"]}
     names = {kind: {one["name"] for one in found[kind]} for kind in ("jobs", "schedules", "sensors")}
     assert {"refresh", "reconcile", "sweep", "rebuild", "maintain"} <= names["jobs"]
-    assert names["schedules"] == {"reconcile_schedule", "stash_boxes_schedule", "maintenance_schedule"}
+    assert names["schedules"] == {"stash_boxes_schedule", "maintenance_schedule"}
     assert names["sensors"] == SENSORS
     assert not (home / "postgres").exists()
 

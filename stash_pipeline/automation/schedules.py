@@ -4,6 +4,8 @@ Every tick of a schedule launches runs, so its cron expression is its real frequ
 time zone of each instance (`sweeps`) or on what was measured (`reconciles`).
 """
 
+from typing import Final
+
 import dagster as dg
 
 from stash_pipeline.assets.resources import WarehouseResource
@@ -15,14 +17,29 @@ from stash_pipeline.partitions import BOXES, partition_drift
 from stash_pipeline.stashbox_registry import list_endpoints
 from stash_pipeline.sync.timetable import cron_of
 
-# at a quiet hour, and not on the full hour, when other jobs start
-maintenance_schedule = dg.ScheduleDefinition(
-    name="maintenance_schedule",
-    job=maintain,
-    cron_schedule="17 4 * * *",
-    description="Removes old runs, ticks and logs once a day.",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
+_MAINTENANCE_HOUR: Final = 4
+_MANY_MORE: Final = 1.1
+"""So many times the runs that may stay are too many to wait for that hour."""
+
+
+def maintenance_schedule(keep_runs: int) -> dg.ScheduleDefinition:
+    """The schedule that removes old runs at a quiet hour, and at any hour if there are too many runs."""
+
+    def is_due(context: dg.ScheduleEvaluationContext) -> bool:
+        if context.scheduled_execution_time.hour == _MAINTENANCE_HOUR:
+            return True
+        return context.instance.get_runs_count() > keep_runs * _MANY_MORE
+
+    return dg.ScheduleDefinition(
+        name="maintenance_schedule",
+        job=maintain,
+        # not on the full hour, when other jobs start
+        cron_schedule="17 * * * *",
+        should_execute=is_due,
+        description="Removes old runs, ticks and logs once a day, and whenever there are many more runs than "
+        "STASH_PIPELINE_KEEP_RUNS.",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
 
 
 def stashbox_schedule(minutes: int) -> dg.ScheduleDefinition:

@@ -207,9 +207,12 @@ class _Tick:
         return changed
 
     def _is_due(self, state: _State) -> bool:
-        # a tick comes a little early or late
-        interval = asking(state.milliseconds, self.settings, state.every).seconds - FAST_SECONDS / 2
-        return state.not_before <= self.now and (not state.milliseconds or state.asked_at + interval <= self.now)
+        if state.not_before > self.now:
+            return False
+        interval = asking(state.milliseconds, self.settings, state.every).seconds
+        # at every tick, or a little early rather than a tick late
+        early = FAST_SECONDS / 2
+        return not state.milliseconds or interval <= FAST_SECONDS or state.asked_at + interval - early <= self.now
 
     def _intervals(self) -> str:
         """How often each server is asked, and why; a new interval is recorded for `status`."""

@@ -142,7 +142,7 @@ def due(compared: Compared, settings: Settings, now: datetime) -> Due:
     every = min(max(seconds / share, shortest), longest)
     at, reason = compared.at + timedelta(seconds=every), _reason(compared, settings, every, shortest, longest)
     missing = seconds - balance(compared, settings, at)
-    if missing > 0:
+    if missing > 0 and every < longest:
         at = min(at + timedelta(seconds=missing / share), compared.at + timedelta(seconds=longest))
         every = (at - compared.at).total_seconds()
         percent = f"{settings.reconcile_share_percent:g} %"

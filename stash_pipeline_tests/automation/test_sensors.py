@@ -217,7 +217,7 @@ def test_a_server_is_asked_at_every_tick_only_while_its_answers_are_fast(
     assert (servers["attic"].requests, servers["home"].requests) == (1, 0)
     (fast, slow) = every()
     assert fast[:2] == ("attic", 5.0) and slow[:2] == ("home", 30.0)
-    assert "less than 20 ms" in fast[2] and slow[2] == "its answers take 45 ms, not less than 20 ms"
+    assert ", less than" in fast[2] and slow[2].startswith("its answers take 45 ms, not less than")
     # its interval is over
     sensor.interval_is_over("home")
     assert sensor.skipped() == "nothing changed on attic, home"
