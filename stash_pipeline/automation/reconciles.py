@@ -182,7 +182,7 @@ class _Tick:
         """Starts the comparisons that are due; returns the uuids of their instances."""
         url = self.warehouse.url()
         running = self.comparisons.running()
-        started = set()
+        started: set[str] = set()
         for instance, cadence in self._read():
             if instance.uuid in running or len(running) + len(started) >= settings.instances_in_parallel:
                 continue
