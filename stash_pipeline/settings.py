@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     keep_runs_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""
-    keep_runs: Annotated[int, Field(ge=100, le=10_000_000)] = 3000
+    keep_runs: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
     """The number of runs of which the maintenance removes the oldest, whatever their age."""
     keep_history_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 90
     """Age at which the maintenance removes what documents were before they changed."""

@@ -98,7 +98,7 @@ def maintain(
     connection: Connection,
     *,
     keep_days: int,
-    keep_runs: int = 3000,
+    keep_runs: int = 2000,
     keep_history_days: int = 90,
     snapshots: Path | None = None,
     now: Callable[[], float] = time.time,
