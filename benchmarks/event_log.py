@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from dagster import DagsterInstance
+from dagster._core.scheduler.instigation import InstigatorType, TickData, TickStatus
 from dagster_cost import change_everything
 from machine import write
 
@@ -29,6 +31,9 @@ from stash_pipeline.warehouse.session import open_warehouse
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 30
 INSTANCES = 3
 REFRESHES_PER_DAY = 24
+TICKS = 1000
+TICKS_PER_DAY = 2 * 86400 // 5 + 3 * 86400 // 30
+"""Two sensors tick every 5 s, three every 30 s or less often."""
 
 SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
@@ -74,9 +79,34 @@ def refresh(settings: Settings, stash: SimulatedStash, *, changed: bool) -> None
         assert outcome["success"], outcome
 
 
+def ticks(dagster: DagsterInstance, connection: Connection) -> int:
+    """Bytes per skipped tick of a sensor of three instances, with the indexes."""
+    size = "SELECT pg_total_relation_size('dagster.job_ticks')"
+    before = scalar(connection, size)
+    for _ in range(TICKS):
+        dagster.create_tick(
+            TickData(
+                instigator_origin_id="of-the-benchmark",
+                instigator_name="reconcile_sensor",
+                instigator_type=InstigatorType.SENSOR,
+                status=TickStatus.SKIPPED,
+                timestamp=time.time(),
+                selector_id="of-the-benchmark",
+                skip_reason="x" * 450,
+                cursor="x" * 900,
+            )
+        )
+    return round((scalar(connection, size) - before) / TICKS)
+
+
 def year(run: dict[str, int], days: float) -> int:
     """Bytes that the runs of so many days take."""
     return round((run["postgres"] + run["files"] + run["ledger"]) * INSTANCES * REFRESHES_PER_DAY * days)
+
+
+def kept(run: dict[str, int]) -> int:
+    """Bytes of as many runs as the maintenance keeps."""
+    return (run["postgres"] + run["files"]) * load_settings().keep_runs
 
 
 def main() -> None:
@@ -105,6 +135,7 @@ def main() -> None:
                 started = time.perf_counter()
                 removed = maintain(dagster, connection, keep_days=1, now=lambda: time.time() + 2 * DAY_SECONDS)
                 seconds = time.perf_counter() - started
+                per_tick = ticks(dagster, connection)
             left = scalar(connection, "SELECT count(*) FROM dagster.runs")
             connection.execute("VACUUM FULL dagster.event_logs")
             pruned = sizes(connection, home)
@@ -118,6 +149,14 @@ def main() -> None:
             "bytes per refresh, nothing changed": unchanged,
             "bytes per refresh, every kind changed": changed,
             "pruning": {**vars(removed), "runs left": left, "seconds": round(seconds, 2), "sizes after": pruned},
+            "limits": {
+                "runs kept": load_settings().keep_runs,
+                "bytes of so many runs, nothing changed": kept(unchanged),
+                "bytes of so many runs, every kind changed": kept(changed),
+                "bytes per skipped tick": per_tick,
+                "skipped ticks kept for a day": TICKS_PER_DAY,
+                "bytes of these": per_tick * TICKS_PER_DAY,
+            },
             "three instances every hour": {
                 "days kept": keep,
                 "refreshes in a year": INSTANCES * REFRESHES_PER_DAY * 365,

@@ -13,7 +13,8 @@ from stash_pipeline.assets.stashbox_missing import missing_assets
 from stash_pipeline.automation.exports import export, export_schedule
 from stash_pipeline.automation.jobs import PARTITIONED, instance_jobs, maintain, shared_jobs, stashbox_job
 from stash_pipeline.automation.notifications import notifications_sensor
-from stash_pipeline.automation.schedules import maintenance_schedule, reconcile_schedule, stashbox_schedule
+from stash_pipeline.automation.reconciles import reconcile_sensor
+from stash_pipeline.automation.schedules import maintenance_schedule, stashbox_schedule
 from stash_pipeline.automation.sensors import changes_sensor, instances_sensor
 from stash_pipeline.automation.servers import server_reachable
 from stash_pipeline.automation.shared_layers import shared_layers_sensors
@@ -45,13 +46,13 @@ def build_defs(
         asset_checks=[server_reachable],
         jobs=[*instance_jobs(layers), *shared_jobs(layers), stashbox_job(), maintain, export],
         schedules=[
-            reconcile_schedule(settings.reconcile_minutes, layers),
             stashbox_schedule(settings.stashbox_minutes),
-            maintenance_schedule,
+            maintenance_schedule(settings.keep_runs),
             export_schedule(settings.export_hour),
         ],
         sensors=[
-            changes_sensor(settings.changes_seconds, layers),
+            changes_sensor(settings, layers),
+            reconcile_sensor(layers),
             sweep_sensor(layers),
             instances_sensor,
             notifications_sensor,

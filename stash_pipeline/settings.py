@@ -37,7 +37,7 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
 """In Python's order."""
 
-RECONCILE_MINUTES: Final = (5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)
+SCHEDULED_MINUTES: Final = (5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)
 """Divisors of an hour and of a day."""
 
 
@@ -100,9 +100,15 @@ class Settings(BaseSettings):
     fresh_hours: Annotated[float, Field(gt=0, le=24 * _LONGEST_DAYS)] = 6
     """An instance without a successful sync for this long is reported as stale."""
     changes_seconds: Annotated[int, Field(ge=5, le=_DAY_SECONDS)] = 30
-    """How often the sensor asks every server whether anything changed."""
-    reconcile_minutes: int = 60
-    """How often every server is reconciled; an interval that a cron schedule can express."""
+    """How often the sensor asks a server whether anything changed, unless its answers are fast."""
+    fast_answer_milliseconds: Annotated[float, Field(ge=0, le=1000)] = 20
+    """A server whose answers take less is asked every 5 s; 0: none is."""
+    reconcile_share_percent: Annotated[float, Field(ge=0, le=50)] = 1
+    """How much of the time a server may be compared; 0: only at the longest interval."""
+    reconcile_seconds: Annotated[int, Field(ge=10, le=_DAY_SECONDS)] = 60
+    """The shortest time between two comparisons of a server."""
+    reconcile_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    """The longest time between two comparisons of a server."""
     sweep_weekday: Weekday = "sunday"
     """The day on which every server is read in full."""
     sweep_hour: Annotated[int, Field(ge=0, le=23)] = 4
@@ -154,6 +160,8 @@ class Settings(BaseSettings):
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     keep_runs_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""
+    keep_runs: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
+    """The number of runs of which the maintenance removes the oldest, whatever their age."""
     keep_history_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 90
     """Age at which the maintenance removes what documents were before they changed."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
@@ -187,11 +195,11 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("that user has no home directory; give an absolute path") from None
 
-    @field_validator("reconcile_minutes", "stashbox_minutes")
+    @field_validator("stashbox_minutes")
     @classmethod
     def _same_every_day(cls, value: int) -> int:
-        if value not in RECONCILE_MINUTES:
-            *most, last = RECONCILE_MINUTES
+        if value not in SCHEDULED_MINUTES:
+            *most, last = SCHEDULED_MINUTES
             raise ValueError(f"must be {', '.join(map(str, most))} or {last}, to divide every day evenly")
         return value
 

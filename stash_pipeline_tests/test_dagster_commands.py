@@ -37,7 +37,7 @@ LAUNCH = """mutation($params: ExecutionParams!) {launchRun(executionParams: $par
     __typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
 RUNS = "{runsOrError {... on Runs {results {runId jobName status tags {key value}}}}}"
 
-SENSORS = {"changes_sensor", "instances_sensor", "shared_layers_sensor", "sweep_sensor"}
+SENSORS = {"changes_sensor", "instances_sensor", "reconcile_sensor", "shared_layers_sensor", "sweep_sensor"}
 
 
 @pytest.fixture
@@ -185,9 +185,7 @@ def test_dg_lists_all_definitions(clone: Path, environment: dict[str, str], home
     assert {"raw/scenes", "stash/scenes", "stash/scene_tags"} <= {one["asset_key"] for one in found["assets"]}
     names = {kind: {one["name"] for one in found[kind]} for kind in ("jobs", "schedules", "sensors")}
     assert {"refresh", "reconcile", "sweep", "rebuild", "maintain"} <= names["jobs"]
-    assert names["schedules"] == {
-        "reconcile_schedule", "stash_boxes_schedule", "maintenance_schedule", "export_schedule",
-    }  # fmt: skip
+    assert names["schedules"] == {"stash_boxes_schedule", "maintenance_schedule", "export_schedule"}
     assert names["sensors"] == SENSORS
     assert not (home / "postgres").exists()
 

@@ -64,8 +64,8 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     ("variable", "value", "said"),
     [
         ("PAGE_SIZE", "0", "STASH_PIPELINE_PAGE_SIZE: input should be greater than or equal to 1"),
-        ("RECONCILE_MINUTES", "7", "STASH_PIPELINE_RECONCILE_MINUTES: must be 5, 6, 10, 12, 15"),
-        ("RECONCILE_MINUTES", "0", "STASH_PIPELINE_RECONCILE_MINUTES: must be 5, 6, 10, 12, 15"),
+        ("STASHBOX_MINUTES", "7", "STASH_PIPELINE_STASHBOX_MINUTES: must be 5, 6, 10, 12, 15"),
+        ("RECONCILE_MINUTES", "0", "STASH_PIPELINE_RECONCILE_MINUTES: input should be greater than or equal to 1"),
         ("FRESH_HOURS", "inf", "STASH_PIPELINE_FRESH_HOURS: input should be"),
         ("FRESH_HOURS", "nan", "STASH_PIPELINE_FRESH_HOURS: input should be"),
         ("KEEP_RUNS_DAYS", "99999999999", "STASH_PIPELINE_KEEP_RUNS_DAYS: input should be less than"),

@@ -152,6 +152,7 @@ def _remove_superseded(context: dg.OpExecutionContext, warehouse: dg.ResourcePar
                 context.instance,
                 connection,
                 keep_days=settings.keep_runs_days,
+                keep_runs=settings.keep_runs,
                 keep_history_days=settings.keep_history_days,
                 snapshots=settings.snapshots,
             )

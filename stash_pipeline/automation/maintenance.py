@@ -45,6 +45,12 @@ WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED')
 ORDER BY id LIMIT {_BATCH}
 """
 
+# Of the runs that may stay, the oldest. It limits what a year of many changes takes, see docs/maintenance.md.
+_OLDEST_KEPT: Final = f"""
+SELECT coalesce(to_timestamp(end_time) AT TIME ZONE 'UTC', update_timestamp) FROM {SCHEMA}.runs
+ORDER BY id DESC OFFSET %s LIMIT 1
+"""
+
 # The last tick of a schedule or sensor has its cursor.
 _TICKS: Final = f"""
 DELETE FROM {SCHEMA}.job_ticks t
@@ -92,6 +98,7 @@ def maintain(
     connection: Connection,
     *,
     keep_days: int,
+    keep_runs: int = 2000,
     keep_history_days: int = 90,
     snapshots: Path | None = None,
     now: Callable[[], float] = time.time,
@@ -99,6 +106,7 @@ def maintain(
     """Removes what is superseded and older than the given days. Can run, and be interrupted, at any time.
 
     Args:
+        keep_runs: the number of runs that stay; older ones are removed whatever their age.
         connection: to the database with both the warehouse and Dagster's storage.
         snapshots: the folder of snapshots; those of killed runs are removed.
     """
@@ -109,7 +117,9 @@ def maintain(
     day = datetime.fromtimestamp(before, timezone.utc)
     # Dagster's columns are UTC without a time zone
     naive = {"before": day.replace(tzinfo=None)}
-    while superseded := [row[0] for row in connection.execute(_SUPERSEDED, naive).fetchall()]:
+    oldest_kept = connection.execute(_OLDEST_KEPT, [keep_runs - 1]).fetchone()
+    runs_before = {"before": max(naive["before"], oldest_kept[0]) if oldest_kept else naive["before"]}
+    while superseded := [row[0] for row in connection.execute(_SUPERSEDED, runs_before).fetchall()]:
         for run_id in superseded:
             # files first: if this is interrupted in between, the row of the run still leads to the rest
             instance.compute_log_manager.delete_logs(prefix=[run_id])
@@ -117,7 +127,7 @@ def maintain(
         removed.runs += len(superseded)
         removed.log_folders += len(superseded)
     removed.ticks = connection.execute(_TICKS, naive).rowcount
-    connection.execute(_CHECKS, naive)
+    connection.execute(_CHECKS, runs_before)
     removed.log_folders += _remove_orphaned_logs(instance, before)
     with_pages = _SYNC_RUNS.format(more="AND EXISTS (SELECT FROM raw.pages p WHERE p.run_id = r.id)")
     recent = datetime.fromtimestamp(now() - min(keep_days, _KEEP_PAGES_DAYS) * DAY_SECONDS, timezone.utc)

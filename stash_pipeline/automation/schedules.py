@@ -1,7 +1,7 @@
 """The schedules, which launch runs at fixed times while the daemon runs, whether or not a change was detected.
 
-Every tick of a schedule launches runs, so its cron expression is its real frequency. A sensor (`sweeps`) launches what
-depends on the time zone of each instance.
+Every tick of a schedule launches runs, so its cron expression is its real frequency. Sensors launch what depends on the
+time zone of each instance (`sweeps`) or on what was measured (`reconciles`).
 """
 
 from typing import Final
@@ -10,64 +10,36 @@ import dagster as dg
 
 from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.assets.tags import REASON_TAG, REQUESTED_BY_TAG
-from stash_pipeline.automation.jobs import RECONCILE, STASH_BOXES, maintain
-from stash_pipeline.automation.run_requests import connection_of_tick, request, unfinished
-from stash_pipeline.automation.timetables import timetables_of
+from stash_pipeline.automation.jobs import STASH_BOXES, maintain
+from stash_pipeline.automation.run_requests import connection_of_tick, unfinished
 from stash_pipeline.errors import UserError
-from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import BOXES, partition_drift
 from stash_pipeline.stashbox_registry import list_endpoints
-from stash_pipeline.sync.timetable import cron_of, last_sweep
+from stash_pipeline.sync.timetable import cron_of
 
-_RECONCILE: Final = "reconcile_schedule"
-
-# at a quiet hour, and not on the full hour, when other jobs start
-maintenance_schedule = dg.ScheduleDefinition(
-    name="maintenance_schedule",
-    job=maintain,
-    cron_schedule="17 4 * * *",
-    description="Removes old runs, ticks and logs once a day.",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
+_MAINTENANCE_HOUR: Final = 4
+_MANY_MORE: Final = 1.1
+"""So many times the runs that may stay are too many to wait for that hour."""
 
 
-def reconcile_schedule(minutes: int, layers: Layers) -> dg.ScheduleDefinition:
-    """The schedule that reconciles every instance at an interval."""
+def maintenance_schedule(keep_runs: int) -> dg.ScheduleDefinition:
+    """The schedule that removes old runs at a quiet hour, and at any hour if there are too many runs."""
 
-    @dg.schedule(
-        name=_RECONCILE,
-        job_name=RECONCILE,
-        cron_schedule=cron_of(minutes),
+    def is_due(context: dg.ScheduleEvaluationContext) -> bool:
+        if context.scheduled_execution_time.hour == _MAINTENANCE_HOUR:
+            return True
+        return context.instance.get_runs_count() > keep_runs * _MANY_MORE
+
+    return dg.ScheduleDefinition(
+        name="maintenance_schedule",
+        job=maintain,
+        # not on the full hour, when other jobs start
+        cron_schedule="17 * * * *",
+        should_execute=is_due,
+        description="Removes old runs, ticks and logs once a day, and whenever there are many more runs than "
+        "STASH_PIPELINE_KEEP_RUNS.",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Compares every enabled instance with its server's listings every "
-        "STASH_PIPELINE_RECONCILE_MINUTES, to find changes that the sensor cannot detect. The runs wait in the queue.",
     )
-    def schedule(
-        context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]
-    ) -> list[dg.RunRequest] | dg.SkipReason:
-        moment = context.scheduled_execution_time
-        try:
-            with connection_of_tick(warehouse) as connection:
-                timetables, messages = timetables_of(connection, warehouse.settings)
-        except UserError as error:
-            return dg.SkipReason(str(error))
-        # a sweep starts with a reconcile, so it is not launched twice
-        due = [instance.name for instance, timetable in timetables if last_sweep(timetable, moment) != moment]
-        busy = unfinished(context.instance) if due else set()
-        # instances_sensor may not have added the partition yet
-        missing, _ = partition_drift(context.instance, due)
-        requests = []
-        for name in due:
-            if name in busy:
-                messages.append(f"{name} is being synced")
-            elif name in missing:
-                messages.append(f"{name} has no partition yet")
-            else:
-                # each of several requests of a tick needs a key, which is used within the tick only
-                requests.append(request(layers, name, "reconcile", ["scheduled"], _RECONCILE, run_key=name))
-        return requests or dg.SkipReason("; ".join(messages) or "No instance is due.")
-
-    return schedule
 
 
 def stashbox_schedule(minutes: int) -> dg.ScheduleDefinition:

@@ -7,6 +7,7 @@ runs.
 import json
 import time
 from collections.abc import Mapping
+from statistics import median
 from typing import Any, Final
 
 import dagster as dg
@@ -20,7 +21,10 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.instances import list_instances
 from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import BOXES, INSTANCES, partition_drift
+from stash_pipeline.settings import Settings
 from stash_pipeline.stashbox_registry import list_endpoints
+from stash_pipeline.sync.cadence import ANSWERS, FAST_SECONDS, asking
+from stash_pipeline.sync.cadence_records import record_asking
 from stash_pipeline.sync.server_probe import ProbeResult, Question, ask, digest_of, questions
 
 _CHANGES: Final = "changes_sensor"
@@ -43,6 +47,8 @@ class _State(BaseModel):
         requested: digest of the response for which a run was requested.
         requested_at: time of that request.
         since: digest of the response when the run was requested; it changes with a successful sync.
+        milliseconds: that its last answers took. asked_at: time of the last request.
+        every, basis: how often it is asked, and what that is based on, as recorded in the database.
     """
 
     failures: int = 0
@@ -53,6 +59,10 @@ class _State(BaseModel):
     requested: str = ""
     requested_at: float = 0.0
     since: str = ""
+    milliseconds: list[float] = []
+    asked_at: float = 0.0
+    every: float | None = None
+    basis: str = ""
 
 
 def _read(cursor: str | None) -> dict[str, _State]:
@@ -67,17 +77,19 @@ def _write(states: Mapping[str, _State]) -> str:
     return json.dumps({uuid: state.model_dump() for uuid, state in states.items()})
 
 
-def changes_sensor(seconds: int, layers: Layers) -> dg.SensorDefinition:
-    """The sensor that asks every server for changes at an interval."""
+def changes_sensor(settings: Settings, layers: Layers) -> dg.SensorDefinition:
+    """The sensor that asks every server for changes, those with fast answers at every tick."""
+    fast = settings.fast_answer_milliseconds > 0
 
     @dg.sensor(
         name=_CHANGES,
         job_name=REFRESH,
-        minimum_interval_seconds=seconds,
+        minimum_interval_seconds=min(FAST_SECONDS, settings.changes_seconds) if fast else settings.changes_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks the server of every enabled instance in one small request whether anything changed, and "
-        "launches a refresh if it did. A server that does not respond is asked less and less often, and is reported by "
-        "the asset check `server_reachable` of raw/pages.",
+        "launches a refresh if it did. Asks every 5 s where an answer takes less than "
+        "STASH_PIPELINE_FAST_ANSWER_MILLISECONDS, else every STASH_PIPELINE_CHANGES_SECONDS. A server that does not "
+        "respond is asked less and less often, and is reported by the asset check `server_reachable` of raw/pages.",
     )
     def sensor(
         context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]
@@ -105,6 +117,7 @@ class _Tick:
     ) -> None:
         before = _read(context.cursor)
         self.context = context
+        self.warehouse = warehouse
         self.settings = warehouse.settings
         self.layers = layers
         self.now = now
@@ -134,9 +147,10 @@ class _Tick:
             names.append(name)
             requests.append(request(self.layers, name, "changes", answer.reasons, _CHANGES))
         events = self._events()
+        intervals = self._intervals()
         cursor = _write(self.states)
         if not requests:
-            return dg.SensorResult(skip_reason=self._sentence(), cursor=cursor, asset_events=events)
+            return dg.SensorResult(skip_reason=self._sentence(intervals), cursor=cursor, asset_events=events)
         if self.messages:
             self.context.log.info("; ".join(self.messages))
         # a new instance may have no partition yet, and a request for a missing partition would fail the tick
@@ -166,15 +180,17 @@ class _Tick:
 
     def _changed(self) -> list[tuple[Question, ProbeResult]]:
         """The instances with changes; collects messages about the others."""
-        due = [question for question in self.questions if self.states[question.instance.uuid].not_before <= self.now]
-        answers = ask(self.settings, due)
+        due = [question for question in self.questions if self._is_due(self.states[question.instance.uuid])]
+        answers = ask(self.settings, due) if due else {}
         changed = []
         for question in self.questions:
             name, state = question.instance.name, self.states[question.instance.uuid]
             answer = answers.get(question.instance.uuid)
             if answer is None:
-                self._wait(name, state)
+                if state.error:
+                    self._wait(name, state)
                 continue
+            state.asked_at = self.now
             if not answer.asked:
                 self.messages.append(f"{name} was not asked because other servers took too long")
                 continue
@@ -182,11 +198,42 @@ class _Tick:
                 self._record_failure(name, state, answer)
                 continue
             state.failures, state.error, state.not_before = 0, "", 0.0
+            if answer.milliseconds is not None:
+                state.milliseconds = [*state.milliseconds, round(answer.milliseconds, 1)][-ANSWERS:]
             if answer.reasons:
                 changed.append((question, answer))
             else:
                 self.unchanged.append(name)
         return changed
+
+    def _is_due(self, state: _State) -> bool:
+        if state.not_before > self.now:
+            return False
+        interval = asking(state.milliseconds, self.settings, state.every).seconds
+        # at every tick, or a little early rather than a tick late
+        early = FAST_SECONDS / 2
+        return not state.milliseconds or interval <= FAST_SECONDS or state.asked_at + interval - early <= self.now
+
+    def _intervals(self) -> str:
+        """How often each server is asked, and why; a new interval is recorded for `status`."""
+        chosen: dict[float, list[str]] = {}
+        new = []
+        for question in self.questions:
+            state = self.states[question.instance.uuid]
+            choice = asking(state.milliseconds, self.settings, state.every)
+            if (choice.seconds, choice.basis) != (state.every, state.basis):
+                state.every, state.basis = choice.seconds, choice.basis
+                new.append((question.instance.id, choice))
+            measured = f" ({median(state.milliseconds):.0f} ms)" if state.milliseconds else ""
+            chosen.setdefault(choice.seconds, []).append(f"{question.instance.name}{measured}")
+        if new:
+            try:
+                with connection_of_tick(self.warehouse) as connection:
+                    for instance_id, choice in new:
+                        record_asking(connection, instance_id, choice.seconds, choice.reason)
+            except UserError as error:
+                self.context.log.warning(str(error))
+        return "; ".join(f"every {seconds:g} s: {', '.join(names)}" for seconds, names in sorted(chosen.items()))
 
     def _was_requested(self, state: _State, question: Question, answer: ProbeResult) -> bool:
         """Whether a run was requested recently, for the same response or without success."""
@@ -205,11 +252,12 @@ class _Tick:
     def _wait(self, name: str, state: _State) -> None:
         self.messages.append(f"{name} is asked again in {state.not_before - self.now:.0f} s: {state.error}")
 
-    def _sentence(self) -> str:
+    def _sentence(self, intervals: str) -> str:
         if not self.questions:
             return "There is no enabled instance."
         unchanged = [f"nothing changed on {', '.join(self.unchanged)}"] if self.unchanged else []
-        return "; ".join([*unchanged, *self.messages])
+        found = "; ".join([*unchanged, *self.messages]) or "no server is due"
+        return f"{found}. Asked {intervals}"
 
 
 @dg.sensor(

@@ -10,6 +10,7 @@ from stash_pipeline.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from stash_pipeline.instances import Instance
+    from stash_pipeline.sync.cadence_records import Cadence
     from stash_pipeline.sync.server_probe import Question
 
 _STATUS = """
@@ -109,18 +110,39 @@ def search_index(connection: Any, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _upcoming(instance: "Instance", settings: Settings, now: datetime) -> dict[str, Any]:
-    """The next reconcile and sweep of an instance while the daemon runs."""
-    from stash_pipeline.sync.timetable import next_due, timetable_of
+def _upcoming(instance: "Instance", cadence: "Cadence", settings: Settings, now: datetime) -> dict[str, Any]:
+    """What runs next for an instance while the daemon runs, and how often its server is asked and compared, and why."""
+    from stash_pipeline.sync.cadence import due
+    from stash_pipeline.sync.timetable import next_sweep, timetable_of
 
-    nothing = {"next_reconcile": None, "next_sweep": None}
     if not instance.enabled:
-        return nothing
+        return {"next_reconcile": None, "next_sweep": None, "asked": None, "compared": None}
+    plan = due(cadence.compared, settings, now)
+    known = cadence.compared
+    result: dict[str, Any] = {
+        "next_reconcile": max(plan.at, now).astimezone() if cadence.was_read else None,
+        "next_sweep": None,
+        "asked": {
+            "every_seconds": cadence.asked_every or settings.changes_seconds,
+            "reason": cadence.asked_reason or "the daemon has not asked yet",
+        },
+        "compared": {
+            "every_seconds": round(plan.every),
+            "reason": plan.reason,
+            "by": plan.by,
+            "lane": known.lane,
+            "seconds": known.seconds,
+            "blocked_seconds": known.blocked,
+            "last": cadence.compared_at,
+            "outcome": cadence.outcome,
+            "detail": cadence.detail,
+        },
+    }
     try:
-        reconcile, sweep = next_due(timetable_of(instance, settings), now)
+        result["next_sweep"] = next_sweep(timetable_of(instance, settings), now).astimezone()
     except UserError as error:
-        return {**nothing, "schedule_error": str(error)}
-    return {"next_reconcile": reconcile.astimezone(), "next_sweep": sweep.astimezone()}
+        result["schedule_error"] = str(error)
+    return result
 
 
 def _pending(settings: Settings, probes: "list[Question]") -> dict[str, dict[str, Any]]:
@@ -135,6 +157,7 @@ def _pending(settings: Settings, probes: "list[Question]") -> dict[str, dict[str
 def status(as_json: bool, *, offline: bool = False) -> None:
     """The command."""
     from stash_pipeline.instances import list_instances
+    from stash_pipeline.sync.cadence_records import cadences
     from stash_pipeline.sync.server_probe import questions
     from stash_pipeline.warehouse.connect import connect
     from stash_pipeline.warehouse.session import open_warehouse
@@ -145,11 +168,16 @@ def status(as_json: bool, *, offline: bool = False) -> None:
             database = database_state(connection, settings)
             instances = list_instances(connection)
             probes = [] if offline else questions(connection)
+            known = cadences(connection, settings.reconcile_minutes)
         pending = _pending(settings, probes)
     now = datetime.now(timezone.utc)
     for row, instance in zip(rows, instances, strict=True):
         row["pending"] = pending.get(instance.name)
-        row |= _upcoming(instance, settings, now)
+        cadence = known[instance.id]
+        row |= _upcoming(instance, cadence, settings, now)
+        if cadence.equal_at:
+            # it found what a reconcile would have found: nothing
+            row["refreshed"]["reconcile"] = max(cadence.equal_at, row["refreshed"].get("reconcile", cadence.equal_at))
     if as_json:
         print_json(rows)
         return
@@ -191,6 +219,7 @@ def _print(rows: list[dict[str, Any]], now: datetime) -> None:
             for row in rows
         ],
     )
+    _print_cadence(rows)
     table(
         "Rows",
         ["entity", *[row["name"] for row in rows]],
@@ -228,6 +257,26 @@ def _print(rows: list[dict[str, Any]], now: datetime) -> None:
             console.print(f"{row['name']} {line}", highlight=False, markup=False, soft_wrap=True)
 
 
+def _print_cadence(rows: list[dict[str, Any]]) -> None:
+    lines = []
+    for row in rows:
+        if row["asked"]:
+            asked, compared = row["asked"], row["compared"]
+            lines.append([row["name"], "asked for changes", _every(asked["every_seconds"]), asked["reason"]])
+            lines.append(["", _compared_how(compared["by"]), _every(compared["every_seconds"]), compared["reason"]])
+    if lines:
+        table("How often, and why, while the daemon runs", ["instance", "", "every", "because"], lines)
+
+
+def _compared_how(by: str) -> str:
+    """What finds silent changes, in words."""
+    return "compared" if by == "comparison" else "reconciled"
+
+
+def _every(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
+
+
 def _sentences(row: dict[str, Any]) -> list[str]:
     lines = []
     pending = row["pending"]
@@ -238,6 +287,8 @@ def _sentences(row: dict[str, Any]) -> list[str]:
             lines.append(f"has pending changes: {', '.join(pending['reasons']) or 'none'}")
     if row.get("schedule_error"):
         lines.append(f"is not scheduled: {row['schedule_error']}")
+    if row["compared"] and row["compared"]["outcome"] in ("failed", "stopped"):
+        lines.append(f"could not be compared: {row['compared']['detail']}")
     if row["last_error"]:
         lines.append(f"failed in its last run: {row['last_error']}")
     for entity, failures in row["failures"].items():

@@ -27,6 +27,8 @@ class Refresh:
     Attributes:
         server: its state at the start, after it has responded.
         lane, lane_reason: the lane that was used, and why. snapshot: the snapshot that was read, if any.
+        form: what that snapshot means, see ``page_ledger.py``.
+        snapshot_failure: why the snapshot could not be used, unless it is too large.
         not_in_snapshot: fields that are not in the snapshot, by entity; these entities were read by GraphQL.
     """
 
@@ -47,9 +49,10 @@ class Refresh:
         self.lane = lane
         self.lane_reason = ""
         self.snapshot: SnapshotFile | None = None
+        self.form: bytes | None = None
         self.not_in_snapshot: dict[str, list[str]] = {}
         self.server: ServerState | None = None
-        self._snapshot_failure: str | None = None
+        self.snapshot_failure: str | None = None
 
     @property
     def changes(self) -> dict[str, EntityStats]:
@@ -81,9 +84,9 @@ class Refresh:
         else:
             GraphQLReading(session).read(readable, mode)
         session.finish()
-        if self._snapshot_failure and self.loader.sink.writes:
+        if self.snapshot_failure and self.loader.sink.writes:
             # only its snapshots fail, so the next runs do not request one
-            record_snapshot(self.loader.connection, self.instance.id, None, None, self._snapshot_failure)
+            record_snapshot(self.loader.connection, self.instance.id, None, None, self.snapshot_failure)
         return session.server
 
     def compare(self, objects: Mapping[str, set[int]]) -> int:
@@ -117,7 +120,10 @@ class Refresh:
             return False
         reading = SnapshotReading(session)
         try:
-            reading.read(entities, limited=not choice.explicit)
+            try:
+                reading.read(entities, limited=not choice.explicit)
+            finally:
+                self.snapshot, self.form = reading.snapshot, reading.form
         except StashError as error:
             if choice.explicit:
                 raise
@@ -125,11 +131,12 @@ class Refresh:
             message = self.client.masked(str(error))
             if not isinstance(error, SnapshotTooLargeError):
                 # in that case the size is recorded instead
-                self._snapshot_failure = message
+                self.snapshot_failure = message
             self.lane, self.lane_reason = "graphql", f"the snapshot failed: {message}"
+            self.snapshot = self.form = None
             session.reset()
             return False
-        self.snapshot, self.not_in_snapshot = reading.snapshot, reading.missing_fields
+        self.not_in_snapshot = reading.missing_fields
         if self.not_in_snapshot:
             fields = ", ".join(f"{name}.{field}" for name, fields in self.not_in_snapshot.items() for field in fields)
             self.lane_reason += f"; {', '.join(self.not_in_snapshot)} by GraphQL, because the snapshot lacks {fields}"

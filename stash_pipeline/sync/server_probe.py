@@ -64,6 +64,7 @@ class ProbeResult:
         digest: equal for equal responses.
         error: why the server could not be asked. temporary: whether a later request can succeed.
         asked: False if other servers took all the time.
+        milliseconds: that the answer took, if there is one.
     """
 
     reasons: tuple[str, ...] = ()
@@ -71,6 +72,7 @@ class ProbeResult:
     error: str | None = None
     temporary: bool = True
     asked: bool = True
+    milliseconds: float | None = None
 
 
 def questions(connection: Connection) -> list[Question]:
@@ -117,9 +119,11 @@ def _ask(settings: Settings, question: Question, deadline: float) -> ProbeResult
         client = _client(settings, question.instance)
         if question.document is None:
             return ProbeResult((NEVER_READ,), digest_of(probe(client, _FIRST, deadline)))
+        started = time.perf_counter()
         answer = probe(client, question.document, deadline)
+        milliseconds = (time.perf_counter() - started) * 1000
         reasons = change_reasons(read_probe(question.before or {}), read_probe(answer))
-        return ProbeResult(tuple(reasons), digest_of(answer))
+        return ProbeResult(tuple(reasons), digest_of(answer), milliseconds=milliseconds)
     except UserError as error:
         return ProbeResult(error=str(error), temporary=False)
     except StashQueryError as error:

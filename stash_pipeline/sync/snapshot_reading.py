@@ -25,14 +25,15 @@ class SnapshotReading:
     """Reads one server from a snapshot of its database.
 
     Attributes:
-        snapshot: the snapshot that was read. missing_fields: fields that are not in it, by entity; these entities were
-            read by GraphQL.
+        snapshot: the snapshot that was read. form: what it means, see ``page_ledger.py``.
+        missing_fields: fields that are not in it, by entity; these entities were read by GraphQL.
     """
 
     def __init__(self, session: SyncSession) -> None:
         self._session = session
         self._loader = session.loader
         self.snapshot: SnapshotFile | None = None
+        self.form: bytes | None = None
         self.missing_fields: dict[str, list[str]] = {}
 
     def read(self, entities: Sequence[str], *, limited: bool) -> None:
@@ -51,6 +52,7 @@ class SnapshotReading:
                 session.client, session.settings, session.instance, session.server, entities, limited=limited
             ) as snapshot:
                 self.snapshot, self.missing_fields = snapshot.file, snapshot.missing_fields
+                self.form = snapshot.form
                 self._record(snapshot.file.size, snapshot.file.create_seconds)
                 self._warn_of_missing_fields()
                 # the entities that are not in the snapshot, before its transaction

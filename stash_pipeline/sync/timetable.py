@@ -1,8 +1,4 @@
-"""When reconciles and sweeps are due: pure functions of a time and an instance, without Dagster and the database.
-
-Reconciles are due at the times of a cron schedule, the same for all instances. A sweep is due in the time zone of its
-instance.
-"""
+"""When sweeps are due, in the time zone of their instance: pure functions, without Dagster and the database."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
@@ -11,7 +7,6 @@ from typing import Final
 from stash_pipeline.instances import Instance
 from stash_pipeline.settings import WEEKDAYS, Settings, Weekday
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _HOUR_MINUTES: Final = 60
 _DAY_MINUTES: Final = 24 * 60
 _WEEK_DAYS: Final = 7
@@ -23,7 +18,7 @@ _MARGIN_DAYS: Final = 2
 
 @dataclass(frozen=True)
 class Timetable:
-    """When one instance is read although no change was detected.
+    """When one instance is read in full.
 
     Attributes:
         zone: of the sweep; None is the zone of the machine.
@@ -31,7 +26,6 @@ class Timetable:
     """
 
     zone: tzinfo | None = None
-    reconcile_minutes: int = 60
     sweep_weekday: Weekday = "sunday"
     sweep_hour: int = 4
 
@@ -42,7 +36,7 @@ def timetable_of(instance: Instance, settings: Settings) -> Timetable:
     Raises:
         UserError: if this machine does not have its time zone.
     """
-    return Timetable(instance.zone(), settings.reconcile_minutes, settings.sweep_weekday, settings.sweep_hour)
+    return Timetable(instance.zone(), settings.sweep_weekday, settings.sweep_hour)
 
 
 def cron_of(minutes: int) -> str:
@@ -52,13 +46,6 @@ def cron_of(minutes: int) -> str:
     if minutes > _HOUR_MINUTES:
         return f"0 */{minutes // _HOUR_MINUTES} * * *"
     return "0 * * * *" if minutes == _HOUR_MINUTES else f"*/{minutes} * * * *"
-
-
-def next_reconcile(timetable: Timetable, after: datetime) -> datetime:
-    """The first time after this one at which a reconcile is due."""
-    period = timedelta(minutes=timetable.reconcile_minutes)
-    after = after.astimezone(timezone.utc)
-    return after + period - (after - _EPOCH) % period
 
 
 def sweep_due(
@@ -85,11 +72,6 @@ def last_sweep(timetable: Timetable, moment: datetime) -> datetime:
 def next_sweep(timetable: Timetable, after: datetime) -> datetime:
     """The first time after this one at which a sweep is due."""
     return min(sweep for sweep in _sweeps(timetable, after) if sweep > after)
-
-
-def next_due(timetable: Timetable, after: datetime) -> tuple[datetime, datetime]:
-    """When the next reconcile and the next sweep are due."""
-    return next_reconcile(timetable, after), next_sweep(timetable, after)
 
 
 def _sweeps(timetable: Timetable, around: datetime) -> list[datetime]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, 
 
 from stash_pipeline.automation.jobs import maintain as maintain_job
 from stash_pipeline.automation.maintenance import DAY_SECONDS, Removed, maintain
-from stash_pipeline.automation.schedules import maintenance_schedule
+from stash_pipeline.automation.schedules import maintenance_schedule as schedule_of
 from stash_pipeline.instances import add_instance
 from stash_pipeline.runtime.in_process import dagster_instance, run_job
 from stash_pipeline.warehouse.connect import Connection, connect
@@ -63,6 +64,28 @@ def test_the_latest_run_of_every_partition_is_kept(
     events = connection.execute("SELECT DISTINCT run_id FROM dagster.event_logs").fetchall()
     assert {row[0] for row in events} == set(kept)
     assert maintain(instance, connection, keep_days=14, now=in_days(400)) == Removed()
+
+
+def test_more_runs_than_may_stay_are_removed_whatever_their_age(
+    instance: DagsterInstance, connection: Connection
+) -> None:
+    runs = [refresh(instance, "home") for _ in range(4)]
+    assert maintain(instance, connection, keep_days=14, keep_runs=4) == Removed()
+    assert maintain(instance, connection, keep_days=14, keep_runs=2).runs == 2
+    assert [instance.has_run(run) for run in runs] == [False, False, True, True]
+
+
+def test_the_maintenance_runs_at_any_hour_only_if_there_are_too_many_runs(instance: DagsterInstance) -> None:
+    for _ in range(3):
+        refresh(instance, "home")
+
+    def is_due(hour: int, keep_runs: int) -> bool:
+        moment = datetime(2026, 5, 4, hour, 17, tzinfo=timezone.utc)
+        with dg.build_schedule_context(instance=instance, scheduled_execution_time=moment) as context:
+            return bool(schedule_of(keep_runs).evaluate_tick(context).run_requests)
+
+    assert is_due(4, 3000) and not is_due(5, 3000)
+    assert not is_due(5, 3) and is_due(5, 2)
 
 
 def test_the_latest_run_of_each_asset_in_a_partition_is_kept(instance: DagsterInstance, connection: Connection) -> None:
@@ -178,6 +201,7 @@ def test_the_maintenance_job_runs_daily_and_reports_what_it_removed(instance: Da
     assert run is not None and run.tags["removed/runs"] == "0"
     said = [entry.user_message for entry in instance.all_logs(result.run_id)]
     assert any("Removed what is older than 14 days (90 for history): 0 runs" in text for text in said)
+    maintenance_schedule = schedule_of(3000)
     assert maintenance_schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert maintenance_schedule.job_name == maintain_job.name == "maintain"
     assert maintain_job.description and maintenance_schedule.description

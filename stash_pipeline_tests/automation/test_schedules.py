@@ -1,4 +1,4 @@
-"""Each instance is scheduled exactly once per interval, in its own time zone."""
+"""Sweeps are due exactly once a week, in the time zone of their instance; schedules tick at their interval."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
@@ -9,12 +9,11 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import cron_string_iterator
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
+from stash_pipeline.assets.resources import WarehouseResource
 from stash_pipeline.automation import run_requests as requests
 from stash_pipeline.automation.sweeps import sweeps_due
 from stash_pipeline.definitions import build_defs, defs
@@ -22,14 +21,12 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, add_instance, edit_instance
 from stash_pipeline.layers import LAYERS
 from stash_pipeline.partitions import sync_partitions
-from stash_pipeline.settings import RECONCILE_MINUTES, WEEKDAYS, get_settings, load_settings, settings_in_use
+from stash_pipeline.settings import SCHEDULED_MINUTES, WEEKDAYS, get_settings, load_settings, settings_in_use
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.sync.timetable import (
     Timetable,
     cron_of,
     last_sweep,
-    next_due,
-    next_reconcile,
     next_sweep,
     sweep_due,
 )
@@ -52,7 +49,6 @@ moments = st.datetimes(datetime(2005, 1, 1), datetime(2035, 1, 1), timezones=st.
 timetables = st.builds(
     Timetable,
     st.sampled_from(ZONES).map(ZoneInfo),
-    st.sampled_from(RECONCILE_MINUTES),
     st.sampled_from(WEEKDAYS),
     st.integers(0, 23),
 )
@@ -70,14 +66,11 @@ def sweeps_between(timetable: Timetable, since: datetime, until: datetime) -> li
 # -- when something is due -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("minutes", RECONCILE_MINUTES)
-def test_the_cron_schedule_ticks_when_reconciles_are_due(minutes: int) -> None:
-    since = datetime(2026, 5, 4, 0, 1, tzinfo=timezone.utc)
+@pytest.mark.parametrize("minutes", SCHEDULED_MINUTES)
+def test_the_cron_schedule_ticks_at_the_interval(minutes: int) -> None:
+    since = datetime(2026, 5, 4, 0, 0, tzinfo=timezone.utc)
     ticks = cron_string_iterator(since.timestamp(), cron_of(minutes), "UTC")
-    timetable, moment = Timetable(reconcile_minutes=minutes), since
-    for tick in islice(ticks, 300):
-        moment = next_reconcile(timetable, moment)
-        assert tick == moment
+    assert list(islice(ticks, 300)) == [since + timedelta(minutes=minutes) * number for number in range(300)]
 
 
 @settings(deadline=None, max_examples=40)
@@ -85,7 +78,7 @@ def test_the_cron_schedule_ticks_when_reconciles_are_due(minutes: int) -> None:
 @example(Timetable(ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 3, 26, tzinfo=timezone.utc))
 @example(Timetable(ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 10, 22, tzinfo=timezone.utc))
 # a Friday that the zone left out
-@example(Timetable(ZoneInfo("Pacific/Apia"), 60, "friday"), datetime(2011, 12, 28, tzinfo=timezone.utc))
+@example(Timetable(ZoneInfo("Pacific/Apia"), "friday"), datetime(2011, 12, 28, tzinfo=timezone.utc))
 def test_a_sweep_is_due_exactly_once_a_week_in_its_time_zone(timetable: Timetable, moment: datetime) -> None:
     zone = timetable.zone
     assert zone is not None
@@ -126,9 +119,8 @@ def test_a_sweep_is_due_once_across_dst_changes(week: str, hour: int, utc: str) 
 
 @settings(deadline=None, max_examples=40)
 @given(timetables, moments)
-def test_the_announced_next_run_is_the_next_run(timetable: Timetable, moment: datetime) -> None:
-    reconcile, sweep = next_due(timetable, moment)
-    assert moment < reconcile <= moment + timedelta(minutes=timetable.reconcile_minutes)
+def test_the_announced_next_sweep_is_the_next_sweep(timetable: Timetable, moment: datetime) -> None:
+    sweep = next_sweep(timetable, moment)
     assert last_sweep(timetable, moment) <= moment < sweep
     assert next_sweep(timetable, last_sweep(timetable, moment)) == sweep
     assert last_sweep(timetable, sweep) == sweep
@@ -163,15 +155,15 @@ def test_a_missed_sweep_is_retried_within_a_day_but_not_endlessly() -> None:
 
 def test_an_impossible_interval_is_rejected_with_the_possible_ones() -> None:
     for minutes in (1, 7, 45, 90, 2880):
-        with pytest.raises(UserError, match="STASH_PIPELINE_RECONCILE_MINUTES: must be 5, 6, .* 720 or 1440"):
-            load_settings(reconcile_minutes=minutes)
+        with pytest.raises(UserError, match="STASH_PIPELINE_STASHBOX_MINUTES: must be 5, 6, .* 720 or 1440"):
+            load_settings(stashbox_minutes=minutes)
 
 
 # -- what the schedules ask for ------------------------------------------------------------------------------
 
 
 class Instances:
-    """Registered instances without servers, and ticks of the schedule and of the sweep sensor."""
+    """Registered instances without servers, and ticks of the sweep sensor."""
 
     def __init__(self, dagster: dg.DagsterInstance, warehouse: str, home: Path) -> None:
         self.dagster = dagster
@@ -187,16 +179,6 @@ class Instances:
             connection.execute("UPDATE ops.instances SET created_at = '2020-01-01Z' WHERE id = %s", [added.id])
         return added
 
-    def reconcile(self, at: str) -> ScheduleExecutionData:
-        """A tick of the schedule."""
-        with dg.build_schedule_context(
-            instance=self.dagster,
-            scheduled_execution_time=moment(at),
-            repository_def=defs.get_repository_def(),
-            resources={WAREHOUSE: self.resource},
-        ) as context:
-            return defs.resolve_schedule_def("reconcile_schedule").evaluate_tick(context)
-
     def sweep(self, at: str) -> dg.SensorResult | dg.SkipReason:
         """A tick of the sensor."""
         context = dg.build_sensor_context(instance=self.dagster, cursor=self.cursor)
@@ -204,9 +186,6 @@ class Instances:
         if isinstance(result, dg.SensorResult):
             self.cursor = result.cursor
         return result
-
-    def reconciled(self, at: str) -> list[str]:
-        return sorted(request.partition_key or "" for request in self.reconcile(at).run_requests or [])
 
     def swept(self, at: str) -> dict[str, str]:
         """The requested sweeps, with their reasons."""
@@ -244,21 +223,8 @@ def instances(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> Iterat
     yield made
 
 
-def test_every_tick_requests_a_reconcile_of_every_instance(instances: Instances) -> None:
-    # a Monday
-    found = instances.reconcile("2026-05-04 10:00").run_requests or []
-    assert [(request.partition_key, request.run_key) for request in found] == [("attic", "attic"), ("home", "home")]
-    (_, request) = found
-    assert request.tags["dagster/partition"] == "home"
-    assert request.run_config == {"ops": {"sync_instance": {"config": {"mode": "reconcile"}}}}
-    assert request.tags["stash_pipeline/mode"] == "reconcile"
-    assert request.tags["stash_pipeline/requested_by"] == "reconcile_schedule"
-    assert request.tags["stash_pipeline/reason"] == "scheduled"
-    assert instances.reconciled("2026-05-04 11:00") == ["attic", "home"]
-
-
 def test_changes_run_first_and_sweeps_last(instances: Instances) -> None:
-    reconcile = (instances.reconcile("2026-05-04 10:00").run_requests or [])[0]
+    reconcile = requests.request(LAYERS, "home", "reconcile", ["scenes differ"], "reconcile_sensor")
     sweep = instances.sweep("2026-05-10 04:01")
     assert isinstance(sweep, dg.SensorResult) and sweep.run_requests
     change = requests.request(LAYERS, "home", "changes", ["+1 tags"], "changes_sensor")
@@ -273,7 +239,9 @@ def test_the_schedule_describes_its_interval(instances: Instances) -> None:
 
 def build_cron(minutes: int) -> object:
     """The cron schedule of the definitions in a process with this setting."""
-    return build_defs(load_settings(reconcile_minutes=minutes)).resolve_schedule_def("reconcile_schedule").cron_schedule
+    return (
+        build_defs(load_settings(stashbox_minutes=minutes)).resolve_schedule_def("stash_boxes_schedule").cron_schedule
+    )
 
 
 def test_sweeps_are_weekly_in_the_instance_s_time_zone(instances: Instances) -> None:
@@ -297,11 +265,6 @@ def test_settings_define_the_time_of_the_sweep(instances: Instances) -> None:
 def test_a_tick_without_a_sweep_reports_the_next_one(instances: Instances) -> None:
     due = moment("2026-05-10 04:00").astimezone()
     assert instances.skipped("2026-05-04 10:00") == f"the next sweep is due on home at {due:%Y-%m-%d %H:%M %Z}"
-
-
-def test_a_sweep_replaces_the_reconcile_of_the_same_tick(instances: Instances) -> None:
-    assert instances.reconciled("2026-05-10 04:00") == ["attic"]
-    assert instances.reconciled("2026-05-10 05:00") == ["attic", "home"]
 
 
 def test_a_missed_sweep_is_requested_until_it_ran(instances: Instances, warehouse: str) -> None:
@@ -332,24 +295,17 @@ def test_a_sweep_whose_run_left_no_record_is_requested_again_later(instances: In
 @pytest.mark.parametrize("job", ["refresh", "reconcile", "sweep", "rebuild", "__ASSET_JOB"])
 def test_an_instance_with_an_unfinished_run_gets_no_request(instances: Instances, job: str) -> None:
     run = run_of(instances.dagster, "home", dg.DagsterRunStatus.QUEUED, job)
-    assert instances.reconciled("2026-05-04 10:00") == ["attic"]
     assert "home is being synced" in instances.skipped("2026-05-10 04:00")
     instances.dagster.report_run_canceled(run)
-    assert instances.reconciled("2026-05-04 10:00") == ["attic", "home"]
     assert instances.swept("2026-05-10 04:00") == {"home": "scheduled"}
 
 
 def test_disabled_instances_and_instances_without_partition_are_skipped(instances: Instances, warehouse: str) -> None:
     sync_partitions(instances.dagster, ["attic"])
-    assert instances.reconciled("2026-05-04 10:00") == ["attic"]
     assert "home has no partition yet" in instances.skipped("2026-05-10 04:00")
     with connect(warehouse) as connection:
         edit_instance(connection, "attic", home=instances.home, enabled=False)
-    said = instances.reconcile("2026-05-04 10:00").skip_message or ""
-    assert said == "home has no partition yet"
-    with connect(warehouse) as connection:
         edit_instance(connection, "home", home=instances.home, enabled=False)
-    assert instances.reconcile("2026-05-04 10:00").skip_message == "No instance is due."
     assert instances.skipped("2026-05-10 04:00") == "There is no enabled instance."
 
 
@@ -366,13 +322,12 @@ def test_a_tick_without_the_database_is_skipped_with_a_reason(
     gone = load_settings(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/x")
     # for us only: Dagster's own storage is in the same database
     instances.resource = WarehouseResource(lambda: gone)
-    assert (instances.reconcile("2026-05-10 04:00").skip_message or "").startswith("The database cannot be reached")
     assert instances.skipped("2026-05-10 04:00").startswith("The database cannot be reached")
 
 
 def test_schedules_and_sensors_are_on_by_default_and_launch_their_jobs() -> None:
-    schedule, sensor = defs.resolve_schedule_def("reconcile_schedule"), defs.resolve_sensor_def("sweep_sensor")
+    schedule, sensor = defs.resolve_schedule_def("stash_boxes_schedule"), defs.resolve_sensor_def("sweep_sensor")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
-    assert (schedule.job_name, sensor.job_name) == ("reconcile", "sweep")
+    assert (schedule.job_name, sensor.job_name) == ("stash_boxes", "sweep")
     assert schedule.description and sensor.description

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from stash_pipeline.assets.resources import WAREHOUSE, WarehouseResource
 from stash_pipeline.automation.servers import server_reachable
 from stash_pipeline.definitions import build_defs, defs
 from stash_pipeline.home_names import home_name
-from stash_pipeline.instances import Instance, add_instance, edit_instance
+from stash_pipeline.instances import Instance, add_instance, edit_instance, get_instance
 from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.process_leases import PROCESS_TAG
 from stash_pipeline.runtime.supervisor import serving
@@ -42,8 +42,18 @@ class Sensor:
         self.name = name
         self.dagster = dagster
         self.cursor: str | None = None
+        self.intervals = ""
+
+    def interval_is_over(self) -> None:
+        """Makes every server due that is not waited for, whatever its interval."""
+        with suppress(ValueError, TypeError, AttributeError):
+            kept = json.loads(self.cursor or "{}")
+            for one in kept.values():
+                one["asked_at"] = 0.0
+            self.cursor = json.dumps(kept)
 
     def tick(self) -> SensorExecutionData:
+        self.interval_is_over()
         context = dg.build_sensor_context(
             instance=self.dagster,
             instance_ref=self.dagster.get_ref(),
@@ -61,7 +71,8 @@ class Sensor:
         data = self.tick()
         assert not data.run_requests, data.run_requests
         assert data.skip_message
-        return data.skip_message
+        self.intervals = data.skip_message.partition(". Asked ")[2]
+        return data.skip_message.partition(". Asked ")[0]
 
     def requested(self) -> dict[str | None, dg.RunRequest]:
         """The requests of a tick, by partition."""
@@ -81,6 +92,27 @@ class Sensor:
     def kept(self, server: Server) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.cursor or "{}")[server.instance.uuid]
         return found
+
+
+class Eager(Sensor):
+    """A sensor whose ticks come while intervals last, as the daemon's do."""
+
+    def interval_is_over(self, name: str = "") -> None:
+        """Does nothing before a tick."""
+        if name:
+            self._change(name, asked_at=0.0)
+
+    def answered(self, **milliseconds: float) -> bool:
+        """As if all answers of these servers had taken so long, and had come just now."""
+        for name, value in milliseconds.items():
+            self._change(name, milliseconds=[value] * 5, asked_at=time.time())
+        return True
+
+    def _change(self, name: str, **values: Any) -> None:
+        kept = json.loads(self.cursor or "{}")
+        with connect(get_settings().database() or "") as connection:
+            kept[get_instance(connection, name).uuid].update(values)
+        self.cursor = json.dumps(kept)
 
 
 @pytest.fixture
@@ -164,6 +196,36 @@ def test_a_long_list_of_reasons_is_truncated(
     sync_partitions(changes.dagster, ["home", "attic"])
     monkeypatch.setattr(asking, "change_reasons", lambda before, now: ["a reason"] * 50)
     assert [len(request.tags[WHY]) for request in changes.requested().values()] == [200, 200]
+
+
+def test_a_server_is_asked_at_every_tick_only_while_its_answers_are_fast(
+    dagster: dg.DagsterInstance, servers: dict[str, Server], warehouse: str
+) -> None:
+    def every() -> list[tuple[str, float, str]]:
+        with connect(warehouse) as connection:
+            return connection.execute(
+                "SELECT i.name, c.asked_every, c.asked_reason FROM ops.cadence c\n"
+                "JOIN ops.instances i ON i.id = c.instance_id ORDER BY 1"
+            ).fetchall()
+
+    sensor = Eager("changes_sensor", dagster)
+    sync_partitions(dagster, ["home", "attic"])
+    sensor.skipped()
+    assert sensor.answered(attic=8.0, home=45.0)
+    servers["attic"].counting.seen = servers["home"].counting.seen = 0
+    assert sensor.skipped() == "nothing changed on attic"
+    assert sensor.intervals.startswith("every 5 s: attic (8 ms); every 30 s: home (45 ms)")
+    assert (servers["attic"].requests, servers["home"].requests) == (1, 0)
+    (fast, slow) = every()
+    assert fast[:2] == ("attic", 5.0) and slow[:2] == ("home", 30.0)
+    assert "its answers take" in fast[2] and "its answers take" in slow[2]
+    # its interval is over
+    sensor.interval_is_over("home")
+    assert sensor.skipped() == "nothing changed on attic, home"
+    sensor.answered(attic=1000.0, home=1.0)
+    sensor.interval_is_over("home")
+    sensor.skipped()
+    assert [row[:2] for row in every()] == [("attic", 30.0), ("home", 5.0)]
 
 
 # -- what is not asked for -----------------------------------------------------------------------------------
@@ -423,10 +485,18 @@ def test_the_sensor_syncs_partitions_with_the_registry(dagster: dg.DagsterInstan
 def test_sensors_are_on_by_default_and_their_interval_is_a_setting() -> None:
     definitions = build_defs(load_settings(changes_seconds=7))
     sensors = {sensor.name: sensor for sensor in definitions.get_repository_def().sensor_defs}
-    assert set(sensors) == {"changes_sensor", "instances_sensor", "shared_layers_sensor", "sweep_sensor"}
+    assert set(sensors) == {
+        "changes_sensor",
+        "instances_sensor",
+        "reconcile_sensor",
+        "shared_layers_sensor",
+        "sweep_sensor",
+    }
     for sensor in sensors.values():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING and sensor.description
-    assert sensors["changes_sensor"].minimum_interval_seconds == 7
+    assert sensors["changes_sensor"].minimum_interval_seconds == 5, "for servers with fast answers"
+    only_usual = build_defs(load_settings(changes_seconds=7, fast_answer_milliseconds=0))
+    assert only_usual.resolve_sensor_def("changes_sensor").minimum_interval_seconds == 7
     assert sensors["changes_sensor"].job_name == "refresh"
 
 

@@ -119,7 +119,7 @@ def test_the_runs_page_lists_the_runs(interface: Interface, page: Page) -> None:
 
 def test_the_automation_page_lists_schedules_and_sensors_with_switches(interface: Interface, page: Page) -> None:
     page.goto(f"{interface.url}/automation")
-    for name in ("changes_sensor", "instances_sensor", "reconcile_schedule", "sweep_sensor", "maintenance_schedule"):
+    for name in ("changes_sensor", "instances_sensor", "reconcile_sensor", "sweep_sensor", "maintenance_schedule"):
         page.get_by_text(name, exact=True).first.wait_for()
     page.get_by_text("Every hour").first.wait_for()
     assert "5 minutes" not in page.inner_text("body")

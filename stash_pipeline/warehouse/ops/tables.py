@@ -143,6 +143,30 @@ SYNC_RUNS = Table(
     comment="One row per sync of an instance.",
 )
 
+CADENCE = Table(
+    "cadence",
+    METADATA,
+    Column("instance_id", Integer, primary_key=True, autoincrement=False, comment="ops.instances.id"),
+    Column("asked_every", Double, comment="seconds between two requests for the counts of its server"),
+    Column("asked_reason", Text, comment="why that interval"),
+    Column("compared_at", DateTime(timezone=True), comment="when the last comparison without a run ended"),
+    Column("outcome", Text, comment="of that comparison: equal, differs, failed (may pass by itself) or stopped"),
+    Column("detail", Text, comment="what differs, or why the comparison failed or stopped"),
+    Column("lane", Text, comment="graphql or snapshot"),
+    Column("seconds", Double, comment="that a comparison takes which finds nothing"),
+    Column("last_seconds", Double, comment="that the last comparison took"),
+    Column("blocked_seconds", Double, comment="of the last comparison, to create a snapshot; the server wrote nothing"),
+    Column("balance", Double, comment="seconds that reconciles might still take at compared_at"),
+    Column("failures", Integer, nullable=False, server_default=text("0"), comment="comparisons that failed in a row"),
+    Column("equal_at", DateTime(timezone=True), comment="when a comparison last found nothing"),
+    Column("equal_revision", BigInteger, comment="of the instance at that comparison"),
+    Column("equal_form", LargeBinary, comment="digest of the snapshot that was found equal; null in lane graphql"),
+    CheckConstraint("outcome IN ('equal', 'differs', 'failed', 'stopped')", name="cadence_outcome_check"),
+    ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="cadence_instance_fkey"),
+    schema="ops",
+    comment="How often each server is asked and compared, and what that cost; see docs/live.md.",
+)
+
 LAYER_WATERMARKS = Table(
     "layer_watermarks",
     METADATA,

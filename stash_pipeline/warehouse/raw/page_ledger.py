@@ -163,11 +163,16 @@ def snapshot_form(file_digest: bytes, parts: Iterable[str]) -> bytes:
 
 
 def is_last_snapshot(connection: Connection, instance_id: int, form_of: bytes) -> bool:
-    """Whether the last snapshot read equals this one, and nothing was written since."""
+    """Whether the last snapshot read, or compared and found equal, is this one, and nothing was written since."""
     row = connection.execute(
-        "SELECT 1 FROM ops.complete_reads AS r JOIN ops.instances AS i ON i.id = r.instance_id\n"
-        "WHERE r.instance_id = %s AND r.entity = %s AND r.purpose = %s AND r.form = %s AND r.revision = i.revision",
-        [instance_id, SNAPSHOT, SNAPSHOT, form_of],
+        "SELECT 1 FROM ops.instances AS i WHERE i.id = %(id)s AND (EXISTS (\n"
+        "    SELECT FROM ops.complete_reads AS r WHERE r.instance_id = i.id AND r.entity = %(name)s\n"
+        "        AND r.purpose = %(name)s AND r.form = %(form)s AND r.revision = i.revision\n"
+        ") OR EXISTS (\n"
+        "    SELECT FROM ops.cadence AS c\n"
+        "    WHERE c.instance_id = i.id AND c.equal_form = %(form)s AND c.equal_revision = i.revision\n"
+        "))",
+        {"id": instance_id, "name": SNAPSHOT, "form": form_of},
     ).fetchone()
     return row is not None
 
