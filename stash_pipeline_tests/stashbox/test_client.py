@@ -411,7 +411,8 @@ def test_merge_targets_are_asked_for_as_many_at_once_as_documents() -> None:
     def script(request: Request) -> Reply:
         asked_for = {alias: each["target_id"] for alias, each in request.variables.items()}
         sources = {identifier(number): number for number in range(1, 8)}
-        return data(**{alias: {"edits": [edit(100, sources[wanted])]} for alias, wanted in asked_for.items()})
+        answers: dict[str, Any] = {alias: {"edits": [edit(100, sources[one])]} for alias, one in asked_for.items()}
+        return data(**answers)
 
     with asked(script, ids_per_request=3) as (client, box):
         targets = client.merge_targets("tags", [*map(identifier, range(1, 8)), "no id"])
@@ -425,12 +426,11 @@ def test_merge_targets_are_asked_for_as_many_at_once_as_documents() -> None:
 def test_an_object_whose_merges_a_box_fails_at_spoils_no_other() -> None:
     def script(request: Request) -> Reply:
         wanted = {alias: each["target_id"] for alias, each in request.variables.items()}
-        return data(
-            **{
-                alias: {"edits": None if one == identifier(2) else [edit(9, 1), edit(9, 3)]}
-                for alias, one in wanted.items()
-            }
-        )
+        answers: dict[str, Any] = {
+            alias: {"edits": None if one == identifier(2) else [edit(9, 1), edit(9, 3)]}
+            for alias, one in wanted.items()
+        }
+        return data(**answers)
 
     with asked(script) as (client, _):
         targets = client.merge_targets("tags", [identifier(number) for number in (1, 2, 3)])
