@@ -65,6 +65,13 @@ class _Found:
     document: Document | None
 
 
+@dataclass(frozen=True)
+class _Merged:
+    """What one object was merged into; None if into nothing."""
+
+    target: MergeTarget | None
+
+
 class StashBoxClient:
     """Asks one box. Any thread may use it; it never sends a mutation.
 
@@ -334,22 +341,54 @@ class StashBoxClient:
     # --- merges, and scenes of others -----------------------------------------------------------------------
 
     def merge_target(self, entity: Entity, identifier: str) -> MergeTarget | None:
-        """What an object was merged into, by the newest applied edit; None if by none.
+        """As :meth:`merge_targets`, of one object."""
+        return self.merge_targets(entity, [identifier]).get(identifier)
+
+    def merge_targets(self, entity: Entity, ids: Sequence[str]) -> dict[str, MergeTarget | None]:
+        """What objects were merged into, by the newest applied edits; None if by none.
 
         Performers have ``merged_into_id`` in their documents. One hop: the target may have been merged, too.
 
+        Returns:
+            by id. An id at which the box failed is left out, see ``failures``.
+
         Raises:
             StashBoxUnsupportedError: if the box has no list of edits.
+            StashBoxError: if the box refuses, cannot be reached, or fails at all ids.
         """
         self._require("queryEdits")
-        if not _ID[self.dialect].fullmatch(identifier):
-            return None
+        results: dict[str, MergeTarget | None] = dict.fromkeys(ids)
+        valid = [identifier for identifier in results if _ID[self.dialect].fullmatch(identifier)]
+        start = 0
+        while start < len(valid):
+            chunk = valid[start : start + self._ids_per_request]
+            start += len(chunk)
+            divided = ask_in_parts(chunk, lambda some, retry: self._merges(entity, some, retry))
+            for number, error in divided.errors.items():
+                self._record_failure(chunk[number], error)
+                del results[chunk[number]]
+            results.update({chunk[number]: found.target for number, found in divided.results.items()})
+        return results
+
+    def _merges(self, entity: Entity, ids: Sequence[str], retry: bool) -> list["_Merged | StashBoxError"]:
         filters = {
-            "target_type": TARGETS[entity], "target_id": identifier, "operation": "MERGE", "applied": True,
-            "sort": "CLOSED_AT", "direction": "DESC", "page": 1, "per_page": 5,
+            f"i{number}": {
+                "target_type": TARGETS[entity], "target_id": identifier, "operation": "MERGE", "applied": True,
+                "sort": "CLOSED_AT", "direction": "DESC", "page": 1, "per_page": 5,
+            }
+            for number, identifier in enumerate(ids)
         }  # fmt: skip
-        answer = self._whole("merges", lambda: self._documents.merges(entity), {"input": filters})
-        result = answer.get("queryEdits")
+        answer = self._execute("merges", lambda: self._documents.merges(entity, len(ids)), filters, retry=retry)
+        spoilt = without_failed_parts(answer.data, answer.errors, depth=1)
+        if spoilt is None:
+            raise StashBoxQueryError(self.name, "merges", answer.errors)
+        failed = StashBoxQueryError(self.name, "merges", answer.errors)
+        return [
+            failed if alias in spoilt else self._either(partial(self._merged, answer.data.get(alias), wanted))
+            for alias, wanted in zip(filters, ids, strict=True)
+        ]
+
+    def _merged(self, result: Any, identifier: str) -> "_Merged":
         edits = result.get("edits") if isinstance(result, dict) else None
         if not isinstance(edits, list):
             raise self._unexpected("merges", "a list of edits")
@@ -362,8 +401,8 @@ class StashBoxClient:
             if identifier.lower() in [str(source).lower() for source in sources] and isinstance(target, dict):
                 target_id, closed = target.get("id"), edit.get("closed")
                 if isinstance(target_id, str) and target_id.lower() != identifier.lower():
-                    return MergeTarget(target_id, target.get("deleted") is True, closed if closed else None)
-        return None
+                    return _Merged(MergeTarget(target_id, target.get("deleted") is True, closed if closed else None))
+        return _Merged(None)
 
     def scenes_of(
         self,

@@ -157,14 +157,15 @@ class Documents:
             f"  queryScenes(input: $input) {{ {'count ' if counted else ''}scenes {{\n{fields}\n  }} }}\n}}\n"
         )
 
-    def merges(self, entity: Entity) -> str:
-        """The query for the applied merges of an object."""
+    def merges(self, entity: Entity, number: int) -> str:
+        """The query for the applied merges of so many objects: variables and aliases ``i0``, ``i1``, …"""
         name = TYPES[entity]
+        variables = ", ".join(f"$i{n}: EditQueryInput!" for n in range(number))
+        aliases = "\n".join(f"  i{n}: queryEdits(input: $i{n}) {{ edits {{ ...Merge }} }}" for n in range(number))
         return (
-            "query Merges($input: EditQueryInput!) {\n"
-            "  queryEdits(input: $input) { edits {\n"
-            f"    closed target {{ ... on {name} {{ id deleted }} }} merge_sources {{ ... on {name} {{ id }} }}\n"
-            "  } }\n}\n"
+            f"query Merges({variables}) {{\n{aliases}\n}}\n"
+            "fragment Merge on Edit {\n"
+            f"  closed target {{ ... on {name} {{ id deleted }} }} merge_sources {{ ... on {name} {{ id }} }}\n}}\n"
         )
 
     def _fragment(self, name: str) -> str:

@@ -275,7 +275,7 @@ class _Reader:
         if not lost or not self.client.has("queryEdits"):
             return {}
         try:
-            targets = {key: self.client.merge_target(entity, key) for key in lost}
+            targets = self.client.merge_targets(entity, sorted(lost))
         except StashBoxUnsupportedError:
             return {}
         return {key: target.id for key, target in targets.items() if target is not None}

@@ -382,7 +382,7 @@ def test_releases_that_find_equal_phashes_only_are_known(version: str | None, fa
 
 
 def merges(*edits: dict[str, Any]) -> Script:
-    return in_turn(data(queryEdits={"edits": list(edits)}))
+    return in_turn(data(i0={"edits": list(edits)}))
 
 
 def edit(target: int | None, *sources: int, **more: Any) -> dict[str, Any]:
@@ -399,7 +399,7 @@ def test_a_merge_target_comes_from_the_newest_edit_that_merged_the_object() -> N
     with asked(merges(edit(1, 7), edit(2, 1, 8), edit(3, 1))) as (client, box):
         target = client.merge_target("studios", identifier(1))
         assert target is not None and target.id == identifier(2) and target.merged_at == "2025-01-02T03:04:05Z"
-        filters = box.requests[0].variables["input"]
+        filters = box.requests[0].variables["i0"]
         assert (filters["target_type"], filters["operation"], filters["applied"]) == ("STUDIO", "MERGE", True)
         assert "... on Studio" in box.requests[0].document
     for nothing in (merges(), merges(edit(1, 7)), merges(edit(None, 1)), merges(edit(1, 1))):
@@ -407,9 +407,42 @@ def test_a_merge_target_comes_from_the_newest_edit_that_merged_the_object() -> N
             assert client.merge_target("tags", identifier(1)) is None
 
 
+def test_merge_targets_are_asked_for_as_many_at_once_as_documents() -> None:
+    def script(request: Request) -> Reply:
+        asked_for = {alias: each["target_id"] for alias, each in request.variables.items()}
+        sources = {identifier(number): number for number in range(1, 8)}
+        answers: dict[str, Any] = {alias: {"edits": [edit(100, sources[one])]} for alias, one in asked_for.items()}
+        return data(**answers)
+
+    with asked(script, ids_per_request=3) as (client, box):
+        targets = client.merge_targets("tags", [*map(identifier, range(1, 8)), "no id"])
+        assert {key: target and target.id for key, target in targets.items()} == {
+            **{identifier(number): identifier(100) for number in range(1, 8)},
+            "no id": None,
+        }
+        assert [len(request.variables) for request in box.requests] == [3, 3, 1]
+
+
+def test_an_object_whose_merges_a_box_fails_at_spoils_no_other() -> None:
+    def script(request: Request) -> Reply:
+        wanted = {alias: each["target_id"] for alias, each in request.variables.items()}
+        answers: dict[str, Any] = {
+            alias: {"edits": None if one == identifier(2) else [edit(9, 1), edit(9, 3)]}
+            for alias, one in wanted.items()
+        }
+        return data(**answers)
+
+    with asked(script) as (client, _):
+        targets = client.merge_targets("tags", [identifier(number) for number in (1, 2, 3)])
+        assert {key: target and target.id for key, target in targets.items()} == dict.fromkeys(
+            (identifier(1), identifier(3)), identifier(9)
+        )
+        assert list(client.failures) == [identifier(2)]
+
+
 @pytest.mark.parametrize("answer", [None, {"edits": None}, {"edits": [None]}, {"edits": [{"target": None}]}])
 def test_damaged_edits_are_an_error(answer: Any) -> None:
-    with asked(in_turn(data(queryEdits=answer))) as (client, _), pytest.raises(StashBoxUnexpectedError):
+    with asked(in_turn(data(i0=answer))) as (client, _), pytest.raises(StashBoxUnexpectedError):
         client.merge_target("tags", identifier(1))
 
 
@@ -443,7 +476,7 @@ def test_a_probe_learns_what_a_box_lacks_from_requests_for_nothing() -> None:
         if LOOKUP in request.document:
             return matches()
         if "queryEdits" in request.document:
-            return data(queryEdits={"edits": []})
+            return data(i0={"edits": []})
         return data(queryScenes={"count": 0, "scenes": []})
 
     script = lacking(("Query", "queryEdits"), ("Tag", "category"), answer=answer)

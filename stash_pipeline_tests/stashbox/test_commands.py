@@ -70,7 +70,7 @@ def whole_box(request: Request) -> Reply:
     if "Lookup" in request.document:
         return data(findScenesBySceneFingerprints=[[] for _ in request.groups])
     if "queryEdits" in request.document:
-        return data(queryEdits={"edits": []})
+        return data(i0={"edits": []})
     return data(queryScenes={"count": 0, "scenes": []})
 
 

@@ -114,6 +114,24 @@ def test_what_a_server_links_to_is_followed_through_merges(box: ReadBox, kind: s
         assert log == newest
 
 
+def test_the_merges_of_many_records_take_one_request(box: ReadBox) -> None:
+    names = [f"Tag {number}" for number in range(4)]
+    ids = [box.box.add_tag(name) for name in names]
+    with connect(box.servers.database_url) as connection:
+        nodes = connection.execute("SELECT instance_id, id FROM stash.tags ORDER BY 1, 2 LIMIT 3").fetchall()
+        for node, old in zip(nodes, ids[:3], strict=True):
+            connection.execute(
+                "INSERT INTO stash.tag_stash_ids (instance_id, tag_id, endpoint, stash_id) VALUES (%s, %s, %s, %s)",
+                [*node, box.endpoint.url, old],
+            )
+        for old in ids[:3]:
+            box.box.merge("tag", old, ids[3])
+        box.read()
+        rows = connection.execute("SELECT id, successor_id FROM stashbox.tags WHERE status = 'merged'").fetchall()
+    assert sorted(rows) == sorted((old, ids[3]) for old in ids[:3])
+    assert len(box.simulated.requests.of("queryEdits")) == 1
+
+
 def revision_of(box: ReadBox, entity: str, node: tuple[int, int]) -> int:
     """When an object was last logged."""
     with connect(box.servers.database_url) as connection:

@@ -8,7 +8,7 @@ from typing import Final
 
 from stash_pipeline.warehouse.catalog.affected import AFFECTED, MOVES
 from stash_pipeline.warehouse.catalog.boxes import BOXES, box_rows, boxes_statement, collect_boxes, forget_boxes
-from stash_pipeline.warehouse.catalog.keys import sort_key
+from stash_pipeline.warehouse.catalog.keys import PLACE_BITS, sort_key
 from stash_pipeline.warehouse.catalog.shapes import GoldenField, golden_fields
 from stash_pipeline.warehouse.catalog.tables import RECORDS
 from stash_pipeline.warehouse.connect import Connection
@@ -148,41 +148,37 @@ _AGGREGATES: Final = {"least": "min({v})", "greatest": "max({v})", "any": "bool_
 def _golden(entity: str) -> str:
     """The golden records of one object, and of several."""
     columns, joins = _source(entity)
-    fields = golden_fields(entity)
     several, merged = [], ""
-    for field in fields:
+    for field in golden_fields(entity):
         value = f"v.{field.value}"
         match field.rule.method:
             case "survivor":
-                several += [
-                    f"(array_agg(v.{name}) FILTER (WHERE v.key_{field.name} = w.key_{field.name}))[1] AS {name}"
-                    for name in field.columns
-                ]
+                # the lowest bits of the smallest key are the place of its object
+                best = f"min(v.key_{field.name}) & {2**PLACE_BITS - 1}"
+                several += [f"(array_agg(v.{name} ORDER BY v.place))[{best}] AS {name}" for name in field.columns]
             case "sum":
                 kind = type_name(RECORDS[entity].columns[field.value])
                 # in a fixed order: sums of floating-point numbers depend on it
                 several.append(f"sum({value} ORDER BY v.place)::{kind} AS {field.value}")
             case "merged":
                 alias = f"merged_{field.name}"
-                merged += f"\nLEFT JOIN ({_merged(field)}) AS {alias} ON {alias}.record_id = w.record_id"
+                merged += f"\nLEFT JOIN ({_merged(field)}) AS {alias} ON {alias}.record_id = v.record_id"
                 several.append(
                     f"CASE WHEN bool_or({value} IS NOT NULL) THEN coalesce((array_agg({alias}.keys))[1], '{{}}') END"
                     f" AS {field.value}"
                 )
             case method:
                 several.append(f"{_AGGREGATES[method].format(v=value)} AS {field.value}")
-    best = [f"min(key_{field.name}) AS key_{field.name}" for field in fields if field.rule.method == "survivor"]
     return (
         "CREATE TEMP TABLE catalog_golden ON COMMIT DROP AS\n"
         f"SELECT m.canonical_id AS id, 1 AS objects, 1 AS instances,\n    {INDENT.join(columns)}\n"
         f"FROM {OBJECTS} AS m\n"
         f"JOIN stash.{entity} AS o ON o.instance_id = m.instance_id AND o.id = m.id{joins}\nWHERE m.alone\n"
         "UNION ALL\n"
-        "SELECT w.record_id, count(v.of_object)::integer, count(DISTINCT v.of_instance)::integer,\n    "
+        "SELECT v.record_id, count(v.of_object)::integer, count(DISTINCT v.of_instance)::integer,\n    "
         f"{INDENT.join(several)}\n"
-        f"FROM (\n    SELECT record_id, {', '.join(best)}\n    FROM pg_temp.catalog_values GROUP BY record_id\n) AS w\n"
-        f"JOIN pg_temp.catalog_values AS v ON v.record_id = w.record_id{merged}\n"
-        "GROUP BY w.record_id"
+        f"FROM pg_temp.catalog_values AS v{merged}\n"
+        "GROUP BY v.record_id"
     )
 
 
