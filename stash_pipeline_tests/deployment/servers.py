@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-SECONDS = 180
+SECONDS = 600
 
 LAUNCH = """mutation($params: ExecutionParams!) {launchRun(executionParams: $params) {
     __typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
