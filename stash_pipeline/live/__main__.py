@@ -1,0 +1,24 @@
+"""The program for `stash-pipeline up`, which has a database ready: ``python -m stash_pipeline.live``."""
+
+import sys
+from contextlib import suppress
+
+
+def main() -> None:
+    """Serves until SIGTERM."""
+    from stash_pipeline.errors import UserError
+    from stash_pipeline.live.service import serve
+    from stash_pipeline.logs import start_logging
+    from stash_pipeline.runtime.supervisor import interruptible
+    from stash_pipeline.settings import get_settings
+
+    start_logging()
+    try:
+        with interruptible(), suppress(KeyboardInterrupt):
+            serve(get_settings())
+    except UserError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
