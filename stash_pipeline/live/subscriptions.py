@@ -149,7 +149,7 @@ class Listener:
 
     def _has_plugin(self) -> bool:
         with self.instance.client(self._settings) as client:
-            answer = client.execute(_PLUGINS)
+            answer = client.execute(_PLUGINS, name="plugins").data
         return any(plugin.get("id") == PLUGIN for plugin in answer.get("plugins") or ())
 
 
