@@ -120,6 +120,14 @@ def _upcoming(instance: "Instance", settings: Settings, now: datetime) -> dict[s
     return {"next_reconcile": reconcile.astimezone(), "next_sweep": sweep.astimezone()}
 
 
+def live_hints(settings: Settings, uuid: str) -> dict[str, Any] | None:
+    """What the warm process says about an instance; None if none runs on this machine."""
+    from stash_pipeline.live.state import read_state
+
+    state = read_state(settings.home)
+    return (state.get("instances") or {}).get(uuid) if state.get("running") else None
+
+
 def _pending(settings: Settings, probes: "list[Question]") -> dict[str, dict[str, Any]]:
     """The pending changes on the servers, by the name of the instance."""
     from stash_pipeline.sync.server_probe import ask
@@ -146,6 +154,7 @@ def status(as_json: bool, *, offline: bool = False) -> None:
     for row, instance in zip(rows, instances, strict=True):
         row["pending"] = pending.get(instance.name)
         row |= _upcoming(instance, settings, now)
+        row["live"] = live_hints(settings, instance.uuid)
     if as_json:
         print_json(rows)
     elif not rows:
@@ -229,6 +238,10 @@ def _sentences(row: dict[str, Any]) -> list[str]:
             lines.append(f"cannot be checked for changes: {pending['error']}")
         else:
             lines.append(f"has pending changes: {', '.join(pending['reasons']) or 'none'}")
+    if live := row.get("live"):
+        moment = datetime.fromisoformat(live["last_hint"]) if live["last_hint"] else None
+        last = f"{age(moment, datetime.now(timezone.utc))} by {live['via']}" if moment else "none yet"
+        lines.append(f"is followed live ({live['subscriptions']}); last hint: {last}")
     if row.get("schedule_error"):
         lines.append(f"is not scheduled: {row['schedule_error']}")
     if row["last_error"]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +36,3 @@ def _is_alive(state: dict[str, Any]) -> bool:
     except (psutil.Error, KeyError, TypeError):
         return False
 
-
-def moment(text: str | None) -> datetime | None:
-    """A moment in the file."""
-    return datetime.fromisoformat(text) if text else None
