@@ -1,1 +1,1 @@
-"""The warm process: receives hints that something changed on a server, and syncs at once instead of at the next tick."""
+"""The warm process: receives hints that something changed on a server, and syncs at once, not at the next tick."""

@@ -1,4 +1,4 @@
-"""Hints: what a server says that it changed. They are collected per instance for a moment, and then followed by one run.
+"""Hints: what a server says that it changed. They are collected per instance for a moment; one run follows them.
 
 A hint is never trusted: it only makes this program ask the server earlier. The collection is bounded, however many
 hints arrive.

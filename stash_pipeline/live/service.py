@@ -220,7 +220,7 @@ class Service:
 
     def _run(self, instance: Instance, mode: Mode, config: dict[str, Any], reason: str) -> None:
         followed = self._followed[instance.uuid]
-        missing, _ = partition_drift(self.dagster, list(each.name for each in self.instances.values()))
+        missing, _ = partition_drift(self.dagster, [each.name for each in self.instances.values()])
         if missing:
             with connect(self.settings.database() or "") as connection:
                 sync_partitions(self.dagster, [each.name for each in list_instances(connection)])
@@ -302,5 +302,3 @@ def serve(settings: Settings) -> None:
         stack.callback(service.close)
         service.serve()
     os.execve(sys.executable, [sys.executable, "-m", "stash_pipeline.live"], settings.child_environment())
-
-

@@ -35,4 +35,3 @@ def _is_alive(state: dict[str, Any]) -> bool:
         return abs(psutil.Process(state["pid"]).create_time() - state["started"]) < 1
     except (psutil.Error, KeyError, TypeError):
         return False
-

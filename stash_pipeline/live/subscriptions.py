@@ -84,7 +84,7 @@ class Listener:
             try:
                 self._listen()
                 failures = 0
-            except _Ended:
+            except _EndedError:
                 failures = 0
             except Exception as error:
                 failures += 1
@@ -130,7 +130,7 @@ class Listener:
                     text = connection.recv(timeout=_SILENCE_SECONDS)
                 except (WebSocketException, TimeoutError, OSError):
                     self.state = "not connected: the connection broke off"
-                    raise _Ended from None
+                    raise _EndedError from None
                 message = json.loads(text) if _is_relevant(text) else {}
                 kind = message.get("type")
                 if kind == "connection_ack":
@@ -153,7 +153,7 @@ class Listener:
         return any(plugin.get("id") == PLUGIN for plugin in answer.get("plugins") or ())
 
 
-class _Ended(Exception):
+class _EndedError(Exception):
     """A connection that was established has ended."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from stash_pipeline.live.hints import Hint
 from stash_pipeline.live.service import Service
@@ -16,6 +17,9 @@ from stash_pipeline.runtime.in_process import run_job
 from stash_pipeline.settings import get_settings
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.automation.servers import Server, registered, run_of
+
+# each reads a server into all layers first
+pytestmark = pytest.mark.processes
 
 
 @contextmanager
