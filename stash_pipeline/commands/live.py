@@ -1,8 +1,8 @@
 """``stash-pipeline live`` and ``stash-pipeline plugin install``."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,32 +16,23 @@ if TYPE_CHECKING:
     from stash_pipeline.live.plugin import Via
 
 
-@contextmanager
-def alone(home: Path) -> Iterator[None]:
-    """Ensures that no other process follows the hints of this home."""
-    with (home / ".live").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"Another process already follows the hints for {home}, such as `stash-pipeline up`; stop it first."
-            ) from None
-        yield
-
-
 def live() -> None:
     """The command; serves until Ctrl-C."""
     settings = get_settings()
     import_ahead("stash_pipeline.runtime.in_process", "stash_pipeline.runtime.dagster_storage", DEFINITIONS_MODULE)
+    from stash_pipeline.live.state import alone
     from stash_pipeline.runtime.supervisor import interruptible
     from stash_pipeline.warehouse.session import open_warehouse
 
-    with interruptible(), suppress(KeyboardInterrupt), open_warehouse(settings) as settings, alone(settings.home):
-        from stash_pipeline.live.service import serve
+    with interruptible(), suppress(KeyboardInterrupt):
+        with open_warehouse(settings) as settings, alone(settings.home):
+            from stash_pipeline.live.service import serve
 
-        console.print("Following the hints of the servers (stop with Ctrl-C).")
-        with settings_in_use(settings):
-            serve(settings)
+            console.print("Following the hints of the servers (stop with Ctrl-C).")
+            with settings_in_use(settings):
+                serve(settings)
+        # its memory has grown: a new process
+        os.execv(sys.executable, [sys.executable, "-m", "stash_pipeline", "live"])
 
 
 def install_plugin(name: str, folder: Path | None, *, print_files: bool, via: "Via", url: str | None) -> None:

@@ -7,7 +7,6 @@ work as without this process: a hint that is lost costs nothing but time.
 
 import logging
 import os
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from typing import Any, Final
 
 import dagster as dg
 import psutil
-import psycopg
 
 from stash_pipeline.assets.checks import checks_of
 from stash_pipeline.assets.tags import MODE_TAG, REASON_TAG, REQUESTED_BY_TAG, shortened
@@ -131,10 +129,14 @@ class Service:
             if taken is not None and taken[0] in self.instances:
                 self._follow(self.instances[taken[0]], taken[1])
             self._write_state()
-        except psycopg.OperationalError as error:
-            # Postgres was restarted; the sensors find what the lost hints named
-            _log.warning("The database cannot be reached (%s).", type(error).__name__)
-            time.sleep(min(timeout, 1.0))
+        except Exception as error:
+            # Postgres was restarted, or a key file is missing. The process must go on, because `up` ends with it, and
+            # the sensors find what the lost hints named
+            _log.warning(
+                "Hints cannot be followed now (%s).", error if isinstance(error, UserError) else type(error).__name__
+            )
+            _log.debug("The cause:", exc_info=error)
+            time.sleep(1.0)
 
     def is_worn(self) -> bool:
         """Whether the memory has grown so much, or so many runs were executed, that a new process is due."""
@@ -289,7 +291,7 @@ def _resident() -> int:
 
 
 def serve(settings: Settings) -> None:
-    """Serves until Ctrl-C or SIGTERM; replaces its process by a new one when it is worn.
+    """Serves until Ctrl-C or SIGTERM; returns when the process should be replaced by a new one.
 
     Args:
         settings: with the address of a database that is ready.
@@ -301,4 +303,3 @@ def serve(settings: Settings) -> None:
         service = Service(settings, dagster)
         stack.callback(service.close)
         service.serve()
-    os.execve(sys.executable, [sys.executable, "-m", "stash_pipeline.live"], settings.child_environment())

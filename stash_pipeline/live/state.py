@@ -1,11 +1,16 @@
 """What the warm process says about itself: a small file under the home, which `stash-pipeline status` reads."""
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
+
+from stash_pipeline.errors import UserError
 
 _FILE: Final = "live.json"
 
@@ -35,3 +40,23 @@ def _is_alive(state: dict[str, Any]) -> bool:
         return abs(psutil.Process(state["pid"]).create_time() - state["started"]) < 1
     except (psutil.Error, KeyError, TypeError):
         return False
+
+
+@contextmanager
+def alone(home: Path, *, wait: bool = False) -> Iterator[None]:
+    """Ensures that no other process follows the hints of this home.
+
+    Args:
+        wait: for the end of the other process.
+
+    Raises:
+        UserError: if there is another process.
+    """
+    with (home / ".live").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise UserError(
+                f"Another process already follows the hints for {home}, such as `stash-pipeline up`; stop it first."
+            ) from None
+        yield
