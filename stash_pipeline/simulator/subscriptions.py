@@ -83,7 +83,9 @@ def hooks_of(query: str, variables: Mapping[str, Any] | None, answer: Mapping[st
             if not isinstance(field, FieldNode):
                 continue
             value = data.get(field.alias.value if field.alias else field.name.value)
-            arguments = {each.name.value: value_from_ast_untyped(each.value, variables) for each in field.arguments}
+            arguments = {
+                each.name.value: value_from_ast_untyped(each.value, dict(variables or {})) for each in field.arguments
+            }
             hooks += _hooks(field.name.value, arguments, value)
     return hooks
 
