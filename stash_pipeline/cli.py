@@ -352,6 +352,45 @@ def up(
 
 
 @app.command()
+def live() -> None:
+    """Sync at once what the servers say that they changed. `up` runs this, too. Ctrl-C stops it."""
+    from stash_pipeline.commands.live import live as run
+
+    run()
+
+
+plugin = typer.Typer(help="The plugin for Stash that says at once what changed.", no_args_is_help=True)
+app.add_typer(plugin, name="plugin")
+
+
+class PluginVia(str, Enum):
+    """How the plugin says what changed."""
+
+    log = "log"
+    webhook = "webhook"
+
+
+@plugin.command("install")
+def plugin_install(
+    name: instances.Name,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder `plugins` beside the server's config.yml.")
+    ] = None,
+    print_files: Annotated[bool, typer.Option("--print", help="Print the files instead of writing them.")] = False,
+    via: Annotated[
+        PluginVia, typer.Option(help="log: needs nothing else on the server; webhook: needs Python there.")
+    ] = PluginVia.log,
+    url: Annotated[
+        str | None, typer.Option(help="The webhook as the server reaches it. Default: from the settings.")
+    ] = None,
+) -> None:
+    """Write or print the plugin for the server of an instance."""
+    from stash_pipeline.commands.live import install_plugin as run
+
+    run(name, folder, print_files=print_files, via=via.value, url=url)
+
+
+@app.command()
 def demo(
     ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Serve Dagster's UI at the end, until Ctrl-C.")] = True,
     port: Port = None,

@@ -3,6 +3,9 @@
 ``instances.py`` and ``stashbox_registry.py`` store the ciphertext.
 """
 
+import base64
+import hashlib
+import hmac
 import os
 import time
 from contextlib import suppress
@@ -71,23 +74,37 @@ def _cipher(content: bytes) -> Fernet | None:
         return None
 
 
+def _usable_key(home: Path) -> bytes:
+    """The content of the key file, which is created if there is none."""
+    path = key_file(home)
+    content = _read(path)
+    if content is not None and _cipher(content) is not None:
+        return content
+    if content is not None:
+        if path != home / KEY_FILE:
+            raise UserError(f"The file {path} of STASH_PIPELINE_KEY_FILE is not a key; {_MAKE}")
+        # not a key, so nothing was ever encrypted with it and replacing it loses nothing
+        path.unlink(missing_ok=True)
+    return _make(path)
+
+
+def derive(home: Path, purpose: str) -> str:
+    """A secret that only this key file and this purpose result in; nothing about the key can be learnt from it.
+
+    Raises:
+        UserError: if the key file can be neither read nor created.
+    """
+    digest = hmac.new(_usable_key(home), purpose.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
 def encrypt(home: Path, secret: str) -> bytes:
     """Encrypts a secret with the key file under ``home`` (created on first use, mode 0600).
 
     Raises:
         UserError: if the key file can be neither read nor created.
     """
-    path = key_file(home)
-    content = _read(path)
-    cipher = _cipher(content) if content is not None else None
-    if cipher is None:
-        if content is not None:
-            if path != home / KEY_FILE:
-                raise UserError(f"The file {path} of STASH_PIPELINE_KEY_FILE is not a key; {_MAKE}")
-            # not a key, so nothing was ever encrypted with it and replacing it loses nothing
-            path.unlink(missing_ok=True)
-        cipher = Fernet(_make(path))
-    return cipher.encrypt(secret.encode())
+    return Fernet(_usable_key(home)).encrypt(secret.encode())
 
 
 def decrypt(home: Path, token: bytes, what: str = _KEYS) -> str:

@@ -158,6 +158,12 @@ class Settings(BaseSettings):
     notify_templates: Path | None = None
     """A folder with texts of your own."""
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
+    live: bool = True
+    """Whether `up` and `demo` also run the process that follows hints of the servers."""
+    webhook_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,255}$")] = "127.0.0.1"
+    """The address on which the webhook for hints listens."""
+    webhook_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """The port of the webhook for hints; 0 for no webhook."""
     keep_runs_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 14
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""
     keep_runs: Annotated[int, Field(ge=100, le=10_000_000)] = 2000

@@ -145,6 +145,14 @@ def _upcoming(instance: "Instance", cadence: "Cadence", settings: Settings, now:
     return result
 
 
+def live_hints(settings: Settings, uuid: str) -> dict[str, Any] | None:
+    """What the warm process says about an instance; None if none runs on this machine."""
+    from stash_pipeline.live.state import read_state
+
+    state = read_state(settings.home)
+    return (state.get("instances") or {}).get(uuid) if state.get("running") else None
+
+
 def _pending(settings: Settings, probes: "list[Question]") -> dict[str, dict[str, Any]]:
     """The pending changes on the servers, by the name of the instance."""
     from stash_pipeline.sync.server_probe import ask
@@ -178,6 +186,7 @@ def status(as_json: bool, *, offline: bool = False) -> None:
         if cadence.equal_at:
             # it found what a reconcile would have found: nothing
             row["refreshed"]["reconcile"] = max(cadence.equal_at, row["refreshed"].get("reconcile", cadence.equal_at))
+        row["live"] = live_hints(settings, instance.uuid)
     if as_json:
         print_json(rows)
         return
@@ -285,6 +294,10 @@ def _sentences(row: dict[str, Any]) -> list[str]:
             lines.append(f"cannot be checked for changes: {pending['error']}")
         else:
             lines.append(f"has pending changes: {', '.join(pending['reasons']) or 'none'}")
+    if live := row.get("live"):
+        moment = datetime.fromisoformat(live["last_hint"]) if live["last_hint"] else None
+        last = f"{age(moment, datetime.now(timezone.utc))} by {live['via']}" if moment else "none yet"
+        lines.append(f"is followed live ({live['subscriptions']}); last hint: {last}")
     if row.get("schedule_error"):
         lines.append(f"is not scheduled: {row['schedule_error']}")
     if row["compared"] and row["compared"]["outcome"] in ("failed", "stopped"):

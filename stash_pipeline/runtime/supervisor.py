@@ -164,6 +164,8 @@ def serving(
         _wait_until(lambda: _shows_our_definitions(host, port), children)
         # the module behind the command `dagster-daemon`, of the same Python installation
         start("daemon", "dagster._daemon", "run", "-w", str(workspace))
+        if settings.live and module == DEFINITIONS_MODULE:
+            start("live", "stash_pipeline.live")
         yield Serving(f"http://{host}:{port}", database_url, settings.home / "logs", tuple(children), lock)
 
 

@@ -16,8 +16,9 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from stash_pipeline.simulator.context import RequestContext, Vanish
 from stash_pipeline.simulator.downloads import Downloads, FilePart
@@ -25,6 +26,14 @@ from stash_pipeline.simulator.engine import Engine
 from stash_pipeline.simulator.faults import Faults, replacement, vanishing
 from stash_pipeline.simulator.media import image_response
 from stash_pipeline.simulator.protocols import HasBackups
+from stash_pipeline.simulator.subscriptions import (
+    PLUGINS_QUERY,
+    Subscribers,
+    hooks_of,
+    installed_plugins,
+    log_entry,
+    subscribe,
+)
 from stash_pipeline.simulator.timestamps import http_date
 
 _JSON = "application/json"
@@ -43,6 +52,8 @@ class Served(HasBackups, Protocol):
     faults: Faults | None
     downloads: Downloads
     engine: Engine
+    plugin: bool
+    subscribers: Subscribers
 
     def context(self, base_url: str, prefix: str) -> RequestContext:
         """The context of one request."""
@@ -166,6 +177,8 @@ class Frontdoor:
         if isinstance(operation, str):
             return self._json(request, failure(operation), 400, plain)
         query, variables, name = operation
+        if name is None and query.startswith(PLUGINS_QUERY):
+            return self._json(request, installed_plugins(self.stash.plugin), 200, plain)
         if request.method == "GET" and self.stash.engine.is_mutation(query, name):
             message = "GET requests only allow query operations"
             return self._json(request, failure(message), 406, plain)
@@ -173,6 +186,9 @@ class Frontdoor:
         context = self.stash.context(base_url, request.headers.get("x-forwarded-prefix", "").rstrip("/"))
         context.vanish = vanish
         answer = self.stash.engine.answer(context, query, variables, name)
+        if self.stash.plugin and "mutation" in query and not answer.rejected:
+            for trigger, identifier in hooks_of(query, variables, answer.body):
+                self.stash.subscribers.publish("loggingSubscribe", log_entry(trigger, identifier))
         status = 200 if not answer.rejected else 422 if plain else 400
         return self._json(request, answer.body, status, plain)
 
@@ -241,6 +257,15 @@ def build_app(stash: Served) -> Starlette:
     """The ASGI application of a server; `state.frontdoor.fault` can be set."""
     frontdoor = Frontdoor(stash)
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    app = Starlette(routes=[Route("/{path:path}", frontdoor.answer, methods=methods)])
+
+    async def subscriptions(socket: WebSocket) -> None:
+        await subscribe(stash, socket)
+
+    app = Starlette(
+        routes=[
+            WebSocketRoute("/graphql", subscriptions),
+            Route("/{path:path}", frontdoor.answer, methods=methods),
+        ]
+    )
     app.state.frontdoor = frontdoor
     return app

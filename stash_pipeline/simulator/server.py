@@ -23,6 +23,7 @@ from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.plays import date_plays
 from stash_pipeline.simulator.serving import serve, serving
 from stash_pipeline.simulator.snapshots import Backups
+from stash_pipeline.simulator.subscriptions import Subscribers
 
 
 def _real_clock() -> datetime:
@@ -63,6 +64,8 @@ class SimulatedStash:
         windows: the server runs on Windows, and joins paths accordingly.
         external_host: the setting of that name.
         database_path: overrides the default path of the database.
+        plugin: the plugin of this project is installed, which logs a hint after every mutation.
+        subscribers: the open subscriptions.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class SimulatedStash:
         backups: Backups | None = None,
         windows: bool = False,
         external_host: str = "",
+        plugin: bool = True,
     ) -> None:
         self.library = library
         self.release = releases.find_release(release)
@@ -90,6 +94,8 @@ class SimulatedStash:
         self.windows = windows
         self.external_host = external_host
         self.database_path = ""
+        self.plugin = plugin
+        self.subscribers = Subscribers()
         self.downloads = Downloads(self)
         self.engine = Engine(self.release, without=() if self.backups.offered else ("backupDatabase",))
         self._app: Starlette | None = None

@@ -22,7 +22,7 @@ def _server(app: Starlette) -> uvicorn.Server:
         lifespan="off",
         server_header=False,
         date_header=False,
-        ws="none",
+        ws="websockets-sansio",
     )
     return uvicorn.Server(config)
 
