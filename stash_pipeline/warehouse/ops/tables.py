@@ -164,7 +164,7 @@ CADENCE = Table(
     CheckConstraint("outcome IN ('equal', 'differs', 'failed', 'stopped')", name="cadence_outcome_check"),
     ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="cadence_instance_fkey"),
     schema="ops",
-    comment="How often each server is asked and compared, and what that cost; see docs/live.md.",
+    comment="How often each server is asked and compared, and what that cost; see docs/cadence.md.",
 )
 
 LAYER_WATERMARKS = Table(

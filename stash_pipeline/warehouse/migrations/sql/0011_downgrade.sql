@@ -118,6 +118,8 @@ COMMENT ON COLUMN stash.studio_stash_ids.endpoint IS NULL;
 
 COMMENT ON COLUMN stash.studio_aliases.alias IS NULL;
 
+DROP INDEX stash.scenes_created_at_idx;
+
 COMMENT ON COLUMN stash.scenes.updated_at IS NULL;
 
 COMMENT ON COLUMN stash.scenes.created_at IS NULL;
@@ -159,6 +161,8 @@ COMMENT ON COLUMN stash.scene_stash_ids.stash_id IS NULL;
 COMMENT ON COLUMN stash.scene_stash_ids.endpoint IS NULL;
 
 COMMENT ON COLUMN stash.scene_plays.played_at IS NULL;
+
+DROP INDEX stash.scene_os_occurred_at_idx;
 
 COMMENT ON COLUMN stash.scene_os.occurred_at IS NULL;
 
@@ -712,6 +716,8 @@ COMMENT ON COLUMN catalog.sources.object_ids IS NULL;
 
 COMMENT ON COLUMN catalog.sources.entity IS NULL;
 
+DROP INDEX catalog.scenes_created_at_idx;
+
 COMMENT ON COLUMN catalog.scenes.updated_at IS NULL;
 
 COMMENT ON COLUMN catalog.scenes.created_at IS NULL;
@@ -753,6 +759,8 @@ COMMENT ON COLUMN catalog.scene_stash_ids.stash_id IS NULL;
 COMMENT ON COLUMN catalog.scene_stash_ids.endpoint IS NULL;
 
 COMMENT ON COLUMN catalog.scene_plays.played_at IS NULL;
+
+DROP INDEX catalog.scene_os_occurred_at_idx;
 
 COMMENT ON COLUMN catalog.scene_os.occurred_at IS NULL;
 
@@ -897,6 +905,8 @@ COMMENT ON COLUMN catalog.galleries.details IS NULL;
 COMMENT ON COLUMN catalog.galleries.code IS NULL;
 
 COMMENT ON COLUMN catalog.galleries.title IS NULL;
+
+DROP TABLE ops.cadence;
 
 DROP INDEX ops.notifications_kind_idx;
 
@@ -2064,11 +2074,3 @@ UNION ALL
      LEFT JOIN matches.redirects r ON ((r.id = v.id)));
 
 COMMENT ON VIEW catalog.changes IS 'Records with the revision of the object log when they last changed or vanished; successor_id is the record into which a vanished one was merged.';
-
-DROP INDEX stash.scenes_created_at_idx;
-
-DROP INDEX stash.scene_os_occurred_at_idx;
-
-DROP INDEX catalog.scenes_created_at_idx;
-
-DROP INDEX catalog.scene_os_occurred_at_idx;

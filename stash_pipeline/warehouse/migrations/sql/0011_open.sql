@@ -47,7 +47,9 @@ COMMENT ON COLUMN ops.notifications.kind IS 'imported, failure, guard, stale, un
 
 COMMENT ON COLUMN ops.notifications.subject IS 'the instance or layer';
 
-COMMENT ON COLUMN ops.notifications.title IS 'title; empty or null if none was entered, and the server shows the name of the file';
+COMMENT ON COLUMN ops.notifications.title IS 'first line of the message';
+
+COMMENT ON COLUMN ops.notifications.body IS 'the rest of the message';
 
 COMMENT ON COLUMN ops.notifications.sent_at IS 'null: not sent yet, or given up';
 
@@ -55,9 +57,64 @@ COMMENT ON COLUMN ops.notifications.resolved_at IS 'when the cause vanished; nul
 
 COMMENT ON COLUMN ops.notifications.attempts IS 'failed attempts to send it';
 
+COMMENT ON COLUMN ops.notifications.next_attempt_at IS 'not before; later after each failed attempt';
+
 COMMENT ON COLUMN ops.notifications.error IS 'of the last attempt, without addresses';
 
 CREATE INDEX notifications_kind_idx ON ops.notifications (kind) WHERE resolved_at IS NULL;
+
+CREATE TABLE ops.cadence (
+    instance_id INTEGER NOT NULL,
+    asked_every DOUBLE PRECISION,
+    asked_reason TEXT,
+    compared_at TIMESTAMP WITH TIME ZONE,
+    outcome TEXT,
+    detail TEXT,
+    lane TEXT,
+    seconds DOUBLE PRECISION,
+    last_seconds DOUBLE PRECISION,
+    blocked_seconds DOUBLE PRECISION,
+    balance DOUBLE PRECISION,
+    failures INTEGER DEFAULT 0 NOT NULL,
+    equal_at TIMESTAMP WITH TIME ZONE,
+    equal_revision BIGINT,
+    equal_form BYTEA,
+    PRIMARY KEY (instance_id),
+    CONSTRAINT cadence_outcome_check CHECK (outcome IN ('equal', 'differs', 'failed', 'stopped')),
+    CONSTRAINT cadence_instance_fkey FOREIGN KEY(instance_id) REFERENCES ops.instances (id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE ops.cadence IS 'How often each server is asked and compared, and what that cost; see docs/cadence.md.';
+
+COMMENT ON COLUMN ops.cadence.instance_id IS 'ops.instances.id';
+
+COMMENT ON COLUMN ops.cadence.asked_every IS 'seconds between two requests for the counts of its server';
+
+COMMENT ON COLUMN ops.cadence.asked_reason IS 'why that interval';
+
+COMMENT ON COLUMN ops.cadence.compared_at IS 'when the last comparison without a run ended';
+
+COMMENT ON COLUMN ops.cadence.outcome IS 'of that comparison: equal, differs, failed (may pass by itself) or stopped';
+
+COMMENT ON COLUMN ops.cadence.detail IS 'what differs, or why the comparison failed or stopped';
+
+COMMENT ON COLUMN ops.cadence.lane IS 'graphql or snapshot';
+
+COMMENT ON COLUMN ops.cadence.seconds IS 'that a comparison takes which finds nothing';
+
+COMMENT ON COLUMN ops.cadence.last_seconds IS 'that the last comparison took';
+
+COMMENT ON COLUMN ops.cadence.blocked_seconds IS 'of the last comparison, to create a snapshot; the server wrote nothing';
+
+COMMENT ON COLUMN ops.cadence.balance IS 'seconds that reconciles might still take at compared_at';
+
+COMMENT ON COLUMN ops.cadence.failures IS 'comparisons that failed in a row';
+
+COMMENT ON COLUMN ops.cadence.equal_at IS 'when a comparison last found nothing';
+
+COMMENT ON COLUMN ops.cadence.equal_revision IS 'of the instance at that comparison';
+
+COMMENT ON COLUMN ops.cadence.equal_form IS 'digest of the snapshot that was found equal; null in lane graphql';
 
 COMMENT ON COLUMN catalog.galleries.title IS 'title; empty or null if none was entered, and the server shows the name of the file';
 
@@ -203,6 +260,8 @@ COMMENT ON COLUMN catalog.scene_groups.scene_index IS 'number of the scene withi
 
 COMMENT ON COLUMN catalog.scene_os.occurred_at IS 'when the o-counter was increased';
 
+CREATE INDEX scene_os_occurred_at_idx ON catalog.scene_os USING btree (occurred_at);
+
 COMMENT ON COLUMN catalog.scene_plays.played_at IS 'when it was played';
 
 COMMENT ON COLUMN catalog.scene_stash_ids.endpoint IS 'address of the stash-box''s GraphQL interface';
@@ -244,6 +303,8 @@ COMMENT ON COLUMN catalog.scenes.custom_fields IS 'fields that users of the serv
 COMMENT ON COLUMN catalog.scenes.created_at IS 'when the object was created, by the server''s clock';
 
 COMMENT ON COLUMN catalog.scenes.updated_at IS 'when the object was last changed, by the server''s clock';
+
+CREATE INDEX scenes_created_at_idx ON catalog.scenes USING btree (created_at);
 
 COMMENT ON COLUMN catalog.sources.entity IS 'name of the objects'' table in stash';
 
@@ -799,6 +860,8 @@ COMMENT ON COLUMN stash.scene_markers.updated_at IS 'when the object was last ch
 
 COMMENT ON COLUMN stash.scene_os.occurred_at IS 'when the o-counter was increased';
 
+CREATE INDEX scene_os_occurred_at_idx ON stash.scene_os USING btree (occurred_at);
+
 COMMENT ON COLUMN stash.scene_plays.played_at IS 'when it was played';
 
 COMMENT ON COLUMN stash.scene_stash_ids.endpoint IS 'address of the stash-box''s GraphQL interface';
@@ -840,6 +903,8 @@ COMMENT ON COLUMN stash.scenes.custom_fields IS 'fields that users of the server
 COMMENT ON COLUMN stash.scenes.created_at IS 'when the object was created, by the server''s clock';
 
 COMMENT ON COLUMN stash.scenes.updated_at IS 'when the object was last changed, by the server''s clock';
+
+CREATE INDEX scenes_created_at_idx ON stash.scenes USING btree (created_at);
 
 COMMENT ON COLUMN stash.studio_aliases.alias IS 'another name';
 
@@ -2122,3 +2187,52 @@ COMMENT ON COLUMN catalog.changes.revision IS 'of the object log, when the recor
 COMMENT ON COLUMN catalog.changes.vanished IS 'whether the record no longer exists';
 
 COMMENT ON COLUMN catalog.changes.successor_id IS 'the record that took over, if it vanished';
+
+-- what the registry does not have: Alembic's own table, and the tables of the local-sync plan
+
+COMMENT ON TABLE ops.alembic_version IS 'The newest migration that was applied.';
+
+COMMENT ON COLUMN ops.alembic_version.version_num IS 'number of the migration';
+
+DO $$
+DECLARE
+    described record;
+BEGIN
+    FOR described IN SELECT * FROM (VALUES
+        ('stash_performers', 'Performers, with the column names of the local-sync plan.'),
+        ('stash_tags', 'Tags, with the column names of the local-sync plan.'),
+        ('stash_tag_parents', 'Parents of tags, with the column names of the local-sync plan.'),
+        ('stash_scenes', 'Scenes with their primary file, with the column names of the local-sync plan.'),
+        ('stash_scene_performers', 'Performers of scenes, with the column names of the local-sync plan.'),
+        ('stash_scene_tags', 'Tags of scenes, with the column names of the local-sync plan.')
+    ) AS v (name, text) LOOP
+        EXECUTE format('COMMENT ON VIEW stash.%I IS %L', described.name, described.text);
+    END LOOP;
+    FOR described IN
+        SELECT c.relname, a.attname, v.text
+        FROM pg_class AS c
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+        JOIN (VALUES
+            ('id', 'the server''s id'),
+            ('name', 'name, as entered on the server'),
+            ('gender', 'gender, as the server spells it'),
+            ('title', 'title, as entered on the server'),
+            ('date', 'first day of the period that the server gives'),
+            ('details', 'description, as entered on the server'),
+            ('filesize', 'size of the primary file in bytes'),
+            ('duration', 'duration of the primary file in seconds'),
+            ('imagePath', 'path of the image on the server; null without one'),
+            ('stashUpdatedAt', 'when the object was last changed, by the server''s clock'),
+            ('syncedAt', 'when the response that had it arrived'),
+            ('instanceId', 'ops.instances.id'),
+            ('childId', 'stash.tags.id of the child'),
+            ('parentId', 'stash.tags.id of the parent'),
+            ('sceneId', 'stash.scenes.id'),
+            ('performerId', 'stash.performers.id'),
+            ('tagId', 'stash.tags.id')
+        ) AS v (name, text) ON v.name = a.attname
+        WHERE c.relnamespace = 'stash'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'stash\_%'
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN stash.%I.%I IS %L', described.relname, described.attname, described.text);
+    END LOOP;
+END $$;
