@@ -175,10 +175,10 @@ def _layers(connection: Connection, settings: Settings) -> Iterator[Finding]:
 
 
 def _index(connection: Connection, settings: Settings) -> Finding:
-    from stash_pipeline.search.backends import backend_name
+    from stash_pipeline.search.backends import backend_name, backend_place
     from stash_pipeline.search.index import index_status
 
-    status = index_status(connection, backend_name(settings))
+    status = index_status(connection, backend_name(settings), backend_place(settings))
     what = f"search index ({status.backend})"
     if status.error is not None:
         return broken(what, status.error, "Correct that; if the index is damaged: `stash-pipeline rebuild search`.")

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from stash_pipeline import layers
 from stash_pipeline.errors import UserError
-from stash_pipeline.search.backends import backend_name
+from stash_pipeline.search.backends import backend_name, backend_place
 from stash_pipeline.search.index import index_status
 from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.connect import Connection, connect
@@ -225,7 +225,7 @@ def _layers(connection: Connection, settings: Settings) -> Iterable[Metric]:
         ["layer"],
         [((each.name,), each.error is not None) for each in found],
     )
-    status = index_status(connection, backend_name(settings))
+    status = index_status(connection, backend_name(settings), backend_place(settings))
     labels = ["backend"]
     values = {
         "search_index_revisions_behind": ("revisions that the search index has not followed", status.revisions_behind),

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.live.hints import Hint
