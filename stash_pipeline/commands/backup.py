@@ -10,8 +10,6 @@ from stash_pipeline.commands.output import console, print_json
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
 
-_ENDED = ("SUCCESS", "FAILURE", "CANCELED")
-
 
 def _say(sentence: str) -> None:
     console.print(sentence, highlight=False, markup=False, soft_wrap=True)
@@ -67,6 +65,7 @@ def restore(file: Path, *, replace: bool, as_json: bool) -> None:
     """
     from contextlib import ExitStack
 
+    from stash_pipeline.runtime.unfinished_runs import end_unfinished_runs
     from stash_pipeline.warehouse.backup.restore import restore as run
     from stash_pipeline.warehouse.backup.write import key_file
     from stash_pipeline.warehouse.embedded.server import running_server
@@ -78,7 +77,7 @@ def restore(file: Path, *, replace: bool, as_json: bool) -> None:
             url = stack.enter_context(running_server(settings.home))
         stack.enter_context(_alone(settings))
         done = run(url, file.expanduser().absolute(), replace=replace)
-        ended = _end_runs(settings, url)
+        ended = end_unfinished_runs(settings.home, url, "The run was in progress when the backup was made.")
     if as_json:
         print_json({**asdict(done), "ended_runs": ended, "key_file": str(key_file(settings.home))})
         return
@@ -91,17 +90,3 @@ def restore(file: Path, *, replace: bool, as_json: bool) -> None:
             f"There is no key file {key_file(settings.home)}: copy it from where the backup was made, or enter the "
             f"keys of {done.stored_keys} servers again."
         )
-
-
-def _end_runs(settings: Settings, url: str) -> int:
-    """Ends the runs that were in progress when the backup was made: no process will end them."""
-    from dagster import DagsterRunStatus, RunsFilter
-
-    from stash_pipeline.runtime.in_process import dagster_instance
-
-    unfinished = [status for status in DagsterRunStatus if status.value not in _ENDED]
-    with dagster_instance(settings.home, url) as instance:
-        runs = instance.get_runs(RunsFilter(statuses=unfinished))
-        for each in runs:
-            instance.report_run_failed(each, "The run was in progress when the backup was made.")
-    return len(runs)

@@ -30,6 +30,7 @@ _OF_COLUMNS: Final[dict[str, str]] = {
     "updated_at": "when the object was last changed, by the server's clock",
     "fetched_at": "when the response that had it arrived",
     "first_seen_at": "when it first was in an answer of the stash-box",
+    "raised_at": "when the cause appeared",
     "asked_at": "when the stash-box was asked last",
     "failed_at": "when its last attempt failed; null if it succeeded",
     "followed_at": "when it last followed the object log",

@@ -23,7 +23,7 @@ LAYERS = {
     "automation": {"stash", "stashbox", "matching", "search", "warehouse", "sync", "runtime", "assets"},
 }
 ABOVE = {"assets", "automation", "definitions", "partitions", "commands", "cli"}
-DAGSTER = ("assets", "automation", "runtime", "partitions.py", "definitions.py")
+DAGSTER = ("assets", "automation", "live", "runtime", "partitions.py", "definitions.py")
 
 
 def imports(path: Path) -> list[str]:

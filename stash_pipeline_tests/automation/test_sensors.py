@@ -488,6 +488,7 @@ def test_sensors_are_on_by_default_and_their_interval_is_a_setting() -> None:
     assert set(sensors) == {
         "changes_sensor",
         "instances_sensor",
+        "notifications_sensor",
         "reconcile_sensor",
         "shared_layers_sensor",
         "sweep_sensor",

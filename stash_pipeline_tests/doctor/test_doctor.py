@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from stash_pipeline.doctor.diagnosis import diagnose
 from stash_pipeline.doctor.finding import Finding
 from stash_pipeline.doctor.machine import disk_of, key_file
 from stash_pipeline.instances import add_instance
+from stash_pipeline.search.backends import backend_place
 from stash_pipeline.secrets import KEY_FILE
 from stash_pipeline.settings import Settings, load_settings, settings_in_use
 from stash_pipeline.simulator.generate import generate_library
@@ -54,9 +55,9 @@ def findings(settings: Settings) -> dict[str, Finding]:
     return found
 
 
-def execute(settings: Settings, statement: str) -> None:
+def execute(settings: Settings, statement: str, parameters: Sequence[Any] = ()) -> None:
     with connect(settings.database() or "") as connection:
-        connection.execute(statement)
+        connection.execute(statement, parameters)
 
 
 def registered(settings: Settings, url: str, key: str | None = KEY) -> None:
@@ -138,8 +139,9 @@ def test_failures_of_layers_index_and_boxes(settings: Settings) -> None:
     )
     execute(
         settings,
-        "INSERT INTO search.indexes (backend, version, token, revision, documents, error)\n"
-        "VALUES ('tantivy', 'v', '', 0, 0, 'The disk is full.')",
+        "INSERT INTO search.indexes (backend, place, version, token, revision, documents, error)\n"
+        "VALUES ('tantivy', %s, 'v', '', 0, 0, 'The disk is full.')",
+        [backend_place(settings)],
     )
     execute(
         settings,

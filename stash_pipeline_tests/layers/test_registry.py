@@ -117,7 +117,7 @@ def test_importing_assets_and_automation_reads_no_setting() -> None:
 
 
 def test_definitions_use_the_given_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = load_settings(changes_seconds=11)
+    settings = load_settings(changes_seconds=11, fast_answer_milliseconds=0)
     monkeypatch.setenv(f"{ENV_PREFIX}CHANGES_SECONDS", "many")
     defs = build_defs(settings)
     assert defs.resolve_sensor_def("changes_sensor").minimum_interval_seconds == 11

@@ -3,6 +3,7 @@
 import pytest
 
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.conftest import as_superuser
 from stash_pipeline_tests.mirror.answers import simulated_answers
 from stash_pipeline_tests.mirror.events import EVENTS, statements
 from stash_pipeline_tests.mirror.oracle import (
@@ -47,7 +48,7 @@ def test_the_oracle_detects_a_wrong_value_in_every_column(full: Mirror) -> None:
     empty = {"configuration_stashes", "configuration_stash_boxes"}
     assert {name for name, rows in expected.tables.items() if not rows} <= empty
     instance = full.instance.id
-    with connect(full.database_url) as connection:
+    with connect(as_superuser(full.database_url)) as connection:
         assert mismatches(connection, instance, expected) == []
         types = {
             (row[0], row[1]): row[2]

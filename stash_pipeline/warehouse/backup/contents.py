@@ -47,6 +47,7 @@ _TABLES: Final[dict[str, Origin]] = {
     "ops.shared_layers": Origin.bookkeeping,
     "ops.dangling_references": Origin.derived,
     "ops.row_counts": Origin.bookkeeping,
+    "ops.cadence": Origin.bookkeeping,
     "ops.complete_reads": Origin.bookkeeping,
     "ops.read_watermarks": Origin.bookkeeping,
     "raw.history": Origin.history,

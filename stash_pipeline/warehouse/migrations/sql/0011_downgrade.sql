@@ -390,15 +390,11 @@ COMMENT ON COLUMN search.row_counts.rows IS NULL;
 
 COMMENT ON COLUMN search.row_counts.entity IS NULL;
 
-COMMENT ON TABLE search.indexes IS 'What the search index held when it last followed.';
-
 COMMENT ON COLUMN search.indexes.failed_at IS NULL;
 
 COMMENT ON COLUMN search.indexes.followed_at IS NULL;
 
 COMMENT ON COLUMN search.indexes.documents IS NULL;
-
-ALTER TABLE search.indexes DROP COLUMN place;
 
 COMMENT ON COLUMN search.documents.updated_at IS NULL;
 

@@ -1,6 +1,3 @@
--- what was recorded does not say of which home it is; every index is recorded again when it follows
-DELETE FROM search.indexes;
-
 DROP VIEW stash.tag_counts;
 
 DROP VIEW stash.studio_counts;
@@ -50,6 +47,8 @@ COMMENT ON COLUMN ops.notifications.subject IS 'the instance or layer';
 COMMENT ON COLUMN ops.notifications.title IS 'first line of the message';
 
 COMMENT ON COLUMN ops.notifications.body IS 'the rest of the message';
+
+COMMENT ON COLUMN ops.notifications.raised_at IS 'when the cause appeared';
 
 COMMENT ON COLUMN ops.notifications.sent_at IS 'null: not sent yet, or given up';
 
@@ -622,17 +621,11 @@ COMMENT ON COLUMN search.documents.created_at IS 'when the object was created, b
 
 COMMENT ON COLUMN search.documents.updated_at IS 'when the object was last changed, by the server''s clock';
 
-ALTER TABLE search.indexes ADD COLUMN place TEXT NOT NULL;
-
-COMMENT ON COLUMN search.indexes.place IS 'the name of a home, or the address of a server and a prefix';
-
 COMMENT ON COLUMN search.indexes.documents IS 'number of documents';
 
 COMMENT ON COLUMN search.indexes.followed_at IS 'when it last followed the object log';
 
 COMMENT ON COLUMN search.indexes.failed_at IS 'when its last attempt failed; null if it succeeded';
-
-COMMENT ON TABLE search.indexes IS 'What each search index held when it last followed: that of every home, or of a server.';
 
 COMMENT ON COLUMN search.row_counts.entity IS 'name of the objects'' table in stash';
 
