@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from stash_pipeline.instances import add_instance, get_instance
+from stash_pipeline.warehouse.access import WRITER
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.embedded.roles import SUPERUSER
 from stash_pipeline.warehouse.entities.transform import transform
 
 _STATEMENTS = (
@@ -79,11 +81,11 @@ def fill(database_url: str, home: Path, scenes: int, instances: int = 1) -> list
             instance = get_instance(connection, f"server-{number}")
             # creates the partitions, empty
             transform(connection, instance.id)
-            with connection.transaction():
+            with connect(database_url.replace(f"{WRITER}@", f"{SUPERUSER}@")) as filling, filling.transaction():
                 # the rows are consistent; to check each reference takes longer than to write them
-                connection.execute("SET LOCAL session_replication_role = replica")
+                filling.execute("SET LOCAL session_replication_role = replica")
                 for statement in _STATEMENTS:
-                    connection.execute(statement, {"i": instance.id, **numbers})
+                    filling.execute(statement, {"i": instance.id, **numbers})
             made.append(instance.id)
         connection.execute("VACUUM ANALYZE")
     return made

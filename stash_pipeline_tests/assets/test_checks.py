@@ -16,6 +16,7 @@ from stash_pipeline.sync import verify
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities import integrity
 from stash_pipeline_tests.assets.running import checks, fill, library, refresh, registered
+from stash_pipeline_tests.conftest import as_superuser
 
 pytestmark = pytest.mark.integration
 
@@ -150,7 +151,7 @@ def test_checks_report_dangling_references_and_counts(
     stash = SimulatedStash(library(12))
     with registered(dagster, graph_database, graph_home, "orphans", stash) as instance:
         fill(instance)
-        with connect(graph_database) as connection:
+        with connect(as_superuser(graph_database)) as connection:
             assert integrity.dangling_references(connection, instance.id) == {}
             # foreign keys are triggers: this is what a table without them would hold
             connection.execute("SET session_replication_role = replica")

@@ -13,7 +13,7 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.integrity import check_documents, check_instance
 from stash_pipeline.warehouse.entities.sql import TABLES
 from stash_pipeline.warehouse.tables import partition
-from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.conftest import as_superuser, create_database, drop_database
 from stash_pipeline_tests.mirror.events import statements
 from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, generated, new_mirror, run_command
 
@@ -32,7 +32,7 @@ def damage(server: Mirror, statement: str) -> None:
     """Changes stored rows behind the pipeline's back; ``{raw.scenes}`` stands for the instance's partition."""
     for kind in [f"raw.{name}" for name in BY_NAME] + [f"stash.{name}" for name in TABLES]:
         statement = statement.replace("{" + kind + "}", partition(kind, server.instance.id))
-    with connect(server.database_url) as connection:
+    with connect(as_superuser(server.database_url)) as connection:
         # as a damaged page or another session would: no foreign key is asked
         connection.execute("SET session_replication_role = replica")
         assert connection.execute(statement.replace("{instance}", str(server.instance.id))).rowcount > 0
@@ -124,7 +124,7 @@ def test_verify_detects_a_table_that_differs_from_its_rebuild(server: Mirror, st
 def test_verify_compares_every_column_of_every_table(mirrored: MakeMirror) -> None:
     server = mirrored(60, seed=3)
     changed: dict[str, str] = {}
-    with connect(server.database_url) as connection:
+    with connect(as_superuser(server.database_url)) as connection:
         connection.execute("SET session_replication_role = replica")
         rows = connection.execute(
             "SELECT table_name, column_name FROM information_schema.columns\n"
