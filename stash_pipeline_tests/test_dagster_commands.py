@@ -37,7 +37,10 @@ LAUNCH = """mutation($params: ExecutionParams!) {launchRun(executionParams: $par
     __typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
 RUNS = "{runsOrError {... on Runs {results {runId jobName status tags {key value}}}}}"
 
-SENSORS = {"changes_sensor", "instances_sensor", "reconcile_sensor", "shared_layers_sensor", "sweep_sensor"}
+SENSORS = {
+    "changes_sensor", "instances_sensor", "notifications_sensor", "reconcile_sensor", "shared_layers_sensor",
+    "sweep_sensor",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -33,7 +33,8 @@ def package() -> Iterator[Path]:
         ignored = shutil.ignore_patterns("__pycache__")
         for folder in ("stash_pipeline", "docs"):
             shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
-        shutil.copy(ROOT / "Makefile", copy)
+        for file in ("Makefile", "dagster.yaml"):
+            shutil.copy(ROOT / file, copy)
         yield copy
 
 

@@ -19,7 +19,7 @@ from stash_pipeline.warehouse.backup.write import back_up, count_rows, manifest_
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.migrate import newest_revision
 from stash_pipeline_tests.catalog.working import Servers
-from stash_pipeline_tests.conftest import address_of, create_database, drop_database
+from stash_pipeline_tests.conftest import address_of, as_superuser, create_database, drop_database
 from stash_pipeline_tests.warehouse.test_migrate import migrate
 
 pytestmark = pytest.mark.processes
@@ -217,22 +217,22 @@ def test_a_user_who_may_not_create_databases_restores_into_an_empty_one(
 ) -> None:
     role = "restorer_" + name_of(target).rpartition("_")[2]
     name = name_of(target)
-    execute(target, f"CREATE ROLE {role} LOGIN")
+    execute(as_superuser(target), f"CREATE ROLE {role} LOGIN")
     try:
-        execute(target, f"GRANT ALL ON DATABASE {name} TO {role}")
-        as_role = target.replace("postgres@", f"{role}@", 1)
+        execute(as_superuser(target), f"GRANT ALL ON DATABASE {name} TO {role}")
+        as_role = as_superuser(target).replace("postgres@", f"{role}@", 1)
         restore(as_role, saved)
-        assert execute(target, "SELECT count(*) FROM ops.instances") == [(2,)]
+        assert execute(as_superuser(target), "SELECT count(*) FROM ops.instances") == [(2,)]
         with pytest.raises(UserError, match="may not create databases.*grant it CREATEDB"):
             restore(as_role, saved, replace=True)
     finally:
-        execute(target, f"DROP OWNED BY {role} CASCADE")
-        execute(target, f"DROP ROLE {role}")
+        execute(as_superuser(target), f"DROP OWNED BY {role} CASCADE")
+        execute(as_superuser(target), f"DROP ROLE {role}")
 
 
 def test_privileges_of_roles_are_restored(target: str, database_url: str, tmp_path: Path) -> None:
     role = "reports_" + name_of(target).rpartition("_")[2]
-    execute(database_url, f"CREATE ROLE {role}")
+    execute(as_superuser(database_url), f"CREATE ROLE {role}")
     execute(database_url, f"GRANT SELECT ON ops.instances TO {role}")
     file = back_up(database_url, tmp_path / "roles.backup").file
     granted = f"SELECT has_table_privilege('{role}', 'ops.instances', 'SELECT')"
@@ -241,6 +241,6 @@ def test_privileges_of_roles_are_restored(target: str, database_url: str, tmp_pa
         assert execute(target, granted) == [(True,)]
     finally:
         for url in (target, database_url):
-            execute(url, f"DROP OWNED BY {role}")
-        execute(database_url, f"DROP ROLE {role}")
+            execute(as_superuser(url), f"DROP OWNED BY {role}")
+        execute(as_superuser(database_url), f"DROP ROLE {role}")
     assert restore(target, file, replace=True).missing_roles == [role]

@@ -27,6 +27,8 @@ def create_roles(connection: Connection, database: str) -> None:
     """Creates the roles and the database, as superuser. The writer may not log in before `hand_over`."""
     if _role(connection, WRITER) is None:
         connection.execute(f"CREATE ROLE {WRITER} NOLOGIN")
+    # a backup is restored into a database of its own, which then takes the place of the old one
+    connection.execute(f"ALTER ROLE {WRITER} CREATEDB")
     ensure_reader(connection)
     name = sql.Identifier(database)
     row = connection.execute(
