@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg.abc import RV, PQGen
@@ -19,6 +19,9 @@ from stash_pipeline.warehouse.database_session import (
 )
 
 Connection = psycopg.Connection[Any]
+
+APPLICATION_NAME: Final = "stash_pipeline"
+"""Of all sessions, in pg_stat_activity."""
 
 _LOCK_CLASS = 0x53545348
 """First half of the two-part advisory lock key ("STSH"); the second is the instance's id."""
@@ -83,7 +86,7 @@ def _connect(database_url: str) -> Connection:
     return _Connection.connect(
         psycopg_url(database_url),
         autocommit=True,
-        application_name="stash_pipeline",
+        application_name=APPLICATION_NAME,
         # overrides PGCLIENTENCODING and the address
         client_encoding=ENCODING,
         # TCP: the connection that holds a lock is idle for hours, and routers drop idle connections

@@ -200,7 +200,10 @@ def test_requested_layer_runs_can_be_launched(dagster: dg.DagsterInstance) -> No
 def test_two_instances_and_a_failing_layer_converge_automatically(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Dagster's processes load the definitions of the tests
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    with open_warehouse(load_settings(home=home, changes_seconds=5)) as ready, ExitStack() as stack:
+    with (
+        open_warehouse(load_settings(home=home, changes_seconds=5, reconcile_share_percent=0)) as ready,
+        ExitStack() as stack,
+    ):
         url = ready.database() or ""
         connection = stack.enter_context(connect(url))
         create_tables(connection)

@@ -5,11 +5,13 @@ databases; without it, a backup can only be restored into an empty database, in 
 """
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -21,7 +23,7 @@ from stash_pipeline.layers import schemas
 from stash_pipeline.warehouse.backup.contents import RUNS_SCHEMA
 from stash_pipeline.warehouse.backup.programs import candidates, run
 from stash_pipeline.warehouse.backup.write import Manifest, count_rows, read_manifest, stored_keys
-from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.connect import APPLICATION_NAME, Connection, connect
 from stash_pipeline.warehouse.migrate import newest_revision, upgrade
 
 _MAINTENANCE: Final = ("postgres", "template1")
@@ -165,7 +167,15 @@ def _fill(url: str, server: int, file: Path, arguments: list[str], manifest: Man
     if server < _SERVER_WITH_TIMEOUT and "--single-transaction" not in arguments:
         # a newer pg_restore begins with this setting of newer servers
         arguments, tolerated = [each for each in arguments if each != "--exit-on-error"], "transaction_timeout"
-    run(_reader(server, file), [*arguments, file], url=url, failed=_BROKEN, tolerated=tolerated)
+    reader = _reader(server, file)
+    with NamedTemporaryFile("w", suffix=".list", encoding="utf-8") as entries:
+        # default privileges are those of the role that made the backup, which only that role may set; the migration
+        # below sets them for the role that restores
+        listed = run(reader, ["--list", file], failed=_BROKEN).splitlines(keepends=True)
+        entries.writelines(line for line in listed if " DEFAULT ACL " not in line)
+        entries.flush()
+        only = f"--use-list={entries.name}"
+        run(reader, [*arguments, only, file], url=url, failed=_BROKEN, tolerated=tolerated)
     with connect(url) as connection:
         if manifest is not None:
             rows = count_rows(connection, manifest.schemas)
@@ -239,11 +249,16 @@ def _swap(url: str, fresh: str) -> None:
     old, new = _name_of(url), _name_of(fresh)
     aside = f"{new}_old"
     with _maintenance(url) as connection:
-        others = connection.execute(
-            "SELECT DISTINCT coalesce(nullif(application_name, ''), 'unnamed') FROM pg_stat_activity\n"
-            "WHERE datname = %s AND backend_type = 'client backend' ORDER BY 1",
-            [old],
-        ).fetchall()
+        # our own sessions were closed a moment ago, and end a moment later
+        for _ in range(20):
+            others = connection.execute(
+                "SELECT DISTINCT coalesce(nullif(application_name, ''), 'unnamed') FROM pg_stat_activity\n"
+                "WHERE datname = %s AND backend_type = 'client backend' ORDER BY 1",
+                [old],
+            ).fetchall()
+            if not any(row[0] == APPLICATION_NAME for row in others):
+                break
+            time.sleep(0.1)
         if others:
             names = ", ".join(row[0] for row in others)
             raise UserError(f"Other programs are connected to the database ({names}); end them and try again.")
