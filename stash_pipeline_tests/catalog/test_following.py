@@ -170,6 +170,7 @@ def test_following_boxes_ends_in_the_same_rows_as_a_rebuild(warehouse: str, home
     servers.follow()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (1, 2))])
 def test_following_ends_in_the_same_rows_as_a_rebuild(warehouse: str, home: Path, seed: int) -> None:
     rng = random.Random(seed)

@@ -90,6 +90,7 @@ def test_both_methods_find_exactly_the_pairs_of_brute_force(
             assert rows(found) == expected, method
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("distance", [3, 8])
 @pytest.mark.parametrize(("templates", "strength", "clips"), [(0.2, 1.0, 0.03), (0.9, 2.5, 0.0), (0.0, 1.0, 0.6)])
 @pytest.mark.parametrize("window", [None, 2000])

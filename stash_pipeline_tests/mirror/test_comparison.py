@@ -79,6 +79,7 @@ def test_a_removed_object_is_a_difference(server: Mirror) -> None:
     assert compared(server) == Comparison("differs", "scene_markers differ by one")
 
 
+@pytest.mark.integration
 def test_comparisons_in_both_lanes_agree_with_reconciles(warehouse: str, home: Path) -> None:
     rng = random.Random(7)
     server, clock = furnished(warehouse, home, "v0.30.1", scenes=20)

@@ -103,6 +103,7 @@ def test_what_vanishes_and_returns_is_in_the_index(servers: Servers, backend: Ta
     assert held(servers, backend) == expected(servers)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("damage", ["missing", "damaged", "other version", "other history", "ahead", "too few"])
 def test_an_index_that_cannot_follow_is_made_again(servers: Servers, backend: TantivyBackend, damage: str) -> None:
     follow(servers, backend)

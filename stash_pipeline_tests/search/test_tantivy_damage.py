@@ -66,6 +66,7 @@ def assert_made_again(root: Path) -> None:
     assert len(generations(root)) == 1
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("suffix", "damage"),
     [

@@ -40,6 +40,7 @@ def test_the_same_seed_changes_a_library_in_the_same_way() -> None:
     assert _steps(_life(_generated(), seed=5), 40) != first
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("release", known_releases())
 def test_every_release_can_do_everything(release: str) -> None:
     library = Library.create()
