@@ -112,7 +112,6 @@ CREATE INDEX documents_revision_idx ON search.documents (revision);
 
 CREATE TABLE search.indexes (
     backend TEXT NOT NULL,
-    place TEXT NOT NULL,
     version TEXT NOT NULL,
     token TEXT NOT NULL,
     revision BIGINT NOT NULL,
@@ -121,14 +120,12 @@ CREATE TABLE search.indexes (
     followed_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     error TEXT,
     failed_at TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT indexes_pkey PRIMARY KEY (backend, place)
+    CONSTRAINT indexes_pkey PRIMARY KEY (backend)
 );
 
-COMMENT ON TABLE search.indexes IS 'What each search index held when it last followed: that of every home, or of a server.';
+COMMENT ON TABLE search.indexes IS 'What the search index held when it last followed.';
 
 COMMENT ON COLUMN search.indexes.backend IS 'tantivy or typesense';
-
-COMMENT ON COLUMN search.indexes.place IS 'the name of a home, or the address of a server and a prefix';
 
 COMMENT ON COLUMN search.indexes.version IS 'of how documents are indexed; empty if it never followed';
 

@@ -1,3 +1,13 @@
+DELETE FROM search.indexes;
+
+ALTER TABLE search.indexes DROP CONSTRAINT indexes_pkey;
+
+ALTER TABLE search.indexes DROP COLUMN place;
+
+ALTER TABLE search.indexes ADD CONSTRAINT indexes_pkey PRIMARY KEY (backend);
+
+COMMENT ON TABLE search.indexes IS 'What the search index held when it last followed.';
+
 DROP VIEW stash.tag_counts;
 
 DROP VIEW stash.studio_counts;
