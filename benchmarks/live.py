@@ -84,9 +84,10 @@ class Changer:
         return answer["data"]
 
     def _id(self, table: str) -> int:
-        """An object that no other change of this benchmark touches."""
+        """An object far from the last one; the same one returns only after a round of the whole table."""
         self.number += 1
-        (row,) = self.stash.library.rows(f"SELECT id FROM {table} ORDER BY id LIMIT 1 OFFSET {self.number * 7}")
+        offset = f"{self.number * 7} % (SELECT count(*) FROM {table})"
+        (row,) = self.stash.library.rows(f"SELECT id FROM {table} ORDER BY id LIMIT 1 OFFSET {offset}")
         return int(row["id"])
 
     def _where(self, table: str, condition: str, *values: Any) -> Query:
