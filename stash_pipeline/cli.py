@@ -6,11 +6,21 @@ from typing import Annotated
 
 import typer
 
-from stash_pipeline.commands import boxes, export, instances, lanes, matches, notify, search, serve, service
+from stash_pipeline.commands import (
+    boxes,
+    database_commands,
+    export,
+    instances,
+    lanes,
+    matches,
+    notify,
+    plugin,
+    search,
+    serve,
+    service,
+    simulators,
+)
 from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
-
-# the simulator's own command parses its options; it is imported only when it runs
-_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +37,8 @@ app.add_typer(search.app, name="search")
 app.add_typer(serve.app, name="serve")
 app.add_typer(service.app, name="service")
 app.add_typer(notify.app, name="notify")
+app.add_typer(database_commands.app, name="db")
+app.add_typer(plugin.app, name="plugin")
 
 
 def _print_version(requested: bool) -> None:
@@ -44,20 +56,6 @@ def options(
     ] = False,
 ) -> None:
     """Options of the program itself."""
-
-
-database = typer.Typer(no_args_is_help=True, help="The database: its address, its schema, keeping it running.")
-app.add_typer(database, name="db")
-
-
-class Role(str, Enum):
-    """As whom a program connects to the database."""
-
-    reader = "reader"
-    writer = "writer"
-
-
-DatabaseRole = Annotated[Role, typer.Option(help="reader can only read; writer is the role of the pipeline.")]
 
 
 class Mode(str, Enum):
@@ -359,37 +357,6 @@ def live() -> None:
     run()
 
 
-plugin = typer.Typer(help="The plugin for Stash that says at once what changed.", no_args_is_help=True)
-app.add_typer(plugin, name="plugin")
-
-
-class PluginVia(str, Enum):
-    """How the plugin says what changed."""
-
-    log = "log"
-    webhook = "webhook"
-
-
-@plugin.command("install")
-def plugin_install(
-    name: instances.Name,
-    folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder `plugins` beside the server's config.yml.")
-    ] = None,
-    print_files: Annotated[bool, typer.Option("--print", help="Print the files instead of writing them.")] = False,
-    via: Annotated[
-        PluginVia, typer.Option(help="log: needs nothing else on the server; webhook: needs Python there.")
-    ] = PluginVia.log,
-    url: Annotated[
-        str | None, typer.Option(help="The webhook as the server reaches it. Default: from the settings.")
-    ] = None,
-) -> None:
-    """Write or print the plugin for the server of an instance."""
-    from stash_pipeline.commands.live import install_plugin as run
-
-    run(name, folder, print_files=print_files, via=via.value, url=url)
-
-
 @app.command()
 def demo(
     ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Serve Dagster's UI at the end, until Ctrl-C.")] = True,
@@ -435,85 +402,6 @@ def demo(
     )
 
 
-@database.command("upgrade")
-def upgrade() -> None:
-    """Migrate the database to the newest schema. Every other command does so automatically."""
-    from stash_pipeline.commands.output import console
-    from stash_pipeline.runtime.in_process import dagster_instance
-    from stash_pipeline.settings import get_settings
-    from stash_pipeline.warehouse.access import ensure_access
-    from stash_pipeline.warehouse.connect import connect
-    from stash_pipeline.warehouse.session import open_warehouse
-
-    with open_warehouse(get_settings()) as settings, dagster_instance(settings.home) as dagster:
-        # creates Dagster's tables, too
-        dagster.get_runs_count()
-        with connect(settings.database() or "") as connection:
-            ensure_access(connection)
-        console.print("The database has the newest schema.")
-
-
-@database.command("url")
-def url(
-    role: DatabaseRole = Role.reader,
-    new_password: Annotated[
-        bool, typer.Option("--new-password", help="Give the role a new password first. Private Postgres only.")
-    ] = False,
-) -> None:
-    """Print the address of the database for other programs, with its password."""
-    from stash_pipeline.commands.database import url as run
-
-    run(role.value, new_password=new_password)
-
-
-@database.command("start")
-def start() -> None:
-    """Start the private Postgres, and keep it running until `db stop`."""
-    from stash_pipeline.commands.database import start as run
-
-    run()
-
-
-@database.command("stop")
-def stop() -> None:
-    """Stop keeping the private Postgres running."""
-    from stash_pipeline.commands.database import stop as run
-
-    run()
-
-
-@app.command()
-def psql(
-    role: DatabaseRole = Role.reader,
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[-- ARGS]", help="Arguments of psql.")] = None,
-) -> None:
-    """Open psql on the database; `SELECT * FROM scenes` works without a schema."""
-    from stash_pipeline.commands.database import psql as run
-
-    raise typer.Exit(run(role.value, arguments or []))
-
-
-@app.command("simulate", add_help_option=False, context_settings=_PASSED_ON)
-def _simulate(context: typer.Context) -> None:
-    """Serve a simulated Stash server."""
-    from stash_pipeline.commands.extras import require_demo
-
-    require_demo("simulate")
-    from stash_pipeline.simulator.command import simulate
-
-    inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    inner.command()(simulate)
-    raise typer.Exit(inner(args=context.args, prog_name="stash-pipeline simulate", standalone_mode=False) or 0)
-
-
-@app.command("simulate-box", add_help_option=False, context_settings=_PASSED_ON)
-def _simulate_box(context: typer.Context) -> None:
-    """Serve a simulated stash-box."""
-    from stash_pipeline.commands.extras import require_demo
-
-    require_demo("simulate-box")
-    from stash_pipeline.simulator.box.command import simulate_box
-
-    inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    inner.command()(simulate_box)
-    raise typer.Exit(inner(args=context.args, prog_name="stash-pipeline simulate-box", standalone_mode=False) or 0)
+app.command()(database_commands.psql)
+app.command("simulate", **simulators.PASSED_ON)(simulators.simulate)
+app.command("simulate-box", **simulators.PASSED_ON)(simulators.simulate_box)

@@ -18,8 +18,8 @@ PACKAGE = stash_pipeline.__name__
 OF_THE_SIMULATOR_ONLY = {"graphql", "starlette", "uvicorn"}
 """What the extra ``demo`` installs."""
 
-MAY_IMPORT_THE_SIMULATOR = {"cli"}
-"""The command ``simulate``; ``demo`` starts it as a program."""
+MAY_IMPORT_THE_SIMULATOR = {"commands.simulators"}
+"""The commands ``simulate`` and ``simulate-box``; ``demo`` starts them as programs."""
 
 
 def _module_name(path: Path) -> str:

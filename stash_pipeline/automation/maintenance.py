@@ -16,7 +16,7 @@ from typing import Final
 from dagster import DagsterInstance
 
 from stash_pipeline.runtime.dagster_internals import LocalComputeLogManager
-from stash_pipeline.runtime.dagster_storage import SCHEMA
+from stash_pipeline.runtime.dagster_schema import SCHEMA
 from stash_pipeline.stash.snapshot.download import remove_orphaned_snapshots
 from stash_pipeline.warehouse.connect import Connection
 

@@ -14,7 +14,8 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.settings import DATABASE_URL_VARIABLE, Settings, get_settings, psycopg_url
 from stash_pipeline.warehouse.access import READER, SEARCH_PATH, WRITER
 from stash_pipeline.warehouse.embedded.programs import programs_for
-from stash_pipeline.warehouse.embedded.server import DATABASE, EmbeddedPostgres
+from stash_pipeline.warehouse.embedded.roles import DATABASE
+from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres
 from stash_pipeline.warehouse.session import open_warehouse
 
 ROLES = {"reader": READER, "writer": WRITER}

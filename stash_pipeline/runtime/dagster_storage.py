@@ -6,7 +6,8 @@ Differences from `DagsterPostgresStorage`:
 
 * The address comes from the settings, so that one variable, STASH_PIPELINE_DATABASE_URL, serves both. Without it, it is
   the private Postgres, which the first process to connect starts, for example under `dagster dev`.
-* It connects only when needed: loading or validating definitions takes no database.
+* It connects only when needed: loading or validating definitions takes no database. The first connection creates or
+  migrates the tables (`dagster_schema`).
 * Its sessions are prepared by `warehouse.database_session`, in the schema `dagster`, whichever engine opens them:
   Dagster creates engines from the address, so the address names an SQLAlchemy plugin that prepares each connection.
 * The driver is explicit: with SQLAlchemy 2.1 a bare address means psycopg 3, with which Dagster's statements fail.
@@ -25,20 +26,18 @@ import select
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dagster import DagsterError, DagsterEvent, DagsterEventType, EventLogEntry, RunsFilter
+from dagster import DagsterEvent, DagsterEventType, EventLogEntry, RunsFilter
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
-from sqlalchemy import URL, CreateEnginePlugin, Dialect, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, CreateEnginePlugin, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import plugins
 from sqlalchemy.dialects.postgresql import insert as insert_into
-from sqlalchemy.exc import InvalidatePoolError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import InvalidatePoolError
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.runtime.dagster_internals import (
@@ -49,14 +48,13 @@ from stash_pipeline.runtime.dagster_internals import (
     SqlEventLogStorageTable,
     UserConfigSchema,
 )
+from stash_pipeline.runtime.dagster_schema import SCHEMA, StorageError, ensure_tables
 from stash_pipeline.runtime.process_leases import process_tags
-from stash_pipeline.settings import DATABASE_URL_VARIABLE, Settings, get_settings, sqlalchemy_url
+from stash_pipeline.settings import Settings, get_settings, sqlalchemy_url
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.database_session import ENCODING, prepare_session
 from stash_pipeline.warehouse.embedded.keeper import join_server
 from stash_pipeline.warehouse.embedded.server import is_private
-
-SCHEMA: Final = "dagster"
 
 _log = logging.getLogger(__name__)
 
@@ -73,15 +71,10 @@ def _not_line_by_line(record: logging.LogRecord) -> bool:
 # Dagster uses the root logger
 logging.getLogger().addFilter(_not_line_by_line)
 
-# one table of each storage: Dagster creates the tables of a storage together
-_MAIN_TABLES: Final = ("runs", "event_logs", "jobs")
 _EVENTS_AT_ONCE: Final = "1000"
 _PLANNED: Final = {DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 # for this long after its last statement, an open connection is assumed to be alive
 _ASSUMED_ALIVE_SECONDS: Final = 5.0
-# an arbitrary number that nothing else uses
-_LOCK: Final = 0x5354_4153_4844
-
 
 _PLUGIN: Final = "stash_pipeline"
 # driver and plugin; the address of the database is determined at the first connection
@@ -115,10 +108,6 @@ class WarehouseSession(CreateEnginePlugin):
 plugins.register(_PLUGIN, __name__, WarehouseSession.__name__)
 
 
-class StorageError(DagsterError, UserError):
-    """Dagster's storage is unavailable for a reason that the user can fix."""
-
-
 class _Database:
     """The database of the settings, started and with its tables when the first connection is made.
 
@@ -143,10 +132,7 @@ class _Database:
                 except UserError as error:
                     raise StorageError(str(error)) from None
                 url = _url(address)
-                engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-                with _schema(engine, private=is_private(address, self._settings.home)) as complete:
-                    if not complete:
-                        DagsterPostgresStorage(url.render_as_string(hide_password=False))
+                ensure_tables(url, private=is_private(address, self._settings.home))
                 self._url = url
             return self._url
 
@@ -328,55 +314,3 @@ def _has_input(connection: Any) -> bool:
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
     return bool(waiting.poll(0))
-
-
-@contextmanager
-def _schema(engine: Engine, private: bool) -> Iterator[bool]:
-    """Creates the schema if it is missing, and yields whether the tables exist.
-
-    If they do not, a lock is held while they are created, because a daemon and a web server start together.
-    """
-    try:
-        connection = engine.connect()
-    except UserError as error:
-        raise StorageError(str(error)) from None
-    except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        if private:
-            raise StorageError(f"The private Postgres cannot be reached ({reason}); run the command again.") from error
-        raise StorageError(
-            f"The Postgres of {DATABASE_URL_VARIABLE} cannot be reached ({reason}); start it, or correct the address."
-        ) from error
-    with connection:
-        if _has_tables(connection):
-            yield True
-            return
-        connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
-        try:
-            complete = _has_tables(connection)
-            if not complete:
-                _clear_half_made(connection)
-            connection.execute(text(f"create schema if not exists {SCHEMA}"))
-            yield complete
-        finally:
-            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
-
-
-def _clear_half_made(connection: Any) -> None:
-    """Removes incomplete tables that a killed process or a full disk left.
-
-    Dagster creates the tables one by one, and would mistake some of them for an old version of all. A schema that
-    contains a run is never changed.
-    """
-    exists = connection.execute(text(f"select to_regclass('{SCHEMA}.runs') is not null")).scalar_one()
-    if exists and connection.execute(text(f"select exists (select from {SCHEMA}.runs)")).scalar_one():
-        return
-    connection.execute(text(f"drop schema if exists {SCHEMA} cascade"))
-
-
-def _has_tables(connection: Any) -> bool:
-    count = connection.execute(
-        text("select count(*) from pg_tables where schemaname = :schema and tablename = any(:tables)"),
-        {"schema": SCHEMA, "tables": list(_MAIN_TABLES)},
-    )
-    return bool(count.scalar_one() == len(_MAIN_TABLES))

@@ -89,6 +89,7 @@ class Retries:
         self._answered = False
         self._failures = 0
         self._failing_since = 0.0
+        self._series = 0
 
     def call(self, send: Callable[[], T], *, deadline: float | None = None) -> T:
         """Sends a request, again while the policy says so.
@@ -136,6 +137,7 @@ class Retries:
     def _send(self, send: Callable[[], T], number_of: dict[str, int]) -> T:
         if self.given_up is not None:
             raise StashConnectionError(self.given_up)
+        series = self._series
         try:
             answer = send()
         except StashError as error:
@@ -143,15 +145,17 @@ class Retries:
                 self._record_failure(error, last=number_of["transient"] + 1 >= self._attempts)
             elif isinstance(error, StashQueryError):
                 # the server works, and says what is wrong
-                self._record_answer()
+                self._record_answer(series)
             raise
-        self._record_answer()
+        self._record_answer(series)
         return answer
 
-    def _record_answer(self) -> None:
+    def _record_answer(self, series: int) -> None:
+        """Ends the series of failures, unless the request was sent before it: the server may have died since."""
         with self._lock:
             self._answered = True
-            self._failures = 0
+            if series == self._series:
+                self._failures = 0
 
     def _record_failure(self, error: StashError, *, last: bool) -> None:
         """Gives the server up when a request has used all its attempts, or nothing was answered for too long."""
@@ -159,10 +163,11 @@ class Retries:
             now = self._clock()
             if not self._failures:
                 self._failing_since = now
+                self._series += 1
             self._failures += 1
             if not self._answered or self.given_up is not None:
                 return
-            # not all of them: an answer that was under way when the server died restarts the count
+            # not all of them: another request may have been answered after the first failure, before the server died
             exhausted = last and self._failures > self.policy.attempts // 2
             if exhausted or (self._failures > 1 and now - self._failing_since >= self.policy.patience):
                 reason = str(error).removesuffix(".")

@@ -8,10 +8,9 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.errors import shortened
@@ -19,7 +18,6 @@ from stash_pipeline.stash.limits import Limits
 from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.stashbox import documents
 from stash_pipeline.stashbox.answers import without_failed_parts
-from stash_pipeline.stashbox.dates import normalise_dates
 from stash_pipeline.stashbox.dividing import ask_in_parts
 from stash_pipeline.stashbox.documents import LOOKUP, TARGETS, VERSION, Documents
 from stash_pipeline.stashbox.endpoints import ENTITIES, Dialect, Entity
@@ -37,7 +35,7 @@ from stash_pipeline.stashbox.fingerprints import (
 )
 from stash_pipeline.stashbox.limiter import Limiter
 from stash_pipeline.stashbox.models import BoxUser, Document, MergeTarget, ScenesPage
-from stash_pipeline.stashbox.shapes import ShapeError, shaped
+from stash_pipeline.stashbox.parsing import AnswerParser, Found, Merged, either
 from stash_pipeline.stashbox.transport import RETRIES, Answer, Transport
 
 IDS_PER_REQUEST: Final = 30
@@ -54,22 +52,6 @@ NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _ID: Final[dict[Dialect, re.Pattern[str]]] = {"stash-box": _UUID, "theporndb": re.compile(r"[0-9A-Za-z-]{1,64}")}
-
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The answer to one id; None if the box does not have it."""
-
-    document: Document | None
-
-
-@dataclass(frozen=True)
-class _Merged:
-    """What one object was merged into; None if into nothing."""
-
-    target: MergeTarget | None
 
 
 class StashBoxClient:
@@ -104,6 +86,7 @@ class StashBoxClient:
         self.dialect = dialect
         self.failures: dict[str, str] = {}
         self._documents = Documents(dialect)
+        self._parser = AnswerParser(name)
         self._ids_per_request = ids_per_request
         self._groups_per_request = GROUPS_PER_REQUEST
         self._lock = threading.Lock()
@@ -183,7 +166,7 @@ class StashBoxClient:
                     raise
                 self._documents.learn(error.messages)
         if not isinstance(user, dict) or not isinstance(user.get("name"), str):
-            raise self._unexpected("me", "a user")
+            raise self._parser.unexpected("me", "a user")
         roles = user.get("roles")
         return BoxUser(
             shortened(user["name"], 100),
@@ -262,7 +245,7 @@ class StashBoxClient:
         if spoilt is None or not isinstance(listed, list):
             if answer.errors:
                 raise StashBoxQueryError(self.name, "fingerprints", answer.errors)
-            raise self._unexpected("fingerprints", "a list")
+            raise self._parser.unexpected("fingerprints", "a list")
         if len(listed) != len(parts):
             raise StashBoxUnexpectedError(
                 f"{self.name} was asked for {len(parts)} groups of fingerprints and answered {len(listed)}; "
@@ -270,14 +253,9 @@ class StashBoxClient:
             )
         failed = StashBoxQueryError(self.name, "fingerprints", answer.errors)
         return [
-            failed if number in spoilt else self._either(partial(self._scenes, group, "fingerprints"))
+            failed if number in spoilt else either(partial(self._parser.scenes, group, "fingerprints"))
             for number, group in enumerate(listed)
         ]
-
-    def _scenes(self, value: Any, what: str) -> list[Document]:
-        if not isinstance(value, list):
-            raise self._unexpected(what, "a list of scenes")
-        return [self._document(scene, what) for scene in value if scene is not None]
 
     # --- objects by id --------------------------------------------------------------------------------------
 
@@ -316,7 +294,7 @@ class StashBoxClient:
             if divided.results:
                 yield {chunk[number]: found.document for number, found in sorted(divided.results.items())}
 
-    def _find(self, entity: Entity, ids: Sequence[str], retry: bool) -> list["_Found | StashBoxError"]:
+    def _find(self, entity: Entity, ids: Sequence[str], retry: bool) -> list[Found | StashBoxError]:
         variables = {f"i{number}": identifier for number, identifier in enumerate(ids)}
         answer = self._execute(entity, lambda: self._documents.find(entity, len(ids)), variables, retry=retry)
         spoilt = without_failed_parts(answer.data, answer.errors, depth=1)
@@ -324,19 +302,9 @@ class StashBoxClient:
             raise StashBoxQueryError(self.name, entity, answer.errors)
         failed = StashBoxQueryError(self.name, entity, answer.errors)
         return [
-            failed if alias in spoilt else self._either(partial(self._found, entity, answer.data, alias, wanted))
+            failed if alias in spoilt else either(partial(self._parser.found, entity, answer.data, alias, wanted))
             for alias, wanted in variables.items()
         ]
-
-    def _found(self, entity: Entity, data: dict[str, Any], alias: str, wanted: str) -> "_Found":
-        if alias not in data:
-            raise self._unexpected(entity, "one of the objects that were asked for")
-        if data[alias] is None:
-            return _Found(None)
-        document = self._document(data[alias], entity)
-        if document["id"].lower() != wanted.lower():
-            raise self._unexpected(entity, "the object that was asked for")
-        return _Found(document)
 
     # --- merges, and scenes of others -----------------------------------------------------------------------
 
@@ -370,7 +338,7 @@ class StashBoxClient:
             results.update({chunk[number]: found.target for number, found in divided.results.items()})
         return results
 
-    def _merges(self, entity: Entity, ids: Sequence[str], retry: bool) -> list["_Merged | StashBoxError"]:
+    def _merges(self, entity: Entity, ids: Sequence[str], retry: bool) -> list[Merged | StashBoxError]:
         filters = {
             f"i{number}": {
                 "target_type": TARGETS[entity], "target_id": identifier, "operation": "MERGE", "applied": True,
@@ -384,25 +352,9 @@ class StashBoxClient:
             raise StashBoxQueryError(self.name, "merges", answer.errors)
         failed = StashBoxQueryError(self.name, "merges", answer.errors)
         return [
-            failed if alias in spoilt else self._either(partial(self._merged, answer.data.get(alias), wanted))
+            failed if alias in spoilt else either(partial(self._parser.merged, answer.data.get(alias), wanted))
             for alias, wanted in zip(filters, ids, strict=True)
         ]
-
-    def _merged(self, result: Any, identifier: str) -> "_Merged":
-        edits = result.get("edits") if isinstance(result, dict) else None
-        if not isinstance(edits, list):
-            raise self._unexpected("merges", "a list of edits")
-        for edit in edits:
-            if not isinstance(edit, dict) or not isinstance(edit.get("merge_sources"), list):
-                raise self._unexpected("merges", "an edit with its sources")
-            # those into the object match as well
-            sources = [source.get("id") for source in edit["merge_sources"] if isinstance(source, dict)]
-            target = edit.get("target")
-            if identifier.lower() in [str(source).lower() for source in sources] and isinstance(target, dict):
-                target_id, closed = target.get("id"), edit.get("closed")
-                if isinstance(target_id, str) and target_id.lower() != identifier.lower():
-                    return _Merged(MergeTarget(target_id, target.get("deleted") is True, closed if closed else None))
-        return _Merged(None)
 
     def scenes_of(
         self,
@@ -426,11 +378,11 @@ class StashBoxClient:
         answer = self._whole("scenes", lambda: self._documents.scenes(counted=counted), {"input": filters})
         result = answer.get("queryScenes")
         if not isinstance(result, dict):
-            raise self._unexpected("scenes", "a page of scenes")
-        scenes = self._scenes(result.get("scenes"), "scenes")
+            raise self._parser.unexpected("scenes", "a page of scenes")
+        scenes = self._parser.scenes(result.get("scenes"), "scenes")
         count = result.get("count")
         if counted and type(count) is not int:
-            raise self._unexpected("scenes", "a number of scenes")
+            raise self._parser.unexpected("scenes", "a number of scenes")
         return ScenesPage(scenes, count if counted else None, len(scenes) >= per_page)
 
     # --- requests -------------------------------------------------------------------------------------------
@@ -467,35 +419,9 @@ class StashBoxClient:
                     raise
         raise StashBoxUnsupportedError(f"{self.name} refuses {what}, whatever fields are asked for; nothing was read.")
 
-    @staticmethod
-    def _either(read: Callable[[], _T]) -> "_T | StashBoxError":
-        """What is read, or the error: one damaged object spoils no other."""
-        try:
-            return read()
-        except StashBoxUnexpectedError as error:
-            return error
-
     def _record_failure(self, what: str, error: StashBoxError) -> None:
         with self._lock:
             self.failures[what] = str(error)
-
-    def _document(self, value: Any, what: str) -> Document:
-        if not isinstance(value, dict) or not isinstance(value.get("id"), str) or not value["id"]:
-            raise self._unexpected(what, "an object with an id")
-        try:
-            document = shaped(value)
-        except ShapeError as error:
-            raise StashBoxUnexpectedError(
-                f"{self.name} answered {what} with an object whose field {error} has another type than it should; "
-                "nothing of that object was used."
-            ) from None
-        normalise_dates(document)
-        return document
-
-    def _unexpected(self, what: str, expected: str) -> StashBoxUnexpectedError:
-        return StashBoxUnexpectedError(
-            f"{self.name} answered {what} without {expected}; nothing of the answer was used."
-        )
 
 
 def _united(before: list[Document], more: list[Document]) -> list[Document]:

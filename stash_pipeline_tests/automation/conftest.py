@@ -1,6 +1,8 @@
-"""One database and one Dagster instance per module, reset for each test."""
+"""One database and one Dagster instance per module, reset for each test; and sensors with two servers."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -9,6 +11,8 @@ from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import get_settings, load_settings, settings_in_use
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.automation.sensor_ticks import Sensor
+from stash_pipeline_tests.automation.servers import Server, registered
 from stash_pipeline_tests.conftest import create_database, drop_database
 
 Shared = tuple[str, dg.DagsterInstance]
@@ -49,3 +53,16 @@ def dagster(_shared: Shared, warehouse: str) -> Iterator[dg.DagsterInstance]:
         for run in instance.get_runs():
             instance.delete_run(run.run_id)
         yield instance
+
+
+@pytest.fixture
+def changes(dagster: dg.DagsterInstance) -> Sensor:
+    """The sensor that asks the servers."""
+    return Sensor("changes_sensor", dagster)
+
+
+@pytest.fixture
+def servers(warehouse: str, home: Path) -> Iterator[dict[str, Server]]:
+    """Two refreshed servers."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(registered(warehouse, home, name)) for name in ("home", "attic")}

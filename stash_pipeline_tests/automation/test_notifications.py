@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from stash_pipeline.commands.sync import sync_instances
 from stash_pipeline.settings import get_settings, settings_in_use
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline_tests.automation.sensor_ticks import Sensor, unreachable
 from stash_pipeline_tests.automation.servers import registered
-from stash_pipeline_tests.automation.test_sensors import Sensor, unreachable
 from stash_pipeline_tests.notifications.receiver import Receiver, receiving
 
 

@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.runtime import dagster_storage
-from stash_pipeline.runtime.dagster_storage import StorageError, WarehouseDagsterStorage, _EventLog
+from stash_pipeline.runtime.dagster_schema import StorageError
+from stash_pipeline.runtime.dagster_storage import WarehouseDagsterStorage, _EventLog
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import get_settings, settings_in_use
 from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres

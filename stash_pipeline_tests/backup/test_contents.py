@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.runtime.dagster_storage import SCHEMA
+from stash_pipeline.runtime.dagster_schema import SCHEMA
 from stash_pipeline.warehouse.backup import programs
 from stash_pipeline.warehouse.backup.contents import RUNS_SCHEMA, Origin, contents_table, origin_of
 from stash_pipeline.warehouse.tables import METADATA

@@ -2,7 +2,7 @@
 
 import json
 import sys
-import time
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -22,6 +22,7 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.ops.sync_runs import end_run, start_run
 from stash_pipeline_tests.automation.servers import registered
 from stash_pipeline_tests.ports import free_port
+from stash_pipeline_tests.stash.hostile import hostile
 
 Status = Callable[..., str]
 
@@ -79,13 +80,25 @@ def test_status_asks_all_servers_for_pending_changes(status: Status, database_ur
 def test_status_waits_for_hanging_servers_concurrently(
     status: Status, database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_TOTAL_SECONDS", 0.5)
-    with registered(database_url, home, "home") as one, registered(database_url, home, "attic") as other:
-        one.stash.latency = other.stash.latency = 1.5
-        started = time.monotonic()
-        found = by_name(status("--json"))
-        assert time.monotonic() - started < 1.4
-    assert all("did not respond" in row["pending"]["error"] for row in found.values())
+    monkeypatch.setattr(asking, "_TOTAL_SECONDS", 2.0)
+    received = threading.Semaphore(0)
+    answered = threading.Event()
+
+    def hold() -> list[bytes]:
+        received.release()
+        answered.wait(60)
+        return []
+
+    with hostile(hold) as url:
+        with connect(database_url) as connection:
+            for name in ("home", "attic"):
+                add_instance(connection, name, url, home=home)
+        try:
+            found = by_name(status("--json"))
+        finally:
+            answered.set()
+        assert received.acquire(timeout=0) and received.acquire(timeout=0)
+    assert {row["pending"]["error"] for row in found.values()} == {"It did not respond within 2 s."}
 
 
 def test_status_shows_the_last_refresh_of_each_mode_and_the_next_ones(

@@ -1,6 +1,7 @@
 """Whatever a server does wrong: the mirror equals it or says why not, tombstones nothing, and recovers."""
 
 import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,13 @@ class FrontdoorTransport(httpx.BaseTransport):
         self.frontdoor = frontdoor
         self.then = then
         self.requests = 0
+        self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self.requests += 1
-        if self.then and self.requests > self.then[0]:
-            self.frontdoor.stash.faults = self.then[1]
+        with self._lock:
+            self.requests += 1
+            if self.then and self.requests > self.then[0]:
+                self.frontdoor.stash.faults = self.then[1]
         scope = {
             "type": "http",
             "method": request.method,
@@ -174,7 +177,7 @@ def test_a_dead_server_gets_no_more_requests(
         assert given_up == [8 + attempts]
         assert server.transport.requests == given_up[0]
     else:
-        # an answer that was under way begins the count anew; afterwards only what the other thread had begun
+        # each of both threads sends one request up to its last attempt; afterwards only what the other had begun
         assert given_up[0] <= 8 + 2 * attempts
         assert server.transport.requests <= given_up[0] + 1
     assert row_versions(warehouse, server.instance.id) == before

@@ -1,6 +1,8 @@
 """Requests are retried by one policy; a server that keeps failing is left alone, and one that recovers is not."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import stamina
@@ -92,14 +94,41 @@ def test_a_request_that_fails_while_others_succeed_raises_its_own_error() -> Non
     assert retries.given_up is None
 
 
-def test_an_answer_under_way_when_the_server_dies_does_not_keep_it_in_use() -> None:
+@pytest.mark.parametrize("failures", range(1, POLICY.attempts))
+def test_an_answer_sent_for_before_the_first_failure_does_not_restart_the_count(failures: int) -> None:
+    retries = answered()
+    down = Server(*[DOWN] * 100)
+    sent, answer = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        sent.set()
+        assert answer.wait(30)
+        return "answer"
+
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(retries.call, slow)
+        assert sent.wait(30)
+
+        def fails() -> str:
+            if down.requests == failures:
+                answer.set()
+                assert under_way.result(30) == "answer"
+            return down()
+
+        sentence = f"was left alone after {POLICY.attempts} failures in a row"
+        with pytest.raises(StashConnectionError, match=sentence):
+            retries.call(fails)
+    assert down.requests == POLICY.attempts
+
+
+def test_one_answer_between_the_first_failures_does_not_keep_a_dead_server_in_use() -> None:
     retries = answered()
     requests = [0]
 
     def dies() -> str:
         requests[0] += 1
         if requests[0] == 2:
-            # of another thread, sent before the server died
+            # of another thread, sent after the first failure
             retries.call(Server())
         raise DOWN
 

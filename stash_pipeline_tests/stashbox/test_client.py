@@ -1,12 +1,10 @@
-"""The client: lookups, objects by id, merges, and what it does where a box lacks something."""
+"""The client: what it does where a box lacks something, merges, scenes of others, and what it never sends."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from stash_pipeline.stash.limits import Limits
 from stash_pipeline.stashbox.dates import release_date
 from stash_pipeline.stashbox.errors import (
     StashBoxAuthError,
@@ -14,14 +12,13 @@ from stash_pipeline.stashbox.errors import (
     StashBoxUnexpectedError,
     StashBoxUnsupportedError,
 )
-from stash_pipeline.stashbox.fingerprints import Fingerprint
 from stash_pipeline.stashbox.models import exact_phashes_only
 from stash_pipeline.stashbox.transport import refuse_writes
+from stash_pipeline_tests.stashbox.lookup_answers import LOOKUP, echo, group, ids_of, matches, scene
 from stash_pipeline_tests.stashbox.scripted import (
     Reply,
     Request,
     Script,
-    Unlimited,
     asked,
     data,
     find,
@@ -31,245 +28,6 @@ from stash_pipeline_tests.stashbox.scripted import (
     refused,
     unknown_field,
 )
-
-LOOKUP = "findScenesBySceneFingerprints"
-
-
-def group(number: int) -> list[Fingerprint]:
-    return [Fingerprint("PHASH", number), Fingerprint("OSHASH", number)]
-
-
-def matches(*groups: Any, errors: Sequence[Any] = ()) -> Reply:
-    """The answer to a lookup."""
-    members: dict[str, Any] = {LOOKUP: list(groups)}
-    return data(errors, **members)
-
-
-def scene(number: int, **more: Any) -> dict[str, Any]:
-    return {"id": identifier(number), "title": f"Scene {number}", "deleted": False, **more}
-
-
-def echo(request: Request) -> Reply:
-    """Finds, for each hash, the scene of that number."""
-    found = [[scene(int(entry["hash"], 16)) for entry in group] for group in request.groups]
-    return matches(*(list({one["id"]: one for one in group}.values()) for group in found))
-
-
-def ids_of(results: list[list[dict[str, Any]] | None]) -> list[list[str] | None]:
-    return [None if scenes is None else [one["id"] for one in scenes] for scenes in results]
-
-
-# --- fingerprints -------------------------------------------------------------------------------------------
-
-
-def test_a_lookup_sends_hex_and_gives_the_scenes_of_each_group() -> None:
-    with asked(echo) as (client, box):
-        results = client.find_scenes_by_fingerprints([group(0xAB), [], group(0xCD)])
-        assert ids_of(results) == [[identifier(0xAB)], [], [identifier(0xCD)]]
-    (request,) = box.requests
-    assert request.groups[0] == [
-        {"hash": "00000000000000ab", "algorithm": "OSHASH"}, {"hash": "ab", "algorithm": "PHASH"},
-    ]  # fmt: skip
-    for name in ("submissions", "reports", "duration", "release_date"):
-        assert re.search(rf"\b{name}\b", request.document)
-
-
-def test_many_groups_are_few_requests_that_can_be_stored_one_by_one() -> None:
-    with asked(echo) as (client, box):
-        answered = client.lookups([group(number) for number in range(1, 101)])
-        first = next(answered)
-        assert sorted(first) == list(range(40)) and len(box.requests) == 1
-        rest = [position for request in answered for position in request]
-        assert rest == list(range(40, 100)) and len(box.requests) == 3
-
-
-def test_a_group_with_more_phashes_than_a_request_is_united() -> None:
-    many = [Fingerprint("PHASH", number) for number in range(1, 131)]
-    with asked(echo) as (client, box):
-        results = client.find_scenes_by_fingerprints([group(500), many, group(600)])
-        assert ids_of(results) == [
-            [identifier(500)], [identifier(number) for number in range(1, 131)], [identifier(600)],
-        ]  # fmt: skip
-        assert len(box.requests) == 4
-
-    def same(request: Request) -> Reply:
-        return matches(*([scene(7)] for _ in request.groups))
-
-    with asked(same) as (client, _):
-        assert ids_of(client.find_scenes_by_fingerprints([many])) == [[identifier(7)]]
-
-
-def test_null_scenes_of_a_group_are_dropped() -> None:
-    with asked(in_turn(matches([None, scene(1), None]))) as (client, _):
-        assert ids_of(client.find_scenes_by_fingerprints([group(1)])) == [[identifier(1)]]
-
-
-@pytest.mark.parametrize("answer", [[], [[]], [[], [], []], None, {"a": 1}, "x"])
-def test_an_answer_of_another_length_or_form_is_an_error(answer: Any) -> None:
-    with (
-        asked(in_turn(data(**{LOOKUP: answer}))) as (client, _),
-        pytest.raises(StashBoxUnexpectedError, match="nothing of the answer was used"),
-    ):
-        client.find_scenes_by_fingerprints([group(1), group(2)])
-
-
-def test_no_group_needs_no_request() -> None:
-    with asked(echo) as (client, box):
-        assert client.find_scenes_by_fingerprints([[], []]) == [[], []]
-        assert client.find_scenes_by_fingerprints([]) == []
-        assert box.requests == []
-
-
-@pytest.mark.parametrize(
-    "too_many",
-    [Reply(b"", 413), refused("too many scenes", status=200, code=None), refused("query is too complex", code=None)],
-)
-def test_a_request_that_is_too_large_is_halved_and_the_size_is_remembered(too_many: Reply) -> None:
-    def at_most_ten(request: Request) -> Reply:
-        return echo(request) if len(request.groups) <= 10 else too_many
-
-    with asked(at_most_ten) as (client, box):
-        results = client.find_scenes_by_fingerprints([group(number) for number in range(1, 81)])
-        assert ids_of(results) == [[identifier(number)] for number in range(1, 81)]
-        # 40 and two of 20 are refused, then eight of 10
-        assert [len(request.groups) for request in box.requests].count(10) == 8
-        assert len(box.requests) == 11
-
-
-def test_a_group_at_which_the_box_fails_is_not_empty() -> None:
-    def fails_at_three(request: Request) -> Reply:
-        bad = [number for number, one in enumerate(request.groups) if one[0]["hash"].endswith("03")]
-        answer = echo(request).body["data"]
-        for number in bad:
-            answer[LOOKUP][number] = [None]
-        errors = [{"message": "internal system error", "path": [LOOKUP, number, 0]} for number in bad]
-        return data(errors, **answer)
-
-    with asked(fails_at_three) as (client, box):
-        results = client.find_scenes_by_fingerprints([group(number) for number in range(1, 6)])
-        assert ids_of(results) == [[identifier(1)], [identifier(2)], None, [identifier(4)], [identifier(5)]]
-        assert list(client.failures) == ["group 2"] and "internal system error" in client.failures["group 2"]
-        # the failing one alone, once
-        assert [len(request.groups) for request in box.requests] == [5, 1]
-
-
-def test_a_failed_field_is_left_out_and_not_null() -> None:
-    document = scene(1, studio={"id": "s", "name": "Studio", "parent": None}, tags=[{"id": "t", "name": None}])
-    errors = [
-        {"message": "internal error", "path": [LOOKUP, 0, 0, "studio", "parent", "name"]},
-        {"message": "internal error", "path": [LOOKUP, 0, 0, "performers", 2, "performer", "name"]},
-        {"message": "internal error", "path": [LOOKUP, 0, 0, "tags", 0, "name"]},
-    ]
-    with asked(in_turn(matches([{**document, "performers": None}], errors=errors))) as (client, _):
-        (scenes,) = client.find_scenes_by_fingerprints([group(1)])
-        assert scenes is not None
-        (found,) = scenes
-    assert found["studio"] == {"id": "s", "name": "Studio"} and found["tags"] == [{"id": "t"}]
-    assert "performers" not in found and not client.failures
-
-
-def test_a_box_that_fails_at_everything_is_an_error_after_few_requests() -> None:
-    limiter = Unlimited()
-    with (
-        asked(in_turn(refused("Internal system error. Error <x>", status=200, code=None)), limiter) as (client, box),
-        pytest.raises(StashBoxQueryError, match="Internal system error"),
-    ):
-        client.find_scenes_by_fingerprints([group(number) for number in range(1, 41)])
-    assert len(box.requests) < 20
-
-
-# --- objects by id ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("entity", "query"),
-    [("scenes", "findScene"), ("performers", "findPerformer"), ("studios", "findStudio"), ("tags", "findTag")],
-)
-def test_objects_are_found_by_aliases(entity: Any, query: str) -> None:
-    ids = [identifier(number) for number in range(1, 76)]
-    with asked(find(named)) as (client, box):
-        found = client.find(entity, [*ids, *ids])
-        assert list(found) == ids and [document and document["id"] for document in found.values()] == ids
-        assert [len(request.ids) for request in box.requests] == [30, 30, 15]
-        assert len(re.findall(rf"\bi\d+: {query}\(id: \$i\d+\)", box.requests[0].document)) == 30
-
-
-def test_what_a_box_does_not_have_is_none_and_what_is_deleted_is_not() -> None:
-    gone, deleted = identifier(1), identifier(2)
-    with asked(find(lambda wanted: None if wanted == gone else named(wanted, deleted=True))) as (client, _):
-        found = client.find("performers", [gone, deleted])
-        assert found[gone] is None and (found[deleted] or {})["deleted"] is True
-
-
-def test_a_text_that_is_no_id_is_not_sent() -> None:
-    wrong = ["", "1", "x" * 36, identifier(1) + "\n", 'a"){id}}']
-    with asked(find(named)) as (client, box):
-        assert client.find("tags", wrong) == dict.fromkeys(wrong)
-        assert box.requests == []
-        assert client.find("tags", [identifier(1).upper()])
-    with asked(find(named), dialect="theporndb") as (client, box):
-        assert client.find("scenes", ["12345", "a b"]) == {"a b": None, "12345": named("12345")}
-
-
-def test_an_id_at_which_the_box_fails_is_neither_absent_nor_in_the_way_of_others() -> None:
-    bad = identifier(3)
-
-    def script(request: Request) -> Reply:
-        answer: dict[str, Any] = {
-            alias: None if wanted == bad else named(wanted) for alias, wanted in request.variables.items()
-        }
-        aliases = [alias for alias, wanted in request.variables.items() if wanted == bad]
-        return data([{"message": "some internal error", "path": [alias]} for alias in aliases], **answer)
-
-    ids = [identifier(number) for number in range(1, 8)]
-    with asked(script) as (client, box):
-        found = client.find("scenes", ids)
-        assert set(found) == set(ids) - {bad}
-        assert "some internal error" in client.failures[bad]
-        assert [len(request.ids) for request in box.requests] == [7, 1]
-
-
-@pytest.mark.parametrize("answer", [{"name": "no id"}, {"id": identifier(9)}, [], "x", {"id": 7}])
-def test_another_object_than_the_one_asked_for_is_a_failure(answer: Any) -> None:
-    good, bad = identifier(1), identifier(2)
-    with asked(find(lambda wanted: named(wanted) if wanted == good else answer)) as (client, _):
-        assert list(client.find("scenes", [good, bad])) == [good]
-        assert list(client.failures) == [bad]
-
-
-def test_an_alias_without_an_answer_is_not_absent() -> None:
-    with (
-        asked(lambda request: data(i0=named(request.ids[0]))) as (client, _),
-    ):
-        found = client.find("scenes", [identifier(1), identifier(2)])
-        assert set(found) == {identifier(1), identifier(2)} and all(found.values())
-    with asked(in_turn(data(other=1))) as (client, _), pytest.raises(StashBoxUnexpectedError):
-        client.find("scenes", [identifier(1)])
-
-
-def test_ids_that_are_too_many_are_halved_once_per_run() -> None:
-    def at_most_eight(request: Request) -> Reply:
-        return find(named)(request) if len(request.ids) <= 8 else Reply(b"<html>", 413, {})
-
-    ids = [identifier(number) for number in range(1, 61)]
-    with asked(at_most_eight, ids_per_request=32) as (client, box):
-        assert list(client.find("scenes", ids)) == ids
-        sizes = [len(request.ids) for request in box.requests]
-        assert sizes == [32, 16, 8, 8, 16, 8, 8, 8, 8, 8, 4]
-
-
-def test_an_answer_beyond_the_limit_is_asked_for_in_parts() -> None:
-    ids = [identifier(number) for number in range(1, 5)]
-    with asked(find(lambda wanted: named(wanted, details="x" * 300)), limits=Limits(answer_bytes=800)) as (client, _):
-        assert list(client.find("scenes", ids)) == ids
-
-
-def test_a_lone_surrogate_and_a_nul_do_not_spoil_the_others() -> None:
-    body = b'{"data":{"i0":{"id":"%s","name":"a\\u0000b\\ud800c"}}}' % identifier(1).encode()
-    with asked(in_turn(Reply(body))) as (client, _):
-        document = client.find("tags", [identifier(1)])[identifier(1)]
-        assert document is not None and document["name"] == "a\ufffdb\ufffdc"
-
 
 # --- what a box lacks ---------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.runtime.dagster_storage import StorageError
+from stash_pipeline.runtime.dagster_schema import StorageError
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.warehouse.access import WRITER
 from stash_pipeline.warehouse.connect import connect

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from stash_pipeline.errors import UserError
-from stash_pipeline.runtime.dagster_storage import StorageError
+from stash_pipeline.runtime.dagster_schema import StorageError
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.warehouse import connect as connecting
 from stash_pipeline.warehouse.connect import InstanceLock, InstanceLockedError, LockLostError, connect, instance_lock

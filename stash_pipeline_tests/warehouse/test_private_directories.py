@@ -18,6 +18,7 @@ from stash_pipeline.runtime.supervisor import _log_file
 from stash_pipeline.settings import load_settings
 from stash_pipeline.warehouse.embedded import programs as postgres_programs
 from stash_pipeline.warehouse.embedded import server as embedded
+from stash_pipeline.warehouse.embedded.postmaster import socket_directory
 from stash_pipeline.warehouse.embedded.server import running_server
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
@@ -119,7 +120,7 @@ def test_a_directory_without_its_final_owner_gets_it(home: Path) -> None:
 @pytest.mark.processes
 def test_a_symlink_instead_of_the_socket_directory_prevents_the_start(home: Path) -> None:
     long = home / ("x" * 90)
-    place = embedded._socket_directory(long.resolve() / "postgres")
+    place = socket_directory(long.resolve() / "postgres")
     victim = home / "victim"
     victim.mkdir(mode=0o700)
     place.symlink_to(victim)

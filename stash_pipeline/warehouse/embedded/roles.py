@@ -15,10 +15,11 @@ from stash_pipeline.warehouse.access import READER, WRITER, ensure_reader
 from stash_pipeline.warehouse.connect import Connection
 
 SUPERUSER: Final = "postgres"
+DATABASE: Final = "stash_pipeline"
 
 HBA: Final = f"""# Written by stash-pipeline before every start.
 local all all trust
-host {{database}} {READER},{WRITER} 127.0.0.1/32 scram-sha-256
+host {DATABASE} {READER},{WRITER} 127.0.0.1/32 scram-sha-256
 """
 """The rules of ``pg_hba.conf`` for a server that listens on 127.0.0.1."""
 
