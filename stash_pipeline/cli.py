@@ -482,10 +482,10 @@ def stop() -> None:
     run()
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def psql(
     role: DatabaseRole = Role.reader,
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[-- ARGS]", help="Arguments of psql.")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[ARGS]", help="Arguments of psql.")] = None,
 ) -> None:
     """Open psql on the database; `SELECT * FROM scenes` works without a schema."""
     from stash_pipeline.commands.database import psql as run
