@@ -402,6 +402,6 @@ def demo(
     )
 
 
-app.command()(database_commands.psql)
+app.command(context_settings={"ignore_unknown_options": True})(database_commands.psql)
 app.command("simulate", **simulators.PASSED_ON)(simulators.simulate)
 app.command("simulate-box", **simulators.PASSED_ON)(simulators.simulate_box)

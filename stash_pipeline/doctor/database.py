@@ -166,10 +166,12 @@ def _layers(connection: Connection, settings: Settings) -> Iterator[Finding]:
         if state.error is not None:
             remedy = f"Correct that; if the tables are damaged: `stash-pipeline rebuild {state.name}`."
             yield broken(what, f"It does not follow: {state.error}", remedy)
-        elif state.outdated or state.revision != state.head:
-            yield note(
-                what, f"It is {state.head - (state.revision or 0):,} revisions behind.", "The next sync updates it."
-            )
+        elif state.revision is None:
+            yield note(what, "It was never built.", "The next sync builds it.")
+        elif state.outdated:
+            yield note(what, "Its tables were made by another version.", "The next sync rebuilds it.")
+        elif state.revision != state.head:
+            yield note(what, f"It is {state.head - state.revision:,} revisions behind.", "The next sync updates it.")
         else:
             yield ok(what, "It has followed all changes.")
 

@@ -157,6 +157,12 @@ def test_failures_of_layers_index_and_boxes(settings: Settings) -> None:
         assert found[what].state == "broken" and remedy in found[what].remedy, found[what]
 
 
+def test_a_layer_of_another_version_is_told_from_one_that_was_never_built(settings: Settings) -> None:
+    assert findings(settings)["layer matches"].sentence == "It was never built."
+    execute(settings, "INSERT INTO ops.shared_layers (layer, revision, version) VALUES ('matches', 0, 'old')")
+    assert findings(settings)["layer matches"].sentence == "Its tables were made by another version."
+
+
 def test_the_daemon(settings: Settings) -> None:
     assert "never ran" in findings(settings)["daemon"].sentence
     execute(settings, "CREATE SCHEMA IF NOT EXISTS dagster")

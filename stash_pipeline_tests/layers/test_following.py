@@ -179,7 +179,7 @@ def test_a_rebuild_needs_no_change(warehouse: str, server: Mirror) -> None:
 def test_a_layer_never_gets_ahead_of_its_sources(warehouse: str, server: Mirror) -> None:
     with connect(warehouse) as connection:
         with pytest.raises(
-            LayerNotReadyError, match="letters is derived from layer tag_names, which has not been built yet"
+            LayerNotReadyError, match="letters is derived from layer tag_names, which this version has not built yet"
         ):
             follow(connection, LETTERS_LAYER, SAMPLE)
         done = follow_all(connection)

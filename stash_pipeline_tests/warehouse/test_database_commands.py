@@ -58,8 +58,9 @@ def test_a_kept_server_survives_commands_and_crashes_until_it_is_stopped(home: P
         assert not any(password.encode() in path.read_bytes() for path in stored)
         assert password not in run("status")
 
-        assert run("psql", "--", "-Atc", "SELECT current_user, count(*) FROM scenes") == f"{READER}|0"
-        assert run("psql", "--role", "writer", "--", "-Atc", "SELECT count(*) FROM scenes") == "0"
+        assert run("psql", "-Atc", "SELECT current_user, count(*) FROM scenes") == f"{READER}|0"
+        assert run("psql", "--role", "writer", "-At", "-c", "SELECT count(*) FROM scenes") == "0"
+        assert run("psql", "--", "--tuples-only", "--no-align", "--command=SELECT 7") == "7"
         assert postmaster_pid(home) == pid and runs(pid)
 
         server = psutil.Process(pid)

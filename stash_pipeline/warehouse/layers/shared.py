@@ -165,7 +165,8 @@ def _limit(connection: Connection, layer: SharedLayer, layers: Sequence[SharedLa
             ).fetchone()
             if row is None:
                 raise LayerNotReadyError(
-                    f"Layer {layer.name} is derived from layer {other.name}, which has not been built yet."
+                    f"Layer {layer.name} is derived from layer {other.name}, which this version has not built yet: "
+                    f"`stash-pipeline rebuild {other.name}` builds it, or the next sync."
                 )
             newest = min(newest, int(row[0]))
     return newest
