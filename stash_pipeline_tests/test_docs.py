@@ -151,10 +151,18 @@ def test_every_make_target_that_is_named_exists() -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/dagster.md", "docs/export.md"])
 def test_blocks_of_commands_begin_with_the_environment(page: str) -> None:
     for block in re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL):
-        if re.search(r"^(stash-pipeline|dagster)", block, re.MULTILINE):
-            assert block.startswith(". .venv/bin/activate"), block
-        if "cp " in block:
-            assert block.index("mkdir -p") < block.index("cp "), block
+        if first := re.search(r"^(?:\w+=\S+ )?(stash-pipeline|dagster)", block, re.MULTILINE):
+            assert 0 <= block.find(". .venv/bin/activate") < first.start(), block
+
+
+def test_folders_are_made_before_something_is_copied_into_them() -> None:
+    blocks = [
+        block
+        for page in DOCS.glob("*.md")
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    ]
+    copying = [block for block in blocks if re.search(r"^cp ", block, re.MULTILINE)]
+    assert copying and all(block.index("mkdir -p") < block.index("\ncp ") for block in copying)
 
 
 def _options(function: Any) -> set[str]:

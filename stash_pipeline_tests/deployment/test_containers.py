@@ -143,6 +143,8 @@ def test_the_secrets_are_written_once_and_can_be_used(tmp_path: Path, monkeypatc
     subprocess.run(["sh", str(script)], check=True)
     written = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
     assert set(written) == {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()}
+    # `kubectl create secret --from-file` takes a line break for a part of the secret
+    assert not any("\n" in text for text in written.values())
     subprocess.run(["sh", str(script)], check=True)
     assert written == {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
 

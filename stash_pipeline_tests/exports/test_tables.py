@@ -196,9 +196,7 @@ def test_a_wrong_condition_is_reported_and_changes_nothing(
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
-def test_an_export_reads_as_the_role_that_can_only_read(
-    servers: Servers, tmp_path: Path, file_format: Format
-) -> None:
+def test_an_export_reads_as_the_role_that_can_only_read(servers: Servers, tmp_path: Path, file_format: Format) -> None:
     # a condition that leaves the role does so for its own table only
     left = "set_config('role', 'none', true) IS NOT NULL"
     made = export(servers, tmp_path, "tags", "scenes", where=f"current_user = '{READER}' AND {left}",
