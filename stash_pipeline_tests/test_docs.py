@@ -35,7 +35,8 @@ def test_tables_md_is_up_to_date() -> None:
 def test_the_readme_is_one_page_that_leads_to_every_other() -> None:
     assert len(README.splitlines()) <= _ONE_PAGE
     linked = {target for _, target in _links(ROOT / "README.md")}
-    left = {page.name for page in DOCS.glob("*.md")}
+    # in the place of the README, the site has its own first page
+    left = {page.name for page in DOCS.glob("*.md")} - {"index.md"}
     reached = {Path(target).name for target in linked if target.startswith("docs/")} & left
     while reached:
         # what a page of docs leads to

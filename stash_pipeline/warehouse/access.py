@@ -188,7 +188,7 @@ def ensure_access(connection: Connection) -> None:
 # --- working as the reader ------------------------------------------------------------------------------
 
 _LENT: Final = """
-SELECT pg_has_role(reader, CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END),
+SELECT pg_has_role(reader, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END),
     (SELECT bool_and(has_table_privilege(reader, name, 'SELECT')) FROM unnest(%s::text[]) AS name)
 FROM (SELECT to_regrole(%s)::oid AS reader) AS found WHERE reader IS NOT NULL
 """

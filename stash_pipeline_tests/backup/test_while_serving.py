@@ -49,12 +49,14 @@ def test_a_backup_is_not_restored_while_another_home_serves_the_database(databas
     command(here, "instances", "add", "home", "http://127.0.0.1:9")
     command(here, "backup", str(tmp_path / "one.backup"))
     code = str(free_port())
-    with started(there, tmp_path / "code.log", "serve", "code", "--port", code):
-        with started(there, tmp_path / "daemon.log", "serve", "daemon", "--code", f"127.0.0.1:{code}"):
-            wait_for(lambda: _has_a_daemon(database_url), (tmp_path / "daemon.log").read_text)
-            said = refused(here, tmp_path / "one.backup")
-            assert "stash_pipeline daemon on" in said and "end them, also `stash-pipeline up` and `serve`" in said
-            assert "home" in command(here, "instances", "list")
+    with (
+        started(there, tmp_path / "code.log", "serve", "code", "--port", code),
+        started(there, tmp_path / "daemon.log", "serve", "daemon", "--code", f"127.0.0.1:{code}"),
+    ):
+        wait_for(lambda: _has_a_daemon(database_url), (tmp_path / "daemon.log").read_text)
+        said = refused(here, tmp_path / "one.backup")
+        assert "stash_pipeline daemon on" in said and "end them, also `stash-pipeline up` and `serve`" in said
+        assert "home" in command(here, "instances", "list")
     command(here, "restore", str(tmp_path / "one.backup"), "--replace")
     assert "home" in command(here, "instances", "list")
 
