@@ -62,6 +62,6 @@ def test_a_backup_is_not_restored_while_another_home_serves_the_database(databas
 
 
 def _has_a_daemon(url: str) -> bool:
-    query = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'stash_pipeline daemon on%' AND datname = %s"
+    query = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'stash_pipeline daemon on%%' AND datname = %s"
     with psycopg.connect(address_of("postgres", url)) as connection:
         return connection.execute(query, [urlsplit(url).path.strip("/")]).fetchone() is not None
