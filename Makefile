@@ -10,7 +10,10 @@ ARGS ?=
 # Where it is set, each of the processes that tests start would compile every module anew, Dagster's as well.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo docs test test-integration test-processes test-faults test-ui soak bench lint format migration lock clean
+.PHONY: install demo docs test test-integration test-processes test-faults test-ui soak bench lint format migration lock clean
+
+# Creates .venv and installs into it, as every target does that needs it.
+install: $(STAMP)
 
 demo: $(STAMP)
 	$(BIN)/stash-pipeline demo $(if $(filter 0,$(UI)),--no-ui)

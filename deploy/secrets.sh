@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 umask 077
 mkdir -p secrets
 random() { head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n'; }
-write() { [ -s "secrets/$1" ] || printf '%s\n' "$2" >"secrets/$1"; }
+# without a line break at the end: not everything that reads a secret removes it
+write() { [ -s "secrets/$1" ] || printf '%s' "$2" >"secrets/$1"; }
 write postgres_password "$(random | tr -d '=')"
 write database_url "postgresql://stash:$(cat secrets/postgres_password)@postgres:5432/stash"
 write key "$(random)"

@@ -329,7 +329,7 @@ def unknown_variables() -> list[str]:
             continue
         nearest = difflib.get_close_matches(upper, known, n=1, cutoff=0.6 if ours else _MISSPELT_PREFIX)
         if ours or nearest:
-            meant = f"; did you mean {nearest[0]}?" if nearest else "; README.md lists the settings."
+            meant = f"; did you mean {nearest[0]}?" if nearest else "; docs/settings.md lists the settings."
             sentences.append(f"The variable {name} is not a setting and was ignored{meant}")
     return sentences
 

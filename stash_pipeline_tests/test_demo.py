@@ -22,10 +22,13 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.warehouse.embedded.server import EmbeddedPostgres
 from stash_pipeline_tests.conftest import temporary_home
 from stash_pipeline_tests.ports import free_port
 
 PATIENCE = 300
+OTHER = {"STASH_PIPELINE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+"""A database that the demo does not use, whatever the terminal has."""
 
 
 def test_a_demo_continues_with_the_scenes_it_has(tmp_path: Path) -> None:
@@ -71,7 +74,9 @@ def _running_demo(home: Path, *arguments: str) -> Iterator[tuple[str, list[str]]
     """The address of the database of a running demo, and what it has printed until it serves."""
     command = [sys.executable, "-m", "stash_pipeline", "demo", "--home", str(home), "--port", str(free_port())]
     with (home.parent / "errors").open("w") as errors:
-        process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = subprocess.Popen(
+            [*command, *arguments], env={**os.environ, **OTHER}, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
     try:
         assert process.stdout is not None
         printed: list[str] = []
@@ -81,7 +86,7 @@ def _running_demo(home: Path, *arguments: str) -> Iterator[tuple[str, list[str]]
                 break
         else:
             pytest.fail("".join(printed) + (home.parent / "errors").read_text())
-        yield next(line for line in printed if "psql '" in line).split("'")[1], printed
+        yield EmbeddedPostgres(home).url, printed
         process.send_signal(signal.SIGINT)
         assert process.wait(120) in (0, 130)
     finally:
@@ -106,6 +111,19 @@ _BY_SENSOR = "SELECT count(*) FROM run_tags WHERE key = 'dagster/sensor_name' AN
 _COUNTS = "SELECT i.name, count(*) FROM stash.scenes AS s JOIN ops.instances AS i ON i.id = s.instance_id GROUP BY 1"
 
 
+def _pasted(printed: list[str], last: str, typed: str = "") -> str:
+    """What a new terminal shows after the lines that the demo asks for, and a last one."""
+    begin = next(number for number, line in enumerate(printed) if line.startswith("Five things to try")) + 2
+    lines = [line.strip() for line in printed[begin : printed.index("\n", begin)]]
+    assert lines.pop() == "stash-pipeline psql"
+    clean = {"PATH": "/usr/bin:/bin", "HOME": os.environ["HOME"], **OTHER}
+    done = subprocess.run(
+        ["sh", "-c", "\n".join([*lines, last])], input=typed, env=clean, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, ""), (last, done.stdout, done.stderr)
+    return done.stdout
+
+
 @pytest.mark.processes
 def test_the_demo_lives_and_continues_after_a_restart() -> None:
     with temporary_home() as home:
@@ -115,8 +133,11 @@ def test_the_demo_lives_and_continues_after_a_restart() -> None:
         ):
             _until(lambda: connection.execute(_RETITLED).fetchone()[0], "another title")  # type: ignore[index]
             for example in (*EXAMPLES, HISTORY):
-                assert connection.execute(example.sql).fetchall(), example.question
+                assert "(0 rows)" not in (answer := _pasted(printed, "stash-pipeline psql", example.sql)), answer
             assert sum(example.question in "".join(printed) for example in (*EXAMPLES, HISTORY)) == 5
+            # with a typing error
+            (search,) = (line.strip() for line in printed if line.startswith("stash-pipeline search"))
+            assert re.search(r"│ (denver, paris|paris, denver) +│", _pasted(printed, search))
             if connection.execute("SELECT to_regclass('dagster.run_tags')").fetchone() != (None,):
                 connection.execute("SET search_path TO dagster")
             assert connection.execute(_BY_SENSOR).fetchone()[0] > 0  # type: ignore[index]

@@ -57,6 +57,11 @@ def _imports(modules: Mapping[str, ast.Module]) -> dict[str, set[str]]:
     return graph
 
 
+def imports_of_modules() -> dict[str, set[str]]:
+    """Per module of the package, the others that it imports."""
+    return _imports(_modules())
+
+
 def _cycles(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
     """The sets of modules of which each imports, by way of others, each other one."""
     reached: dict[str, set[str]] = {}
@@ -75,7 +80,7 @@ def _cycles(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
 
 
 def test_modules_have_no_import_cycles() -> None:
-    graph = _imports(_modules())
+    graph = imports_of_modules()
     assert _cycles(graph) == set()
     # by another way, that nothing was missed
     TopologicalSorter(graph).prepare()
@@ -95,7 +100,7 @@ def test_cycles_through_type_and_function_imports_are_detected() -> None:
 def test_only_the_simulate_command_imports_the_simulator() -> None:
     importers = {
         name
-        for name, found in _imports(_modules()).items()
+        for name, found in imports_of_modules().items()
         if not name.startswith("simulator") and any(one.startswith("simulator") for one in found)
     }
     assert importers == MAY_IMPORT_THE_SIMULATOR

@@ -137,7 +137,9 @@ def demo(
         if not all(outcome["success"] for outcome in outcomes) or not _ask_box(settings, _url(box, box_log)):
             return 1
         report_search(settings)
-        print_examples(settings.database() or "", changing=live is not None)
+        if ui or home is not None:
+            # without a folder of its own, everything is removed now
+            print_examples(settings.home, changing=live is not None)
         if ui:
             _serve(settings, port, changing=live is not None)
     return 0

@@ -1,9 +1,14 @@
 """What to try in the demo: five questions, each with SQL that answers it."""
 
+import os
+import shlex
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from stash_pipeline.commands.output import console
+from stash_pipeline.settings import DATABASE_URL_VARIABLE, FILE_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -67,23 +72,37 @@ ORDER BY plays DESC, p.name LIMIT 10;""",
 )
 
 HISTORY: Final = Example(
-    "What did changed objects look like before?",
+    "What was changed last, and what did it say before?",
     """
-SELECT h.recorded_at, i.name AS server, h.entity, h.id, h.change, h.document ->> 'title' AS former_title
-FROM raw.history AS h
-JOIN ops.instances AS i ON i.id = h.instance_id
-ORDER BY h.recorded_at DESC LIMIT 10;""",
+SELECT recorded_at::timestamp(0), instance, entity, id, field, old, new
+FROM recent_changes
+WHERE change = 'changed'
+ORDER BY recorded_at DESC LIMIT 10;""",
 )
 """Answered only after something has changed."""
 
 
-def print_examples(database_url: str, *, changing: bool) -> None:
+def print_examples(home: Path, *, changing: bool) -> None:
     """Prints what to try; with servers that go on changing, the history takes the place of the last example."""
     examples = (*EXAMPLES[:-1], HISTORY) if changing else EXAMPLES
-    _print(f"\nFive things to try, with any SQL tool, for example: psql '{database_url}'")
+    _print("\nFive things to try. In another terminal:\n")
+    for line in (*preparation(home), "stash-pipeline psql"):
+        _print(f"    {line}")
     for number, example in enumerate(examples, 1):
         _print(f"\n{number}. {example.question}\n{example.sql.strip()}")
     _print("")
+
+
+def preparation(home: Path) -> list[str]:
+    """The lines that let a new terminal use this home by the commands of this installation."""
+    lines = []
+    activate = Path(sys.prefix) / "bin" / "activate"
+    if activate.exists():
+        lines.append(f". {shlex.quote(str(activate))}")
+    configured = [name for name in (DATABASE_URL_VARIABLE, DATABASE_URL_VARIABLE + FILE_SUFFIX) if os.environ.get(name)]
+    if configured:
+        lines.append(f"unset {' '.join(configured)}")
+    return [*lines, f"export STASH_PIPELINE_HOME={shlex.quote(str(home.absolute()))}"]
 
 
 def _print(text: str) -> None:

@@ -51,9 +51,11 @@ def _batches(reader: Any) -> Iterator[Any]:
 class ParquetSession:
     """A second session that sees exactly what the first one sees."""
 
-    def __init__(self, database_url: str, first: Connection, timeout_seconds: float) -> None:
+    def __init__(self, database_url: str, first: Connection, timeout_seconds: float, role: str | None) -> None:
+        """Opens it; `role` is that of its statements, if not that of the address."""
         from adbc_driver_postgresql import dbapi
 
+        self._role = role or "NONE"
         (snapshot,) = first.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
         self._connection = dbapi.connect(psycopg_url(database_url), autocommit=True)
         with self._connection.cursor() as cursor:
@@ -86,6 +88,7 @@ class ParquetSession:
         with self._connection.cursor(
             adbc_stmt_kwargs={StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(_BATCH_BYTES)}
         ) as cursor:
+            cursor.execute(f"SET LOCAL ROLE {self._role}")
             cursor.execute(text)
             reader = cursor.fetch_record_batch()
             with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:

@@ -19,6 +19,7 @@ from stash_pipeline.exports.parquet import ParquetSession, ReadError, require_pa
 from stash_pipeline.exports.relations import Relation, chosen, relations
 from stash_pipeline.exports.selection import PAGE_COST, Format, Rows, columns_of, query, reason, require_valid
 from stash_pipeline.instances import get_instance
+from stash_pipeline.warehouse.access import READER, may_read_as_reader
 from stash_pipeline.warehouse.connect import Connection, connect, database_sentence
 
 MANIFEST: Final = "manifest.json"
@@ -85,16 +86,23 @@ def export_tables(
         only = tuple(get_instance(connection, name).id for name in instances)
         rows = Rows(where, only)
         queries = {table: query(table, rows, file_format) for table in tables}
+        # a condition of --where can call functions, and those with the rights of the reader only
+        role = READER if may_read_as_reader(connection, [table.name for table in tables]) else None
         _begin(connection, tables)
         for table, statement in queries.items():
+            _work_as(connection, role)
             require_valid(connection, table, statement, where)
-        with export_folder(folder) as target, _writer(database_url, connection, file_format, timeout_seconds) as write:
+        with (
+            export_folder(folder) as target,
+            _writer(database_url, connection, file_format, timeout_seconds, role) as write,
+        ):
             written = []
             for table, statement in queries.items():
                 name = f"{table.name}.{file_format}"
                 with target.file(name) as file:
                     number = write(table, statement, file)
                 written.append(ExportedTable(table.name, name, number, file.bytes, file.sha256))
+            _work_as(connection, None)
             manifest = _manifest(connection, tables, written, file_format, rows)
             with target.file(MANIFEST) as file:
                 file.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n")
@@ -145,13 +153,21 @@ def _begin(connection: Connection, tables: Sequence[Relation]) -> None:
     connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.SQL(", ").join(names)))
 
 
+def _work_as(connection: Connection, role: str | None) -> None:
+    """Sets the role again before every statement: a condition could have left it."""
+    connection.execute(f"SET LOCAL ROLE {role or 'NONE'}")
+
+
 @contextmanager
-def _writer(database_url: str, connection: Connection, file_format: Format, timeout_seconds: float) -> Iterator[Any]:
+def _writer(
+    database_url: str, connection: Connection, file_format: Format, timeout_seconds: float, role: str | None
+) -> Iterator[Any]:
     """The function that writes the rows of a query into a file, and returns their number."""
     if file_format != "parquet":
         copy = sql.SQL(_COPY_JSON if file_format == "jsonl" else _COPY_CSV)
 
         def write(_: Relation, statement: sql.Composed, file: HashedFile) -> int:
+            _work_as(connection, role)
             with connection.cursor() as cursor:
                 with cursor.copy(copy.format(statement)) as blocks:
                     for block in blocks:
@@ -164,7 +180,7 @@ def _writer(database_url: str, connection: Connection, file_format: Format, time
 
     session = None
     try:
-        session = ParquetSession(database_url, connection, timeout_seconds)
+        session = ParquetSession(database_url, connection, timeout_seconds, role)
         opened = session
 
         def write_parquet(_: Relation, statement: sql.Composed, file: HashedFile) -> int:

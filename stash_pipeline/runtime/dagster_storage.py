@@ -96,7 +96,9 @@ class WarehouseSession(CreateEnginePlugin):
     def _prepare(connection: Any, _record: object) -> None:
         # a pooler in statement mode allows no transaction, and must be distinguished from a dead server
         connection.autocommit = True
-        backend = prepare_session(connection, search_path=SCHEMA, synchronous_commit="off")
+        backend = prepare_session(
+            connection, search_path=SCHEMA, synchronous_commit="off", application_name="stash_pipeline Dagster"
+        )
         connection.autocommit = False
         if backend is not None:
             # a pooler: a connection of the warehouse checks once whether it is usable

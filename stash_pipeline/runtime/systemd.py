@@ -71,7 +71,7 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 """
 
 _VARIABLES: Final = """\
-# Settings of stash-pipeline, one NAME=value per line; README.md lists them. Only its owner can read this file.
+# Settings of stash-pipeline, one NAME=value per line; docs/settings.md lists them. Only its owner can read this file.
 # STASH_PIPELINE_DATABASE_URL=postgresql://user:password@127.0.0.1:5432/stash
 # STASH_PIPELINE_UI_PORT=3000
 """

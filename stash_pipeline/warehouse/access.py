@@ -13,7 +13,7 @@ owns the tables, because a sync creates, fills and drops partitions.
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -183,6 +183,32 @@ def ensure_access(connection: Connection) -> None:
         # not the owner of the schemas: `report` says so
         with suppress(InsufficientPrivilege):
             _patiently(lambda: grant_access(connection))
+
+
+# --- working as the reader ------------------------------------------------------------------------------
+
+_LENT: Final = """
+SELECT pg_has_role(reader, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END),
+    (SELECT bool_and(has_table_privilege(reader, name, 'SELECT')) FROM unnest(%s::text[]) AS name)
+FROM (SELECT to_regrole(%s)::oid AS reader) AS found WHERE reader IS NOT NULL
+"""
+
+
+def may_read_as_reader(connection: Connection, relations: Sequence[str]) -> bool:
+    """Whether this session may work as the reader, and the reader may read all of these tables and views.
+
+    On another Postgres, the role that created the reader may have to become a member of it first.
+    """
+
+    def lent() -> tuple[bool, bool]:
+        return connection.execute(_LENT, [list(relations), READER]).fetchone() or (False, False)
+
+    member, readable = lent()
+    if readable and not member:
+        with suppress(InsufficientPrivilege):
+            _patiently(lambda: connection.execute(f"GRANT {READER} TO CURRENT_USER"))
+        member, _ = lent()
+    return member and readable
 
 
 # --- what `status` says ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import schemas
+from stash_pipeline.warehouse.access import READER, WRITER
 from stash_pipeline.warehouse.backup import programs
 from stash_pipeline.warehouse.backup.restore import restore
 from stash_pipeline.warehouse.backup.write import back_up, count_rows, manifest_of
@@ -110,10 +111,11 @@ def test_a_migrated_database_without_data_needs_no_permission(saved: Path, datab
     assert execute(database_url, "SELECT count(*) FROM ops.instances") == [(2,)]
 
 
-def test_a_database_in_use_is_not_replaced(saved: Path, database_url: str) -> None:
+@pytest.mark.parametrize("role", [WRITER, READER])
+def test_a_database_in_use_is_not_replaced(saved: Path, database_url: str, role: str) -> None:
     others = databases(database_url)
     with (
-        psycopg.connect(database_url, application_name="reports") as _,
+        psycopg.connect(database_url.replace(f"{WRITER}@", f"{role}@"), application_name="reports") as _,
         pytest.raises(UserError, match=r"Other programs are connected to the database \(reports\); end them"),
     ):
         restore(database_url, saved, replace=True)

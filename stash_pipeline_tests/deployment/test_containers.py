@@ -77,6 +77,53 @@ def test_variables_are_settings_and_secrets_are_mounted() -> None:
     assert [name for name in OURS if "key" in COMPOSE["services"][name]["secrets"]] == ["code"]
 
 
+def _interpolated(compose: str) -> dict[str, Any]:
+    """compose.yaml with the defaults of its variables, and its anchors resolved."""
+    return dict(yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", compose)))
+
+
+def _judge(compose: dict[str, Any]) -> None:
+    specification = pytest.importorskip("compose_spec", reason="compose-spec is not installed")
+    specification.PyCompose.from_yaml(yaml.safe_dump(compose)).validate()
+
+
+def test_the_compose_specification_allows_the_file() -> None:
+    _judge(_interpolated((ROOT / "compose.yaml").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("service", "wrong", "says"),
+    [
+        ("web", {"restrat": "always"}, "restrat"),
+        ("web", {"ports": ["127.0.0.1:x:3000"]}, "port"),
+        ("daemon", {"secrets": ["missing"]}, "missing"),
+        ("postgres", {"healthcheck": {"test": ["NONE"], "interval": "3 moments"}}, "moments"),
+    ],
+)
+def test_a_mistake_in_the_compose_file_is_found(service: str, wrong: dict[str, Any], says: str) -> None:
+    compose = _interpolated((ROOT / "compose.yaml").read_text())
+    compose["services"][service].update(wrong)
+    with pytest.raises(ValueError, match=says):
+        _judge(compose)
+
+
+def test_services_use_the_volumes_and_depend_on_the_services_of_the_file() -> None:
+    for service in COMPOSE["services"].values():
+        assert {volume.partition(":")[0] for volume in service["volumes"]} <= set(COMPOSE["volumes"])
+        assert set(service.get("depends_on", ())) <= set(COMPOSE["services"])
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    risky = "FROM debian\nRUN cd /tmp && sudo apt-get install thing\n"
+    done = subprocess.run([hadolint, "-"], input=risky, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "DL3004" in done.stdout
+
+
 def test_only_the_web_server_is_published_and_only_on_this_host() -> None:
     published = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
     assert list(published) == ["web"]
@@ -96,6 +143,8 @@ def test_the_secrets_are_written_once_and_can_be_used(tmp_path: Path, monkeypatc
     subprocess.run(["sh", str(script)], check=True)
     written = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
     assert set(written) == {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()}
+    # `kubectl create secret --from-file` takes a line break for a part of the secret
+    assert not any("\n" in text for text in written.values())
     subprocess.run(["sh", str(script)], check=True)
     assert written == {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
 

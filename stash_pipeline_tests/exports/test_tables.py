@@ -21,6 +21,7 @@ from stash_pipeline.exports.parquet import require_parquet
 from stash_pipeline.exports.relations import NEVER, relations
 from stash_pipeline.exports.selection import FORMATS, Format
 from stash_pipeline.exports.tables import Export, export_tables
+from stash_pipeline.warehouse.access import READER, WRITER
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.catalog.working import Servers
 from stash_pipeline_tests.mirror.working import looking_at, run_program
@@ -192,6 +193,28 @@ def test_a_wrong_condition_is_reported_and_changes_nothing(
     assert "--where" in str(raised.value) and "\n" not in str(raised.value)
     assert servers.rows("SELECT count(*) FROM stash.scene_urls") == before
     assert not [path for path in tmp_path.iterdir() if not path.name.endswith(".lock")]
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_an_export_reads_as_the_role_that_can_only_read(servers: Servers, tmp_path: Path, file_format: Format) -> None:
+    # a condition that leaves the role does so for its own table only
+    where = f"current_user = '{READER}' AND set_config('role', 'none', true) IS NOT NULL"
+    one = servers.servers[0].instance
+    made = export(servers, tmp_path, "tags", "scenes", where=where, instances=[one.name], file_format=file_format)
+    assert [each.rows for each in made.tables] == [
+        servers.rows(f"SELECT count(*) FROM stash.{name} WHERE instance_id = %s", [one.id])[0][0]
+        for name in ("tags", "scenes")
+    ]
+    for where in (
+        "EXISTS (SELECT FROM ops.instances WHERE api_key_encrypted IS NOT NULL)",
+        "EXISTS (SELECT FROM raw.scenes)",
+        f"set_config('role', '{WRITER}', true) IS NOT NULL AND EXISTS (SELECT FROM raw.history)",
+    ):
+        with pytest.raises(UserError, match="--where does not fit stash.tags: permission denied for table"):
+            export(servers, tmp_path, "tags", where=where, file_format=file_format)
+    # the reader may not read documents, so these are read by the pipeline's role
+    made = export(servers, tmp_path, "raw.scenes", where=f"current_user = '{WRITER}'", file_format=file_format)
+    assert made.tables[0].rows == servers.rows("SELECT count(*) FROM raw.scenes")[0][0] > 0
 
 
 @pytest.mark.parametrize("file_format", FORMATS)

@@ -70,6 +70,9 @@ def restore(url: str, file: Path, *, replace: bool = False) -> Restored:
                 "The database has data; give --replace to drop it once the backup is restored, or set "
                 "STASH_PIPELINE_DATABASE_URL to the address of an empty database."
             )
+        if has_schemas:
+            # before the work, which can take long; and once more before the names change
+            _require_unused(connection, connection.info.dbname)
         may_create = _may_create(connection)
         missing = _missing_roles(connection, manifest)
     arguments = ["--exit-on-error", "--no-owner", *(["--no-privileges"] if missing or manifest is None else [])]
@@ -249,19 +252,7 @@ def _swap(url: str, fresh: str) -> None:
     old, new = _name_of(url), _name_of(fresh)
     aside = f"{new}_old"
     with _maintenance(url) as connection:
-        # our own sessions were closed a moment ago, and end a moment later
-        for _ in range(20):
-            others = connection.execute(
-                "SELECT DISTINCT coalesce(nullif(application_name, ''), 'unnamed') FROM pg_stat_activity\n"
-                "WHERE datname = %s AND backend_type = 'client backend' ORDER BY 1",
-                [old],
-            ).fetchall()
-            if not any(row[0] == APPLICATION_NAME for row in others):
-                break
-            time.sleep(0.1)
-        if others:
-            names = ", ".join(row[0] for row in others)
-            raise UserError(f"Other programs are connected to the database ({names}); end them and try again.")
+        _require_unused(connection, old)
         _copy_settings(connection, old, new)
         rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
         try:
@@ -271,6 +262,32 @@ def _swap(url: str, fresh: str) -> None:
         except psycopg.Error as error:
             raise UserError(f"{_BROKEN}: {str(error).splitlines()[0]}; nothing was changed.") from None
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(aside)))
+
+
+def _require_unused(connection: Connection, database: str) -> None:
+    """Refuses while sessions other than this one use a database.
+
+    Raises:
+        UserError: names the programs.
+    """
+    # our own sessions were closed a moment ago, and end a moment later
+    for _ in range(20):
+        others = connection.execute(
+            "SELECT DISTINCT coalesce(nullif(application_name, ''), 'unnamed') FROM pg_stat_activity\n"
+            "WHERE datname = %s AND pid <> pg_backend_pid() AND (backend_type = 'client backend'\n"
+            # what those of another role are is hidden; background processes have none
+            "    OR backend_type IS NULL AND usesysid IS NOT NULL) ORDER BY 1",
+            [database],
+        ).fetchall()
+        if not any(row[0] == APPLICATION_NAME for row in others):
+            break
+        time.sleep(0.1)
+    if others:
+        names = ", ".join(row[0] for row in others)
+        raise UserError(
+            f"Other programs are connected to the database ({names}); end them, also `stash-pipeline up` and `serve`, "
+            "and try again."
+        )
 
 
 def _copy_settings(connection: Connection, old: str, new: str) -> None:

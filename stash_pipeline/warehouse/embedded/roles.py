@@ -31,6 +31,8 @@ def create_roles(connection: Connection, database: str) -> None:
     # a backup is restored into a database of its own, which then takes the place of the old one
     connection.execute(f"ALTER ROLE {WRITER} CREATEDB")
     ensure_reader(connection)
+    # exports work as the reader
+    connection.execute(f"GRANT {READER} TO {WRITER} WITH INHERIT FALSE")
     name = sql.Identifier(database)
     row = connection.execute(
         "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [database]
