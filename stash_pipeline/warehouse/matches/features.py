@@ -7,6 +7,8 @@ from operator import is_
 from sys import intern
 from typing import Any, Final
 
+import orjson
+from psycopg import Copy
 from xxhash import xxh3_64_intdigest
 
 from stash_pipeline.matching.compare import Comparison, File, Performer, Scene, compare_performers, compare_scenes
@@ -94,14 +96,28 @@ def load_objects(
                 copy.write_row(node)
         connection.execute(f"ANALYZE {WANTED}")
     make = _MAKERS[entity]
-    with connection.cursor(name=f"features_of_{entity}") as cursor, ThreadPoolExecutor(1) as ahead:
-        cursor.execute(features_query(entity, some=nodes is not None))
+    with connection.cursor().copy(_copied(entity, some=nodes is not None)) as copy, ThreadPoolExecutor(1) as ahead:
         # Postgres makes the next rows while these are taken apart
-        coming = ahead.submit(cursor.fetchmany, _ROWS_AT_ONCE)
+        coming = ahead.submit(_next_rows, copy)
         while rows := coming.result():
-            coming = ahead.submit(cursor.fetchmany, _ROWS_AT_ONCE)
+            coming = ahead.submit(_next_rows, copy)
             for row in rows:
-                yield make(row[:2], row[2:], roots.get(row[0], ()))
+                yield make((row[0], row[1]), row[2:], roots.get(row[0], ()))
+
+
+def _copied(entity: str, *, some: bool) -> str:
+    return f"COPY (\n{features_query(entity, some=some)}\n) TO STDOUT"
+
+
+def _next_rows(copy: Copy) -> list[list[Any]]:
+    """The next rows, each a JSON array; none at the end."""
+    lines = []
+    for line in copy:
+        lines.append(line)
+        if len(lines) == _ROWS_AT_ONCE:
+            break
+    # COPY doubles backslashes, and JSON has none of the characters that it replaces
+    return orjson.loads(b"[" + b",".join(lines).replace(b"\\\\", b"\\") + b"]")
 
 
 def keys_of(entity: str, features: Features) -> set[Key]:
@@ -231,7 +247,7 @@ def _path(path: str | None, roots: tuple[str, ...]) -> str:
     return path_key(relative) if relative else ""
 
 
-def _performer(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+def _performer(node: Node, row: list[Any], _: tuple[str, ...]) -> Object:
     name, disambiguation, gender, birthdate, aliases, urls, endpoints, ids = row
     birth = parse_date(birthdate)
     features = Performer(
@@ -246,7 +262,7 @@ def _performer(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     return Object(node, features, birth=number)
 
 
-def _scene(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
+def _scene(node: Node, row: list[Any], roots: tuple[str, ...]) -> Object:
     title, code, date, studio, urls, endpoints, ids, performers, *lists = row
     shortest = PARAMETERS["phash"]["minimum_duration"]
     files, phashes = [], []
@@ -271,7 +287,7 @@ def _scene(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
     return Object(node, features, phashes=tuple(phashes))
 
 
-def _studio(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+def _studio(node: Node, row: list[Any], _: tuple[str, ...]) -> Object:
     name, aliases, urls, endpoints, ids, parent = row
     return Object(
         node,
@@ -285,7 +301,7 @@ def _studio(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     )
 
 
-def _tag(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+def _tag(node: Node, row: list[Any], _: tuple[str, ...]) -> Object:
     name, aliases, endpoints, ids, parents = row
     return Object(
         node,
@@ -298,7 +314,7 @@ def _tag(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     )
 
 
-def _group(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+def _group(node: Node, row: list[Any], _: tuple[str, ...]) -> Object:
     name, aliases, date, director, urls, studio = row
     return Object(
         node,
@@ -313,7 +329,7 @@ def _group(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     )
 
 
-def _gallery(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
+def _gallery(node: Node, row: list[Any], roots: tuple[str, ...]) -> Object:
     title, date, urls, hashes, paths = row
     return Object(
         node,
@@ -327,7 +343,7 @@ def _gallery(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object
     )
 
 
-def _image(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
+def _image(node: Node, row: list[Any], roots: tuple[str, ...]) -> Object:
     hashes, paths = row
     return Object(node, Named(hashes=frozenset(_texts(hashes)), paths=_paths(paths, roots)))
 
@@ -336,7 +352,7 @@ def _paths(paths: list[str | None] | None, roots: tuple[str, ...]) -> frozenset[
     return frozenset(_path(path, roots) for path in _texts(paths)) - {""}
 
 
-_MAKERS: Final[Mapping[str, Callable[[Node, tuple[Any, ...], tuple[str, ...]], Object]]] = {
+_MAKERS: Final[Mapping[str, Callable[[Node, list[Any], tuple[str, ...]], Object]]] = {
     "performers": _performer,
     "studios": _studio,
     "tags": _tag,
