@@ -199,4 +199,4 @@ def features_query(entity: str, *, some: bool) -> str:
     """
     columns, joins = (_OF_SOME if some else _OF_ALL)[entity]
     source = f"{WANTED} AS w JOIN stash.{entity} AS o USING (instance_id, id)" if some else f"stash.{entity} AS o"
-    return f"SELECT json_build_array(o.instance_id, o.id, {columns})\nFROM {source}{joins}"
+    return f"SELECT json_build_array(o.instance_id, o.id, {columns})::text\nFROM {source}{joins}"

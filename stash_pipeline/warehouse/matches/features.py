@@ -8,7 +8,6 @@ from sys import intern
 from typing import Any, Final
 
 import orjson
-from psycopg import Copy
 from xxhash import xxh3_64_intdigest
 
 from stash_pipeline.matching.compare import Comparison, File, Performer, Scene, compare_performers, compare_scenes
@@ -96,28 +95,14 @@ def load_objects(
                 copy.write_row(node)
         connection.execute(f"ANALYZE {WANTED}")
     make = _MAKERS[entity]
-    with connection.cursor().copy(_copied(entity, some=nodes is not None)) as copy, ThreadPoolExecutor(1) as ahead:
+    with connection.cursor(name=f"features_of_{entity}") as cursor, ThreadPoolExecutor(1) as ahead:
+        cursor.execute(features_query(entity, some=nodes is not None))
         # Postgres makes the next rows while these are taken apart
-        coming = ahead.submit(_next_rows, copy)
+        coming = ahead.submit(cursor.fetchmany, _ROWS_AT_ONCE)
         while rows := coming.result():
-            coming = ahead.submit(_next_rows, copy)
-            for row in rows:
+            coming = ahead.submit(cursor.fetchmany, _ROWS_AT_ONCE)
+            for row in orjson.loads(f"[{','.join([text for (text,) in rows])}]"):
                 yield make((row[0], row[1]), row[2:], roots.get(row[0], ()))
-
-
-def _copied(entity: str, *, some: bool) -> str:
-    return f"COPY (\n{features_query(entity, some=some)}\n) TO STDOUT"
-
-
-def _next_rows(copy: Copy) -> list[list[Any]]:
-    """The next rows, each a JSON array; none at the end."""
-    lines = []
-    for line in copy:
-        lines.append(line)
-        if len(lines) == _ROWS_AT_ONCE:
-            break
-    # COPY doubles backslashes, and JSON has none of the characters that it replaces
-    return orjson.loads(b"[" + b",".join(lines).replace(b"\\\\", b"\\") + b"]")
 
 
 def keys_of(entity: str, features: Features) -> set[Key]:

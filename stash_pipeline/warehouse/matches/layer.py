@@ -111,6 +111,8 @@ def _follow(
 def _prepare_for_many(connection: Connection) -> None:
     """A library's worth of rows is sorted and joined, by statements of many expressions."""
     connection.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
+    # cursors are read to their ends
+    connection.execute("SELECT set_config('cursor_tuple_fraction', '1', true)")
 
 
 def _renew_statistics(connection: Connection) -> None:
