@@ -11,13 +11,14 @@ from stash_pipeline.warehouse.catalog.layer import CATALOG_LAYER
 from stash_pipeline.warehouse.comments import describe
 from stash_pipeline.warehouse.entities.layer import STASH_LAYER
 from stash_pipeline.warehouse.layers.layer import AnyLayer, SharedLayer
+from stash_pipeline.warehouse.matches.duplicates_layer import DUPLICATES_LAYER
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 from stash_pipeline.warehouse.metadata import METADATA, SCHEMAS
 from stash_pipeline.warehouse.search.layer import SEARCH_LAYER
 
 Layers = tuple[AnyLayer, ...]
 
-LAYERS: Layers = (STASH_LAYER, MATCHES_LAYER, CATALOG_LAYER, SEARCH_LAYER)
+LAYERS: Layers = (STASH_LAYER, MATCHES_LAYER, DUPLICATES_LAYER, CATALOG_LAYER, SEARCH_LAYER)
 # the modules of the layers have added their tables
 describe(METADATA)
 
@@ -31,8 +32,9 @@ def configured(layers: Layers, settings: Settings) -> Layers:
 
 
 def schemas() -> tuple[str, ...]:
-    """Every Postgres schema that the migrations create: the fixed ones, and one per layer."""
-    return tuple(dict.fromkeys((*SCHEMAS, *(layer.name for layer in LAYERS))))
+    """Every Postgres schema that the migrations create: the fixed ones, and those of the layers."""
+    of_layers = (table.table.schema for layer in LAYERS for table in layer.tables)
+    return tuple(dict.fromkeys((*SCHEMAS, *(schema for schema in of_layers if schema))))
 
 
 def layer_named(name: str, layers: Layers) -> AnyLayer:

@@ -1,11 +1,11 @@
-"""Lets the shared layers follow within the step, one after the other and independently, and then the search index.
+"""Lets the shared layers follow within the step, each after those that it reads, and then the search index.
 
 A failing shared layer does not fail the sync. The failure is recorded in ``ops.shared_layers``, the layer's check
 ``is_current`` reports it, the log has the traceback, and ``shared_layers_sensor`` retries.
 """
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,14 +24,9 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.layers import Layers
 from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.connect import Connection, connect
+from stash_pipeline.warehouse.layers.concurrent import Attempt, following_together
 from stash_pipeline.warehouse.layers.layer import SharedLayer, shared, with_those_after
-from stash_pipeline.warehouse.layers.shared import (
-    FollowedLayer,
-    LayerLockedError,
-    LayerNotReadyError,
-    follow,
-    record_failure,
-)
+from stash_pipeline.warehouse.layers.shared import FollowedLayer, LayerLockedError, LayerNotReadyError, record_failure
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 
 Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
@@ -61,11 +56,14 @@ class SharedFollowing:
     errors: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> Results:
-        """Lets the layers with a selected asset or check follow, in order."""
+        """Lets the layers with a selected asset or check follow, and reports them in order."""
         rebuilt = with_those_after(shared(self.layers), self.rebuild)
-        for layer in shared(self.layers):
-            if self._is_selected(layer):
-                yield from self._follow(layer, layer.name in rebuilt)
+        selected = [layer for layer in shared(self.layers) if self._is_selected(layer)]
+        with following_together(
+            self.database_url, selected, self.layers, rebuild=rebuilt, wait_seconds=self.wait_seconds
+        ) as attempts:
+            for layer in selected:
+                yield from self._report(layer, attempts[layer.name])
         # the asset is part of the graph whatever the settings are: definitions do not depend on them
         if self.settings.search_index and has_index(self.layers):
             yield from self._follow_index()
@@ -92,16 +90,12 @@ class SharedFollowing:
         assets, checks = self.context.selected_asset_keys, self.context.selected_asset_check_keys
         return any(key in assets for key in keys_of([layer])) or is_current_spec(layer).key in checks
 
-    def _follow(self, layer: SharedLayer, rebuild: bool) -> Results:
-        blockers = [name for name in layer.after if name in self.errors]
-        if blockers:
-            yield from self._skip(layer, f"Layer {layer.name} waits for layer {blockers[0]}.", warn=True)
-            return
+    def _report(self, layer: SharedLayer, attempt: Callable[[], Attempt]) -> Results:
+        """Waits for a layer, and reports what it did."""
         results: list[dg.MaterializeResult[Any] | dg.AssetCheckResult] = []
         try:
-            with connect(self.database_url) as connection:
-                followed = follow(connection, layer, self.layers, rebuild=rebuild, wait_seconds=self.wait_seconds)
-                results += self._results(connection, layer, followed)
+            done = attempt()
+            results += self._results(done.connection, layer, done.followed)
         except (LayerLockedError, LayerNotReadyError) as error:
             yield from self._skip(layer, str(error), warn=True)
             return

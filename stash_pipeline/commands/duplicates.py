@@ -63,9 +63,9 @@ def duplicates(
 def _refuse_unbuilt(connection: Any) -> None:
     from stash_pipeline.layers import LAYERS
     from stash_pipeline.warehouse.layers.shared import states
-    from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
+    from stash_pipeline.warehouse.matches.duplicates_layer import DUPLICATES_LAYER
 
-    state = next(one for one in states(connection, LAYERS) if one.name == MATCHES_LAYER.name)
+    state = next(one for one in states(connection, LAYERS) if one.name == DUPLICATES_LAYER.name)
     if state.revision is None:
         raise UserError("Nothing has been matched yet; sync an instance, or run `stash-pipeline rebuild matches`.")
     if not state.current:

@@ -162,5 +162,7 @@ def _roman(text: str) -> int:
 
 def parts_differ(left: str, right: str) -> bool:
     """Whether two normalised titles are different parts of one series."""
+    if left == right:
+        return False
     one, other = series_part(left), series_part(right)
     return bool(one and other and one[0] == other[0] and one[1] != other[1])

@@ -22,7 +22,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -87,27 +87,40 @@ def evaluate(
     Raises:
         ValueError: for a name that the table does not have for this kind.
     """
+    agreed, contradicted = _details(agreements), _details(contradictions)
+    said = _said(kind, tuple(agreed), tuple(contradicted))
+    if said.rule is None:
+        return said
+    evidence = {"agrees": agreed, "contradicts": contradicted, **said.evidence}
+    return Decision(said.action, said.confidence, said.rule, evidence)
+
+
+@lru_cache(maxsize=4096)
+def _said(kind: str, agreed: tuple[str, ...], contradicted: tuple[str, ...]) -> Decision:
+    """What follows from the names of agreements and contradictions, without the details.
+
+    Many pairs have the same names.
+    """
     families = AGREEMENTS.get(kind)
     if families is None:
         raise ValueError(f"There are no match rules for {kind!r}.")
-    agreed, contradicted = _details(agreements), _details(contradictions)
     effects = _effects(kind)
-    for name in (*(agreed.keys() - families.keys()), *(contradicted.keys() - effects.keys())):
+    unknown = [name for name in agreed if name not in families] + [name for name in contradicted if name not in effects]
+    for name in unknown:
         raise ValueError(f"The match rules for {kind} know no {name!r}.")
-    evidence: dict[str, Any] = {"agrees": agreed, "contradicts": contradicted}
     forbids = sorted(name for name in contradicted if effects[name].effect == "forbid")
     warns = sorted(name for name in contradicted if effects[name].effect == "warn")
     proposed = _NOTHING
     for rule in _rules_by_confidence(kind):
-        if not rule.requires <= agreed.keys():
+        if not rule.requires.issubset(agreed):
             continue
         used = {families[name] for name in rule.requires}
         others = sorted(name for name in agreed if families[name] not in {None, *used})
         reason = _obstacle(rule, forbids, warns, others)
         if reason is None:
-            return Decision("merge", rule.confidence, rule.id, {**evidence, "confirmed_by": others})
+            return Decision("merge", rule.confidence, rule.id, {"confirmed_by": others})
         if rule.effect != "corroborate" and proposed is _NOTHING:
-            proposed = Decision("propose", rule.confidence, rule.id, {**evidence, "not_merged": reason})
+            proposed = Decision("propose", rule.confidence, rule.id, {"not_merged": reason})
     return proposed
 
 

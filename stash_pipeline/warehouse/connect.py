@@ -35,10 +35,17 @@ class _Connection(psycopg.Connection[Any]):
 
     psycopg does so only for KeyboardInterrupt. In a Dagster step a Ctrl-C raises an exception of Dagster, and the
     server would continue the statement, and hold its locks, until it ends.
+
+    Attributes:
+        stopped: every further statement fails, see :func:`cancel_statements`.
     """
+
+    stopped = False
 
     def wait(self, gen: PQGen[RV], *arguments: Any, **options: Any) -> RV:
         """Waits for the server."""
+        if self.stopped:
+            raise psycopg.OperationalError("the work of this connection was interrupted")
         try:
             return super().wait(gen, *arguments, **options)
         except (Exception, KeyboardInterrupt, SystemExit):
@@ -97,8 +104,11 @@ def _connect(database_url: str) -> Connection:
 
 
 def cancel_statements(connections: Iterable[Connection]) -> None:
-    """Cancels the statements of connections that other threads use, so that these threads end."""
+    """Cancels the statements of connections that other threads use, and all further ones, so that these threads end."""
     for connection in connections:
+        if isinstance(connection, _Connection):
+            # a thread that computes something would send its next statement later
+            connection.stopped = True
         try:
             connection.cancel_safe(timeout=_CANCEL_SECONDS)
         except psycopg.Error:

@@ -11,6 +11,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.matches import affected, layer, matcher
 from stash_pipeline.warehouse.matches.deciding import NewDecision
+from stash_pipeline.warehouse.matches.duplicates_layer import DUPLICATES_LAYER
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 from stash_pipeline.warehouse.ops.object_log import collect_changes
 from stash_pipeline.warehouse.ops.protection import protect, unprotect
@@ -111,7 +112,7 @@ def followed(servers: Servers) -> dict[str, tuple[int, ...]]:
         row = connection.execute("SELECT revision FROM ops.shared_layers WHERE layer = 'matches'").fetchone()
         assert row is not None
         newest = collect_changes(connection, row[0])
-        changes = MATCHES_LAYER.follow(connection, newest)
+        changes = {**MATCHES_LAYER.follow(connection, newest), **DUPLICATES_LAYER.follow(connection, newest)}
         return {name: (one.rows, one.inserted, one.updated, one.removed) for name, one in changes.items()}
 
 

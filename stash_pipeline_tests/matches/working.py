@@ -15,6 +15,7 @@ from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers import shared as shared_layers
 from stash_pipeline.warehouse.layers.shared import FollowedLayer
 from stash_pipeline.warehouse.matches.deciding import Decided, NewDecision, decide
+from stash_pipeline.warehouse.matches.duplicates_layer import DUPLICATES_LAYER
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 from stash_pipeline_tests.mirror.working import Mirror, generated, looking_at, new_mirror, settings_for
@@ -49,9 +50,12 @@ class Servers:
         return self.home.database_url
 
     def follow(self, **options: Any) -> FollowedLayer:
-        """Lets the layer follow."""
+        """Lets the layer follow, and that of the duplicates; the tables of both."""
         with connect(self.database_url) as connection:
-            return shared_layers.follow(connection, MATCHES_LAYER, LAYERS, **options)
+            followed = shared_layers.follow(connection, MATCHES_LAYER, LAYERS, **options)
+            duplicates = shared_layers.follow(connection, DUPLICATES_LAYER, LAYERS, **options)
+            followed.tables = {**followed.tables, **duplicates.tables}
+            return followed
 
     def decide(self, *decisions: NewDecision) -> Decided:
         """Writes decisions."""
@@ -75,6 +79,7 @@ class Servers:
             try:
                 with connection.transaction():
                     MATCHES_LAYER.rebuild(connection, 1)
+                    DUPLICATES_LAYER.rebuild(connection, 1)
                     made = contents(connection)
                     raise psycopg.Rollback()
             except psycopg.Rollback:

@@ -63,7 +63,7 @@ def _make(connection: Connection, revision: int, *, everything: bool) -> Changes
     # statements have many expressions, and compiling them takes longer than running them
     connection.execute("SELECT set_config('jit', 'off', true)")
     changes: Changes = {}
-    first = everything and are_empty(connection, (MEMBERS, *RECORDS.values(), *LISTS.values()))
+    first = everything and are_empty(connection, (MEMBERS, SOURCES, *RECORDS.values(), *LISTS.values()))
     with _timed(changes, MEMBERS), indexes_afterwards(connection, MEMBERS, first=first, keys=True):
         changes[MEMBERS.fullname] = affected.follow_members(connection, everything=everything)
     sources, vanished = TableChange(), 0
@@ -71,10 +71,10 @@ def _make(connection: Connection, revision: int, *, everything: bool) -> Changes
         boxes = records.collect_objects(connection, entity, everything=everything)
         with _timed(changes, RECORDS[entity]), indexes_afterwards(connection, RECORDS[entity], first=first, keys=True):
             record = changes[RECORDS[entity].fullname] = records.write_records(
-                connection, entity, revision, everything=everything, boxes=boxes
+                connection, entity, revision, everything=everything, boxes=boxes, first=first
             )
         started = time.perf_counter()
-        _add(sources, write_sources(connection, entity, everything=everything, boxes=boxes))
+        _add(sources, write_sources(connection, entity, everything=everything, boxes=boxes, first=first))
         sources.seconds += time.perf_counter() - started
         vanished += record.removed
         for golden in golden_lists(entity):

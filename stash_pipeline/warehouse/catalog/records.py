@@ -221,12 +221,12 @@ def _update(entity: str) -> str:
     )
 
 
-def _insert(entity: str) -> str:
+def _insert(entity: str, *, first: bool) -> str:
     names, _, golden = _names(entity)
+    new = "" if first else f"WHERE NOT EXISTS (SELECT FROM catalog.{entity} AS c WHERE c.id = g.id)\n"
     return (
         f"INSERT INTO catalog.{entity} (id, {names}, revision)\n"
-        f"SELECT g.id, {golden}, %(revision)s FROM pg_temp.catalog_golden AS g\n"
-        f"WHERE NOT EXISTS (SELECT FROM catalog.{entity} AS c WHERE c.id = g.id)\nORDER BY g.id"
+        f"SELECT g.id, {golden}, %(revision)s FROM pg_temp.catalog_golden AS g\n{new}ORDER BY g.id"
     )
 
 
@@ -252,21 +252,30 @@ def collect_objects(connection: Connection, entity: str, *, everything: bool) ->
     return boxes
 
 
-def write_records(connection: Connection, entity: str, revision: int, *, everything: bool, boxes: bool) -> TableChange:
-    """Makes the affected records of an entity, or all, and writes those that differ."""
+def write_records(
+    connection: Connection, entity: str, revision: int, *, everything: bool, boxes: bool, first: bool
+) -> TableChange:
+    """Makes the affected records of an entity, or all, and writes those that differ.
+
+    Args:
+        first: there are no records yet.
+    """
     connection.execute(_values(entity, boxes=boxes))
     connection.execute("ANALYZE pg_temp.catalog_values (record_id)")
     connection.execute(_golden(entity))
     connection.execute("ANALYZE pg_temp.catalog_golden (id)")
     parameters = {"revision": revision}
     change = TableChange()
-    change.updated = connection.execute(_update(entity), parameters).rowcount
-    change.inserted = connection.execute(_insert(entity), parameters).rowcount
+    if not first:
+        change.updated = connection.execute(_update(entity), parameters).rowcount
+    change.inserted = connection.execute(_insert(entity, first=first), parameters).rowcount
+    connection.execute("DELETE FROM catalog.vanished AS v USING pg_temp.catalog_golden AS g WHERE v.id = g.id")
+    if first:
+        return change
     gone = [row[0] for row in connection.execute(_delete(entity, everything=everything)).fetchall()]
     change.removed = len(gone)
     # records of the same values whose objects are others
     change.updated += connection.execute(_MOVED.format(entity=entity), parameters).rowcount
-    connection.execute("DELETE FROM catalog.vanished AS v USING pg_temp.catalog_golden AS g WHERE v.id = g.id")
     if gone:
         connection.execute(_VANISH, {"entity": entity, "ids": gone, **parameters})
     return change

@@ -76,8 +76,17 @@ SELECT (SELECT count(*) FROM differing WHERE new), (SELECT count(*) FROM differi
 """
 
 
-def write_sources(connection: Connection, entity: str, *, everything: bool, boxes: bool) -> TableChange:
-    """Writes of which objects the fields of the affected records are, or of all, where that differs."""
+def write_sources(connection: Connection, entity: str, *, everything: bool, boxes: bool, first: bool) -> TableChange:
+    """Writes of which objects the fields of the affected records are, or of all, where that differs.
+
+    Args:
+        first: of all records of the entity, none are stored.
+    """
+    if first:
+        made = sources_statement(entity, boxes=boxes)
+        columns = f"id, entity, {', '.join(_COLUMNS)}"
+        statement = f"INSERT INTO catalog.sources ({columns})\nSELECT {columns} FROM (\n{made}\n) AS m ORDER BY id"
+        return TableChange(inserted=connection.execute(statement).rowcount)
     of_some = f"EXISTS (SELECT FROM {AFFECTED} AS a WHERE a.entity = '{entity}' AND a.id = s.id) AND"
     of_all = f"s.entity = '{entity}' AND"
     statement = _WRITE_SOURCES.format(

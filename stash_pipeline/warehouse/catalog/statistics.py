@@ -6,18 +6,22 @@ from stash_pipeline.warehouse.catalog.affected import AFFECTED
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
 
+# counted before they are named, because there are several of each record
 _SHARES = """
-SELECT GROUPING(f.rule), GROUPING(f.instance), GROUPING(f.box), f.rule, f.instance, f.box, count(*)
-FROM {source}
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN u.number IS NOT NULL AND u.rule <> 'agreed' THEN 'stash_box' ELSE u.rule END AS rule,
-        i.name AS instance, e.name AS box
-    FROM unnest(s.rules, s.instance_ids, s.box_numbers) AS u (rule, instance_id, number)
-    LEFT JOIN ops.instances AS i ON i.id = u.instance_id
-    LEFT JOIN ops.stashbox_endpoints AS e ON e.id = s.endpoint_ids[u.number]
-    WHERE u.rule IS NOT NULL
+SELECT GROUPING(f.rule), GROUPING(f.instance), GROUPING(f.box), f.rule, f.instance, f.box, sum(f.fields)::bigint
+FROM (
+    SELECT c.rule, i.name AS instance, e.name AS box, c.fields
+    FROM (
+        SELECT CASE WHEN u.number IS NOT NULL AND u.rule <> 'agreed' THEN 'stash_box' ELSE u.rule END AS rule,
+            u.instance_id, s.endpoint_ids[u.number] AS endpoint_id, count(*) AS fields
+        FROM {source}
+        CROSS JOIN LATERAL unnest(s.rules, s.instance_ids, s.box_numbers) AS u (rule, instance_id, number)
+        WHERE s.entity = '{entity}' AND u.rule IS NOT NULL
+        GROUP BY 1, 2, 3
+    ) AS c
+    LEFT JOIN ops.instances AS i ON i.id = c.instance_id
+    LEFT JOIN ops.stashbox_endpoints AS e ON e.id = c.endpoint_id
 ) AS f
-WHERE s.entity = '{entity}'
 GROUP BY GROUPING SETS ((f.rule), (f.instance), (f.box))
 """
 

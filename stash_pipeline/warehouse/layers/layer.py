@@ -145,7 +145,7 @@ class Layer:
     """Base of layers of both scopes.
 
     Attributes:
-        name: of the layer and of its schema.
+        name: of the layer, and of its schema if that has no other layers.
         views: in its schema; ``make migration`` writes the migrations that change them.
     """
 

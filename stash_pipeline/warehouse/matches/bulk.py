@@ -68,12 +68,13 @@ class AllKeys:
             same = np.flatnonzero(keys[shift:] == keys[:-shift])
             if not len(same):
                 break
-            found.append(np.column_stack([owners[same], owners[same + shift]]))
+            # owners of one key ascend; both in one number, because rows take long to sort
+            found.append(owners[same] * len(self._objects) + owners[same + shift])
         if not found:
             return set()
-        objects = self._objects
-        distinct = np.unique(np.concatenate(found), axis=0).tolist()
-        return {ordered(objects[one].node, objects[other].node) for one, other in distinct}
+        nodes = [one.node for one in self._objects]
+        left, right = np.divmod(np.unique(np.concatenate(found)), len(nodes))
+        return {ordered(nodes[one], nodes[other]) for one, other in zip(left.tolist(), right.tolist(), strict=True)}
 
     def largest_counts(self) -> dict[int, int]:
         """Per key, in how many objects of one instance it is, at most; of a key that too many have, a large number.

@@ -250,8 +250,14 @@ def _redirect(connection: Connection, redirects: Mapping[uuid.UUID, uuid.UUID], 
     )
 
 
-def write_refusals(connection: Connection, entity: str, nodes: Sequence[Node], refused: Mapping[Pair, Any]) -> None:
-    """Stores why links between some objects were refused, and that the others were not."""
+def write_refusals(
+    connection: Connection, entity: str, nodes: Sequence[Node] | None, refused: Mapping[Pair, Any]
+) -> None:
+    """Stores why links between some objects were refused, and that the others were not.
+
+    Args:
+        nodes: None: all objects.
+    """
     connection.execute(
         "UPDATE matches.links AS l SET refused = w.refused\n"
         "FROM unnest(%(li)s::integer[], %(l)s::bigint[], %(ri)s::integer[], %(r)s::bigint[], %(why)s::jsonb[])\n"
@@ -269,12 +275,18 @@ def write_refusals(connection: Connection, entity: str, nodes: Sequence[Node], r
         },
     )
     keep = set(refused)
+    among = "FROM matches.links AS l\n"
+    parameters: list[Any] = []
+    if nodes is not None:
+        among = (
+            "FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
+            "JOIN matches.links AS l ON l.left_instance_id = w.instance_id AND l.left_id = w.id\n"
+        )
+        parameters = [[node[0] for node in nodes], [node[1] for node in nodes]]
     stored = connection.execute(
-        "SELECT l.left_instance_id, l.left_id, l.right_instance_id, l.right_id\n"
-        "FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
-        "JOIN matches.links AS l ON l.entity = %s AND l.left_instance_id = w.instance_id AND l.left_id = w.id\n"
-        "WHERE l.refused IS NOT NULL",
-        [[node[0] for node in nodes], [node[1] for node in nodes], entity],
+        f"SELECT l.left_instance_id, l.left_id, l.right_instance_id, l.right_id\n{among}"
+        "WHERE l.entity = %s AND l.refused IS NOT NULL",
+        [*parameters, entity],
     ).fetchall()
     cleared = [row for row in stored if ((row[0], row[1]), (row[2], row[3])) not in keep]
     if cleared:

@@ -1,8 +1,10 @@
 """Loads the copies in groups of duplicates: objects and their files, with what the keeper rules compare."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import count, groupby
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -11,7 +13,7 @@ from stash_pipeline.matching.duplicates import Copy
 from stash_pipeline.matching.keeper_rules import codec_rank
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8
-from stash_pipeline.warehouse.matches.duplicate_sql import FILES, GROUPED, LISTS, TAGS, WANTED, objects_query
+from stash_pipeline.warehouse.matches.duplicate_sql import GROUPED, LISTS, TAGS, WANTED, files_query, objects_query
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.ops.protection import Protection, read_protection
 
@@ -22,9 +24,13 @@ Lists = Mapping[str, Mapping[str, str]]
 _BITS: Final = 62
 """Members of a group that fit into a number of Postgres."""
 
+_ROWS_AT_ONCE: Final = 5_000
+_NUMBERS: Final = count()
+"""Of cursors, whose names are distinct."""
+
 
 def want(connection: Connection, nodes: Iterable[Node]) -> None:
-    """Makes some objects those that queries read."""
+    """Makes some objects those whose groups are made again."""
     connection.execute(f"DROP TABLE IF EXISTS {WANTED}")
     connection.execute("CREATE TEMP TABLE duplicate_objects (instance_id integer, id bigint) ON COMMIT DROP")
     rows = np.array(sorted(set(nodes)), np.int64).reshape(-1, 2)
@@ -33,8 +39,7 @@ def want(connection: Connection, nodes: Iterable[Node]) -> None:
 
 
 def want_groups(connection: Connection, groups: Sequence[Sequence[Node]]) -> None:
-    """Makes the objects of some groups, which have their positions as numbers, those that queries read."""
-    want(connection, (node for group in groups for node in group))
+    """Makes some groups, which have their positions as numbers, those that queries read."""
     rows = [
         (number, 1 << place % _BITS, (1 << len(group)) - 1 if len(group) <= _BITS else 0, *node)
         for number, group in enumerate(groups)
@@ -102,7 +107,7 @@ _NO_LISTS: Final[Lists] = {}
 
 @dataclass(frozen=True)
 class Loaded:
-    """What is known of the wanted objects: one row of each, and more by object, or by group and object.
+    """What is known of the objects of some groups: one row of each, and more by object, or by group and object.
 
     Attributes:
         lists: the items that not all objects of the group have.
@@ -110,26 +115,74 @@ class Loaded:
         files: the best of a scene first.
     """
 
-    rows: Mapping[Node, Row]
-    lists: Mapping[tuple[int, Node], Lists]
-    tags: Mapping[Node, Sequence[str]]
-    files: Mapping[Node, Sequence[File]]
+    rows: dict[Node, Row] = field(default_factory=dict)
+    lists: dict[tuple[int, Node], dict[str, dict[str, str]]] = field(default_factory=dict)
+    tags: dict[Node, Sequence[str]] = field(default_factory=dict)
+    files: dict[Node, list[File]] = field(default_factory=dict)
 
 
-def load(connection: Connection, entity: str) -> Loaded:
-    """Reads the wanted objects."""
-    lists: dict[tuple[int, Node], dict[str, dict[str, str]]] = {}
-    for name, query in LISTS[entity].items():
-        for number, instance_id, identifier, item, shown in connection.execute(query).fetchall():
-            items = lists.setdefault((number, (instance_id, identifier)), {}).setdefault(name, {})
-            # of two that are the same thing, such as tags of one cluster, always the same name
-            items[item] = min(shown, items.get(item, shown))
-    tags = {row[:2]: row[2] for row in connection.execute(TAGS[entity]).fetchall()} if entity in TAGS else {}
-    files: dict[Node, list[File]] = defaultdict(list)
-    if entity == "scenes":
-        for row in connection.execute(FILES).fetchall():
-            files[row[:2]].append(File._make(row[2:]))
-    return Loaded({row[:2]: row for row in connection.execute(objects_query(entity)).fetchall()}, lists, tags, files)
+class Reader:
+    """Reads what is known of the wanted groups, in their order, some at a time.
+
+    Args:
+        some: they are few, and read at once; otherwise each query has a cursor, so that none runs several times.
+    """
+
+    def __init__(self, connection: Connection, entity: str, *, some: bool) -> None:
+        self._cursors = ExitStack()
+        self._connection = connection
+        self._some = some
+        self._lists = {name: self._rows(query) for name, query in LISTS[entity].items()}
+        self._tags = self._rows(TAGS[entity]) if entity in TAGS else _Rows(iter(()))
+        self._files = self._rows(files_query(some=some)) if entity == "scenes" else _Rows(iter(()))
+        self._objects = self._rows(objects_query(entity, some=some))
+
+    def read(self, end: int) -> Loaded:
+        """What is known of the groups that were not read yet, with numbers below the end."""
+        loaded = Loaded()
+        for name, rows in self._lists.items():
+            for number, instance_id, identifier, item, shown in rows.until(end):
+                items = loaded.lists.setdefault((number, (instance_id, identifier)), {}).setdefault(name, {})
+                # of two that are the same thing, such as tags of one cluster, always the same name
+                items[item] = min(shown, items.get(item, shown))
+        loaded.tags.update((row[1:3], row[3]) for row in self._tags.until(end))
+        for _, group in groupby(self._files.until(end), itemgetter(0)):
+            of_group: dict[Node, list[File]] = {}
+            for row in group:
+                of_group.setdefault(row[1:3], []).append(File._make(row[3:]))
+            # an object is in several groups if a person has to decide on it
+            loaded.files.update(of_group)
+        loaded.rows.update((row[1:3], row[1:]) for row in self._objects.until(end))
+        return loaded
+
+    def close(self) -> None:
+        """Ends reading."""
+        self._cursors.close()
+
+    def _rows(self, query: str) -> "_Rows":
+        if self._some:
+            return _Rows(iter(self._connection.execute(query).fetchall()))
+        name = f"copies_{next(_NUMBERS)}"
+        cursor = self._cursors.enter_context(self._connection.cursor(name=name))
+        cursor.itersize = _ROWS_AT_ONCE
+        cursor.execute(query)
+        return _Rows(iter(cursor))
+
+
+class _Rows:
+    """Rows in the order of their first column."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self._next: Row | None = next(rows, None)
+
+    def until(self, end: int) -> Iterator[Row]:
+        """The next rows whose first column is below the end."""
+        row = self._next
+        while row is not None and row[0] < end:
+            yield row
+            row = next(self._rows, None)
+        self._next = row
 
 
 class Copies:

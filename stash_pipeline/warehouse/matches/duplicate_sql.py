@@ -1,7 +1,8 @@
 """SQL that reads what is known of the copies in groups of duplicates, for ``duplicates.py``.
 
-Every query reads the objects of :data:`WANTED`, or the groups of :data:`GROUPED`. What objects are identified by
-across instances is their cluster, so that a tag that both servers have is not lost by a merge.
+The queries of copies read the groups of :data:`GROUPED`, and give rows in the order of the groups. Of some groups, what
+belongs to an object is looked up by the key of its table; of all, every table is read once. What objects are identified
+by across instances is their cluster, so that a tag that both servers have is not lost by a merge.
 """
 
 from typing import Final
@@ -9,10 +10,10 @@ from typing import Final
 from stash_pipeline.stashbox.endpoints import endpoint_key_sql
 
 WANTED: Final = "pg_temp.duplicate_objects"
-"""The objects to read: a table of (instance_id, id)."""
+"""The objects whose groups are made again: a table of (instance_id, id)."""
 
 GROUPED: Final = "pg_temp.duplicate_groups"
-"""The groups that they are in: a table of (number, member, everyone, instance_id, id).
+"""The groups to read, and their objects: a table of (number, member, everyone, instance_id, id).
 
 The members of a group are bits of one number. ``everyone`` is the sum of all, or 0 where they are more than its bits.
 """
@@ -35,7 +36,8 @@ WITH held AS MATERIALIZED (
     SELECT number, item FROM held GROUP BY number, item, everyone HAVING bit_or(member) <> everyone
 )
 SELECT h.number, h.instance_id, h.id, h.item::text, {shown}
-FROM differing AS d JOIN held AS h ON h.number = d.number AND h.item = d.item{named}"""
+FROM differing AS d JOIN held AS h ON h.number = d.number AND h.item = d.item{named}
+ORDER BY h.number"""
 
 _LINKED: Final = """JOIN stash.{table} AS x ON x.instance_id = w.instance_id AND x.{owner} = w.id
     JOIN matches.members AS m ON m.entity = '{target}' AND m.instance_id = x.instance_id AND m.id = x.{column}"""
@@ -106,15 +108,15 @@ Only the items that not all objects of the group have.
 
 TAGS: Final = {
     entity: (
-        f"SELECT w.instance_id, w.id, array_agg(coalesce(t.name, '')) FROM {WANTED} AS w\n"
+        f"SELECT w.number, w.instance_id, w.id, array_agg(coalesce(t.name, '')) FROM {GROUPED} AS w\n"
         f"JOIN stash.{entity[:-1]}_tags AS x ON x.instance_id = w.instance_id AND x.{entity[:-1]}_id = w.id\n"
         "JOIN stash.tags AS t ON t.instance_id = x.instance_id AND t.id = x.tag_id\n"
         "WHERE w.instance_id IN (SELECT p.instance_id FROM ops.protected AS p WHERE p.kind = 'tag')\n"
-        "GROUP BY 1, 2"
+        "GROUP BY 1, 2, 3 ORDER BY 1"
     )
     for entity in ("scenes", "performers", "studios")
 }
-"""The names of all tags of the objects of instances that protect tags."""
+"""(group, instance, object, names of all its tags), of the instances that protect tags."""
 
 HAVE: Final = {
     ("scenes", "tags"): ("stash.scene_tags", "scene_id", "tag_id"),
@@ -148,57 +150,72 @@ def _filled(entity: str) -> str:
     return f"array_remove(ARRAY[{', '.join(cases)}], NULL)"
 
 
-def _number_of(entity: str, name: str, item: str) -> str:
-    """How many different items an object has in one of its lists."""
-    table, owner = f"stash.{entity[:-1]}_{name}", f"{entity[:-1]}_id"
-    column = "stash_id" if name == "stash_ids" else "alias"
-    return (
-        f"(SELECT count(DISTINCT {item}) FROM {table} AS x\n"
-        f"    WHERE x.instance_id = w.instance_id AND x.{owner} = w.id AND x.{column} <> '')"
+def _counted(table: str, owner: str, count: str, where: str, name: str, *, some: bool) -> tuple[str, str]:
+    """(how many rows of another table an object has, join that the expression needs)."""
+    if some:
+        own = f"x.instance_id = w.instance_id AND x.{owner} = w.id"
+        return f"(SELECT {count} FROM stash.{table} AS x\n    WHERE {own}{where and f' AND {where}'})", ""
+    join = (
+        f"\nLEFT JOIN (\n    SELECT x.instance_id, x.{owner} AS id, {count} AS number FROM stash.{table} AS x"
+        f"{where and f' WHERE {where}'} GROUP BY 1, 2\n) AS {name} USING (instance_id, id)"
     )
+    return f"coalesce({name}.number, 0)", join
 
 
-def _numbers(entity: str) -> str:
-    stash_ids = _number_of(entity, "stash_ids", _STASH_ID)
-    return stash_ids if entity == "scenes" else f"{stash_ids},\n    {_number_of(entity, 'aliases', 'lower(x.alias)')}"
+def _stash_ids_of(entity: str, *, some: bool) -> tuple[str, str]:
+    owner, count = f"{entity[:-1]}_id", f"count(DISTINCT {_STASH_ID})"
+    return _counted(f"{entity[:-1]}_stash_ids", owner, count, "x.stash_id <> ''", "ids", some=some)
 
 
-_SCENES: Final = f"""
-SELECT w.instance_id, w.id, extract(epoch FROM o.created_at)::float8, o.rating100, {_filled("scenes")},
-    {_numbers("scenes")},
-    coalesce(o.organized, false), coalesce(o.play_count, 0), coalesce(o.o_counter, 0), markers.n
-FROM {WANTED} AS w
-JOIN stash.scenes AS o USING (instance_id, id)
-CROSS JOIN LATERAL (
-    SELECT count(*) AS n FROM stash.scene_markers AS x WHERE x.instance_id = w.instance_id AND x.scene_id = w.id
-) AS markers"""
+def objects_query(entity: str, *, some: bool) -> str:
+    """(group, instance, id, created, rating, filled fields, stash ids), and what only scenes, or only the others, have.
 
-
-def objects_query(entity: str) -> str:
-    """(instance, id, created, rating, filled fields, stash ids), and what only scenes, or only the others, have."""
+    Args:
+        some: of few groups.
+    """
+    stash_ids, joins = _stash_ids_of(entity, some=some)
     if entity == "scenes":
-        return _SCENES
+        markers, join = _counted("scene_markers", "scene_id", "count(*)", "", "markers", some=some)
+        own = (
+            f"coalesce(o.organized, false), coalesce(o.play_count, 0), coalesce(o.o_counter, 0),\n    {markers}",
+            join,
+        )
+    else:
+        owner, count = f"{entity[:-1]}_id", "count(DISTINCT lower(x.alias))"
+        aliases, join = _counted(f"{entity[:-1]}_aliases", owner, count, "x.alias <> ''", "aliases", some=some)
+        own = f"{aliases},\n    coalesce(o.favorite, false), o.name", join
     rating = "NULL::integer" if entity == "tags" else "o.rating100"
     return (
-        f"SELECT w.instance_id, w.id, extract(epoch FROM o.created_at)::float8, {rating}, {_filled(entity)},\n"
-        f"    {_numbers(entity)},\n    coalesce(o.favorite, false), o.name\n"
-        f"FROM {WANTED} AS w JOIN stash.{entity} AS o USING (instance_id, id)"
+        f"SELECT w.number, instance_id, id, extract(epoch FROM o.created_at)::float8, {rating}, {_filled(entity)},\n"
+        f"    {stash_ids},\n    {own[0]}\n"
+        f"FROM {GROUPED} AS w JOIN stash.{entity} AS o USING (instance_id, id){joins}{own[1]}\nORDER BY w.number"
     )
 
 
-FILES: Final = f"""
-SELECT w.instance_id, w.id, f.id, coalesce(x.is_primary, false), f.path, f.size, f.width, f.height,
+_FILES: Final = f"""
+SELECT w.number, w.instance_id, w.id, f.id, coalesce(x.is_primary, false), f.path, f.size, f.width, f.height,
     CASE WHEN f.duration > 0 THEN round(f.duration * 1000)::bigint END, nullif(f.video_codec, ''), f.bit_rate,
     f.frame_rate, extract(epoch FROM f.created_at)::float8, h.hashes, h.phash
-FROM {WANTED} AS w
+FROM {GROUPED} AS w
 JOIN stash.scene_files AS x ON x.instance_id = w.instance_id AND x.scene_id = w.id
 JOIN stash.files AS f ON f.instance_id = x.instance_id AND f.id = x.file_id
-LEFT JOIN LATERAL (
-    SELECT array_agg(p.type || ' ' || p.value) FILTER (WHERE p.type IN ('oshash', 'md5')) AS hashes,
+LEFT JOIN {{lateral}}(
+    SELECT {{first}}array_agg(p.type || ' ' || p.value) FILTER (WHERE p.type IN ('oshash', 'md5')) AS hashes,
         min(p.phash) AS phash
-    FROM stash.file_fingerprints AS p WHERE p.instance_id = f.instance_id AND p.file_id = f.id
-) AS h ON true
-ORDER BY 1, 2, 4 DESC, 3"""
+    FROM stash.file_fingerprints AS p {{end}}
+) AS h ON {{on}}
+ORDER BY 1, 2, 3, 5 DESC, 4"""
+
+
+def files_query(*, some: bool) -> str:
+    """(group, instance, scene, and what is known of a file of the scene), the primary file of a scene first."""
+    if some:
+        end = "WHERE p.instance_id = f.instance_id AND p.file_id = f.id"
+        return _FILES.format(lateral="LATERAL ", first="", end=end, on="true")
+    end = "GROUP BY p.instance_id, p.file_id"
+    on = "h.instance_id = f.instance_id AND h.file_id = f.id"
+    return _FILES.format(lateral="", first="p.instance_id, p.file_id, ", end=end, on=on)
+
 
 POSSIBLE: Final = """
 SELECT l.entity, md5(concat_ws(' ', l.entity, l.left_instance_id, l.left_id, l.right_id))::uuid::text,
@@ -220,13 +237,13 @@ WHERE d.verdict = 'different' AND r.left_instance_id = r.right_instance_id"""
 def touched_query(entity: str) -> str:
     """The objects of an entity whose groups have to be made again.
 
-    Parameters: ``revision`` of the object log that the layer reaches; clusters that changed have it.
+    Parameters: ``since``, the revision of the object log that the groups have reached.
     """
     log = "pg_temp.changed_objects"
     parts = [
         f"SELECT instance_id, id FROM {log} WHERE entity = '{entity}'",
         "SELECT m.instance_id, m.id FROM matches.clusters AS c JOIN matches.members AS m ON m.cluster_id = c.id\n"
-        f"WHERE c.revision = %(revision)s AND c.entity = '{entity}'",
+        f"WHERE c.revision > %(since)s AND c.entity = '{entity}'",
         # another priority, another protection, removed with its rows kept, or restored
         f"SELECT m.instance_id, m.id FROM {log} AS c JOIN matches.members AS m ON m.instance_id = c.id\n"
         f"WHERE c.entity = 'instances' AND m.entity = '{entity}'",
@@ -241,7 +258,7 @@ def touched_query(entity: str) -> str:
                 f"    SELECT instance_id, id FROM {log} WHERE entity = '{target}' UNION\n"
                 "    SELECT m.instance_id, m.id FROM matches.clusters AS c\n"
                 "    JOIN matches.members AS m ON m.cluster_id = c.id\n"
-                f"    WHERE c.revision = %(revision)s AND c.entity = '{target}'\n"
+                f"    WHERE c.revision > %(since)s AND c.entity = '{target}'\n"
                 f") AS t JOIN {table} AS x ON x.instance_id = t.instance_id AND x.{target_column} = t.id\n"
                 f"JOIN matches.duplicates AS d ON d.entity IN {_stored(entity)} AND d.instance_id = x.instance_id\n"
                 f"    AND d.id = x.{owner_column}"

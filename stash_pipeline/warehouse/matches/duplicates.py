@@ -8,6 +8,7 @@ changed; it writes only the rows that differ. The suggestions are made in :mod:`
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final
@@ -24,19 +25,19 @@ from stash_pipeline.warehouse.matches.duplicate_copies import (
     Copies,
     KnownCopy,
     Loaded,
+    Reader,
     Row,
     instance_facts,
-    load,
     want,
     want_groups,
 )
 from stash_pipeline.warehouse.matches.duplicate_sql import (
     DECIDED_DIFFERENT,
     ENTITIES,
-    FILES,
     LISTS,
     POSSIBLE,
     WANTED,
+    files_query,
     objects_query,
     touched_query,
 )
@@ -49,8 +50,8 @@ VERSION: Final = digest(
         # to be raised when the modules of duplicates make other rows
         "1",
         keeper_digest(),
-        FILES,
-        *(objects_query(entity) for entity in ENTITIES),
+        files_query(some=False),
+        *(objects_query(entity, some=False) for entity in ENTITIES),
         *(query for lists in LISTS.values() for query in lists.values()),
     ]
 )
@@ -73,17 +74,17 @@ class _Group:
     nodes: list[Node] = field(default_factory=list)
 
 
-def follow(connection: Connection, revision: int) -> TableChange:
+def follow(connection: Connection, since: int) -> TableChange:
     """Makes groups again of which something is in ``pg_temp.changed_objects``, or whose clusters changed.
 
     Args:
-        revision: of the object log that the layer reaches: that of changed clusters.
+        since: the revision of the object log that the groups have reached; clusters that changed have a newer one.
     """
     change = TableChange(details=dict.fromkeys(_SUMS, 0))
     possible = _possible(connection)
     known = _known_possible(connection)
     for entity in ENTITIES:
-        touched = set(connection.execute(touched_query(entity), {"revision": revision}).fetchall())
+        touched = set(connection.execute(touched_query(entity), {"since": since}).fetchall())
         now = {one.id for one in possible[entity]}
         if not touched and now == known[entity]:
             continue
@@ -109,7 +110,8 @@ def rebuild(connection: Connection) -> TableChange:
                     "SELECT DISTINCT group_id::text FROM matches.duplicates WHERE entity = ANY(%s)", [_entities(entity)]
                 )
             }
-            _update(connection, entity, groups, stored - {one.id for one in groups}, change, first=first)
+            gone = stored - {one.id for one in groups}
+            _update(connection, entity, groups, gone, change, everything=True, first=first)
     return _counted(connection, change)
 
 
@@ -232,12 +234,13 @@ def _update(
     gone: Iterable[str],
     change: TableChange,
     *,
+    everything: bool = False,
     first: bool = False,
 ) -> None:
     """Brings the rows of some groups to what they are now, and removes those of groups that are no more.
 
     Args:
-        first: no rows are stored.
+        everything: they are all groups. first: no rows are stored.
     """
     removed = connection.execute(
         f"DELETE FROM matches.duplicates WHERE entity = ANY(%s) AND group_id = ANY(%s::uuid[]) RETURNING {_SELECTED}",
@@ -245,41 +248,41 @@ def _update(
     ).fetchall()
     change.removed += len(removed)
     _sum_up(change, removed, -1)
+    if not groups:
+        return
     context = instance_facts(connection)
+    want_groups(connection, [group.nodes for group in groups])
     parts = list(_parts(groups))
     # only the thread uses the connection: it reads the next part and writes the last one while rows are made
-    with ThreadPoolExecutor(1) as database:
-        coming = [database.submit(_load, connection, entity, part) for part in parts[:1]]
+    with ExitStack() as reading, ThreadPoolExecutor(1) as database:
+        reader = database.submit(Reader, connection, entity, some=not everything).result()
+        reading.callback(reader.close)
+        coming = [database.submit(reader.read, parts[0].stop)]
         written: list[Future[None]] = []
         for part, following in zip_longest(parts, parts[1:]):
-            loaded = coming.pop().result()
+            loaded: Loaded = coming.pop().result()
             if following:
-                coming.append(database.submit(_load, connection, entity, following))
+                coming.append(database.submit(reader.read, following.stop))
             copies = Copies(entity, loaded, context)
-            made = [row for number, group in enumerate(part) for row in _rows(entity, number, group, copies)]
+            made = [row for number in part for row in _rows(entity, number, groups[number], copies)]
             if written:
                 written.pop().result()
-            written.append(database.submit(_replace, connection, entity, part, made, change, first))
+            some = groups[part.start : part.stop]
+            written.append(database.submit(_replace, connection, entity, some, made, change, first))
         for last in written:
             last.result()
 
 
-def _load(connection: Connection, entity: str, part: Sequence[_Group]) -> Loaded:
-    want_groups(connection, [group.nodes for group in part])
-    return load(connection, entity)
-
-
-def _parts(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
-    part: list[_Group] = []
-    objects = 0
-    for group in groups:
-        part.append(group)
+def _parts(groups: Sequence[_Group]) -> Iterator[range]:
+    """The numbers of the groups of each part."""
+    start, objects = 0, 0
+    for number, group in enumerate(groups):
         objects += len(group.nodes)
         if objects >= _AT_ONCE:
-            yield part
-            part, objects = [], 0
-    if part:
-        yield part
+            yield range(start, number + 1)
+            start, objects = number + 1, 0
+    if start < len(groups):
+        yield range(start, len(groups))
 
 
 def _rows(entity: str, number: int, group: _Group, copies: Copies) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from operator import is_
 from sys import intern
 from typing import Any, Final
 
+import orjson
 from xxhash import xxh3_64_intdigest
 
 from stash_pipeline.matching.compare import Comparison, File, Performer, Scene, compare_performers, compare_scenes
@@ -100,8 +101,8 @@ def load_objects(
         coming = ahead.submit(cursor.fetchmany, _ROWS_AT_ONCE)
         while rows := coming.result():
             coming = ahead.submit(cursor.fetchmany, _ROWS_AT_ONCE)
-            for row in rows:
-                yield make(row[:2], row[2:], roots.get(row[0], ()))
+            for row in orjson.loads(f"[{','.join([text for (text,) in rows])}]"):
+                yield make((row[0], row[1]), row[2:], roots.get(row[0], ()))
 
 
 def keys_of(entity: str, features: Features) -> set[Key]:
@@ -231,7 +232,7 @@ def _path(path: str | None, roots: tuple[str, ...]) -> str:
     return path_key(relative) if relative else ""
 
 
-def _performer(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+def _performer(node: Node, row: list[Any], _: tuple[str, ...]) -> Object:
     name, disambiguation, gender, birthdate, aliases, urls, endpoints, ids = row
     birth = parse_date(birthdate)
     features = Performer(
@@ -246,7 +247,7 @@ def _performer(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     return Object(node, features, birth=number)
 
 
-def _scene(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
+def _scene(node: Node, row: list[Any], roots: tuple[str, ...]) -> Object:
     title, code, date, studio, urls, endpoints, ids, performers, *lists = row
     shortest = PARAMETERS["phash"]["minimum_duration"]
     files, phashes = [], []
@@ -271,7 +272,7 @@ def _scene(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
     return Object(node, features, phashes=tuple(phashes))
 
 
-def _studio(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+def _studio(node: Node, row: list[Any], _: tuple[str, ...]) -> Object:
     name, aliases, urls, endpoints, ids, parent = row
     return Object(
         node,
@@ -285,7 +286,7 @@ def _studio(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     )
 
 
-def _tag(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+def _tag(node: Node, row: list[Any], _: tuple[str, ...]) -> Object:
     name, aliases, endpoints, ids, parents = row
     return Object(
         node,
@@ -298,7 +299,7 @@ def _tag(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     )
 
 
-def _group(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
+def _group(node: Node, row: list[Any], _: tuple[str, ...]) -> Object:
     name, aliases, date, director, urls, studio = row
     return Object(
         node,
@@ -313,7 +314,7 @@ def _group(node: Node, row: tuple[Any, ...], _: tuple[str, ...]) -> Object:
     )
 
 
-def _gallery(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
+def _gallery(node: Node, row: list[Any], roots: tuple[str, ...]) -> Object:
     title, date, urls, hashes, paths = row
     return Object(
         node,
@@ -327,7 +328,7 @@ def _gallery(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object
     )
 
 
-def _image(node: Node, row: tuple[Any, ...], roots: tuple[str, ...]) -> Object:
+def _image(node: Node, row: list[Any], roots: tuple[str, ...]) -> Object:
     hashes, paths = row
     return Object(node, Named(hashes=frozenset(_texts(hashes)), paths=_paths(paths, roots)))
 
@@ -336,7 +337,7 @@ def _paths(paths: list[str | None] | None, roots: tuple[str, ...]) -> frozenset[
     return frozenset(_path(path, roots) for path in _texts(paths)) - {""}
 
 
-_MAKERS: Final[Mapping[str, Callable[[Node, tuple[Any, ...], tuple[str, ...]], Object]]] = {
+_MAKERS: Final[Mapping[str, Callable[[Node, list[Any], tuple[str, ...]], Object]]] = {
     "performers": _performer,
     "studios": _studio,
     "tags": _tag,

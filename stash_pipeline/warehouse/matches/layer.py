@@ -17,8 +17,6 @@ from stash_pipeline.warehouse.matches import (
     box_decisions,
     candidates,
     clusters,
-    duplicate_sql,
-    duplicates,
     features,
     nearness,
     proposals,
@@ -26,7 +24,6 @@ from stash_pipeline.warehouse.matches import (
 )
 from stash_pipeline.warehouse.matches.affected import affected_objects, is_large_share
 from stash_pipeline.warehouse.matches.checks import CHECKS
-from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher
@@ -51,7 +48,6 @@ VERSION: Final = digest(
         str(candidates.LARGEST_BLOCK),
         str(nearness.VERSION),
         *(features_query(entity, some=False) for entity in ENTITIES),
-        duplicates.VERSION,
         stashbox.VERSION,
         proposals.VERSION,
     ]
@@ -76,7 +72,6 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
         STASHBOX_CANDIDATES.fullname: boxes,
         STASHBOX_PROPOSALS.fullname: proposals.follow(connection, affected),
         **changes,
-        DUPLICATES.fullname: duplicates.follow(connection, revision),
     }
 
 
@@ -91,12 +86,10 @@ def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
         _renew_statistics(connection)
         done += _follow_recognised(connection, revision, roots, sides, boxes).done
         proposed = proposals.rebuild(connection)
-        copies = duplicates.rebuild(connection)
     return {
         STASHBOX_CANDIDATES.fullname: boxes,
         STASHBOX_PROPOSALS.fullname: proposed,
         **_changes(connection, done, counted=True),
-        DUPLICATES.fullname: copies,
     }
 
 
@@ -118,6 +111,8 @@ def _follow(
 def _prepare_for_many(connection: Connection) -> None:
     """A library's worth of rows is sorted and joined, by statements of many expressions."""
     connection.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
+    # cursors are read to their ends
+    connection.execute("SELECT set_config('cursor_tuple_fraction', '1', true)")
 
 
 def _renew_statistics(connection: Connection) -> None:
@@ -250,11 +245,6 @@ MATCHES_LAYER: Final = SharedLayer(
         _table(CLUSTERS, "Sets of objects that are the same thing.", ("matches.links",)),
         _table(MEMBERS, "The cluster of every object.", ("matches.clusters",)),
         _table(REDIRECTS, "Ids of clusters that were merged into older ones.", ("matches.clusters",)),
-        _table(
-            DUPLICATES,
-            "Groups of copies of one thing, with the one to keep, and what the others have that it does not.",
-            ("matches.members", "matches.links", *duplicate_sql.UPSTREAM),
-        ),
     ),
     checks=CHECKS,
     version=VERSION,

@@ -238,7 +238,7 @@ class Matcher:
             written.result()
         result.clusters = clusters.write_clusters(connection, entity, self._revision, before, made)
         clusters.touch(connection, entity, self._revision, decisions.changed)
-        clusters.write_refusals(connection, entity, component.nodes, refused)
+        clusters.write_refusals(connection, entity, None, refused)
         return result
 
     def _all_links(
