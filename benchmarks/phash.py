@@ -2,6 +2,9 @@
 
 Each figure is of a process of its own that reads the hashes from a file and takes the pairs chunk by chunk. The
 libraries are generated, see ``stash_pipeline_tests/matching/phash_generator.py``.
+
+What is near to one file, and to 500, is searched in ``matches.phashes`` with a million files: milliseconds by the
+clock, of several turns with other files.
 """
 
 import json
@@ -10,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -17,6 +21,12 @@ import psutil
 from machine import write
 
 from stash_pipeline.matching.phash_pairs import find_pairs
+from stash_pipeline.matching.rule_table import PARAMETERS
+from stash_pipeline.settings import load_settings
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8
+from stash_pipeline.warehouse.matches.nearness import near_files
+from stash_pipeline.warehouse.session import open_warehouse
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from stash_pipeline_tests.matching.phash_generator import Library, library
@@ -61,6 +71,35 @@ def in_a_process(made: Library, window: int | None) -> dict[str, Any]:
     return found
 
 
+def of_a_few(made: Library, size: int) -> dict[str, Any]:
+    """What is near to a few of so many stored files."""
+    long = np.flatnonzero(made.duration >= PARAMETERS["phash"]["minimum_duration"])[:size]
+    numbers = np.arange(1, len(long) + 1, dtype=np.int64)
+    chosen = np.random.default_rng(SEED)
+    figures: dict[str, Any] = {"files": len(long)}
+    with tempfile.TemporaryDirectory() as directory:
+        own = load_settings(home=Path(directory)).without_database()
+        with open_warehouse(own) as settings, connect(settings.database() or "") as connection:
+            names = ("instance_id", "scene_id", "file_id", "duration", "phash")
+            columns = [int4(np.ones(1, np.int64)), int8(numbers), int8(numbers), int4(made.duration[long]),
+                       int8(made.phash[long].view(np.int64))]  # fmt: skip
+            copy_columns(connection, "matches.phashes", names, columns)
+            connection.execute("VACUUM ANALYZE matches.phashes")
+            for some, turns, asked in ((1, 101, 10), (500, 11, 1000)):
+                near_files(connection, [(1, 1)])
+                found = []
+                for _ in range(turns):
+                    scenes = [(1, int(number)) for number in chosen.choice(numbers, some, replace=False)]
+                    start = time.perf_counter()
+                    near_files(connection, scenes)
+                    found.append(1000 * (time.perf_counter() - start))
+                figures[f"near to {some}, ms (asked: {asked})"] = {
+                    "median": round(median(found), 2),
+                    "slowest": round(max(found), 2),
+                }
+    return figures
+
+
 def main() -> None:
     if len(sys.argv) == 3:
         sys.stdout.write(json.dumps(measure(Path(sys.argv[1]), None if sys.argv[2] == "None" else int(sys.argv[2]))))
@@ -73,6 +112,7 @@ def main() -> None:
             figures[f"{question} (asked: {ASKED[question]})"] = in_a_process(made, limit)
     for question, options in CORRELATED.items():
         figures[question] = in_a_process(library(SEED, 1_000_000, **options), None)  # type: ignore[arg-type]
+    figures["a few of 1000000, 5 s"] = of_a_few(library(SEED, 1_200_000), 1_000_000)
     write("phash", figures)
 
 

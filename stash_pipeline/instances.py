@@ -76,7 +76,7 @@ class Instance:
     client_key: str | None = None
     """Access to a proxy in front of it."""
     use_stash_boxes: bool = True
-    """Whether values of stash-boxes are added to its objects in the catalog, and proposed for them."""
+    """Whether stash-boxes are asked about its objects, and their values added to these in the catalog, and proposed."""
 
     def __repr__(self) -> str:
         return f"Instance({self.name!r}, {self.url!r})"

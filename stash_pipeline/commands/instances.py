@@ -64,8 +64,8 @@ UseStashBoxes = Annotated[
     bool | None,
     typer.Option(
         "--stash-boxes/--no-stash-boxes",
-        help="Whether values of stash-boxes are added to its objects in the catalog, and proposed for them. Default: "
-        "yes.",
+        help="Whether stash-boxes are asked about its objects, and their values are added to these in the catalog, and "
+        "proposed for them. Default: yes.",
     ),
 ]
 Priority = Annotated[

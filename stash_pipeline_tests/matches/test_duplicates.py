@@ -1,6 +1,5 @@
 """Groups of copies: who is in them, which one is to be kept, and what follows from a change."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -285,16 +284,6 @@ def test_two_of_a_name_on_one_server_are_possible_until_a_person_calls_them_diff
     servers.decide(NewDecision("performers", "different", (home, 9300), (home, 9301)))
     servers.follow()
     assert not rows(servers, "entity = 'performers' AND id >= 9300")
-
-
-def test_every_query_of_the_documentation_runs(servers: Servers) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "matching.md").read_text("utf-8")
-    queries = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    with connect(servers.database_url) as connection:
-        found = [len(connection.execute(query).fetchall()) for query in queries]
-    assert len(queries) >= 7
-    # clusters of both servers, and of duplicates the files that can go, and the best copies
-    assert found[0] > 0 and found[3] > 0 and found[5] > 0
 
 
 def test_a_report_restricts_groups_to_one_server_or_to_several(servers: Servers) -> None:

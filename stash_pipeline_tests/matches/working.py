@@ -75,21 +75,26 @@ class Servers:
 
     def rebuilt(self) -> dict[str, list[Any]]:
         """All rows as a rebuild makes them, which is rolled back."""
-        with connect(self.database_url) as connection:
-            try:
-                with connection.transaction():
-                    MATCHES_LAYER.rebuild(connection, 1)
-                    DUPLICATES_LAYER.rebuild(connection, 1)
-                    made = contents(connection)
-                    raise psycopg.Rollback()
-            except psycopg.Rollback:
-                pass
-            return made
+        return rebuilt(self.database_url)
 
 
 def contents(connection: Connection) -> dict[str, list[Any]]:
     """All rows, sorted."""
     return {name: sorted(connection.execute(query).fetchall()) for name, query in CONTENTS.items()}
+
+
+def rebuilt(database_url: str) -> dict[str, list[Any]]:
+    """All rows as a rebuild makes them, which is rolled back."""
+    with connect(database_url) as connection:
+        try:
+            with connection.transaction():
+                MATCHES_LAYER.rebuild(connection, 1)
+                DUPLICATES_LAYER.rebuild(connection, 1)
+                made = contents(connection)
+                raise psycopg.Rollback()
+        except psycopg.Rollback:
+            pass
+        return made
 
 
 MadeServers = tuple[Instance, Instance]

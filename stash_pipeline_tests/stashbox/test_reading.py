@@ -9,6 +9,7 @@ from stash_pipeline.stashbox.errors import StashBoxAuthError, StashBoxError
 from stash_pipeline.stashbox_registry import edit_endpoint
 from stash_pipeline.sync.stashbox import _LOCK_CLASS
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.stashbox.lookups import due_lookups
 from stash_pipeline.warehouse.stashbox.touched import objects_of
 from stash_pipeline_tests.stashbox.conftest import on_box
 from stash_pipeline_tests.stashbox.working import ReadBox
@@ -39,6 +40,64 @@ def test_only_what_changed_is_asked_again(box: ReadBox) -> None:
         )
     report = box.read()
     assert report.tables["lookups"].asked == 1
+
+
+@pytest.mark.parametrize("state", ["use_stash_boxes = false", "enabled = false"])
+def test_a_server_that_is_kept_out_is_not_asked_about_and_follows_what_others_learn(box: ReadBox, state: str) -> None:
+    home, away = box.servers.home.instance.id, box.servers.away.instance.id
+    with connect(box.servers.database_url) as connection:
+        questions = due_lookups(connection, box.endpoint.id, unmatched_before=box.now, matched_before=box.now)
+        own = [one for one in questions if {node[0] for node in one.scenes} == {home}]
+        common = next(one for one in questions if {node[0] for node in one.scenes} == {home, away} and one.oshashes)
+        (scene, *_) = [
+            box.add_scene_of(next(node for node in one.scenes if node in box.files())) for one in (common, *own[:3])
+        ]
+        box.read()
+        box.servers.follow()
+        before = box.servers.contents()
+        connection.execute(f"UPDATE ops.instances SET {state} WHERE id = %s", [home])
+        report = box.read(days=60)
+        assert own and report.tables["lookups"].due == len(questions) - len(own)
+        box.servers.follow()
+        # what was learned before is kept
+        assert box.servers.contents() == before == box.servers.rebuilt()
+        box.box.destroy("scene", scene)
+        box.read(days=60)
+        box.servers.follow()
+        assert box.servers.contents() == box.servers.rebuilt() != before
+
+
+def test_ids_of_a_server_that_is_kept_out_are_not_asked_about(box: ReadBox) -> None:
+    home, away = box.servers.home.instance.id, box.servers.away.instance.id
+    performers = [box.box.add_performer(f"Performer {number}") for number in range(3)]
+    with connect(box.servers.database_url) as connection:
+        for instance, key in ((home, performers[0]), (home, performers[1]), (away, performers[1])):
+            connection.execute(
+                "INSERT INTO stash.performer_stash_ids (instance_id, performer_id, endpoint, stash_id)\n"
+                "SELECT instance_id, min(id), %s, %s FROM stash.performers WHERE instance_id = %s GROUP BY 1",
+                [box.endpoint.url, key, instance],
+            )
+        connection.execute("UPDATE ops.instances SET use_stash_boxes = false WHERE id = %s", [home])
+        box.read()
+        assert connection.execute("SELECT id FROM stashbox.performers").fetchall() == [(performers[1],)]
+        connection.execute("UPDATE ops.instances SET use_stash_boxes = true WHERE id = %s", [home])
+        box.read()
+        assert connection.execute("SELECT count(*) FROM stashbox.performers").fetchone() == (2,)
+
+
+def test_a_successor_is_read_as_long_as_somebody_links_what_was_merged_into_it(box: ReadBox) -> None:
+    old, new = box.box.add_studio("One"), box.box.add_studio("Two")
+    box.box.merge("studio", old, new)
+    with connect(box.servers.database_url) as connection:
+        connection.execute(
+            "INSERT INTO stash.studio_stash_ids (instance_id, studio_id, endpoint, stash_id)\n"
+            "SELECT instance_id, id, %s, %s FROM stash.studios ORDER BY 1, 2 LIMIT 1",
+            [box.endpoint.url, old],
+        )
+        assert box.read().tables["studios"].asked == 2
+        assert box.read(days=8).tables["studios"].asked == 2
+        connection.execute("DELETE FROM stash.studio_stash_ids WHERE stash_id = %s", [old])
+        assert box.read(days=8).tables["studios"].asked == 0
 
 
 def test_a_scene_of_the_box_becomes_the_match_of_a_local_one(box: ReadBox) -> None:
@@ -112,6 +171,41 @@ def test_what_a_server_links_to_is_followed_through_merges(box: ReadBox, kind: s
         ).fetchone()
         newest = connection.execute("SELECT revision FROM ops.object_log_head").fetchone()
         assert log == newest
+
+
+@pytest.mark.parametrize("kind", ["scene", "performer", "studio", "tag"])
+def test_objects_whose_ids_the_box_merges_become_candidates_of_each_other(box: ReadBox, kind: str) -> None:
+    old, new = (getattr(box.box, f"add_{kind}")(name) for name in ("One", "Two"))
+    with connect(box.servers.database_url) as connection:
+        # two that nothing connects
+        (home, away) = connection.execute(
+            f"SELECT h.id, a.id FROM stash.{kind}s AS h, stash.{kind}s AS a\n"
+            "WHERE h.instance_id = %(home)s AND a.instance_id = %(away)s AND NOT EXISTS (\n"
+            f"    SELECT FROM matches.links AS l WHERE l.entity = '{kind}s'\n"
+            "    AND (l.left_instance_id, l.left_id, l.right_instance_id, l.right_id)\n"
+            "      = (h.instance_id, h.id, a.instance_id, a.id)) ORDER BY 1, 2 LIMIT 1",
+            {"home": box.servers.home.instance.id, "away": box.servers.away.instance.id},
+        ).fetchone() or (0, 0)
+        for mirror, node, key in ((box.servers.home, home, old), (box.servers.away, away, new)):
+            connection.execute(
+                f"INSERT INTO stash.{kind}_stash_ids (instance_id, {kind}_id, endpoint, stash_id)\n"
+                "VALUES (%s, %s, %s, %s)",
+                [mirror.instance.id, node, box.endpoint.url, key],
+            )
+        evidence = (
+            "SELECT evidence -> 'agrees' -> 'stash_id' FROM matches.links WHERE entity = %s\n"
+            "AND (left_instance_id, left_id, right_instance_id, right_id) = (%s, %s, %s, %s)"
+        )
+        pair = [f"{kind}s", box.servers.home.instance.id, home, box.servers.away.instance.id, away]
+        box.read()
+        box.servers.follow()
+        assert connection.execute(evidence, pair).fetchall() == []
+        box.box.merge(kind, old, new)  # type: ignore[arg-type]
+        box.read(days=8)
+        box.servers.follow()
+        (agreement,) = connection.execute(evidence, pair).fetchall()
+    assert agreement == ([[box.endpoint.url, new]],)
+    assert box.servers.contents() == box.servers.rebuilt()
 
 
 def test_the_merges_of_many_records_take_one_request(box: ReadBox) -> None:

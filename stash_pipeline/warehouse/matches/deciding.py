@@ -24,6 +24,8 @@ from stash_pipeline.warehouse.matches.features import Node, content_keys, load_o
 from stash_pipeline.warehouse.ops.object_log import Touched, publish
 
 _CONTRADICTIONS_NAMED: Final = 5
+_ENDS_NAMED: Final = 3
+"""Of a long chain of objects, or a long list of decisions, so many of each end."""
 
 
 class ContradictionError(UserError):
@@ -265,9 +267,9 @@ def _refuse_contradictions(entity: str, after: Resolved, before: Resolved, names
             for verdict, nodes in [(DIFFERENT, pair), *((SAME, ordered(a, b)) for a, b in pairwise(chain))]
             if (number := before.numbers.get((verdict, *nodes, None))) is not None
         ]
-        listed = ", ".join(str(number) for number in sorted(numbers))
+        listed = _shortened([str(number) for number in sorted(numbers)], ", ")
         sentences.append(
-            f"{objects[0]} and {objects[-1]} would be different, and the same through {' = '.join(objects)}."
+            f"{objects[0]} and {objects[-1]} would be different, and the same through {_shortened(objects, ' = ')}."
             + (f" Withdraw one of the decisions {listed} first." if numbers else "")
         )
     if sentences:
@@ -276,6 +278,14 @@ def _refuse_contradictions(entity: str, after: Resolved, before: Resolved, names
             " ".join(sentences[:_CONTRADICTIONS_NAMED])
             + (f" There are {more:,} more contradictions." if more > 0 else "")
         )
+
+
+def _shortened(words: Sequence[str], between: str) -> str:
+    """All of a few words, or the first and the last ones: people can chain hundreds of objects."""
+    left_out = len(words) - 2 * _ENDS_NAMED
+    if left_out <= 1:
+        return between.join(words)
+    return between.join([*words[:_ENDS_NAMED], f"… {left_out:,} more …", *words[-_ENDS_NAMED:]])
 
 
 @dataclass(frozen=True)

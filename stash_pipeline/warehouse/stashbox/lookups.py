@@ -8,6 +8,7 @@ from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.stashbox.hashes import scene_hashes
+from stash_pipeline.warehouse.stashbox.wanted import IS_ASKED_ABOUT
 
 Node = tuple[int, int]
 """A local scene: the id of its instance, and its own."""
@@ -20,7 +21,7 @@ class DueLookup:
     Attributes:
         fingerprints: the digest of the set.
         oshashes, phashes: unsigned.
-        scenes: that have exactly these hashes.
+        scenes: all that have exactly these hashes, also of instances that are not asked about.
     """
 
     fingerprints: uuid.UUID
@@ -29,18 +30,15 @@ class DueLookup:
     scenes: tuple[Node, ...]
 
 
-LIVE_SCENES: Final = """(
-    SELECT t.instance_id, t.id FROM stash.scenes AS t
-    JOIN ops.instances AS i ON i.id = t.instance_id AND i.removed_at IS NULL AND i.enabled
-)"""
-
 _DUE: Final = f"""
-WITH hashes AS MATERIALIZED ({scene_hashes(LIVE_SCENES)}
+WITH hashes AS MATERIALIZED ({scene_hashes("stash.scenes")}
 ), questions AS (
+    -- with the scenes of instances that are not asked about: the answer is theirs, too
     SELECT fingerprints, min(oshashes) AS oshashes, min(phashes) AS phashes,
         array_agg(instance_id ORDER BY instance_id, scene_id) AS instance_ids,
         array_agg(scene_id ORDER BY instance_id, scene_id) AS scene_ids
     FROM hashes GROUP BY fingerprints
+    HAVING bool_or(instance_id IN (SELECT i.id FROM ops.instances AS i WHERE {IS_ASKED_ABOUT} AND i.enabled))
 )
 SELECT q.fingerprints, q.oshashes, q.phashes, q.instance_ids, q.scene_ids
 FROM questions AS q
@@ -55,6 +53,8 @@ def due_lookups(
     connection: Connection, endpoint_id: int, *, unmatched_before: datetime, matched_before: datetime
 ) -> list[DueLookup]:
     """The sets of hashes to ask a box about: the new ones first, then those that were asked longest ago.
+
+    Sets that only scenes of disabled or removed instances have, or of those that do not use boxes, are left out.
 
     Args:
         unmatched_before: empty answers from before this time are due again. matched_before: the others.
@@ -147,7 +147,7 @@ def store_lookups(
 def remove_unused(connection: Connection, endpoint_id: int) -> int:
     """Removes answers about hashes that no scene has; returns how many."""
     return connection.execute(
-        f"WITH hashes AS MATERIALIZED ({scene_hashes(LIVE_SCENES)}\n)\n"
+        f"WITH hashes AS MATERIALIZED ({scene_hashes('stash.scenes')}\n)\n"
         "DELETE FROM stashbox.lookups AS l WHERE l.endpoint_id = %s\n"
         "    AND NOT EXISTS (SELECT FROM hashes AS h WHERE h.fingerprints = l.fingerprints)",
         [endpoint_id],

@@ -14,7 +14,6 @@ from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
 _LINKED: Final = """
 SELECT x.instance_id, x.{singular}_id
 FROM stash.{singular}_stash_ids AS x
-JOIN ops.instances AS i ON i.id = x.instance_id AND i.removed_at IS NULL
 JOIN ops.stashbox_endpoints AS e ON e.id = %(endpoint)s AND {same}
 -- an array, because conditions that are joined by OR use no index
 WHERE lower(x.stash_id) = ANY (ARRAY(

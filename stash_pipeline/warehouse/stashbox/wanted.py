@@ -21,36 +21,44 @@ def is_id(value: str) -> bool:
     return bool(_ID.fullmatch(value))
 
 
-_LINKED: Final = """
-SELECT DISTINCT lower(x.stash_id) AS id
-FROM stash.{singular}_stash_ids AS x
-JOIN ops.instances AS i ON i.id = x.instance_id AND i.removed_at IS NULL
-JOIN ops.stashbox_endpoints AS e ON e.id = %(endpoint)s AND {same}
-WHERE lower(x.stash_id) ~ '^[0-9a-f-]{{1,64}}$'"""
+IS_ASKED_ABOUT: Final = "i.removed_at IS NULL AND i.use_stash_boxes"
+"""Whether boxes may learn ids and hashes of an instance ``i``."""
 
-_CANDIDATES: Final = """
+_LINKED: Final = f"""
+SELECT DISTINCT lower(x.stash_id) AS id
+FROM stash.{{singular}}_stash_ids AS x
+JOIN ops.instances AS i ON i.id = x.instance_id AND {IS_ASKED_ABOUT}
+JOIN ops.stashbox_endpoints AS e ON e.id = %(endpoint)s AND {{same}}
+WHERE lower(x.stash_id) ~ '^[0-9a-f-]{{{{1,64}}}}$'"""
+
+_CANDIDATES: Final = f"""
 UNION SELECT c.box_scene_id FROM matches.stashbox_candidates AS c
+JOIN ops.instances AS i ON i.id = c.instance_id AND {IS_ASKED_ABOUT}
 WHERE c.endpoint_id = %(endpoint)s AND c.action <> 'reject'"""
 
 _DECIDED: Final = f"""
 UNION SELECT c.stashbox_id FROM matches.decisions AS c
+JOIN ops.instances AS i ON i.uuid = c.left_instance AND {IS_ASKED_ABOUT}
 JOIN ops.stashbox_endpoints AS e
     ON e.id = %(endpoint)s AND {same_endpoint_sql("e.url", "c.stashbox_url")}
 WHERE c.entity = 'scenes' AND c.stashbox_id IS NOT NULL AND c.withdrawn_at IS NULL"""
 
-_SUCCESSORS: Final = """
-UNION SELECT d.successor_id FROM stashbox.{entity} AS d
-WHERE d.endpoint_id = %(endpoint)s AND d.successor_id IS NOT NULL"""
+_WITH_SUCCESSORS: Final = """
+WITH own (id) AS ({own}
+)
+SELECT own.id FROM own
+UNION SELECT d.successor_id FROM own JOIN stashbox.{entity} AS d ON d.endpoint_id = %(endpoint)s AND d.id = own.id
+WHERE d.successor_id IS NOT NULL"""
 
 
 def wanted_ids(entity: str) -> str:
     """The query for the ids whose documents are kept up to date: linked ones, candidates,
     what people decided about, and the successors of all these."""
     same = same_endpoint_sql("x.endpoint", "e.url")
-    query = _LINKED.format(singular=SINGULAR[entity], same=same)
+    own = _LINKED.format(singular=SINGULAR[entity], same=same)
     if entity == "scenes":
-        query += _CANDIDATES + _DECIDED
-    return query + _SUCCESSORS.format(entity=entity)
+        own += _CANDIDATES + _DECIDED
+    return _WITH_SUCCESSORS.format(own=own, entity=entity)
 
 
 def due_documents(connection: Connection, endpoint_id: int, entity: str, *, before: datetime) -> list[str]:
