@@ -84,9 +84,11 @@ class Changer:
         return answer["data"]
 
     def _id(self, table: str) -> int:
-        """An object that no other change of this benchmark touches."""
+        """An object that no other change of this benchmark touches, as long as there are some."""
         self.number += 1
-        (row,) = self.stash.library.rows(f"SELECT id FROM {table} ORDER BY id LIMIT 1 OFFSET {self.number * 7}")
+        (row,) = self.stash.library.rows(
+            f"SELECT id FROM {table} ORDER BY id LIMIT 1 OFFSET {self.number * 7} % (SELECT count(*) FROM {table})"
+        )
         return int(row["id"])
 
     def _where(self, table: str, condition: str, *values: Any) -> Query:
