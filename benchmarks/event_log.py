@@ -1,15 +1,24 @@
-"""What refreshes leave behind in Dagster's storage and in files, and what that makes in a year.
+"""What runs leave behind in Dagster's storage and in files, and what a year of them takes.
 
-Refreshes of a small library, once with nothing changed and once with every kind of object changed: how much Dagster
-writes depends on the tables that changed, not on their size. The pages of the ledger do depend on it, and are
-given per page. Sizes are those on the disk, indexes included, before Postgres has tidied up.
+Runs of a small library, in three kinds: nothing changed, one scene edited, every kind of object changed. How much
+Dagster writes depends on the tables that changed, not on their size; the pages of the ledger do depend on it. Sizes are
+those on the disk, with indexes. They are noted ten times per kind: the bytes per run are the slope of a line through
+them, and the slopes of both halves show whether the growth is linear.
+
+Then a year in small: rounds of as many edits as runs are kept, each followed by the maintenance and by what autovacuum
+does. If the size after a round does not grow any more, the runs of a year take no more than those that are kept. The
+same with skipped ticks, which Dagster removes after a day.
+
+`python benchmarks/event_log.py [RUNS [ROUNDS]]`
 """
 
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import correlation, linear_regression
 from typing import Any
 
 from dagster import DagsterInstance
@@ -17,7 +26,7 @@ from dagster._core.scheduler.instigation import InstigatorType, TickData, TickSt
 from dagster_cost import change_everything
 from machine import write
 
-from stash_pipeline.automation.maintenance import DAY_SECONDS, maintain
+from stash_pipeline.automation.maintenance import maintain
 from stash_pipeline.commands.sync import sync_instances
 from stash_pipeline.instances import add_instance
 from stash_pipeline.runtime.in_process import dagster_instance
@@ -28,10 +37,18 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.session import open_warehouse
 
-RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+SAMPLES = 10
+TICKS = 2000
+
 INSTANCES = 3
-REFRESHES_PER_DAY = 24
-TICKS = 1000
+EDITS_PER_DAY = 100
+"""Of one instance, more than 1 s apart, so that each has a run of its own."""
+SILENT_PER_DAY = 20
+"""Changes without a timestamp that comparisons find, each followed by a reconcile."""
+OTHER_PER_DAY = 8 + 1 + 1
+"""Runs that keep the checks fresh (every 3 h at most), a sweep (in truth one a week), the maintenance."""
 TICKS_PER_DAY = 2 * 86400 // 5 + 3 * 86400 // 30
 """Two sensors tick every 5 s, three every 30 s or less often."""
 
@@ -40,6 +57,8 @@ SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relkind = 'r'
 """
 LEDGER = "SELECT pg_total_relation_size('raw.pages') + pg_total_relation_size('ops.sync_runs')"
+TICKS_SIZE = "SELECT pg_total_relation_size('dagster.job_ticks')"
+SILENT = "UPDATE scenes SET resume_time = coalesce(resume_time, 0) + 1 WHERE id = 1"
 
 
 def scalar(connection: Connection, sql: str, *parameters: Any) -> int:
@@ -60,53 +79,126 @@ def sizes(connection: Connection, home: Path) -> dict[str, int]:
         "postgres": scalar(connection, SIZE, "dagster"),
         "files": files(home),
         "ledger": scalar(connection, LEDGER),
-        "pages": scalar(connection, "SELECT count(*) FROM raw.pages"),
         "events": scalar(connection, "SELECT count(*) FROM dagster.event_logs"),
     }
 
 
-def per_run(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
-    """The growth by one run."""
-    return {name: round((after[name] - before[name]) / RUNS) for name in before}
+def slope(runs: list[int], values: list[int]) -> float:
+    """The growth per run."""
+    return linear_regression(runs, values).slope
 
 
-def refresh(settings: Settings, stash: SimulatedStash, *, changed: bool) -> None:
-    """So many refreshes."""
-    for _ in range(RUNS):
-        if changed:
-            change_everything(stash)
-        (outcome,) = sync_instances(settings, ["home"], [], show=False)
-        assert outcome["success"], outcome
+class Runs:
+    """Runs of one library."""
+
+    def __init__(self, settings: Settings, stash: SimulatedStash, connection: Connection) -> None:
+        self.settings = settings
+        self.stash = stash
+        self.connection = connection
+        self.number = 0
+
+    def nothing(self) -> str:
+        """Changes nothing."""
+        return "changes"
+
+    def edit(self) -> str:
+        """Edits one scene."""
+        self.number += 1
+        text = f"changed {self.number}"
+        answer = self.stash.execute(f'mutation {{ sceneUpdate(input: {{id: "1", title: "{text}"}}) {{ id }} }}')
+        assert "errors" not in answer, answer
+        return "changes"
+
+    def silent(self) -> str:
+        """Changes one scene without a timestamp."""
+        self.stash.library.execute(SILENT)
+        return "reconcile"
+
+    def everything(self) -> str:
+        """Changes something of every kind."""
+        change_everything(self.stash)
+        return "sweep"
+
+    def execute(self, change: Callable[[], str], runs: int) -> None:
+        """So many runs, each after a change."""
+        for _ in range(runs):
+            (outcome,) = sync_instances(self.settings, ["home"], [], mode=change(), show=False)
+            assert outcome["success"], outcome
+
+    def growth(self, change: Callable[[], str], runs: int) -> dict[str, Any]:
+        """Bytes per run of such changes."""
+        self.execute(change, 5)
+        noted = [(0, sizes(self.connection, self.settings.home))]
+        for sample in range(1, SAMPLES + 1):
+            done = noted[-1][0]
+            self.execute(change, runs * sample // SAMPLES - done)
+            noted.append((runs * sample // SAMPLES, sizes(self.connection, self.settings.home)))
+        counts = [count for count, _ in noted]
+        half = len(noted) // 2
+        found: dict[str, Any] = {"runs": runs}
+        for name in noted[0][1]:
+            values = [size[name] for _, size in noted]
+            found[f"{name} per run"] = round(slope(counts, values))
+        values = [size["postgres"] for _, size in noted]
+        halves = slope(counts[: half + 1], values[: half + 1]), slope(counts[half:], values[half:])
+        found["postgres per run, first and second half"] = [round(each) for each in halves]
+        found["correlation of postgres with runs"] = round(correlation(counts, values), 4)
+        return found
 
 
-def ticks(dagster: DagsterInstance, connection: Connection) -> int:
-    """Bytes per skipped tick of a sensor of three instances, with the indexes."""
-    size = "SELECT pg_total_relation_size('dagster.job_ticks')"
-    before = scalar(connection, size)
-    for _ in range(TICKS):
-        dagster.create_tick(
-            TickData(
-                instigator_origin_id="of-the-benchmark",
-                instigator_name="reconcile_sensor",
-                instigator_type=InstigatorType.SENSOR,
-                status=TickStatus.SKIPPED,
-                timestamp=time.time(),
-                selector_id="of-the-benchmark",
-                skip_reason="x" * 450,
-                cursor="x" * 900,
-            )
+def rounds(runs: Runs, dagster: DagsterInstance) -> list[dict[str, int]]:
+    """Sizes after each of some rounds of as many edits as are kept."""
+    after = []
+    for _ in range(ROUNDS):
+        runs.execute(runs.edit, RUNS)
+        full = sizes(runs.connection, runs.settings.home)
+        removed = maintain(dagster, runs.connection, keep_days=14, keep_runs=RUNS)
+        vacuum(runs.connection, "dagster")
+        after.append(
+            {
+                "postgres before the maintenance": full["postgres"],
+                "postgres": scalar(runs.connection, SIZE, "dagster"),
+                "files": files(runs.settings.home),
+                "runs removed": removed.runs,
+                "runs left": scalar(runs.connection, "SELECT count(*) FROM dagster.runs"),
+            }
         )
-    return round((scalar(connection, size) - before) / TICKS)
+    return after
 
 
-def year(run: dict[str, int], days: float) -> int:
-    """Bytes that the runs of so many days take."""
-    return round((run["postgres"] + run["files"] + run["ledger"]) * INSTANCES * REFRESHES_PER_DAY * days)
+def vacuum(connection: Connection, schema: str) -> None:
+    """What autovacuum does within a minute or so; the rounds are faster than it."""
+    tables = connection.execute(
+        "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = %s", [schema]
+    )
+    for (table,) in tables.fetchall():
+        connection.execute(f"VACUUM (ANALYZE) {table}")
 
 
-def kept(run: dict[str, int]) -> int:
-    """Bytes of as many runs as the maintenance keeps."""
-    return (run["postgres"] + run["files"]) * load_settings().keep_runs
+def ticks(dagster: DagsterInstance, connection: Connection) -> dict[str, Any]:
+    """Bytes per skipped tick of a sensor of three instances, with the indexes; also when old ones are removed."""
+    before = scalar(connection, TICKS_SIZE)
+    after = []
+    for number in range(ROUNDS):
+        # days later
+        moment = time.time() + number * 2 * 86400
+        for _ in range(TICKS):
+            dagster.create_tick(
+                TickData(
+                    instigator_origin_id="of-the-benchmark",
+                    instigator_name="reconcile_sensor",
+                    instigator_type=InstigatorType.SENSOR,
+                    status=TickStatus.SKIPPED,
+                    timestamp=moment,
+                    selector_id="of-the-benchmark",
+                    skip_reason="x" * 450,
+                    cursor="x" * 900,
+                )
+            )
+        dagster.purge_ticks("of-the-benchmark", "of-the-benchmark", moment - 86400, [TickStatus.SKIPPED])
+        vacuum(connection, "dagster")
+        after.append(scalar(connection, TICKS_SIZE) - before)
+    return {"ticks per round": TICKS, "bytes after each round": after, "bytes per kept tick": round(max(after) / TICKS)}
 
 
 def main() -> None:
@@ -124,50 +216,68 @@ def main() -> None:
             open_warehouse(settings) as ready,
             connect(ready.database() or "") as connection,
         ):
+            use_settings(ready)
             add_instance(connection, "home", server.url, home=home)
             sync_instances(ready, ["home"], [], show=False)
             start = sizes(connection, home)
-            refresh(ready, stash, changed=False)
-            middle = sizes(connection, home)
-            refresh(ready, stash, changed=True)
-            end = sizes(connection, home)
+            runs = Runs(ready, stash, connection)
+            growth = {
+                "nothing changed": runs.growth(runs.nothing, RUNS),
+                "one scene edited": runs.growth(runs.edit, RUNS),
+                "one scene changed without a timestamp": runs.growth(runs.silent, RUNS // 2),
+                "every kind changed": runs.growth(runs.everything, RUNS // 2),
+            }
             with dagster_instance(home) as dagster:
-                started = time.perf_counter()
-                removed = maintain(dagster, connection, keep_days=1, now=lambda: time.time() + 2 * DAY_SECONDS)
-                seconds = time.perf_counter() - started
+                kept = rounds(runs, dagster)
                 per_tick = ticks(dagster, connection)
-            left = scalar(connection, "SELECT count(*) FROM dagster.runs")
-            connection.execute("VACUUM FULL dagster.event_logs")
-            pruned = sizes(connection, home)
-    unchanged, changed = per_run(start, middle), per_run(middle, end)
-    keep = load_settings().keep_runs_days
-    write(
-        "event_log",
-        {
-            "runs measured of each kind": RUNS,
-            "empty storage": start,
-            "bytes per refresh, nothing changed": unchanged,
-            "bytes per refresh, every kind changed": changed,
-            "pruning": {**vars(removed), "runs left": left, "seconds": round(seconds, 2), "sizes after": pruned},
-            "limits": {
-                "runs kept": load_settings().keep_runs,
-                "bytes of so many runs, nothing changed": kept(unchanged),
-                "bytes of so many runs, every kind changed": kept(changed),
-                "bytes per skipped tick": per_tick,
-                "skipped ticks kept for a day": TICKS_PER_DAY,
-                "bytes of these": per_tick * TICKS_PER_DAY,
+    write("event_log", {"empty storage": start, "bytes by kind of run": growth, **year(start, growth, kept, per_tick)})
+
+
+def year(
+    start: dict[str, int], growth: dict[str, dict[str, Any]], kept: list[dict[str, int]], per_tick: dict[str, Any]
+) -> dict[str, Any]:
+    """What a year takes, under the assumptions that are stated."""
+    keep = load_settings()
+    daily = {
+        "one scene edited": EDITS_PER_DAY,
+        "one scene changed without a timestamp": SILENT_PER_DAY,
+        "every kind changed": OTHER_PER_DAY,
+    }
+    runs_per_day = INSTANCES * sum(daily.values())
+    storage = {kind: each["postgres per run"] + each["files per run"] for kind, each in growth.items()}
+    mean = sum(storage[kind] * count for kind, count in daily.items()) / sum(daily.values())
+    ledger = sum(growth[kind]["ledger per run"] * count for kind, count in daily.items()) / sum(daily.values())
+    # the maintenance of a day, or of an hour if there are a tenth more
+    most_runs = min(keep.keep_runs * 1.1, keep.keep_runs + runs_per_day)
+    # the largest size of a round, before the maintenance, by the runs that there were then
+    peak = max(each["postgres before the maintenance"] for each in kept[1:]) - start["postgres"]
+    of_rounds = (peak + max(each["files"] for each in kept)) / (2 * RUNS)
+    skipped = per_tick["bytes per kept tick"] * TICKS_PER_DAY
+    days = min(keep.keep_runs_days, most_runs / runs_per_day)
+    return {
+        "rounds of edits with maintenance": {"runs kept": RUNS, "after each round": kept},
+        "skipped ticks": per_tick,
+        "a year": {
+            "assumed": {
+                "instances": INSTANCES,
+                "edits a day and instance, each with a run of its own": EDITS_PER_DAY,
+                "silent changes found a day and instance": SILENT_PER_DAY,
+                "other runs a day and instance, counted as if every kind changed": OTHER_PER_DAY,
+                "runs a year": runs_per_day * 365,
             },
-            "three instances every hour": {
-                "days kept": keep,
-                "refreshes in a year": INSTANCES * REFRESHES_PER_DAY * 365,
-                "a year without pruning, nothing changed": year(unchanged, 365),
-                "a year without pruning, every kind changed": year(changed, 365),
-                # the day before the next pruning, too
-                "with pruning, nothing changed": start["postgres"] + year(unchanged, keep + 1),
-                "with pruning, every kind changed": start["postgres"] + year(changed, keep + 1),
-            },
+            "bytes without maintenance": round(mean * runs_per_day * 365),
+            "days whose runs are kept": round(days, 1),
+            "runs kept at most": round(most_runs),
+            "bytes of these, by the growth": round(mean * most_runs),
+            "bytes of these, by the rounds": round(of_rounds * most_runs),
+            "bytes of the ledger of STASH_PIPELINE_KEEP_RUNS_DAYS": round(ledger * runs_per_day * keep.keep_runs_days),
+            "bytes of skipped ticks": skipped,
+            "bytes altogether, the larger of both": round(max(mean, of_rounds) * most_runs + skipped)
+            + round(ledger * runs_per_day * keep.keep_runs_days)
+            + start["postgres"],
+            "bytes if every run changed every kind": round(storage["every kind changed"] * most_runs + skipped),
         },
-    )
+    }
 
 
 if __name__ == "__main__":

@@ -160,6 +160,8 @@ class Settings(BaseSettings):
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     live: bool = True
     """Whether `up` and `demo` also run the process that follows hints of the servers."""
+    prepared_runs: bool = True
+    """Whether the runs of sensors are forked from a process that has imported everything; Linux only."""
     webhook_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,255}$")] = "127.0.0.1"
     """The address on which the webhook for hints listens."""
     webhook_port: Annotated[int, Field(ge=0, le=65535)] = 0

@@ -18,6 +18,9 @@ LONGEST_DEBOUNCE_SECONDS: Final = 1.0
 MOST_IDS: Final = 20
 """With more objects than this, their ids are not kept."""
 
+CONNECTED: Final = "connected"
+"""How the hint arrives that a connection to a server was established."""
+
 LARGEST_ID: Final = (1 << 31) - 1
 
 ENTITY_OF_KIND: Final = {
@@ -43,7 +46,7 @@ class Hint:
     """Something changed on a server.
 
     Attributes:
-        via: how the hint arrived: webhook, log, jobs, scan.
+        via: how the hint arrived: webhook, log, jobs, scan, connected.
         entity, id: of the object; None if the hint does not say so.
         event: Create, Update, Merge or Destroy; empty if the hint does not say so.
     """
@@ -94,6 +97,9 @@ class Batch:
         self.last_at = now
         self.count += 1
         self.via.add(hint.via)
+        if hint.via == CONNECTED:
+            # the server answers again
+            self.not_before = 0.0
         if hint.entity is None or hint.id is None or hint.event not in ("Create", "Update") or self._is_full():
             self.vague = True
         else:

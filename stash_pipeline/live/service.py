@@ -22,7 +22,7 @@ from stash_pipeline.automation.jobs import JOB_OF_MODE, step_config
 from stash_pipeline.automation.run_requests import unfinished
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance, list_instances, stored_probes
-from stash_pipeline.live.hints import Batch, Hint, Inbox
+from stash_pipeline.live.hints import CONNECTED, Batch, Hint, Inbox
 from stash_pipeline.live.state import write_state
 from stash_pipeline.live.subscriptions import Listener
 from stash_pipeline.live.tokens import token_of
@@ -34,14 +34,16 @@ from stash_pipeline.stash.errors import StashError
 from stash_pipeline.sync.dry_run import dry_run
 from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.server_probe import Question, ask
-from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.connect import connect, is_written
 
 _log = logging.getLogger(__name__)
 
 REQUESTED_BY: Final = "live"
 
 _REGISTRY_SECONDS: Final = 5.0
-_BUSY_SECONDS: Final = 1.0
+_BUSY_SECONDS: Final = 0.3
+_LONGEST_BUSY_SECONDS: Final = 5.0
+_BUSY_GROWTH: Final = 1.05
 _MOST_TRIES: Final = 300
 _FIRST_PAUSE: Final = 2.0
 _LONGEST_PAUSE: Final = 600.0
@@ -60,6 +62,7 @@ class _Followed:
         hints, last_hint, via: how many arrived, when and how the last one did.
         runs, last_run: of this process, for this instance.
         digest: of the response for which the last run was launched.
+        silences: requests in a row without an answer.
         failures: runs that failed one after the other. not_before: time of the next run.
     """
 
@@ -69,6 +72,7 @@ class _Followed:
     runs: int = 0
     last_run: str | None = None
     digest: str = ""
+    silences: int = 0
     failures: int = 0
     not_before: float = 0.0
 
@@ -109,7 +113,7 @@ class Service:
     def receive(self, uuid: str, hint: Hint) -> None:
         """Takes a hint, from any thread."""
         followed = self._followed.get(uuid)
-        if followed is not None and hint.via != "connected":
+        if followed is not None and hint.via != CONNECTED:
             followed.hints += 1
             followed.last_hint, followed.via = _now(), hint.via
         self.inbox.add(uuid, hint)
@@ -121,6 +125,7 @@ class Service:
 
     def step(self, timeout: float) -> None:
         """Follows one batch of hints, if one is due within the timeout."""
+        taken = None
         try:
             if time.monotonic() >= self._read_registry_at:
                 self._read_registry()
@@ -130,8 +135,9 @@ class Service:
                 self._follow(self.instances[taken[0]], taken[1])
             self._write_state()
         except Exception as error:
-            # Postgres was restarted, or a key file is missing. The process must go on, because `up` ends with it, and
-            # the sensors find what the lost hints named
+            # Postgres was restarted, or a key file is missing. The process must go on, because `up` ends with it
+            if taken is not None and taken[1].tries < _MOST_TRIES:
+                self.inbox.postpone(*taken, _FIRST_PAUSE)
             _log.warning(
                 "Hints cannot be followed now (%s).", error if isinstance(error, UserError) else type(error).__name__
             )
@@ -174,21 +180,24 @@ class Service:
             return
         with connect(self.settings.database() or "") as connection:
             stored = stored_probes(connection).get(instance.id)
+            busy = is_written(connection, instance.id) or instance.name in unfinished(self.dagster)
         if stored is None:
             # the first read of a library is long; the sensor launches it beside this process
+            return
+        if busy:
+            # another run may have read the server before the change, and a comparison reads and writes nothing
+            if batch.tries < _MOST_TRIES:
+                wait = min(_BUSY_SECONDS * _BUSY_GROWTH ** min(batch.tries, 100), _LONGEST_BUSY_SECONDS)
+                self.inbox.postpone(instance.uuid, batch, wait)
             return
         question = Question(instance, *stored)
         answer = ask(self.settings, [question])[instance.uuid]
         if answer.error is not None:
-            self._pause(followed)
+            # the hints are kept until the server answers, because they can name what its counts do not show
+            followed.silences += 1
+            self.inbox.postpone(instance.uuid, batch, _pause(followed.silences))
             return
-        if not answer.reasons and not batch.ids:
-            return
-        if instance.name in unfinished(self.dagster):
-            # that run may have read the server before the change
-            if batch.tries < _MOST_TRIES:
-                self.inbox.postpone(instance.uuid, batch, _BUSY_SECONDS)
-            return
+        followed.silences = 0
         # the same response again: the run for it did not bring the tables to it, and another would not either
         if answer.reasons and answer.digest != followed.digest:
             followed.digest = answer.digest
@@ -243,12 +252,9 @@ class Service:
             followed.failures = 0
         else:
             _log.warning("%s: a run for a hint failed: %s", instance.name, result.failure)
-            self._pause(followed)
-
-    def _pause(self, followed: _Followed) -> None:
-        followed.failures += 1
-        seconds = min(_FIRST_PAUSE * 2 ** min(followed.failures - 1, 10), _LONGEST_PAUSE)
-        followed.not_before = time.monotonic() + seconds
+            # not tried again here: a safeguard can have stopped it, and the sensor tries again
+            followed.failures += 1
+            followed.not_before = time.monotonic() + _pause(followed.failures)
 
     # -- the state -------------------------------------------------------------------------------------------
 
@@ -280,6 +286,11 @@ def _identity(instance: Instance) -> tuple[Any, ...]:
         instance.url, instance.api_key_encrypted, instance.api_key_env, instance.ca_file, instance.headers_encrypted,
         instance.basic_auth_env, instance.client_cert, instance.client_key,
     )  # fmt: skip
+
+
+def _pause(failures: int) -> float:
+    """The seconds until the next try, after so many failures in a row."""
+    return min(_FIRST_PAUSE * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)
 
 
 def _now() -> str:

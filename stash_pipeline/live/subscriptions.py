@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.instances import Instance
-from stash_pipeline.live.hints import Hint, hint_of_trigger
+from stash_pipeline.live.hints import CONNECTED, Hint, hint_of_trigger
 from stash_pipeline.settings import Settings
 from stash_pipeline.stash.errors import StashError
 
@@ -50,7 +50,7 @@ _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
 
 # a server that was not reachable can have changed, and so can one whose plugin was just installed
-_CONNECTED: Final = Hint("connected")
+_CONNECTED: Final = Hint(CONNECTED)
 
 
 class Listener:

@@ -6,6 +6,8 @@ first when an upgrade of Dagster moves or changes one.
 
 # ruff: noqa: I001  (sorted by reason)
 
+from types import ModuleType
+
 # An in-process run with an existing record: `dg.execute_job` creates its own, without the origin by which the UI finds
 # the job.
 from dagster._core.definitions.reconstruct import ReconstructableRepository as ReconstructableRepository
@@ -41,3 +43,17 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Sq
 
 # Identifies the code server of a run, whose process may have been killed.
 from dagster._core.storage.tags import GRPC_INFO_TAG as GRPC_INFO_TAG
+
+
+def code_server_module() -> ModuleType:
+    """The code server: how it starts runs is no setting. Imported where one starts, because it takes a while."""
+    from dagster._grpc import server
+
+    return server
+
+
+def run_process_module() -> ModuleType:
+    """What the code server executes in the process of a run."""
+    from dagster._grpc import impl
+
+    return impl

@@ -140,6 +140,11 @@ def run_job(
     return RunResult(run.run_id, result.success, None if result.success else _failure(result))
 
 
+def load_definitions(module: str = DEFINITIONS_MODULE) -> None:
+    """Loads the definitions before the first run, which otherwise does it."""
+    _repository(module).get_definition()
+
+
 def observations(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
     """The metadata of a run's observations, by the last part of the asset's key."""
     metadata = {}

@@ -46,7 +46,7 @@ def serve_code(
     # runs of a container that is gone would block their instances
     subprocess.run([sys.executable, "-m", "stash_pipeline.runtime.orphaned_runs"], env=environment, check=True)
     code = ("-m", module, "--location-name", CODE_LOCATION)
-    _become(environment, "dagster", "api", "grpc", "-h", host, "-p", str(port), *code)
+    _become(environment, "stash_pipeline.runtime.code_server", "-h", host, "-p", str(port), *code)
 
 
 def serve_web(

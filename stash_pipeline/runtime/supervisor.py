@@ -154,7 +154,7 @@ def serving(
             return child
 
         code = ("-m", module, "--location-name", CODE_LOCATION)
-        start("code server", "dagster", "api", "grpc", "--socket", str(code_socket), *code)
+        start("code server", "stash_pipeline.runtime.code_server", "--socket", str(code_socket), *code)
         page = ("-h", host, "-p", str(port), "-w", str(workspace))
         start("web server", "dagster_webserver", *page, "--db-pool-max-overflow", "5")
         # before the daemon: orphaned runs would block its queue

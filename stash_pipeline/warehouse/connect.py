@@ -269,3 +269,16 @@ def instance_lock(
         finally:
             lock.release()
             connection.close()
+
+
+def is_written(connection: Connection, instance_id: int) -> bool:
+    """Whether any process, on any host, holds the lock of an instance."""
+    row = connection.execute(
+        "SELECT EXISTS (\n"
+        "    SELECT FROM pg_locks\n"
+        "    WHERE locktype = 'advisory' AND classid = %s::oid AND objid = %s::oid AND objsubid = 2 AND granted\n"
+        "        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())\n"
+        ")",
+        [_LOCK_CLASS, instance_id],
+    ).fetchone()
+    return row is not None and bool(row[0])

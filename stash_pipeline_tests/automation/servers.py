@@ -79,6 +79,12 @@ class Counting(Faults):
         self.seen += 1
         return super().next()
 
+    def add(self, fault: Fault) -> None:
+        """Injects a fault from the next request on."""
+        with self._lock:
+            self.faults.append(fault)
+            self._left.append(fault.next or 0)
+
 
 @contextmanager
 def registered(

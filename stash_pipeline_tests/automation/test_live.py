@@ -1,5 +1,6 @@
 """The warm process follows hints of servers by runs, and launches none for nothing."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +16,8 @@ from stash_pipeline.live.state import read_state
 from stash_pipeline.partitions import sync_partitions
 from stash_pipeline.runtime.in_process import run_job
 from stash_pipeline.settings import get_settings
-from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.simulator.faults import Fault
+from stash_pipeline.warehouse.connect import connect, instance_lock
 from stash_pipeline_tests.automation.servers import Server, registered, run_of
 
 # each reads a server into all layers first
@@ -98,6 +100,54 @@ def test_a_run_of_another_process_comes_first(dagster: dg.DagsterInstance, wareh
         assert service.runs == 0
         dagster.report_run_canceled(other)
         until(service, lambda: service.runs == 1)
+
+
+def test_a_new_connection_asks_the_server_and_launches_nothing_if_nothing_changed(
+    dagster: dg.DagsterInstance, warehouse: str
+) -> None:
+    with serving(dagster, warehouse, get_settings().home) as (service, server):
+        listener = service._listeners[server.instance.uuid]
+        runs = len(dagster.get_runs())
+
+        def reconnect() -> None:
+            broken = listener._connection
+            assert broken is not None
+            broken.socket.shutdown(socket.SHUT_RDWR)
+            until(service, lambda: listener._connection is not broken and "connected, with" in listener.state)
+
+        before = server.requests
+        reconnect()
+        # the plugins, and the question of the sensor
+        until(service, lambda: server.requests >= before + 2 and not service.inbox._batches)
+        assert service.runs == 0 and len(dagster.get_runs()) == runs
+        # what changed while there was no connection is found
+        server.change()
+        reconnect()
+        until(service, lambda: service.runs == 1)
+        assert "connected" in dagster.get_runs(limit=1)[0].tags["stash_pipeline/reason"]
+
+
+def test_hints_are_kept_until_the_server_answers(dagster: dg.DagsterInstance, warehouse: str) -> None:
+    with serving(dagster, warehouse, get_settings().home) as (service, server):
+        server.stash.library.connection.execute("UPDATE scenes SET title = 'Silent' WHERE id = 3")
+        server.counting.add(Fault("5xx", next=1))
+        service.receive(server.instance.uuid, Hint("webhook", "scenes", 3, "Update"))
+        until(service, lambda: service.runs == 1)
+        assert "Silent" in titles(warehouse)
+
+
+def test_a_comparison_of_the_sensor_does_not_make_a_run_fail(dagster: dg.DagsterInstance, warehouse: str) -> None:
+    with serving(dagster, warehouse, get_settings().home) as (service, server):
+        runs = len(dagster.get_runs())
+        # a comparison holds the lock of the instance, without a run
+        with instance_lock(warehouse, server.instance.id, "home"):
+            mutate(server, 'tagCreate(input: {name: "A new tag"}) {id}')
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                service.step(0.1)
+            assert len(dagster.get_runs()) == runs
+        until(service, lambda: service.runs == 1)
+        assert dagster.get_runs(limit=1)[0].is_success
 
 
 def test_a_forged_hint_for_an_instance_that_was_never_read_does_nothing(
