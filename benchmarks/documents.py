@@ -1,4 +1,4 @@
-"""What search documents cost: the first build over two servers, and following what changes.
+"""What search documents cost: the first build over two servers, the index of them, and following what changes.
 
 The libraries are those of ``matches.py``. Every change is followed by all shared layers; the figures are those of the
 search. Seconds on the clock, and of the processor for both the program and Postgres.
@@ -18,6 +18,8 @@ from prerendered import render
 
 from stash_pipeline.instances import add_instance
 from stash_pipeline.layers import LAYERS
+from stash_pipeline.search.index import follow_index
+from stash_pipeline.search.tantivy import TantivyBackend
 from stash_pipeline.settings import load_settings
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers import shared
@@ -67,6 +69,20 @@ def follow(connection: Connection) -> tuple[float, int]:
     return seconds, changed
 
 
+def build_index(connection: Connection, home: Path) -> dict[str, Any]:
+    """The embedded index of all documents, from nothing."""
+    backend = TantivyBackend(home / "search")
+    processor = Processor(home)
+    started = time.perf_counter()
+    followed = follow_index(connection, backend)
+    return {
+        "documents": followed.put,
+        "clock": round(time.perf_counter() - started, 2),
+        "processor": processor.seconds(),
+        "MB on disk": round((backend.size() or 0) / 1e6, 1),
+    }
+
+
 def measure(home: Path) -> dict[str, Any]:
     """The first build, changes, and a rebuild."""
     render(home / "library", SCENES)
@@ -89,6 +105,7 @@ def measure(home: Path) -> dict[str, Any]:
         shared.follow(connection, SEARCH_LAYER, LAYERS)
         first = {"clock": round(time.perf_counter() - started, 2), "processor": processor.seconds()}
         connection.execute("VACUUM ANALYZE")
+        index = build_index(connection, home)
         changes = {}
         for name, (entity, column, count) in _KINDS.items():
             followed = []
@@ -109,6 +126,7 @@ def measure(home: Path) -> dict[str, Any]:
         "scenes of each server": SCENES,
         "rows": rows,
         "first build, seconds": first,
+        "index, seconds": index,
         "rebuild that changes nothing, seconds": again,
         "following, seconds": changes,
         "size of search.documents, MB": size[0] if size else None,

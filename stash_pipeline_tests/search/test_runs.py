@@ -17,7 +17,7 @@ from stash_pipeline.definitions import defs
 from stash_pipeline.layers import LAYERS, configured
 from stash_pipeline.runtime.in_process import run_job
 from stash_pipeline.search.tantivy import TantivyBackend
-from stash_pipeline.settings import Settings, get_settings
+from stash_pipeline.settings import Settings, get_settings, load_settings, settings_in_use
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.layers.shared import states
@@ -99,6 +99,30 @@ def test_an_index_that_is_gone_is_noticed(stash: SimulatedStash, dagster: dg.Dag
     alone = defs.get_repository_def().get_job("follow").get_subset(asset_selection=frozenset([INDEX_KEY]))
     done = alone.execute_in_process(instance=dagster)
     assert done.success and set(materializations(dagster, done.run_id)) == {"search.index"}
+    assert index_of(get_settings()).state()
+
+
+def test_a_setting_leaves_the_index_to_other_homes(
+    stash: SimulatedStash,
+    dagster: dg.DagsterInstance,
+    graph_database: str,
+    graph_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = get_settings().home / "search"
+    shutil.rmtree(root)
+    with monkeypatch.context() as environment:
+        environment.setenv("STASH_PIPELINE_SEARCH_INDEX", "false")
+        with settings_in_use(load_settings(home=graph_home).with_database(graph_database)):
+            run = change(stash, dagster, "Only in the documents")
+            assert run.success
+            found = materializations(dagster, run.run_id)
+            assert "search.documents" in found and "search.index" not in found
+            assert not tick(dagster).run_requests
+    assert not root.exists()
+    (request,) = tick(dagster).run_requests
+    assert request.asset_selection == [INDEX_KEY]
+    assert run_job("follow", instance=dagster).success
     assert index_of(get_settings()).state()
 
 

@@ -1,12 +1,14 @@
 """The embedded index answers what every back end answers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from stash_pipeline.search.documents import FACETS
-from stash_pipeline.search.request import AllOf, AnyOf, SearchRequest
+from stash_pipeline.search.request import AllOf, AnyOf, Between, Condition, Hit, Not, OneOf, SearchRequest, Word
 from stash_pipeline.search.tantivy import TantivyBackend
+from stash_pipeline.search.tantivy.reader import TantivyReader
 from stash_pipeline_tests.search import library, oracle
 from stash_pipeline_tests.search.suite import Suite, fill, words
 
@@ -29,3 +31,48 @@ def test_facets_of_several_segments_are_exact(tmp_path: Path) -> None:
         for limit in (1, 2, 5):
             found = reader.search(SearchRequest(condition, facets=FACETS, facet_limit=limit)).facets
             assert found == {name: oracle.facet(matching, name, limit) for name in FACETS}
+
+
+RANKED: Sequence[Condition] = (
+    *(words(word, match) for word in ("beach", "summer", "be", "lake", "violni") for match in ("typos", "prefix")),
+    words("beach summer"),
+    words("beach summer night"),
+    words("beach", "exact"),
+    AllOf((words("beach"), words("beach"))),
+    Word(("beach",), "typos", "details"),
+    Word(("beach",), "typos", "title"),
+    Word(("summer", "ni"), "prefix"),
+    AllOf((Word(("lake",)), AnyOf("entity", ("scenes",)), Not(Word(("night",))))),
+    AllOf((OneOf((Word(("lake",)), Word(("summer",)))), Word(("beach",)))),
+    AllOf((OneOf((AnyOf("entity", ("scenes",)), Between("rating", 50, None))), Word(("beach",)))),
+    OneOf((Word(("lake",)), AnyOf("entity", ("tags",)))),
+    Not(Word(("beach",))),
+    Between("rating", 50, None),
+    AllOf(()),
+)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 60])
+def test_small_pages_are_those_of_one_that_has_everything(ranked: TantivyReader, limit: int) -> None:
+    for condition in RANKED:
+        # a page that not even all documents fill is made by ranking them all
+        everything = ranked.search(SearchRequest(condition, limit=1_000))
+        hits: list[Hit] = []
+        after = None
+        while len(hits) < 20 * limit:
+            page = ranked.search(SearchRequest(condition, limit=limit, after=after))
+            assert page.total == everything.total == len(everything.hits), condition
+            hits += page.hits
+            if (after := page.next) is None:
+                break
+        assert hits == list(everything.hits[: len(hits)]), condition
+        assert after is not None or len(hits) == everything.total, condition
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory: pytest.TempPathFactory) -> TantivyReader:
+    backend = TantivyBackend(tmp_path_factory.mktemp("ranked") / "search")
+    documents = list(library.documents(900, seed=9))
+    fill(backend, documents[:600])
+    fill(backend, documents[500:], rebuild=False)
+    return backend.reader()

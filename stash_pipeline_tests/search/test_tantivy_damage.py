@@ -55,6 +55,16 @@ def deleted(path: Path) -> None:
     path.unlink()
 
 
+def with_deletes(root: Path) -> TantivyBackend:
+    """An index with files of all kinds."""
+    backend = TantivyBackend(root)
+    fill(backend, library.documents(300))
+    with backend.writer() as writer:
+        writer.delete([next(library.documents(300)).id])
+        writer.commit(IndexState(2, "b", backend.version))
+    return backend
+
+
 def assert_made_again(root: Path) -> None:
     backend = TantivyBackend(root)
     assert backend.state() is None
@@ -76,11 +86,7 @@ def assert_made_again(root: Path) -> None:
     ],
 )
 def test_damage_is_noticed_and_the_index_made_again(root: Path, suffix: str, damage: Callable[[Path], None]) -> None:
-    backend = TantivyBackend(root)
-    fill(backend, library.documents(300))
-    with backend.writer() as writer:
-        writer.delete([next(library.documents(300)).id])
-        writer.commit(IndexState(2, "b", backend.version))
+    with_deletes(root)
     if suffix == "meta.json":
         path = generations(root)[0] / suffix
     else:
@@ -90,6 +96,25 @@ def test_damage_is_noticed_and_the_index_made_again(root: Path, suffix: str, dam
     with suppress(SearchIndexError):
         TantivyBackend(root).reader().search(EVERYTHING)
     assert_made_again(root)
+
+
+@pytest.mark.parametrize(("suffix", "damage"), [*product(SUFFIXES, (truncated, emptied, deleted))])
+def test_a_file_that_is_cut_off_is_noticed_before_its_mapped_pages_are_read(
+    root: Path, suffix: str, damage: Callable[[Path], None]
+) -> None:
+    open_reader = with_deletes(root).reader()
+    assert open_reader.search(EVERYTHING).total == 299
+    damage(next(path for path in data_files(root) if path.suffix == suffix))
+    # to read them would end the process
+    for _ in range(2):
+        with pytest.raises(SearchIndexError, match="is damaged"):
+            open_reader.search(EVERYTHING)
+    with pytest.raises(SearchIndexError, match="is damaged"):
+        TantivyBackend(root).reader()
+    # which is how the next run notices, and makes the index again
+    assert TantivyBackend(root).state() is None
+    fill(TantivyBackend(root), [scene(1, "Harbour")])
+    assert numbers(open_reader.search(SearchRequest(words("harbour")))) == [1]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -140,6 +165,30 @@ def test_an_index_with_other_fields_is_made_again(root: Path) -> None:
     written["schema"] = [field for field in written["schema"] if field["name"] != "shape"]
     meta.write_text(json.dumps(written))
     assert_made_again(root)
+
+
+def test_commits_do_not_leave_a_segment_each(root: Path) -> None:
+    backend = TantivyBackend(root)
+    documents = list(library.documents(300))
+    fill(backend, documents[:200])
+    for document in documents[200:230]:
+        fill(backend, [document], rebuild=False)
+    segments = json.loads((generations(root)[0] / "meta.json").read_bytes())["segments"]
+    assert len(segments) <= 8
+    assert backend.reader().search(EVERYTHING).total == 230
+
+
+def test_several_commits_of_one_writer_are_all_kept(root: Path) -> None:
+    backend = TantivyBackend(root)
+    reader = None
+    with backend.writer(rebuild=True) as writer:
+        for number in range(1, 4):
+            writer.put([scene(number, "Harbour")])
+            writer.commit(IndexState(number, "a", backend.version))
+            reader = reader or backend.reader()
+            assert reader.search(EVERYTHING).total == number
+        writer.put([scene(4, "Harbour")])
+    assert reader is not None and reader.search(EVERYTHING).total == 3
 
 
 def test_a_rebuild_leaves_the_old_index_to_its_readers(root: Path) -> None:

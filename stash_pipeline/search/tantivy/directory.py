@@ -5,7 +5,9 @@ that a process still reads stays until that process has gone: readers hold a sha
 kernel releases with the process. One exclusive lock lets one writer in.
 
 Within a generation, tantivy replaces ``meta.json`` by each commit. Every other file is written once and ends with a
-checksum, which :func:`is_intact` compares: tantivy itself would notice a damaged block only when it reads it.
+checksum, which :meth:`IndexDirectory.is_intact` compares: tantivy itself would notice a damaged block only when it
+reads it. Readers, which map the files into memory, look at the ends of the files before they open them, and at their
+sizes before each search: the system kills a process that reads where a mapped file has been cut off.
 """
 
 import fcntl
@@ -19,11 +21,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from uuid import uuid4
 
 from stash_pipeline.private_directories import make_private
-from stash_pipeline.search.backend import SearchIndexLockedError
+from stash_pipeline.search.backend import SearchIndexError, SearchIndexLockedError
 
 _CURRENT: Final = "current"
 _IN_USE: Final = "in-use"
@@ -32,6 +34,8 @@ _NAME: Final = re.compile(r"index-[0-9a-f]{32}")
 _FOOTER: Final = struct.Struct("<II")
 _MAGIC: Final = 1337
 _BLOCK: Final = 1 << 20
+_WRONG: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error)
+"""What is raised where a file is missing or is not what it should be."""
 
 
 class Lock:
@@ -152,19 +156,11 @@ class IndexDirectory:
 
     def _are_intact(self, generation: Path, meta: bytes, schema: Any) -> bool:
         try:
-            listed = json.loads(meta)
-            if listed["schema"] != schema:
+            if json.loads(meta)["schema"] != schema:
                 return False
-            for segment in listed["segments"]:
-                segment_id = segment["segment_id"].replace("-", "")
-                needed = [f"{segment_id}.{kind}" for kind in ("term", "idx", "pos", "fast", "store", "fieldnorm")]
-                if deletes := segment.get("deletes"):
-                    needed.append(f"{segment_id}.{deletes['opstamp']}.del")
-                if not all(self._is_intact(generation / name) for name in needed):
-                    return False
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
+            return all(self._is_intact(generation / name) for name in _files_in(meta))
+        except _WRONG:
             return False
-        return True
 
     def _is_intact(self, path: Path) -> bool:
         status = path.stat()
@@ -173,9 +169,51 @@ class IndexDirectory:
             self._intact[key] = _checksum_is_right(path, status.st_size)
         return self._intact[key]
 
+    def sizes(self, generation: Path) -> dict[Path, int]:
+        """The files of a generation with their sizes, of which only the ends are read.
+
+        Raises:
+            SearchIndexError: if one is missing, or was cut off: it does not end as it was written.
+        """
+        meta = _content(generation / "meta.json")
+        while True:
+            try:
+                return {path: _complete_size(path) for path in (generation / name for name in _files_in(meta))}
+            except _WRONG as error:
+                if meta == (now := _content(generation / "meta.json")):
+                    raise damaged(generation) from error
+                meta = now
+
     def size(self) -> int:
         """Bytes of all generations."""
         return sum(size for path in self.root.glob("index-*") for size in _sizes(path))
+
+
+def damaged(generation: Path) -> SearchIndexError:
+    """What is raised if files of a generation are not as they were written."""
+    return SearchIndexError(
+        f"The search index in {generation} is damaged: a file is missing or was cut off; run `stash-pipeline rebuild "
+        "search`."
+    )
+
+
+def are_as_long(sizes: dict[Path, int]) -> bool:
+    """Whether files still have their sizes: a process that reads beyond the end of a mapped file is killed."""
+    try:
+        return all(path.stat().st_size == size for path, size in sizes.items())
+    except OSError:
+        return False
+
+
+def _files_in(meta: bytes) -> list[str]:
+    """The names of the files that a list of segments has."""
+    found: list[str] = []
+    for segment in json.loads(meta)["segments"]:
+        segment_id = segment["segment_id"].replace("-", "")
+        found += [f"{segment_id}.{kind}" for kind in ("term", "idx", "pos", "fast", "store", "fieldnorm")]
+        if deletes := segment.get("deletes"):
+            found.append(f"{segment_id}.{deletes['opstamp']}.del")
+    return found
 
 
 def _content(path: Path) -> bytes:
@@ -192,22 +230,39 @@ def _sizes(directory: Path) -> Iterator[int]:
                 yield path.stat().st_size
 
 
+def _complete_size(path: Path) -> int:
+    """The size of a file of tantivy.
+
+    Raises:
+        ValueError: if it does not end as one.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        _footer(file, size)
+    return size
+
+
+def _footer(file: BinaryIO, size: int) -> tuple[int, int]:
+    """Where the footer of a file begins, and the checksum that it has of what is before it."""
+    file.seek(max(0, size - _FOOTER.size))
+    length, magic = _FOOTER.unpack(file.read(_FOOTER.size))
+    start = size - _FOOTER.size - length
+    if magic != _MAGIC or start < 0:
+        raise ValueError("the file has no footer")
+    file.seek(start)
+    return start, json.loads(file.read(length))["crc"]
+
+
 def _checksum_is_right(path: Path, size: int) -> bool:
     """Whether the checksum at the end of a file of tantivy is that of what is before it."""
     with path.open("rb") as file:
-        file.seek(max(0, size - _FOOTER.size))
-        length, magic = _FOOTER.unpack(file.read(_FOOTER.size))
-        start = size - _FOOTER.size - length
-        if magic != _MAGIC or start < 0:
-            return False
-        file.seek(start)
-        expected = json.loads(file.read(length))["crc"]
+        left, expected = _footer(file, size)
         file.seek(0)
-        found, left = 0, start
+        found = 0
         while left and (block := file.read(min(_BLOCK, left))):
             found = zlib.crc32(block, found)
             left -= len(block)
-    return bool(found == expected)
+    return found == expected
 
 
 def _sync(path: Path) -> None:

@@ -10,30 +10,32 @@ from typing import Any, Final
 import tantivy
 
 from stash_pipeline.search.documents import FACET_FIELDS
-from stash_pipeline.search.tantivy.schema import CLASSES, FACETS_OF_IDS, KEYWORDS, FacetIds, class_name
+from stash_pipeline.search.tantivy.schema import CLASSES, COUNTED, FACETS_OF_IDS, KEYWORDS, FacetIds, class_name
 
 Counts = tuple[tuple[str, int], ...]
 
 _TRUTH: Final = frozenset(("organized", "markers"))
 _ALL: Final = 1 << 31
+_DOCUMENTS: Final = "documents"
 
 
 def count_facets(
     searcher: tantivy.Searcher, query: tantivy.Query, facets: tuple[str, ...], limit: int, ids: FacetIds
-) -> Mapping[str, Counts]:
-    """The most frequent values of each facet, equal ones by their names or ids, all with their exact numbers."""
-    found = _exact(searcher, query, facets, limit, ids)
-    return {name: found[name] for name in facets}
+) -> tuple[Mapping[str, Counts], int]:
+    """The most frequent values of each facet, equal ones by their names or ids, all with their exact numbers.
 
-
-def _exact(
-    searcher: tantivy.Searcher, query: tantivy.Query, facets: tuple[str, ...], limit: int, ids: FacetIds
-) -> dict[str, Counts]:
+    Returns:
+        The counts by facet, and the number of documents.
+    """
     found: dict[str, Counts] = {}
+    total = 0
     sizes = dict.fromkeys(facets, 8 * limit)
+    asked: dict[str, Any] = {_DOCUMENTS: {"value_count": {"field": COUNTED}}}
     while sizes:
-        asked = {name: _terms(name, size) for name, size in sizes.items()}
+        asked |= {name: _terms(name, size) for name, size in sizes.items()}
         answers: dict[str, Any] = searcher.aggregate(query, asked)
+        if _DOCUMENTS in answers:
+            total = int(answers.pop(_DOCUMENTS)["value"])
         for name, answer in answers.items():
             buckets = answer["buckets"]
             # those that were cut off may have as many as the last one, and names before it
@@ -42,7 +44,8 @@ def _exact(
                 continue
             del sizes[name]
             found[name] = _first(name, buckets, limit, ids)
-    return found
+        asked = {}
+    return {name: found[name] for name in facets}, total
 
 
 def _terms(facet: str, size: int) -> dict[str, Any]:

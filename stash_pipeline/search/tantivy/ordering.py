@@ -15,7 +15,16 @@ from tantivy import FieldType, Occur, Order, Query
 
 from stash_pipeline.search.documents import Document
 from stash_pipeline.search.request import Sort
-from stash_pipeline.search.tantivy.schema import ID_PARTS, TITLE_PARTS, id_parts, number, sort_title, title_parts
+from stash_pipeline.search.tantivy.queries import Tiers
+from stash_pipeline.search.tantivy.schema import (
+    COUNTED,
+    ID_PARTS,
+    TITLE_PARTS,
+    id_parts,
+    number,
+    sort_title,
+    title_parts,
+)
 
 _SORT_FIELDS: Final = {
     "date": "date",
@@ -212,13 +221,48 @@ class Pages:
     # --- by relevance -----------------------------------------------------------------------------------------
 
     def by_relevance(
-        self, query: Query, limit: int, after: tuple[float, UUID] | None, seen: int
-    ) -> tuple[list[Found], int]:
-        """The best hits, equal ones by their ids, or those after a hit with this score and id; and how many match.
+        self, tiers: Tiers | None, query: Callable[[], Query], limit: int, after: tuple[float, UUID] | None, seen: int
+    ) -> tuple[list[Found], int | None]:
+        """The best hits, equal ones by their ids, or those after a hit with this score and id.
 
         Args:
+            tiers: the best documents, if they are known.
+            query: that ranks all.
             seen: about how many hits come before.
+
+        Returns:
+            The hits, and how many match if that was counted on the way.
         """
+        if tiers is not None and (tiers.is_whole or self._fill_a_page(tiers, limit, after)):
+            found = self._of_tiers(tiers, limit, after)
+            if tiers.is_whole or len(found) >= limit:
+                return found, None
+        return self._ranked(query(), limit, after, seen)
+
+    def _fill_a_page(self, tiers: Tiers, limit: int, after: tuple[float, UUID] | None) -> bool:
+        """Whether it is worth while to look at tiers: a page that begins behind them has to be ranked anyway."""
+        if not tiers.tiers or (after is not None and after[0] < tiers.tiers[-1].score):
+            return False
+        return self.count(tiers.all_of_them) >= limit
+
+    def _of_tiers(self, tiers: Tiers, limit: int, after: tuple[float, UUID] | None) -> list[Found]:
+        found: list[Found] = []
+        for tier in tiers.tiers:
+            if after is not None and tier.score > after[0]:
+                continue
+            start = id_parts(after[1]) if after is not None and tier.score == after[0] else None
+            addresses = self._first(tier.query, keys_of(()), limit - len(found), start and [*start])
+            found += [(tier.score, address) for address in addresses]
+            if len(found) >= limit:
+                break
+        return found
+
+    def count(self, query: Query) -> int:
+        """How many documents match."""
+        # to order by a field that is the same everywhere costs less than scores
+        return matched(self._searcher.search(query, 1, count=True, order_by_field=COUNTED))
+
+    def _ranked(self, query: Query, limit: int, after: tuple[float, UUID] | None, seen: int) -> tuple[list[Found], int]:
         look = max(_FIRST_LOOK, seen + 2 * limit)
         while True:
             result = self._searcher.search(query, look, count=True)

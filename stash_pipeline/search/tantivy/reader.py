@@ -1,7 +1,7 @@
 """Answers searches from the index, always from one state of it."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
@@ -18,9 +18,9 @@ from stash_pipeline.search.documents import Document
 from stash_pipeline.search.request import Hit, SearchRequest, SearchResults, check_request
 from stash_pipeline.search.stored import from_json
 from stash_pipeline.search.tantivy import cursor
-from stash_pipeline.search.tantivy.directory import IndexDirectory, Lock
+from stash_pipeline.search.tantivy.directory import IndexDirectory, Lock, are_as_long, damaged
 from stash_pipeline.search.tantivy.facets import count_facets
-from stash_pipeline.search.tantivy.ordering import Pages, matched, values_of
+from stash_pipeline.search.tantivy.ordering import Pages, values_of
 from stash_pipeline.search.tantivy.queries import QueryMaker
 from stash_pipeline.search.tantivy.schema import STATE_TERM, TEXTS, VERSION, FacetIds
 from stash_pipeline.search.vocabulary import Vocabulary
@@ -82,6 +82,7 @@ class TantivyReader:
         self._refreshing = threading.Lock()
         self._in_use: Lock | None = None
         self._seen: tuple[Any, ...] | None = None
+        self._sizes: dict[Path, int] = {}
         self._snapshot: Snapshot | None = None
         self._now()
 
@@ -123,9 +124,13 @@ class TantivyReader:
     def _now(self) -> Snapshot:
         with self._refreshing:
             for _ in range(100):
-                if self._snapshot is not None and self._seen == self._look():
+                if self._snapshot is None or self._seen != self._look():
+                    self._refresh()
+                elif are_as_long(self._sizes):
                     return self._snapshot
-                self._refresh()
+                # a commit first replaces the list of files, then removes some
+                elif self._seen == self._look():
+                    raise damaged(self._snapshot.generation)
             raise SearchIndexError(f"The search index in {self._directory.root} changes too fast to be read.")
 
     def _look(self) -> tuple[Any, ...] | None:
@@ -147,11 +152,12 @@ class TantivyReader:
         generation, in_use = used
         try:
             seen = self._look()
+            sizes = self._directory.sizes(generation)
             self._snapshot = Snapshot(generation)
         except BaseException:
             in_use.release()
             raise
-        self._seen = seen
+        self._seen, self._sizes = seen, sizes
         if self._in_use is not None:
             self._in_use.release()
         self._in_use = in_use
@@ -163,43 +169,37 @@ class _Search:
         self._request = request
         with damage_reported(snapshot.generation):
             vocabulary = snapshot.vocabulary
+        self._pages = Pages(snapshot.schema, snapshot.searcher, snapshot.document)
         self._maker = QueryMaker(snapshot.schema, vocabulary)
         self._by_relevance = request.sort[0].key == "relevance"
-        self._query = self._made(ranked=self._by_relevance)
-
-    def _made(self, *, ranked: bool) -> tantivy.Query:
         try:
-            return self._maker.make(self._request.condition, ranked=ranked)
+            self._matching = self._maker.matching(request.condition)
         except ValueError as error:
             raise UserError(str(error)) from None
 
     def results(self) -> SearchResults:
-        with damage_reported(self._snapshot.generation):
+        request, snapshot = self._request, self._snapshot
+        with damage_reported(snapshot.generation):
             hits, total, following = self._hits()
-            facets = {}
-            if self._request.facets:
-                query = self._made(ranked=False)
-                facets = dict(
-                    count_facets(
-                        self._snapshot.searcher,
-                        query,
-                        self._request.facets,
-                        self._request.facet_limit,
-                        self._snapshot.facet_ids,
-                    )
+            facets: Mapping[str, tuple[tuple[str, int], ...]] = {}
+            if request.facets:
+                facets, total = count_facets(
+                    snapshot.searcher, self._matching, request.facets, request.facet_limit, snapshot.facet_ids
                 )
+            elif request.count and total is None:
+                total = self._pages.count(self._matching)
         return SearchResults(
             hits=tuple(hits),
-            total=total if self._request.count else None,
+            total=total if request.count else None,
             next=following,
             facets=facets,
             terms=self._maker.terms,
-            revision=self._snapshot.state.revision,
+            revision=snapshot.state.revision,
         )
 
     def _hits(self) -> tuple[list[Hit], int | None, str | None]:
+        """A page, the number of hits if it was counted on the way, and where the page ends."""
         request, snapshot = self._request, self._snapshot
-        pages = Pages(snapshot.schema, snapshot.searcher, snapshot.document)
         total: int | None = None
         # one more tells whether there is another page
         wanted = request.limit + 1
@@ -209,12 +209,13 @@ class _Search:
             if request.after is not None:
                 score, id, seen = cursor.read_relevance(request.after)
                 after = score, id
-            ranked, total = pages.by_relevance(self._query, wanted, after, seen)
+            tiers = self._maker.tiers(request.condition)
+            ranked, total = self._pages.by_relevance(
+                tiers, lambda: self._maker.scored(request.condition), wanted, after, seen
+            )
         else:
             place = None if request.after is None else cursor.read_fields(request.after, request.sort)
-            ranked = [(0.0, address) for address in pages.by_fields(self._query, request.sort, wanted, place)]
-            if request.count:
-                total = matched(snapshot.searcher.search(self._query, 1, count=True))
+            ranked = [(0.0, address) for address in self._pages.by_fields(self._matching, request.sort, wanted, place)]
         loaded = [(score, snapshot.document(address)) for score, address in ranked[: request.limit]]
         hits = [Hit(document.id, score, document) for score, document in loaded]
         if len(ranked) < wanted:

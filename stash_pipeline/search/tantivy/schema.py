@@ -32,7 +32,7 @@ from stash_pipeline.search.documents import (
 from stash_pipeline.search.folding import FOLDING_VERSION, tokens
 from stash_pipeline.search.stored import to_json
 
-INDEX_VERSION: Final = 2
+INDEX_VERSION: Final = 3
 """Of this module; another one means a rebuild."""
 
 TEXTS: Final = tuple(TEXT_WEIGHTS)
@@ -65,6 +65,8 @@ NUMBERS: Final = (
     "updated_at",
 )
 """Fields whose values are compared as numbers: truth values are 0 and 1, times milliseconds since 1970."""
+SELDOM_DIFFERENT: Final = ("instance_ids", "organized", "favorite", "has_markers")
+"""Those of them with few values, whose documents are listed by value: to compare all values costs much more."""
 
 # facets that are neither a keyword nor a number of the document, by ordinals of their values
 CLASSES: Final = ("year", "resolution", "duration", "rating", "played")
@@ -75,8 +77,13 @@ FACETS_OF_IDS: Final = ("studio_ids", "performer_ids", "all_tag_ids")
 TITLE_PARTS: Final = 4
 """Of eight bytes each. Titles that agree in all of them are compared in full."""
 
+ANY_TEXT: Final = "any_text"
+"""Has the words of all texts: which documents match a word is known by it alone."""
+
 ID_PARTS: Final = ("id_high", "id_low")
 LONGEST_SHAPE: Final = 12
+COUNTED: Final = "revision"
+"""A field with one value in every document but the state."""
 STATE_TERM: Final = ("present", "state")
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -90,17 +97,20 @@ def build_schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     for name in TEXTS:
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
+    builder.add_text_field(ANY_TEXT, tokenizer_name="whitespace", index_option="basic")
     for name in KEYWORDS:
-        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=name in FEW_VALUES)
+        # several ids are one text, which costs less than a value each
+        split = "raw" if name in FEW_VALUES else "whitespace"
+        builder.add_text_field(name, tokenizer_name=split, index_option="basic", fast=name in FEW_VALUES)
     for name in NUMBERS:
-        builder.add_integer_field(name, fast=True)
+        builder.add_integer_field(name, fast=True, indexed=name in SELDOM_DIFFERENT)
     for name in CLASSES:
         builder.add_unsigned_field(f"class_{name}", fast=True)
     for name in FACETS_OF_IDS:
         builder.add_unsigned_field(f"number_{name}", fast=True)
     for name in (*ID_PARTS, *(f"title_{part}" for part in range(TITLE_PARTS))):
         builder.add_unsigned_field(name, fast=True)
-    builder.add_text_field("present", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("present", tokenizer_name="whitespace", index_option="basic")
     builder.add_text_field("shape", tokenizer_name="raw", index_option="basic")
     builder.add_bytes_field("stored", stored=True)
     builder.add_bytes_field("facet_ids", stored=True)
@@ -216,36 +226,43 @@ def to_index(document: Document, numbers: FacetNumbers) -> tantivy.Document:
     """What the index gets of a document."""
     made = tantivy.Document()
     add_text, add_integer, add_unsigned = made.add_text, made.add_integer, made.add_unsigned
+    present: list[str] = []
+    texts: list[str] = []
     words: list[str] = []
     for name, value in zip(TEXTS, _texts_of(document), strict=True):
         if not value:
             continue
-        add_text("present", name)
+        present.append(name)
         if type(value) is str:
             # most of these are met once: no room in the cache for them
             found = tokens(value)
-            add_text(name, " ".join(found))
+            texts.append(" ".join(found))
+            add_text(name, texts[-1])
             if name == "title":
                 words = found
         else:
             for one in value:
-                add_text(name, folded(one))
+                texts.append(folded(one))
+                add_text(name, texts[-1])
+    add_text(ANY_TEXT, " ".join(texts))
     for name, value in zip(KEYWORDS, _keywords_of(document), strict=True):
         if value is None or value == ():
             continue
-        add_text("present", name)
-        if name in numbers:
-            known, field = numbers[name], f"number_{name}"
-            for one in value:
-                # a text is looked up faster than an id
-                text = one.hex
-                add_text(name, text)
-                add_unsigned(field, known[text])
+        present.append(name)
+        if name in FEW_VALUES:
+            for one in value if type(value) is tuple else (value,):
+                add_text(name, one)
         elif type(value) is tuple:
-            for one in value:
-                add_text(name, one.hex if type(one) is UUID else one)
+            ids = [one.hex for one in value]
+            add_text(name, " ".join(ids))
+            if name in numbers:
+                # a text is looked up faster than an id
+                known, field = numbers[name], f"number_{name}"
+                for id in ids:
+                    add_unsigned(field, known[id])
         else:
-            add_text(name, value.hex if type(value) is UUID else value)
+            add_text(name, value.hex)
+    add_text("present", " ".join(present))
     for name, value in zip(NUMBERS, _numbers_of(document), strict=True):
         if value is None:
             continue

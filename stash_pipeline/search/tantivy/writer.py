@@ -38,6 +38,8 @@ class TantivyWriter:
         self._lock = lock
         self._fresh = generation is None
         self._failed = False
+        self._ended = False
+        self._pending = False
         self._added: set[int] = set()
         self._numbers = no_facet_numbers()
         self._writer: tantivy.IndexWriter | None = None
@@ -64,6 +66,9 @@ class TantivyWriter:
 
     @property
     def _open_writer(self) -> tantivy.IndexWriter:
+        if self._writer is None and not (self._failed or self._ended):
+            with failure_reported(self._directory.root):
+                self._open()
         if self._writer is None:
             raise SearchIndexError("The search index is closed, or writing to it failed; open it again.")
         return self._writer
@@ -71,6 +76,7 @@ class TantivyWriter:
     def put(self, documents: Iterable[Document]) -> int:
         """Adds documents, or replaces those with the same ids; returns how many."""
         writer, count = self._open_writer, 0
+        self._pending = True
         for document in documents:
             made = to_index(document, self._numbers)
             with failure_reported(self._directory.root):
@@ -92,6 +98,7 @@ class TantivyWriter:
     def delete(self, ids: Iterable[UUID]) -> None:
         """Removes documents; ids that are not there are ignored."""
         writer = self._open_writer
+        self._pending = True
         with failure_reported(self._directory.root):
             for id in ids:
                 writer.delete_documents_by_term("id", id.hex)
@@ -110,7 +117,11 @@ class TantivyWriter:
                 writer.delete_documents_by_term(field, value)
                 writer.add_document(made)
                 writer.commit()
+                self._pending = False
                 if self._fresh:
+                    # readers shall not see an index that changes at once
+                    self._writer = None
+                    writer.wait_merging_threads()
                     self._directory.switch(self._generation)
                     self._fresh = False
                     self._added.clear()
@@ -129,11 +140,14 @@ class TantivyWriter:
     ) -> None:
         """Discards what was not committed, and lets the next writer in."""
         writer, self._writer = self._writer, None
+        self._ended = True
         try:
             if writer is not None:
                 # what was committed is safe whether or not this works
-                with suppress(ValueError, OSError, RuntimeError):
-                    writer.rollback()
+                if self._pending:
+                    with suppress(ValueError, OSError, RuntimeError):
+                        writer.rollback()
+                # a rollback discards merges, too; without them, every commit would leave one more segment to visit
                 with suppress(ValueError, OSError, RuntimeError):
                     writer.wait_merging_threads()
             elif self._failed and not self._fresh:
