@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -196,6 +197,20 @@ def test_an_ordinary_user_runs_the_server_as_that_user(home: Path) -> None:
     child.start()
     assert answer.get(timeout=120) == 65534
     child.join()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_a_database_of_another_user_is_reported_with_its_remedy(home: Path) -> None:
+    with running_server(home, options=FAST):
+        pass
+    data = home / "postgres"
+    owner = data.owner()
+    shutil.chown(data, 0)
+    with pytest.raises(UserError, match=f"belongs to user root.*chown -R {owner} "), running_server(home):
+        pass
+    shutil.chown(data, owner)
+    with running_server(home, options=FAST) as url:
+        psycopg.connect(url).close()
 
 
 def test_an_unusable_home_is_reported(home: Path) -> None:

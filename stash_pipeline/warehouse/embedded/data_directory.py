@@ -3,6 +3,7 @@
 import errno
 import os
 import pwd
+import shlex
 import shutil
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,25 @@ def create_data_directory(data: Path, programs: Path, user: str | None) -> None:
     if data.exists():
         data.rmdir()
     half.rename(data)
+
+
+def require_owner(data: Path, user: str | None) -> None:
+    """Raises if the data directory belongs to another user than the server's, as a plain copy by root does."""
+    server = os.geteuid() if user is None else pwd.getpwnam(user).pw_uid
+    owner = data.stat().st_uid
+    if owner != server:
+        name = _user_name(server)
+        raise UserError(
+            f"{data} belongs to user {_user_name(owner)}, but the private Postgres runs as {name}; give it the files: "
+            f"chown -R {name} {shlex.quote(str(data))}"
+        )
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _initdb_error(home: Path, output: str) -> str:

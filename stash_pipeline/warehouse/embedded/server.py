@@ -32,7 +32,7 @@ from stash_pipeline.private_directories import ROOTS_HOME, USERS_HOME, let_pass,
 from stash_pipeline.warehouse.access import READER, WRITER
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.embedded.configuration import write_configuration
-from stash_pipeline.warehouse.embedded.data_directory import create_data_directory
+from stash_pipeline.warehouse.embedded.data_directory import create_data_directory, require_owner
 from stash_pipeline.warehouse.embedded.libpq_environment import forget_other_servers
 from stash_pipeline.warehouse.embedded.passwords import password_of
 from stash_pipeline.warehouse.embedded.postmaster import (
@@ -223,6 +223,7 @@ class EmbeddedPostgres(AbstractContextManager["EmbeddedPostgres"]):
                 f"{POSTGRES_VERSION}; move that directory away to create and sync a new database."
             )
         if postmaster(self.data) is None:
+            require_owner(self.data, user)
             remove_foreign_pid_files(self.data)
             self._require_free_port()
             write_configuration(self.data, self._options, self._port, user)
