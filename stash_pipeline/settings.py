@@ -173,7 +173,7 @@ class Settings(BaseSettings):
     keep_history_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 90
     """Age at which the maintenance removes what documents were before they changed."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
-    """Of what this program and its libraries say on standard error."""
+    """The log level of standard error, for this program and its libraries."""
 
     @model_validator(mode="before")
     @classmethod

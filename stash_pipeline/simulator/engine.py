@@ -23,16 +23,16 @@ from graphql import (
 )
 
 from stash_pipeline.simulator.context import RequestContext
-from stash_pipeline.simulator.execution import Execution, Prepared
-from stash_pipeline.simulator.registry import all_loaders
-from stash_pipeline.simulator.releases import Release
-from stash_pipeline.simulator.schema import build_schema
-from stash_pipeline.simulator.wording import (
+from stash_pipeline.simulator.error_messages import (
     NoDeprecatedInputs,
     syntax_error,
     validation_error,
     variable_error,
 )
+from stash_pipeline.simulator.execution import Execution, Prepared
+from stash_pipeline.simulator.registry import all_loaders
+from stash_pipeline.simulator.releases import Release
+from stash_pipeline.simulator.schema import build_schema
 
 _CACHED_DOCUMENTS = 512
 _CACHED_QUERIES = 256

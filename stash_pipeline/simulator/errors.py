@@ -1,6 +1,6 @@
 """Errors that become part of a response.
 
-Contains the errors of resolvers. Errors of syntax and validation are in ``wording``.
+Contains the errors of resolvers. Errors of syntax and validation are in ``error_messages``.
 """
 
 

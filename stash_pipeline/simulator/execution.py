@@ -5,7 +5,7 @@ slow for thousands of rows. This module loads every field once for all rows of i
 statement per page. Null propagation and error paths follow the GraphQL specification; error texts are those of the
 server.
 
-The values of fields come from ``resolvers``, the texts of validation errors from ``wording``.
+The values of fields come from ``resolvers``, the texts of validation errors from ``error_messages``.
 """
 
 import sqlite3

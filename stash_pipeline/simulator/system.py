@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
+from stash_pipeline.simulator.go_numbers import decoded
 from stash_pipeline.simulator.library import Row
-from stash_pipeline.simulator.numbers import decoded
 
 _HOME = "/config"
 _HOME_ON_WINDOWS = "C:\\ProgramData\\stash"

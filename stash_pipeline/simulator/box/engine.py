@@ -29,9 +29,9 @@ from stash_pipeline.simulator.box.releases import BoxRelease
 from stash_pipeline.simulator.box.schema import ANONYMOUS, build_box_schema
 from stash_pipeline.simulator.database import Row
 from stash_pipeline.simulator.engine import Answer
+from stash_pipeline.simulator.error_messages import syntax_error, validation_error, variable_error
 from stash_pipeline.simulator.errors import AnswerError
 from stash_pipeline.simulator.execution import Execution, Path, PlannedField
-from stash_pipeline.simulator.wording import syntax_error, validation_error, variable_error
 
 _CACHED_DOCUMENTS = 256
 

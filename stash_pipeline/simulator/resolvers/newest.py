@@ -3,9 +3,9 @@
 from typing import Any
 
 from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
+from stash_pipeline.simulator.go_numbers import free_form
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.newest import CUSTOM_FIELDS
-from stash_pipeline.simulator.numbers import free_form
 from stash_pipeline.simulator.resolvers.rows import grouped
 
 

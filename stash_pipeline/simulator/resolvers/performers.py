@@ -6,8 +6,8 @@ from typing import Any
 
 from stash_pipeline.simulator.addresses import image_address
 from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
+from stash_pipeline.simulator.go_numbers import free_form
 from stash_pipeline.simulator.library import Row
-from stash_pipeline.simulator.numbers import free_form
 from stash_pipeline.simulator.resolvers.rows import (
     count_of,
     count_through,
