@@ -142,6 +142,14 @@ def test_pages_of_the_site_link_only_to_the_site() -> None:
         assert [text for text, _ in _links(page) if text.startswith("docs/")] == [], page.name
 
 
+def test_pages_mean_the_same_on_the_site_as_in_the_repository() -> None:
+    """Within backticks, the site shows the backslash before a vertical bar; it does not draw diagrams."""
+    for page in DOCS.glob("*.md"):
+        text = page.read_text("utf-8")
+        assert re.findall(r"`[^`\n]*\\\|[^`\n]*`", text) == [], page.name
+        assert "```mermaid" not in text, page.name
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     contributing = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
