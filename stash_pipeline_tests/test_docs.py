@@ -62,7 +62,7 @@ def test_commands_md_lists_every_command(name: str) -> None:
 
 def test_automation_md_lists_every_sensor_and_schedule() -> None:
     repository = defs.get_repository_def()
-    names = {one.name for one in (*repository.sensor_defs, *repository.schedule_defs)}
+    names = {sensor.name for sensor in repository.sensor_defs} | {each.name for each in repository.schedule_defs}
     listed = re.findall(r"^\| `(\w+)` \|", (DOCS / "automation.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(names)
 
