@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# the demo needs neither the tools of the tests nor those of the documentation, which take as long to install as the rest
+DEMO_STAMP := $(VENV)/.installed-demo
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e
 # additional arguments for pytest, for example make test ARGS='-k settings -x'
 ARGS ?=
 
@@ -15,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Creates .venv and installs into it, as every target does that needs it.
 install: $(STAMP)
 
-demo: $(STAMP)
+demo: $(DEMO_STAMP)
 	$(BIN)/stash-pipeline demo $(if $(filter 0,$(UI)),--no-ui)
 
 # The documentation as a site, in build/site; fails if a link or an anchor leads nowhere.
@@ -89,5 +92,10 @@ clean:
 
 $(STAMP): setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(INSTALL) '.[dev]'
+	touch $(DEMO_STAMP) $@
+
+$(DEMO_STAMP): setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) '.[demo]'
 	touch $@

@@ -115,6 +115,7 @@ SELECT coalesce(max(number), 0) FROM (
     WHERE r.status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED') GROUP BY t.value
 ) AS by_instance
 """
+_LIVE = "SELECT count(*) FROM run_tags WHERE key = 'stash_pipeline/requested_by' AND value = 'live'"
 _COUNTS = "SELECT i.name, count(*) FROM stash.scenes AS s JOIN ops.instances AS i ON i.id = s.instance_id GROUP BY 1"
 
 
@@ -159,6 +160,8 @@ def test_the_demo_lives_and_continues_after_a_restart() -> None:
             for example in (*EXAMPLES, HISTORY):
                 assert "(0 rows)" not in (answer := _pasted(printed, "stash-pipeline psql", example.sql)), answer
             assert sum(example.question in "".join(printed) for example in (*EXAMPLES, HISTORY)) == 5
+            # the servers say what happens on them
+            _until(lambda: number(_LIVE), "a run for a hint")
         assert json.loads((home / "demo.json").read_text()) == {"scenes": 60}
         happened = (home / "paris.log").read_text().splitlines()
         assert len(happened) > 3

@@ -62,7 +62,7 @@ def test_commands_md_lists_every_command(name: str) -> None:
 
 def test_automation_md_lists_every_sensor_and_schedule() -> None:
     repository = defs.get_repository_def()
-    names = {one.name for one in (*repository.sensor_defs, *repository.schedule_defs)}
+    names = {sensor.name for sensor in repository.sensor_defs} | {each.name for each in repository.schedule_defs}
     listed = re.findall(r"^\| `(\w+)` \|", (DOCS / "automation.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(names)
 
@@ -140,6 +140,14 @@ def test_pages_of_the_site_link_only_to_the_site() -> None:
         assert [target for _, target in _links(page) if target.startswith("..")] == [], page.name
         # the site has no folder docs
         assert [text for text, _ in _links(page) if text.startswith("docs/")] == [], page.name
+
+
+def test_pages_mean_the_same_on_the_site_as_in_the_repository() -> None:
+    """Within backticks, the site shows the backslash before a vertical bar; it does not draw diagrams."""
+    for page in DOCS.glob("*.md"):
+        text = page.read_text("utf-8")
+        assert re.findall(r"`[^`\n]*\\\|[^`\n]*`", text) == [], page.name
+        assert "```mermaid" not in text, page.name
 
 
 def test_every_make_target_that_is_named_exists() -> None:

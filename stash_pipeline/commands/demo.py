@@ -275,7 +275,10 @@ def _serve(settings: Settings, port: int, *, changing: bool) -> None:
 
     console.print("Starting Dagster's UI ...")
     with interruptible(), suppress(KeyboardInterrupt), serving(settings, port) as running:
-        console.print(f"Dagster's UI: {running.url} (the lineage: {running.url}/asset-groups). Stop it with Ctrl-C.")
+        console.print(
+            f"Dagster's UI: {running.url} (the lineage: {running.url}/asset-groups). Stop it with Ctrl-C.",
+            soft_wrap=True,
+        )
         console.print(f"Everything is in {settings.home}; the next demo continues with it.", soft_wrap=True)
         if changing:
             console.print(

@@ -76,7 +76,7 @@ HISTORY: Final = Example(
     """
 SELECT recorded_at::timestamp(0), instance, entity, id, field, old, new
 FROM recent_changes
-WHERE change = 'changed'
+WHERE change = 'changed' AND field <> 'updated_at'
 ORDER BY recorded_at DESC LIMIT 10;""",
 )
 """Answered only after something has changed."""

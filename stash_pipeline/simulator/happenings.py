@@ -10,6 +10,7 @@ from typing import Any
 from stash_pipeline.simulator import invented
 from stash_pipeline.simulator.life import Kind, NothingToChangeError
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline.simulator.subscriptions import call_hooks
 
 _FOUND = "/media/new"
 _FEWEST = 20
@@ -60,9 +61,12 @@ class _Server:
             raise NothingToChangeError(f"{self.stash.release.name} has no {mutation}")
         declared = ", ".join(f"${name}: {field.args[name].type}" for name in arguments)
         passed = ", ".join(f"{name}: ${name}" for name in arguments)
-        answer = self.stash.execute(f"mutation({declared}) {{ {mutation}({passed}) {selection} }}", arguments)
+        query = f"mutation({declared}) {{ {mutation}({passed}) {selection} }}"
+        answer = self.stash.execute(query, arguments)
         if answer.get("errors"):
             raise NothingToChangeError(str(answer["errors"]))
+        if self.stash.plugin:
+            call_hooks(self.stash.subscribers, query, arguments, answer)
 
     def one(self, rng: random.Random, sql: str) -> int:
         """One of the ids that a query returns."""
@@ -227,6 +231,11 @@ class _Scan(_Server):
 
     def finds_videos(self, rng: random.Random, _: int) -> str:
         """New files, each with a scene of its own that nobody has described yet; or a second file of a scene."""
+        sentence = self._looks(rng)
+        self.stash.subscribers.publish("scanCompleteSubscribe", True)
+        return sentence
+
+    def _looks(self, rng: random.Random) -> str:
         count = rng.randint(1, _MOST_FOUND)
         if rng.random() < 0.2:
             return self._finds_copy(rng)

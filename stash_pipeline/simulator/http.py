@@ -29,9 +29,8 @@ from stash_pipeline.simulator.protocols import HasBackups
 from stash_pipeline.simulator.subscriptions import (
     PLUGINS_QUERY,
     Subscribers,
-    hooks_of,
+    call_hooks,
     installed_plugins,
-    log_entry,
     subscribe,
 )
 from stash_pipeline.simulator.timestamps import http_date
@@ -186,9 +185,8 @@ class Frontdoor:
         context = self.stash.context(base_url, request.headers.get("x-forwarded-prefix", "").rstrip("/"))
         context.vanish = vanish
         answer = self.stash.engine.answer(context, query, variables, name)
-        if self.stash.plugin and "mutation" in query and not answer.rejected:
-            for trigger, identifier in hooks_of(query, variables, answer.body):
-                self.stash.subscribers.publish("loggingSubscribe", log_entry(trigger, identifier))
+        if self.stash.plugin and not answer.rejected:
+            call_hooks(self.stash.subscribers, query, variables, answer.body)
         status = 200 if not answer.rejected else 422 if plain else 400
         return self._json(request, answer.body, status, plain)
 

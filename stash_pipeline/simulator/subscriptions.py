@@ -113,6 +113,15 @@ def _hooks(name: str, arguments: dict[str, Any], value: Any) -> list[tuple[str, 
     return [(f"{each}.{event}.Post", int(identifier)) for identifier in ids for each in kinds]
 
 
+def call_hooks(
+    subscribers: Subscribers, query: str, variables: Mapping[str, Any] | None, answer: Mapping[str, Any]
+) -> None:
+    """What the plugin does after a request: a line of the log for each hook that a mutation calls."""
+    if "mutation" in query:
+        for trigger, identifier in hooks_of(query, variables, answer):
+            subscribers.publish("loggingSubscribe", log_entry(trigger, identifier))
+
+
 def log_entry(trigger: str, identifier: int) -> list[dict[str, Any]]:
     """What the subscribers of the log get when the plugin handles a hook."""
     return [{"level": "Trace", "message": f"{_PREFIX} {trigger} {identifier}"}]

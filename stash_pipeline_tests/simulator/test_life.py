@@ -1,8 +1,10 @@
 """Simulated servers that go on changing: by seed, and across restarts."""
 
+import asyncio
 import random
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,3 +139,19 @@ def test_a_kept_box_continues_where_it_stopped(tmp_path: Path) -> None:
         kept.close()
     assert found == expected
     assert any("described a scene" in one for one in found)
+
+
+def test_subscribers_hear_of_what_happens() -> None:
+    """Without that, the pipeline would notice a living server by asking it only."""
+    stash = SimulatedStash(_generated())
+    life = Life(stash.library, 4, library_kinds(stash, 4, None))
+
+    async def listen() -> list[tuple[str, Any]]:
+        queue = stash.subscribers.add()
+        await asyncio.to_thread(_steps, life, 30)
+        return [queue.get_nowait() for _ in range(queue.qsize())]
+
+    heard = asyncio.run(listen())
+    assert ("scanCompleteSubscribe", True) in heard
+    lines = [entry["message"] for field, entries in heard if field == "loggingSubscribe" for entry in entries]
+    assert any("Scene.Update.Post" in line for line in lines)

@@ -20,8 +20,6 @@ _TUNING: Final[Mapping[str, str]] = {
     "work_mem": "32MB",
     "maintenance_work_mem": "256MB",
     "effective_io_concurrency": "32",
-    # that of solid state; with that of a spinning disk, small tables are read as a whole for every element of a list
-    "random_page_cost": "1.1",
     # no replicas: a table that is filled in the transaction that creates it needs no WAL
     "wal_level": "minimal",
     "max_wal_senders": "0",
