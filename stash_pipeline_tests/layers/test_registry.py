@@ -75,8 +75,8 @@ def test_tables_md_has_a_section_per_group() -> None:
 def test_the_readme_lists_every_group_of_the_registry() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     for layer in LAYERS:
-        for group in layer.groups:
-            assert f"| `{group}` | `{layer.name}` |" in readme
+        for table in layer.tables:
+            assert f"| `{table.group}` | `{table.table.schema}` |" in readme
 
 
 def test_the_version_of_a_layer_includes_its_sources() -> None:
