@@ -41,7 +41,7 @@ VERSION: Final = 2
 """To be raised when this module makes other features or keys, or what is compared of them makes other evidence."""
 
 _UNKNOWN: Final = -1
-_ROWS_AT_ONCE: Final = 5000
+_ROWS_AT_ONCE: Final = 2500
 _PARTS_AHEAD: Final = 6
 
 
