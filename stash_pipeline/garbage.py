@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_OBJECTS_BETWEEN_COLLECTIONS: Final = 200_000
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 1_000_000
 
 
 @contextmanager

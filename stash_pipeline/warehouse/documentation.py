@@ -76,11 +76,10 @@ def _view_section(view: View) -> str:
 def tables_page(layers: Layers = LAYERS) -> str:
     """The text of ``docs/tables.md``."""
     parts = [_HEADER]
-    # several layers can have tables in one group
-    groups = dict.fromkeys(group for layer in layers for group in layer.groups)
-    for group in groups:
+    tables = [table for layer in layers for table in layer.tables]
+    for group in dict.fromkeys(table.group for table in tables):
         parts += [f"\n## {group.replace('_', ' ').capitalize()}\n"]
-        parts += [_section(table.table) for layer in layers for table in layer.tables if table.group == group]
+        parts += [_section(table.table) for table in tables if table.group == group]
     parts += ["\n## Raw\n", f"`raw.<entity>` is the same for {', '.join(RAW)}.\n", _section(RAW["scenes"])]
     parts += [_section(METADATA.tables["raw.history"]), _section(METADATA.tables["raw.pages"]), "\n## Stash-boxes\n"]
     parts += [

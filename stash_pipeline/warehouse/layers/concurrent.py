@@ -55,11 +55,12 @@ def following_together(
     stopped = False
 
     def attempt(layer: SharedLayer, above: Mapping[str, Future[Attempt]]) -> Attempt:
+        # connecting takes as long as following a few changes, so it does not wait
+        connection = connect(database_url)
+        connections.append(connection)
         for name, other in above.items():
             if other.exception() is not None:
                 raise LayerBlockedError(f"Layer {layer.name} waits for layer {name}.")
-        connection = connect(database_url)
-        connections.append(connection)
         if stopped:
             cancel_statements([connection])
         return Attempt(
@@ -69,10 +70,10 @@ def following_together(
 
     try:
         with ThreadPoolExecutor(max(len(selected), 1), "layers") as pool:
-            for layer in selected:
-                above = {name: pending[name] for name in layer.after if name in pending}
-                pending[layer.name] = pool.submit(attempt, layer, above)
             try:
+                for layer in selected:
+                    above = {name: pending[name] for name in layer.after if name in pending}
+                    pending[layer.name] = pool.submit(attempt, layer, above)
                 yield {name: future.result for name, future in pending.items()}
             except BaseException:
                 stopped = True

@@ -1,7 +1,7 @@
 """What candidates are found by, of everything: when many objects are compared."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from stash_pipeline.warehouse.matches.candidates import (
     LARGEST_BLOCK,
     MANY,
     Pair,
-    PhashRow,
     hashed_keys,
     ordered,
     phash_rows,
@@ -19,7 +18,7 @@ from stash_pipeline.warehouse.matches.candidates import (
     write_keys,
     write_phashes,
 )
-from stash_pipeline.warehouse.matches.differences import differing, read_rows
+from stash_pipeline.warehouse.matches.differences import Rows, differing, read_rows
 from stash_pipeline.warehouse.matches.features import Object
 from stash_pipeline.warehouse.matches.nearness import stored_phashes
 
@@ -95,14 +94,18 @@ class AllKeys:
         return dict(zip(keys[starts][firsts][several].tolist(), most[several].tolist(), strict=True))
 
 
-def all_phashes(scenes: Sequence[Object]) -> list[PhashRow]:
+def all_phashes(scenes: Iterable[Object]) -> Rows:
     """The perceptual hashes of all scenes, as they are stored."""
-    return [row for one in scenes for row in phash_rows(one)]
+    numbers = array("q")
+    for one in scenes:
+        for row in phash_rows(one):
+            numbers.extend(row)
+    return np.array(numbers, np.int64).reshape(-1, 5)
 
 
-def store_phashes(connection: Connection, listed: Sequence[PhashRow]) -> None:
+def store_phashes(connection: Connection, made: Rows) -> None:
     """Writes the perceptual hashes of all scenes that differ from the stored ones."""
-    gone, new = differing(stored_phashes(connection), np.array(listed, np.int64).reshape(-1, 5))
+    gone, new = differing(stored_phashes(connection), made)
     if len(gone):
         remove_phashes(connection, gone.T.tolist())
     write_phashes(connection, new)

@@ -1,6 +1,6 @@
 """Loads the copies in groups of duplicates: objects and their files, with what the keeper rules compare."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count, groupby
@@ -162,11 +162,17 @@ class Reader:
     def _rows(self, query: str) -> "_Rows":
         if self._some:
             return _Rows(iter(self._connection.execute(query).fetchall()))
-        name = f"copies_{next(_NUMBERS)}"
-        cursor = self._cursors.enter_context(self._connection.cursor(name=name))
+        rows = _read(self._connection, query)
+        self._cursors.callback(rows.close)
+        return _Rows(rows)
+
+
+def _read(connection: Connection, query: str) -> Generator[Row, None, None]:
+    """The rows of a query. Its cursor, and the memory of Postgres for it, ends with the last one."""
+    with connection.cursor(name=f"copies_{next(_NUMBERS)}") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
         cursor.execute(query)
-        return _Rows(iter(cursor))
+        yield from cursor
 
 
 class _Rows:

@@ -1,7 +1,9 @@
 """Objects of ``stash`` in the form in which they are compared, and the keys by which candidates are found."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from operator import is_
 from sys import intern
@@ -39,7 +41,8 @@ VERSION: Final = 2
 """To be raised when this module makes other features or keys, or what is compared of them makes other evidence."""
 
 _UNKNOWN: Final = -1
-_ROWS_AT_ONCE: Final = 5000
+_ROWS_AT_ONCE: Final = 2500
+_PARTS_AHEAD: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +98,30 @@ def load_objects(
                 copy.write_row(node)
         connection.execute(f"ANALYZE {WANTED}")
     make = _MAKERS[entity]
-    with connection.cursor(name=f"features_of_{entity}") as cursor, ThreadPoolExecutor(1) as ahead:
-        cursor.execute(features_query(entity, some=nodes is not None))
+    parts = _parts(connection, entity, some=nodes is not None)
+    with closing(parts), ThreadPoolExecutor(1) as ahead:
         # Postgres makes the next rows while these are taken apart
-        coming = ahead.submit(cursor.fetchmany, _ROWS_AT_ONCE)
-        while rows := coming.result():
-            coming = ahead.submit(cursor.fetchmany, _ROWS_AT_ONCE)
+        coming = deque(ahead.submit(next, parts, None) for _ in range(_PARTS_AHEAD))
+        while rows := coming.popleft().result():
+            coming.append(ahead.submit(next, parts, None))
             for row in orjson.loads(f"[{','.join([text for (text,) in rows])}]"):
                 yield make((row[0], row[1]), row[2:], roots.get(row[0], ()))
+
+
+def _parts(connection: Connection, entity: str, *, some: bool) -> Generator[list[tuple[str]], None, None]:
+    """Some rows of the query for features at a time.
+
+    All objects are read by instance: Postgres prepares those of the next one while those of the first are taken apart.
+    """
+    queries = [features_query(entity, some=True)]
+    if not some:
+        instances = connection.execute("SELECT id FROM ops.instances ORDER BY id").fetchall()
+        queries = [f"{features_query(entity, some=False)}\nWHERE o.instance_id = {number}" for (number,) in instances]
+    for query in queries:
+        with connection.cursor(name=f"features_of_{entity}") as cursor:
+            cursor.execute(query)
+            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                yield rows
 
 
 def keys_of(entity: str, features: Features) -> set[Key]:

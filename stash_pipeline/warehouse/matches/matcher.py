@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final
 
-import numpy as np
-
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches import candidates, clusters, linking
 from stash_pipeline.warehouse.matches.bulk import AllKeys, all_phashes, store_phashes
 from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
+from stash_pipeline.warehouse.matches.differences import Rows
 from stash_pipeline.warehouse.matches.features import Node, Object, Roots, load_objects
 from stash_pipeline.warehouse.matches.nearness import (
     FileNode,
@@ -254,7 +253,7 @@ class Matcher:
         phashes = all_phashes(everything)
         stored = writer.submit(self._store, keys, phashes, after_keys)
         pairs, counts = keys.pairs(), keys.largest_counts()
-        near = NearFiles(np.array(phashes, np.int64).reshape(-1, 5))
+        near = NearFiles(phashes)
         pairs |= near.pairs()
         features = {
             node: linking.prepared(objects[node], counts, near.crowded)
@@ -264,9 +263,7 @@ class Matcher:
         result.keys_inserted, result.keys_removed = stored.result()
         return links
 
-    def _store(
-        self, keys: AllKeys, phashes: Sequence[candidates.PhashRow], after_keys: Callable[[], None] | None
-    ) -> tuple[int, int]:
+    def _store(self, keys: AllKeys, phashes: Rows, after_keys: Callable[[], None] | None) -> tuple[int, int]:
         counts = keys.store(self._connection)
         if self._entity == "scenes":
             store_phashes(self._connection, phashes)
