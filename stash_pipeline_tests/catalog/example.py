@@ -41,7 +41,7 @@ def example(database_url: str, home: Path) -> Iterator[DocumentedServers]:
                 video(4, oshash=BOAT, height=720, width=1280),
             ],
             "scenes": [
-                _scene(1, "Kites", 2), _scene(2, "Kites again", 1), _scene(12, "Lantern walk", 1), _scene(4, "Boat"),
+                _scene(1, "Kites", 2), _scene(2, "Kite", 1), _scene(12, "Lantern walk", 1), _scene(4, "Boat"),
             ],
         },
         "home",

@@ -41,9 +41,9 @@ def test_the_queries_of_the_page_answer_what_they_say(servers: DocumentedServers
     anna = servers.record_of("performers", (home.id, 17))["id"]
 
     assert sorted(row[1:5] for row in servers.rows(best)) == [
-        ("Boat", "attic", "/media/1.mp4", 2160), ("Kites", "home", "/media/1.mp4", 1080)]  # fmt: skip
+        ("Boat trip", "attic", "/media/1.mp4", 2160), ("Kites", "home", "/media/1.mp4", 1080)]  # fmt: skip
     assert servers.rows(disagree) == [("performers", "birthdate", {"home": "1990-04-02", "attic": "1990"}, anna)]
-    assert sorted(servers.rows(both)) == sorted([(kites, "Kites"), (boat, "Boat")])
+    assert sorted(servers.rows(both)) == sorted([(kites, "Kites"), (boat, "Boat trip")])
     assert servers.rows(only) == [(lantern, "Lantern walk")]
     assert servers.rows(source) == [("title", "home", 12, "only")]
     assert ("Anna Marlow", f"{home.url}/performer/17/image?t=1") in servers.rows(picture)

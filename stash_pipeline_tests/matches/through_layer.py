@@ -161,9 +161,45 @@ def _pairs(groups: Mapping[Node, Hashable]) -> set[Pair]:
 
 
 def identities(libraries: Mapping[int, Library], entity: str) -> dict[Node, Hashable]:
-    """What each object of generated libraries is, by instance and id."""
-    return {
+    """What each object of generated libraries is, by instance and id.
+
+    A tag is its name as well: each library numbers its tags of one name, and those of one name and number are one tag.
+    """
+    origins: dict[Node, Hashable] = {
         (instance_id, identifier): identity
         for instance_id, library in libraries.items()
         for identifier, identity in library.identities.get(entity, {}).items()
     }
+    return origins if entity != "tags" else _united(origins, names_of_tags(libraries))
+
+
+def names_of_tags(libraries: Mapping[int, Library]) -> dict[Node, str]:
+    """The name of each tag, without upper case."""
+    return {
+        (instance_id, identifier): name.casefold()
+        for instance_id, library in libraries.items()
+        for identifier, name in library.tuples("SELECT id, name FROM tags")
+    }
+
+
+def evident_tags(libraries: Mapping[int, Library]) -> Callable[[Node, Node], bool]:
+    """Whether there is evidence for two tags: the name."""
+    names = names_of_tags(libraries)
+    return lambda one, other: names[one] == names[other]
+
+
+def _united(*partitions: Mapping[Node, Hashable]) -> dict[Node, Hashable]:
+    """What is one in any of some partitions, also through others."""
+    least: dict[Node, Node] = {node: node for node in partitions[0]}
+    changed = True
+    while changed:
+        changed = False
+        for partition in partitions:
+            groups: dict[Hashable, list[Node]] = defaultdict(list)
+            for node, identity in partition.items():
+                groups[identity].append(node)
+            for nodes in groups.values():
+                first = min(least[node] for node in nodes)
+                changed = changed or any(least[node] != first for node in nodes)
+                least.update(dict.fromkeys(nodes, first))
+    return dict(least)

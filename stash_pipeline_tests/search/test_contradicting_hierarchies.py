@@ -45,7 +45,7 @@ def studios(edges: Sequence[Edge]) -> list[dict[str, Any]]:
     return [
         {
             "id": number, "name": f"{name} Films", "parent_studio": dict(edges).get(number),
-            "urls": [f"https://{name.lower()}.example/"],
+            "urls": [f"https://{name.lower()}.example/films"],
         }
         for number, name in enumerate(NAMES, 1)
     ]  # fmt: skip
@@ -175,7 +175,7 @@ def test_groups_that_contain_each_other_are_each_contained_once(servers: Documen
         return [
             {
                 "id": number, "name": f"{NAMES[number - 1]} Tales", "date": "2020-01-02",
-                "sub_groups": [{"group": {"id": content}, "description": "Second"}] if number == container else [],
+                "sub_groups": [{"group_id": content, "description": "Second"}] if number == container else [],
             }
             for number in (MEADOW, ORCHARD)
         ]  # fmt: skip

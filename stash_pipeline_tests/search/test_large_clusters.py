@@ -76,7 +76,7 @@ def test_500_scenes_are_one_record(servers: DocumentedServers) -> None:
     assert document["id"] == record["id"] and len(document["tag_ids"]) == 5
     with connect(servers.database_url) as connection:
         report = read_duplicates(connection, "scenes")
-    (group,) = report.same
+    (group,) = report.groups
     assert len(group.copies) == SIZE and sum(copy["is_keeper"] for copy in group.copies) == 1
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.instances import edit_instance
 from stash_pipeline.simulator.box.engine import BoxEngine
 from stash_pipeline.simulator.box.releases import find_release
 from stash_pipeline.stashbox.errors import StashBoxAuthError, StashBoxError
@@ -42,8 +43,10 @@ def test_only_what_changed_is_asked_again(box: ReadBox) -> None:
     assert report.tables["lookups"].asked == 1
 
 
-@pytest.mark.parametrize("state", ["use_stash_boxes = false", "enabled = false"])
-def test_a_server_that_is_kept_out_is_not_asked_about_and_follows_what_others_learn(box: ReadBox, state: str) -> None:
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_server_that_is_kept_out_is_not_asked_about_and_follows_what_others_learn(
+    box: ReadBox, disabled: bool
+) -> None:
     home, away = box.servers.home.instance.id, box.servers.away.instance.id
     with connect(box.servers.database_url) as connection:
         questions = due_lookups(connection, box.endpoint.id, unmatched_before=box.now, matched_before=box.now)
@@ -54,8 +57,12 @@ def test_a_server_that_is_kept_out_is_not_asked_about_and_follows_what_others_le
         ]
         box.read()
         box.servers.follow()
+        if disabled:
+            connection.execute("UPDATE ops.instances SET enabled = false WHERE id = %s", [home])
+        else:
+            edit_instance(connection, box.servers.home.instance.name, home=box.settings.home, use_stash_boxes=False)
+        box.servers.follow()
         before = box.servers.contents()
-        connection.execute(f"UPDATE ops.instances SET {state} WHERE id = %s", [home])
         report = box.read(days=60)
         assert own and report.tables["lookups"].due == len(questions) - len(own)
         box.servers.follow()
