@@ -273,12 +273,13 @@ class Pages:
         look = max(_FIRST_LOOK, seen + 2 * limit)
         while True:
             result = self._searcher.search(query, look, count=True)
-            hits, self.total = result.hits, matched(result)
-            lowest = hits[-1][0] if len(hits) < self.total else None
+            hits, total = result.hits, matched(result)
+            self.total = total
+            lowest = hits[-1][0] if len(hits) < total else None
             found = self._ordered([hit for hit in hits if lowest is None or hit[0] > lowest], after)
             if len(found) < limit and lowest is not None and (after is None or after[0] >= lowest):
                 start = after[1] if after is not None and after[0] == lowest else None
-                found += self._ties(query, lowest, start, limit - len(found), self.total)
+                found += self._ties(query, lowest, start, limit - len(found), total)
             if len(found) >= limit or lowest is None:
                 return found[:limit]
             look *= 8
