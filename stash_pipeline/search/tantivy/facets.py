@@ -46,13 +46,13 @@ def count_facets(
 
 def _shares(facets: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The facets, halved so that both halves take about as long."""
-    first, second = [], []
+    halves: tuple[list[str], list[str]] = [], []
     weights = [0, 0]
     for facet in sorted(facets, key=lambda one: -_WEIGHTS.get(one, 1)):
-        lighter = weights[0] > weights[1]
-        (second if lighter else first).append(facet)
+        lighter = weights.index(min(weights))
+        halves[lighter].append(facet)
         weights[lighter] += _WEIGHTS.get(facet, 1)
-    return tuple(first), tuple(second)
+    return tuple(halves[0]), tuple(halves[1])
 
 
 def _count(

@@ -269,7 +269,7 @@ class Pages:
         # to order by a field that is the same everywhere costs less than scores
         return matched(self._searcher.search(query, 1, count=True, order_by_field=COUNTED))
 
-    def _ranked(self, query: Query, limit: int, after: tuple[float, UUID] | None, seen: int) -> tuple[list[Found], int]:
+    def _ranked(self, query: Query, limit: int, after: tuple[float, UUID] | None, seen: int) -> list[Found]:
         look = max(_FIRST_LOOK, seen + 2 * limit)
         while True:
             result = self._searcher.search(query, look, count=True)
