@@ -19,7 +19,12 @@ class TestTantivy(Suite):
         return TantivyBackend(tmp_path / "search")
 
 
-def test_facets_of_several_segments_are_exact(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_two_threads", [False, True])
+def test_facets_of_several_segments_are_exact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_two_threads: bool
+) -> None:
+    if by_two_threads:
+        monkeypatch.setattr("stash_pipeline.search.tantivy.facets._MANY", 0)
     documents = list(library.documents(600, seed=8))
     backend = TantivyBackend(tmp_path / "search")
     for start in range(0, 600, 150):
@@ -29,8 +34,9 @@ def test_facets_of_several_segments_are_exact(tmp_path: Path) -> None:
     for condition in (AllOf(()), AnyOf("entity", ("scenes",)), words("beach", "exact")):
         matching = [document for document in documents if oracle.matches(document, condition)]
         for limit in (1, 2, 5):
-            found = reader.search(SearchRequest(condition, facets=FACETS, facet_limit=limit)).facets
-            assert found == {name: oracle.facet(matching, name, limit) for name in FACETS}
+            results = reader.search(SearchRequest(condition, facets=FACETS, facet_limit=limit))
+            assert results.total == len(matching)
+            assert results.facets == {name: oracle.facet(matching, name, limit) for name in FACETS}
 
 
 RANKED: Sequence[Condition] = (

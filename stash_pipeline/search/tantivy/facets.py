@@ -5,6 +5,7 @@ counted, so the numbers are exact however many segments the index has.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import tantivy
@@ -17,6 +18,10 @@ Counts = tuple[tuple[str, int], ...]
 _TRUTH: Final = frozenset(("organized", "markers"))
 _ALL: Final = 1 << 31
 _DOCUMENTS: Final = "documents"
+_MANY: Final = 200_000
+"""Documents of an index from which two processors count: with less, a thread takes as long as it saves."""
+_WEIGHTS: Final = {"tag": 12, "performer": 10, "studio": 4, "instance": 2}
+"""How long facets take, in about the time that one with few values does."""
 
 
 def count_facets(
@@ -27,6 +32,32 @@ def count_facets(
     Returns:
         The counts by facet, and the number of documents.
     """
+    first, second = _shares(facets) if searcher.num_docs > _MANY else (facets, ())
+    if not second:
+        found, total = _count(searcher, query, first, limit, ids)
+    else:
+        # tantivy works outside of the interpreter's lock
+        with ThreadPoolExecutor(1) as other:
+            counting = other.submit(_count, searcher, query, second, limit, ids)
+            found, total = _count(searcher, query, first, limit, ids)
+            found |= counting.result()[0]
+    return {name: found[name] for name in facets}, total
+
+
+def _shares(facets: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The facets, halved so that both halves take about as long."""
+    halves: tuple[list[str], list[str]] = [], []
+    weights = [0, 0]
+    for facet in sorted(facets, key=lambda one: -_WEIGHTS.get(one, 1)):
+        lighter = weights.index(min(weights))
+        halves[lighter].append(facet)
+        weights[lighter] += _WEIGHTS.get(facet, 1)
+    return tuple(halves[0]), tuple(halves[1])
+
+
+def _count(
+    searcher: tantivy.Searcher, query: tantivy.Query, facets: tuple[str, ...], limit: int, ids: FacetIds
+) -> tuple[dict[str, Counts], int]:
     found: dict[str, Counts] = {}
     total = 0
     sizes = dict.fromkeys(facets, 8 * limit)
@@ -45,7 +76,7 @@ def count_facets(
             del sizes[name]
             found[name] = _first(name, buckets, limit, ids)
         asked = {}
-    return {name: found[name] for name in facets}, total
+    return found, total
 
 
 def _terms(facet: str, size: int) -> dict[str, Any]:

@@ -98,12 +98,17 @@ def matched(result: tantivy.SearchResult) -> int:
 
 
 class Pages:
-    """Finds pages in one state of an index."""
+    """Finds pages in one state of an index.
+
+    Attributes:
+        total: how many documents match, if that was counted on the way.
+    """
 
     def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher, load: Load) -> None:
         self._schema = schema
         self._searcher = searcher
         self._load = load
+        self.total: int | None = None
 
     # --- by fields --------------------------------------------------------------------------------------------
 
@@ -111,11 +116,12 @@ class Pages:
         self, query: Query, sorts: tuple[Sort, ...], limit: int, after: tuple[list[Any], UUID] | None
     ) -> list[tantivy.DocAddress]:
         """The first hits in the order of the sorts and then of the ids, or those after a hit with these values."""
-        return self._first(query, keys_of(sorts), limit, after and _after_keys(after[0], sorts, after[1]))
+        return self._first(query, keys_of(sorts), limit, after and _after_keys(after[0], sorts, after[1]), whole=True)
 
     def _first(
-        self, query: Query, keys: list[_Key], limit: int, after: list[Any] | None = None
+        self, query: Query, keys: list[_Key], limit: int, after: list[Any] | None = None, *, whole: bool = False
     ) -> list[tantivy.DocAddress]:
+        """The first hits of a query, which is the whole one or a part of it."""
         if limit <= 0:
             return []
         if not keys:
@@ -127,7 +133,10 @@ class Pages:
             return self._following(query, keys, limit, after)
         order = Order.Desc if key.descending else Order.Asc
         # one more tells whether the last value of the page goes on behind it
-        hits = self._searcher.search(query, limit + 1, count=False, order_by_field=key.field, order=order).hits
+        result = self._searcher.search(query, limit + 1, count=whole, order_by_field=key.field, order=order)
+        if whole:
+            self.total = matched(result)
+        hits = result.hits
         goes_on = len(hits) > limit and hits[limit][0] == hits[limit - 1][0]
         groups = _runs(hits[:limit])
         if goes_on:
@@ -222,21 +231,18 @@ class Pages:
 
     def by_relevance(
         self, tiers: Tiers | None, query: Callable[[], Query], limit: int, after: tuple[float, UUID] | None, seen: int
-    ) -> tuple[list[Found], int | None]:
+    ) -> list[Found]:
         """The best hits, equal ones by their ids, or those after a hit with this score and id.
 
         Args:
             tiers: the best documents, if they are known.
             query: that ranks all.
             seen: about how many hits come before.
-
-        Returns:
-            The hits, and how many match if that was counted on the way.
         """
         if tiers is not None and (tiers.is_whole or self._fill_a_page(tiers, limit, after)):
             found = self._of_tiers(tiers, limit, after)
             if tiers.is_whole or len(found) >= limit:
-                return found, None
+                return found
         return self._ranked(query(), limit, after, seen)
 
     def _fill_a_page(self, tiers: Tiers, limit: int, after: tuple[float, UUID] | None) -> bool:
@@ -251,7 +257,8 @@ class Pages:
             if after is not None and tier.score > after[0]:
                 continue
             start = id_parts(after[1]) if after is not None and tier.score == after[0] else None
-            addresses = self._first(tier.query, keys_of(()), limit - len(found), start and [*start])
+            whole = tiers.is_whole and len(tiers.tiers) == 1
+            addresses = self._first(tier.query, keys_of(()), limit - len(found), start and [*start], whole=whole)
             found += [(tier.score, address) for address in addresses]
             if len(found) >= limit:
                 break
@@ -262,18 +269,19 @@ class Pages:
         # to order by a field that is the same everywhere costs less than scores
         return matched(self._searcher.search(query, 1, count=True, order_by_field=COUNTED))
 
-    def _ranked(self, query: Query, limit: int, after: tuple[float, UUID] | None, seen: int) -> tuple[list[Found], int]:
+    def _ranked(self, query: Query, limit: int, after: tuple[float, UUID] | None, seen: int) -> list[Found]:
         look = max(_FIRST_LOOK, seen + 2 * limit)
         while True:
             result = self._searcher.search(query, look, count=True)
             hits, total = result.hits, matched(result)
+            self.total = total
             lowest = hits[-1][0] if len(hits) < total else None
             found = self._ordered([hit for hit in hits if lowest is None or hit[0] > lowest], after)
             if len(found) < limit and lowest is not None and (after is None or after[0] >= lowest):
                 start = after[1] if after is not None and after[0] == lowest else None
                 found += self._ties(query, lowest, start, limit - len(found), total)
             if len(found) >= limit or lowest is None:
-                return found[:limit], total
+                return found[:limit]
             look *= 8
 
     def _ties(self, query: Query, score: float, after: UUID | None, limit: int, total: int) -> list[Found]:

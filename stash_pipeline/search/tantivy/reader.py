@@ -180,7 +180,8 @@ class _Search:
     def results(self) -> SearchResults:
         request, snapshot = self._request, self._snapshot
         with damage_reported(snapshot.generation):
-            hits, total, following = self._hits()
+            hits, following = self._hits()
+            total = self._pages.total
             facets: Mapping[str, tuple[tuple[str, int], ...]] = {}
             if request.facets:
                 facets, total = count_facets(
@@ -197,10 +198,9 @@ class _Search:
             revision=snapshot.state.revision,
         )
 
-    def _hits(self) -> tuple[list[Hit], int | None, str | None]:
-        """A page, the number of hits if it was counted on the way, and where the page ends."""
+    def _hits(self) -> tuple[list[Hit], str | None]:
+        """A page, and where it ends."""
         request, snapshot = self._request, self._snapshot
-        total: int | None = None
         # one more tells whether there is another page
         wanted = request.limit + 1
         seen = 0
@@ -210,20 +210,18 @@ class _Search:
                 score, id, seen = cursor.read_relevance(request.after)
                 after = score, id
             tiers = self._maker.tiers(request.condition)
-            ranked, total = self._pages.by_relevance(
-                tiers, lambda: self._maker.scored(request.condition), wanted, after, seen
-            )
+            ranked = self._pages.by_relevance(tiers, lambda: self._maker.scored(request.condition), wanted, after, seen)
         else:
             place = None if request.after is None else cursor.read_fields(request.after, request.sort)
             ranked = [(0.0, address) for address in self._pages.by_fields(self._matching, request.sort, wanted, place)]
         loaded = [(score, snapshot.document(address)) for score, address in ranked[: request.limit]]
         hits = [Hit(document.id, score, document) for score, document in loaded]
         if len(ranked) < wanted:
-            return hits, total, None
+            return hits, None
         last = hits[-1]
         if self._by_relevance:
-            return hits, total, cursor.write_relevance(last.score, last.id, seen + len(hits))
-        return hits, total, cursor.write_fields(request.sort, values_of(last.document, request.sort), last.id)
+            return hits, cursor.write_relevance(last.score, last.id, seen + len(hits))
+        return hits, cursor.write_fields(request.sort, values_of(last.document, request.sort), last.id)
 
 
 @contextmanager

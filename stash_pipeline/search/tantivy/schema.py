@@ -11,6 +11,7 @@ looks at, except by :data:`STATE_TERM`, which every search excludes.
 """
 
 import datetime
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
@@ -27,7 +28,6 @@ from stash_pipeline.search.documents import (
     RESOLUTIONS,
     TEXT_WEIGHTS,
     Document,
-    facet_values,
 )
 from stash_pipeline.search.folding import FOLDING_VERSION, tokens
 from stash_pipeline.search.stored import to_json
@@ -165,14 +165,11 @@ _CLASS_NAMES: Final = {
     "rating": tuple(name for name, _ in RATINGS),
     "played": ("false", "true"),
 }
-_CLASS_ORDINALS: Final = {
-    facet: {name: place for place, name in enumerate(names)} for facet, names in _CLASS_NAMES.items()
-}
-
-
-def class_ordinal(facet: str, name: str) -> int:
-    """The number that stands for a value of one of ``CLASSES``."""
-    return int(name) if facet == "year" else _CLASS_ORDINALS[facet][name]
+_CLASS_STARTS: Final = tuple(
+    (f"class_{name}", [start for _, start in classes])
+    for name, classes in (("resolution", RESOLUTIONS), ("duration", DURATIONS), ("rating", RATINGS))
+)
+_classed_of: Final = attrgetter("height", "duration", "rating")
 
 
 def class_name(facet: str, ordinal: int) -> str:
@@ -271,9 +268,13 @@ def to_index(document: Document, numbers: FacetNumbers) -> tantivy.Document:
                 add_integer(name, one)
         else:
             add_integer(name, value if type(value) is int else number(value))
-    for name in CLASSES:
-        for one in facet_values(document, name):
-            add_unsigned(f"class_{name}", class_ordinal(name, one))
+    if document.date is not None:
+        add_unsigned("class_year", document.date.year)
+    if document.plays is not None:
+        add_unsigned("class_played", bool(document.plays))
+    for (field, starts), value in zip(_CLASS_STARTS, _classed_of(document), strict=True):
+        if value is not None:
+            add_unsigned(field, max(bisect_right(starts, value) - 1, 0))
     for name, part in zip(ID_PARTS, id_parts(document.id), strict=True):
         add_unsigned(name, part)
     for place, part in enumerate(_parts(" ".join(words))):
