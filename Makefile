@@ -54,6 +54,8 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/dagster_cost.py
 	$(BIN)/python benchmarks/event_log.py
 	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/push.py
+	$(BIN)/python benchmarks/comparison.py
 	$(BIN)/python benchmarks/phash.py
 	$(BIN)/python benchmarks/clustering.py
 	$(BIN)/python benchmarks/matching_quality.py

@@ -37,8 +37,8 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.session import open_warehouse
 
-RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 4
 SAMPLES = 10
 TICKS = 2000
 
@@ -49,8 +49,8 @@ SILENT_PER_DAY = 20
 """Changes without a timestamp that comparisons find, each followed by a reconcile."""
 OTHER_PER_DAY = 8 + 1 + 1
 """Runs that keep the checks fresh (every 3 h at most), a sweep (in truth one a week), the maintenance."""
-TICKS_PER_DAY = 2 * 86400 // 5 + 3 * 86400 // 30
-"""Two sensors tick every 5 s, three every 30 s or less often."""
+TICKS_PER_DAY = 86400 // 5 + 86400 // 10 + 3 * 86400 // 30
+"""One sensor ticks every 5 s, one every 10 s, three every 30 s or less often."""
 
 SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c

@@ -24,7 +24,7 @@ from stash_pipeline.instances import Instance, list_instances
 from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import partition_drift
 from stash_pipeline.settings import Settings
-from stash_pipeline.sync.cadence import FAST_SECONDS, Due, balance, due
+from stash_pipeline.sync.cadence import FAST_SECONDS, SECOND_TICK_SECONDS, Due, balance, due
 from stash_pipeline.sync.cadence_records import Cadence, cadences
 from stash_pipeline.sync.comparison import compare
 
@@ -46,7 +46,7 @@ def reconcile_sensor(layers: Layers) -> dg.SensorDefinition:
     @dg.sensor(
         name=_RECONCILE,
         job_name=RECONCILE,
-        minimum_interval_seconds=FAST_SECONDS,
+        minimum_interval_seconds=SECOND_TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Finds changes that changes_sensor cannot detect: compares every enabled instance with its server "
         "as often as STASH_PIPELINE_RECONCILE_SHARE_PERCENT of the time allows, without a run, and launches a "

@@ -23,7 +23,7 @@ from stash_pipeline.layers import Layers
 from stash_pipeline.partitions import BOXES, INSTANCES, partition_drift
 from stash_pipeline.settings import Settings
 from stash_pipeline.stashbox_registry import list_endpoints
-from stash_pipeline.sync.cadence import ANSWERS, FAST_SECONDS, asking
+from stash_pipeline.sync.cadence import ANSWERS, FAST_SECONDS, TICK_SECONDS, asking
 from stash_pipeline.sync.cadence_records import record_asking
 from stash_pipeline.sync.server_probe import ProbeResult, Question, ask, digest_of, questions
 
@@ -84,7 +84,7 @@ def changes_sensor(settings: Settings, layers: Layers) -> dg.SensorDefinition:
     @dg.sensor(
         name=_CHANGES,
         job_name=REFRESH,
-        minimum_interval_seconds=min(FAST_SECONDS, settings.changes_seconds) if fast else settings.changes_seconds,
+        minimum_interval_seconds=min(TICK_SECONDS, settings.changes_seconds) if fast else settings.changes_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks the server of every enabled instance in one small request whether anything changed, and "
         "launches a refresh if it did. Asks every 5 s where an answer takes less than "

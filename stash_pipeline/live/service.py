@@ -47,7 +47,9 @@ _BUSY_GROWTH: Final = 1.05
 _MOST_TRIES: Final = 300
 _FIRST_PAUSE: Final = 2.0
 _LONGEST_PAUSE: Final = 600.0
-_LOCK_SECONDS: Final = 5.0
+_LOCK_SECONDS: Final = 60.0
+"""A comparison can begin between the look and the run, and takes up to 50 s."""
+
 
 MOST_RUNS: Final = 5000
 MOST_GROWTH_BYTES: Final = 400 << 20

@@ -10,6 +10,7 @@ import logging
 import random
 import re
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -42,12 +43,20 @@ _SCANS: Final = "subscription { scanCompleteSubscribe }"
 _LOG_LINES: Final = "subscription { loggingSubscribe { message } }"
 _PLUGINS: Final = "query Plugins { plugins { id } }"
 
+_WITH_PLUGIN: Final = "connected, with the plugin"
+
 _MESSAGE_BYTES: Final = 16 << 20
 _OPEN_SECONDS: Final = 10.0
 # the server sends something every 10 s
 _SILENCE_SECONDS: Final = 45.0
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
+
+_STABLE_SECONDS: Final = 30.0
+"""A connection that lasts this long is no failure when it ends."""
+
+_LOOK_SECONDS: Final = 60.0
+"""How often a server without the plugin is asked whether it has it now."""
 
 # a server that was not reachable can have changed, and so can one whose plugin was just installed
 _CONNECTED: Final = Hint(CONNECTED)
@@ -81,11 +90,12 @@ class Listener:
     def _run(self) -> None:
         failures = 0
         while not self._ending.is_set():
+            started = time.monotonic()
             try:
                 self._listen()
-                failures = 0
             except _EndedError:
-                failures = 0
+                # one that breaks off at once would be established every second
+                failures = 0 if time.monotonic() - started >= _STABLE_SECONDS else failures + 1
             except Exception as error:
                 failures += 1
                 self.state = f"not connected: {self._sentence(error)}"
@@ -124,7 +134,12 @@ class Listener:
             self._connection = connection
             protocol = str(connection.subprotocol or _PROTOCOLS[-1])
             connection.send(json.dumps({"type": "connection_init", "payload": {}}))
-            wanted = {"scan": _SCANS, "jobs": _JOBS, **({"log": _LOG_LINES} if has_plugin else {})}
+
+            def subscribe(name: str, query: str) -> None:
+                message = {"id": name, "type": _START[protocol], "payload": {"query": query}}
+                connection.send(json.dumps(message))
+
+            look_at = time.monotonic() + _LOOK_SECONDS
             while True:
                 try:
                     text = connection.recv(timeout=_SILENCE_SECONDS)
@@ -134,10 +149,11 @@ class Listener:
                 message = json.loads(text) if _is_relevant(text) else {}
                 kind = message.get("type")
                 if kind == "connection_ack":
-                    for name, query in wanted.items():
-                        payload = {"query": query}
-                        connection.send(json.dumps({"id": name, "type": _START[protocol], "payload": payload}))
-                    self.state = "connected, with the plugin" if has_plugin else "connected, without the plugin"
+                    subscribe("scan", _SCANS)
+                    subscribe("jobs", _JOBS)
+                    if has_plugin:
+                        subscribe("log", _LOG_LINES)
+                    self.state = _WITH_PLUGIN if has_plugin else "connected, without the plugin"
                     self._on_hint(_CONNECTED)
                 elif kind == "ping":
                     connection.send(json.dumps({"type": "pong"}))
@@ -146,6 +162,13 @@ class Listener:
                         self._on_hint(hint)
                 elif kind == "connection_error":
                     raise StashError("the server refuses subscriptions")
+                if not has_plugin and time.monotonic() >= look_at:
+                    # it can be installed while the server runs
+                    has_plugin, look_at = self._has_plugin(), time.monotonic() + _LOOK_SECONDS
+                    if has_plugin:
+                        subscribe("log", _LOG_LINES)
+                        self.state = _WITH_PLUGIN
+                        self._on_hint(_CONNECTED)
 
     def _has_plugin(self) -> bool:
         with self.instance.client(self._settings) as client:

@@ -17,6 +17,13 @@ from stash_pipeline.settings import Settings
 FAST_SECONDS: Final = 5
 """How often a server is asked whose answers are fast; Dagster's daemon does not evaluate sensors more often."""
 
+TICK_SECONDS: Final = FAST_SECONDS - 1
+"""The interval of a sensor that ticks whenever the daemon looks. One of 5 s would often miss that by milliseconds, and
+tick every 10 s."""
+
+SECOND_TICK_SECONDS: Final = 2 * FAST_SECONDS - 1
+"""The same every other time."""
+
 ANSWERS: Final = 5
 """Of the last answers, the median counts."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from stash_pipeline.live import subscriptions
 from stash_pipeline.live.hints import Hint
 from stash_pipeline.live.service import Service
 from stash_pipeline.live.state import read_state
@@ -25,9 +26,12 @@ pytestmark = pytest.mark.processes
 
 
 @contextmanager
-def serving(dagster: dg.DagsterInstance, warehouse: str, home: Path) -> Iterator[tuple[Service, Server]]:
+def serving(
+    dagster: dg.DagsterInstance, warehouse: str, home: Path, *, plugin: bool = True
+) -> Iterator[tuple[Service, Server]]:
     """The service, connected to one server that was read."""
     with registered(warehouse, home, "home", refreshed=False) as server:
+        server.stash.plugin = plugin
         sync_partitions(dagster, ["home"])
         assert run_job("refresh", instance=dagster, partition_key="home").success
         with closing(Service(get_settings(), dagster)) as service:
@@ -125,6 +129,20 @@ def test_a_new_connection_asks_the_server_and_launches_nothing_if_nothing_change
         reconnect()
         until(service, lambda: service.runs == 1)
         assert "connected" in dagster.get_runs(limit=1)[0].tags["stash_pipeline/reason"]
+
+
+def test_a_plugin_that_is_installed_while_connected_is_found(
+    dagster: dg.DagsterInstance, warehouse: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "_LOOK_SECONDS", 0.1)
+    with serving(dagster, warehouse, get_settings().home, plugin=False) as (service, server):
+        assert state(service, server)["subscriptions"] == "connected, without the plugin"
+        server.stash.plugin = True
+        # the server sends something every few seconds
+        until(service, lambda: state(service, server)["subscriptions"] == "connected, with the plugin")
+        mutate(server, 'sceneUpdate(input: {id: "1", title: "Edited"}) {id}')
+        until(service, lambda: service.runs == 1)
+        assert state(service, server)["via"] == "log"
 
 
 def test_hints_are_kept_until_the_server_answers(dagster: dg.DagsterInstance, warehouse: str) -> None:

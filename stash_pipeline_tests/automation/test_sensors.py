@@ -215,7 +215,9 @@ def test_sensors_are_on_by_default_and_their_interval_is_a_setting() -> None:
     }
     for sensor in sensors.values():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING and sensor.description
-    assert sensors["changes_sensor"].minimum_interval_seconds == 5, "for servers with fast answers"
+    assert sensors["changes_sensor"].minimum_interval_seconds == 4, (
+        "at every look of the daemon, for servers with fast answers"
+    )
     only_usual = build_defs(load_settings(changes_seconds=7, fast_answer_milliseconds=0))
     assert only_usual.resolve_sensor_def("changes_sensor").minimum_interval_seconds == 7
     assert sensors["changes_sensor"].job_name == "refresh"
