@@ -1,8 +1,10 @@
 """Parquet files by ADBC: Postgres' binary COPY becomes Arrow batches without a Python object per value."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.exports.folder import HashedFile
@@ -16,6 +18,10 @@ _BATCH_BYTES: Final = 4 << 20
 _GROUP_ROWS: Final = 50_000
 _GROUP_BYTES: Final = 32 << 20
 """A row group is held in memory until it is written."""
+
+_CANCEL_SECONDS: Final = 10.0
+
+_T = TypeVar("_T")
 
 
 def require_parquet() -> None:
@@ -36,15 +42,46 @@ class ReadError(Exception):
     """Postgres ended a query whose rows were already arriving."""
 
 
-def _batches(reader: Any) -> Iterator[Any]:
+def _interruptible(work: Callable[[], _T], cancel: Callable[[], None]) -> _T:
+    """What a call of the driver returns.
+
+    The call has a thread of its own: in the main thread, the driver would return to Python, which handles signals, only
+    with the next batch. An interrupt cancels the query.
+    """
+    result: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:
+            result.set_exception(error)
+
+    thread = threading.Thread(target=run, name="parquet", daemon=True)
+    thread.start()
+    try:
+        return result.result()
+    finally:
+        if not result.done():
+            cancel()
+        thread.join(_CANCEL_SECONDS)
+
+
+def _batches(reader: Any, cancel: Callable[[], None]) -> Iterator[Any]:
     """The batches of a reader. It reports errors of Postgres as OSError, like those of the file that is written."""
+
+    def read() -> Any:
+        try:
+            return reader.read_next_batch()
+        except StopIteration:
+            return None
+
     while True:
         try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
+            batch = _interruptible(read, cancel)
         except Exception as error:
             raise ReadError(str(error)) from error
+        if batch is None:
+            return
         yield batch
 
 
@@ -89,11 +126,11 @@ class ParquetSession:
             adbc_stmt_kwargs={StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(_BATCH_BYTES)}
         ) as cursor:
             cursor.execute(f"SET LOCAL ROLE {self._role}")
-            cursor.execute(text)
+            _interruptible(lambda: cursor.execute(text), cursor.adbc_cancel)
             reader = cursor.fetch_record_batch()
             with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
                 group: list[Any] = []
-                for batch in _batches(reader):
+                for batch in _batches(reader, cursor.adbc_cancel):
                     group.append(batch)
                     rows += batch.num_rows
                     held = sum(one.nbytes for one in group)
