@@ -85,6 +85,7 @@ class QueryMaker:
         self._vocabulary = vocabulary
         self._ranks: dict[Word, list[_Rank]] = {}
         self._meant: dict[Word, dict[str, int]] = {}
+        self._filters: dict[int, tuple[AnyOf, Query]] = {}
         self.terms: dict[str, tuple[str, ...]] = {}
 
     def scored(self, condition: Condition) -> Query:
@@ -159,7 +160,10 @@ class QueryMaker:
             case Not():
                 return self._all_of((condition,), form)
             case AnyOf():
-                query = self._any_of(condition)
+                # there may be thousands of values, and a search makes several queries
+                if id(condition) not in self._filters:
+                    self._filters[id(condition)] = condition, self._any_of(condition)
+                query = self._filters[id(condition)][1]
             case Between():
                 query = self._between(condition.field, condition.low, condition.high)
             case Exists():
