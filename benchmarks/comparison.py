@@ -80,8 +80,8 @@ def main() -> None:
                     note("reconcile after it, without Dagster and the layers", time.perf_counter() - started)
                 assert result.snapshot is not None
                 assert sum(change.changed for change in result.changes.values()) == 1
-                note("of this, until its snapshot was created", result.snapshot.create_seconds)
-                note("of this, until it was downloaded", result.snapshot.download_seconds)
+                note("of this, to create its snapshot", result.snapshot.create_seconds)
+                note("of this, to download it", result.snapshot.download_seconds)
     medians: dict[str, Any] = {f"{name}, seconds": round(median(each), 2) for name, each in figures.items()}
     write("comparison", {"scenes": SCENES, "repetitions": REPETITIONS, **medians})
 

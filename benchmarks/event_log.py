@@ -149,11 +149,14 @@ class Runs:
 def rounds(runs: Runs, dagster: DagsterInstance) -> list[dict[str, int]]:
     """Sizes after each of some rounds of as many edits as are kept."""
     after = []
+    # without the space of the runs before
+    maintain(dagster, runs.connection, keep_days=14, keep_runs=RUNS)
+    vacuum(runs.connection, "FULL")
     for _ in range(ROUNDS):
         runs.execute(runs.edit, RUNS)
         full = sizes(runs.connection, runs.settings.home)
         removed = maintain(dagster, runs.connection, keep_days=14, keep_runs=RUNS)
-        vacuum(runs.connection, "dagster")
+        vacuum(runs.connection)
         after.append(
             {
                 "postgres before the maintenance": full["postgres"],
@@ -166,13 +169,13 @@ def rounds(runs: Runs, dagster: DagsterInstance) -> list[dict[str, int]]:
     return after
 
 
-def vacuum(connection: Connection, schema: str) -> None:
+def vacuum(connection: Connection, options: str = "ANALYZE") -> None:
     """What autovacuum does within a minute or so; the rounds are faster than it."""
     tables = connection.execute(
-        "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = %s", [schema]
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'dagster'"
     )
     for (table,) in tables.fetchall():
-        connection.execute(f"VACUUM (ANALYZE) {table}")
+        connection.execute(f"VACUUM ({options}) {table}")
 
 
 def ticks(dagster: DagsterInstance, connection: Connection) -> dict[str, Any]:
@@ -196,7 +199,7 @@ def ticks(dagster: DagsterInstance, connection: Connection) -> dict[str, Any]:
                 )
             )
         dagster.purge_ticks("of-the-benchmark", "of-the-benchmark", moment - 86400, [TickStatus.SKIPPED])
-        vacuum(connection, "dagster")
+        vacuum(connection)
         after.append(scalar(connection, TICKS_SIZE) - before)
     return {"ticks per round": TICKS, "bytes after each round": after, "bytes per kept tick": round(max(after) / TICKS)}
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import machine
@@ -171,7 +172,7 @@ def _measure(connection: "psycopg.Connection[Any]", home: Path, url: str, edits:
     before = sum(processor.cpu_times()[:2])
     for number in range(edits):
         kind, mutation, query = _EDITS[number % len(_EDITS)]
-        text = f"benchmark {process} {number} {rng.random()}"
+        text = f"benchmark {uuid4().hex}"
         started, moment = time.perf_counter(), time.time()
         answer = httpx.post(
             f"{url}/graphql", json={"query": "mutation {" + mutation.format(text=text, number=number + 1) + "}"}

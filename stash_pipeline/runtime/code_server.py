@@ -35,7 +35,7 @@ def fork_runs(module: str) -> None:
     multiprocessing.set_forkserver_preload([_PREPARED])
     server = code_server_module()
 
-    class ForkingServer(server.DagsterApiServer):  # type: ignore[misc, name-defined]
+    class ForkingServer(server.DagsterApiServer):  # type: ignore[name-defined]
         """Executes each run in a process that is forked, not in a new Python."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
