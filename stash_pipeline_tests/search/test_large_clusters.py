@@ -113,9 +113,9 @@ def test_a_person_parts_the_ends_of_a_chain(servers: DocumentedServers) -> None:
 def test_people_make_a_cluster_of_500_and_part_it_again(servers: DocumentedServers) -> None:
     scenes: list[Object] = []
     for place in range(2):
-        numbers = range(1 + place, SIZE + 1, 2)
-        instance = servers.register({"scenes": [{"id": number, "title": f"Scene {number}"} for number in numbers]})
-        scenes += [(instance.id, number) for number in numbers]
+        ids = range(1 + place, SIZE + 1, 2)
+        instance = servers.register({"scenes": [{"id": number, "title": f"Scene {number}"} for number in ids]})
+        scenes += [(instance.id, number) for number in ids]
     scenes.sort(key=lambda scene: scene[1])
     servers.follow_all()
     assert len(servers.cluster_sizes("scenes")) == SIZE
