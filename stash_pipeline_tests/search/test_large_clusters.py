@@ -121,13 +121,13 @@ def test_people_make_a_cluster_of_500_and_part_it_again(servers: DocumentedServe
     assert len(servers.cluster_sizes("scenes")) == SIZE
     with connect(servers.database_url) as connection:
         chain = [NewDecision("scenes", "same", one, other) for one, other in zip(scenes[:-1], scenes[1:], strict=True)]
-        numbers = decide(connection, chain).written
+        written = decide(connection, chain).written
         servers.follow_all()
         assert servers.cluster_sizes("scenes") == [(SIZE, 2)]
         with pytest.raises(UserError) as refused:
             decide(connection, [NewDecision("scenes", "different", scenes[0], scenes[-1])])
         assert len(str(refused.value)) < 600, "a chain of 499 decisions is not listed"
-        withdraw(connection, [numbers[249]])
+        withdraw(connection, [written[249]])
     servers.follow_all()
     assert servers.cluster_sizes("scenes") == [(250, 2), (250, 2)]
 
