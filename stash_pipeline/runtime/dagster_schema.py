@@ -102,7 +102,7 @@ def _migrate(connection: Connection, storage: DagsterPostgresStorage) -> None:
     """What `dagster instance migrate` does; nothing if the tables are of this version."""
     before = _revision(connection)
     try:
-        storage.run_storage.upgrade()
+        storage.run_storage.upgrade()  # type: ignore[attr-defined]  # its class is declared as the base
         storage.run_storage.migrate(None)
         storage.event_log_storage.upgrade()
         storage.event_log_storage.reindex_assets(None)
