@@ -135,9 +135,6 @@ def test_the_demo_lives_and_continues_after_a_restart() -> None:
             for example in (*EXAMPLES, HISTORY):
                 assert "(0 rows)" not in (answer := _pasted(printed, "stash-pipeline psql", example.sql)), answer
             assert sum(example.question in "".join(printed) for example in (*EXAMPLES, HISTORY)) == 5
-            # with a typing error
-            (search,) = (line.strip() for line in printed if line.startswith("stash-pipeline search"))
-            assert re.search(r"│ (denver, paris|paris, denver) +│", _pasted(printed, search))
             if connection.execute("SELECT to_regclass('dagster.run_tags')").fetchone() != (None,):
                 connection.execute("SET search_path TO dagster")
             # the servers say what happens on them
@@ -148,6 +145,9 @@ def test_the_demo_lives_and_continues_after_a_restart() -> None:
         # the servers are as they were left: no guard stops the first sync, and nothing that happened is lost
         with _running_demo(home, "--still") as (url, printed):
             assert (home / "paris.log").read_text() == ""
+            # with a typing error
+            (search,) = (line.strip() for line in printed if line.startswith("stash-pipeline search"))
+            assert re.search(r"│ (denver, paris|paris, denver) +│", _pasted(printed, search))
             with psycopg.connect(url) as connection:
                 assert connection.execute(HISTORY.sql).fetchall()
                 counts: dict[str, int] = dict(connection.execute(_COUNTS).fetchall())
