@@ -168,8 +168,11 @@ def test_the_demo_lives_and_continues_after_a_restart() -> None:
         # the servers are as they were left: no guard stops the first sync, and nothing that happened is lost
         with _running_demo(home, "--still") as (url, printed):
             assert (home / "paris.log").read_text() == ""
+            # with a typing error
+            (search,) = (line.strip() for line in printed if line.startswith("stash-pipeline search"))
+            assert re.search(r"│ (denver, paris|paris, denver) +│", _pasted(printed, search))
+            assert "(0 rows)" not in _pasted(printed, "stash-pipeline psql", HISTORY.sql)
             with psycopg.connect(url) as connection:
-                assert connection.execute(HISTORY.sql).fetchall()
                 counts: dict[str, int] = dict(connection.execute(_COUNTS).fetchall())
                 rows = [line for line in printed if line.startswith("│ scenes ")][:2]
                 shown = [int(row.strip("│").split("│")[1]) for row in rows]
