@@ -101,6 +101,7 @@ def search_index(connection: Any, settings: Settings) -> dict[str, Any]:
     status = index_status(connection, backend_name(settings), backend_place(settings))
     return {
         "backend": status.backend,
+        "enabled": settings.search_index,
         "current": status.built and status.in_step and status.error is None,
         "documents": status.documents,
         "revisions_behind": status.revisions_behind if status.built else None,
@@ -253,7 +254,7 @@ def _print(rows: list[dict[str, Any]], now: datetime) -> None:
             [
                 index["backend"],
                 age(index["updated_at"], now),
-                "never built" if index["revisions_behind"] is None else str(index["revisions_behind"]),
+                _index_lag(index),
                 index["error"] or "none",
                 index["documents"],
                 "–" if index["size_in_bytes"] is None else round(index["size_in_bytes"] / 1e6, 1),
@@ -264,6 +265,12 @@ def _print(rows: list[dict[str, Any]], now: datetime) -> None:
     for row in rows:
         for line in _sentences(row):
             console.print(f"{row['name']} {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _index_lag(index: dict[str, Any]) -> str:
+    if not index["enabled"]:
+        return "off in this home"
+    return "never built" if index["revisions_behind"] is None else str(index["revisions_behind"])
 
 
 def _print_cadence(rows: list[dict[str, Any]]) -> None:

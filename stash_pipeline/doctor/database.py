@@ -182,6 +182,8 @@ def _index(connection: Connection, settings: Settings) -> Finding:
 
     status = index_status(connection, backend_name(settings), backend_place(settings))
     what = f"search index ({status.backend})"
+    if not settings.search_index:
+        return ok(what, "STASH_PIPELINE_SEARCH_INDEX leaves it to other homes.")
     if status.error is not None:
         return broken(what, status.error, "Correct that; if the index is damaged: `stash-pipeline rebuild search`.")
     if not status.built or not status.in_step:

@@ -163,6 +163,14 @@ def test_a_layer_of_another_version_is_told_from_one_that_was_never_built(settin
     assert findings(settings)["layer matches"].sentence == "Its tables were made by another version."
 
 
+def test_an_index_that_another_home_keeps_is_not_missing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert findings(settings)["search index (tantivy)"].sentence == "It was never built."
+    monkeypatch.setenv("STASH_PIPELINE_SEARCH_INDEX", "false")
+    here = load_settings().with_database(settings.database() or "")
+    finding = findings(here)["search index (tantivy)"]
+    assert finding.state == "ok" and "STASH_PIPELINE_SEARCH_INDEX" in finding.sentence
+
+
 def test_the_daemon(settings: Settings) -> None:
     assert "never ran" in findings(settings)["daemon"].sentence
     execute(settings, "CREATE SCHEMA IF NOT EXISTS dagster")
