@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from stash_pipeline.layers import LAYERS
+from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.layers import shared as shared_layers
+from stash_pipeline.warehouse.matches.duplicates_layer import DUPLICATES_LAYER
 from stash_pipeline_tests.catalog.documented import DocumentedServers
 from stash_pipeline_tests.catalog.example import example
 from stash_pipeline_tests.matches.conftest import database
@@ -23,6 +27,8 @@ QUERIES = {
 @pytest.fixture
 def servers(database: str, home: Path) -> Iterator[DocumentedServers]:
     with example(database, home) as made:
+        with connect(database) as connection:
+            shared_layers.follow(connection, DUPLICATES_LAYER, LAYERS)
         yield made
 
 

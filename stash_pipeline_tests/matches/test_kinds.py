@@ -9,6 +9,7 @@ import pytest
 from stash_pipeline.layers import LAYERS
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers import shared as shared_layers
+from stash_pipeline.warehouse.matches.duplicates_layer import DUPLICATES_LAYER
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 from stash_pipeline.warehouse.ops.removal import remove_instance
 from stash_pipeline_tests.matches.documents import STAMP, server_of, video, write_documents
@@ -27,7 +28,8 @@ def file(kind: str, number: int, md5: str, path: str) -> dict[str, Any]:
 
 
 def follow(connection: Connection) -> None:
-    shared_layers.follow(connection, MATCHES_LAYER, LAYERS)
+    for layer in (MATCHES_LAYER, DUPLICATES_LAYER):
+        shared_layers.follow(connection, layer, LAYERS)
 
 
 def clusters(connection: Connection, entity: str) -> dict[tuple[int, int], uuid.UUID]:

@@ -17,6 +17,8 @@ from stash_pipeline_tests.matches.conftest import database
 from stash_pipeline_tests.search.documented import DocumentedServers
 from stash_pipeline_tests.search.working import documents
 
+pytestmark = pytest.mark.integration
+
 __all__ = ["database"]
 
 PAGE = (Path(__file__).parents[2] / "docs/catalog.md").read_text("utf-8")

@@ -16,6 +16,8 @@ from stash_pipeline_tests.matches.documents import video
 from stash_pipeline_tests.search.documented import DocumentedServers
 from stash_pipeline_tests.search.working import of
 
+pytestmark = pytest.mark.integration
+
 __all__ = ["database"]
 
 SIZE = 500
