@@ -59,9 +59,10 @@ def test_a_refresh_evaluates_all_planned_checks_that_apply(
         assert all(passed for passed, _ in first.values()), first
         assert first["sample_matches_server"][1]["objects"] >= 40
         # the log of the run ends with what was not evaluated, in words
-        *_, matches, catalog, search, index, last = messages(run)
-        assert (matches, catalog) == ("Layer matches was rebuilt.", "Layer catalog was rebuilt.")
-        assert search == "Layer search was rebuilt." and index.startswith("The search index was rebuilt, because")
+        *_, matches, duplicates, catalog, search, index, last = messages(run)
+        rebuilt = [f"Layer {name} was rebuilt." for name in ("matches", "duplicates", "catalog", "search")]
+        assert [matches, duplicates, catalog, search] == rebuilt
+        assert index.startswith("The search index was rebuilt, because")
         assert "Not evaluated" in last and last.endswith(": sweep_found_nothing.")
         # launched in the page without a choice, all are planned
         changes = checks(dagster, refresh(dagster, "checked", mode="changes").run_id)
