@@ -103,11 +103,12 @@ def test_troubleshooting_md_is_up_to_date() -> None:
 
 
 def test_troubleshooting_finds_the_sentences_of_all_errors() -> None:
-    found = {sentence for sentences in error_sentences().values() for sentence in sentences}
+    by_module = error_sentences()
+    found = {sentence for sentences in by_module.values() for sentence in sentences}
     assert any(sentence.startswith("Another demo uses the folder *home*") for sentence in found)
     # an error of a subclass, and one that is built from two literals
     assert len(found) > 150 and {"stash/", "sync/", "warehouse/"} <= {
-        module.partition("/")[0] + "/" for module in error_sentences()
+        module.partition("/")[0] + "/" for module in by_module
     }
 
 
