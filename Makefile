@@ -6,7 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # the demo needs neither the tools of the tests nor those of the documentation, which take as long to install as the rest
 DEMO_STAMP := $(VENV)/.installed-demo
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+PACKAGES := -c constraints.txt -e
+# uv takes a quarter of the time of pip, which does it where uv cannot: on other platforms, or with an index of pip.conf
+UV := $(BIN)/uv --quiet pip install --python $(BIN)/python $(if $(PIP_INDEX_URL),--default-index $(PIP_INDEX_URL))
 # additional arguments for pytest, for example make test ARGS='-k settings -x'
 ARGS ?=
 
@@ -94,10 +97,10 @@ clean:
 
 $(STAMP): setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) '.[dev]'
+	($(PIP) install uv && $(UV) $(PACKAGES) '.[dev]') || $(PIP) install $(PACKAGES) '.[dev]'
 	touch $(DEMO_STAMP) $@
 
 $(DEMO_STAMP): setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) '.[demo]'
+	($(PIP) install uv && $(UV) $(PACKAGES) '.[demo]') || $(PIP) install $(PACKAGES) '.[demo]'
 	touch $@
