@@ -67,7 +67,7 @@ def _refuse_unbuilt(connection: Any) -> None:
 
     state = next(one for one in states(connection, LAYERS) if one.name == DUPLICATES_LAYER.name)
     if state.revision is None:
-        raise UserError("Nothing has been matched yet; sync an instance, or run `stash-pipeline rebuild matches`.")
+        raise UserError("Duplicates are not known yet; sync an instance, or run `stash-pipeline rebuild matches`.")
     if not state.current:
         stderr.print(
             "The matches are not up to date; `stash-pipeline status` says why, the next sync lets them follow.",

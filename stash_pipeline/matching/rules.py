@@ -88,26 +88,23 @@ def evaluate(
         ValueError: for a name that the table does not have for this kind.
     """
     agreed, contradicted = _details(agreements), _details(contradictions)
-    said = _said(kind, tuple(agreed), tuple(contradicted))
-    if said.rule is None:
-        return said
-    evidence = {"agrees": agreed, "contradicts": contradicted, **said.evidence}
-    return Decision(said.action, said.confidence, said.rule, evidence)
+    decision = _by_names(kind, tuple(agreed), tuple(contradicted))
+    if decision.rule is None:
+        return decision
+    evidence = {"agrees": agreed, "contradicts": contradicted, **decision.evidence}
+    return Decision(decision.action, decision.confidence, decision.rule, evidence)
 
 
 @lru_cache(maxsize=4096)
-def _said(kind: str, agreed: tuple[str, ...], contradicted: tuple[str, ...]) -> Decision:
-    """What follows from the names of agreements and contradictions, without the details.
-
-    Many pairs have the same names.
-    """
+def _by_names(kind: str, agreed: tuple[str, ...], contradicted: tuple[str, ...]) -> Decision:
+    """The decision without the details: many pairs agree and contradict in the same names."""
     families = AGREEMENTS.get(kind)
     if families is None:
         raise ValueError(f"There are no match rules for {kind!r}.")
     effects = _effects(kind)
     unknown = [name for name in agreed if name not in families] + [name for name in contradicted if name not in effects]
-    for name in unknown:
-        raise ValueError(f"The match rules for {kind} know no {name!r}.")
+    if unknown:
+        raise ValueError(f"The match rules for {kind} know no {unknown[0]!r}.")
     forbids = sorted(name for name in contradicted if effects[name].effect == "forbid")
     warns = sorted(name for name in contradicted if effects[name].effect == "warn")
     proposed = _NOTHING

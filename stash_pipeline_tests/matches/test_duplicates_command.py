@@ -136,4 +136,4 @@ def test_duplicates_before_anything_was_matched_say_what_to_do(
 ) -> None:
     server = new_mirror(database_url, home, generated(3))
     assert run_command(server, monkeypatch, "duplicates") == 1
-    assert "Nothing has been matched yet; sync an instance" in capsys.readouterr().err
+    assert "Duplicates are not known yet; sync an instance" in capsys.readouterr().err
