@@ -84,28 +84,28 @@ def error_sentences(package: Path = PACKAGE) -> dict[str, set[str]]:
         if "simulator" not in path.parts
     }
     classes = _error_classes(trees.values())
-    found: dict[str, set[str]] = {}
+    by_module: dict[str, set[str]] = {}
     for module, tree in trees.items():
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in classes):
                 continue
             texts = [text for argument in node.args for text in _texts(argument)]
-            found.setdefault(module, set()).update(text for text in texts if len(text) >= _SHORTEST)
-    return {module: sentences for module, sentences in found.items() if sentences}
+            by_module.setdefault(module, set()).update(text for text in texts if len(text) >= _SHORTEST)
+    return {module: sentences for module, sentences in by_module.items() if sentences}
 
 
 def _error_classes(trees: Iterable[ast.Module]) -> set[str]:
-    known = set(_BASES)
+    names = set(_BASES)
     definitions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     while True:
-        more = {
-            one.name
-            for one in definitions
-            if any(isinstance(base, ast.Name) and base.id in known for base in one.bases)
+        subclasses = {
+            definition.name
+            for definition in definitions
+            if any(isinstance(base, ast.Name) and base.id in names for base in definition.bases)
         }
-        if more <= known:
-            return known
-        known |= more
+        if subclasses <= names:
+            return names
+        names |= subclasses
 
 
 def _texts(node: ast.AST) -> list[str]:

@@ -320,19 +320,19 @@ def load_settings(**overrides: Any) -> Settings:
 
 def unknown_variables() -> list[str]:
     """A warning for each environment variable that looks like a setting but is not one."""
-    known = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
-    known += [f"{ENV_PREFIX}{name.upper()}{FILE_SUFFIX}" for name in SECRET_SETTINGS]
+    variables = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
+    variables += [f"{ENV_PREFIX}{name.upper()}{FILE_SUFFIX}" for name in SECRET_SETTINGS]
     sentences = []
     for name in sorted(os.environ):
         upper = name.upper()
         ours = upper.startswith(ENV_PREFIX)
         # a variable with any name can contain the key of an instance
-        if upper in known or (ours and upper.endswith(_OF_INSTANCES)):
+        if upper in variables or (ours and upper.endswith(_OF_INSTANCES)):
             continue
-        nearest = difflib.get_close_matches(upper, known, n=1, cutoff=0.6 if ours else _MISSPELT_PREFIX)
+        nearest = difflib.get_close_matches(upper, variables, n=1, cutoff=0.6 if ours else _MISSPELT_PREFIX)
         if ours or nearest:
-            meant = f"; did you mean {nearest[0]}?" if nearest else "; docs/settings.md lists the settings."
-            sentences.append(f"The variable {name} is not a setting and was ignored{meant}")
+            hint = f"; did you mean {nearest[0]}?" if nearest else "; docs/settings.md lists the settings."
+            sentences.append(f"The variable {name} is not a setting and was ignored{hint}")
     return sentences
 
 

@@ -409,12 +409,12 @@ def _same_key(endpoint: StashBoxEndpoint, key: str, home: Path) -> bool:
 
 def _free_name(connection: Connection, box: ConfiguredBox, url: str) -> str:
     """The name of the public box, or that in the configuration, or the host; with a number if it is taken."""
-    known = known_endpoint(url)
-    wanted = known.name if known else re.sub(r"[^A-Za-z0-9]+", "-", box.name).strip("-")
-    wanted = (wanted or re.sub(r"[^A-Za-z0-9]+", "-", urlsplit(url).hostname or "box").strip("-"))[: LONGEST_NAME - 4]
+    public = known_endpoint(url)
+    base = public.name if public else re.sub(r"[^A-Za-z0-9]+", "-", box.name).strip("-")
+    base = (base or re.sub(r"[^A-Za-z0-9]+", "-", urlsplit(url).hostname or "box").strip("-"))[: LONGEST_NAME - 4]
     taken = {endpoint.name.lower() for endpoint in list_endpoints(connection)}
-    name, number = wanted, 1
+    name, number = base, 1
     while name.lower() in taken:
         number += 1
-        name = f"{wanted}-{number}"
+        name = f"{base}-{number}"
     return name

@@ -208,7 +208,7 @@ class IndexFollowing:
                         md.CAUSE: self.cause,
                         "sample_queries": dg.MetadataValue.md(
                             tabulate(
-                                [(one.query.replace("|", " "), one.hits, one.milliseconds) for one in samples],
+                                [(query.query.replace("|", " "), query.hits, query.milliseconds) for query in samples],
                                 headers=["query", "hits", "ms"],
                                 tablefmt="pipe",
                                 disable_numparse=True,

@@ -31,8 +31,8 @@ def _write_files(context: dg.OpExecutionContext, warehouse: dg.ResourceParam[War
     except UserError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     records = [
-        dg.TableRecord({"table": one.table, "file": one.file, "rows": one.rows, "bytes": one.bytes})
-        for one in result.tables
+        dg.TableRecord({"table": table.table, "file": table.file, "rows": table.rows, "bytes": table.bytes})
+        for table in result.tables
     ]
     schema = dg.TableSchema(
         [
@@ -46,8 +46,8 @@ def _write_files(context: dg.OpExecutionContext, warehouse: dg.ResourceParam[War
         {
             "folder": dg.MetadataValue.path(str(result.folder)),
             "files": dg.MetadataValue.table(records, schema),
-            "rows": sum(one.rows for one in result.tables),
-            BYTES: sum(one.bytes for one in result.tables),
+            "rows": sum(table.rows for table in result.tables),
+            BYTES: sum(table.bytes for table in result.tables),
             "revision": result.revision,
         }
     )

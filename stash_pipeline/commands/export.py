@@ -81,7 +81,7 @@ def tables(
     if as_json:
         print_json({**asdict(export), "folder": str(export.folder)})
         return
-    rows = [[one.table, one.file, one.rows, one.bytes] for one in export.tables]
+    rows = [[exported.table, exported.file, exported.rows, exported.bytes] for exported in export.tables]
     table(f"Written to {export.folder}", ["table", "file", "rows", "bytes"], rows, numbers=2)
 
 

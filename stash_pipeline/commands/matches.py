@@ -168,8 +168,8 @@ def _divided(words: list[str], fewest: int, most: int | None = None) -> tuple[st
             f"{words[0]!r} is neither an object, such as home:17, nor one of {', '.join(MatchedEntity.__members__)}."
         )
     if len(names) < fewest or (most is not None and len(names) > most):
-        wanted = "one object" if most == 1 else f"at least {'two objects' if fewest == 2 else 'one object'}"
-        raise typer.BadParameter(f"name {wanted}, for example home:17.")
+        expected = "one object" if most == 1 else f"at least {'two objects' if fewest == 2 else 'one object'}"
+        raise typer.BadParameter(f"name {expected}, for example home:17.")
     return entity, names
 
 

@@ -43,34 +43,34 @@ _NO_OBJECT: Final = "Name an object of an instance, too: two scenes of stash-box
 
 
 def _on_pair(
-    entity: str, verdict: str, one: Node | BoxRecord, other: Node | BoxRecord, note: str | None
+    entity: str, verdict: str, left: Node | BoxRecord, right: Node | BoxRecord, note: str | None
 ) -> NewDecision:
     """A decision on two objects, or an object and a record of a box, in any order.
 
     Raises:
         UserError: if no such decision is possible.
     """
-    if isinstance(one, BoxRecord):
-        one, other = other, one
-    if isinstance(one, BoxRecord):
+    if isinstance(left, BoxRecord):
+        left, right = right, left
+    if isinstance(left, BoxRecord):
         raise UserError(_NO_OBJECT)
-    if not isinstance(other, BoxRecord):
-        return NewDecision(entity, verdict, one, other, note=note)
+    if not isinstance(right, BoxRecord):
+        return NewDecision(entity, verdict, left, right, note=note)
     if entity != "scenes":
         raise UserError(f"Only scenes are decided on for stash-boxes, and not {entity}.")
-    return NewDecision(entity, verdict, one, box=other, note=note)
+    return NewDecision(entity, verdict, left, box=right, note=note)
 
 
 def _refuse_mistyped(connection: Connection, instances: InstanceNames, new: Sequence[NewDecision]) -> None:
     """Refuses ids that no box can have: what is written is asked about for ever."""
-    for record in dict.fromkeys(one.box for one in new if one.box is not None):
+    for record in dict.fromkeys(decision.box for decision in new if decision.box is not None):
         box = instances.box(record)
         if box is None or instances.is_uuid(record):
             continue
-        known = connection.execute(
+        row = connection.execute(
             "SELECT FROM stashbox.scenes WHERE endpoint_id = %s AND id = %s", [box.id, record.id]
         ).fetchone()
-        if known is None:
+        if row is None:
             raise UserError(
                 f"{instances.write_record(record)} is not the id of a scene; copy the UUID, or the address, of its web "
                 f"page at {web_base(box.url)}scenes."

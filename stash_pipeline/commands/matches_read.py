@@ -136,18 +136,18 @@ def show(entity: str, name: str, as_json: bool) -> None:
         nodes = [(row[1], row[2]) for row in members]
         others = [(row[0], row[1]) if (row[2], row[3]) == node else (row[2], row[3]) for row in links]
         names = names_of(connection, entity, {*nodes, *others})
-        decided = _decisions_on(connection, entity, node, instances)
+        decisions = _decisions_on(connection, entity, node, instances)
         candidates = describe_candidates(connection, instances, node) if entity == "scenes" else []
     document: dict[str, Any] = {
         "cluster": str(members[0][0]),
-        "members": [{"object": instances.write(one), "name": names.get(one, "")} for one in nodes],
+        "members": [{"object": instances.write(member), "name": names.get(member, "")} for member in nodes],
         "links": [
             {"object": instances.write(other), "name": names.get(other, ""), "action": row[4], "rule": row[5],
              "confidence": row[6], "evidence": row[7], "refused": row[8]}
             for other, row in zip(others, links, strict=True)
         ],
         "candidates": candidates,
-        "decisions": decided,
+        "decisions": decisions,
     }  # fmt: skip
     if as_json:
         print_json(document)
@@ -157,24 +157,24 @@ def show(entity: str, name: str, as_json: bool) -> None:
     table(
         None,
         ["object", "name"],
-        [[one["object"], one["name"]] for one in document["members"]],
+        [[member["object"], member["name"]] for member in document["members"]],
     )
     if links:
         rows = [
-            [one["object"], one["name"], _outcome(one, decided), one["rule"], f"{one['confidence']:.4f}",
-             evidence_in_words(one["evidence"])]
-            for one in document["links"]
+            [link["object"], link["name"], _outcome(link, decisions), link["rule"], f"{link['confidence']:.4f}",
+             evidence_in_words(link["evidence"])]
+            for link in document["links"]
         ]  # fmt: skip
         table("links", ["object", "name", "outcome", "rule", "confidence", "evidence"], rows)
     print_candidates(candidates)
-    for one in decided:
-        say(f"Decision {one['number']}: {one['sentence']}")
+    for decision in decisions:
+        say(f"Decision {decision['number']}: {decision['sentence']}")
 
 
-def _outcome(link: Mapping[str, Any], decided: Sequence[Mapping[str, Any]]) -> str:
-    for one in decided:
-        if link["object"] in one["pair"]:
-            return f"{_VERDICT[one['decision']]}, by decision {one['number']}"
+def _outcome(link: Mapping[str, Any], decisions: Sequence[Mapping[str, Any]]) -> str:
+    for decision in decisions:
+        if link["object"] in decision["pair"]:
+            return f"{_VERDICT[decision['decision']]}, by decision {decision['number']}"
     if link["refused"]:
         return f"refused: {link['refused'].get('reason', '')}"
     return "linked" if link["action"] == "merge" else "for a person"
@@ -184,10 +184,10 @@ def evidence_in_words(evidence: Mapping[str, Any]) -> str:
     """What agrees and contradicts, and why a rule did not join, as a person reads it."""
     parts = []
     for key, word in (("agrees", "agree:"), ("contradicts", "contradict:")):
-        if found := evidence.get(key):
+        if features := evidence.get(key):
             parts.append(
                 f"{word} "
-                + ", ".join(f"{name} ({_in_words(value)}{_UNITS.get(name, '')})" for name, value in found.items())
+                + ", ".join(f"{name} ({_in_words(value)}{_UNITS.get(name, '')})" for name, value in features.items())
             )
     if confirmed := evidence.get("confirmed_by"):
         parts.append(f"confirmed by {', '.join(confirmed)}")
@@ -202,7 +202,7 @@ _UNITS: Final = {"duration": " ms apart", "duration_difference": " ms", "distanc
 def _in_words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(
-            f"{name.replace('_', ' ')} {_in_words(one)}{_UNITS.get(name, '')}" for name, one in value.items()
+            f"{name.replace('_', ' ')} {_in_words(detail)}{_UNITS.get(name, '')}" for name, detail in value.items()
         )
     if not isinstance(value, list):
         return "unknown" if value is None else str(value)
@@ -216,10 +216,11 @@ def _in_words(value: Any) -> str:
 def _decisions_on(connection: Connection, entity: str, node: Node, instances: InstanceNames) -> list[dict[str, Any]]:
     resolved = {number: nodes for number, nodes in resolve(connection, entity).items() if node in nodes}
     return [
-        {"number": one.number, "decision": one.verdict, "sentence": _sentence(one, resolved[one.number], instances),
-         "pair": [instances.write(side) for side in resolved[one.number] if side and one.verdict != PRIMARY]}
-        for one in list_decisions(connection, entity)
-        if one.number in resolved
+        {"number": decision.number, "decision": decision.verdict,
+         "sentence": _sentence(decision, resolved[decision.number], instances),
+         "pair": [instances.write(side) for side in resolved[decision.number] if side and decision.verdict != PRIMARY]}
+        for decision in list_decisions(connection, entity)
+        if decision.number in resolved
     ]  # fmt: skip
 
 
@@ -242,9 +243,9 @@ def list_decided(entities: Sequence[str], path: Path | None, as_json: bool) -> N
         rows: list[dict[str, Any]] = []
         for entity in entities:
             resolved = resolve(connection, entity)
-            for one in list_decisions(connection, entity):
-                left, right = resolved.get(one.number, (None, None))
-                sides = [(left, one.left), (right, one.right)]
+            for decision in list_decisions(connection, entity):
+                left, right = resolved.get(decision.number, (None, None))
+                sides = [(left, decision.left), (right, decision.right)]
                 named = [
                     instances.write(node)
                     if node
@@ -253,13 +254,13 @@ def list_decided(entities: Sequence[str], path: Path | None, as_json: bool) -> N
                     else ""
                     for node, side in sides
                 ]
-                if one.box is not None:
-                    named[1] = instances.write_record(one.box)
+                if decision.box is not None:
+                    named[1] = instances.write_record(decision.box)
                 rows.append(
-                    {"number": one.number, "entity": entity, "left": named[0], "right": named[1],
-                     "decision": one.verdict, "field": one.field or "", "note": one.note or "",
-                     "decided_at": one.decided_at.isoformat(timespec="seconds") if one.decided_at else "",
-                     "live": left is not None and (one.box is None or instances.box(one.box) is not None)}
+                    {"number": decision.number, "entity": entity, "left": named[0], "right": named[1],
+                     "decision": decision.verdict, "field": decision.field or "", "note": decision.note or "",
+                     "decided_at": decision.decided_at.isoformat(timespec="seconds") if decision.decided_at else "",
+                     "live": left is not None and (decision.box is None or instances.box(decision.box) is not None)}
                 )  # fmt: skip
     rows.sort(key=lambda row: row["number"])
     if as_json:

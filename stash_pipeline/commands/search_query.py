@@ -106,7 +106,7 @@ def _print(answer: "Answer") -> None:
         table(None, columns, rows, numbers=1)
     for facet, counts in answer.facets.items():
         if counts:
-            table(facet, [facet, "documents"], [[one.name, one.count] for one in counts], numbers=1)
+            table(facet, [facet, "documents"], [[value.name, value.count] for value in counts], numbers=1)
     for unknown in answer.unknown_names:
         similar = f"; did you mean {' or '.join(unknown.similar)}?" if unknown.similar else "."
         _print_line(f"There is no {unknown.field if unknown.field != 'marker' else 'tag'} {unknown.name!r}{similar}")
@@ -121,19 +121,21 @@ def _print_line(sentence: str) -> None:
 
 def summary(answer: "Answer") -> str:
     """The closing line."""
-    found = _counted(answer.total, "hit") if answer.total else "No hits"
-    more = f", {len(answer.hits):,} shown; the following page: --after {answer.next}" if answer.next else ""
-    return f"{found} in {1000 * answer.seconds:,.0f} ms{more}."
+    hits = _counted(answer.total, "hit") if answer.total else "No hits"
+    rest = f", {len(answer.hits):,} shown; the following page: --after {answer.next}" if answer.next else ""
+    return f"{hits} in {1000 * answer.seconds:,.0f} ms{rest}."
 
 
 def _title(hit: "AnswerHit") -> Text:
-    found = next((one for one in hit.highlights if one.field == "title" and one.text == hit.title), None)
-    return Text(hit.title) if found is None else _marked(found)
+    title = next(
+        (highlight for highlight in hit.highlights if highlight.field == "title" and highlight.text == hit.title), None
+    )
+    return Text(hit.title) if title is None else _marked(title)
 
 
 def _matched(hit: "AnswerHit") -> Text | None:
     """What matched besides the title; nothing if the title has it all."""
-    others = [one for one in hit.highlights if one.field != "title"]
+    others = [highlight for highlight in hit.highlights if highlight.field != "title"]
     if not others or len(others) < len(hit.highlights):
         return None
     return Text.assemble(f"{others[0].field.replace('_', ' ')}: ", _marked(others[0]))
@@ -181,5 +183,6 @@ def _csv_row(hit: "AnswerHit") -> dict[str, Any]:
         "studio": document.studios[0] if document.studios else "", "date": document.date or "",
         "seconds": "" if document.duration is None else document.duration / 1000,
         "instances": "; ".join(hit.instances), "score": hit.score,
-        "matched": "; ".join(f"{one.field}: {one.text}" for one in hit.highlights), "moments": _moments(hit),
+        "matched": "; ".join(f"{highlight.field}: {highlight.text}" for highlight in hit.highlights),
+        "moments": _moments(hit),
     }  # fmt: skip

@@ -28,31 +28,36 @@ def search_verify(sample: int, as_json: bool) -> int:
         backend = open_backend(settings)
         reader = backend.reader()
         try:
-            found = verify_index(connection, reader, sample)
+            verification = verify_index(connection, reader, sample)
         finally:
             reader.close()
     if as_json:
         print_json(
             {
                 "backend": backend.name,
-                "index": asdict(found.state),
-                "revision": found.revision,
-                "in_step": found.in_step,
-                "counts": {entity: {"documents": ours, "index": its} for entity, (ours, its) in found.counts.items()},
-                "sampled": found.sampled,
-                "looked_up": found.looked_up,
-                "differences": found.differences,
+                "index": asdict(verification.state),
+                "revision": verification.revision,
+                "in_step": verification.in_step,
+                "counts": {
+                    entity: {"documents": ours, "index": its} for entity, (ours, its) in verification.counts.items()
+                },
+                "sampled": verification.sampled,
+                "looked_up": verification.looked_up,
+                "differences": verification.differences,
             }
         )
     else:
-        rows = [[entity, f"{ours:,}", f"{its:,}"] for entity, (ours, its) in found.counts.items()]
+        rows = [[entity, f"{ours:,}", f"{its:,}"] for entity, (ours, its) in verification.counts.items()]
         table(None, ["entity", "documents", f"in {backend.name}"], rows, numbers=2)
-        for difference in found.differences[:_LINES]:
+        for difference in verification.differences[:_LINES]:
             console.print(difference, markup=False, highlight=False, soft_wrap=True)
-        if len(found.differences) > _LINES:
-            console.print(f"… and {len(found.differences) - _LINES:,} more; --json lists all.")
-        verdict = "Nothing differs." if not found.differences else f"{len(found.differences):,} differences."
-        console.print(
-            f"Compared {found.sampled:,} documents, looked up {found.looked_up:,}. {verdict}", highlight=False
+        if len(verification.differences) > _LINES:
+            console.print(f"… and {len(verification.differences) - _LINES:,} more; --json lists all.")
+        verdict = (
+            "Nothing differs." if not verification.differences else f"{len(verification.differences):,} differences."
         )
-    return 1 if found.differences else 0
+        console.print(
+            f"Compared {verification.sampled:,} documents, looked up {verification.looked_up:,}. {verdict}",
+            highlight=False,
+        )
+    return 1 if verification.differences else 0

@@ -68,20 +68,21 @@ def status(
     """Show whether the service runs; exit code 1 if it does not."""
     from stash_pipeline.runtime.systemd import state
 
-    found = state(_service(user, system))
+    properties = state(_service(user, system))
     if as_json:
-        print_json(dict(found))
-    elif found.get("LoadState") == "not-found":
+        print_json(dict(properties))
+    elif properties.get("LoadState") == "not-found":
         console.print(f"{UNIT} is not installed.", highlight=False)
     else:
-        since = found.get("ActiveEnterTimestamp")
+        since = properties.get("ActiveEnterTimestamp")
         console.print(
-            f"{UNIT} is {found.get('ActiveState')} ({found.get('SubState')}), {found.get('UnitFileState')}"
-            f"{f', since {since}' if since else ''}, restarted {found.get('NRestarts')} times.",
+            f"{UNIT} is {properties.get('ActiveState')} ({properties.get('SubState')}), "
+            f"{properties.get('UnitFileState')}{f', since {since}' if since else ''}, "
+            f"restarted {properties.get('NRestarts')} times.",
             highlight=False,
             soft_wrap=True,
         )
-    raise typer.Exit(0 if found.get("ActiveState") == "active" else 1)
+    raise typer.Exit(0 if properties.get("ActiveState") == "active" else 1)
 
 
 def _service(user: bool, system: bool, run_as: str | None = None) -> Service:

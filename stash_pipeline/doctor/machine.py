@@ -32,12 +32,12 @@ def of_machine(settings: Settings) -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    found = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+    python = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     if sys.version_info[:2] > _NEWEST_TESTED:
         newest = ".".join(map(str, _NEWEST_TESTED))
-        yield note("Python", f"Python {found} is newer than those that are tested.", f"Use Python 3.10 to {newest}.")
+        yield note("Python", f"Python {python} is newer than those that are tested.", f"Use Python 3.10 to {newest}.")
     else:
-        yield ok("Python", f"Python {found}.")
+        yield ok("Python", f"Python {python}.")
     wrong = []
     for line in requires("stash-pipeline") or []:
         requirement = Requirement(line)

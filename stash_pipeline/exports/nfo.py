@@ -71,17 +71,17 @@ def parsed_mapping(pairs: Sequence[str]) -> dict[PurePosixPath, Path]:
     Raises:
         UserError: if one has another form, or its local folder does not exist.
     """
-    found = {}
+    mapping = {}
     for pair in pairs:
         server, separator, local = pair.partition("=")
         if not separator or not server or not local:
             raise UserError(f"--map {pair} has another form than SERVER=LOCAL, such as /data=/mnt/media.")
         if not Path(local).is_dir():
             raise UserError(f"The folder {local} of --map does not exist here; mount it, or correct the mapping.")
-        found[PurePosixPath(server.replace("\\", "/"))] = Path(local).absolute()
-    if not found:
+        mapping[PurePosixPath(server.replace("\\", "/"))] = Path(local).absolute()
+    if not mapping:
         raise UserError("--beside-media needs --map SERVER=LOCAL, so that files get only where you say; give one.")
-    return found
+    return mapping
 
 
 def export_nfo(
@@ -104,9 +104,9 @@ def export_nfo(
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         with connect(database_url) as connection:
-            found = get_instance(connection, instance)
-            mark, targets = _MARK.format(found.name), set()
-            for scene in _scenes(connection, found.id):
+            server = get_instance(connection, instance)
+            mark, targets = _MARK.format(server.name), set()
+            for scene in _scenes(connection, server.id):
                 target = _beside(scene, mapping, result) if mapping is not None else _inside(scene, folder)
                 if target is not None:
                     targets.add(target.name)
@@ -145,7 +145,7 @@ def _beside(scene: Mapping[str, Any], mapping: Mapping[PurePosixPath, Path], res
         result.without_file += 1
         return None
     path = PurePosixPath(scene["path"].replace("\\", "/"))
-    for server in sorted(mapping, key=lambda one: len(one.parts), reverse=True):
+    for server in sorted(mapping, key=lambda folder: len(folder.parts), reverse=True):
         if path.is_relative_to(server) and ".." not in path.parts:
             target = mapping[server] / path.relative_to(server)
             # an archive is a file here, and a folder that is not mounted is none
@@ -202,8 +202,8 @@ def _title(scene: Mapping[str, Any]) -> str:
 
 def _element(name: str, value: Any, **attributes: Any) -> str:
     text = escape(_NOT_IN_XML.sub("\ufffd", str(value)))
-    given = "".join(f" {key}={quoteattr(str(one))}" for key, one in attributes.items())
-    return f"<{name}{given}>{text}</{name}>"
+    quoted = "".join(f" {key}={quoteattr(str(attribute))}" for key, attribute in attributes.items())
+    return f"<{name}{quoted}>{text}</{name}>"
 
 
 def document(scene: Mapping[str, Any], mark: str) -> bytes:

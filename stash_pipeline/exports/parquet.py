@@ -133,8 +133,8 @@ class ParquetSession:
                 for batch in _batches(reader, cursor.adbc_cancel):
                     group.append(batch)
                     rows += batch.num_rows
-                    held = sum(one.nbytes for one in group)
-                    if held >= _GROUP_BYTES or sum(one.num_rows for one in group) >= _GROUP_ROWS:
+                    size = sum(batch.nbytes for batch in group)
+                    if size >= _GROUP_BYTES or sum(batch.num_rows for batch in group) >= _GROUP_ROWS:
                         writer.write_table(pa.Table.from_batches(group), row_group_size=_GROUP_ROWS)
                         group = []
                 if group:

@@ -66,25 +66,25 @@ def chosen(names: Iterable[str], available: dict[str, Relation]) -> list[Relatio
     Raises:
         UserError: if a name or pattern means nothing, or something that is not exported.
     """
-    found: dict[str, Relation] = {}
+    relations: dict[str, Relation] = {}
     for name in names:
-        found.update({one: available[one] for one in _meant(name, list(available))})
-    return list(found.values())
+        relations.update({qualified: available[qualified] for qualified in _matching(name, list(available))})
+    return list(relations.values())
 
 
-def _meant(name: str, available: Sequence[str]) -> list[str]:
+def _matching(name: str, available: Sequence[str]) -> list[str]:
     schema, dot, _ = name.partition(".")
     pattern = name if dot else f"{FIRST}.{name}"
     if dot and schema in NEVER:
         raise UserError(
             f"Tables of schema {schema} are not exported, because it is internal and holds keys of servers."
         )
-    found = [one for one in available if fnmatchcase(one, pattern)]
-    if not found and not dot:
+    matches = [qualified for qualified in available if fnmatchcase(qualified, pattern)]
+    if not matches and not dot:
         # a name that only one schema has
-        found = [one for one in available if one.partition(".")[2] == name]
-    if not found:
+        matches = [qualified for qualified in available if qualified.partition(".")[2] == name]
+    if not matches:
         near = get_close_matches(pattern, available, n=3)
-        meant = f"did you mean {' or '.join(near)}?" if near else "docs/tables.md lists them."
-        raise UserError(f"There is no table or view {name!r} to export; {meant}")
-    return found
+        hint = f"did you mean {' or '.join(near)}?" if near else "docs/tables.md lists them."
+        raise UserError(f"There is no table or view {name!r} to export; {hint}")
+    return matches

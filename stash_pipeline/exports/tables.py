@@ -222,9 +222,9 @@ def _manifest(
         "instances": [{"id": number, "name": name} for number, name in names],
         "tables": [
             {
-                "table": one.table, "file": one.file, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256,
-                "columns": columns_of(table),
+                "table": exported.table, "file": exported.file, "rows": exported.rows, "bytes": exported.bytes,
+                "sha256": exported.sha256, "columns": columns_of(relation),
             }
-            for table, one in zip(tables, written, strict=True)
+            for relation, exported in zip(tables, written, strict=True)
         ],
     }  # fmt: skip

@@ -195,12 +195,12 @@ def hints_of(subscription: str, data: Any) -> list[Hint]:
     if subscription == "jobs":
         update = data.get("jobsSubscribe")
         return [Hint("jobs")] if isinstance(update, dict) and update.get("type") == "REMOVE" else []
-    found = []
+    hints = []
     lines = data.get("loggingSubscribe")
     for line in lines if isinstance(lines, list) else ():
         message = line.get("message") if isinstance(line, dict) else None
         match = _LINE.match(message) if isinstance(message, str) else None
         hint = hint_of_trigger("log", match[1], int(match[2])) if match else None
         if hint is not None:
-            found.append(hint)
-    return found
+            hints.append(hint)
+    return hints

@@ -21,10 +21,10 @@ def token_of(home: Path, uuid: str) -> str:
     return derive(home, f"{_PURPOSE}:{uuid}")
 
 
-def instance_of_token(tokens: dict[str, str], given: str) -> str | None:
+def instance_of_token(tokens: dict[str, str], presented: str) -> str | None:
     """The uuid of the instance with this token, in a time that does not depend on how much of it is right."""
-    found = None
+    instance = None
     for uuid, token in tokens.items():
-        if hmac.compare_digest(token.encode(), given.encode("utf-8", "replace")):
-            found = uuid
-    return found
+        if hmac.compare_digest(token.encode(), presented.encode("utf-8", "replace")):
+            instance = uuid
+    return instance

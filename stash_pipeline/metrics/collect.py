@@ -94,11 +94,11 @@ class WarehouseCollector(Collector):
         settings = self._settings()
         try:
             with connect(settings.database() or "") as connection:
-                found = [metric for metric in _metrics(connection, settings) if metric.samples]
+                metrics = [metric for metric in _metrics(connection, settings) if metric.samples]
         except (UserError, psycopg.Error):
-            found = []
-        yield _gauge("up", "whether the database answers", [], [((), 1.0 if found else 0.0)])
-        yield from found
+            metrics = []
+        yield _gauge("up", "whether the database answers", [], [((), 1.0 if metrics else 0.0)])
+        yield from metrics
 
 
 def text_of(settings: Settings) -> str:
@@ -212,18 +212,18 @@ def _instances(connection: Connection, settings: Settings) -> Iterable[Metric]:
 
 
 def _layers(connection: Connection, settings: Settings) -> Iterable[Metric]:
-    found = states(connection, layers.configured(layers.LAYERS, settings))
+    layer_states = states(connection, layers.configured(layers.LAYERS, settings))
     yield _gauge(
         "layer_revisions_behind",
         "entries of the object log that a layer has not followed",
         ["layer"],
-        [((each.name,), each.head - (each.revision or 0)) for each in found],
+        [((state.name,), state.head - (state.revision or 0)) for state in layer_states],
     )
     yield _gauge(
         "layer_failing",
         "whether the last attempt of a layer failed",
         ["layer"],
-        [((each.name,), each.error is not None) for each in found],
+        [((state.name,), state.error is not None) for state in layer_states],
     )
     status = index_status(connection, backend_name(settings), backend_place(settings))
     labels = ["backend"]

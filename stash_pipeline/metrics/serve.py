@@ -22,10 +22,10 @@ def address_of(text: str) -> tuple[str, int]:
     Raises:
         UserError: if it is something else.
     """
-    found = _ADDRESS.match(text.strip())
-    if not found or int(found["port"]) > 65535:
+    match = _ADDRESS.match(text.strip())
+    if not match or int(match["port"]) > 65535:
         raise UserError(f"{text!r} is not an address; give a port, or HOST:PORT such as {LOCAL}:9464.")
-    return (found["host"] or LOCAL).strip("[]"), int(found["port"])
+    return (match["host"] or LOCAL).strip("[]"), int(match["port"])
 
 
 @contextmanager

@@ -79,13 +79,13 @@ def causes(connection: Connection, settings: Settings, unreachable: Mapping[str,
         unreachable: the error of each server that does not respond, by its instance.
     """
     # a server that does not respond makes syncs fail: one cause
-    found = [
+    present = [
         cause
         for cause in (*_of_syncs(connection, settings), *_of_layers(connection))
         if cause.kind != FAILURE or cause.subject not in unreachable
     ]
-    found += [_lasting(UNREACHABLE, name, error=error) for name, error in sorted(unreachable.items())]
-    return found
+    present += [_lasting(UNREACHABLE, name, error=error) for name, error in sorted(unreachable.items())]
+    return present
 
 
 def _of_syncs(connection: Connection, settings: Settings) -> Iterator[Cause]:

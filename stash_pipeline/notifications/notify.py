@@ -92,21 +92,21 @@ def notify(
         UserError: if the addresses or templates are not usable.
     """
     urls = addresses(settings)
-    found = causes(connection, settings, unreachable or {})
+    present = causes(connection, settings, unreachable or {})
     if unreachable is None:
         rows = connection.execute(
             "SELECT cause, subject FROM ops.notifications WHERE kind = %s AND resolved_at IS NULL", [UNREACHABLE]
         )
-        found += [Cause(cause, UNREACHABLE, subject) for cause, subject in rows.fetchall()]
+        present += [Cause(cause, UNREACHABLE, subject) for cause, subject in rows.fetchall()]
     done = Round()
     # news that nobody wanted must not be sent once an address is configured
-    found = [cause for cause in found if urls or cause.kind != IMPORTED]
+    present = [cause for cause in present if urls or cause.kind != IMPORTED]
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('stash_pipeline notifications'))")
-        for cause in found:
+        for cause in present:
             if _raise(connection, settings, cause):
                 done.raised.append(cause.key)
-        _resolve(connection, settings, [cause.key for cause in found], done)
+        _resolve(connection, settings, [cause.key for cause in present], done)
         connection.execute(
             "DELETE FROM ops.notifications WHERE resolved_at < now() - make_interval(days => %s)", [_KEEP_DAYS]
         )

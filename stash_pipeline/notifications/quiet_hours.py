@@ -31,16 +31,16 @@ def quiet_hours(text: str) -> QuietHours:
     Raises:
         ValueError: says what is wrong.
     """
-    found = _FORM.match(text.strip())
+    match = _FORM.match(text.strip())
     try:
-        if found is None:
+        if match is None:
             raise ValueError
-        begin, end = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
+        begin, end = time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4]))
     except ValueError:
         raise ValueError("quiet hours look like 22:00-07:00, or 22:00-07:00 Europe/Berlin") from None
     if begin == end:
         raise ValueError("quiet hours must not begin and end at the same time")
     try:
-        return QuietHours(begin, end, ZoneInfo(found[5]) if found[5] else None)
+        return QuietHours(begin, end, ZoneInfo(match[5]) if match[5] else None)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"the time zone {found[5]} is unknown to this machine") from None
+        raise ValueError(f"the time zone {match[5]} is unknown to this machine") from None

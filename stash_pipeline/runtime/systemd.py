@@ -250,10 +250,10 @@ def _program() -> Path:
     beside = Path(sys.executable).with_name("stash-pipeline")
     if beside.is_file():
         return beside
-    found = shutil.which("stash-pipeline")
-    if found is None:
+    on_path = shutil.which("stash-pipeline")
+    if on_path is None:
         raise UserError("The command stash-pipeline is not on the PATH; install the package into this Python.")
-    return Path(found).absolute()
+    return Path(on_path).absolute()
 
 
 def _configuration() -> Path:
