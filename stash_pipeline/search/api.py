@@ -146,7 +146,9 @@ class Search:
                     id=hit.id,
                     kind=KINDS[document.entity],
                     title=document.title or str(hit.id),
-                    instances=tuple(sorted(names.get(one, f"instance {one}") for one in document.instance_ids)),
+                    instances=tuple(
+                        sorted(names.get(instance, f"instance {instance}") for instance in document.instance_ids)
+                    ),
                     score=hit.score,
                     document=document,
                     highlights=highlights(document, matched) if matched else (),
@@ -163,7 +165,7 @@ class Search:
 
     def _named(self, results: SearchResults, names: dict[int, str]) -> dict[str, tuple[FacetCount, ...]]:
         ids = [UUID(value) for facet in _RECORD_FACETS for value, _ in results.facets.get(facet, ())]
-        titles = {str(one.id): one.title for one in self._reader.documents(ids).values()} if ids else {}
+        titles = {str(document.id): document.title for document in self._reader.documents(ids).values()} if ids else {}
         of_instances = {str(identifier): name for identifier, name in names.items()}
         of_facets = {"instance": of_instances, "entity": KINDS, **dict.fromkeys(_RECORD_FACETS, titles)}
         shown = {counted: facet for facet, counted in _FACET_NAMES.items()}
@@ -192,10 +194,10 @@ class Search:
                 other = self._compiled(candidate, instances, now)
             except UserError:
                 continue
-            finds = self._reader.search(SearchRequest(other.condition, limit=1)).total or 0
-            if finds > total:
-                better.append(Suggestion(candidate, finds))
-        return tuple(sorted(better, key=lambda one: -one.total))
+            hits = self._reader.search(SearchRequest(other.condition, limit=1)).total or 0
+            if hits > total:
+                better.append(Suggestion(candidate, hits))
+        return tuple(sorted(better, key=lambda suggestion: -suggestion.total))
 
 
 def _check(limit: int, facet_limit: int, facets: Sequence[str]) -> None:

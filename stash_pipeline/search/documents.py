@@ -230,7 +230,7 @@ def facet_values(document: Document, facet: str) -> tuple[str, ...]:
     if facet in _CLASSES:
         return (class_of(value, _CLASSES[facet]),)
     values = value if isinstance(value, tuple) else (value,)
-    return tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in values)
+    return tuple(str(element).lower() if isinstance(element, bool) else str(element) for element in values)
 
 
 def class_of(value: int, classes: tuple[tuple[str, int], ...]) -> str:

@@ -136,12 +136,12 @@ def tokens(text: str) -> list[str]:
 
 def query_tokens(text: str) -> list[str]:
     """The tokens to look for: those of :func:`tokens`, but a text in a script without blanks can go on."""
-    found = tokens(text)
-    if len(found) > 1 and len(found[-1]) == 1 and len(found[-2]) == 2 and _UNSPACED_START.match(found[-2]):
-        alone, before = found[-1], found[-2]
+    result = tokens(text)
+    if len(result) > 1 and len(result[-1]) == 1 and len(result[-2]) == 2 and _UNSPACED_START.match(result[-2]):
+        alone, before = result[-1], result[-2]
         if before[1] == alone:
-            return found[:-1]
-    return found
+            return result[:-1]
+    return result
 
 
 def begins_pairs(token: str) -> bool:
@@ -158,15 +158,15 @@ def _tokens_of(word: str) -> list[str]:
 def spans(text: str) -> list[tuple[str, int, int]]:
     """The tokens of :func:`tokens`, each with the part of the text that it stands for: ``text[start:end]``."""
     folded, origins = _with_origins(text)
-    found = [
+    parts = [
         (token[:LONGEST_TOKEN], origins[start][0], origins[end - 1][1])
         for piece in _PIECES.finditer(folded)
         for token, start, end in _pieces_of(piece)
     ]
-    if not found and (signs := _signs(text)[:LONGEST_TOKEN]):
+    if not parts and (signs := _signs(text)[:LONGEST_TOKEN]):
         places = [place for place, sign in enumerate(text) if _signs(sign)]
-        found = [(signs, places[0], places[-1] + 1)]
-    return found
+        parts = [(signs, places[0], places[-1] + 1)]
+    return parts
 
 
 def _pieces_of(piece: "re.Match[str]") -> list[tuple[str, int, int]]:

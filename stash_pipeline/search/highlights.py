@@ -34,13 +34,13 @@ def matched_tokens(condition: Condition, terms: Mapping[str, Collection[str]]) -
 
 def highlights(document: Document, matched: Collection[str]) -> tuple[Highlight, ...]:
     """The texts of a document that have some of the tokens, those of the greatest weight first."""
-    found = []
+    result = []
     for field in sorted(TEXT_WEIGHTS, key=lambda name: -TEXT_WEIGHTS[name]):
         value = getattr(document, field)
         for text in (value,) if isinstance(value, str) else value:
             if text and not matched_nothing(text, matched):
-                found.append(_cut(Highlight(field, text, _ranges(text, matched))))
-    return tuple(found)
+                result.append(_cut(Highlight(field, text, _ranges(text, matched))))
+    return tuple(result)
 
 
 def matched_nothing(text: str, matched: Collection[str]) -> bool:

@@ -81,10 +81,10 @@ def moments_in(
         "SELECT *, row_number() OVER (PARTITION BY scene_id ORDER BY path, instance_id, markers) AS place FROM {}"
         ") numbered WHERE place <= %s ORDER BY scene_id, place"
     ).format(steps, _name(len(sequence) - 1))
-    found: dict[UUID, list[Moments]] = {}
+    by_scene: dict[UUID, list[Moments]] = {}
     for scene, instance, path, markers in connection.execute(query, [*parameters, most]):
-        found.setdefault(scene, []).append(Moments(instance, tuple(path), tuple(markers)))
-    return found
+        by_scene.setdefault(scene, []).append(Moments(instance, tuple(path), tuple(markers)))
+    return by_scene
 
 
 def _name(step: int) -> sql.Identifier:

@@ -64,23 +64,23 @@ class SampleSearches:
 
 def sample_queries(connection: Connection, reader: SearchReader) -> list[SampleQuery]:
     """Five searches: words of a title, a name, half a word, a typo, a filter; fewer if the library is small."""
-    found = []
+    samples = []
     scene, performer = _title(connection, "scenes"), _title(connection, "performers")
     tag, other = _title(connection, "tags"), _title(connection, "performers", skipped=1)
     if words := query_tokens(scene)[:3]:
-        found.append(_measured(reader, " ".join(words), _words(words)))
+        samples.append(_measured(reader, " ".join(words), _words(words)))
     if words := query_tokens(performer):
-        found.append(_measured(reader, " ".join(words), AllOf((_kind("performers"), _words(words)))))
+        samples.append(_measured(reader, " ".join(words), AllOf((_kind("performers"), _words(words)))))
     if words := query_tokens(tag):
         half = words[0][: max(len(words[0]) // 2, 3)]
-        found.append(_measured(reader, half, Word((half,), "prefix")))
+        samples.append(_measured(reader, half, Word((half,), "prefix")))
     if typed := _with_typo(query_tokens(other), random.Random(0)):
-        found.append(_measured(reader, " ".join(typed), _words(typed)))
+        samples.append(_measured(reader, " ".join(typed), _words(typed)))
     popular = connection.execute(_POPULAR_TAG).fetchone()
     if popular:
         condition = AllOf((_kind("scenes"), AnyOf("all_tag_ids", (popular[0],))))
-        found.append(_measured(reader, f'kind:scene tag:"{popular[1]}"', condition))
-    return found
+        samples.append(_measured(reader, f'kind:scene tag:"{popular[1]}"', condition))
+    return samples
 
 
 def find_themselves(

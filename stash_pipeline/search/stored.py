@@ -42,7 +42,7 @@ def from_fields(fields: dict[str, Any]) -> Document:
             values[name] = UUID(values[name])
     for name in _LISTS_OF_IDS:
         if name in values:
-            values[name] = tuple(UUID(one) for one in values[name])
+            values[name] = tuple(UUID(identifier) for identifier in values[name])
     if "date" in values:
         values["date"] = datetime.date.fromisoformat(values["date"])
     for name in _TIMES:

@@ -51,9 +51,11 @@ class Speller:
         if len(token) < _SHORTEST or any(sign.isdigit() for sign in token):
             return None
         errors = min(max(1, len(token) // _LETTERS_PER_ERROR), _MOST_ERRORS)
-        found = extract(token, words, scorer=OSA.distance, score_cutoff=errors, limit=None)
+        matches = extract(token, words, scorer=OSA.distance, score_cutoff=errors, limit=None)
         # a shared first letter decides between equals, as typing errors are rare there
-        best = min(found, key=lambda one: (one[1], one[0][0] != token[0], -counts[one[0]], one[0]), default=None)
+        best = min(
+            matches, key=lambda match: (match[1], match[0][0] != token[0], -counts[match[0]], match[0]), default=None
+        )
         return None if best is None else best[0]
 
     def _vocabulary(self) -> tuple[list[str], dict[str, int]]:
@@ -69,7 +71,7 @@ class Speller:
 def corrected(query: str, words: tuple[Words, ...], speller: Speller) -> str | None:
     """The query with the nearest known words instead of unknown ones; None if all are known, or nothing is near."""
     replaced = query
-    for typed in sorted(words, key=lambda one: -one.place.start):
+    for typed in sorted(words, key=lambda word: -word.place.start):
         tokens = query_tokens(typed.text)
         nearest = [speller.nearest(token) or token for token in tokens]
         if nearest != tokens and not typed.prefix:

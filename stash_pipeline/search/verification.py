@@ -98,12 +98,12 @@ def _counts(connection: Connection, reader: SearchReader) -> dict[str, tuple[int
 def _compared(reader: SearchReader, documents: list[Document]) -> Iterable[str]:
     for begin in range(0, len(documents), _AT_ONCE):
         batch = documents[begin : begin + _AT_ONCE]
-        found = reader.documents([document.id for document in batch])
+        indexed = reader.documents([document.id for document in batch])
         for document in batch:
             named = f"{document.entity} {document.id}"
-            if document.id not in found:
+            if document.id not in indexed:
                 yield f"{named}: the index does not have it"
-            elif fields := _differing(document, found[document.id]):
+            elif fields := _differing(document, indexed[document.id]):
                 yield f"{named}: the index has other values of {', '.join(fields)}"
 
 

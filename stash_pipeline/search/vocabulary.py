@@ -66,7 +66,7 @@ class Vocabulary:
     @cached_property
     def frequent(self) -> list[tuple[str, int]]:
         """The words of names, the most frequent first."""
-        return sorted(self.names.items(), key=lambda one: (-one[1], one[0]))
+        return sorted(self.names.items(), key=lambda entry: (-entry[1], entry[0]))
 
     def continued(self, beginning: str) -> list[str]:
         """The words that begin so, other than the beginning itself."""
@@ -74,19 +74,19 @@ class Vocabulary:
         end = bisect_left(self.words, beginning + chr(sys.maxunicode), start)
         return [word for word in self.words[start:end] if word != beginning]
 
-    def meant(self, word: str) -> dict[str, int]:
+    def matches(self, word: str) -> dict[str, int]:
         """The words of the index that a typed word may mean, and how each matches."""
-        found = dict.fromkeys(self.continued(word), PREFIX)
+        matches = dict.fromkeys(self.continued(word), PREFIX)
         if word in self.fields:
-            found[word] = EXACT
-        begun = bool(found)
+            matches[word] = EXACT
+        begun = bool(matches)
         if len(word) >= SHORTEST_WITH_TYPO - 1 and word.isalpha():
             for other, errors in self._spelling.near(word):
-                found.setdefault(other, ONE_TYPO if errors == 1 else TWO_TYPOS)
+                matches.setdefault(other, ONE_TYPO if errors == 1 else TWO_TYPOS)
             if not begun and len(word) >= SHORTEST_BEGINNING:
                 for other in self._spelling.beginnings_near(word):
-                    found.setdefault(other, PREFIX_TYPO)
-        return found
+                    matches.setdefault(other, PREFIX_TYPO)
+        return matches
 
     @cached_property
     def _spelling(self) -> "_Spelling":
@@ -124,14 +124,14 @@ class _Spelling:
         # the letters of the typed word are in the other one, but for the one that is wrong
         chosen = np.flatnonzero((self.lengths > len(word)) & (np.bitwise_count(mask & ~self.letters) <= 1))
         candidates = [self.words[place] for place in chosen]
-        found: dict[str, None] = {}
+        longer: dict[str, None] = {}
         for length in (len(word) - 1, len(word), len(word) + 1):
             if not candidates:
                 break
             starts = [candidate[:length] for candidate in candidates]
             distances = cdist([word], starts, scorer=OSA.distance, score_cutoff=1, dtype=np.uint8)[0]
-            found.update(dict.fromkeys(candidates[place] for place in np.flatnonzero(distances <= 1)))
-        return list(found)
+            longer.update(dict.fromkeys(candidates[place] for place in np.flatnonzero(distances <= 1)))
+        return list(longer)
 
 
 def _mask(word: str) -> np.uint64:

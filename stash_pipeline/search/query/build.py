@@ -8,19 +8,18 @@ from stash_pipeline.search.folding import fold, has_words, query_tokens
 from stash_pipeline.search.query import values
 from stash_pipeline.search.query.compiled import Compiled, Context, Sequence, Slot
 from stash_pipeline.search.query.errors import did_you_mean
-from stash_pipeline.search.query.fields import FIELDS, Kind, One, typed_word
+from stash_pipeline.search.query.fields import FIELDS, Kind, typed_word
 from stash_pipeline.search.query.parser import parse
 from stash_pipeline.search.query.tree import (
     Alternatives,
     Chosen,
-    Compared,
     Filter,
     Moment,
     Moments,
     Negated,
     Part,
     Place,
-    Ranged,
+    SingleValue,
     Together,
     Value,
     Words,
@@ -68,8 +67,10 @@ class _Builder:
     def condition(self, part: Part) -> Condition | None:
         """The condition of a part; None if it means nothing."""
         if isinstance(part, Together):
-            found = self._all(part.parts)
-            return None if not found else found[0] if len(found) == 1 else AllOf(tuple(_flat(found)))
+            conditions = self._all(part.parts)
+            return (
+                None if not conditions else conditions[0] if len(conditions) == 1 else AllOf(tuple(_flat(conditions)))
+            )
         if isinstance(part, Alternatives):
             return one_of(self._all(part.parts))
         if isinstance(part, Negated):
@@ -81,13 +82,13 @@ class _Builder:
         return self._filter(part)
 
     def _all(self, parts: Iterable[Part]) -> list[Condition]:
-        return [found for part in parts if (found := self.condition(part)) is not None]
+        return [condition for part in parts if (condition := self.condition(part)) is not None]
 
     def _negation(self, part: Negated) -> Condition | None:
         before, self._negated = self._negated, True
-        found = self.condition(part.part)
+        condition = self.condition(part.part)
         self._negated = before
-        return None if found is None else Not(found)
+        return None if condition is None else Not(condition)
 
     def _words(self, words: Words) -> Condition | None:
         self._count(words.place)
@@ -128,12 +129,12 @@ class _Builder:
         if isinstance(value, Chosen):
             choices = []
             for choice in value.choices:
-                parts = [self._one(name, kind, one, exact) for one in choice]
+                parts = [self._single(name, kind, single, exact) for single in choice]
                 choices.append(parts[0] if len(parts) == 1 else AllOf(tuple(parts)))
             return one_of(choices) or OneOf(())
-        return self._one(name, kind, value, exact)
+        return self._single(name, kind, value, exact)
 
-    def _one(self, name: str, kind: Kind, value: One, exact: bool) -> Condition:
+    def _single(self, name: str, kind: Kind, value: SingleValue, exact: bool) -> Condition:
         self._count(value.place)
         return kind.condition(self.context, name, value, exact)
 
@@ -171,12 +172,12 @@ class _Builder:
         tags = []
         for choice in choices:
             sets = []
-            for one in choice:
-                self._count(one.place)
-                if not isinstance(one, Words) or not fold(one.text):
-                    raise self.context.error("marker: takes names of tags.", one.place)
+            for name in choice:
+                self._count(name.place)
+                if not isinstance(name, Words) or not fold(name.text):
+                    raise self.context.error("marker: takes names of tags.", name.place)
                 sets.append(
-                    self.context.ids(MARKER, "tags", one.text, one.place, prefix=one.prefix, exact=moment.exact)
+                    self.context.ids(MARKER, "tags", name.text, name.place, prefix=name.prefix, exact=moment.exact)
                 )
             tags.append(tuple(sets))
         return Slot(tuple(tags), moment.exact, gap)
@@ -184,10 +185,10 @@ class _Builder:
     def _gap(self, gap: Words | None) -> int | None:
         if gap is None:
             return None
-        found = values.length(gap.text, self.context.now)
-        if found is None:
+        interval = values.length(gap.text, self.context.now)
+        if interval is None:
             raise self.context.error("The time after then< is a length such as 30s or 2m.", gap.place)
-        return found.low
+        return interval.low
 
     # --- the order ------------------------------------------------------------------------------------------
 
@@ -208,10 +209,10 @@ class _Builder:
         value: Value = part.value
         if isinstance(value, Words) and not value.quoted:
             value = _separated(value)
-        names = [one for choice in value.choices for one in choice] if isinstance(value, Chosen) else [value]
+        names = [name for choice in value.choices for name in choice] if isinstance(value, Chosen) else [value]
         return [self._key(name) for name in names]
 
-    def _key(self, value: "Words | Compared | Ranged") -> Sort:
+    def _key(self, value: SingleValue) -> Sort:
         text = value.text.strip().casefold() if isinstance(value, Words) else ""
         key = text.lstrip("-+")
         if key not in SORT_KEYS:
@@ -223,7 +224,7 @@ class _Builder:
 
 def _separated(words: Words) -> Value:
     """The values of a text with commas; a comma at its ends means nothing."""
-    parts: list[One] = []
+    parts: list[SingleValue] = []
     start = words.place.start
     pieces = words.text.split(",")
     for number, piece in enumerate(pieces):
@@ -238,11 +239,11 @@ def _separated(words: Words) -> Value:
     return Chosen(tuple((part,) for part in parts), words.place)
 
 
-def one_of(found: list[Condition]) -> Condition | None:
+def one_of(conditions: list[Condition]) -> Condition | None:
     """The condition that one of some holds; values of the same field are put together."""
     merged: list[Condition] = []
     places: dict[str, int] = {}
-    for condition in found:
+    for condition in conditions:
         if isinstance(condition, AnyOf) and condition.field in places:
             place = places[condition.field]
             before = merged[place]
@@ -257,6 +258,10 @@ def one_of(found: list[Condition]) -> Condition | None:
     return merged[0] if len(merged) == 1 else OneOf(tuple(merged))
 
 
-def _flat(found: list[Condition]) -> list[Condition]:
+def _flat(conditions: list[Condition]) -> list[Condition]:
     """Without conditions of the same sort in one another."""
-    return [one for part in found for one in (part.parts if isinstance(part, AllOf) and part.parts else (part,))]
+    return [
+        condition
+        for part in conditions
+        for condition in (part.parts if isinstance(part, AllOf) and part.parts else (part,))
+    ]

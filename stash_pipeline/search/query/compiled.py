@@ -90,10 +90,10 @@ class Context:
             name: of the field.
         """
         try:
-            found = self.names.ids(entity, text, prefix=prefix, exact=exact)
+            ids = self.names.ids(entity, text, prefix=prefix, exact=exact)
         except TooManyNamesError:
             sentence = f"More than {MOST_RECORDS:,} {entity} have such a name; write more of it."
             raise self.error(sentence, place) from None
-        if not found:
+        if not ids:
             self.unknown.append(UnknownName(name, text, self.names.similar(entity, text), place))
-        return found
+        return ids

@@ -15,12 +15,9 @@ from stash_pipeline.search.folding import begins_pairs, fold, query_tokens
 from stash_pipeline.search.query import values
 from stash_pipeline.search.query.compiled import Context
 from stash_pipeline.search.query.errors import did_you_mean
-from stash_pipeline.search.query.tree import Compared, Ranged, Words
+from stash_pipeline.search.query.tree import Compared, Ranged, SingleValue, Words
 from stash_pipeline.search.query.values import Interval
 from stash_pipeline.search.request import AnyOf, Between, Condition, Exists, Fuzziness, Not, Word
-
-One = Words | Compared | Ranged
-"""A value without alternatives."""
 
 
 def typed_word(words: Words, match: Fuzziness, field: str | None) -> Word | None:
@@ -43,7 +40,7 @@ class Kind(Protocol):
     def separates(self) -> bool:
         """Whether a comma separates values."""
 
-    def condition(self, context: Context, name: str, value: One, exact: bool) -> Condition:
+    def condition(self, context: Context, name: str, value: SingleValue, exact: bool) -> Condition:
         """The condition that a value becomes.
 
         Raises:
@@ -51,7 +48,7 @@ class Kind(Protocol):
         """
 
 
-def _only_words(context: Context, name: str, value: One, wants: str) -> Words:
+def _only_words(context: Context, name: str, value: SingleValue, wants: str) -> Words:
     if isinstance(value, Words):
         return value
     what = "a comparison" if isinstance(value, Compared) else "a range"
@@ -66,15 +63,15 @@ class TextKind:
     wants: str = "words"
     separates: bool = False
 
-    def condition(self, context: Context, name: str, value: One, exact: bool) -> Condition:
+    def condition(self, context: Context, name: str, value: SingleValue, exact: bool) -> Condition:
         """As the protocol says."""
         if isinstance(value, Ranged):
             value = Words(value.text, False, False, value.place)
         words = _only_words(context, name, value, self.wants)
-        found = typed_word(words, "exact", self.field)
-        if found is None:
+        word = typed_word(words, "exact", self.field)
+        if word is None:
             raise context.error(f"{name}: needs words to look for.", words.place)
-        return found
+        return word
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class NumberKind:
     wants: str
     separates: bool = True
 
-    def condition(self, context: Context, name: str, value: One, exact: bool) -> Condition:
+    def condition(self, context: Context, name: str, value: SingleValue, exact: bool) -> Condition:
         """As the protocol says."""
         if isinstance(value, Ranged):
             return self._range(context, name, value)
@@ -120,10 +117,10 @@ class NumberKind:
         return Between(self.field, low, high)
 
     def _interval(self, context: Context, name: str, words: Words) -> Interval:
-        found = None if words.prefix else self.interval(words.text.strip(), context.now)
-        if found is None:
+        interval = None if words.prefix else self.interval(words.text.strip(), context.now)
+        if interval is None:
             raise context.error(f"{name}: takes {self.wants}.", words.place)
-        return found
+        return interval
 
 
 @dataclass(frozen=True)
@@ -145,7 +142,7 @@ class NamesKind:
         below = ", children included; after = without them" if self.own_field else ""
         return f"a name or alias{below}; none; any"
 
-    def condition(self, context: Context, name: str, value: One, exact: bool) -> Condition:
+    def condition(self, context: Context, name: str, value: SingleValue, exact: bool) -> Condition:
         """As the protocol says."""
         field = self.own_field if exact and self.own_field else self.field
         words = _only_words(context, name, value, "a name")
@@ -174,15 +171,15 @@ class ChoiceKind:
         """As the protocol says."""
         return ", ".join(self.shown[:-1]) + f" or {self.shown[-1]}"
 
-    def condition(self, context: Context, name: str, value: One, exact: bool) -> Condition:
+    def condition(self, context: Context, name: str, value: SingleValue, exact: bool) -> Condition:
         """As the protocol says."""
         words = _only_words(context, name, value, self.wants)
-        found = self.values.get(fold(words.text))
-        if found is None:
-            meant = did_you_mean(words.text, self.shown)
-            end = meant or "."
+        condition = self.values.get(fold(words.text))
+        if condition is None:
+            hint = did_you_mean(words.text, self.shown)
+            end = hint or "."
             raise context.error(f"{name}: takes {self.wants}{end}", words.place)
-        return found
+        return condition
 
 
 @dataclass(frozen=True)
@@ -192,22 +189,22 @@ class InstanceKind:
     wants: str = "the name of an instance"
     separates: bool = True
 
-    def condition(self, context: Context, name: str, value: One, exact: bool) -> Condition:
+    def condition(self, context: Context, name: str, value: SingleValue, exact: bool) -> Condition:
         """As the protocol says."""
         words = _only_words(context, name, value, self.wants)
-        wanted = words.text.casefold()
-        found = tuple(
+        typed = words.text.casefold()
+        ids = tuple(
             sorted(
                 identifier
                 for known, identifier in context.instances.items()
-                if known.casefold() == wanted or words.prefix and known.casefold().startswith(wanted)
+                if known.casefold() == typed or words.prefix and known.casefold().startswith(typed)
             )
         )
-        if not found:
+        if not ids:
             known = ", ".join(sorted(context.instances)) or "none is registered"
-            meant = did_you_mean(words.text, context.instances) or f"; there are: {known}."
-            raise context.error(f"There is no instance {words.text!r}{meant}", words.place)
-        return AnyOf("instance_ids", found)
+            hint = did_you_mean(words.text, context.instances) or f"; there are: {known}."
+            raise context.error(f"There is no instance {words.text!r}{hint}", words.place)
+        return AnyOf("instance_ids", ids)
 
 
 @dataclass(frozen=True)
@@ -217,7 +214,7 @@ class CodecKind:
     wants: str = "a video codec such as h264, hevc or av1; none; any"
     separates: bool = True
 
-    def condition(self, context: Context, name: str, value: One, exact: bool) -> Condition:
+    def condition(self, context: Context, name: str, value: SingleValue, exact: bool) -> Condition:
         """As the protocol says."""
         words = _only_words(context, name, value, self.wants)
         text = words.text.casefold().strip()
@@ -238,7 +235,7 @@ class IdentifierKind:
     wants: str = "the id of a record in the catalog, a UUID"
     separates: bool = True
 
-    def condition(self, context: Context, name: str, value: One, exact: bool) -> Condition:
+    def condition(self, context: Context, name: str, value: SingleValue, exact: bool) -> Condition:
         """As the protocol says."""
         words = _only_words(context, name, value, self.wants)
         try:

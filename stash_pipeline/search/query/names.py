@@ -14,7 +14,7 @@ MOST_RECORDS: Final = 5_000
 
 _PAGE: Final = 1_000
 _SIMILAR: Final = 3
-_KEPT: Final = 10_000
+_MOST_CACHED: Final = 10_000
 _NAME_FIELDS: Final = ("title", "aliases", "disambiguation")
 
 
@@ -28,7 +28,7 @@ class Names:
     def __init__(self, reader: SearchReader) -> None:
         self._reader = reader
         self._state: IndexState | None = None
-        self._found: dict[tuple[str, str, bool, bool], tuple[UUID, ...]] = {}
+        self._cache: dict[tuple[str, str, bool, bool], tuple[UUID, ...]] = {}
 
     def ids(self, entity: str, name: str, *, prefix: bool = False, exact: bool = False) -> tuple[UUID, ...]:
         """The records of an entity with a name, sorted.
@@ -42,13 +42,13 @@ class Names:
         state = self._reader.state()
         if state != self._state:
             self._state = state
-            self._found.clear()
+            self._cache.clear()
         key = (entity, fold(name), prefix, exact)
-        if key not in self._found:
-            if len(self._found) >= _KEPT:
-                self._found.clear()
-            self._found[key] = tuple(sorted(self._look_up(*key)))
-        return self._found[key]
+        if key not in self._cache:
+            if len(self._cache) >= _MOST_CACHED:
+                self._cache.clear()
+            self._cache[key] = tuple(sorted(self._look_up(*key)))
+        return self._cache[key]
 
     def similar(self, entity: str, name: str) -> tuple[str, ...]:
         """Names of records that are written similarly, the most similar first."""
@@ -71,20 +71,20 @@ class Names:
         with_all: set[UUID] = set()
         conditions = [_in_names((token,), "exact") for token in sorted(set(whole))]
         conditions.append(_in_names((last,), "prefix" if prefix or begins_pairs(last) else "exact"))
-        for one in self._documents(entity, AllOf(tuple(conditions))):
-            names = _names(one)
+        for document in self._documents(entity, AllOf(tuple(conditions))):
+            names = _names(document)
             if any(known.startswith(name) if prefix else known == name for known in names):
-                equal.add(one.id)
+                equal.add(document.id)
             elif any(_has_words(known, whole, last, prefix) for known in names):
-                with_all.add(one.id)
+                with_all.add(document.id)
         return equal or (set() if exact else with_all)
 
     def _documents(self, entity: str, condition: Condition) -> Iterator[Document]:
         after: str | None = None
         read = 0
         while True:
-            wanted = AllOf((AnyOf("entity", (entity,)), condition))
-            request = SearchRequest(wanted, limit=_PAGE, after=after, count=False)
+            of_entity = AllOf((AnyOf("entity", (entity,)), condition))
+            request = SearchRequest(of_entity, limit=_PAGE, after=after, count=False)
             results = self._reader.search(request)
             yield from (hit.document for hit in results.hits)
             read += len(results.hits)
@@ -96,9 +96,9 @@ class Names:
 
 
 def _has_words(name: str, whole: list[str], last: str, prefix: bool) -> bool:
-    found = set(query_tokens(name))
-    ends = any(token.startswith(last) for token in found) if prefix or begins_pairs(last) else last in found
-    return ends and found.issuperset(whole)
+    tokens = set(query_tokens(name))
+    ends = any(token.startswith(last) for token in tokens) if prefix or begins_pairs(last) else last in tokens
+    return ends and tokens.issuperset(whole)
 
 
 def _in_names(tokens: tuple[str, ...], match: Fuzziness) -> Condition:

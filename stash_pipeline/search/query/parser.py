@@ -19,6 +19,7 @@ from stash_pipeline.search.query.tree import (
     Part,
     Place,
     Ranged,
+    SingleValue,
     Together,
     Value,
     Words,
@@ -204,10 +205,10 @@ class _TreeBuilder(Transformer[Token, Any]):
         place = Place(choices[0][0].place.start, choices[-1][-1].place.end)
         return Chosen(choices, place), len(choices) < len(parts)
 
-    def choice(self, *parts: "Words | Compared | Ranged") -> tuple["Words | Compared | Ranged", ...]:
+    def choice(self, *parts: SingleValue) -> tuple[SingleValue, ...]:
         return parts
 
-    def all_of(self, *tokens: Token) -> "Words | Compared | Ranged":
+    def all_of(self, *tokens: Token) -> SingleValue:
         place = _place(*tokens)
         if len(tokens) == 1 and tokens[0].type == "PHRASE":
             return _words(tokens[0])

@@ -50,15 +50,19 @@ class Ranged:
     place: Place
 
 
+SingleValue = Words | Compared | Ranged
+"""A value without alternatives."""
+
+
 @dataclass(frozen=True)
 class Chosen:
     """``(a or b AND c)``: one of the lists, all of its values."""
 
-    choices: tuple[tuple["Words | Compared | Ranged", ...], ...]
+    choices: tuple[tuple[SingleValue, ...], ...]
     place: Place
 
 
-Value = Words | Compared | Ranged | Chosen
+Value = SingleValue | Chosen
 
 
 @dataclass(frozen=True)

@@ -207,13 +207,13 @@ def are_as_long(sizes: dict[Path, int]) -> bool:
 
 def _files_in(meta: bytes) -> list[str]:
     """The names of the files that a list of segments has."""
-    found: list[str] = []
+    names: list[str] = []
     for segment in json.loads(meta)["segments"]:
         segment_id = segment["segment_id"].replace("-", "")
-        found += [f"{segment_id}.{kind}" for kind in ("term", "idx", "pos", "fast", "store", "fieldnorm")]
+        names += [f"{segment_id}.{kind}" for kind in ("term", "idx", "pos", "fast", "store", "fieldnorm")]
         if deletes := segment.get("deletes"):
-            found.append(f"{segment_id}.{deletes['opstamp']}.del")
-    return found
+            names.append(f"{segment_id}.{deletes['opstamp']}.del")
+    return names
 
 
 def _content(path: Path) -> bytes:
@@ -258,11 +258,11 @@ def _checksum_is_right(path: Path, size: int) -> bool:
     with path.open("rb") as file:
         left, expected = _footer(file, size)
         file.seek(0)
-        found = 0
+        checksum = 0
         while left and (block := file.read(min(_BLOCK, left))):
-            found = zlib.crc32(block, found)
+            checksum = zlib.crc32(block, checksum)
             left -= len(block)
-    return found == expected
+    return checksum == expected
 
 
 def _sync(path: Path) -> None:

@@ -34,21 +34,21 @@ def count_facets(
     """
     first, second = _shares(facets) if searcher.num_docs > _MANY else (facets, ())
     if not second:
-        found, total = _count(searcher, query, first, limit, ids)
+        counts, total = _count(searcher, query, first, limit, ids)
     else:
         # tantivy works outside of the interpreter's lock
         with ThreadPoolExecutor(1) as other:
             counting = other.submit(_count, searcher, query, second, limit, ids)
-            found, total = _count(searcher, query, first, limit, ids)
-            found |= counting.result()[0]
-    return {name: found[name] for name in facets}, total
+            counts, total = _count(searcher, query, first, limit, ids)
+            counts |= counting.result()[0]
+    return {name: counts[name] for name in facets}, total
 
 
 def _shares(facets: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The facets, halved so that both halves take about as long."""
     halves: tuple[list[str], list[str]] = [], []
     weights = [0, 0]
-    for facet in sorted(facets, key=lambda one: -_WEIGHTS.get(one, 1)):
+    for facet in sorted(facets, key=lambda name: -_WEIGHTS.get(name, 1)):
         lighter = weights.index(min(weights))
         halves[lighter].append(facet)
         weights[lighter] += _WEIGHTS.get(facet, 1)
@@ -58,13 +58,13 @@ def _shares(facets: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _count(
     searcher: tantivy.Searcher, query: tantivy.Query, facets: tuple[str, ...], limit: int, ids: FacetIds
 ) -> tuple[dict[str, Counts], int]:
-    found: dict[str, Counts] = {}
+    counts: dict[str, Counts] = {}
     total = 0
     sizes = dict.fromkeys(facets, 8 * limit)
-    asked: dict[str, Any] = {_DOCUMENTS: {"value_count": {"field": COUNTED}}}
+    aggregations: dict[str, Any] = {_DOCUMENTS: {"value_count": {"field": COUNTED}}}
     while sizes:
-        asked |= {name: _terms(name, size) for name, size in sizes.items()}
-        answers: dict[str, Any] = searcher.aggregate(query, asked)
+        aggregations |= {name: _terms(name, size) for name, size in sizes.items()}
+        answers: dict[str, Any] = searcher.aggregate(query, aggregations)
         if _DOCUMENTS in answers:
             total = int(answers.pop(_DOCUMENTS)["value"])
         for name, answer in answers.items():
@@ -74,9 +74,9 @@ def _count(
                 sizes[name] *= 64
                 continue
             del sizes[name]
-            found[name] = _first(name, buckets, limit, ids)
-        asked = {}
-    return found, total
+            counts[name] = _first(name, buckets, limit, ids)
+        aggregations = {}
+    return counts, total
 
 
 def _terms(facet: str, size: int) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _field(facet: str) -> str:
 
 def _first(facet: str, buckets: list[dict[str, Any]], limit: int, ids: FacetIds) -> Counts:
     counts = [(_name(facet, bucket["key"], ids), int(bucket["doc_count"])) for bucket in buckets]
-    return tuple(sorted(counts, key=lambda one: (-one[1], one[0]))[:limit])
+    return tuple(sorted(counts, key=lambda pair: (-pair[1], pair[0]))[:limit])
 
 
 def _name(facet: str, key: Any, ids: FacetIds) -> str:

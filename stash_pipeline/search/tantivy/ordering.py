@@ -42,7 +42,7 @@ _SLICE: Final = 4_000
 """Hits that a part of the ids should have."""
 _ALL_IDS: Final = 1 << 64
 
-Found = tuple[float, tantivy.DocAddress]
+ScoredHit = tuple[float, tantivy.DocAddress]
 Load = Callable[[tantivy.DocAddress], Document]
 
 
@@ -82,14 +82,14 @@ def values_of(document: Document, sorts: tuple[Sort, ...]) -> list[Any]:
 
 def _after_keys(values: list[Any], sorts: tuple[Sort, ...], id: UUID) -> list[Any]:
     """The values of the columns of :func:`keys_of`."""
-    found: list[Any] = []
+    columns: list[Any] = []
     no_title: list[Any] = [None] * TITLE_PARTS
     for value, sort in zip(values, sorts, strict=True):
         if sort.key == "title":
-            found += [*(title_parts(value) or no_title), sort_title(value)]
+            columns += [*(title_parts(value) or no_title), sort_title(value)]
         else:
-            found.append(value)
-    return [*found, *id_parts(id)]
+            columns.append(value)
+    return [*columns, *id_parts(id)]
 
 
 def matched(result: tantivy.SearchResult) -> int:
@@ -141,11 +141,11 @@ class Pages:
         groups = _runs(hits[:limit])
         if goes_on:
             groups.pop()
-        found = [address for _, group in groups for address in self._sorted(group, others)]
+        addresses = [address for _, group in groups for address in self._sorted(group, others)]
         if goes_on:
             last = hits[limit - 1][0]
-            found += self._first(self._with(query, key, last), others, limit - len(found))
-        return found
+            addresses += self._first(self._with(query, key, last), others, limit - len(addresses))
+        return addresses
 
     def _sorted(self, addresses: list[tantivy.DocAddress], keys: list[_Key]) -> list[tantivy.DocAddress]:
         """Orders a few hits by keys."""
@@ -167,16 +167,16 @@ class Pages:
     def _following(self, query: Query, keys: list[_Key], limit: int, after: list[Any]) -> list[tantivy.DocAddress]:
         key, *others = keys
         value, *rest = after
-        found: list[tantivy.DocAddress] = []
+        addresses: list[tantivy.DocAddress] = []
         if others:
-            found = self._first(self._with(query, key, value), others, limit, rest)
-        if value is not None and len(found) < limit:
+            addresses = self._first(self._with(query, key, value), others, limit, rest)
+        if value is not None and len(addresses) < limit:
             beyond = [self._beyond(key, value)]
             if not key.always:
                 beyond.append(self._without(key))
             query = _both(query, Query.boolean_query([(Occur.Should, part) for part in beyond]))
-            found += self._first(query, keys, limit - len(found))
-        return found
+            addresses += self._first(query, keys, limit - len(addresses))
+        return addresses
 
     def _by_whole_title(
         self, query: Query, keys: list[_Key], limit: int, after: list[Any] | None
@@ -186,14 +186,14 @@ class Pages:
         total = self._searcher.search(query, 1, count=True)
         if not total.hits:
             return []
-        one = sort_title(self._load(total.hits[0][1]).title)
-        if len(one.encode("utf-8", "replace")) < 8 * TITLE_PARTS:
+        first_title = sort_title(self._load(total.hits[0][1]).title)
+        if len(first_title.encode("utf-8", "replace")) < 8 * TITLE_PARTS:
             return self._first(query, others, limit, after and after[1:])
         by_title: dict[str, list[Document]] = {}
         for _, address in self._searcher.search(query, matched(total), count=False).hits:
             document = self._load(address)
             by_title.setdefault(sort_title(document.title), []).append(document)
-        found: list[tantivy.DocAddress] = []
+        addresses: list[tantivy.DocAddress] = []
         for title in sorted(by_title, reverse=key.descending):
             rest = None
             if after is not None and title != after[0]:
@@ -203,10 +203,10 @@ class Pages:
                 rest = after[1:]
             ids = [document.id for document in by_title[title]]
             query_of_title = _both(query, Query.term_set_query(self._schema, "id", [id.hex for id in ids]))
-            found += self._first(query_of_title, others, limit - len(found), rest)
-            if len(found) >= limit:
+            addresses += self._first(query_of_title, others, limit - len(addresses), rest)
+            if len(addresses) >= limit:
                 break
-        return found
+        return addresses
 
     def _with(self, query: Query, key: _Key, value: Any) -> Query:
         if value is None:
@@ -231,7 +231,7 @@ class Pages:
 
     def by_relevance(
         self, tiers: Tiers | None, query: Callable[[], Query], limit: int, after: tuple[float, UUID] | None, seen: int
-    ) -> list[Found]:
+    ) -> list[ScoredHit]:
         """The best hits, equal ones by their ids, or those after a hit with this score and id.
 
         Args:
@@ -240,9 +240,9 @@ class Pages:
             seen: about how many hits come before.
         """
         if tiers is not None and (tiers.is_whole or self._fill_a_page(tiers, limit, after)):
-            found = self._of_tiers(tiers, limit, after)
-            if tiers.is_whole or len(found) >= limit:
-                return found
+            hits = self._of_tiers(tiers, limit, after)
+            if tiers.is_whole or len(hits) >= limit:
+                return hits
         return self._ranked(query(), limit, after, seen)
 
     def _fill_a_page(self, tiers: Tiers, limit: int, after: tuple[float, UUID] | None) -> bool:
@@ -251,45 +251,45 @@ class Pages:
             return False
         return self.count(tiers.all_of_them) >= limit
 
-    def _of_tiers(self, tiers: Tiers, limit: int, after: tuple[float, UUID] | None) -> list[Found]:
-        found: list[Found] = []
+    def _of_tiers(self, tiers: Tiers, limit: int, after: tuple[float, UUID] | None) -> list[ScoredHit]:
+        hits: list[ScoredHit] = []
         for tier in tiers.tiers:
             if after is not None and tier.score > after[0]:
                 continue
             start = id_parts(after[1]) if after is not None and tier.score == after[0] else None
             whole = tiers.is_whole and len(tiers.tiers) == 1
-            addresses = self._first(tier.query, keys_of(()), limit - len(found), start and [*start], whole=whole)
-            found += [(tier.score, address) for address in addresses]
-            if len(found) >= limit:
+            addresses = self._first(tier.query, keys_of(()), limit - len(hits), start and [*start], whole=whole)
+            hits += [(tier.score, address) for address in addresses]
+            if len(hits) >= limit:
                 break
-        return found
+        return hits
 
     def count(self, query: Query) -> int:
         """How many documents match."""
         # to order by a field that is the same everywhere costs less than scores
         return matched(self._searcher.search(query, 1, count=True, order_by_field=COUNTED))
 
-    def _ranked(self, query: Query, limit: int, after: tuple[float, UUID] | None, seen: int) -> list[Found]:
+    def _ranked(self, query: Query, limit: int, after: tuple[float, UUID] | None, seen: int) -> list[ScoredHit]:
         look = max(_FIRST_LOOK, seen + 2 * limit)
         while True:
             result = self._searcher.search(query, look, count=True)
             hits, total = result.hits, matched(result)
             self.total = total
             lowest = hits[-1][0] if len(hits) < total else None
-            found = self._ordered([hit for hit in hits if lowest is None or hit[0] > lowest], after)
-            if len(found) < limit and lowest is not None and (after is None or after[0] >= lowest):
+            page = self._ordered([hit for hit in hits if lowest is None or hit[0] > lowest], after)
+            if len(page) < limit and lowest is not None and (after is None or after[0] >= lowest):
                 start = after[1] if after is not None and after[0] == lowest else None
-                found += self._ties(query, lowest, start, limit - len(found), total)
-            if len(found) >= limit or lowest is None:
-                return found[:limit]
+                page += self._ties(query, lowest, start, limit - len(page), total)
+            if len(page) >= limit or lowest is None:
+                return page[:limit]
             look *= 8
 
-    def _ties(self, query: Query, score: float, after: UUID | None, limit: int, total: int) -> list[Found]:
+    def _ties(self, query: Query, score: float, after: UUID | None, limit: int, total: int) -> list[ScoredHit]:
         """The first hits with one score by their ids. Looks at one part of the ids after the other."""
         start = after.int >> 64 if after is not None else 0
         width = max(1, _ALL_IDS * _SLICE // total)
-        found: list[Found] = []
-        while start < _ALL_IDS and len(found) < limit:
+        page: list[ScoredHit] = []
+        while start < _ALL_IDS and len(page) < limit:
             end = min(start + width, _ALL_IDS) - 1
             part = _both(query, self._range(ID_PARTS[0], "unsigned", start, end))
             result = self._searcher.search(part, 4 * _SLICE, count=True)
@@ -300,19 +300,19 @@ class Pages:
                     continue
                 hits = self._searcher.search(part, matched(result), count=False).hits
             ties = [hit for hit in hits if hit[0] == score]
-            found += self._ordered(ties, None if after is None else (score, after))
+            page += self._ordered(ties, None if after is None else (score, after))
             start, width = end + 1, width * 2
-        return found[:limit]
+        return page[:limit]
 
-    def _ordered(self, hits: list[Found], after: tuple[float, UUID] | None) -> list[Found]:
+    def _ordered(self, hits: list[ScoredHit], after: tuple[float, UUID] | None) -> list[ScoredHit]:
         addresses = [address for _, address in hits]
         high = self._searcher.fast_field_values(ID_PARTS[0], addresses) if addresses else []
         low = self._searcher.fast_field_values(ID_PARTS[1], addresses) if addresses else []
         keyed = sorted(zip((-score for score, _ in hits), high, low, range(len(hits)), strict=True))
         if after is not None:
             first = (-after[0], *id_parts(after[1]))
-            keyed = [one for one in keyed if one[:3] > first]
-        return [hits[one[3]] for one in keyed]
+            keyed = [key for key in keyed if key[:3] > first]
+        return [hits[key[3]] for key in keyed]
 
 
 def _runs(hits: list[tuple[Any, tantivy.DocAddress]]) -> list[tuple[Any, list[tantivy.DocAddress]]]:

@@ -84,7 +84,7 @@ class QueryMaker:
         self._schema = schema
         self._vocabulary = vocabulary
         self._ranks: dict[Word, list[_Rank]] = {}
-        self._meant: dict[Word, dict[str, int]] = {}
+        self._expansions: dict[Word, dict[str, int]] = {}
         self._filters: dict[int, tuple[AnyOf, Query]] = {}
         self.terms: dict[str, tuple[str, ...]] = {}
 
@@ -92,15 +92,15 @@ class QueryMaker:
         """The query that finds what a condition matches, with its relevance; prefers short titles."""
         words = _words_needed(condition)
         if words is None:
-            found = self._query(condition, "scored")
+            matching = self._query(condition, "scored")
             scores = []
         else:
             # what matches is found without scores, which are then made of few documents
-            found = Query.const_score_query(self._query(condition, "matching"), 0.0)
+            matching = Query.const_score_query(self._query(condition, "matching"), 0.0)
             scores = [(Occur.Should, self._word(word, "scored")) for word in words]
         if typed := _words_typed(condition):
             scores += self._short_titles(typed)
-        return Query.boolean_query([(Occur.Must, found), *scores]) if scores else found
+        return Query.boolean_query([(Occur.Must, matching), *scores]) if scores else matching
 
     def matching(self, condition: Condition) -> Query:
         """The query that finds the same in any order, which costs much less."""
@@ -191,15 +191,15 @@ class QueryMaker:
     def _any_of(self, condition: AnyOf) -> Query:
         name = condition.field
         if name in KEYWORDS:
-            values = [value for one in condition.values if (value := _keyword(one)) is not None]
+            values = [keyword for value in condition.values if (keyword := _keyword(value)) is not None]
             if len(values) > _SOME_WORDS:
                 return Query.term_set_query(self._schema, name, values)
             return _any([self._term(name, value) for value in values])
         if name in NUMBERS:
-            numbers = [int(one) for one in condition.values if isinstance(one, int)]
+            numbers = [int(value) for value in condition.values if isinstance(value, int)]
             if name in SELDOM_DIFFERENT:
-                return _any([self._term(name, one) for one in numbers if _SMALLEST <= one <= _LARGEST])
-            return _any([self._between(name, one, one) for one in numbers])
+                return _any([self._term(name, number) for number in numbers if _SMALLEST <= number <= _LARGEST])
+            return _any([self._between(name, number, number) for number in numbers])
         raise ValueError(f"The field {name!r} of documents cannot be compared with values.")
 
     def _between(self, name: str, low: int | None, high: int | None) -> Query:
@@ -230,7 +230,7 @@ class QueryMaker:
         if form == "scored":
             return _best(Query.const_score_query(_any(rank.queries), float(rank.score)) for rank in ranks)
         if form == "matching" and word.field is None and len(word.tokens) == 1:
-            return self._in_any_text([*self._found(word)])
+            return self._in_any_text([*self._expansion(word)])
         return _any([query for rank in (ranks[:1] if form == "best" else ranks) for query in rank.queries])
 
     def _in_any_text(self, words: list[str]) -> Query:
@@ -257,35 +257,35 @@ class QueryMaker:
             yield from self._phrases(word, fields)
             return
         token = word.tokens[0]
-        found = self._found(word)
-        self._note(token, found)
+        expansion = self._expansion(word)
+        self._note(token, expansion)
         by_match: dict[int, list[str]] = {}
-        for other, match in found.items():
+        for other, match in expansion.items():
             by_match.setdefault(match, []).append(other)
         for match, words in by_match.items():
             for field in fields:
                 for query in self._words_in(field, words, token, match):
                     yield _score(field, match), query
 
-    def _found(self, word: Word) -> dict[str, int]:
+    def _expansion(self, word: Word) -> dict[str, int]:
         """The words of the index that a word of the request means, and how they match."""
-        if word not in self._meant:
+        if word not in self._expansions:
             token = word.tokens[0]
             if not _is_text(token):
-                found: dict[str, int] = {}
+                expansion: dict[str, int] = {}
             elif word.match == "exact":
-                found = {token: EXACT} if token in self._vocabulary.fields else {}
+                expansion = {token: EXACT} if token in self._vocabulary.fields else {}
             elif word.match == "prefix":
-                found = dict.fromkeys(self._vocabulary.continued(token), PREFIX)
+                expansion = dict.fromkeys(self._vocabulary.continued(token), PREFIX)
                 if token in self._vocabulary.fields:
-                    found[token] = EXACT
+                    expansion[token] = EXACT
             else:
-                found = self._vocabulary.meant(token)
-            self._meant[word] = found
-        return self._meant[word]
+                expansion = self._vocabulary.matches(token)
+            self._expansions[word] = expansion
+        return self._expansions[word]
 
-    def _note(self, token: str, found: Iterable[str]) -> None:
-        self.terms[token] = tuple(dict.fromkeys((*self.terms.get(token, ()), *found)))
+    def _note(self, token: str, words: Iterable[str]) -> None:
+        self.terms[token] = tuple(dict.fromkeys((*self.terms.get(token, ()), *words)))
 
     def _words_in(self, field: str, words: list[str], token: str, match: int) -> list[Query]:
         bit = 1 << TEXTS.index(field)
@@ -340,13 +340,13 @@ def _words_needed(condition: Condition) -> list[Word] | None:
         case Word():
             return [condition]
         case AllOf(parts):
-            found: list[Word] = []
+            needed: list[Word] = []
             for part in parts:
                 words = _words_needed(part)
                 if words is None:
                     return None
-                found += words
-            return found
+                needed += words
+            return needed
         case OneOf(parts):
             return [] if all(_words_needed(part) == [] for part in parts) else None
         case _:

@@ -41,10 +41,10 @@ class Snapshot:
         self._making_vocabulary = threading.Lock()
 
     def _read_state(self) -> IndexState:
-        found = self.searcher.search(tantivy.Query.term_query(self.schema, *STATE_TERM, index_option="basic"), 1)
-        if not found.hits:
+        result = self.searcher.search(tantivy.Query.term_query(self.schema, *STATE_TERM, index_option="basic"), 1)
+        if not result.hits:
             raise SearchIndexMissingError("The search index was never filled; run `stash-pipeline rebuild search`.")
-        state = self.searcher.doc(found.hits[0][1])
+        state = self.searcher.doc(result.hits[0][1])
         values = orjson.loads(bytes(state["stored"][0]))
         if values["version"] != VERSION:
             raise SearchIndexMissingError(
@@ -111,15 +111,15 @@ class TantivyReader:
         query = tantivy.Query.term_set_query(snapshot.schema, "id", [id.hex for id in ids])
         with damage_reported(snapshot.generation):
             hits = snapshot.searcher.search(query, len(set(ids)), count=False).hits
-            found = [snapshot.document(address) for _, address in hits]
-        return {document.id: document for document in found}
+            documents = [snapshot.document(address) for _, address in hits]
+        return {document.id: document for document in documents}
 
     def vocabulary(self, prefix: str = "", limit: int | None = None) -> list[tuple[str, int]]:
         """Words of names, the most frequent first, with the number of documents that have them in one field."""
         snapshot = self._now()
         with damage_reported(snapshot.generation):
             words = snapshot.vocabulary.frequent
-        return list(islice((one for one in words if one[0].startswith(prefix)), limit))
+        return list(islice((entry for entry in words if entry[0].startswith(prefix)), limit))
 
     def _now(self) -> Snapshot:
         with self._refreshing:
@@ -202,7 +202,7 @@ class _Search:
         """A page, and where it ends."""
         request, snapshot = self._request, self._snapshot
         # one more tells whether there is another page
-        wanted = request.limit + 1
+        size = request.limit + 1
         seen = 0
         if self._by_relevance:
             after = None
@@ -210,13 +210,13 @@ class _Search:
                 score, id, seen = cursor.read_relevance(request.after)
                 after = score, id
             tiers = self._maker.tiers(request.condition)
-            ranked = self._pages.by_relevance(tiers, lambda: self._maker.scored(request.condition), wanted, after, seen)
+            ranked = self._pages.by_relevance(tiers, lambda: self._maker.scored(request.condition), size, after, seen)
         else:
             place = None if request.after is None else cursor.read_fields(request.after, request.sort)
-            ranked = [(0.0, address) for address in self._pages.by_fields(self._matching, request.sort, wanted, place)]
+            ranked = [(0.0, address) for address in self._pages.by_fields(self._matching, request.sort, size, place)]
         loaded = [(score, snapshot.document(address)) for score, address in ranked[: request.limit]]
         hits = [Hit(document.id, score, document) for score, document in loaded]
-        if len(ranked) < wanted:
+        if len(ranked) < size:
             return hits, None
         last = hits[-1]
         if self._by_relevance:

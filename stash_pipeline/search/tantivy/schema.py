@@ -192,11 +192,11 @@ class FacetIds:
 
     def numbers(self) -> "FacetNumbers":
         """The same the other way round, to be added to."""
-        found = no_facet_numbers()
+        numbers = no_facet_numbers()
         for field, ids in self._ids.items():
             for place in range(0, len(ids), 16):
-                found[field][ids[place : place + 16].hex()]
-        return found
+                numbers[field][ids[place : place + 16].hex()]
+        return numbers
 
 
 class _Numbers(dict[str, int]):
@@ -221,8 +221,8 @@ def stored_facet_ids(numbers: FacetNumbers) -> list[bytes]:
 
 def to_index(document: Document, numbers: FacetNumbers) -> tantivy.Document:
     """What the index gets of a document."""
-    made = tantivy.Document()
-    add_text, add_integer, add_unsigned = made.add_text, made.add_integer, made.add_unsigned
+    entry = tantivy.Document()
+    add_text, add_integer, add_unsigned = entry.add_text, entry.add_integer, entry.add_unsigned
     present: list[str] = []
     texts: list[str] = []
     words: list[str] = []
@@ -232,14 +232,14 @@ def to_index(document: Document, numbers: FacetNumbers) -> tantivy.Document:
         present.append(name)
         if type(value) is str:
             # most of these are met once: no room in the cache for them
-            found = tokens(value)
-            texts.append(" ".join(found))
+            value_tokens = tokens(value)
+            texts.append(" ".join(value_tokens))
             add_text(name, texts[-1])
             if name == "title":
-                words = found
+                words = value_tokens
         else:
-            for one in value:
-                texts.append(folded(one))
+            for text in value:
+                texts.append(folded(text))
                 add_text(name, texts[-1])
     add_text(ANY_TEXT, " ".join(texts))
     for name, value in zip(KEYWORDS, _keywords_of(document), strict=True):
@@ -247,10 +247,10 @@ def to_index(document: Document, numbers: FacetNumbers) -> tantivy.Document:
             continue
         present.append(name)
         if name in FEW_VALUES:
-            for one in value if type(value) is tuple else (value,):
-                add_text(name, one)
+            for keyword in value if type(value) is tuple else (value,):
+                add_text(name, keyword)
         elif type(value) is tuple:
-            ids = [one.hex for one in value]
+            ids = [identifier.hex for identifier in value]
             add_text(name, " ".join(ids))
             if name in numbers:
                 # a text is looked up faster than an id
@@ -264,8 +264,8 @@ def to_index(document: Document, numbers: FacetNumbers) -> tantivy.Document:
         if value is None:
             continue
         if type(value) is tuple:
-            for one in value:
-                add_integer(name, one)
+            for integer in value:
+                add_integer(name, integer)
         else:
             add_integer(name, value if type(value) is int else number(value))
     if document.date is not None:
@@ -280,8 +280,8 @@ def to_index(document: Document, numbers: FacetNumbers) -> tantivy.Document:
     for place, part in enumerate(_parts(" ".join(words))):
         add_unsigned(f"title_{place}", part)
     add_text("shape", str(min(len(words), LONGEST_SHAPE)))
-    made.add_bytes("stored", to_json(document))
-    return made
+    entry.add_bytes("stored", to_json(document))
+    return entry
 
 
 _texts_of: Final = attrgetter(*TEXTS)

@@ -162,8 +162,8 @@ class TantivyWriter:
 
 def _facet_ids(index: tantivy.Index) -> FacetIds:
     searcher = index.searcher()
-    found = searcher.search(tantivy.Query.term_query(index.schema, *STATE_TERM, index_option="basic"), 1)
-    return FacetIds(searcher.doc(found.hits[0][1])["facet_ids"])
+    result = searcher.search(tantivy.Query.term_query(index.schema, *STATE_TERM, index_option="basic"), 1)
+    return FacetIds(searcher.doc(result.hits[0][1])["facet_ids"])
 
 
 @contextmanager

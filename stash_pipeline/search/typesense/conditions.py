@@ -51,7 +51,7 @@ def split(condition: Condition) -> tuple[list[Condition], list[Condition]]:
     """The parts of a condition that must all match: those with words that count for the relevance, and the others."""
     if isinstance(condition, AllOf):
         parts = [split(part) for part in condition.parts]
-        return [one for ranked, _ in parts for one in ranked], [one for _, others in parts for one in others]
+        return [inner for ranked, _ in parts for inner in ranked], [inner for _, others in parts for inner in others]
     ranked = any(not negated for _, negated in words_in(condition))
     return ([condition], []) if ranked else ([], [condition])
 
@@ -61,10 +61,11 @@ class FilterWriter:
     """Writes filters.
 
     Attributes:
-        found: for each word of a condition, which words of the index its last token stands for, and how each matches.
+        expansions: for each word of a condition, the words of the index that its last token stands for, and how each
+            matches.
     """
 
-    found: Mapping[Word, Mapping[str, int]]
+    expansions: Mapping[Word, Mapping[str, int]]
 
     def write(
         self, condition: Condition, level: int = ANY_MATCH, group: int = LAST_GROUP, negative: bool = False
@@ -100,7 +101,7 @@ class FilterWriter:
         if word.field is not None and word.field not in TEXT_WEIGHTS:
             raise ValueError(f"The field {word.field!r} of documents is no text.")
         name = f"w_{group}" if word.field is None else f"t_{word.field}"
-        ends = [other for other, match in self.found[word].items() if match <= level]
+        ends = [other for other, match in self.expansions[word].items() if match <= level]
         if not word.tokens or not ends:
             return ALL if negative else NONE
         *before, last = word.tokens
@@ -138,7 +139,7 @@ def _any_of(condition: AnyOf, negative: bool) -> str:
         return _compared(f"k_{name}", [value_code(value) for value in condition.values] or [NOTHING], negative)
     if name in NUMBERS:
         numbers = [int(value) for value in condition.values if isinstance(value, int)]
-        parts = [_between(Between(name, one, one), negative) for one in numbers]
+        parts = [_between(Between(name, value, value), negative) for value in numbers]
         return all_of(parts) if negative else any_of(parts)
     raise ValueError(f"The field {name!r} of documents cannot be compared with values.")
 
@@ -154,7 +155,7 @@ def _is_id(value: object) -> bool:
 def _between(condition: Between, negative: bool) -> str:
     if condition.field in FLAGS:
         first, last = condition.low or 0, 1 if condition.high is None else condition.high
-        flags = tuple(bool(one) for one in (0, 1) if first <= one <= last)
+        flags = tuple(bool(number) for number in (0, 1) if first <= number <= last)
         return _any_of(AnyOf(condition.field, flags), negative)
     if condition.field == "instance_ids":
         first = max(condition.low or 0, 0)

@@ -45,8 +45,8 @@ class Names:
     def owned(self, server: TypesenseServer) -> dict[str, int]:
         """All collections of documents and of words under the prefix, of every version, with their numbers."""
         pattern = re.compile(rf"{re.escape(self.prefix)}_v\d+_\d+_\d+_(\d+)(_words)?\Z")
-        found = server.call("list collections", lambda client: client.collections.retrieve())
-        matches = [(one["name"], pattern.match(one["name"])) for one in found]
+        collections = server.call("list collections", lambda client: client.collections.retrieve())
+        matches = [(collection["name"], pattern.match(collection["name"])) for collection in collections]
         return {name: int(match.group(1)) for name, match in matches if match}
 
     def target(self, server: TypesenseServer) -> str | None:

@@ -59,10 +59,10 @@ def _numeric(key: str, descending: bool) -> _Key:
     name = _FIELDS[key]
 
     def value(document: Document) -> int | None:
-        found = getattr(document, name)
-        return None if found is None else bounded(number(found))
+        stored = getattr(document, name)
+        return None if stored is None else bounded(number(stored))
 
-    return _Key((f"n_{name}",), descending, name, value, lambda found: (int(found),))
+    return _Key((f"n_{name}",), descending, name, value, lambda stored: (int(stored),))
 
 
 def _key(sort: Sort) -> _Key:
@@ -78,8 +78,10 @@ def _key(sort: Sort) -> _Key:
     return _numeric(sort.key, sort.descending)
 
 
-_TITLE_LENGTH: Final = _Key(("title_words",), False, None, title_length, lambda found: (int(found),))
-_ID: Final = _Key(ID_FIELDS, False, None, lambda document: document.id.hex, lambda found: id_numbers(UUID(str(found))))
+_TITLE_LENGTH: Final = _Key(("title_words",), False, None, title_length, lambda length: (int(length),))
+_ID: Final = _Key(
+    ID_FIELDS, False, None, lambda document: document.id.hex, lambda digits: id_numbers(UUID(str(digits)))
+)
 
 
 class Order:
@@ -112,10 +114,10 @@ class Order:
 
     def numbers(self, values: Sequence[Any]) -> tuple[int | None, ...]:
         """What the server compares of a place."""
-        found: list[int | None] = []
+        numbers: list[int | None] = []
         for key, value in zip(self._keys, values, strict=True):
-            found += [None] * len(key.fields) if value is None else key.numbers(value)
-        return tuple(found[: len(self._native)])
+            numbers += [None] * len(key.fields) if value is None else key.numbers(value)
+        return tuple(numbers[: len(self._native)])
 
     def compare(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """What sorts places in full: missing values come last."""

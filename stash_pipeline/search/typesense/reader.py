@@ -134,9 +134,11 @@ class TypesenseReader:
         texts = {code(word): word for word in index.words.fields}
         search = _search(index.collection, ALL, per_page=0, facet_by="names", max_facet_values=_MANY_VALUES)
         counts = self._server.search([search])[0]["facet_counts"][0]["counts"]
-        found = [(texts.get(one["value"]) or decoded(one["value"]), int(one["count"])) for one in counts]
-        found = sorted(((word, count) for word, count in found if word.startswith(prefix)), key=lambda f: (-f[1], f[0]))
-        return found if limit is None else found[:limit]
+        words = [(texts.get(bucket["value"]) or decoded(bucket["value"]), int(bucket["count"])) for bucket in counts]
+        words = sorted(
+            ((word, count) for word, count in words if word.startswith(prefix)), key=lambda pair: (-pair[1], pair[0])
+        )
+        return words if limit is None else words[:limit]
 
 
 def _search(collection: str, filter_by: str, **more: Any) -> dict[str, Any]:
@@ -158,8 +160,8 @@ def fetch_documents(server: TypesenseServer, collection: str, ids: Sequence[UUID
     for start in range(0, len(unique), PAGE):
         keys = ",".join(id.hex for id in unique[start : start + PAGE])
         searches.append(_search(collection, f"key:=[{keys}]", per_page=PAGE))
-    found = [document_of(hit["document"]) for result in server.search(searches) for hit in result["hits"]]
-    by_id = {document.id: document for document in found}
+    documents = [document_of(hit["document"]) for result in server.search(searches) for hit in result["hits"]]
+    by_id = {document.id: document for document in documents}
     return {id: by_id[id] for id in unique if id in by_id}
 
 
@@ -178,8 +180,8 @@ class _Search:
         self._server = server
         self._index = index
         self._request = request
-        self._found, self._terms = _matches(request.condition, index.words)
-        self._writer = FilterWriter(self._found)
+        self._expansions, self._terms = _matches(request.condition, index.words)
+        self._writer = FilterWriter(self._expansions)
         try:
             self._everything = self._writer.write(request.condition)
         except ValueError as error:
@@ -227,7 +229,7 @@ class _Search:
             return [(0, self._everything)]
         ranked, others = split(condition)
         typed, filters = AllOf(tuple(ranked)), write(AllOf(tuple(others)))
-        levels = sorted({match for word in words for match in self._found[word].values()} | {EXACT})
+        levels = sorted({match for word in words for match in self._expansions[word].values()} | {EXACT})
         groups = range(LAST_GROUP + 1) if any(word.field is None for word in words) else (LAST_GROUP,)
         classes = []
         for place, level in enumerate(levels):
@@ -249,13 +251,13 @@ class _Search:
         place, start = self._start(classes)
         after = "" if start is None else any_of([self._order.after(start.numbers), self._order.equal(start.numbers)])
         counted: list[dict[str, Any]] | None = None
-        found: list[tuple[int, Document]] = []
-        while place < len(classes) and len(found) <= limit:
+        ranked: list[tuple[int, Document]] = []
+        while place < len(classes) and len(ranked) <= limit:
             searches = [
                 _search(
                     self._index.collection,
                     all_of([filter_by, after]) if after and number == place else filter_by,
-                    per_page=min(PAGE, limit + 3 - len(found)),
+                    per_page=min(PAGE, limit + 3 - len(ranked)),
                     sort_by=self._order.sort_by,
                 )
                 for number, (_, filter_by) in enumerate(classes)
@@ -263,17 +265,17 @@ class _Search:
             ]
             answers = self._server.search([*searches, *(counts if counted is None else [])])
             counted = answers[len(searches) :] if counted is None else counted
-            place, after = self._collect(place, searches, answers, found, start, limit)
+            place, after = self._collect(place, searches, answers, ranked, start, limit)
             start = None
         counted = self._server.search(counts) if counted is None else counted
         ranks = [rank for rank, _ in classes]
         hits = [
             Hit(document.id, float(_HIGHEST_SCORE - ranks[number]) if len(classes) > 1 else 0.0, document)
-            for number, document in found[:limit]
+            for number, document in ranked[:limit]
         ]
-        if len(found) <= limit:
+        if len(ranked) <= limit:
             return hits, None, counted
-        number, last = found[limit - 1]
+        number, last = ranked[limit - 1]
         return hits, _write_cursor(self._request.sort, ranks[number], self._order.values(last)), counted
 
     def _start(self, classes: list[tuple[int, str]]) -> tuple[int, "_Place | None"]:
@@ -281,17 +283,17 @@ class _Search:
         if self._request.after is None:
             return 0, None
         try:
-            rank, given = _read_cursor(self._request.sort, self._request.after)
-            values = self._order.checked(given)
+            rank, cursor_values = _read_cursor(self._request.sort, self._request.after)
+            values = self._order.checked(cursor_values)
         except (ValueError, TypeError):
             raise UserError(
                 "The page to continue after belongs to another search or order; begin with the first page."
             ) from None
         ascending = len(classes) > 1 and classes[0][0] > classes[-1][0]
-        for number, (one, _) in enumerate(classes):
-            if one == rank:
+        for number, (class_rank, _) in enumerate(classes):
+            if class_rank == rank:
                 return number, _Place(self._order.numbers(values), self._order.compare(values))
-            if (one < rank) if ascending else (one > rank):
+            if (class_rank < rank) if ascending else (class_rank > rank):
                 # the index has no such matches any more
                 return number, None
         return len(classes), None
@@ -301,7 +303,7 @@ class _Search:
         place: int,
         searches: list[dict[str, Any]],
         answers: list[dict[str, Any]],
-        found: list[tuple[int, Document]],
+        ranked: list[tuple[int, Document]],
         start: "_Place | None",
         limit: int,
     ) -> tuple[int, str]:
@@ -314,8 +316,8 @@ class _Search:
             documents.sort(key=lambda document: self._order.compare(self._order.values(document)))
             for document in documents:
                 if number > place or start is None or self._order.compare(self._order.values(document)) > start.full:
-                    found.append((number, document))
-            if len(found) > limit:
+                    ranked.append((number, document))
+            if len(ranked) > limit:
                 break
             if not complete:
                 return number, self._order.after(self._order.numbers(self._order.values(documents[-1])))
@@ -327,19 +329,19 @@ class _Search:
         The server compares three numbers, so which of these come first is decided here, with all of them at hand.
         """
         numbers = [self._order.numbers(self._order.values(document)) for document in documents]
-        kept = [document for document, one in zip(documents, numbers, strict=True) if one != numbers[-1]]
+        kept = [document for document, compared in zip(documents, numbers, strict=True) if compared != numbers[-1]]
         return kept or self._all_equal(search, numbers[-1])
 
     def _all_equal(self, search: dict[str, Any], numbers: tuple[int | None, ...]) -> list[Document]:
         filter_by = all_of([search["filter_by"], self._order.equal(numbers)])
-        found: list[Document] = []
+        documents: list[Document] = []
         page = 1
         while True:
             more = {"filter_by": filter_by, "per_page": PAGE, "page": page}
             answer = self._server.search([{**search, **more}])[0]
-            found += [document_of(hit["document"]) for hit in answer["hits"]]
-            if not answer["hits"] or len(found) >= int(answer["found"]):
-                return found
+            documents += [document_of(hit["document"]) for hit in answer["hits"]]
+            if not answer["hits"] or len(documents) >= int(answer["found"]):
+                return documents
             page += 1
 
     # --- facets -----------------------------------------------------------------------------------------------
@@ -351,8 +353,8 @@ class _Search:
             # the server breaks ties as it likes: all of them are needed
             search = {**search, "max_facet_values": _MANY_VALUES}
             counts = self._server.search([search])[0]["facet_counts"][0]["counts"]
-        found = [(_facet_value(facet, one["value"]), int(one["count"])) for one in counts if one["count"]]
-        return tuple(sorted(found, key=lambda one: (-one[1], one[0]))[:limit])
+        values = [(_facet_value(facet, bucket["value"]), int(bucket["count"])) for bucket in counts if bucket["count"]]
+        return tuple(sorted(values, key=lambda pair: (-pair[1], pair[0]))[:limit])
 
 
 def _facet_value(facet: str, value: str) -> str:
@@ -364,7 +366,7 @@ def _matches(
     condition: Condition, vocabulary: Vocabulary
 ) -> tuple[dict[Word, Mapping[str, int]], dict[str, tuple[str, ...]]]:
     """For each word, which words of the index its last token stands for; and these by token of the request."""
-    found: dict[Word, Mapping[str, int]] = {}
+    expansions: dict[Word, Mapping[str, int]] = {}
     terms: dict[str, dict[str, None]] = {}
 
     def note(token: str, words: Iterable[str]) -> None:
@@ -377,13 +379,13 @@ def _matches(
             if word.match != "exact" and last:
                 matches.update(dict.fromkeys(vocabulary.continued(last), PREFIX))
         else:
-            matches = vocabulary.meant(last) if last else {}
-        found[word] = matches
+            matches = vocabulary.matches(last) if last else {}
+        expansions[word] = matches
         for token in before:
             note(token, [token] if token in vocabulary.fields else [])
         if last:
             note(last, matches)
-    return found, {token: tuple(words) for token, words in terms.items()}
+    return expansions, {token: tuple(words) for token, words in terms.items()}
 
 
 def _write_cursor(sorts: tuple[Sort, ...], rank: int, values: tuple[Any, ...]) -> str:

@@ -160,13 +160,13 @@ def title_numbers(title: str) -> tuple[int, int]:
 
 def _codes(lists: Iterable[list[str]]) -> set[str]:
     """What is looked for in one text field."""
-    found: set[str] = set()
+    codes: set[str] = set()
     for text in lists:
-        found.update(map(code, text))
+        codes.update(map(code, text))
         for size in range(2, LONGEST_GRAM + 1):
-            found.update(gram(tuple(text[at : at + size])) for at in range(len(text) - size + 1))
-        found.update(beginning(token[:size]) for token in text for size in range(1, SHORT + 1) if len(token) > size)
-    return found
+            codes.update(gram(tuple(text[at : at + size])) for at in range(len(text) - size + 1))
+        codes.update(beginning(token[:size]) for token in text for size in range(1, SHORT + 1) if len(token) > size)
+    return codes
 
 
 def number(value: object) -> int:
@@ -212,7 +212,7 @@ def words_of(document: Document) -> set[str]:
 def row_of(document: Document) -> tuple[dict[str, Any], set[str]]:
     """A document as the collection has it, and its tokens."""
     lists = {field: [tokens(text) for text in _values(document, field)] for field in TEXT_WEIGHTS}
-    codes = {field: _codes(found) for field, found in lists.items()}
+    codes = {field: _codes(texts) for field, texts in lists.items()}
     row: dict[str, Any] = {"id": str(document.id), "key": document.id.hex}
     together: set[str] = set()
     for group, fields in enumerate(GROUPS):
@@ -224,7 +224,7 @@ def row_of(document: Document) -> tuple[dict[str, Any], set[str]]:
         row[f"k_{field}"] = [value_code(value) for value in _values(document, field)]
     for facet in FACETS:
         row[f"f_{facet}"] = [_facet_code(facet, value) for value in facet_values(document, facet)]
-    row["names"] = sorted({code(token) for field in NAMES for found in lists[field] for token in found})
+    row["names"] = sorted({code(token) for field in NAMES for texts in lists[field] for token in texts})
     row["has"] = [code(field) for field in COLUMNS if _values(document, field)]
     for field in NUMBERS:
         value = getattr(document, field)
@@ -237,7 +237,7 @@ def row_of(document: Document) -> tuple[dict[str, Any], set[str]]:
         row["has"].append(code(TITLE_FIELDS[0]))
     row["title_words"] = title_length(document)
     row["document"] = to_json(document).decode()
-    return row, {token for found in lists.values() for one in found for token in one}
+    return row, {token for texts in lists.values() for text in texts for token in text}
 
 
 def document_of(row: dict[str, Any]) -> Document:

@@ -91,7 +91,12 @@ class TypesenseWriter:
     def _remove_leftovers(self, current: str | None) -> None:
         """Removes what killed rebuilds left, and what other versions used, unless the alias points there."""
         alias = self._names.target(self._server)
-        kept = {name for one in (current, alias) if one for name in (one, self._names.words(one))}
+        kept = {
+            name
+            for collection in (current, alias)
+            if collection
+            for name in (collection, self._names.words(collection))
+        }
         leftovers = [name for name in self._names.owned(self._server) if name not in kept]
         for name in leftovers:
             self._server.drop(name)
@@ -187,8 +192,8 @@ class TypesenseWriter:
             doubtful |= self._apply(changes)
         self._put_words(self._words)
         self._remove_words(doubtful - self._words)
-        found = state_of(self._server, self._names, self._collection)
-        if found is None or found.writer != self._id:
+        current = state_of(self._server, self._names, self._collection)
+        if current is None or current.writer != self._id:
             raise SearchIndexLockedError(
                 "Another process wrote to the search index at the same time; the next run applies the changes again."
             )
@@ -203,7 +208,9 @@ class TypesenseWriter:
         deleted = [str(change) for change in changes if isinstance(change, UUID)]
         if deleted:
             self._server.delete_rows(self._collection, deleted)
-        self._server.put_rows(self._collection, self._rows(one for one in changes if isinstance(one, Document)))
+        self._server.put_rows(
+            self._collection, self._rows(change for change in changes if isinstance(change, Document))
+        )
         return {word for document in old.values() for word in words_of(document)}
 
     def _put_words(self, words: Iterable[str]) -> None:
