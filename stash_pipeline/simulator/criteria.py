@@ -22,14 +22,14 @@ def _unsupported(what: str, modifier: str) -> AnswerError:
 def _compared(column: str, value: dict[str, Any], default_upper: Any, what: str, name: bool) -> Condition:
     modifier = value["modifier"]
     upper = value.get("value2")
-    one, two = [value["value"]], [value["value"], default_upper if upper is None else upper]
+    single, pair = [value["value"]], [value["value"], default_upper if upper is None else upper]
     conditions: dict[str, Condition] = {
-        "EQUALS": (f"{column} = ?", one),
-        "NOT_EQUALS": (f"{column} <> ?", one),
-        "LESS_THAN": (f"{column} < ?", one),
-        "GREATER_THAN": (f"{column} > ?", one),
-        "BETWEEN": (f"{column} BETWEEN ? AND ?", two),
-        "NOT_BETWEEN": (f"{column} NOT BETWEEN ? AND ?", two),
+        "EQUALS": (f"{column} = ?", single),
+        "NOT_EQUALS": (f"{column} <> ?", single),
+        "LESS_THAN": (f"{column} < ?", single),
+        "GREATER_THAN": (f"{column} > ?", single),
+        "BETWEEN": (f"{column} BETWEEN ? AND ?", pair),
+        "NOT_BETWEEN": (f"{column} NOT BETWEEN ? AND ?", pair),
         "IS_NULL": (f"{column} IS NULL", []),
         "NOT_NULL": (f"{column} IS NOT NULL", []),
     }

@@ -225,7 +225,7 @@ LOADERS: dict[tuple[str, str], Loader] = {
     ("FindMoviesResultType", "count"): _count_loader,
     ("FindMoviesResultType", "movies"): _list_loader,
 }
-for _kind, (_many, _one, _all) in _QUERY_NAMES.items():
+for _kind, (_many, _single, _all) in _QUERY_NAMES.items():
     _finder = FINDERS[_kind]
     _result = f"F{_many[1:]}ResultType"
     LOADERS["Query", _many] = find_loader(_finder)
@@ -233,7 +233,7 @@ for _kind, (_many, _one, _all) in _QUERY_NAMES.items():
     LOADERS[_result, _finder.list_field] = _list_loader
     for _name in _finder.totals:
         LOADERS[_result, _name] = _total_loader(_name)
-    if _one:
-        LOADERS["Query", _one] = one_loader(_kind)
+    if _single:
+        LOADERS["Query", _single] = one_loader(_kind)
     if _all:
         LOADERS["Query", _all] = _all_loader(_kind)

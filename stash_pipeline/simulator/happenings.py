@@ -12,12 +12,12 @@ from stash_pipeline.simulator.life import Kind, NothingToChangeError
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.simulator.subscriptions import call_hooks
 
-_FOUND = "/media/new"
+_NEW_FOLDER = "/media/new"
 _FEWEST = 20
 """A library is not emptied: with this number of objects or fewer, none is deleted or merged."""
 _SKIPPED = 0.3
 """The share of found videos that this server does not have."""
-_MOST_FOUND = 6
+_MOST_NEW = 6
 _PHASH_BITS = 2
 
 
@@ -68,16 +68,16 @@ class _Server:
         if self.stash.plugin:
             call_hooks(self.stash.subscribers, query, arguments, answer)
 
-    def one(self, rng: random.Random, sql: str) -> int:
+    def pick(self, rng: random.Random, sql: str) -> int:
         """One of the ids that a query returns."""
-        return self.some(rng, sql, 1)[0]
+        return self.sample(rng, sql, 1)[0]
 
-    def some(self, rng: random.Random, sql: str, count: int) -> list[int]:
+    def sample(self, rng: random.Random, sql: str, count: int) -> list[int]:
         """Some of the ids that a query returns, none twice."""
-        found = sorted({row[0] for row in self.stash.library.tuples(sql)})
-        if len(found) < count:
+        ids = sorted({row[0] for row in self.stash.library.tuples(sql)})
+        if len(ids) < count:
             raise NothingToChangeError(f"fewer than {count}: {sql}")
-        return rng.sample(found, count)
+        return rng.sample(ids, count)
 
     def require_many(self, table: str) -> None:
         """NothingToChangeError if only few objects are left."""
@@ -96,7 +96,7 @@ class _User(_Server):
 
     def plays(self, rng: random.Random, _: int) -> str:
         """A play, which changes no timestamp of the scene."""
-        scene = self.one(rng, "SELECT id FROM scenes")
+        scene = self.pick(rng, "SELECT id FROM scenes")
         if self.stash.release.since(25):
             self.mutate("sceneAddPlay", "{ count }", id=str(scene))
         else:
@@ -109,7 +109,7 @@ class _User(_Server):
 
     def counts_o(self, rng: random.Random, _: int) -> str:
         """An o."""
-        scene = self.one(rng, "SELECT id FROM scenes")
+        scene = self.pick(rng, "SELECT id FROM scenes")
         if self.stash.release.since(25):
             self.mutate("sceneAddO", "{ count }", id=str(scene))
         else:
@@ -118,24 +118,24 @@ class _User(_Server):
 
     def retitles(self, rng: random.Random, _: int) -> str:
         """Another title."""
-        scene = self.one(rng, "SELECT id FROM scenes")
+        scene = self.pick(rng, "SELECT id FROM scenes")
         before, title = self.name("scene", scene), invented.title(rng)
         self._scene(scene, title=title)
         return f'gave {before} the title "{title}"'
 
     def rates(self, rng: random.Random, _: int) -> str:
         """A rating, and the mark of an organized scene."""
-        scene, rating = self.one(rng, "SELECT id FROM scenes"), rng.randint(1, 20) * 5
+        scene, rating = self.pick(rng, "SELECT id FROM scenes"), rng.randint(1, 20) * 5
         self._scene(scene, rating100=rating, organized=True)
         return f"rated {self.name('scene', scene)} {rating}"
 
     def tags(self, rng: random.Random, _: int) -> str:
         """One more tag."""
-        scene, tag = self.one(rng, "SELECT id FROM scenes"), self.one(rng, "SELECT id FROM tags")
+        scene, tag = self.pick(rng, "SELECT id FROM scenes"), self.pick(rng, "SELECT id FROM tags")
         tagged = [
             row[0] for row in self.stash.library.tuples("SELECT tag_id FROM scenes_tags WHERE scene_id = ?", (scene,))
         ]
-        self._scene(scene, tag_ids=[str(one) for one in sorted({*tagged, tag})])
+        self._scene(scene, tag_ids=[str(identifier) for identifier in sorted({*tagged, tag})])
         return f"tagged {self.name('scene', scene)} with {self.name('tag', tag)}"
 
     def _scene(self, scene: int, **values: Any) -> None:
@@ -144,8 +144,8 @@ class _User(_Server):
     def renames_file(self, rng: random.Random, number: int) -> str:
         """Another name of a file in the same folder."""
         library = self.stash.library
-        # not a found one: the number in its name is the position of the scan
-        file = self.one(
+        # none that a scan found: the number in its name is the position of the scan
+        file = self.pick(
             rng,
             'SELECT file_id FROM scenes_files JOIN files ON files.id = file_id WHERE "primary" = 1'
             " AND basename NOT GLOB '[0-9][0-9][0-9][0-9][0-9].*'",
@@ -160,14 +160,14 @@ class _User(_Server):
 
     def marks(self, rng: random.Random, _: int) -> str:
         """A new marker."""
-        scene, tag = self.one(rng, "SELECT id FROM scenes"), self.one(rng, "SELECT id FROM tags")
-        given = {"title": invented.thing(rng), "seconds": round(rng.uniform(0, 300), 1), "scene_id": str(scene)}
-        self.mutate("sceneMarkerCreate", "{ id }", input={**given, "primary_tag_id": str(tag), "tag_ids": []})
+        scene, tag = self.pick(rng, "SELECT id FROM scenes"), self.pick(rng, "SELECT id FROM tags")
+        marker = {"title": invented.thing(rng), "seconds": round(rng.uniform(0, 300), 1), "scene_id": str(scene)}
+        self.mutate("sceneMarkerCreate", "{ id }", input={**marker, "primary_tag_id": str(tag), "tag_ids": []})
         return f"set a marker in {self.name('scene', scene)}"
 
     def favors(self, rng: random.Random, _: int) -> str:
         """A performer becomes a favorite, or is one no longer."""
-        performer = self.one(rng, "SELECT id FROM performers")
+        performer = self.pick(rng, "SELECT id FROM performers")
         favorite = not self.stash.library.scalar("SELECT favorite FROM performers WHERE id = ?", (performer,))
         self.mutate("performerUpdate", "{ id }", input={"id": str(performer), "favorite": favorite})
         return f"made {self.name('performer', performer)} {'a' if favorite else 'no'} favorite"
@@ -175,26 +175,26 @@ class _User(_Server):
     def adds_performer(self, rng: random.Random, number: int) -> str:
         """A new performer of a scene."""
         library = self.stash.library
-        scene = self.one(rng, "SELECT id FROM scenes")
+        scene = self.pick(rng, "SELECT id FROM scenes")
         name = f"{invented.person(rng)} {number}"
         self.mutate("performerCreate", "{ id }", input={"name": name})
         created = library.scalar("SELECT max(id) FROM performers")
         others = library.tuples("SELECT performer_id FROM performers_scenes WHERE scene_id = ?", (scene,))
-        self._scene(scene, performer_ids=[str(one) for one in (*(row[0] for row in others), created)])
+        self._scene(scene, performer_ids=[str(performer) for performer in (*(row[0] for row in others), created)])
         return f"added {self.name('performer', created)} to {self.name('scene', scene)}"
 
     def organizes_many(self, rng: random.Random, _: int) -> str:
         """Several scenes get a tag at once."""
-        tag = self.one(rng, "SELECT id FROM tags")
-        scenes = self.some(rng, "SELECT id FROM scenes", rng.randint(3, 12))
-        given = {"ids": [str(one) for one in scenes], "tag_ids": {"ids": [str(tag)], "mode": "ADD"}}
-        self.mutate("bulkSceneUpdate", "{ id }", input=given)
+        tag = self.pick(rng, "SELECT id FROM tags")
+        scenes = self.sample(rng, "SELECT id FROM scenes", rng.randint(3, 12))
+        update = {"ids": [str(scene) for scene in scenes], "tag_ids": {"ids": [str(tag)], "mode": "ADD"}}
+        self.mutate("bulkSceneUpdate", "{ id }", input=update)
         return f"tagged {len(scenes)} scenes with {self.name('tag', tag)}"
 
     def deletes_scene(self, rng: random.Random, _: int) -> str:
         """A scene is deleted with its files."""
         self.require_many("scenes")
-        scene = self.one(rng, "SELECT id FROM scenes")
+        scene = self.pick(rng, "SELECT id FROM scenes")
         named = self.name("scene", scene)
         self.mutate("sceneDestroy", input={"id": str(scene), "delete_file": True})
         return f"deleted {named}"
@@ -202,7 +202,7 @@ class _User(_Server):
     def merges_tags(self, rng: random.Random, _: int) -> str:
         """A tag becomes a part of another one."""
         self.require_many("tags")
-        source, target = self.some(rng, "SELECT id FROM tags", 2)
+        source, target = self.sample(rng, "SELECT id FROM tags", 2)
         names = self.name("tag", source), self.name("tag", target)
         self.mutate("tagsMerge", "{ id }", input={"source": [str(source)], "destination": str(target)})
         return f"merged {names[0]} into {names[1]}"
@@ -210,14 +210,14 @@ class _User(_Server):
     def merges_scenes(self, rng: random.Random, _: int) -> str:
         """A scene becomes a part of another one, with its files."""
         self.require_many("scenes")
-        source, target = self.some(rng, "SELECT id FROM scenes", 2)
+        source, target = self.sample(rng, "SELECT id FROM scenes", 2)
         names = self.name("scene", source), self.name("scene", target)
         self.mutate("sceneMerge", "{ id }", input={"source": [str(source)], "destination": str(target)})
         return f"merged {names[0]} into {names[1]}"
 
     def rates_image(self, rng: random.Random, _: int) -> str:
         """A rating of an image."""
-        image, rating = self.one(rng, "SELECT id FROM images"), rng.randint(1, 20) * 5
+        image, rating = self.pick(rng, "SELECT id FROM images"), rng.randint(1, 20) * 5
         self.mutate("imageUpdate", "{ id }", input={"id": str(image), "rating100": rating})
         return f"rated {self.name('image', image)} {rating}"
 
@@ -236,18 +236,18 @@ class _Scan(_Server):
         return sentence
 
     def _looks(self, rng: random.Random) -> str:
-        count = rng.randint(1, _MOST_FOUND)
+        count = rng.randint(1, _MOST_NEW)
         if rng.random() < 0.2:
             return self._finds_copy(rng)
         first = self._next()
-        found = 0
+        new = 0
         position = first
-        while found < count:
+        while new < count:
             if random.Random(f"{self.source}/{position}/{self.seed}").random() >= _SKIPPED:
                 self._finds(position)
-                found += 1
+                new += 1
             position += 1
-        return f"a scan found {found} new video{'s' if found > 1 else ''}"
+        return f"a scan found {new} new video{'s' if new > 1 else ''}"
 
     def _next(self) -> int:
         """The position after the newest found video, which is at the beginning of its name."""
@@ -259,11 +259,11 @@ class _Scan(_Server):
         return 1 if newest is None else int(newest) + 1
 
     def _path(self) -> str:
-        return f"E:{_FOUND}".replace("/", "\\") if self.stash.windows else _FOUND
+        return f"E:{_NEW_FOLDER}".replace("/", "\\") if self.stash.windows else _NEW_FOLDER
 
     def _folder(self) -> int:
-        found = self.stash.library.scalar("SELECT id FROM folders WHERE path = ?", (self._path(),))
-        return int(found) if found is not None else self._insert("folders", path=self._path())
+        folder = self.stash.library.scalar("SELECT id FROM folders WHERE path = ?", (self._path(),))
+        return int(folder) if folder is not None else self._insert("folders", path=self._path())
 
     def _insert(self, table: str, **values: Any) -> int:
         now = self.stash.context().local_now()
@@ -305,7 +305,7 @@ class _Scan(_Server):
     def _finds_copy(self, rng: random.Random) -> str:
         """A better encode of a scene, with a scene of its own: the hash of its pictures is nearly the same."""
         library = self.stash.library
-        scene = self.one(
+        scene = self.pick(
             rng,
             'SELECT scene_id FROM scenes_files JOIN files_fingerprints USING (file_id) WHERE "primary" = 1'
             " AND type = 'phash'",
@@ -318,7 +318,7 @@ class _Scan(_Server):
         near = (int(phash) & (1 << 64) - 1) ^ (1 << rng.randrange(64))
         position = self._next()
         name = f"{position:05d}.{invented.thing(rng).lower().replace(' ', '.')}.copy.mp4"
-        made = self._insert("scenes")
+        created = self._insert("scenes")
         file = self._file(rng, name, float(duration), near)
-        library.insert("scenes_files", {"scene_id": made, "file_id": file, "primary": 1})
+        library.insert("scenes_files", {"scene_id": created, "file_id": file, "primary": 1})
         return f"a scan found a copy of {self.name('scene', scene)}"

@@ -54,7 +54,7 @@ class Life:
         """
         rng = random.Random(f"life/{self.seed}/{self._number}")
         for _ in range(_TRIES):
-            kind = rng.choices(self.kinds, [one.weight for one in self.kinds])[0]
+            kind = rng.choices(self.kinds, [kind.weight for kind in self.kinds])[0]
             try:
                 with self.database.transaction():
                     sentence = kind.happen(rng, self._number)

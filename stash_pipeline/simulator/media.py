@@ -34,10 +34,10 @@ _DRAWING = (
 @lru_cache(maxsize=4096)
 def picture(seed: int, width: int = 24, height: int = 16) -> bytes:
     """A small generated PNG: two colours that depend on the seed."""
-    one = bytes(((seed * 37 + shift) % 200 + 40) for shift in (0, 85, 170))
-    two = bytes(255 - value for value in one)
+    first = bytes(((seed * 37 + shift) % 200 + 40) for shift in (0, 85, 170))
+    second = bytes(255 - value for value in first)
     lines = b"".join(
-        b"\x00" + b"".join(one if (x // 4 + y // 4) % 2 else two for x in range(width)) for y in range(height)
+        b"\x00" + b"".join(first if (x // 4 + y // 4) % 2 else second for x in range(width)) for y in range(height)
     )
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b"")]

@@ -93,9 +93,9 @@ def hooks_of(query: str, variables: Mapping[str, Any] | None, answer: Mapping[st
 def _hooks(name: str, arguments: dict[str, Any], value: Any) -> list[tuple[str, int]]:
     if value is None or value is False:
         return []
-    given = arguments.get("input", arguments)
+    argument = arguments.get("input", arguments)
     if name == "tagsMerge":
-        return [("Tag.Merge.Post", int(given["destination"]))]
+        return [("Tag.Merge.Post", int(argument["destination"]))]
     match = _MUTATION.match(name)
     kind = _KINDS.get(match[1].lower()) if match else None
     if match is None or kind is None:
@@ -103,12 +103,12 @@ def _hooks(name: str, arguments: dict[str, Any], value: Any) -> list[tuple[str, 
     # as in the real server, a scene created by a mutation calls the hook, too
     event = match[2].capitalize()
     rows = value if isinstance(value, list) else [value]
-    inputs = given if isinstance(given, list) else [given]
+    inputs = argument if isinstance(argument, list) else [argument]
     ids = [row["id"] for row in rows if isinstance(row, dict) and "id" in row]
     if not ids:
-        for one in inputs:
-            ids += one.get("ids", []) if isinstance(one, dict) else []
-            ids += [one["id"]] if isinstance(one, dict) and "id" in one else []
+        for item in inputs:
+            ids += item.get("ids", []) if isinstance(item, dict) else []
+            ids += [item["id"]] if isinstance(item, dict) and "id" in item else []
     kinds = ("Group", "Movie") if kind == "Group" else (kind,)
     return [(f"{each}.{event}.Post", int(identifier)) for identifier in ids for each in kinds]
 
@@ -137,7 +137,7 @@ async def subscribe(stash: Subscribed, socket: WebSocket) -> None:
     protocol = next((each for each in offered if each in _PROTOCOLS), None)
     await socket.accept(subprotocol=protocol)
     new = protocol == "graphql-transport-ws"
-    wanted: dict[str, str] = {}
+    queries: dict[str, str] = {}
     queue = stash.subscribers.add()
 
     async def events() -> None:
@@ -147,7 +147,7 @@ async def subscribe(stash: Subscribed, socket: WebSocket) -> None:
             except asyncio.TimeoutError:
                 await socket.send_text(json.dumps({"type": "ping" if new else "ka"}))
                 continue
-            for identifier, query in wanted.items():
+            for identifier, query in queries.items():
                 if field in query:
                     payload = {"data": {field: value}}
                     await socket.send_text(
@@ -161,9 +161,9 @@ async def subscribe(stash: Subscribed, socket: WebSocket) -> None:
             if message.get("type") == "connection_init":
                 await socket.send_text(json.dumps({"type": "connection_ack"}))
             elif message.get("type") in ("subscribe", "start"):
-                wanted[str(message["id"])] = str(message["payload"]["query"])
+                queries[str(message["id"])] = str(message["payload"]["query"])
             elif message.get("type") in ("complete", "stop"):
-                wanted.pop(str(message["id"]), None)
+                queries.pop(str(message["id"]), None)
     except (WebSocketDisconnect, ValueError, KeyError):
         pass
     finally:

@@ -55,9 +55,9 @@ def _prepare(
             raise ValueError(f"The environment variable {api_key_env} is not set; it should contain the API key.")
     libraries: list[Library] = []
     if live is not None or kept is None or not kept.exists():
-        for one in for_seeds:
+        for library_seed in for_seeds:
             library = Library.create()
-            generate_library(library, scenes=scenes, seed=one, overlap_seed=overlap_seed, variants=variants)
+            generate_library(library, scenes=scenes, seed=library_seed, overlap_seed=overlap_seed, variants=variants)
             libraries.append(library)
     if kept is None:
         box, _ = generate_box(libraries, seed=seed)

@@ -216,7 +216,7 @@ class BoxContent(Database):
 
     def _cast(self, scene: str, performers: Iterable[Appearance]) -> None:
         self.execute("DELETE FROM scene_performers WHERE scene_id = ?", (scene,))
-        pairs = [(one, None) if isinstance(one, str) else one for one in performers]
+        pairs = [(appearance, None) if isinstance(appearance, str) else appearance for appearance in performers]
         self.execute_many("INSERT INTO scene_performers VALUES (?, ?, ?)", [(scene, *pair) for pair in pairs])
 
     def _tag(self, scene: str, tags: Iterable[str]) -> None:

@@ -47,7 +47,7 @@ class BoxContext:
 
     def shuffled(self, ids: Iterable[str]) -> list[str]:
         """The ids in no order: the same within a request, another one in the next."""
-        return sorted(ids, key=lambda one: zlib.crc32(one.encode(), self.salt))
+        return sorted(ids, key=lambda identifier: zlib.crc32(identifier.encode(), self.salt))
 
 
 Loader = Callable[[BoxContext, list[Row], dict[str, Any], SelectedFields], list[Any]]
@@ -61,13 +61,13 @@ def marks(values: Collection[Any]) -> str:
 
 def rows_by_id(ctx: BoxContext, table: str, ids: Iterable[Any]) -> dict[Any, Row]:
     """Rows of a table by their ids, read once per request."""
-    wanted = dict.fromkeys(one for one in ids if one is not None)
-    missing = [one for one in wanted if (table, one) not in ctx.row_cache]
+    distinct = dict.fromkeys(row_id for row_id in ids if row_id is not None)
+    missing = [row_id for row_id in distinct if (table, row_id) not in ctx.row_cache]
     for start in range(0, len(missing), 500):
         part = missing[start : start + 500]
         for row in ctx.box.rows(f"SELECT * FROM {table} WHERE id IN ({marks(part)})", part):
             ctx.row_cache[table, row["id"]] = row
-    return {one: ctx.row_cache[table, one] for one in wanted if (table, one) in ctx.row_cache}
+    return {row_id: ctx.row_cache[table, row_id] for row_id in distinct if (table, row_id) in ctx.row_cache}
 
 
 def parse_id(value: Any, argument: str | int, *path: str | int) -> str:
@@ -78,7 +78,7 @@ def parse_id(value: Any, argument: str | int, *path: str | int) -> str:
             return str(UUID(text))
         reason = f'uuid: incorrect UUID length {len(text)} in string "{text}"'
     except ValueError:
-        wrong = next((one for one in text if one not in "0123456789abcdefABCDEF-{}"), "-")
+        wrong = next((character for character in text if character not in "0123456789abcdefABCDEF-{}"), "-")
         reason = f"encoding/hex: invalid byte: U+{ord(wrong):04X} '{wrong}'"
     raise AnswerError(reason, argument=(argument, *path))
 
@@ -95,8 +95,8 @@ def reference(table: str, column: str) -> Loader:
     """A loader of the row that a column refers to."""
 
     def load(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
-        found = rows_by_id(ctx, table, (row[column] for row in rows))
-        return [found.get(row[column]) for row in rows]
+        by_id = rows_by_id(ctx, table, (row[column] for row in rows))
+        return [by_id.get(row[column]) for row in rows]
 
     return load
 
@@ -108,21 +108,21 @@ def column(name: str) -> Loader:
 
 def grouped(ctx: BoxContext, sql: str, rows: list[Row]) -> dict[str, list[tuple[Any, ...]]]:
     """What a query finds for rows: `{ids}` stands for their ids, the first column is the id, the others the result."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
+    groups: dict[str, list[tuple[Any, ...]]] = {}
     ids = list(dict.fromkeys(row["id"] for row in rows))
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
         for first, *others in ctx.box.tuples(sql.replace("{ids}", marks(part)), part):
-            found.setdefault(first, []).append(tuple(others))
-    return found
+            groups.setdefault(first, []).append(tuple(others))
+    return groups
 
 
 def texts(sql: str) -> Loader:
     """A loader of lists of single values, sorted."""
 
     def load(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
-        found = grouped(ctx, sql, rows)
-        return [sorted(one[0] for one in found.get(row["id"], ())) for row in rows]
+        groups = grouped(ctx, sql, rows)
+        return [sorted(result[0] for result in groups.get(row["id"], ())) for row in rows]
 
     return load
 
@@ -131,9 +131,9 @@ def many(table: str, sql: str) -> Loader:
     """A loader of lists of rows of a table; the query returns their ids."""
 
     def load(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
-        found = grouped(ctx, sql, rows)
-        others = rows_by_id(ctx, table, (one[0] for ones in found.values() for one in ones))
-        return [[others[one[0]] for one in found.get(row["id"], ())] for row in rows]
+        groups = grouped(ctx, sql, rows)
+        by_id = rows_by_id(ctx, table, (result[0] for results in groups.values() for result in results))
+        return [[by_id[result[0]] for result in groups.get(row["id"], ())] for row in rows]
 
     return load
 

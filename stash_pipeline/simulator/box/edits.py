@@ -28,26 +28,26 @@ _KINDS = ("scene", "performer", "studio", "tag")
 
 def _select(ctx: BoxContext, arguments: Row) -> Selection:
     """The edits of a query. `vote_count` and favorites have no effect, as nobody has any."""
-    found = Selection("edits", conditions=["1"])
+    selection = Selection("edits", conditions=["1"])
     direction = arguments.get("direction") or "DESC"
     moment = (arguments.get("sort") or "CREATED_AT").lower()
-    found.order = f"COALESCE({moment}, created_at) {direction}, id {direction}"
+    selection.order = f"COALESCE({moment}, created_at) {direction}, id {direction}"
     target_type = arguments.get("target_type")
     if arguments.get("target_id"):
         if not target_type:
             raise AnswerError("TargetType is required when TargetID filter is used")
         target = parse_id(arguments["target_id"], "input", "target_id")
         kind = target_type.lower()
-        found.where(
+        selection.where(
             f"(id IN (SELECT edit_id FROM {kind}_edits WHERE {kind}_id = ?)"
             " OR EXISTS (SELECT 1 FROM json_each(data, '$.merge_sources') WHERE value = ?))",
             target,
             target,
         )
     elif target_type:
-        found.where("target_type = ?", target_type)
+        selection.where("target_type = ?", target_type)
     if arguments.get("user_id"):
-        found.where("user_id = ?", parse_id(arguments["user_id"], "input", "user_id"))
+        selection.where("user_id = ?", parse_id(arguments["user_id"], "input", "user_id"))
     for name, column_name in (
         ("status", "status"),
         ("operation", "operation"),
@@ -55,12 +55,12 @@ def _select(ctx: BoxContext, arguments: Row) -> Selection:
         ("is_bot", "bot"),
     ):
         if arguments.get(name) is not None:
-            found.where(f"{column_name} = ?", arguments[name])
+            selection.where(f"{column_name} = ?", arguments[name])
     if arguments.get("is_favorite") or arguments.get("voted") not in (None, "NOT_VOTED"):
-        found.where("0")
+        selection.where("0")
     if arguments.get("include_user_submitted") is False:
-        found.where("user_id <> ?", ctx.user)
-    return found
+        selection.where("user_id <> ?", ctx.user)
+    return selection
 
 
 def _query(_: BoxContext, __: list[Row], arguments: dict[str, Any], ___: frozenset[str]) -> list[Any]:
@@ -76,17 +76,17 @@ def _page(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
 
 
 def _typed(ctx: BoxContext, kind: str, ids: Any) -> dict[str, Row]:
-    found = rows_by_id(ctx, f"{kind}s", ids)
-    return {one: {**row, "__typename": kind.capitalize()} for one, row in found.items()}
+    by_id = rows_by_id(ctx, f"{kind}s", ids)
+    return {row_id: {**row, "__typename": kind.capitalize()} for row_id, row in by_id.items()}
 
 
 def _target(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
     targets: dict[str, Row] = {}
     for kind in _KINDS:
         sql = f"SELECT edit_id, {kind}_id FROM {kind}_edits WHERE edit_id IN ({{ids}})"
-        ids = {edit: found[0][0] for edit, found in grouped(ctx, sql, rows).items()}
-        known = _typed(ctx, kind, ids.values())
-        targets.update({edit: known[one] for edit, one in ids.items() if one in known})
+        ids = {edit: results[0][0] for edit, results in grouped(ctx, sql, rows).items()}
+        typed = _typed(ctx, kind, ids.values())
+        targets.update({edit: typed[identifier] for edit, identifier in ids.items() if identifier in typed})
     return [targets.get(row["id"]) for row in rows]
 
 

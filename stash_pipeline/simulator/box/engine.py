@@ -165,10 +165,10 @@ def _with_pythons_false(value: Any) -> Any:
     """An introspection in which the default value false is spelled as the schema of a box spells it: False."""
     if isinstance(value, dict):
         return {
-            key: "False" if key == "defaultValue" and one == "false" else _with_pythons_false(one)
-            for key, one in value.items()
+            key: "False" if key == "defaultValue" and element == "false" else _with_pythons_false(element)
+            for key, element in value.items()
         }
-    return [_with_pythons_false(one) for one in value] if isinstance(value, list) else value
+    return [_with_pythons_false(element) for element in value] if isinstance(value, list) else value
 
 
 def fields_of(document: DocumentNode | list[dict[str, Any]], name: str | None) -> tuple[bool, list[FieldNode]]:
@@ -177,6 +177,6 @@ def fields_of(document: DocumentNode | list[dict[str, Any]], name: str | None) -
         return False, []
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode) and name in (None, "", node.name.value if node.name else None):
-            fields = [one for one in node.selection_set.selections if isinstance(one, FieldNode)]
+            fields = [selection for selection in node.selection_set.selections if isinstance(selection, FieldNode)]
             return node.operation is OperationType.MUTATION, fields
     return False, []

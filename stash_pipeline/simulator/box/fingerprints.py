@@ -46,8 +46,8 @@ def _fingerprints(ctx: BoxContext, rows: list[Row], arguments: dict[str, Any], _
         "SELECT scene_id, hash, algorithm, user_id, duration, vote, created_at FROM scene_fingerprints"
         " JOIN fingerprints ON fingerprints.id = fingerprint_id WHERE scene_id IN ({ids})"
     )
-    found = grouped(ctx, sql, rows)
-    return [_of_scene(ctx, found.get(row["id"], []), bool(arguments.get("is_submitted"))) for row in rows]
+    votes = grouped(ctx, sql, rows)
+    return [_of_scene(ctx, votes.get(row["id"], []), bool(arguments.get("is_submitted"))) for row in rows]
 
 
 def _of_scene(ctx: BoxContext, votes: Sequence[tuple[Any, ...]], only_own: bool) -> list[Row]:
@@ -56,25 +56,25 @@ def _of_scene(ctx: BoxContext, votes: Sequence[tuple[Any, ...]], only_own: bool)
         if not only_own or vote[0] == ctx.user:
             by_print.setdefault((number, algorithm), []).append(tuple(vote))
     results = []
-    for (number, algorithm), given in by_print.items():
-        durations = Counter(duration for _, duration, _, _ in given)
+    for (number, algorithm), group in by_print.items():
+        durations = Counter(duration for _, duration, _, _ in group)
         most = max(durations.values())
-        own = {vote for user, _, vote, _ in given if user == ctx.user}
+        own = {vote for user, _, vote, _ in group if user == ctx.user}
         results.append(
             {
                 "hash": text_of(number, algorithm) if ctx.release.hashes_are_texts else hexadecimal(number),
                 "algorithm": algorithm,
                 # the mode; of several, the smallest
                 "duration": min(duration for duration, count in durations.items() if count == most),
-                "submissions": sum(vote == 1 for _, _, vote, _ in given),
-                "reports": sum(vote == -1 for _, _, vote, _ in given),
-                "created": min(created for *_, created in given),
-                "updated": max(created for *_, created in given),
+                "submissions": sum(vote == 1 for _, _, vote, _ in group),
+                "reports": sum(vote == -1 for _, _, vote, _ in group),
+                "created": min(created for *_, created in group),
+                "updated": max(created for *_, created in group),
                 "user_submitted": 1 in own,
                 "user_reported": -1 in own,
             }
         )
-    return sorted(results, key=lambda one: one["reports"] - one["submissions"])
+    return sorted(results, key=lambda result: result["reports"] - result["submissions"])
 
 
 _phashes: WeakKeyDictionary[Box, tuple[int, NDArray[np.uint64]]] = WeakKeyDictionary()
@@ -95,7 +95,7 @@ def _near(box: Box, number: int, distance: int) -> list[int]:
     """The phashes of a box within a distance of one."""
     everything = _all_phashes(box)
     differing = np.bitwise_count(everything ^ np.uint64(number & 0xFFFFFFFFFFFFFFFF))
-    return [int(one) for one in everything[differing <= distance].view(np.int64)]
+    return [int(phash) for phash in everything[differing <= distance].view(np.int64)]
 
 
 Sent = tuple[int | str, str]
@@ -112,19 +112,19 @@ def _read(ctx: BoxContext, fingerprint: Row, argument: tuple[str | int, ...]) ->
 def _scene_ids(ctx: BoxContext, sent: Sequence[Sent], with_deleted: bool = False) -> dict[Sent, list[str]]:
     """Scenes by fingerprint. Exact matches do not compare the algorithm."""
     stored: dict[Sent, list[tuple[int, str | None]]] = {}
-    for one in dict.fromkeys(sent):
-        fingerprint, algorithm = one
+    for lookup in dict.fromkeys(sent):
+        fingerprint, algorithm = lookup
         near = algorithm == "PHASH" and ctx.phash_distance > 0
         number = _as_number(fingerprint, unpadded=near)
         if number is None:
             continue
         if near:
             distance = 0 if ctx.release.loses_near_phashes else ctx.phash_distance
-            stored[one] = [(other, "PHASH") for other in _near(ctx.box, number, distance)]
+            stored[lookup] = [(other, "PHASH") for other in _near(ctx.box, number, distance)]
         else:
-            stored[one] = [(number, None)]
+            stored[lookup] = [(number, None)]
     numbers = list({number for numbers in stored.values() for number, _ in numbers})
-    found: dict[int, list[tuple[str, str]]] = {}
+    by_number: dict[int, list[tuple[str, str]]] = {}
     for start in range(0, len(numbers), 500):
         part = numbers[start : start + 500]
         sql = (
@@ -133,15 +133,15 @@ def _scene_ids(ctx: BoxContext, sent: Sequence[Sent], with_deleted: bool = False
             f" WHERE deleted <= ? AND hash IN ({marks(part)})"
         )
         for number, algorithm, scene in ctx.box.tuples(sql, [int(with_deleted), *part]):
-            found.setdefault(number, []).append((algorithm, scene))
+            by_number.setdefault(number, []).append((algorithm, scene))
     return {
-        one: [
+        lookup: [
             scene
-            for number, wanted in numbers
-            for algorithm, scene in found.get(number, ())
-            if (wanted is None or wanted == algorithm) and _texts_agree(one[0], number, algorithm, wanted)
+            for number, required in numbers
+            for algorithm, scene in by_number.get(number, ())
+            if (required is None or required == algorithm) and _texts_agree(lookup[0], number, algorithm, required)
         ]
-        for one, numbers in stored.items()
+        for lookup, numbers in stored.items()
     }
 
 
@@ -156,39 +156,39 @@ def _as_number(fingerprint: int | str, unpadded: bool) -> int | None:
     return None if unpadded and fingerprint != text_of(number, "PHASH") else number
 
 
-def _texts_agree(sent: int | str, number: int, algorithm: str, wanted: str | None) -> bool:
-    return isinstance(sent, int) or wanted is not None or sent == text_of(number, algorithm)
+def _texts_agree(sent: int | str, number: int, algorithm: str, required: str | None) -> bool:
+    return isinstance(sent, int) or required is not None or sent == text_of(number, algorithm)
 
 
 def _by_groups(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
     groups = arguments["fingerprints"]
     read = [
-        [_read(ctx, one, ("fingerprints", number, place)) for place, one in enumerate(group)]
+        [_read(ctx, fingerprint, ("fingerprints", number, place)) for place, fingerprint in enumerate(group)]
         for number, group in enumerate(groups)
     ]
     if len(groups) > MOST_GROUPS:
         raise AnswerError(ctx.release.too_many_scenes)
     if not ctx.release.has_md5:
-        read = [[one for one in group if one[1] != "MD5"] for group in read]
-    found = _scene_ids(ctx, [one for group in read for one in group])
-    scenes = rows_by_id(ctx, "scenes", (scene for ids in found.values() for scene in ids))
+        read = [[lookup for lookup in group if lookup[1] != "MD5"] for group in read]
+    scene_ids = _scene_ids(ctx, [lookup for group in read for lookup in group])
+    scenes = rows_by_id(ctx, "scenes", (scene for ids in scene_ids.values() for scene in ids))
     # What is found for a hash is shared by all groups that have sent it, whatever its algorithm there.
     by_hash: dict[int | str, list[str]] = {}
-    for (fingerprint, _algorithm), ids in found.items():
+    for (fingerprint, _algorithm), ids in scene_ids.items():
         by_hash.setdefault(fingerprint, []).extend(ids)
     groups_of_ids = [
         dict.fromkeys(scene for sent, _algorithm in group for scene in ctx.shuffled(by_hash.get(sent, ())))
         for group in read
     ]
-    return [[[scenes[one] for one in ids] for ids in groups_of_ids]]
+    return [[[scenes[scene] for scene in ids] for ids in groups_of_ids]]
 
 
 def _flat(ctx: BoxContext, sent: Sequence[Sent]) -> list[Any]:
     # Before v0.7, these found merged scenes, whose fingerprints are still theirs.
-    found = _scene_ids(ctx, sent, with_deleted=not ctx.release.since(7))
-    ids = ctx.shuffled({scene for ids in found.values() for scene in ids})
+    scene_ids = _scene_ids(ctx, sent, with_deleted=not ctx.release.since(7))
+    ids = ctx.shuffled({scene for ids in scene_ids.values() for scene in ids})
     scenes = rows_by_id(ctx, "scenes", ids)
-    return [[scenes[one] for one in ids]]
+    return [[scenes[scene] for scene in ids]]
 
 
 def _with_algorithm(ctx: BoxContext, fingerprint: int | str, algorithm: str) -> list[str]:
@@ -203,20 +203,20 @@ def _with_algorithm(ctx: BoxContext, fingerprint: int | str, algorithm: str) -> 
 def _by_full_fingerprints(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
     if len(arguments["fingerprints"]) > _MOST_FLAT:
         raise AnswerError(ctx.release.too_many_fingerprints)
-    return _flat(ctx, [_read(ctx, one, ()) for one in arguments["fingerprints"]])
+    return _flat(ctx, [_read(ctx, fingerprint, ()) for fingerprint in arguments["fingerprints"]])
 
 
 def _by_hashes(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
     if len(arguments["fingerprints"]) > _MOST_FLAT:
         raise AnswerError(ctx.release.too_many_fingerprints)
-    return _flat(ctx, [(one, "OSHASH") for one in arguments["fingerprints"]])
+    return _flat(ctx, [(fingerprint, "OSHASH") for fingerprint in arguments["fingerprints"]])
 
 
 def _by_fingerprint(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
     fingerprint, algorithm = _read(ctx, arguments["fingerprint"], ())
-    found = _flat(ctx, [(fingerprint, "OSHASH")])[0]
-    wanted = set(_with_algorithm(ctx, fingerprint, algorithm))
-    return [[scene for scene in found if scene["id"] in wanted]]
+    scenes = _flat(ctx, [(fingerprint, "OSHASH")])[0]
+    ids = set(_with_algorithm(ctx, fingerprint, algorithm))
+    return [[scene for scene in scenes if scene["id"] in ids]]
 
 
 LOADERS: Loaders = {

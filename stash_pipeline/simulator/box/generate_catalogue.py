@@ -79,7 +79,7 @@ def write_performers(plan: BoxPlan) -> None:
         known[identity] = plan.box.add_performer(
             name,
             disambiguation=disambiguation or None,
-            aliases=[one for one in [*names, *_invented(rng)] if one != name and plan.chance(0.8)],
+            aliases=[alias for alias in [*names, *_invented(rng)] if alias != name and plan.chance(0.8)],
             urls=[url for url in urls.get(place, []) if plan.chance(0.8)],
             images=[plan.box.add_image(rng.choice((600, 800)), rng.choice((900, 1200)))] if plan.chance(0.7) else [],
             birthdate=box_date(rng, row["birthdate"], row["birthdate_precision"]),
@@ -101,8 +101,10 @@ def write_performers(plan: BoxPlan) -> None:
 
 
 def _names(instances: Instances, aliases: dict[LocalObject, list[str]]) -> list[str]:
-    found = [row["name"] for _, row in instances] + [one for place, _ in instances for one in aliases.get(place, ())]
-    return list(dict.fromkeys(found))
+    names = [row["name"] for _, row in instances] + [
+        alias for place, _ in instances for alias in aliases.get(place, ())
+    ]
+    return list(dict.fromkeys(names))
 
 
 def _invented(rng: random.Random) -> list[str]:
@@ -173,7 +175,7 @@ def write_tags(plan: BoxPlan) -> None:
             name,
             category=plan.rng.choice([None, *categories]),
             aliases=_unused(
-                others, [one for one in _names(instances, aliases)[1:] if one.casefold() != name.casefold()]
+                others, [alias for alias in _names(instances, aliases)[1:] if alias.casefold() != name.casefold()]
             ),
             description=plan.rng.choice((None, "What it says.")),
         )

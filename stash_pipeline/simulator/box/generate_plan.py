@@ -67,22 +67,22 @@ class BoxPlan:
 
     def local(self, kind: Kind) -> dict[Identity, list[tuple[LocalObject, Row]]]:
         """The rows of an entity in all libraries, by identity."""
-        found: dict[Identity, list[tuple[LocalObject, Row]]] = {}
+        by_identity: dict[Identity, list[tuple[LocalObject, Row]]] = {}
         for number, library in enumerate(self.libraries):
             known = library.identities.get(f"{kind}s", {})
             for row in library.rows(f"SELECT * FROM {kind}s ORDER BY id"):
                 # what was not generated is in this library only
                 identity = known.get(row["id"], (f"library/{number}", row["id"]))
-                found.setdefault(identity, []).append(((number, row["id"]), row))
-        return found
+                by_identity.setdefault(identity, []).append(((number, row["id"]), row))
+        return by_identity
 
     def texts(self, sql: str) -> dict[LocalObject, list[str]]:
         """Texts of local objects: the query returns ids and texts."""
-        found: dict[LocalObject, list[str]] = {}
+        by_object: dict[LocalObject, list[str]] = {}
         for number, library in enumerate(self.libraries):
             for row_id, text in library.tuples(sql):
-                found.setdefault((number, row_id), []).append(text)
-        return found
+                by_object.setdefault((number, row_id), []).append(text)
+        return by_object
 
     def identity(self, kind: Kind, local: LocalObject) -> Identity:
         """The identity of a local object."""

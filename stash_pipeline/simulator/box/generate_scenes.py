@@ -38,11 +38,11 @@ class _Work:
 
     @property
     def all_files(self) -> list[_File]:
-        return [one for place, _ in self.instances for one in self.files.get(place, ())]
+        return [file for place, _ in self.instances for file in self.files.get(place, ())]
 
 
 def _files(plan: BoxPlan) -> dict[LocalObject, list[_File]]:
-    found: dict[LocalObject, list[_File]] = {}
+    files: dict[LocalObject, list[_File]] = {}
     sql = (
         "SELECT scene_id, duration, MAX(CASE type WHEN 'oshash' THEN fingerprint END),"
         " MAX(CASE type WHEN 'phash' THEN fingerprint END) FROM scenes_files"
@@ -53,9 +53,9 @@ def _files(plan: BoxPlan) -> dict[LocalObject, list[_File]]:
     for number, library in enumerate(plan.libraries):
         for scene, duration, oshash, phash in library.tuples(sql):
             if oshash:
-                known = None if phash is None else int(phash) & 0xFFFFFFFFFFFFFFFF
-                found.setdefault((number, scene), []).append(_File(oshash, known, duration))
-    return found
+                unsigned = None if phash is None else int(phash) & 0xFFFFFFFFFFFFFFFF
+                files.setdefault((number, scene), []).append(_File(oshash, unsigned, duration))
+    return files
 
 
 class _Scenes:
@@ -86,7 +86,7 @@ class _Scenes:
                 self.complicate(work)
         self.degenerate()
         for work in self.works:
-            self.tell(work)
+            self.record_truth(work)
         self.prolific()
 
     def known(self, work: _Work) -> None:
@@ -98,9 +98,9 @@ class _Scenes:
             self.submit_invented(scene, int(self.duration(work) or 600))
             return
         self.submit(scene, work)
-        if min(one.duration for one in work.all_files) < _SHORT:
+        if min(file.duration for file in work.all_files) < _SHORT:
             work.hazards.add("short")
-        if any(one.phash is not None and is_degenerate(one.phash) for one in work.all_files):
+        if any(file.phash is not None and is_degenerate(file.phash) for file in work.all_files):
             work.hazards.add("degenerate")
 
     def duration(self, work: _Work) -> float | None:
@@ -118,8 +118,8 @@ class _Scenes:
         return self.box.add_scene(
             title,
             studio=studio if plan.chance(0.9) else None,
-            performers=[one for one in self.ids("performer", place) if plan.chance(0.9)],
-            tags=[one for one in self.ids("tag", place) if plan.chance(0.6)],
+            performers=[performer for performer in self.ids("performer", place) if plan.chance(0.9)],
+            tags=[tag for tag in self.ids("tag", place) if plan.chance(0.6)],
             urls=[url for url in self.urls.get(place, ()) if plan.chance(0.7)],
             images=[self.box.add_image(1280, 720)] if plan.chance(0.6) else [],
             date=box_date(rng, row["date"], row["date_precision"]),
@@ -132,10 +132,10 @@ class _Scenes:
     def ids(self, kind: Kind, place: LocalObject) -> list[str]:
         """The performers or tags of a local scene that the box has."""
         known = self.plan.ids[kind]
-        found = [
+        ids = [
             known.get(self.plan.identity(kind, (place[0], int(other)))) for other in self.related[kind].get(place, ())
         ]
-        return list(dict.fromkeys(one for one in found if one is not None))
+        return list(dict.fromkeys(identifier for identifier in ids if identifier is not None))
 
     def voters(self) -> int:
         return self.rng.choice((1, 1, 2, 2, 3, 4, 6))
@@ -144,15 +144,15 @@ class _Scenes:
         """Fingerprints of local files, and of copies that no library has."""
         rng, shares = self.rng, self.plan.shares
         exact = with_oshash and self.plan.chance(shares.exact)
-        for one in work.all_files:
-            seconds = round(one.duration)
+        for file in work.all_files:
+            seconds = round(file.duration)
             if exact:
-                self.box.submit(scene, "OSHASH", one.oshash, seconds, users=self.voters())
-            if one.phash is not None and not is_degenerate(one.phash):
+                self.box.submit(scene, "OSHASH", file.oshash, seconds, users=self.voters())
+            if file.phash is not None and not is_degenerate(file.phash):
                 distance = rng.choice((2, 2, 4)) if self.plan.chance(shares.near) else 0
-                self.box.submit(scene, "PHASH", near_phash(rng, one.phash, distance), seconds, users=self.voters())
-            elif one.phash is not None:
-                self.box.submit(scene, "PHASH", one.phash, seconds, users=self.voters())
+                self.box.submit(scene, "PHASH", near_phash(rng, file.phash, distance), seconds, users=self.voters())
+            elif file.phash is not None:
+                self.box.submit(scene, "PHASH", file.phash, seconds, users=self.voters())
         if self.plan.chance(0.4):
             first = work.all_files[0]
             seconds = max(1, round(first.duration) + rng.choice((-1, 0, 0, 1, 30)))
@@ -262,7 +262,7 @@ class _Scenes:
             for phash in DEGENERATE:
                 self.box.submit(scene, "PHASH", phash, self.rng.randint(30, 4000), users=self.voters())
 
-    def tell(self, work: _Work) -> None:
+    def record_truth(self, work: _Work) -> None:
         """The truth about a local scene, by what the box has in the end."""
         stored = self.box.tuples(
             "SELECT algorithm, hash, SUM(vote) FROM scene_fingerprints JOIN fingerprints ON id = fingerprint_id"
@@ -273,10 +273,12 @@ class _Scenes:
         phashes = [number for algorithm, number, _ in stored if algorithm == "PHASH"]
         for place, _ in work.instances:
             files = work.files.get(place, [])
-            distances = [distance_of(one.phash, other) for one in files if one.phash is not None for other in phashes]
+            distances = [
+                distance_of(file.phash, other) for file in files if file.phash is not None for other in phashes
+            ]
             self.plan.truth.scenes[place] = SceneTruth(
                 correct=frozenset(work.correct),
-                oshash=any(number_of(one.oshash) in oshashes for one in files),
+                oshash=any(number_of(file.oshash) in oshashes for file in files),
                 phash_distance=min(distances, default=None),
                 hazards=frozenset(work.hazards),
             )

@@ -38,11 +38,11 @@ class _Users:
         self.seed = seed
         self.libraries = libraries
 
-    def _some(self, rng: random.Random, entity: Entity, count: int) -> list[str]:
-        found = [row[0] for row in self.box.tuples(f"SELECT id FROM {entity}s WHERE deleted = 0 ORDER BY id")]
-        if len(found) < _FEWEST:
+    def _sample(self, rng: random.Random, entity: Entity, count: int) -> list[str]:
+        ids = [row[0] for row in self.box.tuples(f"SELECT id FROM {entity}s WHERE deleted = 0 ORDER BY id")]
+        if len(ids) < _FEWEST:
             raise NothingToChangeError(f"few {entity}s are left")
-        return rng.sample(found, count)
+        return rng.sample(ids, count)
 
     def _begin(self, number: int) -> None:
         # ids of new rows follow from the number of the change, as in a box that was not opened again
@@ -66,14 +66,14 @@ class _Users:
 
     def retitle_scene(self, rng: random.Random, number: int) -> str:
         """Another title."""
-        (scene,) = self._some(rng, "scene", 1)
+        (scene,) = self._sample(rng, "scene", 1)
         title = invented.title(rng)
         self.box.rename("scene", scene, title)
         return f'gave scene {scene} the title "{title}"'
 
     def rename_performer(self, rng: random.Random, number: int) -> str:
         """Another name; the former one becomes an alias."""
-        (performer,) = self._some(rng, "performer", 1)
+        (performer,) = self._sample(rng, "performer", 1)
         name = f"{invented.person(rng)} {number}"
         self.box.rename("performer", performer, name, keep_as_alias=True)
         return f'gave performer {performer} the name "{name}"'
@@ -102,6 +102,6 @@ class _Users:
 
     def _merge(self, rng: random.Random, entity: Entity, number: int) -> str:
         self._begin(number)
-        source, target = self._some(rng, entity, 2)
+        source, target = self._sample(rng, entity, 2)
         self.box.merge(entity, source, target)
         return f"merged {entity} {source} into {target}"

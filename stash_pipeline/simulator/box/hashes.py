@@ -27,9 +27,9 @@ def near_phash(rng: random.Random, phash: int, distance: int) -> int:
     return phash
 
 
-def distance_of(one: int, other: int) -> int:
+def distance_of(left: int, right: int) -> int:
     """In how many bits two hashes differ, with a sign or without."""
-    return ((one ^ other) & ((1 << _BITS) - 1)).bit_count()
+    return ((left ^ right) & ((1 << _BITS) - 1)).bit_count()
 
 
 def is_degenerate(phash: int) -> bool:

@@ -132,48 +132,48 @@ def _stored_hashes(ctx: BoxContext, sent: list[str]) -> list[int]:
 
 def select_scenes(ctx: BoxContext, arguments: Row) -> Selection:
     """The scenes of a query. `alias` and `production_date` have no effect."""
-    found = Selection("scenes")
+    selection = Selection("scenes")
     direction = _direction(ctx, arguments)
     sort = arguments.get("sort") or "TITLE"
     if sort in ("TRENDING", "POPULARITY"):
         votes = "(SELECT COUNT(DISTINCT user_id) FROM scene_fingerprints WHERE scene_id = scenes.id)"
-        found.order = f"{votes} {'DESC' if sort == 'TRENDING' else direction}, id {direction}"
+        selection.order = f"{votes} {'DESC' if sort == 'TRENDING' else direction}, id {direction}"
         if sort == "TRENDING":
-            found.where(f"{votes} > 0")
+            selection.where(f"{votes} > 0")
     else:
         nulls = f"{arguments.get('direction') or 'ASC'} NULLS LAST" if sort == "DURATION" else direction
         second = f"disorder(id, {ctx.salt})" if sort == "TITLE" else f"id {direction}"
-        found.order = f"{sort.lower()} {nulls}, {second}"
+        selection.order = f"{sort.lower()} {nulls}, {second}"
     if ctx.release.is_tpdb:
-        return found
+        return selection
     if arguments.get("url"):
-        found.where("id IN (SELECT scene_id FROM scene_urls WHERE url = ?)", arguments["url"])
+        selection.where("id IN (SELECT scene_id FROM scene_urls WHERE url = ?)", arguments["url"])
     if arguments.get("parentStudio") is not None:
         parent = parse_id(arguments["parentStudio"], "input", "parentStudio")
-        found.where("studio_id IN (SELECT id FROM studios WHERE ? IN (parent_studio_id, id))", parent)
-    _in_relation(found, "scene_performers", "performer_id", arguments.get("performers"), "performers")
-    _in_relation(found, "scene_tags", "tag_id", arguments.get("tags"), "tags")
+        selection.where("studio_id IN (SELECT id FROM studios WHERE ? IN (parent_studio_id, id))", parent)
+    _in_relation(selection, "scene_performers", "performer_id", arguments.get("performers"), "performers")
+    _in_relation(selection, "scene_tags", "tag_id", arguments.get("tags"), "tags")
     fingerprints = (arguments.get("fingerprints") or {}).get("value")
     if fingerprints:
         stored = _stored_hashes(ctx, fingerprints)
-        found.where(
+        selection.where(
             "id IN (SELECT scene_id FROM scene_fingerprints JOIN fingerprints ON fingerprints.id = fingerprint_id"
             f" WHERE fingerprints.id IN ({marks(stored)}))",
             *stored,
         )
     if arguments.get("has_fingerprint_submissions"):
-        found.where("id IN (SELECT scene_id FROM scene_fingerprints WHERE user_id = ?)", ctx.user)
-    found.contains("title", arguments.get("text"))
-    found.contains("title", arguments.get("title"))
-    found.criterion("code", arguments.get("code"), text=True)
-    _in_column(found, "studio_id", arguments.get("studios"), "studios", strict=True, with_none=ctx.release.since(9))
+        selection.where("id IN (SELECT scene_id FROM scene_fingerprints WHERE user_id = ?)", ctx.user)
+    selection.contains("title", arguments.get("text"))
+    selection.contains("title", arguments.get("title"))
+    selection.criterion("code", arguments.get("code"), text=True)
+    _in_column(selection, "studio_id", arguments.get("studios"), "studios", strict=True, with_none=ctx.release.since(9))
     date = arguments.get("date")
     if date and date["modifier"] not in (*_COMPARISONS, *_NULLS):
         raise AnswerError(f"unsupported modifier {date['modifier']} for scenes.date")
-    found.criterion("date", date)
+    selection.criterion("date", date)
     if arguments.get("favorites"):
-        found.where("0")
-    return found
+        selection.where("0")
+    return selection
 
 
 _SCENES_OF = (
@@ -192,83 +192,87 @@ def select_performers(ctx: BoxContext, arguments: Row) -> Selection:
 
     Nothing breaks ties of the order, so pages may repeat and skip performers.
     """
-    found = Selection("performers")
+    selection = Selection("performers")
     direction, sort = _direction(ctx, arguments), arguments.get("sort") or "NAME"
     if sort in _SORTED_BY:
         nulls = direction.split()[0] + " NULLS LAST"
-        found.order = f"{_SORTED_BY[sort]} {nulls}, name {direction}, disorder(id, {ctx.salt})"
+        selection.order = f"{_SORTED_BY[sort]} {nulls}, name {direction}, disorder(id, {ctx.salt})"
     else:
-        found.order = f"{sort.lower()} {direction}, disorder(id, {ctx.salt})"
+        selection.order = f"{sort.lower()} {direction}, disorder(id, {ctx.salt})"
     if ctx.release.is_tpdb:
-        return found
+        return selection
     if arguments.get("studio_id"):
         studio = parse_id(arguments["studio_id"], "input", "studio_id")
         sql = "SELECT performer_id FROM scene_performers JOIN scenes ON scenes.id = scene_id WHERE studio_id = ?"
-        found.where(f"id IN ({sql})", studio)
+        selection.where(f"id IN ({sql})", studio)
     if arguments.get("url"):
-        found.where("id IN (SELECT performer_id FROM performer_urls WHERE url = ?)", arguments["url"])
-    found.contains("name", arguments.get("name"))
-    found.contains("name disambiguation", arguments.get("names"))
-    found.criterion("CAST(substr(birthdate, 1, 4) AS INTEGER)", arguments.get("birth_year"))
+        selection.where("id IN (SELECT performer_id FROM performer_urls WHERE url = ?)", arguments["url"])
+    selection.contains("name", arguments.get("name"))
+    selection.contains("name disambiguation", arguments.get("names"))
+    selection.criterion("CAST(substr(birthdate, 1, 4) AS INTEGER)", arguments.get("birth_year"))
     if ctx.release.since(7):
-        found.criterion("birthdate", arguments.get("birthdate"))
-        found.criterion("deathdate", arguments.get("deathdate"))
+        selection.criterion("birthdate", arguments.get("birthdate"))
+        selection.criterion("deathdate", arguments.get("deathdate"))
     for name in ("gender", "ethnicity"):
         if arguments.get(name) == "UNKNOWN":
-            found.where(f"{name} IS NULL")
+            selection.where(f"{name} IS NULL")
         elif arguments.get(name):
-            found.where(f"{name} = ?", arguments[name])
+            selection.where(f"{name} = ?", arguments[name])
     if arguments.get("is_favorite"):
-        found.where("0")
+        selection.where("0")
     if arguments.get("performed_with"):
         other = parse_id(arguments["performed_with"], "input", "performed_with")
         sql = "SELECT scene_id FROM scene_performers WHERE performer_id = ?"
-        found.where(
+        selection.where(
             f"id <> ? AND id IN (SELECT performer_id FROM scene_performers WHERE scene_id IN ({sql}))", other, other
         )
     if ctx.release.since(10):
-        found.criterion("disambiguation", arguments.get("disambiguation"), text=True)
-    found.criterion("country", arguments.get("country"), text=True)
-    return found
+        selection.criterion("disambiguation", arguments.get("disambiguation"), text=True)
+    selection.criterion("country", arguments.get("country"), text=True)
+    return selection
 
 
 def select_studios(ctx: BoxContext, arguments: Row) -> Selection:
     """The studios of a query."""
-    found = Selection("studios")
-    found.order = f"{(arguments.get('sort') or 'NAME').lower()} {_direction(ctx, arguments)}, disorder(id, {ctx.salt})"
+    selection = Selection("studios")
+    selection.order = (
+        f"{(arguments.get('sort') or 'NAME').lower()} {_direction(ctx, arguments)}, disorder(id, {ctx.salt})"
+    )
     if arguments.get("url"):
-        found.where("id IN (SELECT studio_id FROM studio_urls WHERE url = ?)", arguments["url"])
-    found.contains("name", arguments.get("name"))
+        selection.where("id IN (SELECT studio_id FROM studio_urls WHERE url = ?)", arguments["url"])
+    selection.contains("name", arguments.get("name"))
     if arguments.get("names"):
-        found.where(
+        selection.where(
             "(contains(name, ?) OR contains((SELECT name FROM studios other WHERE other.id = studios.parent_studio_id),"
             " ?) OR id IN (SELECT studio_id FROM studio_aliases WHERE contains(alias, ?)))",
             *[arguments["names"]] * 3,
         )
     if arguments.get("has_parent") is not None:
-        found.where(f"parent_studio_id IS {'NOT ' if arguments['has_parent'] else ''}NULL")
+        selection.where(f"parent_studio_id IS {'NOT ' if arguments['has_parent'] else ''}NULL")
     if ctx.release.since(8):
-        _in_column(found, "parent_studio_id", arguments.get("parent"), "parent", strict=False)
+        _in_column(selection, "parent_studio_id", arguments.get("parent"), "parent", strict=False)
     if arguments.get("is_favorite"):
-        found.where("0")
-    return found
+        selection.where("0")
+    return selection
 
 
 def select_tags(ctx: BoxContext, arguments: Row) -> Selection:
     """The tags of a query. `text` has no effect."""
-    found = Selection("tags")
-    found.order = f"{(arguments.get('sort') or 'NAME').lower()} {_direction(ctx, arguments)}, disorder(id, {ctx.salt})"
+    selection = Selection("tags")
+    selection.order = (
+        f"{(arguments.get('sort') or 'NAME').lower()} {_direction(ctx, arguments)}, disorder(id, {ctx.salt})"
+    )
     if ctx.release.is_tpdb:
-        return found
-    found.contains("name", arguments.get("name"))
+        return selection
+    selection.contains("name", arguments.get("name"))
     if arguments.get("names"):
-        found.where(
+        selection.where(
             "(contains(name, ?) OR id IN (SELECT tag_id FROM tag_aliases WHERE contains(alias, ?)))",
             *[arguments["names"]] * 2,
         )
     if arguments.get("category_id"):
-        found.where("category_id = ?", parse_id(arguments["category_id"], "input", "category_id"))
-    return found
+        selection.where("category_id = ?", parse_id(arguments["category_id"], "input", "category_id"))
+    return selection
 
 
 def _list(select: Any) -> Loader:
@@ -281,9 +285,9 @@ def _list(select: Any) -> Loader:
 def _tags(ctx: BoxContext, rows: list[Row], arguments: dict[str, Any], selected: frozenset[str]) -> list[Any]:
     # A name that is an id finds that tag, even if it is deleted.
     name = arguments["input"].get("name")
-    found = ctx.box.rows("SELECT * FROM tags WHERE id = ?", (name.strip().lower(),)) if name else []
-    if found:
-        return [{"count": 1, "tags": found}]
+    tags = ctx.box.rows("SELECT * FROM tags WHERE id = ?", (name.strip().lower(),)) if name else []
+    if tags:
+        return [{"count": 1, "tags": tags}]
     return _list(select_tags)(ctx, rows, arguments, selected)
 
 
@@ -304,19 +308,19 @@ def _facets(_: BoxContext, rows: list[Row], *__: Any) -> list[Any]:
 
 def _scenes_of_performer(ctx: BoxContext, rows: list[Row], arguments: dict[str, Any], _: frozenset[str]) -> list[Any]:
     """The ten newest scenes of a performer."""
-    wanted = arguments.get("input") or {}
+    filters = arguments.get("input") or {}
     results = []
     for row in rows:
-        ids = [row["id"], *([wanted["performed_with"]] if wanted.get("performed_with") else [])]
+        ids = [row["id"], *([filters["performed_with"]] if filters.get("performed_with") else [])]
         query: Row = {
             "performers": {"value": ids, "modifier": "INCLUDES_ALL"},
-            "tags": wanted.get("tags"),
+            "tags": filters.get("tags"),
             "sort": "DATE",
             "direction": "DESC",
             "per_page": 10,
         }
-        if wanted.get("studio_id"):
-            query["studios"] = {"value": [wanted["studio_id"]], "modifier": "INCLUDES"}
+        if filters.get("studio_id"):
+            query["studios"] = {"value": [filters["studio_id"]], "modifier": "INCLUDES"}
         results.append(select_scenes(ctx, query).page(ctx, query))
     return results
 
@@ -326,9 +330,9 @@ def _performers_of_studio(ctx: BoxContext, rows: list[Row], arguments: dict[str,
 
 
 def _sub_studios(ctx: BoxContext, rows: list[Row], arguments: dict[str, Any], _: frozenset[str]) -> list[Any]:
-    wanted = arguments.get("input") or {}
+    filters = arguments.get("input") or {}
     return [
-        {"input": {**wanted, "parent": {"value": [row["id"]], "modifier": "EQUALS"}}, "select": select_studios}
+        {"input": {**filters, "parent": {"value": [row["id"]], "modifier": "EQUALS"}}, "select": select_studios}
         for row in rows
     ]
 

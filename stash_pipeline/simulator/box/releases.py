@@ -89,11 +89,11 @@ def known_releases() -> list[str]:
 
 def find_release(name: str) -> BoxRelease:
     """The release of this name; "v0.8" is the newest patch of v0.8. Unknown names raise ValueError."""
-    wanted = name.strip().removeprefix("v")
-    if wanted == TPDB:
+    version = name.strip().removeprefix("v")
+    if version == TPDB:
         return BoxRelease(TPDB, parse_version(RELEASES[-1]))
-    if re.fullmatch(r"\d+\.\d+(\.\d+)?", wanted):
+    if re.fullmatch(r"\d+\.\d+(\.\d+)?", version):
         for release in RELEASES:
-            if release == f"v{wanted}" or release.startswith(f"v{wanted}."):
+            if release == f"v{version}" or release.startswith(f"v{version}."):
                 return BoxRelease(release, parse_version(release))
     raise ValueError(f"Unknown release {name!r}. Known releases: {', '.join(known_releases())}.")

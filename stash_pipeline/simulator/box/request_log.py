@@ -70,14 +70,14 @@ class RequestLog:
 
 def logged(fields: list[FieldNode], mutation: bool, variables: Any, headers: dict[str, str], status: int) -> BoxRequest:
     """What is kept of a request."""
-    groups = [group for one in fields for group in _groups(one, variables)]
-    sent = [one for group in groups for one in group]
+    groups = [group for field in fields for group in _groups(field, variables)]
+    sent = [algorithm for group in groups for algorithm in group]
     return BoxRequest(
-        operations=tuple(dict.fromkeys(one.name.value for one in fields)),
+        operations=tuple(dict.fromkeys(field.name.value for field in fields)),
         aliases=len(fields),
         groups=len(groups),
         fingerprints=len(sent),
-        phashes=sum(one == "PHASH" for one in sent),
+        phashes=sum(algorithm == "PHASH" for algorithm in sent),
         mutation=mutation,
         headers={name: value for name, value in headers.items() if name not in _SECRET},
         with_key="apikey" in headers or "authorization" in headers,
@@ -85,21 +85,21 @@ def logged(fields: list[FieldNode], mutation: bool, variables: Any, headers: dic
     )
 
 
-def _groups(one: FieldNode, variables: Any) -> list[list[str]]:
+def _groups(field: FieldNode, variables: Any) -> list[list[str]]:
     """The algorithms of the fingerprints of a lookup, by group."""
-    if one.name.value != "findScenesBySceneFingerprints" or not one.arguments:
+    if field.name.value != "findScenesBySceneFingerprints" or not field.arguments:
         return []
-    node = one.arguments[0].value
+    node = field.arguments[0].value
     if isinstance(node, VariableNode):
-        given = (variables or {}).get(node.name.value)
-        if not isinstance(given, list):
+        value = (variables or {}).get(node.name.value)
+        if not isinstance(value, list):
             return []
-        return [[str(f.get("algorithm")) for f in group if isinstance(f, dict)] for group in given if group is not None]
+        return [[str(f.get("algorithm")) for f in group if isinstance(f, dict)] for group in value if group is not None]
     if not isinstance(node, ListValueNode):
         return []
     return [[_algorithm(f) for f in group.values] if isinstance(group, ListValueNode) else [] for group in node.values]
 
 
 def _algorithm(fingerprint: Any) -> str:
-    fields = {one.name.value: one.value for one in getattr(fingerprint, "fields", ())}
+    fields = {field.name.value: field.value for field in getattr(fingerprint, "fields", ())}
     return str(getattr(fields.get("algorithm"), "value", ""))

@@ -27,8 +27,8 @@ def _urls(kind: str) -> Loader:
     sql = f"SELECT {kind}_id, url, site_id FROM {kind}_urls WHERE {kind}_id IN ({{ids}})"
 
     def load(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
-        found = grouped(ctx, sql, rows)
-        return [[{"url": url, "site_id": site} for url, site in found.get(row["id"], ())] for row in rows]
+        groups = grouped(ctx, sql, rows)
+        return [[{"url": url, "site_id": site} for url, site in groups.get(row["id"], ())] for row in rows]
 
     return load
 
@@ -50,8 +50,8 @@ def _images(kind: str, order: Any = None) -> Loader:
     load_all = many("images", f"SELECT {kind}_id, image_id FROM {kind}_images WHERE {kind}_id IN ({{ids}})")
 
     def load(ctx: BoxContext, rows: list[Row], arguments: dict[str, Any], selected: frozenset[str]) -> list[Any]:
-        found = load_all(ctx, rows, arguments, selected)
-        return found if order is None else [sorted(images, key=order) for images in found]
+        lists = load_all(ctx, rows, arguments, selected)
+        return lists if order is None else [sorted(images, key=order) for images in lists]
 
     return load
 
@@ -68,10 +68,10 @@ def _date(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
 
 def _appearances(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
     sql = 'SELECT scene_id, performer_id, "as" FROM scene_performers WHERE scene_id IN ({ids})'
-    found = grouped(ctx, sql, rows)
-    performers = rows_by_id(ctx, "performers", (one[0] for ones in found.values() for one in ones))
+    groups = grouped(ctx, sql, rows)
+    performers = rows_by_id(ctx, "performers", (result[0] for results in groups.values() for result in results))
     return [
-        [{"performer": performers[performer], "as": name} for performer, name in found.get(row["id"], ())]
+        [{"performer": performers[performer], "as": name} for performer, name in groups.get(row["id"], ())]
         for row in rows
     ]
 
@@ -82,12 +82,12 @@ def _with_midnight(text: str | None, separator: str) -> str | None:
 
 
 def _birthdate(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
-    found = [dates.fuzzy(row["birthdate"]) for row in rows]
+    birthdates = [dates.fuzzy(row["birthdate"]) for row in rows]
     if ctx.release.is_tpdb:
-        for one in found:
-            if one is not None:
-                one["date"] += " 00:00:00"
-    return found
+        for birthdate in birthdates:
+            if birthdate is not None:
+                birthdate["date"] += " 00:00:00"
+    return birthdates
 
 
 def _fuzzy_date(name: str) -> Loader:
@@ -120,9 +120,9 @@ def _modifications(part: str) -> Loader:
     sql = f"SELECT performer_id, location, description FROM performer_{part} WHERE performer_id IN ({{ids}})"
 
     def load(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
-        found = grouped(ctx, sql, rows)
+        groups = grouped(ctx, sql, rows)
         return [
-            [{"location": place, "description": text} for place, text in found.get(row["id"], ())] or None
+            [{"location": place, "description": text} for place, text in groups.get(row["id"], ())] or None
             for row in rows
         ]
 
@@ -131,13 +131,13 @@ def _modifications(part: str) -> Loader:
 
 def _scene_counts(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
     sql = "SELECT performer_id, COUNT(*) FROM scene_performers WHERE performer_id IN ({ids}) GROUP BY performer_id"
-    found = grouped(ctx, sql, rows)
-    return [found[row["id"]][0][0] if row["id"] in found else 0 for row in rows]
+    groups = grouped(ctx, sql, rows)
+    return [groups[row["id"]][0][0] if row["id"] in groups else 0 for row in rows]
 
 
 def _merged_into(ctx: BoxContext, rows: list[Row], *_: Any) -> list[Any]:
-    found = grouped(ctx, "SELECT source_id, target_id FROM performer_redirects WHERE source_id IN ({ids})", rows)
-    return [found[row["id"]][0][0] if row["id"] in found else None for row in rows]
+    groups = grouped(ctx, "SELECT source_id, target_id FROM performer_redirects WHERE source_id IN ({ids})", rows)
+    return [groups[row["id"]][0][0] if row["id"] in groups else None for row in rows]
 
 
 def _performer_studios(ctx: BoxContext, rows: list[Row], arguments: dict[str, Any], _: frozenset[str]) -> list[Any]:
@@ -145,13 +145,13 @@ def _performer_studios(ctx: BoxContext, rows: list[Row], arguments: dict[str, An
         "SELECT performer_id, studio_id, COUNT(*) FROM scene_performers JOIN scenes ON scenes.id = scene_id"
         " WHERE studio_id IS NOT NULL AND performer_id IN ({ids}) GROUP BY performer_id, studio_id"
     )
-    found = grouped(ctx, sql, rows)
-    studios = rows_by_id(ctx, "studios", (one[0] for ones in found.values() for one in ones))
+    groups = grouped(ctx, sql, rows)
+    studios = rows_by_id(ctx, "studios", (result[0] for results in groups.values() for result in results))
     network = _network(ctx, arguments["studio_id"]) if arguments.get("studio_id") else None
     return [
         [
             {"studio": studios[studio], "scene_count": count}
-            for studio, count in found.get(row["id"], ())
+            for studio, count in groups.get(row["id"], ())
             if network is None or studio in network
         ]
         for row in rows

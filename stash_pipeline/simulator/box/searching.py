@@ -14,7 +14,7 @@ from stash_pipeline.simulator.database import Row
 
 
 def _joined(*expressions: str) -> str:
-    return " || ' ' || ".join(f"COALESCE({one}, '')" for one in expressions)
+    return " || ' ' || ".join(f"COALESCE({expression}, '')" for expression in expressions)
 
 
 _CAST = (
@@ -62,21 +62,21 @@ def _trigrams(text: str) -> Counter[str]:
     return Counter({word[start : start + 3] for word in padded for start in range(len(word) - 2)})
 
 
-def similarity(one: str, other: str) -> float:
+def similarity(left: str, right: str) -> float:
     """The share of common trigrams, as pg_trgm defines it."""
-    first, second = set(_trigrams(one)), set(_trigrams(other))
+    first, second = set(_trigrams(left)), set(_trigrams(right))
     return len(first & second) / len(first | second) if first | second else 0.0
 
 
 def _ranked(ctx: BoxContext, table: str, term: str) -> list[str]:
     """Rows with any of the words, those with most of them first; with all of them, in no order, before v0.8."""
-    wanted = set(_words(term))
+    words = set(_words(term))
     scores: dict[str, int] = {}
     for row_id, text in ctx.box.tuples(_TEXTS[table]):
-        matched = wanted.intersection(_words(text))
-        if matched and (ctx.release.ranks_searches or matched == wanted):
+        matched = words.intersection(_words(text))
+        if matched and (ctx.release.ranks_searches or matched == words):
             scores[row_id] = len(matched)
-    return sorted(ctx.shuffled(scores), key=lambda one: -scores[one])
+    return sorted(ctx.shuffled(scores), key=lambda identifier: -scores[identifier])
 
 
 def _similar(ctx: BoxContext, table: str, term: str) -> list[str]:
@@ -85,7 +85,7 @@ def _similar(ctx: BoxContext, table: str, term: str) -> list[str]:
         score = similarity(name, term)
         if score > 0.5:
             scores[row_id] = max(scores.get(row_id, 0), score)
-    return sorted(ctx.shuffled(scores), key=lambda one: -scores[one])
+    return sorted(ctx.shuffled(scores), key=lambda identifier: -scores[identifier])
 
 
 def _matches(ctx: BoxContext, table: str, term: str) -> list[str]:
@@ -94,7 +94,7 @@ def _matches(ctx: BoxContext, table: str, term: str) -> list[str]:
     return _ranked(ctx, table, term)
 
 
-def _found(ctx: BoxContext, table: str, term: str) -> list[Row]:
+def _rows_for(ctx: BoxContext, table: str, term: str) -> list[Row]:
     """All rows for a term, deleted ones only if the term is their id."""
     term = term.strip()
     row_id = optional_id(term)
@@ -109,30 +109,30 @@ def _found(ctx: BoxContext, table: str, term: str) -> list[Row]:
         ids: Iterable[str] = dict.fromkeys(row[0] for row in ctx.box.tuples(sql, (term,)))
     else:
         ids = _matches(ctx, table, term)
-    known = rows_by_id(ctx, table, ids)
-    return [known[one] for one in ids]
+    by_id = rows_by_id(ctx, table, ids)
+    return [by_id[identifier] for identifier in ids]
 
 
 def _plain(table: str) -> Loader:
     def search(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
         limit = arguments.get("limit")
-        return [_found(ctx, table, arguments["term"])[: 10 if limit is None else max(limit, 0)]]
+        return [_rows_for(ctx, table, arguments["term"])[: 10 if limit is None else max(limit, 0)]]
 
     return search
 
 
 def _paged(table: str) -> Loader:
     def search(ctx: BoxContext, _: list[Row], arguments: dict[str, Any], __: frozenset[str]) -> list[Any]:
-        found = _found(ctx, table, arguments["term"])
+        rows = _rows_for(ctx, table, arguments["term"])
         gender = (arguments.get("filter") or {}).get("gender")
         if gender:
-            found = [row for row in found if row["gender"] == gender]
+            rows = [row for row in rows if row["gender"] == gender]
         size = next((n for n in (arguments.get("per_page"), arguments.get("limit")) if n and n > 0), 10)
         start = (max(arguments.get("page") or 1, 1) - 1) * size
-        result: Row = {"count": len(found), table: found[start : start + size]}
+        result: Row = {"count": len(rows), table: rows[start : start + size]}
         if table == "performers":
-            counts = Counter(row["gender"] for row in found if row["gender"])
-            result["facets"] = {"genders": [{"gender": one, "count": count} for one, count in counts.items()]}
+            counts = Counter(row["gender"] for row in rows if row["gender"])
+            result["facets"] = {"genders": [{"gender": value, "count": count} for value, count in counts.items()]}
         return [result]
 
     return search
