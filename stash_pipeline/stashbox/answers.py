@@ -95,16 +95,16 @@ def retry_after(text: str, now: datetime | None = None) -> float | None:
 
 def refusal_of(name: str, what: str, errors: Sequence[dict[str, Any]]) -> StashBoxError | None:
     """The error for GraphQL errors that concern the whole request, whatever data there are beside them."""
-    said = "; ".join(messages_of(errors))
-    if _NOT_AUTHORIZED.search(said):
+    messages = "; ".join(messages_of(errors))
+    if _NOT_AUTHORIZED.search(messages):
         return StashBoxAuthError(
-            f"{name} refused {what} ({shortened(said, 200)}): the API key is missing, or its user lacks the role READ; "
-            f"`stash-pipeline boxes test {name}` shows the role."
+            f"{name} refused {what} ({shortened(messages, 200)}): the API key is missing, or its user lacks the role "
+            f"READ; `stash-pipeline boxes test {name}` shows the role."
         )
-    if _TOO_MANY.search(said):
-        return StashBoxThrottledError(200, f"{name} asks for a pause ({shortened(said, 200)}).", None)
-    if _TOO_LARGE.search(said):
-        return StashBoxTooLargeError(f"{name} refused {what}: {shortened(said, 200)}")
+    if _TOO_MANY.search(messages):
+        return StashBoxThrottledError(200, f"{name} asks for a pause ({shortened(messages, 200)}).", None)
+    if _TOO_LARGE.search(messages):
+        return StashBoxTooLargeError(f"{name} refused {what}: {shortened(messages, 200)}")
     return None
 
 

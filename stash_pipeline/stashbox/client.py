@@ -35,7 +35,7 @@ from stash_pipeline.stashbox.fingerprints import (
 )
 from stash_pipeline.stashbox.limiter import Limiter
 from stash_pipeline.stashbox.models import BoxUser, Document, MergeTarget, ScenesPage
-from stash_pipeline.stashbox.parsing import AnswerParser, Found, Merged, either
+from stash_pipeline.stashbox.parsing import AnswerParser, Fetched, Merged, either
 from stash_pipeline.stashbox.transport import RETRIES, Answer, Transport
 
 IDS_PER_REQUEST: Final = 30
@@ -292,9 +292,9 @@ class StashBoxClient:
             for number, error in divided.errors.items():
                 self._record_failure(chunk[number], error)
             if divided.results:
-                yield {chunk[number]: found.document for number, found in sorted(divided.results.items())}
+                yield {chunk[number]: fetched.document for number, fetched in sorted(divided.results.items())}
 
-    def _find(self, entity: Entity, ids: Sequence[str], retry: bool) -> list[Found | StashBoxError]:
+    def _find(self, entity: Entity, ids: Sequence[str], retry: bool) -> list[Fetched | StashBoxError]:
         variables = {f"i{number}": identifier for number, identifier in enumerate(ids)}
         answer = self._execute(entity, lambda: self._documents.find(entity, len(ids)), variables, retry=retry)
         spoilt = without_failed_parts(answer.data, answer.errors, depth=1)
@@ -302,8 +302,8 @@ class StashBoxClient:
             raise StashBoxQueryError(self.name, entity, answer.errors)
         failed = StashBoxQueryError(self.name, entity, answer.errors)
         return [
-            failed if alias in spoilt else either(partial(self._parser.found, entity, answer.data, alias, wanted))
-            for alias, wanted in variables.items()
+            failed if alias in spoilt else either(partial(self._parser.fetched, entity, answer.data, alias, identifier))
+            for alias, identifier in variables.items()
         ]
 
     # --- merges, and scenes of others -----------------------------------------------------------------------
@@ -335,7 +335,7 @@ class StashBoxClient:
             for number, error in divided.errors.items():
                 self._record_failure(chunk[number], error)
                 del results[chunk[number]]
-            results.update({chunk[number]: found.target for number, found in divided.results.items()})
+            results.update({chunk[number]: merged.target for number, merged in divided.results.items()})
         return results
 
     def _merges(self, entity: Entity, ids: Sequence[str], retry: bool) -> list[Merged | StashBoxError]:
@@ -352,8 +352,8 @@ class StashBoxClient:
             raise StashBoxQueryError(self.name, "merges", answer.errors)
         failed = StashBoxQueryError(self.name, "merges", answer.errors)
         return [
-            failed if alias in spoilt else either(partial(self._parser.merged, answer.data.get(alias), wanted))
-            for alias, wanted in zip(filters, ids, strict=True)
+            failed if alias in spoilt else either(partial(self._parser.merged, answer.data.get(alias), identifier))
+            for alias, identifier in zip(filters, ids, strict=True)
         ]
 
     def scenes_of(

@@ -56,7 +56,7 @@ def check_box(client: StashBoxClient) -> BoxReport:
     if client.missing:
         notes.append(f"{name} lacks {', '.join(client.missing)}; what needs them is skipped.")
     software = "stash-box" if client.dialect == "stash-box" else "ThePornDB's own software"
-    said = f"{software} {version}" if version else software
+    product = f"{software} {version}" if version else software
     role = f" with {'role' if len(roles) == 1 else 'roles'} {', '.join(roles)}" if roles else ""
-    message = f"{name} answers: {said}, user {user.name}{role}."
+    message = f"{name} answers: {product}, user {user.name}{role}."
     return BoxReport(name, url, True, message, version, user.name, roles, client.missing, notes)

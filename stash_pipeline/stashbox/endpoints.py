@@ -108,9 +108,9 @@ def endpoint_key_sql(column: str) -> str:
     return f"CASE WHEN position(':' IN substr({column}, 8)) > 0 THEN {without_port} ELSE {plain} END"
 
 
-def same_endpoint_sql(one: str, other: str) -> str:
+def same_endpoint_sql(left: str, right: str) -> str:
     """The SQL condition that two columns or parameters are spellings of one endpoint."""
-    return f"({endpoint_key_sql(one)}) = ({endpoint_key_sql(other)})"
+    return f"({endpoint_key_sql(left)}) = ({endpoint_key_sql(right)})"
 
 
 def web_base(url: str) -> str:

@@ -110,8 +110,8 @@ class StashBoxQueryError(StashBoxError):
         self.messages = messages_of(errors)
         self.validation = validation or is_validation(errors)
         self.transient = not self.validation
-        said = shortened("; ".join(self.messages), _MESSAGE_LENGTH)
-        super().__init__(f"{name} refused {what}: {said or 'it gave no reason'}")
+        reason = shortened("; ".join(self.messages), _MESSAGE_LENGTH)
+        super().__init__(f"{name} refused {what}: {reason or 'it gave no reason'}")
 
 
 def messages_of(errors: Sequence[dict[str, Any]]) -> list[str]:

@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Found:
+class Fetched:
     """The answer to one id; None if the box does not have it."""
 
     document: Document | None
@@ -47,16 +47,16 @@ class AnswerParser:
             raise self.unexpected(what, "a list of scenes")
         return [self.document(scene, what) for scene in value if scene is not None]
 
-    def found(self, entity: Entity, data: dict[str, Any], alias: str, wanted: str) -> Found:
+    def fetched(self, entity: Entity, data: dict[str, Any], alias: str, identifier: str) -> Fetched:
         """The object under an alias, which must be the one that was asked for."""
         if alias not in data:
             raise self.unexpected(entity, "one of the objects that were asked for")
         if data[alias] is None:
-            return Found(None)
+            return Fetched(None)
         document = self.document(data[alias], entity)
-        if document["id"].lower() != wanted.lower():
+        if document["id"].lower() != identifier.lower():
             raise self.unexpected(entity, "the object that was asked for")
-        return Found(document)
+        return Fetched(document)
 
     def merged(self, result: Any, identifier: str) -> Merged:
         """What the newest of the edits merged an object into."""

@@ -69,7 +69,7 @@ def _list(name: str, kind: Kind, value: Any, depth: int) -> list[Any]:
     elements = [] if value == {} else value
     if not isinstance(elements, list) or depth >= _DEEPEST:
         raise ShapeError(name)
-    present = [one for one in elements if one is not None]
-    if not all(isinstance(one, str if kind == "texts" else Mapping) for one in present):
+    present = [element for element in elements if element is not None]
+    if not all(isinstance(element, str if kind == "texts" else Mapping) for element in present):
         raise ShapeError(name)
-    return present if kind == "texts" else [shaped(one, depth + 1) for one in present]
+    return present if kind == "texts" else [shaped(element, depth + 1) for element in present]

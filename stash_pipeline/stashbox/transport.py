@@ -191,30 +191,30 @@ class Transport:
 
     def _ask(self, payload: bytes, what: str) -> Answer:
         end = time.monotonic() + self._limits.request_seconds
-        said = f"{self.name} answered {what}"
+        subject = f"{self.name} answered {what}"
         request = self._http.build_request("POST", self.url, content=payload)
         with self._lock:
             self.requests += 1
         with self._reaching(what, end), until(end):
             response = self._http.send(request, stream=True)
             try:
-                body = read_body(response, self._limits, said, end)
+                body = read_body(response, self._limits, subject, end)
             finally:
                 # do not wait for the unread rest: close the connection
                 response.close()
         with self._lock:
             self.bytes += len(body)
-        return self._read(response, body, what, said)
+        return self._read(response, body, what, subject)
 
-    def _read(self, response: httpx.Response, body: bytes, what: str, said: str) -> Answer:
+    def _read(self, response: httpx.Response, body: bytes, what: str, subject: str) -> Answer:
         json = body.lstrip()[:1] == b"{"
         headers = {name.lower(): self._mask.text(value) for name, value in response.headers.items()}
         refused = status_error(self.name, self.url, response.status_code, headers, self._beginning(body), json=json)
         if refused:
             raise refused
         try:
-            check_growth(body, self._limits, said)
-            answer = loads(self._mask.answer(body), said)
+            check_growth(body, self._limits, subject)
+            answer = loads(self._mask.answer(body), subject)
             if b"\\u0000" in body:
                 # JSONB cannot hold it
                 answer = _mapped(answer, lambda text: text.replace("\x00", "\N{REPLACEMENT CHARACTER}"))

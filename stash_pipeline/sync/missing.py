@@ -95,18 +95,18 @@ def list_missing(
         pace = Pace(say, "Lists of favorites", len(due))
         reader = _Reader(connection, client, endpoint_id, name, per_page, now, report)
         failed = 0
-        for one in due:
+        for due_list in due:
             try:
-                if not reader.read(one):
+                if not reader.read(due_list):
                     break
                 failed = 0
-                pace.one_more()
+                pace.advance()
             except (BudgetExhaustedError, StashBoxPausedError, StashBoxUnsupportedError) as error:
                 report.stopped = str(error)
                 break
             except (StashBoxQueryError, StashBoxTooLargeError, StashBoxUnexpectedError) as error:
-                report.failures[one.identifier] = str(error)
-                fail_list(connection, endpoint_id, one, str(error), now=now())
+                report.failures[due_list.identifier] = str(error)
+                fail_list(connection, endpoint_id, due_list, str(error), now=now())
                 failed += 1
                 if failed >= FEWEST:
                     raise
@@ -181,7 +181,10 @@ def _is_of(scene: Mapping[str, Any], due: DueList) -> bool:
         return _id(scene.get("studio")) == due.identifier
     listed = scene.get("performers")
     appearances = listed if isinstance(listed, list) else []
-    return any(isinstance(one, Mapping) and _id(one.get("performer")) == due.identifier for one in appearances)
+    return any(
+        isinstance(appearance, Mapping) and _id(appearance.get("performer")) == due.identifier
+        for appearance in appearances
+    )
 
 
 def _id(value: Any) -> str | None:

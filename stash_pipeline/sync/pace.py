@@ -22,16 +22,16 @@ class Pace:
         self._what = what
         self._expected = requests
         self._clock = clock
-        self._started = self._said = clock()
+        self._started = self._reported = clock()
         self._done = 0
 
-    def one_more(self) -> None:
+    def advance(self) -> None:
         """A request was answered."""
         self._done += 1
         now = self._clock()
         left = self._expected - self._done
-        if left > 0 and now - self._said >= EVERY_SECONDS:
-            self._said = now
+        if left > 0 and now - self._reported >= EVERY_SECONDS:
+            self._reported = now
             self._say(
                 f"{self._what}: {self._done:,} of about {self._expected:,} requests are done; the rest takes "
                 f"{duration(left * (now - self._started) / self._done)}."

@@ -198,7 +198,7 @@ class _Reader:
                 answers = {due[position]: scenes for position, scenes in answered.items() if scenes is not None}
                 self._store_answers(answers, counts)
                 progress.fetched(self.name, LOOKUPS, len(answered))
-                pace.one_more()
+                pace.advance()
         except StashBoxUnsupportedError as error:
             self.report.stopped = str(error)
         progress.complete(self.name, LOOKUPS)
@@ -245,7 +245,7 @@ class _Reader:
             for records in self.client.documents(entity, due):
                 self._store_records(entity, records, counts)
                 progress.fetched(self.name, entity, len(records))
-                pace.one_more()
+                pace.advance()
             asked.update(due)
             # successors of what was read, and candidates
             following = due_documents(self.connection, self.endpoint_id, entity, before=before)

@@ -44,8 +44,8 @@ def indexes_afterwards(
         if connection.execute(_UNREFERENCED, parameters).fetchone():
             # a table that is filled in the transaction that truncates it needs no WAL, if there are no replicas
             connection.execute(f"TRUNCATE {table.fullname}")
-        for wanted, query in ((indexes, _INDEXES), (keys, _CONSTRAINTS)):
-            pairs += connection.execute(query, parameters).fetchall() if wanted else []
+        for included, query in ((indexes, _INDEXES), (keys, _CONSTRAINTS)):
+            pairs += connection.execute(query, parameters).fetchall() if included else []
     for drop, _ in pairs:
         connection.execute(drop)
     yield

@@ -9,7 +9,7 @@ def test_a_reading_says_once_a_minute_how_long_the_rest_takes() -> None:
     pace = Pace(said.append, "Lookups", 1_250, lambda: now)
     for _ in range(1_250):
         now += 0.5
-        pace.one_more()
+        pace.advance()
     assert len(said) == 10
     assert said[0] == "Lookups: 120 of about 1,250 requests are done; the rest takes 9 min."
     assert said[-1] == "Lookups: 1,200 of about 1,250 requests are done; the rest takes less than a minute."
@@ -19,11 +19,11 @@ def test_a_short_reading_and_the_end_of_one_say_nothing() -> None:
     said: list[str] = []
     now = 0.0
     pace = Pace(said.append, "Tags", 2, lambda: now)
-    pace.one_more()
+    pace.advance()
     now = 100.0
-    pace.one_more()
+    pace.advance()
     # more than expected, because ids were merged
-    pace.one_more()
+    pace.advance()
     assert said == []
 
 

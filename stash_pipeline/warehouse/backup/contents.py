@@ -88,9 +88,9 @@ def contents_table() -> str:
         names = [table.fullname for table in METADATA.tables.values() if origin_of(table) is origin]
         if origin is Origin.servers:
             names = ["raw.<entity>"]
-        whole = [schema for schema, one in _SCHEMAS.items() if one is origin]
-        shown = [f"all other tables of `{schema}`" for schema in whole]
-        shown = [f"`{name}`" for name in sorted(names) if name.partition(".")[0] not in whole] + shown
+        schemas = [schema for schema, schema_origin in _SCHEMAS.items() if schema_origin is origin]
+        shown = [f"all other tables of `{schema}`" for schema in schemas]
+        shown = [f"`{name}`" for name in sorted(names) if name.partition(".")[0] not in schemas] + shown
         lines.append(f"| {', '.join(shown)} | {origin.value} |")
     return "\n".join(lines) + "\n"
 

@@ -42,11 +42,11 @@ def candidates(name: str, server_version: int) -> list[Path]:
         UserError: if there is none.
     """
     needed = server_version // 10000
-    found = sorted((version, order, path) for order, (path, version) in enumerate(_installed(name)))
-    new_enough = [path for version, _, path in found if version >= needed]
+    installed = sorted((version, order, path) for order, (path, version) in enumerate(_installed(name)))
+    new_enough = [path for version, _, path in installed if version >= needed]
     if new_enough:
         return new_enough
-    newest = f"the newest one here is of version {found[-1][0]}" if found else "there is none here"
+    newest = f"the newest one here is of version {installed[-1][0]}" if installed else "there is none here"
     raise UserError(
         f"The database is Postgres {needed}, which needs {name} of version {needed} or newer, and {newest}; install "
         f"the programs of Postgres {needed} so that {name} is on the PATH."
@@ -61,14 +61,14 @@ def _installed(name: str) -> tuple[tuple[Path, int], ...]:
     folders += [Path(part) for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part]
     for pattern in _PLACES:
         folders += sorted(Path("/").glob(pattern.lstrip("/")))
-    found: dict[Path, int] = {}
+    versions: dict[Path, int] = {}
     for folder in folders:
         path = folder / name
-        if path not in found and os.access(path, os.X_OK) and path.is_file():
+        if path not in versions and os.access(path, os.X_OK) and path.is_file():
             version = _version(path)
             if version is not None:
-                found[path] = version
-    return tuple(found.items())
+                versions[path] = version
+    return tuple(versions.items())
 
 
 def _version(path: Path) -> int | None:

@@ -107,15 +107,15 @@ def inspect(file: Path, server_version: int) -> tuple[str, Manifest | None]:
         data = run(reader, ["--data-only", "--schema=ops", "--table=alembic_version", "-f", "-", file], failed=_BROKEN)
     except UserError as error:
         raise UserError(f"{file} is not a backup of stash-pipeline, or is damaged. {error}") from None
-    found = re.search(r"^COPY ops\.alembic_version .*\n(\w+)\n\\\.$", data, re.MULTILINE)
-    if found is None:
+    match = re.search(r"^COPY ops\.alembic_version .*\n(\w+)\n\\\.$", data, re.MULTILINE)
+    if match is None:
         raise UserError(f"{file} is an archive of pg_dump, but not of stash-pipeline; name another file.")
-    if found[1] > newest_revision():
+    if match[1] > newest_revision():
         raise UserError(
-            f"{file} has schema {found[1]}, and this version of stash-pipeline knows {newest_revision()}; install the "
+            f"{file} has schema {match[1]}, and this version of stash-pipeline knows {newest_revision()}; install the "
             "version that made the backup, or a newer one."
         )
-    return found[1], manifest
+    return match[1], manifest
 
 
 def _reader(server_version: int, file: Path) -> Path:
@@ -205,14 +205,14 @@ def _name_of(url: str) -> str:
 def _maintenance(url: str) -> Iterator[Connection]:
     """A connection to a database that is neither of the two."""
     name = _name_of(url)
-    found = None
+    connection = None
     for other in _MAINTENANCE:
-        if other != name and found is None:
+        if other != name and connection is None:
             with suppress(UserError):
-                found = connect(database_of(url, other))
-    if found is not None:
-        with found:
-            yield found
+                connection = connect(database_of(url, other))
+    if connection is not None:
+        with connection:
+            yield connection
         return
     raise UserError(
         "No other database of the server can be reached (postgres, template1), so the restored one cannot take its "

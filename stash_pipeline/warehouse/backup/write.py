@@ -136,10 +136,10 @@ def _dump(url: str, server: int, file: Path, saved: Sequence[str], snapshot: str
 
 
 def _schemas(connection: Connection, runs: bool) -> list[str]:
-    wanted = [*schemas(), *([RUNS_SCHEMA] if runs else [])]
-    rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", [wanted]).fetchall()
+    names = [*schemas(), *([RUNS_SCHEMA] if runs else [])]
+    rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", [names]).fetchall()
     existing = {row[0] for row in rows}
-    return [name for name in wanted if name in existing]
+    return [name for name in names if name in existing]
 
 
 def count_rows(connection: Connection, saved: Sequence[str]) -> dict[str, int]:

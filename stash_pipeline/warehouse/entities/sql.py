@@ -191,18 +191,18 @@ def apply_changes(table: str, instance_id: int, changed: str) -> str:
     for field, reference in s.entity.references:
         if table == s.entity.name and reference.late:
             select = select.replace("NULL::bigint", f"d.{field.name}")
-    kept = " AND ".join(f"w.{c} = t.{c}" for c in s.key)
+    same_key = " AND ".join(f"n.{c} = t.{c}" for c in s.key)
     return (
-        f"WITH wanted(instance_id, {columns}) AS MATERIALIZED (\n"
+        f"WITH new_rows(instance_id, {columns}) AS MATERIALIZED (\n"
         f"{select.format(instance_id=instance_id, documents=live)}\n),\n"
         f"removed AS (\n"
         f"    DELETE FROM {leaf} AS t USING {changed} AS c\n"
         f"    WHERE t.instance_id = {instance_id} AND t.{s.owner_column} = c.id\n"
-        f"      AND NOT EXISTS (SELECT FROM wanted AS w WHERE {kept})\n"
+        f"      AND NOT EXISTS (SELECT FROM new_rows AS n WHERE {same_key})\n"
         f"    RETURNING t.{s.owner_column} AS id\n),\n"
         f"written AS (\n"
         f"    INSERT INTO {leaf} AS t (instance_id, {columns})\n"
-        f"    SELECT instance_id, {columns} FROM wanted\n"
+        f"    SELECT instance_id, {columns} FROM new_rows\n"
         f"    {conflict}\n"
         f"    RETURNING (xmax = 0) AS inserted, t.{s.owner_column} AS id\n)"
         "\nSELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted),\n"

@@ -66,12 +66,12 @@ def read_protection(connection: Connection) -> dict[int, Protection]:
 
 def protect(connection: Connection, instance: int, paths: Iterable[str], tags: Iterable[str]) -> bool:
     """Protects folders and tags of an instance as well; returns whether anything is new."""
-    wanted = [("path", path.rstrip("/\\") or path) for path in paths] + [("tag", tag) for tag in tags]
+    entries = [("path", path.rstrip("/\\") or path) for path in paths] + [("tag", tag) for tag in tags]
     with connection.transaction():
         added = connection.execute(
             "INSERT INTO ops.protected (instance_id, kind, value)\n"
             "SELECT %s, w.kind, w.value FROM unnest(%s::text[], %s::text[]) AS w(kind, value) ON CONFLICT DO NOTHING",
-            [instance, [kind for kind, _ in wanted], [value for _, value in wanted]],
+            [instance, [kind for kind, _ in entries], [value for _, value in entries]],
         ).rowcount
         _log(connection, instance, added)
     return added > 0

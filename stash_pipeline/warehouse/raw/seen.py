@@ -61,14 +61,14 @@ class SeenObjects:
         """Records that the objects in the ranges of these unchanged pages exist."""
         ranges = [(page.first, page.last) for page in pages]
         # range by range, because a join with the list of ranges is planned as a scan of the whole table
-        found = self._stored(
+        ids = self._stored(
             "SELECT r.id FROM unnest(%s::bigint[], %s::bigint[]) AS page (first, last) CROSS JOIN LATERAL (\n"
             f"    SELECT id FROM {self._sink.leaf(entity)}\n"
             "    WHERE instance_id = %s AND id BETWEEN page.first AND page.last AND deleted_at IS NULL OFFSET 0\n"
             ") AS r",
             [[first for first, _ in ranges], [last for _, last in ranges], self._sink.instance_id],
         )
-        self.add(entity, found)
+        self.add(entity, ids)
 
     def unseen(self, entity: str) -> list[int]:
         """Live objects of a completely read entity that the run has not seen."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from stash_pipeline.search.documents import COLUMNS
 
-WANTED: Final = "pg_temp.search_wanted"
+STALE: Final = "pg_temp.search_stale"
 """(id, instance_id, object_id): the documents of one entity to make again; of markers with the server's id."""
 
 MADE: Final = "pg_temp.search_made"
@@ -60,9 +60,9 @@ def distinct(expression: str, condition: str = "") -> str:
     return f"array_agg(DISTINCT {expression} COLLATE \"C\") FILTER (WHERE {condition}{expression} <> '')"
 
 
-def of(alias: str, column: str, everything: bool) -> str:
-    """Joins the documents that are wanted, unless everything is."""
-    return "" if everything else f" JOIN {WANTED} AS w ON w.id = {alias}.{column}"
+def join_stale(alias: str, column: str, everything: bool) -> str:
+    """A join with the stale documents; none if all documents are made."""
+    return "" if everything else f" JOIN {STALE} AS stale ON stale.id = {alias}.{column}"
 
 
 # --- columns ------------------------------------------------------------------------------------------------

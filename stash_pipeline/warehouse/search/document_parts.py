@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stash_pipeline.warehouse.search.document_columns import SINGULAR, distinct, empty, milliseconds, of
+from stash_pipeline.warehouse.search.document_columns import SINGULAR, distinct, empty, join_stale, milliseconds
 
 _HOST: Final = (
     "regexp_replace(lower(substring(x.url FROM '^(?:[A-Za-z][A-Za-z0-9+.-]*:)?/{0,2}(?:[^/?#@]*@)?([^/?#:@]+)')),"
@@ -15,7 +15,7 @@ def members(entity: str, everything: bool) -> str:
     return f"""
 LEFT JOIN (
     SELECT m.canonical_id AS id, array_agg(DISTINCT m.instance_id) AS instance_ids
-    FROM catalog.members AS m{of("m", "canonical_id", everything)}
+    FROM catalog.members AS m{join_stale("m", "canonical_id", everything)}
     WHERE m.entity = '{entity}' GROUP BY 1
 ) AS m ON m.id = r.id"""
 
@@ -31,7 +31,7 @@ def other_names(entity: str, everything: bool) -> str:
     name = _NAMES[entity]
     return f"""
     SELECT r.id, o.{name} AS alias
-    FROM catalog.{entity} AS r{of("r", "id", everything)}
+    FROM catalog.{entity} AS r{join_stale("r", "id", everything)}
     JOIN catalog.members AS m ON m.entity = '{entity}' AND m.canonical_id = r.id
     JOIN stash.{entity} AS o ON o.instance_id = m.instance_id AND o.id = m.id
     WHERE r.objects > 1 AND o.{name} IS DISTINCT FROM r.{name}"""
@@ -44,13 +44,13 @@ def all_aliases(entity: str, everything: bool) -> str:
         owner = f"{SINGULAR[entity]}_id"
         listed = f"""
     SELECT x.{owner} AS id, x.alias
-    FROM catalog.{SINGULAR[entity]}_aliases AS x{of("x", owner, everything)}
+    FROM catalog.{SINGULAR[entity]}_aliases AS x{join_stale("x", owner, everything)}
     UNION ALL"""
     elif entity == "groups":
         # one text on servers
         listed = f"""
     SELECT r.id, trim(x.alias) AS alias
-    FROM catalog.groups AS r{of("r", "id", everything)}
+    FROM catalog.groups AS r{join_stale("r", "id", everything)}
     CROSS JOIN regexp_split_to_table(r.aliases, '[,;]') AS x (alias)
     UNION ALL"""
     return listed + other_names(entity, everything)
@@ -72,7 +72,7 @@ def hosts(entity: str, everything: bool) -> str:
     return f"""
 LEFT JOIN (
     SELECT x.{owner} AS id, {distinct("h.host")} AS hosts
-    FROM catalog.{SINGULAR[entity]}_urls AS x{of("x", owner, everything)}
+    FROM catalog.{SINGULAR[entity]}_urls AS x{join_stale("x", owner, everything)}
     CROSS JOIN LATERAL (SELECT {_HOST}) AS h (host)
     GROUP BY 1
 ) AS u ON u.id = r.id"""
@@ -90,7 +90,7 @@ LEFT JOIN (
         max({milliseconds("f.duration")}) AS duration,
         least(sum(f.size), {2**63 - 1})::bigint AS size,
         {distinct("lower(f.video_codec)")} AS video_codecs
-    FROM catalog.{SINGULAR[entity]}_files AS x{of("x", owner, everything)}
+    FROM catalog.{SINGULAR[entity]}_files AS x{join_stale("x", owner, everything)}
     JOIN stash.files AS f ON f.instance_id = x.instance_id AND f.id = x.file_id
     GROUP BY 1
 ) AS f ON f.id = r.id"""
@@ -109,7 +109,7 @@ def people(entity: str, everything: bool) -> str:
     """Its performers."""
     owner = f"{SINGULAR[entity]}_id"
     source = (
-        f"FROM catalog.{SINGULAR[entity]}_performers AS x{of('x', owner, everything)}\n"
+        f"FROM catalog.{SINGULAR[entity]}_performers AS x{join_stale('x', owner, everything)}\n"
         "    JOIN search.documents AS p ON p.id = x.performer_id"
     )
     return f"""

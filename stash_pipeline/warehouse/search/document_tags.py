@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stash_pipeline.warehouse.search.document_columns import SINGULAR, TAGGED, WANTED, distinct, empty, of
+from stash_pipeline.warehouse.search.document_columns import SINGULAR, STALE, TAGGED, distinct, empty, join_stale
 
 MARKER_ID: Final = "md5(i.uuid::text || '/scene_markers/' || k.id)::uuid"
 """Of a marker ``k`` of an instance ``i``."""
@@ -36,7 +36,8 @@ def markers(everything: bool) -> str:
     if everything:
         return markers
     return (
-        f"{WANTED} AS w JOIN stash.scene_markers AS k ON k.instance_id = w.instance_id AND k.id = w.object_id\n"
+        f"{STALE} AS stale\n"
+        "    JOIN stash.scene_markers AS k ON k.instance_id = stale.instance_id AND k.id = stale.object_id\n"
         "    JOIN ops.instances AS i ON i.id = k.instance_id"
     )
 
@@ -47,7 +48,7 @@ def tagged_statement(entity: str, *, everything: bool) -> str:
     if entity == "tags":
         return (
             f"{create}WITH RECURSIVE above (owner, id) AS (\n"
-            f"    SELECT w.id, w.id FROM {'catalog.tags' if everything else WANTED} AS w\n"
+            f"    SELECT stale.id, stale.id FROM {'catalog.tags' if everything else STALE} AS stale\n"
             "    UNION\n"
             "    SELECT a.owner, p.parent_id FROM above AS a JOIN catalog.tag_parents AS p ON p.tag_id = a.id\n"
             ")\nSELECT owner, id, owner = id AS own FROM above"
@@ -61,7 +62,7 @@ def tagged_statement(entity: str, *, everything: bool) -> str:
         singular = SINGULAR[entity]
         source = (
             f"SELECT x.{singular}_id AS owner, x.tag_id\n"
-            f"    FROM catalog.{singular}_tags AS x{of('x', singular + '_id', everything)}"
+            f"    FROM catalog.{singular}_tags AS x{join_stale('x', singular + '_id', everything)}"
         )
     return (
         f"{create}SELECT x.owner, a.id, bool_or(a.id = x.tag_id) AS own\nFROM (\n    {source}\n) AS x\n"

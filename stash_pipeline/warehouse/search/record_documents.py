@@ -8,8 +8,8 @@ from stash_pipeline.warehouse.search.document_columns import (
     day,
     distinct,
     empty,
+    join_stale,
     milliseconds,
-    of,
 )
 from stash_pipeline.warehouse.search.document_parts import (
     OF_FILES,
@@ -33,7 +33,7 @@ def _candidates(everything: bool) -> str:
 LEFT JOIN (
     SELECT m.canonical_id AS id, bool_or(c.action IN ('automatic', 'accepted')) AS linked,
         bool_or(c.action = 'review') AS candidate
-    FROM catalog.members AS m{of("m", "canonical_id", everything)}
+    FROM catalog.members AS m{join_stale("m", "canonical_id", everything)}
     JOIN matches.stashbox_candidates AS c ON c.instance_id = m.instance_id AND c.scene_id = m.id
     WHERE m.entity = 'scenes' GROUP BY 1
 ) AS b ON b.id = r.id"""
@@ -43,14 +43,14 @@ def _groups(everything: bool) -> str:
     return f"""
 LEFT JOIN (
     SELECT x.scene_id AS id, array_agg(g.id ORDER BY g.id) AS group_ids, {distinct("g.title")} AS groups
-    FROM catalog.scene_groups AS x{of("x", "scene_id", everything)}
+    FROM catalog.scene_groups AS x{join_stale("x", "scene_id", everything)}
     JOIN search.documents AS g ON g.id = x.group_id
     GROUP BY 1
 ) AS g ON g.id = r.id"""
 
 
 def _markers_of_scenes(everything: bool) -> str:
-    scenes = f"catalog.members AS m{of('m', 'canonical_id', everything)}"
+    scenes = f"catalog.members AS m{join_stale('m', 'canonical_id', everything)}"
     return f"""
 LEFT JOIN (
     SELECT x.id, {distinct("x.text")} AS markers
@@ -127,7 +127,7 @@ def _studio(everything: bool) -> Parts:
     above = f"""
         WITH RECURSIVE above (owner, id, depth) AS (
             SELECT r.id, r.parent_studio_id, 1
-            FROM catalog.studios AS r{of("r", "id", everything)} WHERE r.parent_studio_id IS NOT NULL
+            FROM catalog.studios AS r{join_stale("r", "id", everything)} WHERE r.parent_studio_id IS NOT NULL
             UNION ALL
             SELECT a.owner, r.parent_studio_id, a.depth + 1
             FROM above AS a JOIN catalog.studios AS r ON r.id = a.id WHERE r.parent_studio_id IS NOT NULL
@@ -199,7 +199,7 @@ def _group(everything: bool) -> Parts:
 def _gallery(everything: bool) -> Parts:
     folders = _FOLDERS.format(
         names=distinct("o.name"),
-        of=of("m", "canonical_id", everything),
+        of=join_stale("m", "canonical_id", everything),
         name=_LAST_PART.replace("o.path", "z.path"),
     )
     return {

@@ -5,7 +5,7 @@ from typing import Final
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
 from stash_pipeline.warehouse.search.affected import AFFECTED, add_readers
-from stash_pipeline.warehouse.search.document_columns import DOCUMENT, MADE, TAGGED, WANTED
+from stash_pipeline.warehouse.search.document_columns import DOCUMENT, MADE, STALE, TAGGED
 from stash_pipeline.warehouse.search.document_tags import tagged_statement
 from stash_pipeline.warehouse.search.documents_sql import made_statement
 
@@ -16,8 +16,8 @@ _COMPARED: Final = tuple(name for name in DOCUMENT if name != "id")
 _NEW: Final = ", ".join(f"m.{name}" for name in _COMPARED)
 _OLD: Final = ", ".join(f"d.{name}" for name in _COMPARED)
 
-_WANT: Final = f"""
-CREATE TEMP TABLE search_wanted ON COMMIT DROP AS
+_STALE: Final = f"""
+CREATE TEMP TABLE search_stale ON COMMIT DROP AS
 SELECT id, instance_id, object_id FROM {AFFECTED} WHERE entity = '{{entity}}'
 """
 
@@ -42,7 +42,7 @@ INSERT INTO search.vanished (id, entity, revision) SELECT id, %(entity)s, %(revi
 ON CONFLICT (id) DO UPDATE SET entity = excluded.entity, revision = excluded.revision
 """
 _OF_ALL: Final = "WHERE d.entity = %(entity)s"
-_OF_SOME: Final = f"USING {WANTED} AS w WHERE w.id = d.id"
+_OF_SOME: Final = f"USING {STALE} AS stale WHERE stale.id = d.id"
 
 _REMOVE: Final = """
 WITH gone AS (DELETE FROM search.documents AS d WHERE d.entity = %(entity)s RETURNING d.id)
@@ -62,8 +62,8 @@ def write_documents(
         what was done to documents, and to the tags of markers.
     """
     if not everything:
-        connection.execute(_WANT.format(entity=entity))
-        connection.execute(f"ANALYZE {WANTED}")
+        connection.execute(_STALE.format(entity=entity))
+        connection.execute(f"ANALYZE {STALE}")
     connection.execute(tagged_statement(entity, everything=everything))
     connection.execute(f"ANALYZE {TAGGED}")
     connection.execute(made_statement(entity, everything=everything))
@@ -79,7 +79,7 @@ def write_documents(
     if change.inserted:
         connection.execute(_RETURNED)
     tags = _write_marker_tags(connection, everything=everything) if entity == "scene_markers" else TableChange()
-    connection.execute(f"DROP TABLE {MADE}, {TAGGED}{'' if everything else f', {WANTED}'}")
+    connection.execute(f"DROP TABLE {MADE}, {TAGGED}{'' if everything else f', {STALE}'}")
     return change, tags
 
 
@@ -123,7 +123,7 @@ SELECT (SELECT count(*) FROM differing WHERE is_new), (SELECT count(*) FROM diff
 
 
 def _write_marker_tags(connection: Connection, *, everything: bool) -> TableChange:
-    of = "WHERE" if everything else f"USING {WANTED} AS w WHERE w.id = s.marker_id AND"
+    of = "WHERE" if everything else f"USING {STALE} AS stale WHERE stale.id = s.marker_id AND"
     row = connection.execute(_WRITE_MARKER_TAGS.format(of=of)).fetchone()
     assert row is not None
     return TableChange(inserted=row[0], updated=row[1], removed=row[2])
@@ -175,6 +175,6 @@ def update_counts(connection: Connection, changes: dict[str, TableChange], *, ev
     else:
         connection.execute(
             _ADD_COUNTS,
-            {"entities": list(changes), "rows": [one.inserted - one.removed for one in changes.values()]},
+            {"entities": list(changes), "rows": [change.inserted - change.removed for change in changes.values()]},
         )
     return dict(connection.execute("SELECT entity, rows FROM search.row_counts ORDER BY entity").fetchall())

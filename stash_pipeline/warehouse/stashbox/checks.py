@@ -7,7 +7,7 @@ from stash_pipeline.stashbox.endpoints import same_endpoint_sql
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import CheckOutcome
 from stash_pipeline.warehouse.stashbox.tables import ENTITIES
-from stash_pipeline.warehouse.stashbox.wanted import SINGULAR, wanted_ids
+from stash_pipeline.warehouse.stashbox.wanted import SINGULAR, followed_ids
 
 _LISTED: Final = 50
 
@@ -41,14 +41,14 @@ def ids_are_live(connection: Connection, endpoint_id: int) -> CheckOutcome:
 
 
 def documents_are_fresh(connection: Connection, endpoint_id: int, days: float, now: datetime) -> CheckOutcome:
-    """Every wanted record was read within the setting."""
+    """Every record that is kept up to date was read within the setting."""
     metadata: dict[str, int | str] = {}
     outdated = 0
     for entity in ENTITIES:
         row = connection.execute(
             f"SELECT count(*) FILTER (WHERE d.fetched_at IS NULL OR d.fetched_at < %(before)s), min(d.fetched_at)\n"
-            f"FROM ({wanted_ids(entity)}\n) AS w\n"
-            f"LEFT JOIN stashbox.{entity} AS d ON d.endpoint_id = %(endpoint)s AND d.id = w.id",
+            f"FROM ({followed_ids(entity)}\n) AS followed\n"
+            f"LEFT JOIN stashbox.{entity} AS d ON d.endpoint_id = %(endpoint)s AND d.id = followed.id",
             {"endpoint": endpoint_id, "before": now - timedelta(days=days)},
         ).fetchone()
         assert row is not None

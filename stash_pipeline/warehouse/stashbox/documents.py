@@ -292,9 +292,10 @@ def _typed(entity: str, document: Document) -> list[Any]:
 
 def _store_fingerprints(connection: Connection, endpoint_id: int, documents: Mapping[str, Document]) -> None:
     rows = [
-        (key, one.algorithm, one.hash - (1 << 64) if one.hash >> 63 else one.hash,
-         one.duration // 1000 if one.duration > 0 else None, one.submissions, one.reports)
-        for key in sorted(documents) for one in parse_fingerprints(documents[key])
+        (key, fingerprint.algorithm, fingerprint.hash - (1 << 64) if fingerprint.hash >> 63 else fingerprint.hash,
+         fingerprint.duration // 1000 if fingerprint.duration > 0 else None,
+         fingerprint.submissions, fingerprint.reports)
+        for key in sorted(documents) for fingerprint in parse_fingerprints(documents[key])
     ]  # fmt: skip
     connection.execute(
         "DELETE FROM stashbox.scene_fingerprints WHERE endpoint_id = %s AND scene_id = ANY(%s)",

@@ -200,7 +200,7 @@ def _name(value: Any) -> str | None:
 def _performers(scene: Document) -> list[str]:
     listed = scene.get("performers")
     appearances = listed if isinstance(listed, list) else []
-    names = (_name(one.get("performer")) for one in appearances if isinstance(one, Mapping))
+    names = (_name(appearance.get("performer")) for appearance in appearances if isinstance(appearance, Mapping))
     return [name for name in names if name]
 
 

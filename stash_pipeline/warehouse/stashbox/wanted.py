@@ -51,7 +51,7 @@ UNION SELECT d.successor_id FROM own JOIN stashbox.{entity} AS d ON d.endpoint_i
 WHERE d.successor_id IS NOT NULL"""
 
 
-def wanted_ids(entity: str) -> str:
+def followed_ids(entity: str) -> str:
     """The query for the ids whose documents are kept up to date: linked ones, candidates,
     what people decided about, and the successors of all these."""
     same = same_endpoint_sql("x.endpoint", "e.url")
@@ -68,10 +68,10 @@ def due_documents(connection: Connection, endpoint_id: int, entity: str, *, befo
         before: what was read before this time is due again.
     """
     rows = connection.execute(
-        f"SELECT w.id FROM ({wanted_ids(entity)}\n) AS w\n"
-        f"LEFT JOIN stashbox.{entity} AS d ON d.endpoint_id = %(endpoint)s AND d.id = w.id\n"
+        f"SELECT followed.id FROM ({followed_ids(entity)}\n) AS followed\n"
+        f"LEFT JOIN stashbox.{entity} AS d ON d.endpoint_id = %(endpoint)s AND d.id = followed.id\n"
         "WHERE d.fetched_at IS NULL OR d.fetched_at < %(before)s\n"
-        "ORDER BY d.fetched_at NULLS FIRST, w.id",
+        "ORDER BY d.fetched_at NULLS FIRST, followed.id",
         {"endpoint": endpoint_id, "before": before},
     )
     return [row[0] for row in rows]
