@@ -113,8 +113,8 @@ def sync(
 
     waits = {"--wait": wait is not None, "--no-wait": no_wait}
     refuse_together(waits)
-    for option, given in waits.items():
-        refuse_together({"--dry-run": dry_run, option: given}, "a dry run does not wait for other runs")
+    for option, is_set in waits.items():
+        refuse_together({"--dry-run": dry_run, option: is_set}, "a dry run does not wait for other runs")
     single = bool(identifier)
     refuse_together({"--id": single, "--mode": mode is not None}, "--id reads only the given objects")
     refuse_together({"--id": single, "--lane": lane is not None}, "single objects are always read by GraphQL")

@@ -144,10 +144,10 @@ def checked(
         raise UserError(str(error)) from None
 
 
-def merged_headers(before: Headers, given: Headers) -> Headers:
+def merged_headers(before: Headers, added: Headers) -> Headers:
     """Adds headers; they replace those of the same name."""
-    names = {name.lower() for name, _ in given}
-    return (*(header for header in before if header[0].lower() not in names), *given)
+    names = {name.lower() for name, _ in added}
+    return (*(header for header in before if header[0].lower() not in names), *added)
 
 
 def decrypted_headers(home: Path, encrypted: bytes | None) -> Headers:

@@ -381,9 +381,9 @@ def edit_instance(
     if ca_file is not None or no_ca_file:
         changes["ca_file"] = access.ca_file
     if headers or no_headers:
-        every = headers if no_headers else merged_headers(instance.headers(home), headers)
-        changes["header_names"] = [header for header, _ in every]
-        changes["headers_encrypted"] = encrypted_headers(home, every)
+        merged = headers if no_headers else merged_headers(instance.headers(home), headers)
+        changes["header_names"] = [header for header, _ in merged]
+        changes["headers_encrypted"] = encrypted_headers(home, merged)
     if basic_auth_env is not None or no_basic_auth:
         changes["basic_auth_env"] = basic_auth_env
     if client_cert is not None or no_client_cert:

@@ -46,5 +46,5 @@ def layer_named(name: str, layers: Layers) -> AnyLayer:
     for layer in layers:
         if layer.answers_to(name):
             return layer
-    known = ", ".join(layer.name for layer in layers)
-    raise UserError(f"There is no layer {name!r} to rebuild; choose one of: {known}.")
+    names = ", ".join(layer.name for layer in layers)
+    raise UserError(f"There is no layer {name!r} to rebuild; choose one of: {names}.")

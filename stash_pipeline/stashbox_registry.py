@@ -303,7 +303,7 @@ def edit_endpoint(
         changes["requests_per_day"] = requests_per_day
     if ca_file is not None or no_ca_file:
         changes["ca_file"] = access.ca_file
-    given = {
+    settings = {
         "dialect": dialect,
         "requests_per_minute": requests_per_minute,
         "enabled": enabled,
@@ -311,7 +311,7 @@ def edit_endpoint(
         "fresh_days": fresh_days,
         "list_missing": list_missing,
     }
-    changes.update({column: value for column, value in given.items() if value is not None})
+    changes.update({column: value for column, value in settings.items() if value is not None})
     with connection.transaction():
         _lock(connection)
         endpoint = get_endpoint(connection, name)

@@ -162,9 +162,9 @@ class IndexFollowing:
 
     def _is_left_alone(self, backend: SearchBackend, status: IndexStatus) -> bool:
         """Whether nothing is to be done, by what was recorded."""
-        asked = self.rebuild or self.examine or self.mode in _COMPLETE
+        requested = self.rebuild or self.examine or self.mode in _COMPLETE
         recorded = status.in_step and not status.outdated and status.error is None
-        return not asked and recorded and backend.is_present()
+        return not requested and recorded and backend.is_present()
 
     def _current(self, backend: str, status: IndexStatus) -> Iterator[dg.AssetCheckResult]:
         if INDEX_IS_CURRENT.key in self.context.selected_asset_check_keys:
@@ -217,11 +217,11 @@ class IndexFollowing:
                     },
                 )
             if reader and COUNTS.key in checks:
-                held, expected = count_by_entity(reader), _documents(connection)
+                indexed, expected = count_by_entity(reader), _documents(connection)
                 wrong = {
-                    entity: f"{held.get(entity, 0):,} of {expected.get(entity, 0):,}"
-                    for entity in sorted({*held, *expected})
-                    if held.get(entity, 0) != expected.get(entity, 0)
+                    entity: f"{indexed.get(entity, 0):,} of {expected.get(entity, 0):,}"
+                    for entity in sorted({*indexed, *expected})
+                    if indexed.get(entity, 0) != expected.get(entity, 0)
                 }
                 yield _result(COUNTS, not wrong, **(wrong or expected))
             if reader and SAMPLE.key in checks:

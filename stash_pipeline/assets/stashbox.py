@@ -134,14 +134,14 @@ def first_materializations(instance: dg.DagsterInstance, connection: Connection)
     built of what they hold, and without an event the UI warns that it may fail.
     """
     keys = stashbox_keys()
-    known = {
+    materialized = {
         record.asset_entry.asset_key
         for record in instance.get_asset_records(keys)
         if record.asset_entry.last_materialization_record is not None
     }
     events = []
     for key in keys:
-        if key not in known:
+        if key not in materialized:
             name = ".".join(key.path)
             row = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
             events.append(
@@ -224,8 +224,8 @@ def _run(
     yield from _check_results(connection, endpoint, report, settings.stashbox_document_days)
 
 
-def _first(given: float | None, default: float) -> float:
-    return default if given is None else given
+def _first(value: float | None, default: float) -> float:
+    return default if value is None else value
 
 
 def _results(

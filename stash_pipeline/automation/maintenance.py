@@ -150,7 +150,7 @@ def _remove_orphaned_logs(instance: DagsterInstance, before: float) -> int:
     if not base.is_dir():
         return 0
     old = [folder.name for folder in base.iterdir() if folder.is_dir() and folder.stat().st_mtime < before]
-    gone = [name for name in old if not instance.has_run(name)]
-    for name in gone:
+    orphans = [name for name in old if not instance.has_run(name)]
+    for name in orphans:
         manager.delete_logs(prefix=[name])
-    return len(gone)
+    return len(orphans)

@@ -80,9 +80,9 @@ class _State:
     def read(cls, cursor: str | None) -> "_State":
         """The state in a cursor; an empty one if another version of this program wrote it."""
         try:
-            kept = json.loads(cursor or "{}")
-            requested = {uuid: datetime.fromisoformat(at) for uuid, at in kept.pop("requested", {}).items()}
-            return cls(requested, **kept)
+            fields = json.loads(cursor or "{}")
+            requested = {uuid: datetime.fromisoformat(at) for uuid, at in fields.pop("requested", {}).items()}
+            return cls(requested, **fields)
         except (ValueError, TypeError, AttributeError):
             return cls()
 
@@ -174,9 +174,9 @@ class _Tick:
 
     def _read(self) -> list[tuple[Instance, Cadence]]:
         with connection_of_tick(self.warehouse) as connection:
-            known = cadences(connection, self.warehouse.settings.reconcile_minutes)
+            by_instance = cadences(connection, self.warehouse.settings.reconcile_minutes)
             instances = list_instances(connection, enabled_only=True)
-        return [(instance, known[instance.id]) for instance in instances if instance.id in known]
+        return [(instance, by_instance[instance.id]) for instance in instances if instance.id in by_instance]
 
     def _start(self, settings: Settings) -> set[str]:
         """Starts the comparisons that are due; returns the uuids of their instances."""

@@ -277,16 +277,16 @@ def test(
         else:
             report = _checked(url, access, settings=settings, timeout=timeout, yes_public=yes_public)
         notes = []
-        other = same_address(connection, url, besides=name) if report.outcome != "wrong_settings" else None
-        if other:
-            notes.append(f"That address is registered as instance {other.name}.")
+        registered = same_address(connection, url, besides=name) if report.outcome != "wrong_settings" else None
+        if registered:
+            notes.append(f"That address is registered as instance {registered.name}.")
         twins = same_library(connection, report.oldest, besides=name)
         for twin in twins:
-            if other is None or twin != other.name:
+            if registered is None or twin != registered.name:
                 notes.append(f"Its first objects are those of instance {twin}: the same server, or a copy of it.")
     if as_json:
-        same = sorted({*twins, *([other.name] if other else [])})
-        print_json({"instance": name, **report.as_json(), "same_as": same, "notes": notes})
+        same_as = sorted({*twins, *([registered.name] if registered else [])})
+        print_json({"instance": name, **report.as_json(), "same_as": same_as, "notes": notes})
     else:
         (_say if report.ok else _warn)(report.message)
         for note in notes:

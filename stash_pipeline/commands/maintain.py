@@ -25,7 +25,7 @@ def maintain(as_json: bool) -> None:
     if as_json:
         print_json(removed)
         return
-    counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in removed.items())
+    counts = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in removed.items())
     console.print(
         f"Removed what is older than {settings.keep_runs_days} days: {counts}.", highlight=False, soft_wrap=True
     )

@@ -62,9 +62,9 @@ class InstanceNames:
         explicit = name.lower().startswith(_BOX)
         name = name[len(_BOX) :] if explicit else name
         box = self._box(name)
-        taken = any(known.lower() == name.lower() for known in self.names.values())
+        taken = any(instance.lower() == name.lower() for instance in self.names.values())
         if box is None and name and (explicit or (not taken and _UUID.fullmatch(identifier.lower()))):
-            registered = ", ".join(each.name for each in self.boxes) or "none yet"
+            registered = ", ".join(registered_box.name for registered_box in self.boxes) or "none yet"
             raise UserError(
                 f"There is no stash-box {name!r} (registered: {registered}); add it with `stash-pipeline boxes add`."
             )
@@ -106,7 +106,7 @@ class InstanceNames:
         box = self.box(record)
         if box is None:
             return f"{record.endpoint}:{record.id}"
-        taken = any(known.lower() == box.name.lower() for known in self.names.values())
+        taken = any(instance.lower() == box.name.lower() for instance in self.names.values())
         return f"{_BOX if taken else ''}{box.name}:{record.id}"
 
     def parse(self, text: str) -> Node:
@@ -123,8 +123,8 @@ class InstanceNames:
                     f"{self._example()}:17."
                 )
             raise UserError(f"{text!r} is not an object; write INSTANCE:ID, for example {self._example()}:17.")
-        for instance_id, known in self.names.items():
-            if known.lower() == name.lower():
+        for instance_id, instance in self.names.items():
+            if instance.lower() == name.lower():
                 return instance_id, int(identifier)
         boxes = f"; stash-boxes: {', '.join(box.name for box in self.boxes)}" if self.boxes else ""
         raise UserError(

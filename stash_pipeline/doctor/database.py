@@ -109,18 +109,18 @@ def _revision(connection: Connection) -> Finding:
     if not exists:
         return note("schema", "The database is empty.", "Any command, such as `stash-pipeline db upgrade`, creates it.")
     row = connection.execute("SELECT version_num FROM ops.alembic_version").fetchone()
-    held, newest = row[0] if row else "none", newest_revision()
-    if held == newest:
-        return ok("schema", f"Schema {held}, the newest.")
-    if held > newest:
+    revision, newest = row[0] if row else "none", newest_revision()
+    if revision == newest:
+        return ok("schema", f"Schema {revision}, the newest.")
+    if revision > newest:
         return broken(
             "schema",
-            f"The database has schema {held}, this version of stash-pipeline knows {newest}.",
+            f"The database has schema {revision}, this version of stash-pipeline knows {newest}.",
             "Install the version that migrated it.",
         )
     return note(
         "schema",
-        f"The database has schema {held}, the newest is {newest}.",
+        f"The database has schema {revision}, the newest is {newest}.",
         "Back up, then run `stash-pipeline db upgrade`.",
     )
 

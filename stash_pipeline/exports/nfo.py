@@ -182,10 +182,10 @@ def _write(target: Path, content: bytes, mark: str, overwrite: bool, result: Nfo
     result.written += 1
 
 
-def _remove_others(folder: Path, mark: str, kept: set[str], result: NfoExport) -> None:
+def _remove_others(folder: Path, mark: str, targets: set[str], result: NfoExport) -> None:
     """Removes the files of earlier exports of the same instance that this one did not write."""
     for path in folder.glob("*.nfo"):
-        if path.name not in kept and path.is_file():
+        if path.name not in targets and path.is_file():
             with path.open("rb") as file:
                 head = file.read(_HEAD_BYTES)
             if mark.encode() in head:

@@ -53,10 +53,10 @@ class Relation:
 
 def relations(connection: Connection) -> dict[str, Relation]:
     """All that can be exported, by name."""
-    known = [schema for schema in schemas() if schema not in NEVER]
+    exported = [schema for schema in schemas() if schema not in NEVER]
     return {
         name: Relation(name, tuple((column, kind) for column, kind in columns), tuple(key) or KEYS.get(name, ()))
-        for name, columns, key in connection.execute(_RELATIONS, [known])
+        for name, columns, key in connection.execute(_RELATIONS, [exported])
     }
 
 

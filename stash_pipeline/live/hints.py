@@ -66,8 +66,8 @@ def hint_of_trigger(via: str, trigger: str, identifier: object) -> Hint | None:
     if match is None:
         return None
     kind, event = match.groups()
-    known = isinstance(identifier, int) and not isinstance(identifier, bool) and 0 < identifier <= LARGEST_ID
-    if not known or kind not in ENTITY_OF_KIND or event not in _EVENTS:
+    valid = isinstance(identifier, int) and not isinstance(identifier, bool) and 0 < identifier <= LARGEST_ID
+    if not valid or kind not in ENTITY_OF_KIND or event not in _EVENTS:
         return Hint(via)
     return Hint(via, ENTITY_OF_KIND[kind], int(str(identifier)), event)
 
@@ -135,7 +135,7 @@ class Inbox:
         with self._changed:
             while True:
                 now = self._clock()
-                uuid = min(self._batches, key=lambda each: self._batches[each].due_at(), default=None)
+                uuid = min(self._batches, key=lambda key: self._batches[key].due_at(), default=None)
                 due = self._batches[uuid].due_at() if uuid else end
                 if uuid and due <= now:
                     return uuid, self._batches.pop(uuid)
@@ -160,8 +160,8 @@ class Inbox:
             self._batches[uuid] = batch
             self._changed.notify_all()
 
-    def forget(self, known: set[str]) -> None:
+    def forget(self, registered: set[str]) -> None:
         """Drops the hints of other instances, which were removed or disabled."""
         with self._changed:
-            for uuid in self._batches.keys() - known:
+            for uuid in self._batches.keys() - registered:
                 del self._batches[uuid]

@@ -127,19 +127,19 @@ class Service:
 
     def step(self, timeout: float) -> None:
         """Follows one batch of hints, if one is due within the timeout."""
-        taken = None
+        batch = None
         try:
             if time.monotonic() >= self._read_registry_at:
                 self._read_registry()
                 self._read_registry_at = time.monotonic() + _REGISTRY_SECONDS
-            taken = self.inbox.take(timeout)
-            if taken is not None and taken[0] in self.instances:
-                self._follow(self.instances[taken[0]], taken[1])
+            batch = self.inbox.take(timeout)
+            if batch is not None and batch[0] in self.instances:
+                self._follow(self.instances[batch[0]], batch[1])
             self._write_state()
         except Exception as error:
             # Postgres was restarted, or a key file is missing. The process must go on, because `up` ends with it
-            if taken is not None and taken[1].tries < _MOST_TRIES:
-                self.inbox.postpone(*taken, _FIRST_PAUSE)
+            if batch is not None and batch[1].tries < _MOST_TRIES:
+                self.inbox.postpone(*batch, _FIRST_PAUSE)
             _log.warning(
                 "Hints cannot be followed now (%s).", error if isinstance(error, UserError) else type(error).__name__
             )

@@ -116,7 +116,7 @@ def registry_of(settings: Callable[[], Settings]) -> CollectorRegistry:
 def _gauge(name: str, meaning: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[Any], float]]) -> Metric:
     family = GaugeMetricFamily(PREFIX + name, meaning, labels=labels)
     for values, value in rows:
-        family.add_metric([str(each) for each in values], float(value))
+        family.add_metric([str(label) for label in values], float(value))
     return family
 
 

@@ -170,7 +170,7 @@ def failed_checks(instance: DagsterInstance, run_id: str) -> list[str]:
     """What the checks of a run say that did not pass, warnings included."""
     records = instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION).records
     evaluations = [record.event_log_entry.get_dagster_event().asset_check_evaluation_data for record in records]
-    return [each.description or each.check_name for each in evaluations if not each.passed]
+    return [evaluation.description or evaluation.check_name for evaluation in evaluations if not evaluation.passed]
 
 
 # -- creating a run ------------------------------------------------------------------------------------------

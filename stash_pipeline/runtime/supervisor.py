@@ -300,14 +300,14 @@ def interruptible() -> Iterator[None]:
         return
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        for each in signals:
-            signal.signal(each, signal.SIG_IGN)
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(each, interrupt) for each in signals]
+    before = [signal.signal(number, interrupt) for number in signals]
     try:
         yield
     finally:
-        for each, handler in zip(signals, before, strict=True):
-            signal.signal(each, handler)
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

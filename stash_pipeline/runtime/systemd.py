@@ -257,8 +257,8 @@ def _program() -> Path:
 
 
 def _configuration() -> Path:
-    given = os.environ.get("XDG_CONFIG_HOME", "")
-    return Path(given) if Path(given).is_absolute() else Path.home() / ".config"
+    configured = os.environ.get("XDG_CONFIG_HOME", "")
+    return Path(configured) if Path(configured).is_absolute() else Path.home() / ".config"
 
 
 def _quoted(text: str) -> str:

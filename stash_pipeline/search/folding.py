@@ -183,8 +183,8 @@ def _with_origins(text: str) -> tuple[str, list[tuple[int, int]]]:
     for start, end in _clusters(text):
         part = _folded(text[start:end])
         # after a sign between them has vanished, two characters may compose
-        if folded and part and (both := unicodedata.normalize("NFC", folded[-1] + part)) != folded[-1] + part:
-            start, part = origins.pop()[0], both
+        if folded and part and (composed := unicodedata.normalize("NFC", folded[-1] + part)) != folded[-1] + part:
+            start, part = origins.pop()[0], composed
             folded.pop()
         folded += part
         origins += [(start, end)] * len(part)

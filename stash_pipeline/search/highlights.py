@@ -60,22 +60,22 @@ def _ranges(text: str, matched: Collection[str]) -> tuple[tuple[int, int], ...]:
     return tuple(ranges)
 
 
-def _cut(whole: Highlight) -> Highlight:
+def _cut(highlight: Highlight) -> Highlight:
     """The part around the first match, at blanks where there are some."""
-    first, last = whole.ranges[0]
-    if len(whole.text) <= 3 * CONTEXT:
-        return whole
+    first, last = highlight.ranges[0]
+    if len(highlight.text) <= 3 * CONTEXT:
+        return highlight
     start = max(0, first - CONTEXT)
-    end = min(len(whole.text), last + 2 * CONTEXT)
+    end = min(len(highlight.text), last + 2 * CONTEXT)
     if start:
-        start = whole.text.find(" ", start, first) + 1 or start
-    if end < len(whole.text):
-        blank = whole.text.rfind(" ", last, end)
+        start = highlight.text.find(" ", start, first) + 1 or start
+    if end < len(highlight.text):
+        blank = highlight.text.rfind(" ", last, end)
         end = blank if blank > 0 else end
-    before, after = "…" if start else "", "…" if end < len(whole.text) else ""
+    before, after = "…" if start else "", "…" if end < len(highlight.text) else ""
     moved = len(before) - start
-    ranges = tuple((low + moved, high + moved) for low, high in whole.ranges if high <= end)
-    return Highlight(whole.field, f"{before}{whole.text[start:end]}{after}", ranges)
+    ranges = tuple((low + moved, high + moved) for low, high in highlight.ranges if high <= end)
+    return Highlight(highlight.field, f"{before}{highlight.text[start:end]}{after}", ranges)
 
 
 def _typed(condition: Condition) -> Iterator[str]:

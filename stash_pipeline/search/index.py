@@ -38,7 +38,7 @@ _LOCK_CLASS: Final = 0x53544958
 _LOOK_SECONDS: Final = 0.05
 
 _LATEST: Final = "SELECT token::text, revision FROM search.states ORDER BY id DESC LIMIT 1"
-_KNOWN: Final = "SELECT EXISTS (SELECT FROM search.states WHERE token::text = %s AND revision = %s)"
+_IS_RECORDED: Final = "SELECT EXISTS (SELECT FROM search.states WHERE token::text = %s AND revision = %s)"
 _DOCUMENTS: Final = f"SELECT {', '.join(COLUMNS)} FROM search.documents WHERE revision > %s"
 _VANISHED: Final = "SELECT id FROM search.vanished WHERE revision > %s"
 _COUNT: Final = "SELECT coalesce(sum(rows), 0)::bigint FROM search.row_counts WHERE entity <> 'marker_tags'"
@@ -105,24 +105,24 @@ def follow_index(
     started = time.perf_counter()
     must = "a rebuild was requested" if rebuild else None
     for _ in range(_ATTEMPTS):
-        held = backend.state()
+        state = backend.state()
         documents = _read_documents(connection)
-        reason = must or _reason_to_rebuild(connection, held, documents)
-        if reason is None and held is not None and held.token == documents.token:
-            return FollowedIndex(held, seconds=time.perf_counter() - started)
+        reason = must or _reason_to_rebuild(connection, state, documents)
+        if reason is None and state is not None and state.token == documents.token:
+            return FollowedIndex(state, seconds=time.perf_counter() - started)
         with (
             _alone(connection, backend, wait_seconds),
             backend.writer(rebuild=reason is not None, wait_seconds=wait_seconds) as writer,
         ):
-            if backend.state() != held:
+            if backend.state() != state:
                 # another process changed it before it could be locked
                 continue
             with connection.transaction():
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 documents = _read_documents(connection)
-                if reason is None and _reason_to_rebuild(connection, held, documents):
+                if reason is None and _reason_to_rebuild(connection, state, documents):
                     continue
-                done = _write(connection, writer, None if reason or held is None else held.revision)
+                done = _write(connection, writer, None if reason or state is None else state.revision)
                 writer.commit(IndexState(documents.revision, documents.token, backend.version, documents.count))
         after = backend.state()
         if after and after.token == documents.token and after.documents == documents.count:
@@ -162,24 +162,24 @@ def _alone(connection: Connection, backend: SearchBackend, wait_seconds: float) 
 
 def _write(connection: Connection, writer: SearchWriter, since: int | None) -> tuple[int, int]:
     """Writes what is newer than a revision, or everything; returns how much was put, and removed."""
-    gone = [] if since is None else [row[0] for row in connection.execute(_VANISHED, [since])]
-    if gone:
-        writer.delete(gone)
-    return writer.put(_changed(connection, -1 if since is None else since)), len(gone)
+    vanished = [] if since is None else [row[0] for row in connection.execute(_VANISHED, [since])]
+    if vanished:
+        writer.delete(vanished)
+    return writer.put(_changed(connection, -1 if since is None else since)), len(vanished)
 
 
-def _reason_to_rebuild(connection: Connection, held: IndexState | None, documents: _Documents) -> str | None:
+def _reason_to_rebuild(connection: Connection, state: IndexState | None, documents: _Documents) -> str | None:
     """Why an index must be rebuilt to equal the documents of a database; None if it can follow them."""
-    if held is None:
+    if state is None:
         return "it was missing, damaged or of another version"
-    if held.token == documents.token and held.revision == documents.revision:
-        if held.documents == documents.count:
+    if state.token == documents.token and state.revision == documents.revision:
+        if state.documents == documents.count:
             return None
-        return f"it had {held.documents:,} of {documents.count:,} documents"
-    row = connection.execute(_KNOWN, [held.token, held.revision]).fetchone()
+        return f"it had {state.documents:,} of {documents.count:,} documents"
+    row = connection.execute(_IS_RECORDED, [state.token, state.revision]).fetchone()
     if row and row[0]:
         return None
-    if held.revision > documents.revision:
+    if state.revision > documents.revision:
         return "it was ahead of the database, which was restored from a backup"
     return "the database does not know the state that it held"
 

@@ -124,13 +124,13 @@ def _markers(slot: Slot, scenes: list[UUID] | None = None) -> tuple[sql.Composab
     choices: list[sql.Composable] = []
     parameters: list[Any] = []
     own = sql.SQL("AND own") if slot.own else sql.SQL("")
-    for first, *others in slot.choices:
+    for first, *rest in slot.choices:
         conditions: list[sql.Composable] = [sql.SQL("tag_id = any(%s)"), own]
         parameters.append([*first])
         if scenes is not None:
             conditions.append(sql.SQL("AND scene_id = any(%s)"))
             parameters.append(scenes)
-        for tags in others:
+        for tags in rest:
             conditions.append(
                 sql.SQL("AND marker_id IN (SELECT marker_id FROM search.marker_tags WHERE tag_id = any(%s) {})").format(
                     own

@@ -98,11 +98,11 @@ def find_themselves(
         documents += 1
         typed = _with_typo(words, rng)
         with_typo += typed is not None
-        for asked in filter(None, (words, typed)):
-            request = SearchRequest(AllOf((_kind(entity), _words(asked))), limit=_NEAR, count=False)
+        for tokens in filter(None, (words, typed)):
+            request = SearchRequest(AllOf((_kind(entity), _words(tokens))), limit=_NEAR, count=False)
             hits = reader.search(request).hits
             if not any(hit.id == identity or fold(hit.document.title) == fold(title) for hit in hits):
-                lost.append(f"{entity} {title[:_SHOWN]!r} by {' '.join(asked)[:_SHOWN]!r}")
+                lost.append(f"{entity} {title[:_SHOWN]!r} by {' '.join(tokens)[:_SHOWN]!r}")
     return SampleSearches(documents, with_typo, tuple(lost))
 
 

@@ -63,8 +63,8 @@ def verify_index(connection: Connection, reader: SearchReader, sample: int, star
         # the documents must not change between two queries
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         token, revision = connection.execute(_STATE).fetchone() or ("", 0)
-        held = reader.state()
-        differences = [] if held.token == token else [_behind(held, revision)]
+        state = reader.state()
+        differences = [] if state.token == token else [_behind(state, revision)]
         counts = _counts(connection, reader)
         differences += [
             f"{entity}: {ours:,} documents, but {its:,} in the index"
@@ -75,17 +75,17 @@ def verify_index(connection: Connection, reader: SearchReader, sample: int, star
         documents = [document_of(row) for row in connection.execute(_SAMPLE, limits)]
         differences += _compared(reader, documents)
         ids = _sample_of(reader, sample)
-        known = {row[0] for row in connection.execute(_THERE, [ids])}
-        differences += [f"{id}: only the index has this document" for id in ids if id not in known]
-    return VerifiedIndex(held, revision, held.token == token, counts, len(documents), len(ids), tuple(differences))
+        stored = {row[0] for row in connection.execute(_THERE, [ids])}
+        differences += [f"{id}: only the index has this document" for id in ids if id not in stored]
+    return VerifiedIndex(state, revision, state.token == token, counts, len(documents), len(ids), tuple(differences))
 
 
-def _behind(held: IndexState, revision: int) -> str:
-    if held.revision < revision:
+def _behind(state: IndexState, revision: int) -> str:
+    if state.revision < revision:
         return (
-            f"the index holds revision {held.revision:,} and the documents are at {revision:,}: it has to follow first"
+            f"the index holds revision {state.revision:,} and the documents are at {revision:,}: it has to follow first"
         )
-    return f"the index holds revision {held.revision:,} of another state of the documents, which are at {revision:,}"
+    return f"the index holds revision {state.revision:,} of another state of the documents, which are at {revision:,}"
 
 
 def _counts(connection: Connection, reader: SearchReader) -> dict[str, tuple[int, int]]:

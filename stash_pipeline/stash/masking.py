@@ -53,9 +53,9 @@ class Mask:
 
     def __init__(self, secrets: Iterable[str | None], in_documents: Iterable[str | None] = ()) -> None:
         forms = sorted({form for secret in secrets if secret for form in _forms(secret)}, key=len, reverse=True)
-        kept = {form for secret in in_documents if secret for form in _forms(secret)}
+        needles = {form for secret in in_documents if secret for form in _forms(secret)}
         # a form that contains another form is found by the other one
-        self._needles = tuple(form for form in kept if not any(other in form for other in kept if other != form))
+        self._needles = tuple(form for form in needles if not any(other in form for other in needles if other != form))
         self._pattern = re.compile(b"|".join(map(re.escape, forms)), re.IGNORECASE) if forms else None
 
     def raw(self, data: bytes) -> bytes:

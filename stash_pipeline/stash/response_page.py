@@ -99,9 +99,9 @@ def describe_difference(page: RawPage, ids: list[int]) -> str:
     """How the objects of a page differ from the requested ones, for an error message."""
     if page.cached:
         return f"the response for ids {page.cached.first} to {page.cached.last}"
-    missing, others = sorted(set(ids) - set(page.ids)), sorted(set(page.ids) - set(ids))
+    missing, unexpected = sorted(set(ids) - set(page.ids)), sorted(set(page.ids) - set(ids))
     differences = [f"not {_listed(missing)}"] if missing else []
-    return " and ".join(differences + ([f"{_listed(others)}, which were not requested"] if others else []))
+    return " and ".join(differences + ([f"{_listed(unexpected)}, which were not requested"] if unexpected else []))
 
 
 def _listed(ids: list[int]) -> str:

@@ -131,8 +131,8 @@ class Retries:
 
     def _is_transient(self, error: Exception) -> bool:
         # where nothing was ever answered, a name or a certificate is wrong, and stays so
-        known = isinstance(error, StashConnectionError) and error.reason in ("name", "tls")
-        return may_pass(error) and (self._answered or not known)
+        permanent = isinstance(error, StashConnectionError) and error.reason in ("name", "tls")
+        return may_pass(error) and (self._answered or not permanent)
 
     def _send(self, send: Callable[[], T], number_of: dict[str, int]) -> T:
         if self.given_up is not None:

@@ -40,7 +40,7 @@ def merge(into: Tree, other: Tree) -> Tree:
 
 
 def cut(tree: Tree, schema: ServerSchema, type_name: str, parent: str, missing: list[str]) -> Tree:
-    """The part of ``tree`` that exists on ``type_name``; appends the paths of other fields to ``lacking``."""
+    """The part of ``tree`` that exists on ``type_name``; appends the paths of other fields to ``missing``."""
     available = schema.fields(type_name)
     result: Tree = {}
     for name, inner in tree.items():
@@ -53,9 +53,9 @@ def cut(tree: Tree, schema: ServerSchema, type_name: str, parent: str, missing: 
         elif name not in available:
             missing.append(path)
         elif inner:
-            kept = cut(inner, schema, available[name].type_name, path, missing)
-            if kept:
-                result[name] = kept
+            subtree = cut(inner, schema, available[name].type_name, path, missing)
+            if subtree:
+                result[name] = subtree
         else:
             result[name] = {}
     return result
@@ -69,9 +69,9 @@ def without_fields(tree: Tree, paths: Collection[str]) -> Tree:
             result[name] = without_fields(inner, paths)
         elif name not in paths:
             below = {path[len(name) + 1 :] for path in paths if path.startswith(f"{name}.")}
-            kept = without_fields(inner, below) if below else inner
-            if kept or not inner:
-                result[name] = kept
+            subtree = without_fields(inner, below) if below else inner
+            if subtree or not inner:
+                result[name] = subtree
     return result
 
 

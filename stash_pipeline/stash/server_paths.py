@@ -86,11 +86,11 @@ class _Output:
 
 def _clean(path: str, volume: int, separators: str) -> str:
     separator = separators[0]
-    whole, path = path, path[volume:]
+    full, path = path, path[volume:]
     if not path:
-        if volume > 1 and whole[0] in separators and whole[1] in separators:
-            return _with(separator, whole)
-        return whole + "."
+        if volume > 1 and full[0] in separators and full[1] in separators:
+            return _with(separator, full)
+        return full + "."
     rooted = path[0] in separators
     output = _Output(path)
     position = least = 0
@@ -122,7 +122,7 @@ def _clean(path: str, volume: int, separators: str) -> str:
     if not output.length:
         output.put(".")
     before = _before(output, separators) if separator == "\\" and not volume else ""
-    return _with(separator, whole[:volume] + before + output.text())
+    return _with(separator, full[:volume] + before + output.text())
 
 
 def _before(output: _Output, separators: str) -> str:

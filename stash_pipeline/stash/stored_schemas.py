@@ -31,10 +31,10 @@ def stored_introspection(release: str) -> dict[str, Any]:
     Raises:
         StashError: if the schema of that release is not stored.
     """
-    known = stored_releases()
+    releases = stored_releases()
     match = _RELEASE.fullmatch(release.strip())
-    if match is None or f"v{match[1]}" not in known:
-        raise StashError(f"Unknown release {release!r}. Known releases: {', '.join(known)}.")
+    if match is None or f"v{match[1]}" not in releases:
+        raise StashError(f"Unknown release {release!r}. Known releases: {', '.join(releases)}.")
     data: dict[str, Any] = json.loads(gzip.decompress((_FOLDER / f"v{match[1]}{_SUFFIX}").read_bytes()))
     return data
 

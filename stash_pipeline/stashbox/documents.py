@@ -192,7 +192,7 @@ def _without(tree: Tree, name: str, kind: str, field: str) -> Tree:
                 merge(result, parse(replacement))
             continue
         child = _CHILDREN.get(name, {}).get(member)
-        kept = _without(inner, child, kind, field) if inner and child else inner
-        if kept or not inner:
-            result[member] = kept
+        subtree = _without(inner, child, kind, field) if inner and child else inner
+        if subtree or not inner:
+            result[member] = subtree
     return result

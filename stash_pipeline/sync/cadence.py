@@ -146,24 +146,24 @@ def due(compared: Compared, settings: Settings, now: datetime) -> Due:
         pause = min(_FIRST_RETRY * 2 ** min(compared.failures - 1, 10), longest)
         return Due(compared.at + timedelta(seconds=pause), pause, "the last comparison failed", by)
     seconds = compared.seconds or 0.0
-    every = min(max(seconds / share, shortest), longest)
-    at, reason = compared.at + timedelta(seconds=every), _reason(compared, settings, every, shortest, longest)
+    interval = min(max(seconds / share, shortest), longest)
+    at, reason = compared.at + timedelta(seconds=interval), _reason(compared, settings, interval, shortest, longest)
     missing = seconds - balance(compared, settings, at)
-    if missing > 0 and every < longest:
+    if missing > 0 and interval < longest:
         at = min(at + timedelta(seconds=missing / share), compared.at + timedelta(seconds=longest))
-        every = (at - compared.at).total_seconds()
+        interval = (at - compared.at).total_seconds()
         percent = f"{settings.reconcile_share_percent:g} %"
         reason = f"what was spent lately is more than {percent} of the time; {_cost(compared)}"
-    return Due(at, every, reason, by)
+    return Due(at, interval, reason, by)
 
 
-def _reason(compared: Compared, settings: Settings, every: float, shortest: float, longest: float) -> str:
+def _reason(compared: Compared, settings: Settings, interval: float, shortest: float, longest: float) -> str:
     if compared.seconds is None:
         return _cost(compared)
     cost, percent = _cost(compared), f"{settings.reconcile_share_percent:g} %"
-    if every <= shortest:
+    if interval <= shortest:
         return f"{cost}, less than {percent} of the shortest interval"
-    if every >= longest:
+    if interval >= longest:
         return f"{cost}, which is {percent} or more of the longest interval"
     return f"{cost}, {percent} of the time"
 

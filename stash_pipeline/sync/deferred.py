@@ -97,17 +97,17 @@ class DeferredDocuments:
         Raises:
             SuspiciousServerError: if too much is deferred, and edits do not explain it.
         """
-        others = []
+        immediate = []
         for document in changed:
             losses = _losses(entity, before.get(document.id, {}), after[document.id])
             if losses:
                 self._waiting.setdefault(entity, {})[document.id] = document, losses
                 self._bytes += len(document.json)
             else:
-                others.append(document)
+                immediate.append(document)
         if self._bytes > _MOST_BYTES:
             self._check({})
-        return others
+        return immediate
 
     def _check(self, gone: Mapping[str, Collection[int]]) -> None:
         for entity, waiting in self._waiting.items():

@@ -15,16 +15,16 @@ class ListingComparison:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._connection = sink.connection
-        self._held: dict[tuple[str, str], set[int]] = {}
+        self._holders: dict[tuple[str, str], set[int]] = {}
 
     def reset(self) -> None:
         """Starts over: nothing was listed yet."""
-        self._held.clear()
+        self._holders.clear()
 
     def add_sparse(self, entity: str, holder: SparseFields, documents: list[Document]) -> None:
         """Records objects that a filter of the server finds."""
-        held = self._held.setdefault((entity, holder.name), set())
-        held.update(document.id for document in documents)
+        ids = self._holders.setdefault((entity, holder.name), set())
+        ids.update(document.id for document in documents)
 
     def differing(
         self,
@@ -67,6 +67,6 @@ class ListingComparison:
         rows = self._connection.execute(
             f"SELECT id FROM {self._sink.leaf(entity)} WHERE instance_id = %s AND deleted_at IS NULL\n"
             f"  AND ({holder.rare.condition}) AND id <> ALL(%s)",
-            [self._sink.instance_id, list(self._held.get((entity, holder.name), ()))],
+            [self._sink.instance_id, list(self._holders.get((entity, holder.name), ()))],
         )
         return {row[0] for row in rows}

@@ -245,8 +245,8 @@ def _dropped(before: dict[str, Script], names: list[str]) -> Script:
 
 
 def _with_views(forward: Script, changed: list[str], before: dict[str, Script]) -> Script:
-    made = [statement for name in changed if name in VIEWS for statement in VIEWS[name].statements()]
-    return [*_dropped(before, changed), *forward, *made]
+    created = [statement for name in changed if name in VIEWS for statement in VIEWS[name].statements()]
+    return [*_dropped(before, changed), *forward, *created]
 
 
 # --- files ----------------------------------------------------------------------------------------------

@@ -195,15 +195,15 @@ class _Builder:
     def sorts(self, tree: Part) -> tuple[tuple[Sort, ...], Part]:
         """The keys of the filters ``sort`` beside the other parts, and the tree without them."""
         parts = tree.parts if isinstance(tree, Together) else (tree,)
-        asked = [part for part in parts if isinstance(part, Filter) and part.field.casefold() == SORT]
-        if not asked:
+        filters = [part for part in parts if isinstance(part, Filter) and part.field.casefold() == SORT]
+        if not filters:
             return (), tree
-        keys = [key for part in asked for key in self._keys(part)]
+        keys = [key for part in filters for key in self._keys(part)]
         first_of_each = {sort.key: sort for sort in reversed(keys)}
         if "relevance" in first_of_each and len(first_of_each) > 1:
-            raise self.context.error("sort:relevance stands alone; leave it out, or the other keys.", asked[-1].place)
+            raise self.context.error("sort:relevance stands alone; leave it out, or the other keys.", filters[-1].place)
         sorts = tuple(first_of_each[key] for key in dict.fromkeys(sort.key for sort in keys))
-        return sorts, Together(tuple(part for part in parts if part not in asked))
+        return sorts, Together(tuple(part for part in parts if part not in filters))
 
     def _keys(self, part: Filter) -> list[Sort]:
         value: Value = part.value
@@ -217,8 +217,8 @@ class _Builder:
         key = text.lstrip("-+")
         if key not in SORT_KEYS:
             hint = did_you_mean(key, SORT_KEYS) or "."
-            known = ", ".join(SORT_KEYS[:-1]) + f" or {SORT_KEYS[-1]}"
-            raise self.context.error(f"sort: takes {known}, with a minus for the largest first{hint}", value.place)
+            keys = ", ".join(SORT_KEYS[:-1]) + f" or {SORT_KEYS[-1]}"
+            raise self.context.error(f"sort: takes {keys}, with a minus for the largest first{hint}", value.place)
         return Sort(key, descending=key == "relevance" or text.startswith("-"))
 
 

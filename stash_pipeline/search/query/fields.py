@@ -196,13 +196,13 @@ class InstanceKind:
         ids = tuple(
             sorted(
                 identifier
-                for known, identifier in context.instances.items()
-                if known.casefold() == typed or words.prefix and known.casefold().startswith(typed)
+                for instance, identifier in context.instances.items()
+                if instance.casefold() == typed or words.prefix and instance.casefold().startswith(typed)
             )
         )
         if not ids:
-            known = ", ".join(sorted(context.instances)) or "none is registered"
-            hint = did_you_mean(words.text, context.instances) or f"; there are: {known}."
+            registered = ", ".join(sorted(context.instances)) or "none is registered"
+            hint = did_you_mean(words.text, context.instances) or f"; there are: {registered}."
             raise context.error(f"There is no instance {words.text!r}{hint}", words.place)
         return AnyOf("instance_ids", ids)
 

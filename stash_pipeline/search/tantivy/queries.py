@@ -362,10 +362,10 @@ def _any(queries: Sequence[Query]) -> Query:
 
 
 def _best(queries: Iterable[Query]) -> Query:
-    made = list(queries)
-    if not made:
+    alternatives = list(queries)
+    if not alternatives:
         return Query.empty_query()
-    return made[0] if len(made) == 1 else Query.disjunction_max_query(made)
+    return alternatives[0] if len(alternatives) == 1 else Query.disjunction_max_query(alternatives)
 
 
 def _keyword(value: Value) -> str | None:

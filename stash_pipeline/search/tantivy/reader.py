@@ -68,10 +68,10 @@ class Snapshot:
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
-        made = Vocabulary()
+        vocabulary = Vocabulary()
         for name in TEXTS:
-            made.add(name, self.searcher.terms_with_prefix(name, ""))
-        return made
+            vocabulary.add(name, self.searcher.terms_with_prefix(name, ""))
+        return vocabulary
 
 
 class TantivyReader:

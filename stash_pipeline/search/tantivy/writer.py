@@ -78,11 +78,11 @@ class TantivyWriter:
         writer, count = self._open_writer, 0
         self._pending = True
         for document in documents:
-            made = to_index(document, self._numbers)
+            entry = to_index(document, self._numbers)
             with failure_reported(self._directory.root):
                 if self._may_be_there(document.id):
                     writer.delete_documents_by_term("id", document.id.hex)
-                writer.add_document(made)
+                writer.add_document(entry)
             count += 1
         return count
 
@@ -91,9 +91,9 @@ class TantivyWriter:
         if not self._fresh:
             return True
         key = id.int >> 64
-        known = key in self._added
+        added = key in self._added
         self._added.add(key)
-        return known
+        return added
 
     def delete(self, ids: Iterable[UUID]) -> None:
         """Removes documents; ids that are not there are ignored."""
@@ -107,15 +107,15 @@ class TantivyWriter:
         """Makes everything visible at once, with the state."""
         writer = self._open_writer
         field, value = STATE_TERM
-        made = tantivy.Document()
-        made.add_text(field, value)
-        made.add_bytes("stored", orjson.dumps({"revision": state.revision, "token": state.token, "version": VERSION}))
+        entry = tantivy.Document()
+        entry.add_text(field, value)
+        entry.add_bytes("stored", orjson.dumps({"revision": state.revision, "token": state.token, "version": VERSION}))
         for ids in stored_facet_ids(self._numbers):
-            made.add_bytes("facet_ids", ids)
+            entry.add_bytes("facet_ids", ids)
         with failure_reported(self._directory.root):
             try:
                 writer.delete_documents_by_term(field, value)
-                writer.add_document(made)
+                writer.add_document(entry)
                 writer.commit()
                 self._pending = False
                 if self._fresh:

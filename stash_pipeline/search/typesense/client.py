@@ -81,10 +81,10 @@ class TypesenseServer:
     def client(self) -> "typesense.Client":
         """The official client."""
         if self._client is None:
-            self._client = self._made()
+            self._client = self._create_client()
         return self._client
 
-    def _made(self) -> "typesense.Client":
+    def _create_client(self) -> "typesense.Client":
         try:
             import typesense
         except ImportError:

@@ -177,18 +177,18 @@ def _between(condition: Between, negative: bool) -> str:
 
 def all_of(parts: Iterable[str]) -> str:
     """All filters at once."""
-    kept = list(dict.fromkeys(part for part in parts if part != ALL))
-    if NONE in kept:
+    filters = list(dict.fromkeys(part for part in parts if part != ALL))
+    if NONE in filters:
         return NONE
-    return _joined(kept, " && ") or ALL
+    return _joined(filters, " && ") or ALL
 
 
 def any_of(parts: Iterable[str]) -> str:
     """At least one of the filters."""
-    kept = list(dict.fromkeys(part for part in parts if part != NONE))
-    if ALL in kept:
+    filters = list(dict.fromkeys(part for part in parts if part != NONE))
+    if ALL in filters:
         return ALL
-    return _joined(kept, " || ") or NONE
+    return _joined(filters, " || ") or NONE
 
 
 def _joined(parts: list[str], operator: str) -> str:

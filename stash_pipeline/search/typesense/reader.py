@@ -329,8 +329,8 @@ class _Search:
         The server compares three numbers, so which of these come first is decided here, with all of them at hand.
         """
         numbers = [self._order.numbers(self._order.values(document)) for document in documents]
-        kept = [document for document, compared in zip(documents, numbers, strict=True) if compared != numbers[-1]]
-        return kept or self._all_equal(search, numbers[-1])
+        distinct = [document for document, compared in zip(documents, numbers, strict=True) if compared != numbers[-1]]
+        return distinct or self._all_equal(search, numbers[-1])
 
     def _all_equal(self, search: dict[str, Any], numbers: tuple[int | None, ...]) -> list[Document]:
         filter_by = all_of([search["filter_by"], self._order.equal(numbers)])

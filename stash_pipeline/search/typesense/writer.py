@@ -91,13 +91,13 @@ class TypesenseWriter:
     def _remove_leftovers(self, current: str | None) -> None:
         """Removes what killed rebuilds left, and what other versions used, unless the alias points there."""
         alias = self._names.target(self._server)
-        kept = {
+        in_use = {
             name
             for collection in (current, alias)
             if collection
             for name in (collection, self._names.words(collection))
         }
-        leftovers = [name for name in self._names.owned(self._server) if name not in kept]
+        leftovers = [name for name in self._names.owned(self._server) if name not in in_use]
         for name in leftovers:
             self._server.drop(name)
         remove_states(self._server, self._names, leftovers)
@@ -218,15 +218,15 @@ class TypesenseWriter:
 
     def _remove_words(self, words: Iterable[str]) -> None:
         """Removes those of the words that no document has."""
-        asked = sorted(words)
+        candidates = sorted(words)
         searches = [
             {"collection": self._collection, "q": "*", "per_page": 0, "filter_by": f"w_{LAST_GROUP}:=[{code(word)}]"}
-            for word in asked
+            for word in candidates
         ]
         answers = self._server.search(searches)
-        gone = [code(word) for word, answer in zip(asked, answers, strict=True) if not answer["found"]]
-        if gone:
-            self._server.delete_rows(self._names.words(self._collection), gone)
+        unused = [code(word) for word, answer in zip(candidates, answers, strict=True) if not answer["found"]]
+        if unused:
+            self._server.delete_rows(self._names.words(self._collection), unused)
 
 
 def _leads_to(unfinished: IndexState, state: IndexState) -> bool:

@@ -18,17 +18,17 @@ from stash_pipeline.simulator.mutations.common import (
 from stash_pipeline.simulator.mutations.specs import PERFORMER, STUDIO, TAG
 
 
-def _name(given: dict[str, Any]) -> dict[str, Any]:
-    return {"name": given["name"]}
+def _name(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"name": fields["name"]}
 
 
-def _check_performer(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
-    if "name" not in given and "disambiguation" not in given:
+def _check_performer(ctx: RequestContext, row_id: int | None, fields: dict[str, Any]) -> None:
+    if "name" not in fields and "disambiguation" not in fields:
         return
     current: dict[str, Any] = {"name": None, "disambiguation": None}
     if row_id is not None:
         current = ctx.library.rows("SELECT name, disambiguation FROM performers WHERE id = ?", (row_id,))[0]
-    changed: dict[str, Any] = {key: given[key] for key in ("name", "disambiguation") if key in given}
+    changed: dict[str, Any] = {key: fields[key] for key in ("name", "disambiguation") if key in fields}
     after = {**current, **changed}
     if not after["name"]:
         raise AnswerError("performer name must not be blank")
@@ -55,15 +55,15 @@ def _check_names(kind: str, table: str, aliases: str, parent: str) -> Check:
         if owner is not None:
             raise AnswerError(f"name '{name}' is used as alias for '{owner}'")
 
-    def check(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
-        if "name" in given:
-            if not given["name"]:
+    def check(ctx: RequestContext, row_id: int | None, fields: dict[str, Any]) -> None:
+        if "name" in fields:
+            if not fields["name"]:
                 raise AnswerError(f"{kind} name must not be blank")
-            check_free(ctx, row_id, given["name"])
-        given_aliases = given.get("aliases") or []
-        if isinstance(given_aliases, dict):
-            given_aliases = given_aliases.get("values") or [] if given_aliases["mode"] != "REMOVE" else []
-        for alias in given_aliases:
+            check_free(ctx, row_id, fields["name"])
+        new_aliases = fields.get("aliases") or []
+        if isinstance(new_aliases, dict):
+            new_aliases = new_aliases.get("values") or [] if new_aliases["mode"] != "REMOVE" else []
+        for alias in new_aliases:
             check_free(ctx, row_id, alias)
 
     return check
@@ -88,11 +88,11 @@ def _given_ids(value: Any) -> list[int]:
     return numbers(value.get("ids") if isinstance(value, dict) else value)
 
 
-def _check_tag(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
-    _check_tag_names(ctx, row_id, given)
+def _check_tag(ctx: RequestContext, row_id: int | None, fields: dict[str, Any]) -> None:
+    _check_tag_names(ctx, row_id, fields)
     if row_id is None:
         return
-    parents, children = _given_ids(given.get("parent_ids") or []), _given_ids(given.get("child_ids") or [])
+    parents, children = _given_ids(fields.get("parent_ids") or []), _given_ids(fields.get("child_ids") or [])
     above = _ancestors(ctx, _TAG_TREE, parents)
     below = {child for child in children if row_id in _ancestors(ctx, _TAG_TREE, [child])} if parents else set()
     cycle = row_id in above or row_id in children or (above & set(children)) or below - set(children)
@@ -100,14 +100,14 @@ def _check_tag(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -
         raise AnswerError(f"applying tag hierarchy would make tag {row_id} its own ancestor")
 
 
-def _check_studio(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
-    _check_studio_names(ctx, row_id, given)
-    parent = given.get("parent_id")
+def _check_studio(ctx: RequestContext, row_id: int | None, fields: dict[str, Any]) -> None:
+    _check_studio_names(ctx, row_id, fields)
+    parent = fields.get("parent_id")
     if row_id is not None and parent is not None and row_id in _ancestors(ctx, _STUDIO_TREE, [number(parent)]):
         raise AnswerError("studio cannot be an ancestor of itself")
 
 
-def _destroy_tag(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
+def _destroy_tag(ctx: RequestContext, row_id: int, fields: dict[str, Any]) -> None:
     if ctx.library.scalar("SELECT 1 FROM scene_markers WHERE primary_tag_id = ?", (row_id,)):
         raise AnswerError("cannot delete tag used as a primary tag in scene markers")
     ctx.library.execute("DELETE FROM tags WHERE id = ?", (row_id,))

@@ -103,18 +103,18 @@ def date_columns(ctx: RequestContext, column: str, text: str | None) -> dict[str
     }
 
 
-def image_checksum(ctx: RequestContext, given: str) -> str:
+def image_checksum(ctx: RequestContext, image: str) -> str:
     """Store an image of the input and return its checksum.
 
     A data URI contains the bytes. URLs are not downloaded; a picture is generated for them.
     """
-    if given.startswith("data:") and "," in given:
+    if image.startswith("data:") and "," in image:
         try:
-            content = base64.b64decode(given.split(",", 1)[1], validate=True)
+            content = base64.b64decode(image.split(",", 1)[1], validate=True)
         except (binascii.Error, ValueError) as error:
             raise AnswerError(f"processing image: {error}") from None
-    elif given.startswith(("http://", "https://")):
-        content = picture(zlib.crc32(given.encode()) % 4096)
+    elif image.startswith(("http://", "https://")):
+        content = picture(zlib.crc32(image.encode()) % 4096)
     else:
         raise AnswerError("processing image: not a valid url or base64 data")
     checksum = hashlib.md5(content).hexdigest()
@@ -171,16 +171,16 @@ def current_join(ctx: RequestContext, join: Join, row_id: int) -> list[int]:
     ]
 
 
-def combined(current: list[Any], given: list[Any], mode: str) -> list[Any]:
+def combined(current: list[Any], values: list[Any], mode: str) -> list[Any]:
     """The result of a bulk update of a list."""
     if mode == "SET":
-        return given
+        return values
     if mode == "ADD":
-        return current + [value for value in given if value not in current]
-    return [value for value in current if value not in given]
+        return current + [value for value in values if value not in current]
+    return [value for value in current if value not in values]
 
 
-def replace_stash_ids(ctx: RequestContext, where: tuple[str, str], row_id: int, given: list[Any] | None) -> None:
+def replace_stash_ids(ctx: RequestContext, where: tuple[str, str], row_id: int, entries: list[Any] | None) -> None:
     """Replace all stash ids; updated_at defaults to the current time."""
     table, parent = where
     ctx.library.execute(f'DELETE FROM "{table}" WHERE "{parent}" = ?', (row_id,))
@@ -188,28 +188,28 @@ def replace_stash_ids(ctx: RequestContext, where: tuple[str, str], row_id: int, 
         f'INSERT INTO "{table}" ("{parent}", endpoint, stash_id, updated_at) VALUES (?, ?, ?, ?)',
         [
             (row_id, entry["endpoint"], entry["stash_id"], _stash_id_time(ctx, entry.get("updated_at")))
-            for entry in given or []
+            for entry in entries or []
         ],
     )
 
 
-def _stash_id_time(ctx: RequestContext, given: str | None) -> str:
-    if not given:
+def _stash_id_time(ctx: RequestContext, text: str | None) -> str:
+    if not text:
         return ctx.stash_id_now()
-    if given.endswith("Z"):
-        return given
+    if text.endswith("Z"):
+        return text
     try:
-        moment = parse_moment(given)
+        moment = parse_moment(text)
     except ValueError:
-        raise AnswerError(f'parsing time "{given}": cannot parse') from None
+        raise AnswerError(f'parsing time "{text}": cannot parse') from None
     return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
-def apply_input(ctx: RequestContext, spec: Spec, row_id: int, given: dict[str, Any]) -> None:
+def apply_input(ctx: RequestContext, spec: Spec, row_id: int, fields: dict[str, Any]) -> None:
     """Apply an input object to an existing row, without changing updated_at."""
     values: dict[str, Any] = {}
     later: list[tuple[Special, Any]] = []
-    for name, value in given.items():
+    for name, value in fields.items():
         if name in spec.ignored:
             continue
         if name in spec.columns:

@@ -24,7 +24,7 @@ Check = Callable[[RequestContext, int | None, dict[str, Any]], None]
 Mutation = Callable[[RequestContext, dict[str, Any]], Any]
 
 
-def _no_check(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
+def _no_check(ctx: RequestContext, row_id: int | None, fields: dict[str, Any]) -> None:
     return
 
 
@@ -53,21 +53,21 @@ def creates(spec: Spec, required: Callable[[dict[str, Any]], dict[str, Any]], ch
     """xCreate(input:)."""
 
     def change(ctx: RequestContext, args: dict[str, Any]) -> Any:
-        given = args["input"]
-        check(ctx, None, given)
-        row_id = insert(ctx, spec, required(given))
-        apply_input(ctx, spec, row_id, given)
+        fields = args["input"]
+        check(ctx, None, fields)
+        row_id = insert(ctx, spec, required(fields))
+        apply_input(ctx, spec, row_id, fields)
         return fresh(ctx, spec.kind, row_id)
 
     return change
 
 
-def update_one(ctx: RequestContext, spec: Spec, given: dict[str, Any], check: Check = _no_check) -> int:
+def update_one(ctx: RequestContext, spec: Spec, fields: dict[str, Any], check: Check = _no_check) -> int:
     """Apply an input to one row; updated_at changes even if nothing else does."""
-    row_id = number(given["id"])
+    row_id = number(fields["id"])
     require(ctx, spec, row_id)
-    check(ctx, row_id, given)
-    apply_input(ctx, spec, row_id, given)
+    check(ctx, row_id, fields)
+    apply_input(ctx, spec, row_id, fields)
     touch(ctx, spec.table, row_id)
     return row_id
 
@@ -85,7 +85,7 @@ def updates_list(spec: Spec, check: Check = _no_check) -> Mutation:
     """xsUpdate(input: […]): all or nothing."""
 
     def change(ctx: RequestContext, args: dict[str, Any]) -> Any:
-        ids = [update_one(ctx, spec, given, check) for given in args["input"]]
+        ids = [update_one(ctx, spec, fields, check) for fields in args["input"]]
         ctx.row_cache.clear()
         rows = load_rows(ctx, spec.kind, ids)
         return [rows[row_id] for row_id in ids]
@@ -97,17 +97,17 @@ def updates_bulk(spec: Spec, check: Check = _no_check) -> Mutation:
     """bulkXUpdate(input:): the same change to many rows, all or nothing."""
 
     def change(ctx: RequestContext, args: dict[str, Any]) -> Any:
-        given = dict(args["input"])
-        ids = numbers(given.pop("ids", None))
+        fields = dict(args["input"])
+        ids = numbers(fields.pop("ids", None))
         # A list that is null is left alone here; {ids: null, mode: SET} empties it.
         for name in (*spec.joins, *spec.texts):
-            if given.get(name, ...) is None:
-                del given[name]
+            if fields.get(name, ...) is None:
+                del fields[name]
         for row_id in ids:
             if not exists(ctx, spec.table, row_id):
                 raise AnswerError("sql: no rows in result set")
-            check(ctx, row_id, given)
-            apply_input(ctx, spec, row_id, given)
+            check(ctx, row_id, fields)
+            apply_input(ctx, spec, row_id, fields)
             touch(ctx, spec.table, row_id)
         ctx.row_cache.clear()
         rows = load_rows(ctx, spec.kind, ids)
@@ -120,11 +120,11 @@ def destroys(spec: Spec, destroy: Callable[[RequestContext, int, dict[str, Any]]
     """xDestroy(input: {id}), xsDestroy(ids:) or xsDestroy(input: {ids}): all or nothing."""
 
     def change(ctx: RequestContext, args: dict[str, Any]) -> Any:
-        given = args.get("input") or args
-        texts = given["ids"] if given.get("ids") is not None else [given["id"]]
+        fields = args.get("input") or args
+        texts = fields["ids"] if fields.get("ids") is not None else [fields["id"]]
         for row_id in numbers(texts):
             require(ctx, spec, row_id)
-            destroy(ctx, row_id, given)
+            destroy(ctx, row_id, fields)
         return True
 
     return change
@@ -133,7 +133,7 @@ def destroys(spec: Spec, destroy: Callable[[RequestContext, int, dict[str, Any]]
 def delete_row(table: str) -> Callable[[RequestContext, int, dict[str, Any]], None]:
     """Delete a row; foreign keys delete or clear references to it, without changing any updated_at."""
 
-    def destroy(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
+    def destroy(ctx: RequestContext, row_id: int, fields: dict[str, Any]) -> None:
         ctx.library.execute(f'DELETE FROM "{table}" WHERE id = ?', (row_id,))
 
     return destroy

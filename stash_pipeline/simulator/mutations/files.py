@@ -76,15 +76,15 @@ def _folder(ctx: RequestContext, path: str) -> int:
 
 def _move_files(ctx: RequestContext, args: dict[str, Any]) -> Any:
     """Moves files, and changes their updated_at, but not that of their scenes."""
-    given = args["input"]
-    ids = numbers(given["ids"])
-    basename = given.get("destination_basename")
-    if given.get("destination_folder_id") is not None:
-        folder = number(given["destination_folder_id"])
+    fields = args["input"]
+    ids = numbers(fields["ids"])
+    basename = fields.get("destination_basename")
+    if fields.get("destination_folder_id") is not None:
+        folder = number(fields["destination_folder_id"])
         if not exists(ctx, "folders", folder):
             raise AnswerError(f"folder with id {folder} not found")
-    elif given.get("destination_folder"):
-        folder = _folder(ctx, given["destination_folder"].rstrip("\\" if ctx.windows else "/"))
+    elif fields.get("destination_folder"):
+        folder = _folder(ctx, fields["destination_folder"].rstrip("\\" if ctx.windows else "/"))
     else:
         raise AnswerError("must specify destination folder or path")
     if basename and len(ids) != 1:
@@ -99,22 +99,22 @@ def _move_files(ctx: RequestContext, args: dict[str, Any]) -> Any:
 
 
 def _save_filter(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    given = args["input"]
-    if not given["name"].strip():
+    fields = args["input"]
+    if not fields["name"].strip():
         raise AnswerError("name must be non-empty")
-    find, objects = given.get("find_filter"), given.get("object_filter")
-    if "filter" in given:
-        find = json.loads(given["filter"] or "{}")
+    find, objects = fields.get("find_filter"), fields.get("object_filter")
+    if "filter" in fields:
+        find = json.loads(fields["filter"] or "{}")
         objects = find.pop("c", {})
     values = {
-        "name": given["name"],
-        "mode": given["mode"],
+        "name": fields["name"],
+        "mode": fields["mode"],
         "find_filter": json.dumps(find),
         "object_filter": json.dumps(objects),
-        "ui_options": json.dumps(given.get("ui_options")),
+        "ui_options": json.dumps(fields.get("ui_options")),
     }
-    if given.get("id") is not None:
-        row_id = number(given["id"])
+    if fields.get("id") is not None:
+        row_id = number(fields["id"])
         ctx.library.update("saved_filters", row_id, values)
     else:
         row_id = ctx.library.insert("saved_filters", values)

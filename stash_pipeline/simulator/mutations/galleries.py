@@ -25,8 +25,8 @@ from stash_pipeline.simulator.mutations.specs import CHAPTER, GALLERY, IMAGE
 _IN_GALLERY = Join("galleries_images", "gallery_id", "image_id")
 
 
-def _check_gallery(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
-    if "title" not in given or given["title"]:
+def _check_gallery(ctx: RequestContext, row_id: int | None, fields: dict[str, Any]) -> None:
+    if "title" not in fields or fields["title"]:
         return
     if row_id is None:
         raise AnswerError("title must not be empty")
@@ -38,12 +38,12 @@ def _check_gallery(ctx: RequestContext, row_id: int | None, given: dict[str, Any
         raise AnswerError("title must not be empty for user-created galleries")
 
 
-def _check_image(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
+def _check_image(ctx: RequestContext, row_id: int | None, fields: dict[str, Any]) -> None:
     """Changes updated_at of galleries that an image is added to or removed from."""
-    if "gallery_ids" not in given or row_id is None:
+    if "gallery_ids" not in fields or row_id is None:
         return
     before = set(current_join(ctx, IMAGE.joins["gallery_ids"], row_id))
-    value = given["gallery_ids"]
+    value = fields["gallery_ids"]
     if isinstance(value, dict):
         galleries = set(numbers(value.get("ids")))
         mode = value["mode"]
@@ -95,35 +95,35 @@ def _reset_cover(ctx: RequestContext, args: dict[str, Any]) -> Any:
     return True
 
 
-def _destroy_image(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
+def _destroy_image(ctx: RequestContext, row_id: int, fields: dict[str, Any]) -> None:
     files = ctx.library.tuples("SELECT file_id FROM images_files WHERE image_id = ?", (row_id,))
     ctx.library.execute("DELETE FROM images WHERE id = ?", (row_id,))
-    if given.get("delete_file"):
+    if fields.get("delete_file"):
         ctx.library.execute_many("DELETE FROM files WHERE id = ?", files)
 
 
-def _destroy_gallery(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
+def _destroy_gallery(ctx: RequestContext, row_id: int, fields: dict[str, Any]) -> None:
     files = ctx.library.tuples("SELECT file_id FROM galleries_files WHERE gallery_id = ?", (row_id,))
     has_files = bool(files) or ctx.library.scalar("SELECT folder_id FROM galleries WHERE id = ?", (row_id,)) is not None
-    images = current_join(ctx, _IN_GALLERY, row_id) if given.get("delete_file") and has_files else []
+    images = current_join(ctx, _IN_GALLERY, row_id) if fields.get("delete_file") and has_files else []
     ctx.library.execute("DELETE FROM galleries WHERE id = ?", (row_id,))
     for image in images:
-        _destroy_image(ctx, image, given)
-    if given.get("delete_file"):
+        _destroy_image(ctx, image, fields)
+    if fields.get("delete_file"):
         ctx.library.execute_many("DELETE FROM files WHERE id = ?", files)
 
 
-def _check_chapter(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
-    gallery = given.get("gallery_id")
+def _check_chapter(ctx: RequestContext, row_id: int | None, fields: dict[str, Any]) -> None:
+    gallery = fields.get("gallery_id")
     if gallery is None:
         gallery = ctx.library.scalar("SELECT gallery_id FROM galleries_chapters WHERE id = ?", (row_id,))
     require(ctx, GALLERY, number(gallery))
-    index = given.get("image_index")
+    index = fields.get("image_index")
     if index is not None and not 1 <= index <= len(current_join(ctx, _IN_GALLERY, number(gallery))):
         raise AnswerError("Image # must greater than zero and in range of the gallery images")
     for name in ("title", "image_index", "gallery_id"):
-        if given.get(name, ...) is None:
-            del given[name]
+        if fields.get(name, ...) is None:
+            del fields[name]
 
 
 def _update_chapter(ctx: RequestContext, args: dict[str, Any]) -> Any:
@@ -134,16 +134,16 @@ def _update_chapter(ctx: RequestContext, args: dict[str, Any]) -> Any:
     return chapter
 
 
-def _destroy_chapter(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
+def _destroy_chapter(ctx: RequestContext, row_id: int, fields: dict[str, Any]) -> None:
     ctx.library.execute("DELETE FROM galleries_chapters WHERE id = ?", (row_id,))
 
 
-def _chapter(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: given[name] for name in ("title", "image_index", "gallery_id")}
+def _chapter(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: fields[name] for name in ("title", "image_index", "gallery_id")}
 
 
 MUTATIONS: dict[str, Mutation] = {
-    "galleryCreate": creates(GALLERY, lambda given: {}, _check_gallery),
+    "galleryCreate": creates(GALLERY, lambda fields: {}, _check_gallery),
     "galleryUpdate": updates(GALLERY, _check_gallery),
     "galleriesUpdate": updates_list(GALLERY, _check_gallery),
     "bulkGalleryUpdate": updates_bulk(GALLERY, _check_gallery),

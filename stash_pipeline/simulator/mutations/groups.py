@@ -16,13 +16,13 @@ from stash_pipeline.simulator.mutations.common import (
 from stash_pipeline.simulator.mutations.specs import GROUP
 
 
-def _check(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
-    if "name" in given and not given["name"]:
+def _check(ctx: RequestContext, row_id: int | None, fields: dict[str, Any]) -> None:
+    if "name" in fields and not fields["name"]:
         raise AnswerError("name must not be empty")
 
 
-def _name(given: dict[str, Any]) -> dict[str, Any]:
-    return {"name": given["name"]}
+def _name(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"name": fields["name"]}
 
 
 def _order(ctx: RequestContext, containing: int) -> list[tuple[int, str | None]]:
@@ -43,16 +43,16 @@ def _store(ctx: RequestContext, containing: int, subs: list[tuple[int, str | Non
 
 
 def _add_subs(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    given = args["input"]
-    containing = number(given["containing_group_id"])
+    fields = args["input"]
+    containing = number(fields["containing_group_id"])
     require(ctx, GROUP, containing)
-    new = [(number(entry["group_id"]), entry.get("description")) for entry in given["sub_groups"]]
+    new = [(number(entry["group_id"]), entry.get("description")) for entry in fields["sub_groups"]]
     if any(sub == containing for sub, _ in new):
         raise AnswerError("a group cannot be a sub-group of itself")
     subs = _order(ctx, containing)
     if {sub for sub, _ in subs} & {sub for sub, _ in new}:
         raise AnswerError("UNIQUE constraint failed: groups_relations.containing_id, groups_relations.sub_id")
-    index = given.get("insert_index")
+    index = fields.get("insert_index")
     position = len(subs) if index is None else max(index, 0)
     _store(ctx, containing, subs[:position] + new + subs[position:])
     return True
@@ -67,16 +67,16 @@ def _remove_subs(ctx: RequestContext, args: dict[str, Any]) -> Any:
 
 
 def _reorder_subs(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    given = args["input"]
-    containing, moved = number(given["group_id"]), numbers(given["sub_group_ids"])
+    fields = args["input"]
+    containing, moved = number(fields["group_id"]), numbers(fields["sub_group_ids"])
     require(ctx, GROUP, containing)
     subs = _order(ctx, containing)
     texts = dict(subs)
-    target = number(given["insert_at_id"])
+    target = number(fields["insert_at_id"])
     rest = [sub for sub, _ in subs if sub not in moved]
     if target not in rest or any(sub not in texts for sub in moved):
         raise AnswerError("sub-group not found")
-    position = rest.index(target) + (1 if given.get("insert_after") else 0)
+    position = rest.index(target) + (1 if fields.get("insert_after") else 0)
     _store(ctx, containing, [(sub, texts[sub]) for sub in rest[:position] + moved + rest[position:]])
     return True
 

@@ -13,8 +13,8 @@ _JOINS = ("performers_scenes", "performers_images", "performers_galleries", "per
 
 
 def _merge_performers(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    given = args["input"]
-    destination, sources = number(given["destination"]), numbers(given["source"])
+    fields = args["input"]
+    destination, sources = number(fields["destination"]), numbers(fields["source"])
     if destination in sources:
         raise AnswerError("destination performer cannot be in source list")
     for performer_id in (destination, *sources):
@@ -25,7 +25,7 @@ def _merge_performers(ctx: RequestContext, args: dict[str, Any]) -> Any:
                 f"UPDATE OR IGNORE {table} SET performer_id = ? WHERE performer_id = ?", (destination, source)
             )
         ctx.library.execute("DELETE FROM performers WHERE id = ?", (source,))
-    CATALOGUE["performerUpdate"](ctx, {"input": {**(given.get("values") or {}), "id": str(destination)}})
+    CATALOGUE["performerUpdate"](ctx, {"input": {**(fields.get("values") or {}), "id": str(destination)}})
     return fresh(ctx, "Performer", destination)
 
 

@@ -21,20 +21,20 @@ def _has_files(ctx: RequestContext, row_id: int) -> bool:
     return ctx.library.scalar("SELECT 1 FROM scenes_files WHERE scene_id = ?", (row_id,)) is not None
 
 
-def _check(ctx: RequestContext, row_id: int | None, given: dict[str, Any]) -> None:
-    if row_id is not None and "title" in given and not given["title"] and not _has_files(ctx, row_id):
+def _check(ctx: RequestContext, row_id: int | None, fields: dict[str, Any]) -> None:
+    if row_id is not None and "title" in fields and not fields["title"] and not _has_files(ctx, row_id):
         raise AnswerError("title must be set if scene has no files")
 
 
 def _create(ctx: RequestContext, args: dict[str, Any]) -> Any:
-    given = args["input"]
-    files = numbers(given.get("file_ids"))
-    if not given.get("title") and not files:
+    fields = args["input"]
+    files = numbers(fields.get("file_ids"))
+    if not fields.get("title") and not files:
         raise AnswerError("title must be set if scene has no files")
     row_id = insert(ctx, SCENE, {})
     for index, file_id in enumerate(files):
         _attach(ctx, row_id, file_id, primary=index == 0)
-    apply_input(ctx, SCENE, row_id, given)
+    apply_input(ctx, SCENE, row_id, fields)
     return fresh(ctx, "Scene", row_id)
 
 
@@ -47,12 +47,12 @@ def _attach(ctx: RequestContext, scene: int, file_id: int, primary: bool) -> Non
     )
 
 
-def destroy_scene(ctx: RequestContext, row_id: int, given: dict[str, Any]) -> None:
+def destroy_scene(ctx: RequestContext, row_id: int, fields: dict[str, Any]) -> None:
     """Delete a scene with its markers, and with its files on request."""
     files = ctx.library.tuples("SELECT file_id FROM scenes_files WHERE scene_id = ?", (row_id,))
     ctx.library.execute("DELETE FROM scene_markers WHERE scene_id = ?", (row_id,))
     ctx.library.execute("DELETE FROM scenes WHERE id = ?", (row_id,))
-    if given.get("delete_file"):
+    if fields.get("delete_file"):
         ctx.library.execute_many("DELETE FROM files WHERE id = ?", files)
 
 
@@ -61,8 +61,8 @@ def _merge(ctx: RequestContext, args: dict[str, Any]) -> Any:
 
     Markers keep their updated_at under the new scene; other relations come from `values` only.
     """
-    given = args["input"]
-    destination, sources = number(given["destination"]), numbers(given["source"])
+    fields = args["input"]
+    destination, sources = number(fields["destination"]), numbers(fields["source"])
     if destination in sources:
         raise AnswerError("destination scene cannot be in source list")
     for scene_id in [destination, *sources]:
@@ -72,9 +72,9 @@ def _merge(ctx: RequestContext, args: dict[str, Any]) -> Any:
         library.execute("UPDATE scene_markers SET scene_id = ? WHERE scene_id = ?", (destination, source))
         library.execute('UPDATE scenes_files SET "primary" = 0 WHERE scene_id = ?', (source,))
         library.execute("UPDATE scenes_files SET scene_id = ? WHERE scene_id = ?", (destination, source))
-        if given.get("play_history"):
+        if fields.get("play_history"):
             library.execute("UPDATE scenes_view_dates SET scene_id = ? WHERE scene_id = ?", (destination, source))
-        if given.get("o_history"):
+        if fields.get("o_history"):
             library.execute("UPDATE scenes_o_dates SET scene_id = ? WHERE scene_id = ?", (destination, source))
     if not library.scalar('SELECT 1 FROM scenes_files WHERE scene_id = ? AND "primary" = 1', (destination,)):
         library.execute(
@@ -84,7 +84,7 @@ def _merge(ctx: RequestContext, args: dict[str, Any]) -> Any:
         )
     for source in sources:
         destroy_scene(ctx, source, {})
-    apply_input(ctx, SCENE, destination, given.get("values") or {})
+    apply_input(ctx, SCENE, destination, fields.get("values") or {})
     touch(ctx, "scenes", destination)
     return fresh(ctx, "Scene", destination)
 

@@ -131,9 +131,9 @@ def make_primary(ctx: RequestContext, table: str, parent: str, row_id: int, file
 def _relations(mine: str, theirs: str) -> Special:
     def store(ctx: RequestContext, row_id: int, value: Any) -> None:
         if isinstance(value, dict):
-            given, mode = value["groups"], value["mode"]
+            groups, mode = value["groups"], value["mode"]
         else:
-            given, mode = value or [], "SET"
+            groups, mode = value or [], "SET"
         current = [
             {"group_id": entry, "description": text}
             for entry, text in ctx.library.tuples(
@@ -141,12 +141,12 @@ def _relations(mine: str, theirs: str) -> Special:
                 (row_id,),
             )
         ]
-        given = [{"group_id": number(entry["group_id"]), "description": entry.get("description")} for entry in given]
-        ids = [entry["group_id"] for entry in given]
+        groups = [{"group_id": number(entry["group_id"]), "description": entry.get("description")} for entry in groups]
+        ids = [entry["group_id"] for entry in groups]
         if mode == "SET":
-            entries = given
+            entries = groups
         else:
-            entries = [entry for entry in current if entry["group_id"] not in ids] + (given if mode == "ADD" else [])
+            entries = [entry for entry in current if entry["group_id"] not in ids] + (groups if mode == "ADD" else [])
         ctx.library.execute(f"DELETE FROM groups_relations WHERE {mine} = ?", (row_id,))
         for index, entry in enumerate(entries, 1):
             containing = row_id if mine == "containing_id" else entry["group_id"]

@@ -206,10 +206,10 @@ def files(snapshot: Snapshot, *, embedded: bool, windows: bool) -> EntityMapping
 
 def folders(snapshot: Snapshot, *, embedded: bool, windows: bool) -> EntityMapping:
     """Folders; ``embedded``: only folders of galleries (whole) and folders of files (path only)."""
-    whole = _OF_GALLERIES if embedded else "true"
+    complete = _OF_GALLERIES if embedded else "true"
 
     def exposed(name: str) -> str:
-        return f"CASE WHEN {whole} THEN t.{name} END"
+        return f"CASE WHEN {complete} THEN t.{name} END"
 
     return EntityMapping(
         "folders AS t",
@@ -220,7 +220,7 @@ def folders(snapshot: Snapshot, *, embedded: bool, windows: bool) -> EntityMappi
             "zip_file": big(exposed("zip_file_id")),
             **{name: moment(exposed(name)) for name in ("mod_time", "created_at", "updated_at")},
         },
-        where=f"{whole} OR t.id IN (SELECT f.parent_folder_id FROM files AS f WHERE {_in_objects('f.id')})"
+        where=f"{complete} OR t.id IN (SELECT f.parent_folder_id FROM files AS f WHERE {_in_objects('f.id')})"
         if embedded
         else "",
     )

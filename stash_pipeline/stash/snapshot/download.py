@@ -249,9 +249,9 @@ def _total(length: str | None, content_range: str | None, status: int, offset: i
     try:
         if status == 200:
             return int(length or "")
-        span, _, whole = (content_range or "").removeprefix("bytes ").partition("/")
+        span, _, total = (content_range or "").removeprefix("bytes ").partition("/")
         if int(span.partition("-")[0]) == offset:
-            return int(whole)
+            return int(total)
     except ValueError:
         pass
     raise SnapshotError("The server does not report the size of the snapshot.")

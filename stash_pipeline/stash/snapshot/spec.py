@@ -131,8 +131,8 @@ def date(snapshot: Snapshot, table: str, column: str, alias: str) -> Value:
         return Value(f"{alias}.{column}", values.date_text)
     precision = f"coalesce({alias}.{column}_precision, 0)"
     # two values in one: the precision and the date; the server never stores a date as a number
-    both = f"{precision} || ' ' || {alias}.{column}"
-    return Value(f"CASE WHEN typeof({alias}.{column}) = 'text' THEN {both} ELSE {alias}.{column} END", _read_date)
+    combined = f"{precision} || ' ' || {alias}.{column}"
+    return Value(f"CASE WHEN typeof({alias}.{column}) = 'text' THEN {combined} ELSE {alias}.{column} END", _read_date)
 
 
 def _read_date(stored: Any) -> Any:

@@ -171,7 +171,7 @@ def json_number(stored: float) -> float | int:
     Numbers beyond 2**53 are written with their shortest digits, padded with zeros.
     """
     if stored.is_integer():
-        whole = int(Decimal(repr(stored)))
-        if -(_UNSIGNED // 2) <= whole < _UNSIGNED:
-            return whole
+        integer = int(Decimal(repr(stored)))
+        if -(_UNSIGNED // 2) <= integer < _UNSIGNED:
+            return integer
     return stored

@@ -84,17 +84,17 @@ def _version(path: Path) -> int | None:
 @contextmanager
 def _environment(url: str | None) -> Iterator[dict[str, str]]:
     """The environment of a program: libpq's variables and the address, without our own secrets."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(ENV_PREFIX)}
-    kept |= {"LC_ALL": "C"}
+    variables = {name: value for name, value in os.environ.items() if not name.upper().startswith(ENV_PREFIX)}
+    variables |= {"LC_ALL": "C"}
     if url is None:
-        yield kept
+        yield variables
         return
     parts = {name: value for name, value in conninfo_to_dict(psycopg_url(url)).items() if value is not None}
     with tempfile.TemporaryDirectory(prefix="stash-pipeline-") as folder:
         file = Path(folder) / "service.conf"
         file.touch(mode=0o600)
         file.write_text("\n".join([f"[{_SERVICE}]", *(f"{name}={value}" for name, value in parts.items())]) + "\n")
-        yield {**kept, "PGSERVICEFILE": str(file)}
+        yield {**variables, "PGSERVICEFILE": str(file)}
 
 
 def run(

@@ -124,13 +124,13 @@ def _reader(server_version: int, file: Path) -> Path:
     Raises:
         UserError: if none can read it.
     """
-    *others, last = candidates("pg_restore", server_version)
-    for path in others:
+    *older, newest = candidates("pg_restore", server_version)
+    for path in older:
         with suppress(UserError):
             run(path, ["--list", file], failed=_BROKEN)
             return path
-    run(last, ["--list", file], failed=_BROKEN)
-    return last
+    run(newest, ["--list", file], failed=_BROKEN)
+    return newest
 
 
 # -- the database that is restored to ------------------------------------------------------------------------
@@ -161,15 +161,18 @@ def _may_create(connection: Connection) -> bool:
 def _missing_roles(connection: Connection, manifest: Manifest | None) -> set[str]:
     if manifest is None:
         return set()
-    known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
-    return set(manifest.roles) - known
+    existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
+    return set(manifest.roles) - existing
 
 
 def _fill(url: str, server: int, file: Path, arguments: list[str], manifest: Manifest | None) -> None:
     tolerated = None
     if server < _SERVER_WITH_TIMEOUT and "--single-transaction" not in arguments:
         # a newer pg_restore begins with this setting of newer servers
-        arguments, tolerated = [each for each in arguments if each != "--exit-on-error"], "transaction_timeout"
+        arguments, tolerated = (
+            [argument for argument in arguments if argument != "--exit-on-error"],
+            "transaction_timeout",
+        )
     reader = _reader(server, file)
     with NamedTemporaryFile("w", suffix=".list", encoding="utf-8") as entries:
         # default privileges are those of the role that made the backup, which only that role may set; the migration
@@ -272,18 +275,18 @@ def _require_unused(connection: Connection, database: str) -> None:
     """
     # our own sessions were closed a moment ago, and end a moment later
     for _ in range(20):
-        others = connection.execute(
+        rows = connection.execute(
             "SELECT DISTINCT coalesce(nullif(application_name, ''), 'unnamed') FROM pg_stat_activity\n"
             "WHERE datname = %s AND pid <> pg_backend_pid() AND (backend_type = 'client backend'\n"
             # what those of another role are is hidden; background processes have none
             "    OR backend_type IS NULL AND usesysid IS NOT NULL) ORDER BY 1",
             [database],
         ).fetchall()
-        if not any(row[0] == APPLICATION_NAME for row in others):
+        if not any(row[0] == APPLICATION_NAME for row in rows):
             break
         time.sleep(0.1)
-    if others:
-        names = ", ".join(row[0] for row in others)
+    if rows:
+        names = ", ".join(row[0] for row in rows)
         raise UserError(
             f"Other programs are connected to the database ({names}); end them, also `stash-pipeline up` and `serve`, "
             "and try again."

@@ -263,7 +263,7 @@ def check_instance(connection: Connection, instance_id: int, sample: int | None 
         sample: documents per entity; None checks all.
     """
     report = Report(check_documents(connection, instance_id, sample))
-    newest, held = watermark_lag(connection, instance_id)
+    newest, reached = watermark_lag(connection, instance_id)
     if newest == 0:
         return report
     try:
@@ -274,7 +274,7 @@ def check_instance(connection: Connection, instance_id: int, sample: int | None 
         return report
     if tables is None:
         report.not_compared = (
-            f"entities and joins are at revision {max(held, 0)} of {newest}: run `stash-pipeline sync`"
+            f"entities and joins are at revision {max(reached, 0)} of {newest}: run `stash-pipeline sync`"
         )
     report.tables = tables or []
     return report
@@ -296,8 +296,8 @@ def compare_with_rebuild(connection: Connection, instance_id: int) -> list[Table
         return f"pg_temp.rebuilt_{table}"
 
     with _one_snapshot(connection):
-        newest, held = watermark_lag(connection, instance_id)
-        if newest != held:
+        newest, reached = watermark_lag(connection, instance_id)
+        if newest != reached:
             return None
         connection.execute(
             "CREATE TEMP TABLE rebuilt_dangling_references (LIKE ops.dangling_references INCLUDING ALL) ON COMMIT DROP"

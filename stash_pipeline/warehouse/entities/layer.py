@@ -141,8 +141,8 @@ def _orphans(connection: Connection, instance_id: int) -> CheckOutcome:
 
 
 def _watermark(connection: Connection, instance_id: int) -> CheckOutcome:
-    newest, held = integrity.watermark_lag(connection, instance_id)
-    return CheckOutcome(newest == held, {"newest_revision": newest, "held_revision": held})
+    newest, reached = integrity.watermark_lag(connection, instance_id)
+    return CheckOutcome(newest == reached, {"newest_revision": newest, "held_revision": reached})
 
 
 def _match_rebuild(connection: Connection, instance_id: int) -> CheckOutcome | None:

@@ -101,11 +101,11 @@ def publish(connection: Connection, instance_id: int, touched: Touched) -> int |
         connection.execute(_CHANGED_TOO, {**parameters, "r": row[0]})
     for entity in sorted(touched.entities):
         parameters = {"i": instance_id, "entity": entity, "r": row[0]}
-        known = connection.execute(_ENTITY, parameters).rowcount
+        logged = connection.execute(_ENTITY, parameters).rowcount
         leaf = partition("stash." + entity, instance_id)
         if _exists(connection, leaf):
             # a new instance has no rows in the log to compare with
-            connection.execute(_NEW.format(leaf=leaf, missing=_MISSING if known else ""), parameters)
+            connection.execute(_NEW.format(leaf=leaf, missing=_MISSING if logged else ""), parameters)
     return int(row[0])
 
 

@@ -87,9 +87,9 @@ def _ambiguous(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, .
 def _decimal(value: float) -> int:
     """The integer that Postgres derives from the shortest spelling of a float."""
     digits, _, exponent = repr(value).partition("e")
-    whole, _, fraction = digits.partition(".")
+    integer, _, fraction = digits.partition(".")
     shift = int(exponent or 0) - len(fraction)
-    number = int(whole + fraction)
+    number = int(integer + fraction)
     return number * 10**shift if shift >= 0 else number // 10**-shift
 
 

@@ -83,8 +83,8 @@ def moment_of(stamp: str | None) -> datetime | None:
     text = stamp[:-1] + "+00:00" if stamp.endswith("Z") else stamp
     try:
         # Python 3.10 parses three or six digits of a second, servers write none to nine
-        whole, dot, rest = text.partition(".")
-        moment = datetime.fromisoformat(whole + rest.lstrip("0123456789") if dot else text)
+        seconds, dot, rest = text.partition(".")
+        moment = datetime.fromisoformat(seconds + rest.lstrip("0123456789") if dot else text)
     except ValueError:
         return None
     return moment if moment.tzinfo else None

@@ -37,10 +37,10 @@ def store_documents(
     Args:
         documents: by id; None for a record that the box does not have.
     """
-    known = {key: value for key, value in documents.items() if is_id(key)}
-    live = {key: value for key, value in known.items() if value is not None and not value.get("deleted")}
-    dead = {key: value for key, value in known.items() if value is not None and value.get("deleted")}
-    missing = [key for key, value in known.items() if value is None]
+    valid = {key: value for key, value in documents.items() if is_id(key)}
+    live = {key: value for key, value in valid.items() if value is not None and not value.get("deleted")}
+    dead = {key: value for key, value in valid.items() if value is not None and value.get("deleted")}
+    missing = [key for key, value in valid.items() if value is None]
     changed: set[str] = set()
     if live:
         changed = _store_live(connection, endpoint_id, entity, live, now)
@@ -231,7 +231,7 @@ def _ordered(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _ordered(value[key]) for key in sorted(value)}
     if isinstance(value, list):
-        return sorted((_ordered(each) for each in value), key=orjson.dumps)
+        return sorted((_ordered(element) for element in value), key=orjson.dumps)
     return value
 
 
@@ -245,8 +245,8 @@ def _without_nul(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "")
     if isinstance(value, Mapping):
-        return {_without_nul(key): _without_nul(each) for key, each in value.items()}
-    return [_without_nul(each) for each in value] if isinstance(value, list) else value
+        return {_without_nul(key): _without_nul(element) for key, element in value.items()}
+    return [_without_nul(element) for element in value] if isinstance(value, list) else value
 
 
 def _timestamp(value: Any) -> datetime | None:

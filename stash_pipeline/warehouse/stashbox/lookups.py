@@ -124,15 +124,15 @@ def store_lookups(
     Args:
         answers: ids of scenes; their order says nothing.
     """
-    asked = list(answers)
+    lookups = list(answers)
     rows = connection.execute(
         _STORE,
         {
             "endpoint": endpoint_id,
-            "fingerprints": [each.fingerprints for each in asked],
-            "oshashes": [_array(_signed(each.oshashes)) for each in asked],
-            "phashes": [_array(_signed(each.phashes)) for each in asked],
-            "scenes": [_array(sorted(set(answers[each]))) for each in asked],
+            "fingerprints": [lookup.fingerprints for lookup in lookups],
+            "oshashes": [_array(_signed(lookup.oshashes)) for lookup in lookups],
+            "phashes": [_array(_signed(lookup.phashes)) for lookup in lookups],
+            "scenes": [_array(sorted(set(answers[lookup]))) for lookup in lookups],
             "now": now,
             "version": box_version,
         },
