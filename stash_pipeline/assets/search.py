@@ -67,12 +67,12 @@ def has_index(layers: Layers) -> bool:
 
 
 def index_keys(layers: Layers) -> list[dg.AssetKey]:
-    """The asset, if there are documents."""
+    """The key of the asset; none without documents."""
     return [INDEX_KEY] if has_index(layers) else []
 
 
 def index_specs(layers: Layers, settings: Settings) -> list[dg.AssetSpec]:
-    """The asset, if there are documents."""
+    """The spec of the asset; none without documents."""
     if not has_index(layers):
         return []
     return [
@@ -90,12 +90,12 @@ def index_specs(layers: Layers, settings: Settings) -> list[dg.AssetSpec]:
 
 
 def index_check_specs(layers: Layers) -> list[dg.AssetCheckSpec]:
-    """Its checks."""
+    """The checks of the index; none without documents."""
     return [*_CHECKS] if has_index(layers) else []
 
 
 def index_checks_of(mode: str, layers: Layers) -> set[dg.AssetCheckKey]:
-    """Those that a run of this mode evaluates by default."""
+    """The checks of the index that a run of this mode evaluates by default."""
     return {spec.key for spec in index_check_specs(layers) if spec is INDEX_IS_CURRENT or mode in _COMPLETE}
 
 

@@ -127,7 +127,7 @@ def stashbox_job() -> Any:
         STASH_BOXES,
         selection=dg.AssetSelection.assets(*stashbox_keys(), MISSING_KEY),
         description="Asks one stash-box about hashes and records that are due, and stores its answers; then about the "
-        "scenes of favorites, if that is switched on. Hashes and ids are all that it is told. Select the box as the "
+        "scenes of favorites, if that is switched on. It gets nothing but hashes and ids. Select the box as the "
         "partition.",
     )
 

@@ -37,7 +37,7 @@ _WAIT_SECONDS: Final = 15.0
 """A tick waits for comparisons, so that a difference needs no second tick. Dagster ends a tick after 60 s."""
 
 FRESH_SHARE: Final = 0.5
-"""Of STASH_PIPELINE_FRESH_HOURS: after this time without a run, one keeps the checks and the freshness in the UI."""
+"""Share of STASH_PIPELINE_FRESH_HOURS without a run after which one is launched, so that the UI has fresh checks."""
 
 
 def reconcile_sensor(layers: Layers) -> dg.SensorDefinition:

@@ -19,7 +19,7 @@ from stash_pipeline.sync.timetable import cron_of
 
 _MAINTENANCE_HOUR: Final = 4
 _MANY_MORE: Final = 1.1
-"""So many times the runs that may stay are too many to wait for that hour."""
+"""With this many times the runs that may stay, the maintenance does not wait for its hour."""
 
 
 def maintenance_schedule(keep_runs: int) -> dg.ScheduleDefinition:

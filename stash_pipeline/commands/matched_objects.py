@@ -1,7 +1,7 @@
 """Objects as the commands on matches name them: ``INSTANCE:ID``, and scenes of stash-boxes: ``BOX:ID``.
 
-An instance and a box may have one name. What has the id of an object of Stash, a whole number, is of the instance then;
-``box/NAME:ID`` is of the box in any case. The address of the web page of a scene names it, too.
+If an instance and a box have the same name, an id that is a whole number belongs to the instance; ``box/NAME:ID``
+always means the box. A scene of a box can also be named by the address of its web page.
 """
 
 import re
@@ -135,7 +135,7 @@ class InstanceNames:
         return next(iter(self.names.values()), "home")
 
     def write(self, node: Node) -> str:
-        """The same, backwards."""
+        """An object as :meth:`parse` reads it."""
         return f"{self.names.get(node[0], node[0])}:{node[1]}"
 
 

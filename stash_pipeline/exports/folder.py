@@ -49,15 +49,15 @@ class HashedFile:
         """Does nothing: the folder closes the file."""
 
     def readable(self) -> bool:
-        """It is only written."""
+        """False: the file is only written."""
         return False
 
     def writable(self) -> bool:
-        """It is written."""
+        """True."""
         return True
 
     def seekable(self) -> bool:
-        """It is written in order."""
+        """False: the file is written in order."""
         return False
 
     @property

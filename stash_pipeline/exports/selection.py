@@ -43,7 +43,7 @@ def query(relation: Relation, rows: Rows, file_format: Format) -> sql.Composed:
     """The query of the rows of a table.
 
     Raises:
-        UserError: if the rows of a table of all instances are to be of some.
+        UserError: if only some instances are selected, and the rows of the table belong to all of them.
     """
     conditions = []
     if rows.where is not None:

@@ -1,1 +1,1 @@
-"""Notifications by Apprise: what people are told of, once per cause, and how it is sent."""
+"""Notifications by Apprise: what people are notified of, once per cause, and how it is sent."""

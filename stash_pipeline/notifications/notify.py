@@ -1,8 +1,8 @@
 """One round: stores causes that are new, forgets those that ended, and sends what is due.
 
-``ops.notifications`` has one row per cause, so that nobody is told twice, whichever process does the round. A cause
-that ended and comes back is told again. An attempt is counted before it is made: if a process is killed in
-between, it is sent once more after a pause.
+``ops.notifications`` has one row per cause, so that each is sent once, whichever process does the round. A cause that
+ended and comes back is sent again. An attempt is counted before it is made: if a process is killed in between, it is
+sent once more after a pause.
 """
 
 from collections.abc import Callable, Mapping

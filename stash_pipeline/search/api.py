@@ -31,9 +31,9 @@ MOST_HITS: Final = 1_000
 FEW_HITS: Final = 3
 """Up to so many, other queries are suggested."""
 _FACET_NAMES: Final = {"kind": "entity"}
-"""The facets that the query language calls otherwise."""
+"""Facets with another name in the query language."""
 KNOWN_FACETS: Final = ("kind", *(facet for facet in FACETS if facet not in _FACET_NAMES.values()))
-"""What can be counted."""
+"""The facets that can be counted."""
 _RECORD_FACETS: Final = ("studio", "performer", "tag")
 
 

@@ -103,7 +103,7 @@ def _words(text: str) -> list[str]:
 
 def _folded(text: str) -> str:
     """A text with every character folded, words not yet split."""
-    # file names of macOS are decomposed, and a vanished sign can bring together what composes
+    # file names of macOS are decomposed, and a vanished sign can bring together characters that compose
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_characters))
 
 

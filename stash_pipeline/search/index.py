@@ -129,7 +129,7 @@ def follow_index(
             return FollowedIndex(after, *done, reason, time.perf_counter() - started)
         holds = "nothing that can be read" if after is None else f"{after.documents:,} documents"
         if reason is None:
-            # it had lost some before
+            # documents were lost before it followed
             must = f"it had {holds} of {documents.count:,} after it followed"
             continue
         raise SearchIndexError(

@@ -12,7 +12,7 @@ from stash_pipeline.search.folding import query_tokens
 from stash_pipeline.search.query.tree import Words
 
 _SHORTEST: Final = 3
-"""Letters of a word that is corrected."""
+"""The fewest letters of a word that is corrected."""
 _LETTERS_PER_ERROR: Final = 3
 _MOST_ERRORS: Final = 3
 

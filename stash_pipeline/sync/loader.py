@@ -32,7 +32,7 @@ _MANY_STAMPS = 500
 
 MOST_BROKEN = 50
 _MOST_BROKEN_AT_FIRST = 10
-"""Broken objects of one entity that are tolerated, and before another object was read. More of them fail the sync."""
+"""Broken objects of an entity that are tolerated, in all and before any other was read. More of them fail the sync."""
 
 
 class RawLoader:

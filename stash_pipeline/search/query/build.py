@@ -96,7 +96,7 @@ class _Builder:
             return None
         if not self._negated:
             self.typed.append(words)
-        # what a person does not want to see is what he wrote, not what resembles it
+        # a negated word excludes what was written, not what resembles it
         if words.quoted or self._negated:
             return typed_word(words, "exact", None)
         several = len(query_tokens(words.text)) > 1
@@ -240,7 +240,7 @@ def _separated(words: Words) -> Value:
 
 
 def one_of(conditions: list[Condition]) -> Condition | None:
-    """The condition that one of some holds; values of the same field are put together."""
+    """The condition that one of the conditions holds; values of the same field are put together."""
     merged: list[Condition] = []
     places: dict[str, int] = {}
     for condition in conditions:
@@ -259,7 +259,7 @@ def one_of(conditions: list[Condition]) -> Condition | None:
 
 
 def _flat(conditions: list[Condition]) -> list[Condition]:
-    """Without conditions of the same sort in one another."""
+    """The conditions, with the parts of each :class:`AllOf` in its place."""
     return [
         condition
         for part in conditions

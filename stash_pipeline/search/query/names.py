@@ -10,7 +10,7 @@ from stash_pipeline.search.folding import begins_pairs, fold, query_tokens
 from stash_pipeline.search.request import AllOf, AnyOf, Condition, Fuzziness, OneOf, SearchRequest, Word
 
 MOST_RECORDS: Final = 5_000
-"""That one name may mean."""
+"""The most records that one name may mean."""
 
 _PAGE: Final = 1_000
 _SIMILAR: Final = 3

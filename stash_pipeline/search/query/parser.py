@@ -27,7 +27,7 @@ from stash_pipeline.search.query.tree import (
 
 LONGEST_QUERY: Final = 2_000
 DEEPEST_QUERY: Final = 20
-"""Parentheses in parentheses."""
+"""Levels of nested parentheses."""
 
 _QUOTATIONS: Final = {'"': '"', "“": "”", "„": "“"}
 _COMPARISON: Final = re.compile(r"([<>]=?)(.*)", re.DOTALL)
@@ -65,7 +65,7 @@ def _open_parentheses(query: str) -> list[int]:
     """The places of the parentheses that are not closed; a quotation is skipped.
 
     Raises:
-        QueryError: if there are too many in one another.
+        QueryError: if they are nested too deeply.
     """
     opened: list[int] = []
     place = 0

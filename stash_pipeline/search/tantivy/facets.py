@@ -21,7 +21,7 @@ _DOCUMENTS: Final = "documents"
 _MANY: Final = 200_000
 """Documents of an index from which two processors count: with less, a thread takes as long as it saves."""
 _WEIGHTS: Final = {"tag": 12, "performer": 10, "studio": 4, "instance": 2}
-"""How long facets take, in about the time that one with few values does."""
+"""How long a facet takes to count, relative to one with few values."""
 
 
 def count_facets(

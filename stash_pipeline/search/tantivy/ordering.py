@@ -132,7 +132,7 @@ class Pages:
         if after is not None:
             return self._following(query, keys, limit, after)
         order = Order.Desc if key.descending else Order.Asc
-        # one more tells whether the last value of the page goes on behind it
+        # one hit more shows whether the last value of the page continues after it
         result = self._searcher.search(query, limit + 1, count=whole, order_by_field=key.field, order=order)
         if whole:
             self.total = matched(result)

@@ -120,7 +120,7 @@ class QueryMaker:
         if not all(ranks):
             return Tiers((), Query.empty_query(), is_whole=True)
         highest = sum(of_word[0].score for of_word in ranks)
-        # what others lack at least
+        # the score of every other document is lower by at least this much
         gap = min((of_word[0].score - of_word[1].score for of_word in ranks if len(of_word) > 1), default=None)
         typed = _words_typed(condition)
         shapes = self._shapes(typed) if typed else []

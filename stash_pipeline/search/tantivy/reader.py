@@ -201,7 +201,7 @@ class _Search:
     def _hits(self) -> tuple[list[Hit], str | None]:
         """A page, and where it ends."""
         request, snapshot = self._request, self._snapshot
-        # one more tells whether there is another page
+        # one hit more shows whether there is another page
         size = request.limit + 1
         seen = 0
         if self._by_relevance:

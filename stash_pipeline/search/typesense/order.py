@@ -122,7 +122,7 @@ class Order:
     def compare(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """What sorts places in full: missing values come last."""
         return tuple(
-            (True, _Smallest()) if value is None else (False, _Reversed(value) if key.descending else value)
+            (True, _Missing()) if value is None else (False, _Reversed(value) if key.descending else value)
             for key, value in zip(self._keys, values, strict=True)
         )
 
@@ -166,11 +166,11 @@ def _equal(name: str, key: _Key, value: int | None) -> str:
     return f"has:!=[{code(key.present or '')}]" if value is None else f"{name}:={value}"
 
 
-class _Smallest:
-    """Equal to its like."""
+class _Missing:
+    """A missing value, which equals every other one."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Smallest)
+        return isinstance(other, _Missing)
 
     def __lt__(self, other: object) -> bool:
         return False

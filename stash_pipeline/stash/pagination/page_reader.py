@@ -20,21 +20,21 @@ LISTING_SIZE = 5000
 """Ids per listing request: FindMany in the server grows with the square of the page."""
 
 PASSES = 5
-"""How often what changes while it is read is read, before the server is said to change all the time."""
+"""How often a listing that changes meanwhile is repeated before the read fails."""
 
 _MOST_UNREADABLE = 50
 _MOST_AT_FIRST = 10
-"""Objects of one kind, and before any of them was read; where more fail it is not the objects that are broken."""
+"""The most unreadable objects of an entity, and before any was read; if more fail, the objects are not the cause."""
 
 
 @dataclass
 class PageReader:
-    """Requests for one kind, and their results so far.
+    """The requests for one entity, and their results so far.
 
     Attributes:
         page_size: objects per request.
         cached: pages that need not be decoded, by the hash of the answer.
-        criterion: of the kind's own filter; objects that do not match are not read.
+        criterion: of the entity's own filter; objects that do not match are not read.
         expected: the server's own count at the start, for progress.
         vanished: ids that a listing had and the server then denied.
         unreadable: ids of objects that exist and that the server cannot send, each with the server's message.
@@ -62,10 +62,10 @@ class PageReader:
         *,
         holds: bool = False,
     ) -> RawPage:
-        """One answer; it ``holds`` the memory reserved for it where it is to be yielded.
+        """The page of one response; with ``holds``, its memory stays reserved until the page was consumed.
 
         Raises:
-            StashError: if the server did not answer well; the client has retried what may pass.
+            StashError: if the request fails; the client has retried transient errors.
         """
         answer = self.client.execute(document, variables, name=self.plan.query, cached=cached)
         if answer.cached:
@@ -101,13 +101,13 @@ class PageReader:
     # --- all ids ----------------------------------------------------------------------------------------
 
     def list_ids(self) -> set[int]:
-        """All ids, checked against the server's count; listed again when something changed meanwhile.
+        """All ids, checked against the server's count; listed again if something changed meanwhile.
 
-        A listing in parts must come out twice the same: one object destroyed and one created between two parts hide a
-        third, and leave the count right.
+        A listing in parts must have the same ids twice: an object that is deleted and one that is created between two
+        parts can hide a third, although the count is right.
 
         Raises:
-            IncompleteListingError: if the listing does not agree with the count, time and again.
+            IncompleteListingError: if the listing disagrees with the count every time.
         """
         count = listed = 0
         before: set[int] | None = None
@@ -138,12 +138,12 @@ class PageReader:
     # --- what was read, and what was not ----------------------------------------------------------------
 
     def delivered(self, page: RawPage) -> RawPage:
-        """Notes that objects can be read at all; returns the page."""
+        """Records that objects can be read at all; returns the page."""
         self._any_read = self._any_read or page.count > 0
         return page
 
     def cannot_read(self, identifier: int, error: StashQueryError) -> None:
-        """Notes an object; where many fail, or all, it is no matter of the objects, and ``error`` is raised."""
+        """Records an unreadable object; raises ``error`` if so many fail that the objects are not the cause."""
         with self.lock:
             self.unreadable[identifier] = str(error)
             self._last_error = error
@@ -152,7 +152,7 @@ class PageReader:
             raise error
 
     def not_found(self, ids: Iterable[int]) -> None:
-        """Notes ids that the server denied."""
+        """Records ids of objects that the server does not have."""
         with self.lock:
             self.vanished.update(ids)
 

@@ -169,10 +169,8 @@ def _fill(url: str, server: int, file: Path, arguments: list[str], manifest: Man
     tolerated = None
     if server < _SERVER_WITH_TIMEOUT and "--single-transaction" not in arguments:
         # a newer pg_restore begins with this setting of newer servers
-        arguments, tolerated = (
-            [argument for argument in arguments if argument != "--exit-on-error"],
-            "transaction_timeout",
-        )
+        arguments = [argument for argument in arguments if argument != "--exit-on-error"]
+        tolerated = "transaction_timeout"
     reader = _reader(server, file)
     with NamedTemporaryFile("w", suffix=".list", encoding="utf-8") as entries:
         # default privileges are those of the role that made the backup, which only that role may set; the migration

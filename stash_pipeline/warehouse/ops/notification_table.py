@@ -1,4 +1,4 @@
-"""``ops.notifications``: the causes that were or are to be notified of, so that nobody is told twice."""
+"""``ops.notifications``: the causes that were or are to be notified of, so that each is sent once."""
 
 from typing import Final
 

@@ -189,7 +189,7 @@ def store_successors(
 
 
 def _flatten(connection: Connection, endpoint_id: int, entity: str) -> set[str]:
-    """Lets the successors of records that were merged again be those of the last merge; returns what changed."""
+    """Replaces successors that were merged again by the last of the merges; returns what changed."""
     rows = connection.execute(
         f"UPDATE stashbox.{entity} AS d SET successor_id = n.successor_id FROM stashbox.{entity} AS n\n"
         "WHERE d.endpoint_id = %(endpoint)s AND n.endpoint_id = d.endpoint_id AND n.id = d.successor_id\n"
