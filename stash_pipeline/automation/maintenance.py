@@ -45,8 +45,8 @@ WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED')
 ORDER BY id LIMIT {_BATCH}
 """
 
-# Of the runs that may stay, the oldest. It limits what a year of many changes takes, see docs/maintenance.md. Events are
-# counted as well, because a run that changes every kind leaves several times as many as one that changes one object.
+# Of the runs that may stay, the oldest. It limits what a year of many changes takes, see docs/maintenance.md. Events
+# are counted as well: a run that changes every kind leaves several times as many as one that changes one object.
 _OLDEST_KEPT: Final = f"""
 WITH events AS (
     SELECT run_id, count(*) AS count FROM {SCHEMA}.event_logs GROUP BY run_id
