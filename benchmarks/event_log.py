@@ -49,8 +49,8 @@ SILENT_PER_DAY = 20
 """Changes without a timestamp that comparisons find, each followed by a reconcile."""
 OTHER_PER_DAY = 8 + 1 + 1
 """Runs that keep the checks fresh (every 3 h at most), a sweep (in truth one a week), the maintenance."""
-TICKS_PER_DAY = 86400 // 5 + 86400 // 10 + 3 * 86400 // 30
-"""One sensor ticks every 5 s, one every 10 s, three every 30 s or less often."""
+TICKS_PER_DAY = 86400 // 4 + 86400 // 9 + 3 * 86400 // 30
+"""One sensor ticks every 4 s, one every 9 s, three every 30 s or less often."""
 
 SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
@@ -236,6 +236,16 @@ def main() -> None:
     write("event_log", {"empty storage": start, "bytes by kind of run": growth, **year(start, growth, kept, per_tick)})
 
 
+def runs_kept(keep: Settings, runs_per_day: float, events: float) -> float:
+    """The most runs that the maintenance of a day, or of an hour if there are a tenth more, leaves and adds to.
+
+    Args:
+        events: the mean number of events of a run.
+    """
+    by_number = min(keep.keep_runs * 1.1, keep.keep_runs + runs_per_day)
+    return min(by_number, keep.keep_events / events + runs_per_day)
+
+
 def year(
     start: dict[str, int], growth: dict[str, dict[str, Any]], kept: list[dict[str, int]], per_tick: dict[str, Any]
 ) -> dict[str, Any]:
@@ -250,8 +260,9 @@ def year(
     storage = {kind: each["postgres per run"] + each["files per run"] for kind, each in growth.items()}
     mean = sum(storage[kind] * count for kind, count in daily.items()) / sum(daily.values())
     ledger = sum(growth[kind]["ledger per run"] * count for kind, count in daily.items()) / sum(daily.values())
-    # the maintenance of a day, or of an hour if there are a tenth more
-    most_runs = min(keep.keep_runs * 1.1, keep.keep_runs + runs_per_day)
+    events = sum(growth[kind]["events per run"] * count for kind, count in daily.items()) / sum(daily.values())
+    most_runs = runs_kept(keep, runs_per_day, events)
+    busiest = runs_kept(keep, runs_per_day, growth["every kind changed"]["events per run"])
     # the largest size of a round, before the maintenance, by the runs that there were then
     peak = max(each["postgres before the maintenance"] for each in kept[1:]) - start["postgres"]
     of_rounds = (peak + max(each["files"] for each in kept)) / (2 * RUNS)
@@ -278,7 +289,8 @@ def year(
             "bytes altogether, the larger of both": round(max(mean, of_rounds) * most_runs + skipped)
             + round(ledger * runs_per_day * keep.keep_runs_days)
             + start["postgres"],
-            "bytes if every run changed every kind": round(storage["every kind changed"] * most_runs + skipped),
+            "runs kept at most if every run changed every kind": round(busiest),
+            "bytes if every run changed every kind": round(storage["every kind changed"] * busiest + skipped),
         },
     }
 

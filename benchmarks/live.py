@@ -109,9 +109,7 @@ class Changer:
 
     def studio(self) -> Query:
         """A field of a studio."""
-        self.number += 1
-        (row,) = self.stash.library.rows(f"SELECT id FROM studios ORDER BY id LIMIT 1 OFFSET {self.number % 50}")
-        ident, text = int(row["id"]), f"changed {self.number}"
+        ident, text = self._id("studios"), f"changed {self.number}"
         self._mutate(f'studioUpdate(input: {{id: "{ident}", details: "{text}"}}) {{ id }}')
         return self._where("studios", "id = %s AND details = %s", ident, text)
 

@@ -153,6 +153,7 @@ def _remove_superseded(context: dg.OpExecutionContext, warehouse: dg.ResourcePar
                 connection,
                 keep_days=settings.keep_runs_days,
                 keep_runs=settings.keep_runs,
+                keep_events=settings.keep_events,
                 keep_history_days=settings.keep_history_days,
                 snapshots=settings.snapshots,
             )

@@ -45,10 +45,18 @@ WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED')
 ORDER BY id LIMIT {_BATCH}
 """
 
-# Of the runs that may stay, the oldest. It limits what a year of many changes takes, see docs/maintenance.md.
+# Of the runs that may stay, the oldest. It limits what a year of many changes takes, see docs/maintenance.md. Events
+# are counted as well: a run that changes every kind leaves several times as many as one that changes one object.
 _OLDEST_KEPT: Final = f"""
-SELECT coalesce(to_timestamp(end_time) AT TIME ZONE 'UTC', update_timestamp) FROM {SCHEMA}.runs
-ORDER BY id DESC OFFSET %s LIMIT 1
+WITH events AS (
+    SELECT run_id, count(*) AS count FROM {SCHEMA}.event_logs GROUP BY run_id
+), newest AS (
+    SELECT r.id, coalesce(to_timestamp(r.end_time) AT TIME ZONE 'UTC', r.update_timestamp) AS ended,
+        row_number() OVER latest AS runs, coalesce(sum(e.count) OVER latest, 0) AS events
+    FROM {SCHEMA}.runs r LEFT JOIN events e USING (run_id)
+    WINDOW latest AS (ORDER BY r.id DESC)
+)
+SELECT ended FROM newest WHERE runs <= %(runs)s AND (events <= %(events)s OR runs = 1) ORDER BY id LIMIT 1
 """
 
 # The last tick of a schedule or sensor has its cursor.
@@ -99,6 +107,7 @@ def maintain(
     *,
     keep_days: int,
     keep_runs: int = 2000,
+    keep_events: int = 250_000,
     keep_history_days: int = 90,
     snapshots: Path | None = None,
     now: Callable[[], float] = time.time,
@@ -107,6 +116,7 @@ def maintain(
 
     Args:
         keep_runs: the number of runs that stay; older ones are removed whatever their age.
+        keep_events: the number of events of the runs that stay, likewise.
         connection: to the database with both the warehouse and Dagster's storage.
         snapshots: the folder of snapshots; those of killed runs are removed.
     """
@@ -117,7 +127,7 @@ def maintain(
     day = datetime.fromtimestamp(before, timezone.utc)
     # Dagster's columns are UTC without a time zone
     naive = {"before": day.replace(tzinfo=None)}
-    oldest_kept = connection.execute(_OLDEST_KEPT, [keep_runs - 1]).fetchone()
+    oldest_kept = connection.execute(_OLDEST_KEPT, {"runs": keep_runs, "events": keep_events}).fetchone()
     runs_before = {"before": max(naive["before"], oldest_kept[0]) if oldest_kept else naive["before"]}
     while superseded := [row[0] for row in connection.execute(_SUPERSEDED, runs_before).fetchall()]:
         for run_id in superseded:

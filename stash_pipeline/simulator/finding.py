@@ -3,6 +3,7 @@
 Contains the common part of the find queries. Sorts are in ``finders``, filter fields in ``filters``.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from stash_pipeline.simulator.context import Loader, RequestContext, SelectedFields
@@ -12,20 +13,36 @@ from stash_pipeline.simulator.finders import FINDERS, Finder
 from stash_pipeline.simulator.library import Row
 from stash_pipeline.simulator.resolvers.rows import id_list, load_all, load_or_stub, load_rows
 
+_RANDOM = "RANDOM()"
 
-def order_of(finder: Finder, filter_: dict[str, Any]) -> str:
-    """The ORDER BY of a find filter; there may be none without a sort, so rows come in index order."""
+
+@dataclass(frozen=True)
+class Order:
+    """The order of a find filter.
+
+    Attributes:
+        expression: what is sorted by first. direction: ``ASC`` or ``DESC``. tie_breaker: an expression, or nothing.
+    """
+
+    expression: str
+    direction: str
+    tie_breaker: str
+
+    def clause(self) -> str:
+        """The ORDER BY."""
+        tie_breaker = f", {self.tie_breaker}" if self.tie_breaker else ""
+        return f" ORDER BY {self.expression} {self.direction}{tie_breaker}"
+
+
+def order_of(finder: Finder, filter_: dict[str, Any]) -> Order | None:
+    """The order of a find filter; there may be none without a sort, so rows come in index order."""
     sort = filter_.get("sort") or finder.default_sort
     if not sort:
-        return ""
-    expression = "RANDOM()" if sort.startswith("random_") else finder.sorts.get(sort)
+        return None
+    expression = _RANDOM if sort.startswith("random_") else finder.sorts.get(sort)
     if expression is None:
         raise AnswerError(f"invalid sort: {sort}")
-    direction = filter_.get("direction") or "ASC"
-    columns = [f"{expression} {direction}"]
-    if finder.tie_breaker and sort != "id":
-        columns.append(finder.tie_breaker)
-    return " ORDER BY " + ", ".join(columns)
+    return Order(expression, filter_.get("direction") or "ASC", "" if sort == "id" else finder.tie_breaker)
 
 
 def _search(finder: Finder, q: str | None) -> tuple[str, list[Any]]:
@@ -82,12 +99,32 @@ class FindResult:
             return self.ids
         per_page = self.filter.get("per_page")
         size = 25 if per_page is None else per_page
-        limit = ""
+        limit, where, parameters = "", self.where, self.parameters
         if size >= 0:
             number = max(self.filter.get("page") or 1, 1)
             limit = f" LIMIT {size} OFFSET {(number - 1) * size}"
-        sql = f'SELECT DISTINCT "{self.table}".id FROM "{self.table}"{self.where}{self.order}{limit}'
-        return [row[0] for row in self.ctx.library.tuples(sql, self.parameters)]
+            where, parameters = self._without_later_pages(number * size)
+        order = self.order.clause() if self.order else ""
+        sql = f'SELECT DISTINCT "{self.table}".id FROM "{self.table}"{where}{order}{limit}'
+        return [row[0] for row in self.ctx.library.tuples(sql, parameters)]
+
+    def _without_later_pages(self, end: int) -> tuple[str, list[Any]]:
+        """The condition, limited to rows that may be among the first ones.
+
+        The tie-breakers are natural keys, which are computed in Python. A real server compares texts only where the
+        first expression is equal; this way the simulated one computes keys for these rows only.
+        """
+        order = self.order
+        if order is None or not order.tie_breaker or not end or order.expression == _RANDOM:
+            return self.where, self.parameters
+        key = order.expression
+        sql = f'SELECT {key} FROM "{self.table}"{self.where} ORDER BY 1 {order.direction} LIMIT 1 OFFSET {end - 1}'
+        last = next((row[0] for row in self.ctx.library.tuples(sql, self.parameters)), None)
+        if last is None:
+            return self.where, self.parameters
+        # NULL comes first in ascending order
+        first = f"({key} <= ? OR {key} IS NULL)" if order.direction == "ASC" else f"{key} >= ?"
+        return f"{self.where} AND {first}" if self.where else f" WHERE {first}", [*self.parameters, last]
 
     def all_ids(self) -> list[int]:
         """The ids of all pages."""

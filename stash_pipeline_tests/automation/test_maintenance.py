@@ -75,6 +75,20 @@ def test_more_runs_than_may_stay_are_removed_whatever_their_age(
     assert [instance.has_run(run) for run in runs] == [False, False, True, True]
 
 
+def test_runs_with_more_events_than_may_stay_are_removed_whatever_their_age(
+    instance: DagsterInstance, connection: Connection
+) -> None:
+    runs = [refresh(instance, "home") for _ in range(4)]
+    counts = dict(connection.execute("SELECT run_id, count(*) FROM dagster.event_logs GROUP BY run_id").fetchall())
+    assert maintain(instance, connection, keep_days=14, keep_events=sum(counts.values())) == Removed()
+    newest = counts[runs[3]] + counts[runs[2]]
+    assert maintain(instance, connection, keep_days=14, keep_events=newest).runs == 2
+    assert [instance.has_run(run) for run in runs] == [False, False, True, True]
+    # the latest run of the partition stays whatever it left
+    assert maintain(instance, connection, keep_days=14, keep_events=1).runs == 1
+    assert [instance.has_run(run) for run in runs] == [False, False, False, True]
+
+
 def test_the_maintenance_runs_at_any_hour_only_if_there_are_too_many_runs(instance: DagsterInstance) -> None:
     for _ in range(3):
         refresh(instance, "home")

@@ -114,6 +114,14 @@ def test_an_unsupported_filter_is_an_error_and_never_ignored(reader: SimulatedSt
     assert only_error(answer) == "the simulated server cannot filter by Scene performer_age"
 
 
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize("sort", ["rating", "title", "organized", "last_played_at", "updated_at", "file_count"])
+def test_pages_in_any_order_make_up_the_whole_list(reader: SimulatedStash, sort: str, direction: str) -> None:
+    order = {"sort": sort, "direction": direction}
+    pages = [_find(reader, {**order, "per_page": 7, "page": page})[1] for page in range(1, 30)]
+    assert [id for page in pages for id in page] == _find(reader, {**order, "per_page": -1})[1]
+
+
 def test_an_unknown_sort_is_rejected(reader: SimulatedStash) -> None:
     assert only_error(reader.execute(SCENES, {"f": {"sort": "nope"}})) == "invalid sort: nope"
 

@@ -5,7 +5,6 @@ until that request ends: a download that is interrupted later cannot be resumed.
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 import time
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import urlsplit
+
+import xxhash
 
 from stash_pipeline.private_directories import make_home, make_private
 from stash_pipeline.stash.client import StashClient
@@ -138,7 +139,8 @@ def remove_orphaned_snapshots(folder: Path) -> int:
 
 
 def _digest(path: Path) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
+    # not for safety: whoever could craft a snapshot with the same digest could send any other snapshot
+    digest = xxhash.xxh3_128()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
