@@ -12,7 +12,7 @@ def write_tags(plan: LibraryPlan) -> None:
     rng, names, aliases = plan.rng, invented.NameMaker(), invented.NameMaker()
     rows, alias_rows, relations, stash_rows = [], [], set(), []
     for number, slot, world in plan.fill("tags"):
-        name = invented.thing(world) if world.random() < 0.6 else world.choice(invented.NOUNS)
+        name = invented.phrase(world) if world.random() < 0.6 else world.choice(invented.NOUNS)
         if slot.shared and rng.random() < 0.1:
             name = name.upper()
         created, updated = plan.times()
@@ -31,7 +31,7 @@ def write_tags(plan: LibraryPlan) -> None:
             )
         )
         for _ in range(rng.choice((0, 0, 1, 2))):
-            alias_rows.append((number, aliases.unique(f"{invented.thing(rng)} alias")))
+            alias_rows.append((number, aliases.unique(f"{invented.phrase(rng)} alias")))
         for endpoint, stash_id, stamp in stash_ids(plan, world, 0.3):
             stash_rows.append((number, endpoint, stash_id, stamp))
     count = plan.counts["tags"]
@@ -54,7 +54,7 @@ def write_studios(plan: LibraryPlan) -> None:
     rng, names, aliases = plan.rng, invented.NameMaker(), invented.NameMaker()
     rows, urls, alias_rows, stash_rows, tag_rows = [], [], [], [], []
     for number, slot, world in plan.fill("studios"):
-        name = names.unique(f"{invented.thing(world)} {world.choice(invented.STUDIO_ENDINGS)}")
+        name = names.unique(f"{invented.phrase(world)} {world.choice(invented.STUDIO_ENDINGS)}")
         created, updated = plan.times()
         parent = rng.randint(1, number - 1) if number > 3 and rng.random() < 0.4 else None
         rows.append(
@@ -74,7 +74,7 @@ def write_studios(plan: LibraryPlan) -> None:
         for position in range(world.choice((0, 1, 1, 2))):
             urls.append((number, position, f"https://studio{world.randrange(10**6)}.example/{position}"))
         if rng.random() < 0.3:
-            alias_rows.append((number, aliases.unique(f"{invented.thing(rng)} Works")))
+            alias_rows.append((number, aliases.unique(f"{invented.phrase(rng)} Works")))
         for endpoint, stash_id, stamp in stash_ids(plan, world, 0.6):
             stash_rows.append((number, endpoint, stash_id, stamp))
         tag_rows += [(number, tag) for tag in plan.alike("tags", slot, world, 3)]
@@ -188,7 +188,7 @@ def write_groups(plan: LibraryPlan) -> None:
         rows.append(
             (
                 number,
-                names.unique(f"{invented.thing(world)} {world.choice(invented.ENDINGS)}"),
+                names.unique(f"{invented.phrase(world)} {world.choice(invented.ENDINGS)}"),
                 world.choice((None, "", "Also known")),
                 world.choice((None, world.randint(600, 9000))),
                 date,

@@ -223,7 +223,7 @@ class _Scenes:
             self.put(
                 "scene_markers",
                 number,
-                rng.choice(("", invented.thing(rng), f"marker {number}")),
+                rng.choice(("", invented.phrase(rng), f"marker {number}")),
                 seconds,
                 rng.randint(1, self.plan.counts["tags"]),
                 scene,
@@ -300,7 +300,7 @@ def write_images(plan: LibraryPlan) -> None:
         put(
             "images",
             number,
-            rng.choice((None, "", invented.thing(rng))),
+            rng.choice((None, "", invented.phrase(rng))),
             plan.rating(),
             rng.choice((None, rng.randint(1, plan.counts["studios"]))),
             rng.choice((0, 0, 0, 1, 4)),
@@ -349,7 +349,7 @@ def write_galleries(plan: LibraryPlan) -> None:
             "galleries",
             number,
             folder,
-            rng.choice((None, invented.thing(rng))) if kind != "neither" else invented.thing(rng),
+            rng.choice((None, invented.phrase(rng))) if kind != "neither" else invented.phrase(rng),
             date,
             precision,
             invented.details(rng),

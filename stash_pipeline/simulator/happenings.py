@@ -151,7 +151,7 @@ class _User(_Server):
             " AND basename NOT GLOB '[0-9][0-9][0-9][0-9][0-9].*'",
         )
         folder, before = library.tuples("SELECT parent_folder_id, basename FROM files WHERE id = ?", (file,))[0]
-        name = f"{invented.thing(rng).lower().replace(' ', '.')}.{number}.{before.rpartition('.')[2]}"
+        name = f"{invented.phrase(rng).lower().replace(' ', '.')}.{number}.{before.rpartition('.')[2]}"
         self.mutate(
             "moveFiles",
             input={"ids": [str(file)], "destination_folder_id": str(folder), "destination_basename": name},
@@ -161,7 +161,7 @@ class _User(_Server):
     def marks(self, rng: random.Random, _: int) -> str:
         """A new marker."""
         scene, tag = self.pick(rng, "SELECT id FROM scenes"), self.pick(rng, "SELECT id FROM tags")
-        marker = {"title": invented.thing(rng), "seconds": round(rng.uniform(0, 300), 1), "scene_id": str(scene)}
+        marker = {"title": invented.phrase(rng), "seconds": round(rng.uniform(0, 300), 1), "scene_id": str(scene)}
         self.mutate("sceneMarkerCreate", "{ id }", input={**marker, "primary_tag_id": str(tag), "tag_ids": []})
         return f"set a marker in {self.name('scene', scene)}"
 
@@ -273,7 +273,7 @@ class _Scan(_Server):
     def _finds(self, position: int) -> None:
         # the same for every server that finds it
         world = random.Random(f"{self.source}/{position}")
-        title, duration = invented.thing(world).lower().replace(" ", "."), round(world.uniform(120, 3000), 2)
+        title, duration = invented.phrase(world).lower().replace(" ", "."), round(world.uniform(120, 3000), 2)
         phash = world.getrandbits(64)
         if random.Random(f"{self.source}/{position}/{self.seed}/again").random() < 0.3:
             # encoded again: another file, nearly the same pictures
@@ -317,7 +317,7 @@ class _Scan(_Server):
         )[0]
         near = (int(phash) & (1 << 64) - 1) ^ (1 << rng.randrange(64))
         position = self._next()
-        name = f"{position:05d}.{invented.thing(rng).lower().replace(' ', '.')}.copy.mp4"
+        name = f"{position:05d}.{invented.phrase(rng).lower().replace(' ', '.')}.copy.mp4"
         created = self._insert("scenes")
         file = self._file(rng, name, float(duration), near)
         library.insert("scenes_files", {"scene_id": created, "file_id": file, "primary": 1})

@@ -243,7 +243,7 @@ def person(rng: random.Random) -> str:
     return f"{rng.choice(FIRST_NAMES)} {rng.choice(LAST_NAMES)}"
 
 
-def thing(rng: random.Random) -> str:
+def phrase(rng: random.Random) -> str:
     """Two words: "Copper Lantern"."""
     return f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}"
 
@@ -254,10 +254,10 @@ def title(rng: random.Random) -> str:
     if roll < 0.03:
         return rng.choice(UNUSUAL_TITLES)
     if roll < 0.35:
-        return thing(rng)
+        return phrase(rng)
     if roll < 0.45:
-        return f"{thing(rng)} Part {rng.randint(1, 12)}"
-    return f"{thing(rng)} {rng.choice(ENDINGS)}"
+        return f"{phrase(rng)} Part {rng.randint(1, 12)}"
+    return f"{phrase(rng)} {rng.choice(ENDINGS)}"
 
 
 def details(rng: random.Random) -> str | None:

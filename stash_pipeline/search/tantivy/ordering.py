@@ -174,7 +174,7 @@ class Pages:
             beyond = [self._beyond(key, value)]
             if not key.always:
                 beyond.append(self._without(key))
-            query = _both(query, Query.boolean_query([(Occur.Should, part) for part in beyond]))
+            query = _restricted(query, Query.boolean_query([(Occur.Should, part) for part in beyond]))
             addresses += self._first(query, keys, limit - len(addresses))
         return addresses
 
@@ -202,7 +202,7 @@ class Pages:
             elif after is not None:
                 rest = after[1:]
             ids = [document.id for document in by_title[title]]
-            query_of_title = _both(query, Query.term_set_query(self._schema, "id", [id.hex for id in ids]))
+            query_of_title = _restricted(query, Query.term_set_query(self._schema, "id", [id.hex for id in ids]))
             addresses += self._first(query_of_title, others, limit - len(addresses), rest)
             if len(addresses) >= limit:
                 break
@@ -210,8 +210,8 @@ class Pages:
 
     def _with(self, query: Query, key: _Key, value: Any) -> Query:
         if value is None:
-            return _both(query, self._without(key))
-        return _both(query, self._range(key.field, key.type, value, value))
+            return _restricted(query, self._without(key))
+        return _restricted(query, self._range(key.field, key.type, value, value))
 
     def _without(self, key: _Key) -> Query:
         return Query.boolean_query([(Occur.Must, Query.all_query()), (Occur.MustNot, Query.exists_query(key.field))])
@@ -291,7 +291,7 @@ class Pages:
         page: list[ScoredHit] = []
         while start < _ALL_IDS and len(page) < limit:
             end = min(start + width, _ALL_IDS) - 1
-            part = _both(query, self._range(ID_PARTS[0], "unsigned", start, end))
+            part = _restricted(query, self._range(ID_PARTS[0], "unsigned", start, end))
             result = self._searcher.search(part, 4 * _SLICE, count=True)
             hits = result.hits
             if matched(result) > len(hits):
@@ -326,5 +326,5 @@ def _runs(hits: list[tuple[Any, tantivy.DocAddress]]) -> list[tuple[Any, list[ta
     return groups
 
 
-def _both(query: Query, filter: Query) -> Query:
+def _restricted(query: Query, filter: Query) -> Query:
     return Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(filter, 0.0))])
