@@ -204,11 +204,11 @@ class Service:
         if answer.reasons and answer.digest != followed.digest:
             followed.digest = answer.digest
             reasons = ", ".join(answer.reasons)
-            self._run(instance, "changes", {}, f"hint by {' and '.join(sorted(batch.via))}: {reasons}")
+            self._run(instance, "changes", {}, f"hint ({', '.join(sorted(batch.via))}): {reasons}")
             return
         for entity, ids in sorted(batch.ids.items()):
             if self._differs(instance, entity, ids):
-                reason = f"hint by {' and '.join(sorted(batch.via))}: {len(ids)} {entity}"
+                reason = f"hint ({', '.join(sorted(batch.via))}): {len(ids)} {entity}"
                 self._run(instance, "objects", {"entities": [entity], "ids": sorted(ids)}, reason)
 
     def _differs(self, instance: Instance, entity: str, ids: set[int]) -> bool:
