@@ -37,8 +37,8 @@ from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.session import open_warehouse
 
-RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
-ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 4
+RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 3
 SAMPLES = 10
 TICKS = 2000
 
