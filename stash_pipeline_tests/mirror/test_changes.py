@@ -64,7 +64,7 @@ def refresh_after(server: Mirror, *events: str) -> None:
     assert not server.differences()
 
 
-@pytest.mark.parametrize("release", ["v0.20.2", "v0.28"])
+@pytest.mark.parametrize("release", ["v0.20.2", pytest.param("v0.28", marks=pytest.mark.integration)])
 def test_all_changes_at_once_are_applied_and_equal_a_rebuild(mirrored: MakeMirror, release: str) -> None:
     server = mirrored(60, release, seed=4)
     happen(server, *EVENTS)
