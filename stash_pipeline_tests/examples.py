@@ -26,4 +26,4 @@ def examples(complete: int) -> int:
     Args:
         complete: the number in the complete profile.
     """
-    return max(1, complete * settings.default.max_examples // COMPLETE)
+    return max(1, complete * settings().max_examples // COMPLETE)
