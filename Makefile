@@ -30,10 +30,10 @@ docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test: $(STAMP)
-	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal --hypothesis-profile=quick $(ARGS)
 
 test-integration: $(STAMP)
-	$(BIN)/pytest -n 3 --dist worksteal -m 'integration and not processes and not faults and not soak' $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal -m '(integration or hypothesis) and not (processes or faults or soak or ui)' $(ARGS)
 
 test-processes: $(STAMP)
 	$(BIN)/pytest -n 2 -m 'processes and not faults and not soak' $(ARGS)

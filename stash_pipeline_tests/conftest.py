@@ -24,6 +24,7 @@ from stash_pipeline.warehouse.access import WRITER
 from stash_pipeline.warehouse.embedded.roles import SUPERUSER
 from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import upgrade
+from stash_pipeline_tests.examples import register_profiles
 
 TEMPLATE = "template_stash_pipeline"
 # Tables are analyzed by who fills them; a vacuum beside the tests would look after databases that are soon dropped.
@@ -37,6 +38,8 @@ OPTIONS = {
 _MEMORY = Path("/dev/shm")
 _ENOUGH_MEMORY = 4 << 30
 _numbers = count()
+
+register_profiles()
 
 
 # A background job of a shell ignores Ctrl-C, nohup a closed terminal, and children do as their parents; the programs

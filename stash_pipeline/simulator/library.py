@@ -6,9 +6,11 @@ by ``resolvers``; older backups are converted by ``backups``.
 
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,18 @@ def layout_script() -> str:
     return (resources.files("stash_pipeline.simulator.data") / "layout_75.sql").read_text("utf-8")
 
 
+_empty_lock = threading.Lock()
+
+
+@cache
+def _empty() -> sqlite3.Connection:
+    """An empty library to copy; executing its layout takes longer than filling a small library."""
+    connection = _connect(":memory:")
+    connection.executescript(layout_script() + newest_script())
+    connection.execute("INSERT INTO schema_migrations (version, dirty) VALUES (?, 0)", (LAYOUT_VERSION,))
+    return connection
+
+
 class Library(Database):
     """An open library.
 
@@ -68,8 +82,8 @@ class Library(Database):
             raise FileExistsError(f"{path} exists already; open it instead, or name another file.")
         connection = _connect(":memory:" if path is None else str(path))
         connection.execute("PRAGMA synchronous = OFF")
-        connection.executescript(layout_script() + newest_script())
-        connection.execute("INSERT INTO schema_migrations (version, dirty) VALUES (?, 0)", (LAYOUT_VERSION,))
+        with _empty_lock:
+            _empty().backup(connection)
         return cls(connection)
 
     @classmethod

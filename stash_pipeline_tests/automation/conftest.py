@@ -14,6 +14,7 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.automation.sensor_ticks import Sensor
 from stash_pipeline_tests.automation.servers import Server, registered
 from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.mirror.working import no_waiting
 
 Shared = tuple[str, dg.DagsterInstance]
 
@@ -21,6 +22,12 @@ Shared = tuple[str, dg.DagsterInstance]
 @pytest.fixture(scope="session")
 def _template(_with_dagster: str) -> str:
     return _with_dagster
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with no_waiting():
+        yield
 
 
 @pytest.fixture(scope="module")

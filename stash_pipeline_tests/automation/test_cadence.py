@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
+from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.sync.cadence import Compared, allowance, asking, balance, due, typical_seconds
+from stash_pipeline_tests.examples import examples
 
 NOW = datetime(2026, 5, 4, 10, tzinfo=timezone.utc)
 MINUTE = timedelta(minutes=1)
@@ -74,7 +75,7 @@ def test_an_instance_that_was_never_compared_is_due() -> None:
     assert due(Compared(), load_settings(), NOW).at == NOW
 
 
-@examples(deadline=None, max_examples=60)
+@property_settings(deadline=None, max_examples=examples(60))
 @given(st.lists(st.tuples(st.floats(0.01, 60), st.booleans()), min_size=1, max_size=30))
 def test_comparisons_and_reconciles_never_take_more_than_the_share(costs: list[tuple[float, bool]]) -> None:
     """Whatever a comparison takes, and whether it leads to a reconcile: over any time, the share and one allowance."""

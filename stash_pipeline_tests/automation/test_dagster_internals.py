@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,12 @@ MODULE = Path(internals.__file__)
 
 
 def private_imports(path: Path) -> list[str]:
-    found = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    found: list[str] = []
+    text = path.read_text("utf-8")
+    # only a few modules have to be parsed
+    if not re.search(r"dagster[\w.]*\._", text):
+        return found
+    for node in ast.walk(ast.parse(text)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             names = [node.module or ""]

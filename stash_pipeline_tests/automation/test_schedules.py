@@ -33,6 +33,7 @@ from stash_pipeline.sync.timetable import (
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.ops.sync_runs import end_run, start_run
 from stash_pipeline_tests.automation.servers import run_of
+from stash_pipeline_tests.examples import examples
 from stash_pipeline_tests.ports import free_port
 
 WEEK = timedelta(days=7)
@@ -73,7 +74,7 @@ def test_the_cron_schedule_ticks_at_the_interval(minutes: int) -> None:
     assert list(islice(ticks, 300)) == [since + timedelta(minutes=minutes) * number for number in range(300)]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(timetables, moments)
 @example(Timetable(ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 3, 26, tzinfo=timezone.utc))
 @example(Timetable(ZoneInfo("Europe/Paris"), sweep_hour=2), datetime(2026, 10, 22, tzinfo=timezone.utc))
@@ -117,7 +118,7 @@ def test_a_sweep_is_due_once_across_dst_changes(week: str, hour: int, utc: str) 
     assert [f"{moment:%Y-%m-%d %H:%M}" for moment in due] == [utc]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(timetables, moments)
 def test_the_announced_next_sweep_is_the_next_sweep(timetable: Timetable, moment: datetime) -> None:
     sweep = next_sweep(timetable, moment)

@@ -82,7 +82,7 @@ def planned(home: Path, database_url: str) -> tuple[list[tuple[Any, ...]], ...]:
 
 
 def test_batched_planned_events_equal_single_ones(
-    home: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+    home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
     store = _EventLog.store_event_batch
@@ -93,17 +93,18 @@ def test_batched_planned_events_equal_single_ones(
 
     monkeypatch.setattr(_EventLog, "store_event_batch", counted)
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")
-    one_by_one = planned(home, empty_database_url)
+    one_by_one = planned(home, database_url)
     assert not batches and [len(rows) for rows in one_by_one] == [8, 2, 4]
-    with psycopg.connect(empty_database_url) as connection:
-        connection.execute("drop schema dagster cascade")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("truncate dagster.runs, dagster.event_logs, dagster.asset_keys cascade")
+        connection.execute("truncate dagster.asset_check_executions")
     monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE")
-    assert planned(home, empty_database_url) == one_by_one
+    assert planned(home, database_url) == one_by_one
     assert batches == [4, 4]
 
 
-def test_storage_uses_few_connections_and_closes_them(home: Path, empty_database_url: str) -> None:
-    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+def test_storage_uses_few_connections_and_closes_them(home: Path, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
 
         def others(at_most: int) -> int:
             """The other connections to the database: a closed one is listed until its backend has noticed."""
@@ -118,7 +119,7 @@ def test_storage_uses_few_connections_and_closes_them(home: Path, empty_database
                     return int(row[0])
                 time.sleep(0.05)
 
-        with dagster_instance(home, empty_database_url) as instance:
+        with dagster_instance(home, database_url) as instance:
             threads = [threading.Thread(target=instance.get_runs_count) for _ in range(8)]
             for thread in threads:
                 thread.start()
@@ -128,10 +129,10 @@ def test_storage_uses_few_connections_and_closes_them(home: Path, empty_database
         assert others(at_most=0) == 0
 
 
-def test_storage_survives_lost_connections(home: Path, empty_database_url: str) -> None:
-    with dagster_instance(home, empty_database_url) as instance:
+def test_storage_survives_lost_connections(home: Path, database_url: str) -> None:
+    with dagster_instance(home, database_url) as instance:
         instance.add_dynamic_partitions("instance", ["home"])
-        with psycopg.connect(empty_database_url) as connection:
+        with psycopg.connect(database_url) as connection:
             connection.execute(
                 "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
                 "where datname = current_database() and pid <> pg_backend_pid()"
@@ -141,7 +142,7 @@ def test_storage_survives_lost_connections(home: Path, empty_database_url: str) 
 
 @pytest.mark.parametrize(("seconds", "pings"), [(3600.0, 0), (0.0, 3)])
 def test_a_connection_is_asked_whether_it_is_alive_only_after_a_while(
-    home: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch, seconds: float, pings: int
+    home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, seconds: float, pings: int
 ) -> None:
     asked: list[Any] = []
     ping = PGDialect_psycopg2.do_ping
@@ -150,7 +151,7 @@ def test_a_connection_is_asked_whether_it_is_alive_only_after_a_while(
         asked.append(connection)
         return bool(ping(dialect, connection))
 
-    with dagster_instance(home, empty_database_url) as instance:
+    with dagster_instance(home, database_url) as instance:
         instance.get_runs_count()
         monkeypatch.setattr(PGDialect_psycopg2, "do_ping", noted)
         monkeypatch.setattr(dagster_storage, "_ASSUMED_ALIVE_SECONDS", seconds)
@@ -159,9 +160,9 @@ def test_a_connection_is_asked_whether_it_is_alive_only_after_a_while(
     assert len(asked) == pings
 
 
-def test_a_forked_process_does_not_disturb_its_parent(home: Path, empty_database_url: str) -> None:
+def test_a_forked_process_does_not_disturb_its_parent(home: Path, database_url: str) -> None:
     fork = multiprocessing.get_context("fork")
-    with dagster_instance(home, empty_database_url) as instance:
+    with dagster_instance(home, database_url) as instance:
         instance.add_dynamic_partitions("instance", ["home"])
         answers: multiprocessing.Queue[object] = fork.Queue()
         child = fork.Process(target=lambda: answers.put(instance.get_dynamic_partitions("instance")))
@@ -189,21 +190,21 @@ def test_several_processes_can_create_the_tables_concurrently(home: Path, empty_
     assert errors == []
 
 
-def test_partially_created_tables_are_recreated(home: Path, empty_database_url: str) -> None:
-    with dagster_instance(home, empty_database_url) as instance:
+def test_partially_created_tables_are_recreated(home: Path, database_url: str) -> None:
+    with dagster_instance(home, database_url) as instance:
         instance.get_runs_count()
-    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+    with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("drop table dagster.jobs, dagster.job_ticks, dagster.run_tags")
-        with dagster_instance(home, empty_database_url) as instance:
+        with dagster_instance(home, database_url) as instance:
             instance.add_dynamic_partitions("instance", ["home"])
             assert instance.get_runs_count() == 0
         found = connection.execute("select to_regclass('dagster.run_tags') is not null").fetchone()
     assert found == (True,)
 
 
-def test_storage_commits_asynchronously(home: Path, empty_database_url: str) -> None:
+def test_storage_commits_asynchronously(home: Path, database_url: str) -> None:
     with (
-        dagster_instance(home, empty_database_url) as instance,
+        dagster_instance(home, database_url) as instance,
         instance.event_log_storage.index_connection() as connection,  # type: ignore[attr-defined]
     ):
         assert connection.exec_driver_sql("show synchronous_commit").scalar() == "off"
@@ -254,8 +255,8 @@ def test_connection_retries_of_dagster_are_not_logged(
     assert {record.getMessage() for record in said} == {"Retrying failed database connection."}
 
 
-def test_web_server_pools_use_the_same_schema(home: Path, empty_database_url: str) -> None:
-    with dagster_instance(home, empty_database_url) as instance:
+def test_web_server_pools_use_the_same_schema(home: Path, database_url: str) -> None:
+    with dagster_instance(home, database_url) as instance:
         instance.add_dynamic_partitions("instance", ["home"])
         instance.optimize_for_webserver(statement_timeout=5000, pool_recycle=600, max_overflow=2)
         assert instance.get_dynamic_partitions("instance") == ["home"]

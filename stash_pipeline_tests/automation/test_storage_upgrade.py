@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import dagster
@@ -16,6 +18,9 @@ from stash_pipeline.runtime.dagster_schema import StorageError
 from stash_pipeline.runtime.dagster_storage import WarehouseDagsterStorage
 from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.settings import get_settings, settings_in_use, sqlalchemy_url
+from stash_pipeline_tests.conftest import create_database, drop_database, temporary_home
+
+_numbers = count()
 
 OLDER = "16e3655b4d9b"
 """Before an index was made anew, and a column was added that is read for the limits of concurrency."""
@@ -26,21 +31,32 @@ MISSING = (
 )
 
 
-@pytest.fixture
-def older(home: Path, empty_database_url: str) -> str:
-    """The address of a database whose tables are as a former version of Dagster made them, with a partition in them."""
-    with dagster_instance(home, empty_database_url) as instance:
+@pytest.fixture(scope="module")
+def _older(postgres: str) -> Iterator[str]:
+    """A database whose tables are as a former version of Dagster made them, with a partition in them."""
+    name = "older_dagster"
+    address = create_database(postgres, name)
+    with temporary_home() as home, dagster_instance(home, address) as instance:
         instance.add_dynamic_partitions("instance", ["home"])
-    url = sqlalchemy_url(empty_database_url, "psycopg2")
+    url = sqlalchemy_url(address, "psycopg2")
     engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"options": "-c search_path=dagster"})
     config = pg_alembic_config(dagster_postgres.run_storage.run_storage.__file__)
     with engine.connect() as connection:
         run_alembic_downgrade(config, connection, OLDER)
     engine.dispose()
-    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+    with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("comment on table dagster.runs is 'Dagster 1.9.0'")
         assert connection.execute(MISSING).fetchone() == (True, True)
-    return empty_database_url
+    yield name
+    drop_database(postgres, name)
+
+
+@pytest.fixture
+def older(postgres: str, _older: str) -> Iterator[str]:
+    """The address of a copy of it."""
+    name = f"older_{next(_numbers)}"
+    yield create_database(postgres, name, _older)
+    drop_database(postgres, name)
 
 
 def revision(url: str) -> str:

@@ -11,6 +11,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.exports import nfo
 from stash_pipeline.exports.nfo import document, export_nfo, parsed_mapping
 from stash_pipeline_tests.catalog.working import Servers
+from stash_pipeline_tests.examples import examples
 from stash_pipeline_tests.mirror.working import run_program
 
 SCENE = {
@@ -36,7 +37,7 @@ def test_any_text_makes_a_well_formed_document(title: str, details: str, names: 
 
 
 @given(texts)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 def test_any_title_makes_a_name_in_the_folder(tmp_path: Path, title: str) -> None:
     target = nfo._inside({**SCENE, "title": title, "id": 7}, tmp_path)
     assert target.parent == tmp_path

@@ -95,6 +95,7 @@ def test_a_change_on_a_server_reaches_the_last_layer_in_the_same_run(
     assert all(check.passed for check in is_current(dagster, result.run_id).values())
 
 
+@pytest.mark.integration
 def test_an_unchanged_shared_table_emits_no_event(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_locked_layer_is_left_to_the_sensor(
     assert state.error is None and not state.current
 
 
+@pytest.mark.integration
 def test_shared_layers_follow_without_instance_and_server(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
@@ -209,6 +211,7 @@ def test_a_rebuild_recreates_a_layer_and_its_readers(
     assert is_followed(warehouse)
 
 
+@pytest.mark.integration
 def test_layers_follow_the_rebuild_of_an_instance_in_the_same_run(
     stash: SimulatedStash, dagster: dg.DagsterInstance, warehouse: str
 ) -> None:
@@ -220,6 +223,7 @@ def test_layers_follow_the_rebuild_of_an_instance_in_the_same_run(
     assert materialized(dagster, result.run_id)["tag_names.members"][1]["caused_by"] == "rebuild of home"
 
 
+@pytest.mark.integration
 def test_the_command_rebuilds_any_layer_of_the_registry(
     stash: SimulatedStash,
     dagster: dg.DagsterInstance,

@@ -19,6 +19,7 @@ from stash_pipeline.matching.clustering import (
     cluster,
 )
 from stash_pipeline.matching.phash import resemblance
+from stash_pipeline_tests.examples import examples
 
 RULES = (
     LinkRule("oshash", identity=True),
@@ -145,7 +146,7 @@ def partition(found: Clustering) -> set[frozenset[int]]:
     return {frozenset(group) for group in groups.values()}
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=examples(250))
 @given(case=cases())
 def test_clusters_are_those_of_the_definition(case: Case) -> None:
     expected, refused = model(case)
@@ -154,7 +155,7 @@ def test_clusters_are_those_of_the_definition(case: Case) -> None:
     assert len(found.refusals) == refused
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(case=cases(), random=st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(case: Case, random: object) -> None:
     shuffled = [(right, left, strength, rule) for left, right, strength, rule in case.links]
@@ -169,7 +170,7 @@ def test_the_order_of_the_input_does_not_matter(case: Case, random: object) -> N
     assert one.contradictions == other.contradictions
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(case=cases())
 def test_a_refusal_names_two_objects_that_keep_the_clusters_apart(case: Case) -> None:
     found = clustered(case)

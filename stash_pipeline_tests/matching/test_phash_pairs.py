@@ -13,6 +13,7 @@ from stash_pipeline.matching import phash_bands, phash_pairs
 from stash_pipeline.matching.phash import UNKNOWN_DURATION, Durations, Hashes
 from stash_pipeline.matching.phash_bands import WIDTHS, band_shares, expand
 from stash_pipeline.matching.phash_pairs import Method, Pairs, Scope, find_pairs
+from stash_pipeline_tests.examples import examples
 from stash_pipeline_tests.matching.phash_arrays import all_pairs
 from stash_pipeline_tests.matching.phash_generator import library
 
@@ -60,7 +61,7 @@ def correlated_hashes(draw: st.DrawFn) -> list[int]:
     return made
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(
     hashes=correlated_hashes(),
     # equal durations, and some exactly at the edge of a window

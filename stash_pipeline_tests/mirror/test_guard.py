@@ -43,7 +43,7 @@ def test_the_removal_limit_depends_on_count_and_share() -> None:
     assert [allowed(live) for live in (0, 10, 250, 251, 1000, 50_000)] == [50, 50, 50, 50, 200, 10_000]
 
 
-@pytest.mark.parametrize("release", ["v0.20.2", "v0.27", "v0.30.1"])
+@pytest.mark.parametrize("release", ["v0.20.2", pytest.param("v0.27", marks=pytest.mark.integration), "v0.30.1"])
 def test_removing_more_than_50_objects_and_a_fifth_stops_the_run_before_it_writes(
     mirrored: MakeMirror, release: str
 ) -> None:

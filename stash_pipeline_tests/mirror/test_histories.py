@@ -203,8 +203,7 @@ def survive(warehouse: str, home: Path, seed: int, most: int) -> None:
 @pytest.mark.parametrize(
     "seed",
     [
-        0,
-        pytest.param(1, marks=pytest.mark.integration),
+        *(pytest.param(seed, marks=pytest.mark.integration) for seed in range(2)),
         *(pytest.param(seed, marks=pytest.mark.faults) for seed in range(2, FEW)),
     ],
 )

@@ -144,7 +144,12 @@ def test_invalid_values_are_counted_again_although_their_page_is_cached(warehous
 
 @pytest.mark.parametrize(
     "release",
-    ["v0.20.2", "v0.28", NEWEST, *(pytest.param(name, marks=pytest.mark.soak) for name in ("v0.24", "v0.27"))],
+    [
+        "v0.20.2",
+        pytest.param("v0.28", marks=pytest.mark.integration),
+        NEWEST,
+        *(pytest.param(name, marks=pytest.mark.soak) for name in ("v0.24", "v0.27")),
+    ],
 )
 def test_a_second_sync_of_an_unchanged_library_of_any_release_writes_nothing(
     warehouse: str, home: Path, release: str

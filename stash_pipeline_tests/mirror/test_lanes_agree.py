@@ -23,13 +23,17 @@ READABLE = [release for release in known_releases() if release >= "v0.20" and re
 
 
 def one_per_schema(releases: list[str]) -> list[ParameterSet]:
-    """The first release of each schema version with a query for files; other releases in soak."""
+    """The first release of each schema version with a query for files, every other one as an integration test.
+
+    Other releases in soak.
+    """
     seen: set[tuple[int, bool]] = set()
     found = []
     for name in releases:
         release = find_release(name)
         key = release.database_schema, release.since(29)
-        found.append(pytest.param(name, marks=[pytest.mark.soak] if key in seen else []))
+        marks = [pytest.mark.soak] if key in seen else [pytest.mark.integration] if len(seen) % 2 else []
+        found.append(pytest.param(name, marks=marks))
         seen.add(key)
     return found
 

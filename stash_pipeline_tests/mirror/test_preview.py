@@ -49,7 +49,7 @@ def predicted(server: Mirror, mode: Mode = "sweep", *, accept: bool = False) -> 
     return said
 
 
-@pytest.mark.parametrize("release", ["v0.20.2", "v0.27", "v0.30.1"])
+@pytest.mark.parametrize("release", ["v0.20.2", pytest.param("v0.27", marks=pytest.mark.integration), "v0.30.1"])
 def test_a_dry_run_predicts_exactly_what_the_sync_does(mirrored: MakeMirror, release: str) -> None:
     server = mirrored(40, release)
     seen, lines = predicted(server)

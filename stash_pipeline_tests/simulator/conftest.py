@@ -11,6 +11,7 @@ import pytest
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline_tests.http_client import http_client
 from stash_pipeline_tests.recordings import RELEASES, recorded_database, recorded_json
 
 BACKUP = "mutation{backupDatabase(input:{download:true})}"
@@ -102,7 +103,7 @@ def only_error(answer: dict[str, Any]) -> str:
 
 def client_of(stash: SimulatedStash, **options: Any) -> Iterator[httpx.Client]:
     """An HTTP client for a served simulator."""
-    with stash.running() as server, httpx.Client(base_url=server.url, **options) as client:
+    with stash.running() as server, http_client(base_url=server.url, **options) as client:
         yield client
 
 

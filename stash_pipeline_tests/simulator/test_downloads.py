@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from stash_pipeline.simulator.faults import Faults
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.simulator.snapshots import Backups
+from stash_pipeline_tests.http_client import http_client
 from stash_pipeline_tests.simulator.conftest import BACKUP, Clock, Make, address_of, data, get_from
 
 KEY = "a-key"
@@ -93,7 +94,7 @@ def test_files_are_removed_with_the_server(make: Make) -> None:
 @pytest.fixture
 def served(stash: SimulatedStash) -> Iterator[httpx.Client]:
     stash.backups = Backups(blobs=30)
-    with stash.running() as server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with stash.running() as server, http_client(base_url=server.url, timeout=60) as client:
         yield client
 
 

@@ -8,6 +8,7 @@ import pytest
 from stash_pipeline.simulator.faults import KINDS, Faults, parse_fault
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline_tests.http_client import http_client
 from stash_pipeline_tests.simulator.conftest import Make
 
 QUERY = {"query": "{findScenes(filter:{per_page:-1}){count scenes{id title tags{id} performers{id}}}}"}
@@ -45,7 +46,7 @@ def test_a_fault_applies_to_the_selected_requests() -> None:
 
 def test_each_kind_of_fault_has_its_effect_on_the_client(make: Make) -> None:
     stash = make()
-    with stash.running() as server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with stash.running() as server, http_client(base_url=server.url, timeout=60) as client:
         usual = client.post("/graphql", json=QUERY).json()
 
         def asked(kind: str) -> httpx.Response:
@@ -80,7 +81,7 @@ def test_a_vanishing_row_fails_its_page_once(make: Make, release: str) -> None:
     # a tag that is the primary one of a marker cannot be destroyed
     stash.library.execute("DELETE FROM scene_markers")
     tags = stash.library.scalar("SELECT count(*) FROM tags")
-    with stash.running() as server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with stash.running() as server, http_client(base_url=server.url, timeout=60) as client:
         stash.faults = Faults.of("vanish:next=1")
         answer = client.post("/graphql", json=QUERY)
         body = answer.json()

@@ -8,6 +8,7 @@ import pytest
 
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
+from stash_pipeline_tests.http_client import http_client
 from stash_pipeline_tests.simulator.conftest import client_of
 
 KEY = "a-key"
@@ -158,7 +159,7 @@ def test_latency_and_faults_can_be_injected(small_library: Library) -> None:
     async def broken(request: object, usual: object) -> Response:
         return Response(status_code=503)
 
-    with stash.running() as server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with stash.running() as server, http_client(base_url=server.url, timeout=60) as client:
         assert client.post("/graphql", json=VERSION).elapsed.total_seconds() >= 0.05
         stash.app.state.frontdoor.fault = broken
         assert client.post("/graphql", json=VERSION).status_code == 503

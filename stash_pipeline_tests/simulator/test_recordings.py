@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-import httpx
 import pytest
 
+from stash_pipeline_tests.http_client import http_client
 from stash_pipeline_tests.simulator.conftest import Recording
 
 RECORDED_HOST = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -56,7 +56,7 @@ def test_recorded_queries_get_the_recorded_values(recording: Recording) -> None:
 
 
 def test_recorded_graphql_requests_get_the_recorded_status_headers_and_body(recording: Recording) -> None:
-    with recording.stash.running() as server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with recording.stash.running() as server, http_client(base_url=server.url, timeout=60) as client:
         for name, entry in recording.http.items():
             if "request" not in entry:
                 continue
@@ -71,7 +71,7 @@ def test_recorded_graphql_requests_get_the_recorded_status_headers_and_body(reco
 
 def test_recorded_images_get_the_recorded_status_and_caching_headers(recording: Recording) -> None:
     stand_ins = STAND_INS if recording.release != "v0.20.2" else OLD_STAND_INS
-    with recording.stash.running() as server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with recording.stash.running() as server, http_client(base_url=server.url, timeout=60) as client:
         for name, entry in recording.http.items():
             if "request" in entry:
                 continue

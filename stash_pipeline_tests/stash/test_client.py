@@ -25,6 +25,7 @@ from stash_pipeline.stash.errors import (
     StashQueryError,
 )
 from stash_pipeline.stash.retries import NO_RETRIES
+from stash_pipeline_tests.examples import examples
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.secret"
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -399,7 +400,7 @@ def test_a_release_that_is_too_old_is_rejected(version: str) -> None:
         info(status(version=version))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
@@ -419,7 +420,7 @@ def test_any_json_gives_an_answer_or_a_stash_error(body: Any) -> None:
         assert isinstance(answer.data, dict)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.binary(max_size=60), st.integers(200, 599))
 def test_any_bytes_with_any_status_give_an_answer_or_a_stash_error(body: bytes, status_code: int) -> None:
     try:

@@ -18,6 +18,7 @@ from stash_pipeline.stash.fingerprints import padded_phash
 from stash_pipeline.stash.json_values import InvalidValueError, as_id, as_time, in_order_of_time
 from stash_pipeline.stash.query_plan import QueryPlan, plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
+from stash_pipeline_tests.examples import examples
 
 
 def plans_of(release: str) -> dict[str, QueryPlan]:
@@ -148,7 +149,7 @@ def test_null_and_empty_fields_equal_absent_fields(scene: dict[str, Any]) -> Non
     assert SCENES.read(bare).hash == SCENES.read(scene).hash
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     SCENE,
     st.sampled_from(

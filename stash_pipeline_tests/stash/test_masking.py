@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stash_pipeline.stash.access import Access
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.masking import Mask
+from stash_pipeline_tests.examples import examples
 from stash_pipeline_tests.stash.hostile import hostile, whole
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0LW9mLXRoZS1zZXJ2ZXI.Zm9yLXRlc3RzLW9ubHk_and-more"
@@ -48,7 +49,7 @@ def holds(text: str, secret: str) -> bool:
     return any(part in small for part in parts) or secret.encode().hex() in small
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(_SECRETS, st.text("ab ", max_size=4), st.text("yz ", max_size=4))
 def test_a_secret_is_masked_in_every_form(secret: str, before: str, behind: str) -> None:
     mask = Mask([secret], [secret])
@@ -59,7 +60,7 @@ def test_a_secret_is_masked_in_every_form(secret: str, before: str, behind: str)
             assert b"***" in mask.answer(json.dumps({"data": text}).encode()), text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(max_size=200))
 def test_other_texts_are_unchanged(text: str) -> None:
     mask = Mask([KEY], [KEY])

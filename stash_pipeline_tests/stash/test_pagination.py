@@ -19,6 +19,7 @@ from stash_pipeline.stash.query_plan import QueryPlan, plan_library
 from stash_pipeline.stash.response_page import RawPage
 from stash_pipeline.stash.retries import Retries
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
+from stash_pipeline_tests.examples import examples
 
 
 def plan_of(release: str, kind: str) -> QueryPlan:
@@ -148,7 +149,7 @@ CHANGES = st.dictionaries(
 
 
 @pytest.mark.parametrize("strategy", PLANS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sets(st.integers(1, 30), max_size=25), CHANGES, st.integers(1, 6), st.integers(1, 3))
 def test_objects_that_existed_all_the_time_are_read(
     strategy: str, ids: set[int], changes: dict[int, list[tuple[str, int]]], page_size: int, shard_pages: int
@@ -165,7 +166,7 @@ def test_objects_that_existed_all_the_time_are_read(
     assert fake.requests < 400
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sets(st.integers(1, 30), min_size=1, max_size=25), CHANGES, st.integers(1, 6))
 def test_keyset_pagination_tolerates_all_changes(
     ids: set[int], changes: dict[int, list[tuple[str, int]]], page_size: int
@@ -294,7 +295,7 @@ class Poisoned(Fake):
 
 @pytest.mark.parametrize("strategy", PLANS)
 @given(st.sets(st.integers(1, 40), min_size=6, max_size=25), st.integers(1, 9), st.integers(1, 4), st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_unreadable_objects_are_named_and_all_others_are_read(
     strategy: str, ids: set[int], page_size: int, shard_pages: int, data: st.DataObject
 ) -> None:
@@ -367,7 +368,7 @@ RANGES = replace(KEYSET, ids_argument=False)
 
 @pytest.mark.parametrize("strategy", [*PLANS, "ranges"])
 @given(st.sets(st.integers(1, 40), min_size=1, max_size=25), st.integers(1, 9), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_objects_with_unset_times_are_read_without_those_fields(
     strategy: str, ids: set[int], page_size: int, data: st.DataObject
 ) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.examples import examples
 
 NEAR = st.one_of(
     st.dates().map(str),
@@ -60,7 +61,7 @@ def all_in_database(connection: psycopg.Connection[Any], texts: list[str]) -> di
 
 
 # 400 texts in few queries
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(NEAR.filter(lambda text: "\x00" not in text), min_size=20, max_size=20))
 def test_the_database_and_the_calendar_agree(connection: psycopg.Connection[Any], texts: list[str]) -> None:
     assert all_in_database(connection, texts) == {text: by_calendar(text) for text in texts}

@@ -15,6 +15,7 @@ from stash_pipeline.stash.entities import BY_NAME, EMBEDDED_SELECTIONS, ENTITIES
 from stash_pipeline.stash.query_plan import plan_library
 from stash_pipeline.stash.schema import INTROSPECTION, ServerSchema
 from stash_pipeline.stash.selection import Tree, cut, linear_path, merge, parse, render, without_fields
+from stash_pipeline_tests.examples import examples
 
 NAMES = st.text(alphabet="abcdefghijklmnopqrstuvwxyz_0123456789", min_size=1, max_size=8).filter(
     lambda text: not text[0].isdigit()
@@ -112,7 +113,7 @@ def exists(schema: ServerSchema, type_name: str, tree: Tree) -> bool:
 def test_unsupported_fields_are_removed_and_reported(release: str) -> None:
     schema = schema_of(release)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40), deadline=None)
     @given(st.sampled_from(["Scene", "Performer", "Gallery", "Image"]), st.data())
     def check(type_name: str, data: st.DataObject) -> None:
         known = [name for name, info in schema.fields(type_name).items() if not schema.fields(info.type_name)]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from stash_pipeline.stash.documents import finish
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.raw.document_hashes import has_hash
+from stash_pipeline_tests.examples import examples
 
 numbers = (
     st.integers(-(2**80), 2**80)
@@ -39,14 +40,14 @@ def stored(connection: psycopg.Connection[Any], text: bytes) -> bytes:
     return str(row[0]).encode()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(value=values)
 def test_a_document_keeps_its_hash_in_jsonb(server: psycopg.Connection[Any], value: Any) -> None:
     document = finish({"id": 1, "value": value}, 1)
     assert has_hash(stored(server, document.json), document.hash)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(value=values, other=values)
 def test_another_document_has_another_hash(server: psycopg.Connection[Any], value: Any, other: Any) -> None:
     document, changed = finish({"id": 1, "value": value}, 1), finish({"id": 1, "value": other}, 1)

@@ -11,6 +11,7 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.raw.partitions import ensure_partitions
 from stash_pipeline.warehouse.raw.sampling import random_ids
 from stash_pipeline.warehouse.tables import partition
+from stash_pipeline_tests.examples import examples
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def instance_id(database_url: str, home: Path) -> int:
         return instance.id
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ids=st.sets(st.integers(1, 2**40) | st.integers(1, 40), max_size=30), size=st.integers(1, 40), data=st.data())
 def test_a_sample_has_the_requested_size_or_all_objects(
     database_url: str, instance_id: int, ids: set[int], size: int, data: st.DataObject

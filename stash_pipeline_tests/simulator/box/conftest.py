@@ -10,6 +10,7 @@ import pytest
 
 from stash_pipeline.simulator.box.box import Box
 from stash_pipeline.simulator.box.server import SimulatedStashBox
+from stash_pipeline_tests.http_client import http_client
 from stash_pipeline_tests.simulator.box.sample import Sample, sample
 
 KEY = "key-of-a-reader"
@@ -62,7 +63,7 @@ def serve() -> Iterator[Serve]:
         def start(box: Box, **options: Any) -> Client:
             server = SimulatedStashBox(box, **{"api_key": KEY, **options})
             running = stack.enter_context(server.running())
-            return Client(server, running.url, stack.enter_context(httpx.Client(timeout=60)))
+            return Client(server, running.url, stack.enter_context(http_client(timeout=60)))
 
         yield start
 

@@ -17,6 +17,7 @@ import pytest
 
 from stash_pipeline.simulator.box.server import SimulatedStashBox
 from stash_pipeline_tests import recordings
+from stash_pipeline_tests.http_client import http_client
 from stash_pipeline_tests.simulator.box.sample import change, sample
 
 FOLDER = Path(recordings.__file__).parent / "box"
@@ -39,7 +40,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, Any], htt
     if phase == "after":
         change(box)
     server = SimulatedStashBox(box.box, release=release, api_key="key", phash_distance=recorded["phash_distance"])
-    with server.running() as running, httpx.Client(base_url=running.url, timeout=60) as client:
+    with server.running() as running, http_client(base_url=running.url, timeout=60) as client:
         yield recorded["answers"][phase], client
 
 
