@@ -2,21 +2,36 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stash_pipeline.search.documents import FACETS
+from stash_pipeline.search.documents import FACETS, Document
 from stash_pipeline.search.request import AllOf, AnyOf, Between, Condition, Hit, Not, OneOf, SearchRequest, Word
 from stash_pipeline.search.tantivy import TantivyBackend
 from stash_pipeline.search.tantivy.reader import TantivyReader
 from stash_pipeline_tests.search import library, oracle
-from stash_pipeline_tests.search.suite import Suite, fill, words
+from stash_pipeline_tests.search.suite import Suite, fill, generated_library, words
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> TantivyBackend:
+    """An index with the generated library, for tests that only read."""
+    backend = TantivyBackend(tmp_path_factory.mktemp("filled") / "search")
+    fill(backend, generated_library())
+    return backend
 
 
 class TestTantivy(Suite):
     @pytest.fixture
-    def backend(self, tmp_path: Path) -> TantivyBackend:
+    def backend(self, request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+        if "library" in request.fixturenames:
+            return request.getfixturevalue("filled")
         return TantivyBackend(tmp_path / "search")
+
+    @pytest.fixture
+    def library(self) -> list[Document]:
+        return list(generated_library())
 
 
 @pytest.mark.parametrize("by_two_threads", [False, True])
