@@ -35,7 +35,7 @@ from stash_pipeline_tests.search import library, oracle
 from stash_pipeline_tests.search.conditions import Conditions
 
 FIVE_FACETS = ("entity", "studio", "performer", "tag", "year")
-MANY = 700
+MANY = 400
 """Documents of the generated library."""
 
 

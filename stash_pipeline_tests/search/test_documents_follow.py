@@ -1,6 +1,7 @@
 """Whatever happens, following ends in the same documents as a rebuild, and whoever follows them has them all."""
 
 import random
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,11 +20,18 @@ from stash_pipeline_tests.search.working import Copy, contents, documents, follo
 
 ROUNDS = 8
 HISTORIES = [
-    # a beginning of the first one
-    (0, 3),
-    *(pytest.param(seed, ROUNDS, marks=pytest.mark.integration) for seed in (0, 1)),
-    *(pytest.param(seed, ROUNDS, marks=pytest.mark.soak) for seed in range(2, 12)),
+    # a beginning of the next one
+    (0, 3, False),
+    *(
+        pytest.param(seed, ROUNDS, images, marks=pytest.mark.integration)
+        for seed, images in product((0, 1), (False, True))
+    ),
+    *(
+        pytest.param(seed, ROUNDS, images, marks=pytest.mark.soak)
+        for seed, images in product(range(2, 12), (False, True))
+    ),
 ]
+"""Seed, rounds of changes, whether images have documents."""
 
 
 def _markers_or_names_change(servers: Servers, rng: random.Random) -> None:
@@ -82,8 +90,7 @@ def _marker_tags(servers: Servers) -> set[tuple[UUID, UUID, bool]]:
 OWN_STEPS = [_markers_or_names_change, _markers_or_names_change, _tags_get_parents, _performers_get_aliases]
 
 
-@pytest.mark.parametrize("images", [False, pytest.param(True, marks=pytest.mark.integration)])
-@pytest.mark.parametrize(("seed", "rounds"), HISTORIES)
+@pytest.mark.parametrize(("seed", "rounds", "images"), HISTORIES)
 def test_following_ends_in_the_same_documents_as_a_rebuild(
     warehouse: str, home: Path, seed: int, rounds: int, images: bool
 ) -> None:

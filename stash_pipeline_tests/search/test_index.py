@@ -34,17 +34,6 @@ from stash_pipeline_tests.mirror.working import looking_at, stop_looking
 from stash_pipeline_tests.search.working import follow_search
 
 
-@pytest.fixture(scope="module")
-def _with_documents(
-    postgres: str, _with_catalog: list[Instance], tmp_path_factory: pytest.TempPathFactory
-) -> list[Instance]:
-    """The instances of a database with documents, to copy."""
-    url = create_database(postgres, "with_documents", "with_catalog")
-    follow_search(same_servers(url, tmp_path_factory.mktemp("home"), _with_catalog))
-    stop_looking()
-    return _with_catalog
-
-
 @pytest.fixture
 def servers(postgres: str, _with_documents: list[Instance], home: Path) -> Iterator[Servers]:
     """Servers with documents, in a database of the test's own."""
