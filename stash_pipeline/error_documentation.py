@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -76,6 +77,7 @@ TOPICS: Final = (
 )  # fmt: skip
 
 
+@cache
 def error_sentences(package: Path = PACKAGE) -> dict[str, set[str]]:
     """The sentences of all errors that a user can cause, by module."""
     trees = {
@@ -144,7 +146,7 @@ def _escaped(text: str) -> str:
 
 def troubleshooting_page() -> str:
     """The page as Markdown."""
-    left = error_sentences()
+    left = dict(error_sentences())
     lines = [
         "# Troubleshooting",
         "",

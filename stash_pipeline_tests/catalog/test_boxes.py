@@ -1,66 +1,89 @@
 """What stash-boxes add to the catalog, and what is proposed for the servers."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from stash_pipeline.instances import edit_instance
+from stash_pipeline.instances import Instance, edit_instance
 from stash_pipeline.warehouse.catalog.choices import choose, withdraw
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.stashbox.fields import BOX_FIELDS
 from stash_pipeline.warehouse.stashbox.touched import publish_objects
 from stash_pipeline_tests.catalog.boxes import Boxes
-from stash_pipeline_tests.catalog.working import Object, Servers, new_servers
+from stash_pipeline_tests.catalog.working import Object, Servers, same_servers
+from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.mirror.working import stop_looking
 from stash_pipeline_tests.stashbox.test_candidates import answer, due, scene
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A database to copy, and what is in it."""
+
+    name: str
+    instances: list[Instance]
+    ids: list[int]
+    pair: list[Object]
+    alone: Object
+
+
 @pytest.fixture(scope="module")
-def servers(warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Servers:
-    made = new_servers(warehouse, tmp_path_factory.mktemp("home"))
-    made.follow()
-    return made
-
-
-@pytest.fixture
-def boxes(servers: Servers) -> Boxes:
-    """Two boxes without records."""
-    servers.execute("DELETE FROM matches.decisions")
-    servers.execute("DELETE FROM ops.stashbox_endpoints")
-    servers.execute("UPDATE ops.instances SET use_stash_boxes = true")
-    made = Boxes(servers, servers.home)
-    made.register()
-    servers.follow(rebuild=True)
-    return made
-
-
-@pytest.fixture
-def pair(servers: Servers, boxes: Boxes) -> list[Object]:
-    """Two performers of two servers that are one and have few values, both linked to record a1 of the first box."""
-    one, other = servers.pairs("performers")[0]
-    for performer in (one, other):
-        for number in range(2):
-            boxes.link("performers", performer, *["a1", "b1"][number : number + 1], number=number)
+def prepared(postgres: str, _with_catalog: list[Instance], tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Servers with a catalog, two boxes without records, and a few objects that are linked to these."""
+    name, home = "with_boxes", tmp_path_factory.mktemp("home")
+    servers = same_servers(create_database(postgres, name, "with_catalog"), home, _with_catalog)
+    boxes = Boxes(servers, home)
+    boxes.register()
+    pair = servers.pairs("performers")[0]
+    for performer in pair:
+        for number, key in enumerate(("a1", "b1")):
+            boxes.link("performers", performer, key, number=number)
         servers.edit(
             "performers", performer, disambiguation=None, country=None, death_date=None, death_date_text=None,
             death_date_precision=None, height_cm=None, hair_color="Red", career_length=None,
         )  # fmt: skip
-    servers.follow()
-    return [one, other]
-
-
-@pytest.fixture
-def alone(servers: Servers, boxes: Boxes) -> Object:
-    """A tag that no other server has, linked to record a2 of the first box, without a description."""
     ((instance, identifier),) = servers.rows(
         "SELECT m.instance_id, m.id FROM catalog.tags AS t JOIN catalog.members AS m ON m.canonical_id = t.id\n"
         "WHERE t.objects = 1 ORDER BY 1, 2 LIMIT 1"
     )
-    boxes.link("tags", (instance, identifier), "a2")
-    servers.edit("tags", (instance, identifier), description=None)
+    alone = instance, identifier
+    boxes.link("tags", alone, "a2")
+    servers.edit("tags", alone, description=None)
     servers.follow()
-    return instance, identifier
+    stop_looking()
+    return Prepared(name, _with_catalog, boxes.ids, pair, alone)
+
+
+@pytest.fixture
+def servers(postgres: str, prepared: Prepared, home: Path) -> Iterator[Servers]:
+    """A copy of the test's own."""
+    url = create_database(postgres, "with_boxes_copy", prepared.name)
+    yield same_servers(url, home, prepared.instances)
+    stop_looking()
+    drop_database(postgres, "with_boxes_copy")
+
+
+@pytest.fixture
+def boxes(servers: Servers, prepared: Prepared) -> Boxes:
+    """Two boxes without records."""
+    return Boxes(servers, servers.home, prepared.ids)
+
+
+@pytest.fixture
+def pair(prepared: Prepared) -> list[Object]:
+    """Two performers of two servers that are one and have few values, both linked to record a1 of the first box."""
+    return prepared.pair
+
+
+@pytest.fixture
+def alone(prepared: Prepared) -> Object:
+    """A tag that no other server has, linked to record a2 of the first box, without a description."""
+    return prepared.alone
 
 
 def source(servers: Servers, entity: str, one: Object, field: str) -> tuple[Any, ...]:

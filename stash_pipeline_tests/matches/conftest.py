@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from stash_pipeline.instances import Instance
+from stash_pipeline.warehouse.connect import connect
 from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.matches.documents import server_of
 from stash_pipeline_tests.matches.working import MadeServers, Servers, new_servers, same_servers
 from stash_pipeline_tests.mirror.conftest import _no_waiting, home, warehouse
 from stash_pipeline_tests.mirror.working import stop_looking
@@ -19,6 +22,11 @@ _copies = count()
 # of the process: several packages import the fixture, and each makes one of its own
 _originals: dict[str, MadeServers] = {}
 
+
+EmptyServers = tuple[str, list[Instance]]
+"""The address of a database, or its name, and its instances."""
+
+_empty: dict[str, EmptyServers] = {}
 
 Matched = Callable[..., AbstractContextManager[Servers]]
 """Gives the servers of ``new_servers``, matched, in a database of their own."""
@@ -51,6 +59,27 @@ def servers(matched: Matched, home: Path) -> Iterator[Servers]:
     """Two servers that were read and matched, in a database of their own."""
     with matched(home) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def _servers_without_objects(postgres: str, _template: str, tmp_path_factory: pytest.TempPathFactory) -> EmptyServers:
+    """Two new servers with their tables, in a database to copy."""
+    if postgres not in _empty:
+        name, home = "servers_without_objects", tmp_path_factory.mktemp("home")
+        url = create_database(postgres, name, _template)
+        with connect(url) as connection:
+            _empty[postgres] = name, [server_of(url, home, connection, {}) for _ in range(2)]
+    return _empty[postgres]
+
+
+@pytest.fixture
+def empty_servers(postgres: str, _servers_without_objects: EmptyServers) -> Iterator[EmptyServers]:
+    """A database with two servers without objects: to make the tables of a server takes longer than most tests."""
+    template, instances = _servers_without_objects
+    name = f"empty_servers_{next(_copies)}"
+    yield create_database(postgres, name, template), instances
+    stop_looking()
+    drop_database(postgres, name)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from stash_pipeline.warehouse.layers import shared as shared_layers
 from stash_pipeline.warehouse.matches import matcher
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 from stash_pipeline.warehouse.matches.nearness import NearFiles, uncrowded_pairs
+from stash_pipeline_tests.matches.conftest import EmptyServers
 from stash_pipeline_tests.matches.documents import remove_documents, server_of, video, write_documents
 from stash_pipeline_tests.matches.working import contents
 
@@ -86,12 +87,13 @@ def _clump(first: int, size: int) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("many", [False, True], ids=["few changes", "many changes"])
 def test_a_crowd_that_comes_and_goes_ends_in_the_same_rows_as_a_rebuild(
-    database: str, home: Path, monkeypatch: pytest.MonkeyPatch, many: bool
+    empty_servers: EmptyServers, monkeypatch: pytest.MonkeyPatch, many: bool
 ) -> None:
     monkeypatch.setattr(matcher, "_MANY_SCENES", 0 if many else 1 << 30)
+    database, (first, second) = empty_servers
     with connect(database) as connection:
-        first = server_of(database, home, connection, _clump(1, MOST - 1))
-        server_of(database, home, connection, _clump(101, 2))
+        write_documents(connection, first.id, _clump(1, MOST - 1))
+        write_documents(connection, second.id, _clump(101, 2))
         found = _follow(connection)
         pairs = len(list(combinations(range(MOST + 1), 2)))
         assert found == _rebuild(connection) and len(found["links"]) == pairs, "one more is a crowd"

@@ -12,6 +12,7 @@ from stash_pipeline.warehouse.layers import shared as shared_layers
 from stash_pipeline.warehouse.matches.duplicates_layer import DUPLICATES_LAYER
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 from stash_pipeline.warehouse.ops.removal import remove_instance
+from stash_pipeline_tests.matches.conftest import EmptyServers
 from stash_pipeline_tests.matches.documents import STAMP, server_of, video, write_documents
 from stash_pipeline_tests.matches.working import contents, rebuilt
 
@@ -40,7 +41,7 @@ def clusters(connection: Connection, entity: str) -> dict[tuple[int, int], uuid.
 
 @pytest.mark.parametrize(("entity", "kind"), [("galleries", "GalleryFile"), ("images", "ImageFile")])
 def test_galleries_and_images_are_one_by_the_checksum_of_their_file(
-    database: str, home: Path, entity: str, kind: str
+    empty_servers: EmptyServers, entity: str, kind: str
 ) -> None:
     def documents(*checksums: str) -> dict[str, list[dict[str, Any]]]:
         numbers = range(1, len(checksums) + 1)
@@ -49,9 +50,10 @@ def test_galleries_and_images_are_one_by_the_checksum_of_their_file(
             entity: [{"id": number, "title": f"Number {number}", "files": [number]} for number in numbers],
         }
 
+    database, (first, second) = empty_servers
     with connect(database) as connection:
-        first = server_of(database, home, connection, documents(ONE, OTHER))
-        second = server_of(database, home, connection, documents("3d" * 16, ONE))
+        write_documents(connection, first.id, documents(ONE, OTHER))
+        write_documents(connection, second.id, documents("3d" * 16, ONE))
         follow(connection)
         found = clusters(connection, entity)
         assert found[first.id, 1] == found[second.id, 2]
@@ -73,11 +75,12 @@ def scene(number: int, oshash: str, title: str) -> dict[str, list[dict[str, Any]
 
 
 def test_clusters_keep_their_ids_through_renames_rebuilds_and_servers_that_come_and_go(
-    database: str, home: Path
+    empty_servers: EmptyServers, home: Path
 ) -> None:
+    database, (first, second) = empty_servers
     with connect(database) as connection:
-        first = server_of(database, home, connection, scene(1, "aa" * 8, "Kites"))
-        second = server_of(database, home, connection, scene(7, "aa" * 8, "Kites"))
+        write_documents(connection, first.id, scene(1, "aa" * 8, "Kites"))
+        write_documents(connection, second.id, scene(7, "aa" * 8, "Kites"))
         follow(connection)
         (kites,) = set(clusters(connection, "scenes").values())
         write_documents(connection, first.id, scene(1, "aa" * 8, "Something else"))

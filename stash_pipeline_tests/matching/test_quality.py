@@ -6,8 +6,11 @@ from stash_pipeline.matching.rule_table import RULES
 from stash_pipeline_tests.matching.evaluation import evaluate_performers, evaluate_scenes, true_pairs
 from stash_pipeline_tests.matching.truth import performers, scenes
 
+TRUTHS = [(901, 2), pytest.param(902, 3, marks=pytest.mark.integration), (903, 4)]
+"""Seeds, and how many instances."""
 
-@pytest.mark.parametrize(("seed", "instances"), [(901, 2), (902, 3), (903, 4)])
+
+@pytest.mark.parametrize(("seed", "instances"), TRUTHS)
 def test_scenes_are_joined_rightly_where_hashes_speak(seed: int, instances: int) -> None:
     made = scenes(seed, 4000, instances)
     quality, found = evaluate_scenes(made)
@@ -22,7 +25,7 @@ def test_scenes_are_joined_rightly_where_hashes_speak(seed: int, instances: int)
     assert twins
 
 
-@pytest.mark.parametrize(("seed", "instances"), [(901, 2), (902, 3), (903, 4)])
+@pytest.mark.parametrize(("seed", "instances"), TRUTHS)
 def test_performers_are_joined_rightly_where_more_than_a_name_agrees(seed: int, instances: int) -> None:
     quality, _ = evaluate_performers(performers(seed, 5000, instances))
     assert quality.with_evidence > 2000

@@ -7,6 +7,7 @@ import datetime
 import random
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -34,8 +35,14 @@ from stash_pipeline_tests.search import library, oracle
 from stash_pipeline_tests.search.conditions import Conditions
 
 FIVE_FACETS = ("entity", "studio", "performer", "tag", "year")
-MANY = 700
+MANY = 400
 """Documents of the generated library."""
+
+
+@cache
+def generated_library() -> tuple[Document, ...]:
+    """The documents of the generated library."""
+    return tuple(library.documents(MANY, seed=5))
 
 
 def id_of(number: int) -> UUID:
@@ -97,7 +104,7 @@ class Suite:
     @pytest.fixture
     def library(self, backend: SearchBackend) -> list[Document]:
         """The documents of a generated library, which the index has."""
-        documents = list(library.documents(MANY, seed=5))
+        documents = list(generated_library())
         fill(backend, documents)
         return documents
 

@@ -1,6 +1,7 @@
 """Whatever happens, following ends in the same documents as a rebuild, and whoever follows them has them all."""
 
 import random
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,11 +18,20 @@ from stash_pipeline_tests.catalog.working import Servers, new_servers
 from stash_pipeline_tests.mirror.working import looking_at
 from stash_pipeline_tests.search.working import Copy, contents, documents, follow_search, rebuilt
 
-SEEDS = [
-    0,
-    pytest.param(1, marks=pytest.mark.integration),
-    *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 12)),
+ROUNDS = 8
+HISTORIES = [
+    # a beginning of the next one
+    (0, 3, False),
+    *(
+        pytest.param(seed, ROUNDS, images, marks=pytest.mark.integration)
+        for seed, images in product((0, 1), (False, True))
+    ),
+    *(
+        pytest.param(seed, ROUNDS, images, marks=pytest.mark.soak)
+        for seed, images in product(range(2, 12), (False, True))
+    ),
 ]
+"""Seed, rounds of changes, whether images have documents."""
 
 
 def _markers_or_names_change(servers: Servers, rng: random.Random) -> None:
@@ -80,9 +90,10 @@ def _marker_tags(servers: Servers) -> set[tuple[UUID, UUID, bool]]:
 OWN_STEPS = [_markers_or_names_change, _markers_or_names_change, _tags_get_parents, _performers_get_aliases]
 
 
-@pytest.mark.parametrize("images", [False, pytest.param(True, marks=pytest.mark.integration)])
-@pytest.mark.parametrize("seed", SEEDS)
-def test_following_ends_in_the_same_documents_as_a_rebuild(warehouse: str, home: Path, seed: int, images: bool) -> None:
+@pytest.mark.parametrize(("seed", "rounds", "images"), HISTORIES)
+def test_following_ends_in_the_same_documents_as_a_rebuild(
+    warehouse: str, home: Path, seed: int, rounds: int, images: bool
+) -> None:
     assert SEARCH_LAYER.configured
     layer = SEARCH_LAYER.configured(SEARCH_LAYER, Settings(home=home, search_images=images))
     rng = random.Random(seed)
@@ -91,7 +102,7 @@ def test_following_ends_in_the_same_documents_as_a_rebuild(warehouse: str, home:
     boxes.register()
     follow_search(servers, layer)
     copy = Copy(servers)
-    for number in range(8):
+    for number in range(rounds):
         before = documents(servers)
         head = servers.rows("SELECT revision FROM ops.shared_layers WHERE layer = 'search'")[0][0]
         steps = [*rng.choices(OWN_STEPS, k=3), *rng.choices(STEPS, k=rng.randint(0, 2)), *rng.choices(BOX_STEPS, k=1)]

@@ -28,15 +28,19 @@ from stash_pipeline.search.samples import count_by_entity, find_themselves, samp
 from stash_pipeline.search.tantivy import TantivyBackend
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.search.tables import DOCUMENTS
-from stash_pipeline_tests.catalog.working import Servers
-from stash_pipeline_tests.mirror.working import looking_at
+from stash_pipeline_tests.catalog.working import Servers, same_servers
+from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.mirror.working import looking_at, stop_looking
 from stash_pipeline_tests.search.working import follow_search
 
 
 @pytest.fixture
-def servers(_own_servers: Servers) -> Servers:
-    follow_search(_own_servers)
-    return _own_servers
+def servers(postgres: str, _with_documents: list[Instance], home: Path) -> Iterator[Servers]:
+    """Servers with documents, in a database of the test's own."""
+    url = create_database(postgres, "with_index", "with_documents")
+    yield same_servers(url, home, _with_documents)
+    stop_looking()
+    drop_database(postgres, "with_index")
 
 
 @pytest.fixture
@@ -350,16 +354,3 @@ def test_a_kill_at_any_instant_leaves_an_index_that_can_be_used(
     assert held(servers, backend) in (before, expected(servers))
     follow(servers, backend, wait_seconds=5)
     assert held(servers, backend) == expected(servers)
-
-
-@pytest.fixture
-def _own_servers(postgres: str, _with_catalog: list[Instance], home: Path) -> Iterator[Servers]:
-    """Servers with a catalog, in a database of the test's own."""
-    from stash_pipeline_tests.catalog.working import same_servers
-    from stash_pipeline_tests.conftest import create_database, drop_database
-    from stash_pipeline_tests.mirror.working import stop_looking
-
-    url = create_database(postgres, "with_index", "with_catalog")
-    yield same_servers(url, home, _with_catalog)
-    stop_looking()
-    drop_database(postgres, "with_index")

@@ -18,10 +18,8 @@ from stash_pipeline_tests.search.working import follow_search
 
 
 @pytest.fixture
-def servers(postgres: str, _with_catalog: list[Instance], home: Path) -> Iterator[Servers]:
-    made = same_servers(create_database(postgres, "search_of_servers", "with_catalog"), home, _with_catalog)
-    follow_search(made)
-    yield made
+def servers(postgres: str, _with_documents: list[Instance], home: Path) -> Iterator[Servers]:
+    yield same_servers(create_database(postgres, "search_of_servers", "with_documents"), home, _with_documents)
     stop_looking()
     drop_database(postgres, "search_of_servers")
 

@@ -2,21 +2,47 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stash_pipeline.search.documents import FACETS
-from stash_pipeline.search.request import AllOf, AnyOf, Between, Condition, Hit, Not, OneOf, SearchRequest, Word
+from stash_pipeline.search.documents import FACETS, Document
+from stash_pipeline.search.request import (
+    AllOf,
+    AnyOf,
+    Between,
+    Condition,
+    Hit,
+    Not,
+    OneOf,
+    SearchRequest,
+    SearchResults,
+    Word,
+)
 from stash_pipeline.search.tantivy import TantivyBackend
 from stash_pipeline.search.tantivy.reader import TantivyReader
 from stash_pipeline_tests.search import library, oracle
-from stash_pipeline_tests.search.suite import Suite, fill, words
+from stash_pipeline_tests.search.suite import Suite, fill, generated_library, words
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> TantivyBackend:
+    """An index with the generated library, for tests that only read."""
+    backend = TantivyBackend(tmp_path_factory.mktemp("filled") / "search")
+    fill(backend, generated_library())
+    return backend
 
 
 class TestTantivy(Suite):
     @pytest.fixture
-    def backend(self, tmp_path: Path) -> TantivyBackend:
+    def backend(self, request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+        if "library" in request.fixturenames:
+            return request.getfixturevalue("filled")
         return TantivyBackend(tmp_path / "search")
+
+    @pytest.fixture
+    def library(self) -> list[Document]:
+        return list(generated_library())
 
 
 @pytest.mark.parametrize("by_two_threads", [False, True])
@@ -59,10 +85,10 @@ RANKED: Sequence[Condition] = (
 
 
 @pytest.mark.parametrize("limit", [1, 7, 60])
-def test_small_pages_are_those_of_one_that_has_everything(ranked: TantivyReader, limit: int) -> None:
-    for condition in RANKED:
-        # a page that not even all documents fill is made by ranking them all
-        everything = ranked.search(SearchRequest(condition, limit=1_000))
+def test_small_pages_are_those_of_one_that_has_everything(
+    ranked: TantivyReader, all_ranked: Sequence[SearchResults], limit: int
+) -> None:
+    for condition, everything in zip(RANKED, all_ranked, strict=True):
         hits: list[Hit] = []
         after = None
         while len(hits) < 20 * limit:
@@ -73,6 +99,12 @@ def test_small_pages_are_those_of_one_that_has_everything(ranked: TantivyReader,
                 break
         assert hits == list(everything.hits[: len(hits)]), condition
         assert after is not None or len(hits) == everything.total, condition
+
+
+@pytest.fixture(scope="module")
+def all_ranked(ranked: TantivyReader) -> Sequence[SearchResults]:
+    """For each condition, a page that not even all documents fill: it is made by ranking them all."""
+    return [ranked.search(SearchRequest(condition, limit=1_000)) for condition in RANKED]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import product
@@ -55,14 +56,24 @@ def deleted(path: Path) -> None:
     path.unlink()
 
 
-def with_deletes(root: Path) -> TantivyBackend:
-    """An index with files of all kinds."""
-    backend = TantivyBackend(root)
-    fill(backend, library.documents(300))
+@pytest.fixture(scope="module")
+def _with_deletes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of an index that has files of all kinds, to copy."""
+    original = tmp_path_factory.mktemp("deletes") / "search"
+    backend = TantivyBackend(original)
+    documents = list(library.documents(300))
+    fill(backend, documents)
     with backend.writer() as writer:
-        writer.delete([next(library.documents(300)).id])
+        writer.delete([documents[0].id])
         writer.commit(IndexState(2, "b", backend.version))
-    return backend
+    return original
+
+
+@pytest.fixture
+def with_deletes(_with_deletes: Path, root: Path) -> TantivyBackend:
+    """An index with files of all kinds."""
+    shutil.copytree(_with_deletes, root)
+    return TantivyBackend(root)
 
 
 def assert_made_again(root: Path) -> None:
@@ -85,8 +96,8 @@ def assert_made_again(root: Path) -> None:
         *product(["meta.json"], (truncated, emptied, deleted)),
     ],
 )
+@pytest.mark.usefixtures("with_deletes")
 def test_damage_is_noticed_and_the_index_made_again(root: Path, suffix: str, damage: Callable[[Path], None]) -> None:
-    with_deletes(root)
     if suffix == "meta.json":
         path = generations(root)[0] / suffix
     else:
@@ -100,9 +111,9 @@ def test_damage_is_noticed_and_the_index_made_again(root: Path, suffix: str, dam
 
 @pytest.mark.parametrize(("suffix", "damage"), [*product(SUFFIXES, (truncated, emptied, deleted))])
 def test_a_file_that_is_cut_off_is_noticed_before_its_mapped_pages_are_read(
-    root: Path, suffix: str, damage: Callable[[Path], None]
+    root: Path, with_deletes: TantivyBackend, suffix: str, damage: Callable[[Path], None]
 ) -> None:
-    open_reader = with_deletes(root).reader()
+    open_reader = with_deletes.reader()
     assert open_reader.search(EVERYTHING).total == 299
     damage(next(path for path in data_files(root) if path.suffix == suffix))
     # to read them would end the process
@@ -117,7 +128,9 @@ def test_a_file_that_is_cut_off_is_noticed_before_its_mapped_pages_are_read(
     assert numbers(open_reader.search(SearchRequest(words("harbour")))) == [1]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.integration) for seed in range(3, 8))]
+)
 def test_changes_of_the_list_of_files_never_pass_as_the_index(root: Path, seed: int) -> None:
     backend = TantivyBackend(root)
     fill(backend, [scene(number, "Harbour") for number in range(1, 60)])

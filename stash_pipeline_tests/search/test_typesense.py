@@ -15,8 +15,7 @@ import pytest
 from stash_pipeline.search.documents import Document
 from stash_pipeline.search.typesense.backend import TypesenseBackend
 from stash_pipeline.search.typesense.client import Connection, TypesenseServer
-from stash_pipeline_tests.search.library import documents
-from stash_pipeline_tests.search.suite import MANY, Suite, fill
+from stash_pipeline_tests.search.suite import Suite, fill, generated_library
 from stash_pipeline_tests.search.typesense_server import KEY, running
 
 
@@ -35,7 +34,7 @@ def filled(connection: Connection, tmp_path_factory: pytest.TempPathFactory) -> 
     """An index with the generated library, for tests that only read."""
     prefix = f"test{uuid4().hex[:8]}"
     backend = TypesenseBackend(connection, tmp_path_factory.mktemp("search"), prefix)
-    fill(backend, documents(MANY, seed=5))
+    fill(backend, generated_library())
     yield backend
     backend.close()
     remove_collections(connection, prefix)
@@ -58,7 +57,7 @@ class TestTypesense(Suite):
 
     @pytest.fixture
     def library(self, backend: TypesenseBackend) -> list[Document]:
-        return list(documents(MANY, seed=5))
+        return list(generated_library())
 
 
 def remove_collections(connection: Connection, prefix: str) -> None:

@@ -37,14 +37,19 @@ def endpoint_id(servers: Servers) -> int:
         return int(row[0])
 
 
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+def do_not_wait(patched: pytest.MonkeyPatch) -> None:
     """Requests to boxes do not wait for their turns."""
 
     def without_waiting(limiter: RequestLimiter) -> datetime:
         return limiter.reserve().at
 
-    monkeypatch.setattr(RequestLimiter, "acquire", without_waiting)
+    patched.setattr(RequestLimiter, "acquire", without_waiting)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests to boxes do not wait for their turns."""
+    do_not_wait(monkeypatch)
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ blindly."""
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,8 +23,12 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.layers import shared as shared_layers
 from stash_pipeline.warehouse.stashbox.missing import MISSING_COLUMNS, list_states, missing_scenes
 from stash_pipeline_tests.catalog.working import log
-from stash_pipeline_tests.stashbox.conftest import on_box
-from stash_pipeline_tests.stashbox.working import ReadBox
+from stash_pipeline_tests.conftest import create_database, drop_database
+from stash_pipeline_tests.matches.conftest import Matched
+from stash_pipeline_tests.matches.working import Servers
+from stash_pipeline_tests.mirror.working import Mirror, no_waiting, settings_for, stop_looking
+from stash_pipeline_tests.stashbox.conftest import do_not_wait, on_box
+from stash_pipeline_tests.stashbox.working import ReadBox, new_box
 from stash_pipeline_tests.test_cli import CommandLine
 
 QUERY = "queryScenes"
@@ -100,20 +106,52 @@ class Favorites:
             connection.execute(statement, parameters)
 
 
-@pytest.fixture
-def favorites(box: ReadBox) -> Iterator[Favorites]:
+_copies = count()
+
+
+@pytest.fixture(scope="module")
+def prepared(matched: Matched, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Favorites]:
     """A favorite performer with five scenes on the box, and a favorite studio with one of these and another."""
-    made = Favorites(box)
-    performer, studio = made.link("performers", "Favorite one"), made.link("studios", "Favorite studio")
-    for number in range(5):
-        of_studio = {"studio": studio} if not number else {}
-        box.box.add_scene(f"Scene {number}", date=f"2019-0{number + 1}", performers=[performer], **of_studio)
-    box.box.add_scene("Of the studio", studio=studio)
-    box.box.add_scene("Of nobody")
-    made.execute("UPDATE ops.stashbox_endpoints SET list_missing = true")
-    box.read()
-    made.follow()
-    yield made
+    home = tmp_path_factory.mktemp("prepared") / "home"
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        no_waiting(),
+        matched(home) as servers,
+        new_box(servers, servers.home.settings) as box,
+    ):
+        do_not_wait(patched)
+        made = Favorites(box)
+        performer, studio = made.link("performers", "Favorite one"), made.link("studios", "Favorite studio")
+        for number in range(5):
+            of_studio = {"studio": studio} if not number else {}
+            box.box.add_scene(f"Scene {number}", date=f"2019-0{number + 1}", performers=[performer], **of_studio)
+        box.box.add_scene("Of the studio", studio=studio)
+        box.box.add_scene("Of nobody")
+        made.execute("UPDATE ops.stashbox_endpoints SET list_missing = true")
+        box.read()
+        made.follow()
+        stop_looking()
+        yield made
+
+
+@pytest.fixture
+def favorites(prepared: Favorites, postgres: str, unhurried: None) -> Iterator[Favorites]:
+    """The same with a database and a content of the box of the test's own; the box itself keeps its address."""
+    original = prepared.box
+    name = f"favorites_{next(_copies)}"
+    url = create_database(postgres, name, urlsplit(original.servers.database_url).path.strip("/"))
+    settings = settings_for(original.settings.home, url)
+    mirrors = (original.servers.home, original.servers.away)
+    servers = Servers(*(Mirror(url, one.instance, one.stash, settings) for one in mirrors))
+    simulated, content = original.simulated, original.box
+    simulated.box = content.copied()
+    box = ReadBox(servers, simulated, original.endpoint, settings, original.now)
+    kept = simulated.release, simulated.engine, simulated.api_key
+    yield Favorites(box, dict(prepared.ids))
+    simulated.release, simulated.engine, simulated.api_key = kept
+    simulated.box = content
+    stop_looking()
+    drop_database(postgres, name)
 
 
 def test_the_scenes_of_favorites_that_no_instance_owns_are_missing(favorites: Favorites) -> None:

@@ -87,6 +87,8 @@ class ReadBox:
 def new_box(servers: Servers, settings: Settings, content: Box | None = None) -> Iterator[ReadBox]:
     """A box that is registered; empty without content."""
     simulated = SimulatedStashBox(content or Box.create(), api_key=KEY)
-    with simulated.running() as running, connect(servers.database_url) as connection:
-        add_endpoint(connection, "kitebox", running.url, home=settings.home, api_key=KEY)
-        yield ReadBox(servers, simulated, get_endpoint(connection, "kitebox"), settings)
+    with simulated.running() as running:
+        with connect(servers.database_url) as connection:
+            add_endpoint(connection, "kitebox", running.url, home=settings.home, api_key=KEY)
+            endpoint = get_endpoint(connection, "kitebox")
+        yield ReadBox(servers, simulated, endpoint, settings)

@@ -25,6 +25,15 @@ class Box(BoxContent):
         """The box in a file, which is made if it does not exist; changes are written to the file."""
         return cls(cls._connection(path), seed, None)
 
+    def copied(self) -> "Box":
+        """A copy in memory, with the next ids of this box."""
+        connection = self._connection()
+        with self.lock:
+            self.connection.backup(connection)
+        made = type(self)(connection, 1, self.clock)
+        made.rng.setstate(self.rng.getstate())
+        return made
+
     # Fingerprints: `updated` of a scene does not change with them.
 
     def report(
