@@ -1,7 +1,7 @@
 """Clusters: sets of objects that are the same thing, made of links and of what people decided."""
 
 import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,18 +72,18 @@ def make_clusters(entity: str, component: Component) -> tuple[list[list[Node]], 
     def numbered(pairs: Iterable[Pair]) -> list[tuple[int, int]]:
         return [(number[one], number[other]) for one, other in pairs if one in number and other in number]
 
-    hashes = [
-        [(each.phash % (1 << 64), each.duration) for each in component.objects[node].phashes]
-        if node in component.objects
-        else []
-        for node in nodes
-    ]
+    same = numbered(component.same)
+    hashes: list[list[tuple[int, int]]] = [[]] * len(nodes)
+    # others are compared with nothing
+    for position in {*links.left.tolist(), *links.right.tolist(), *(one for pair in same for one in pair)}:
+        if one := component.objects.get(nodes[position]):
+            hashes[position] = [(each.phash % (1 << 64), each.duration) for each in one.phashes]
     limits = PARAMETERS["phash"]
     made = cluster(
         len(nodes),
         links,
         rules,
-        same=numbered(component.same),
+        same=same,
         different=numbered(component.different),
         exclusions=_exclusions(entity, component),
         within=resemblance(hashes, limits["distance"], limits["window"]),
@@ -142,10 +142,11 @@ def write_clusters(
     changes.changed = set(moved.values()) | {before[node] for node in (*moved, *gone) if node in before}
     if not (moved or gone):
         return changes
-    sizes = Counter(assigned.ids.values())
-    instances = Counter(
-        identity for identity, _ in {(cluster_id, node[0]) for node, cluster_id in assigned.ids.items()}
-    )
+    sizes: dict[uuid.UUID, int] = {}
+    instances: dict[uuid.UUID, int] = {}
+    for members in clusters:
+        identity = assigned.ids[members[0]]
+        sizes[identity], instances[identity] = len(members), len({node[0] for node in members})
     _insert(connection, entity, assigned.created, sizes, instances, revision)
     _move(connection, entity, {node: identity for node, identity in moved.items() if node in before})
     _remove(connection, entity, gone)

@@ -6,20 +6,22 @@ have a key, or a near hash, that one of those had before or has now; and cluster
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final
 
+import numpy as np
+
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches import candidates, clusters, linking
-from stash_pipeline.warehouse.matches.bulk import AllKeys, all_phashes, store_phashes
+from stash_pipeline.warehouse.matches.bulk import AllKeys, NearScenes, all_phashes, store_phashes
 from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
 from stash_pipeline.warehouse.matches.differences import Rows
-from stash_pipeline.warehouse.matches.features import Node, Object, Roots, load_objects
+from stash_pipeline.warehouse.matches.features import Node, Object, Roots, load_objects, smallest_limit
 from stash_pipeline.warehouse.matches.nearness import (
     FileNode,
     Near,
@@ -156,7 +158,8 @@ class Matcher:
         counts = candidates.largest_counts(candidates.keys_in_common(connection, entity, nodes))
         objects = self._objects(nodes)
         features = {node: linking.prepared(objects[node], counts, crowded) for node in nodes if node in objects}
-        return linking.link(entity, sorted(pairs), features)
+        compared = ((pair, features.get(pair[0]), features.get(pair[1])) for pair in sorted(pairs))
+        return linking.link(entity, ((pair, one, other) for pair, one, other in compared if one and other))
 
     def _recluster(self, seeds: set[Node]) -> ClusterChanges:
         decisions = update_resolved(self._connection, self._entity)
@@ -211,11 +214,11 @@ class Matcher:
         """
         connection, entity = self._connection, self._entity
         result = EntityMatches()
-        everything = list(load_objects(connection, entity, self._roots))
-        objects = {one.node: one for one in everything}
+        keys = AllKeys(entity, load_objects(connection, entity, self._roots))
+        objects = {one.node: one for one in keys.objects}
         # the thread writes while the next is computed
         with ThreadPoolExecutor(1) as writer:
-            links = self._all_links(everything, objects, writer, result, after_keys)
+            links = self._all_links(keys, writer, result, after_keys)
             outdated, new = linking.differing(linking.all_links(connection, entity), links)
             result.objects, result.links_inserted, result.links_removed = len(objects), len(new), len(outdated)
             before = {
@@ -227,9 +230,9 @@ class Matcher:
             decisions = update_resolved(connection, entity)
             written = writer.submit(self._store_links, outdated, new)
             component = Component(
-                sorted(objects),
+                list(objects),
                 objects,
-                [(pair, one.confidence, one.rule) for pair, one in sorted(links.items()) if one.action == "merge"],
+                [(pair, one.confidence, one.rule) for pair, one in links.items() if one.action == "merge"],
                 decisions.same,
                 decisions.different,
             )
@@ -242,24 +245,35 @@ class Matcher:
 
     def _all_links(
         self,
-        everything: Sequence[Object],
-        objects: Mapping[Node, Object],
+        keys: AllKeys,
         writer: ThreadPoolExecutor,
         result: EntityMatches,
         after_keys: Callable[[], None] | None,
     ) -> linking.Links:
         """The links of all objects; stores what candidates are found by."""
-        keys = AllKeys(self._entity, everything)
+        entity, everything = self._entity, keys.objects
         phashes = all_phashes(everything)
-        stored = writer.submit(self._store, keys, phashes, after_keys)
-        pairs, counts = keys.pairs(), keys.largest_counts()
-        near = NearFiles(phashes)
-        pairs |= near.pairs()
-        features = {
-            node: linking.prepared(objects[node], counts, near.crowded)
-            for node in {node for pair in pairs for node in pair}
-        }
-        links = linking.link(self._entity, sorted(pairs), features)
+        stored = writer.submit(self._store, keys, phashes[0], after_keys)
+        near = NearScenes(phashes, len(everything))
+        pairs = np.unique(np.concatenate([keys.pairs(), near.pairs()]))
+        counts, differ = keys.frequent(smallest_limit(entity))
+        differ |= near.with_crowded()
+        if entity == "performers":
+            # which of their names are rare
+            differ[:] = True
+        left, right = np.divmod(pairs, max(len(everything), 1))
+        features = [one.features for one in everything]
+        compared = np.zeros(len(everything), np.bool_)
+        compared[left] = compared[right] = True
+        for number in np.flatnonzero(differ & compared).tolist():
+            features[number] = linking.prepared(everything[number], counts, near.crowded)
+        links = linking.link(
+            entity,
+            (
+                ((everything[one].node, everything[other].node), features[one], features[other])
+                for one, other in zip(left.tolist(), right.tolist(), strict=True)
+            ),
+        )
         result.keys_inserted, result.keys_removed = stored.result()
         return links
 
