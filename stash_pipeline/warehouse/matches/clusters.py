@@ -18,7 +18,7 @@ from stash_pipeline.matching.rules import link_rules
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8, text, uuids
 from stash_pipeline.warehouse.matches.candidates import Pair
-from stash_pipeline.warehouse.matches.features import Node, Object
+from stash_pipeline.warehouse.matches.features import Node, Traits
 
 
 @dataclass
@@ -44,12 +44,12 @@ class Component:
     """Objects that no merging link leads out of, in their order.
 
     Attributes:
-        objects: what is compared of those that are live. links: that merge: pair, confidence, rule.
+        traits: of those that are live and may join others. links: that merge: pair, confidence, rule.
         same, different: pairs that people decided on.
     """
 
     nodes: Sequence[Node]
-    objects: Mapping[Node, Object]
+    traits: Mapping[Node, Traits]
     links: Sequence[tuple[Pair, float, str]]
     same: Sequence[Pair]
     different: Sequence[Pair]
@@ -76,8 +76,8 @@ def make_clusters(entity: str, component: Component) -> tuple[list[list[Node]], 
     hashes: list[list[tuple[int, int]]] = [[]] * len(nodes)
     # others are compared with nothing
     for position in {*links.left.tolist(), *links.right.tolist(), *(one for pair in same for one in pair)}:
-        if one := component.objects.get(nodes[position]):
-            hashes[position] = [(each.phash % (1 << 64), each.duration) for each in one.phashes]
+        if traits := component.traits.get(nodes[position]):
+            hashes[position] = [(each.phash % (1 << 64), each.duration) for each in traits.phashes]
     limits = PARAMETERS["phash"]
     made = cluster(
         len(nodes),
@@ -99,7 +99,7 @@ def _exclusions(entity: str, component: Component) -> list[Exclusion]:
     if entity == "scenes":
         return [OneEach("instance", np.array([node[0] for node in component.nodes], np.int64))]
     if entity == "performers":
-        births = [component.objects[node].birth if node in component.objects else -1 for node in component.nodes]
+        births = [component.traits[node].birth if node in component.traits else -1 for node in component.nodes]
         return [OneValue("birthdate", np.array(births, np.int64), _compatible)]
     return []
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from operator import is_
 from sys import intern
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from xxhash import xxh3_64_intdigest
@@ -54,6 +54,13 @@ class Phash:
     duration: int
 
 
+class Traits(NamedTuple):
+    """What of an object may forbid that it joins others, see :class:`Object`."""
+
+    birth: int
+    phashes: tuple[Phash, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Object:
     """One object of an entity.
@@ -67,6 +74,11 @@ class Object:
     features: Features
     birth: int = _UNKNOWN
     phashes: tuple[Phash, ...] = ()
+
+    @property
+    def traits(self) -> Traits:
+        """What clusters need of it, which is much less than all of it."""
+        return Traits(self.birth, self.phashes)
 
 
 Roots = Mapping[int, tuple[str, ...]]

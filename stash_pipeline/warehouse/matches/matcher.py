@@ -165,7 +165,8 @@ class Matcher:
         decisions = update_resolved(self._connection, self._entity)
         before, links, nodes = self._closure(seeds | decisions.changed, decisions)
         objects = self._objects(nodes)
-        component = Component(sorted(objects), objects, links, decisions.same, decisions.different)
+        traits = {node: one.traits for node, one in objects.items()}
+        component = Component(sorted(objects), traits, links, decisions.same, decisions.different)
         made, refused = clusters.make_clusters(self._entity, component)
         changes = clusters.write_clusters(self._connection, self._entity, self._revision, before, made)
         clusters.touch(self._connection, self._entity, self._revision, decisions.changed)
@@ -214,13 +215,11 @@ class Matcher:
         """
         connection, entity = self._connection, self._entity
         result = EntityMatches()
-        keys = AllKeys(entity, load_objects(connection, entity, self._roots))
-        objects = {one.node: one for one in keys.objects}
         # the thread writes while the next is computed
         with ThreadPoolExecutor(1) as writer:
+            keys = AllKeys(entity, load_objects(connection, entity, self._roots))
             links = self._all_links(keys, writer, result, after_keys)
             outdated, new = linking.differing(linking.all_links(connection, entity), links)
-            result.objects, result.links_inserted, result.links_removed = len(objects), len(new), len(outdated)
             before = {
                 (row[0], row[1]): row[2]
                 for row in connection.execute(
@@ -229,13 +228,14 @@ class Matcher:
             }
             decisions = update_resolved(connection, entity)
             written = writer.submit(self._store_links, outdated, new)
-            component = Component(
-                list(objects),
-                objects,
-                [(pair, one.confidence, one.rule) for pair, one in links.items() if one.action == "merge"],
-                decisions.same,
-                decisions.different,
-            )
+            merging = [(pair, one.confidence, one.rule) for pair, one in links.items() if one.action == "merge"]
+            joined = {node for pair in (*(pair for pair, _, _ in merging), *decisions.same) for node in pair}
+            nodes = [one.node for one in keys.objects]
+            traits = {one.node: one.traits for one in keys.objects if one.node in joined}
+            result.objects, result.links_inserted, result.links_removed = len(nodes), len(new), len(outdated)
+            # all that is compared of the objects is no longer needed, and is most of the memory
+            del keys
+            component = Component(nodes, traits, merging, decisions.same, decisions.different)
             made, refused = clusters.make_clusters(entity, component)
             written.result()
         result.clusters = clusters.write_clusters(connection, entity, self._revision, before, made)
