@@ -57,6 +57,11 @@ class AllKeys:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def forget(self) -> None:
+        """Releases the objects and their keys."""
+        self.objects = []
+        self._keys = self._owners = self._number = self._sizes = self._starts = np.zeros(0, np.int64)
+
     def store(self, connection: Connection) -> tuple[int, int]:
         """Writes those that differ from the stored ones; returns how many it wrote, and how many it removed."""
         made = np.column_stack([self._keys, self._nodes[self._owners]])

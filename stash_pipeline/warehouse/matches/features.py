@@ -2,8 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import is_
 from sys import intern
@@ -109,15 +108,33 @@ def load_objects(
             for node in nodes:
                 copy.write_row(node)
         connection.execute(f"ANALYZE {WANTED}")
-    make = _MAKERS[entity]
-    parts = _parts(connection, entity, some=nodes is not None)
-    with closing(parts), ThreadPoolExecutor(1) as ahead:
-        # Postgres makes the next rows while these are taken apart
-        coming = deque(ahead.submit(next, parts, None) for _ in range(_PARTS_AHEAD))
-        while rows := coming.popleft().result():
-            coming.append(ahead.submit(next, parts, None))
+    with ThreadPoolExecutor(1) as ahead:
+        yield from ObjectReader(connection, entity, roots, ahead, some=nodes is not None)
+
+
+class ObjectReader:
+    """Reads objects ahead: Postgres makes the next rows while those before are taken apart.
+
+    Args:
+        database: the one thread that uses the connection. It begins to read at once.
+        some: only those in :data:`WANTED`.
+    """
+
+    def __init__(
+        self, connection: Connection, entity: str, roots: Roots, database: ThreadPoolExecutor, *, some: bool = False
+    ) -> None:
+        self._make, self._roots, self._database = _MAKERS[entity], roots, database
+        self._parts = _parts(connection, entity, some=some)
+        self._coming = deque(self._next() for _ in range(_PARTS_AHEAD))
+
+    def _next(self) -> Future[list[tuple[str]] | None]:
+        return self._database.submit(next, self._parts, None)
+
+    def __iter__(self) -> Iterator[Object]:
+        while rows := self._coming.popleft().result():
+            self._coming.append(self._next())
             for row in orjson.loads(f"[{','.join([text for (text,) in rows])}]"):
-                yield make((row[0], row[1]), row[2:], roots.get(row[0], ()))
+                yield self._make((row[0], row[1]), row[2:], self._roots.get(row[0], ()))
 
 
 def _parts(connection: Connection, entity: str, *, some: bool) -> Generator[list[tuple[str]], None, None]:
