@@ -22,6 +22,7 @@ _PART = re.compile(
     r"(?P<base>.*?\S)\s+(?:(?:part|pt|vol|volume|episode|ep|scene|disc|cd|no)\s+(?:(?P<roman>[ivx]{1,5})|(?=[0-9])))?"
     r"(?P<number>(?(roman)|[0-9]{1,3}))"
 )
+_DIGITS = 3
 _SHORT_I = ("\u0438", "\u0306")  # й is a letter, not an accented и
 
 
@@ -148,6 +149,10 @@ def _abbreviates(short: str, name: str) -> bool:
 
 def series_part(title: str) -> tuple[str, int] | None:
     """A normalised title without its number, and the number: ``night train vol 2`` is ``night train`` and 2."""
+    last = (title.rsplit(None, 1) or [""])[-1]
+    if last.strip("ivx") and not (len(last) <= _DIGITS and last.isdecimal()):
+        # most titles end with neither; the expression below would look at every letter
+        return None
     match = _PART.fullmatch(title)
     if not match:
         return None

@@ -7,6 +7,7 @@ from a server, not from this machine.
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 _WINDOWS = re.compile(r"[A-Za-z]:(?:[\\/]|$)|\\\\")
 _LONG = re.compile(r"^\\\\\?\\(?:UNC\\)?", re.IGNORECASE)
@@ -23,8 +24,11 @@ def _absolute(path: str) -> tuple[str, ...] | None:
 
 def _parts(path: str) -> tuple[str, ...] | None:
     """The folders of a path and its name; None if it leads out of its beginning."""
+    parts = path.split("/")
+    if ".." not in parts:
+        return tuple([part for part in parts if part not in ("", ".")])
     result: list[str] = []
-    for part in path.split("/"):
+    for part in parts:
         if part == "..":
             if not result:
                 return None
@@ -34,7 +38,15 @@ def _parts(path: str) -> tuple[str, ...] | None:
     return tuple(result)
 
 
+@lru_cache(maxsize=1_000)
+def _root(path: str) -> tuple[bool, tuple[str, ...] | None]:
+    """Whether a root is a path of Windows, and its folders; servers have few, and every file is below one."""
+    return is_windows(path), _absolute(path)
+
+
 def _comparable(part: str) -> str:
+    if part.isascii():
+        return part.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", part).casefold())
 
 
@@ -43,14 +55,14 @@ def relative_path(path: str, roots: Iterable[str]) -> str | None:
 
     Windows does not tell upper from lower case, and other systems do; a root is found accordingly.
     """
-    parts = _absolute(path)
+    windows, parts = is_windows(path), _absolute(path)
     best: int | None = None
     for root in roots:
-        above = _absolute(root)
-        if parts is None or above is None or is_windows(root) != is_windows(path) or len(above) >= len(parts):
+        of_windows, above = _root(root)
+        if parts is None or above is None or of_windows != windows or len(above) >= len(parts):
             continue
         head = parts[: len(above)]
-        same = list(map(_comparable, head)) == list(map(_comparable, above)) if is_windows(path) else head == above
+        same = list(map(_comparable, head)) == list(map(_comparable, above)) if windows else head == above
         if same and (best is None or len(above) > best):
             best = len(above)
     return None if best is None or parts is None else "/".join(parts[best:])
@@ -58,7 +70,8 @@ def relative_path(path: str, roots: Iterable[str]) -> str | None:
 
 def path_key(relative: str) -> str:
     """What is equal for the same file on two systems: case and the way accents are stored do not count."""
-    return "/".join(map(_comparable, _parts(relative) or ()))
+    parts = _parts(relative) or ()
+    return "/".join(parts).lower() if relative.isascii() else "/".join(map(_comparable, parts))
 
 
 def depth(relative: str) -> int:

@@ -5,7 +5,6 @@ The rows are written in Postgres' binary format: per row the number of columns, 
 
 from collections.abc import Iterable, Sequence
 from typing import Final
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +29,9 @@ def int8(values: NDArray[np.int64]) -> Column:
     return values.astype(">i8")
 
 
-def uuids(values: Iterable[UUID]) -> Column:
-    """A column of type uuid."""
-    return np.frombuffer(b"".join(value.bytes for value in values), "V16")
+def uuids(values: Iterable[bytes]) -> Column:
+    """A column of type uuid; of each its 16 bytes."""
+    return np.frombuffer(b"".join(values), "V16")
 
 
 def text(value: str) -> Column:

@@ -12,6 +12,7 @@ from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers import shared as shared_layers
 from stash_pipeline.warehouse.matches import matcher
+from stash_pipeline.warehouse.matches.bulk import NearScenes, pair_numbers
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 from stash_pipeline.warehouse.matches.nearness import NearFiles, uncrowded_pairs
 from stash_pipeline_tests.matches.conftest import EmptyServers
@@ -59,12 +60,23 @@ def test_near_files_that_are_not_crowded_are_those_of_all_comparisons(seed: int)
     assert found_crowded.tolist() == crowded.tolist() and crowded.any() and expected
     everything = NearFiles(rows)
     assert everything.crowded == {tuple(row[:3]) for row in rows[crowded].tolist()}
-    assert len(everything.pairs()) == len(expected)
+    # each file is one of a scene of its own
+    scenes = NearScenes((rows, rows[:, 1]), len(rows))
+    assert scenes.crowded == everything.crowded
+    assert scenes.with_crowded()[rows[:, 1]].tolist() == crowded.tolist()
+    places = np.sort(np.stack([rows[left, 1], rows[right, 1]]), axis=0)
+    assert sorted(scenes.pairs().tolist()) == sorted(pair_numbers(places[0], places[1], len(rows)).tolist())
+
+
+def test_a_scene_is_not_near_to_itself() -> None:
+    rows = np.array([[1, scene, file, 200_000, HEALTHY >> 1] for scene, file in ((1, 1), (1, 2), (2, 3))], np.int64)
+    assert NearScenes((rows, np.array([0, 0, 1])), 2).pairs().tolist() == [1, 1]
 
 
 def test_no_files_are_near_to_none() -> None:
     nothing = NearFiles(np.zeros((0, 5), np.int64))
-    assert not nothing.pairs() and not nothing.crowded and not nothing.of({(1, 1)}).others
+    assert not nothing.crowded and not nothing.of({(1, 1)}).others
+    assert not len(NearScenes((np.zeros((0, 5), np.int64), np.zeros(0, np.int64)), 0).pairs())
 
 
 def _follow(connection: Connection) -> dict[str, list[Any]]:

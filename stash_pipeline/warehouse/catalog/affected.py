@@ -73,6 +73,14 @@ FULL JOIN (SELECT instance_id, id, canonical_id FROM catalog.members WHERE entit
 WHERE c.canonical_id IS DISTINCT FROM m.cluster_id
 """
 
+_FIRST: Final = """
+INSERT INTO catalog.members (entity, instance_id, id, canonical_id)
+SELECT m.entity, m.instance_id, m.id, m.cluster_id
+FROM matches.members AS m JOIN stash.{entity} AS o ON o.instance_id = m.instance_id AND o.id = m.id
+WHERE m.entity = '{entity}'
+ORDER BY m.instance_id, m.id
+"""
+
 _RECORDS: Final = f"""
 INSERT INTO {AFFECTED}
 SELECT entity, old_id FROM {MOVES} WHERE old_id IS NOT NULL
@@ -120,14 +128,21 @@ ORDER BY entity, instance_id, id
 """
 
 
-def follow_members(connection: Connection, *, everything: bool) -> TableChange:
+def follow_members(connection: Connection, *, everything: bool, first: bool) -> TableChange:
     """Brings ``catalog.members`` to the state of ``matches``.
 
     Args:
         everything: examine all objects. Otherwise only those that changed, and :data:`AFFECTED` gets the records to
             make again.
+        first: it is empty.
     """
     connection.execute(_TABLES)
+    if first:
+        # entities in the order of the key, whose index is made of rows in order in less time
+        added = (connection.execute(_FIRST.format(entity=entity)).rowcount for entity in sorted(ORDER))
+        change = TableChange(inserted=sum(added))
+        connection.execute("ANALYZE catalog.members")
+        return change
     if everything:
         for entity in ORDER:
             connection.execute(_MOVES_OF_ALL.format(entity=entity))

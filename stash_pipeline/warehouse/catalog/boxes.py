@@ -75,8 +75,3 @@ def box_rows(entity: str, objects: str, first: str) -> str:
         f"    JOIN (SELECT canonical_id, count(*) AS objects FROM {objects} GROUP BY 1) AS n USING (canonical_id)\n"
         f"    JOIN stashbox.{entity} AS d ON d.endpoint_id = b.endpoint_id AND d.id = b.box_id"
     )
-
-
-def forget_boxes(connection: Connection) -> None:
-    """Drops :data:`BOXES`."""
-    connection.execute("DROP TABLE IF EXISTS pg_temp.catalog_boxes")

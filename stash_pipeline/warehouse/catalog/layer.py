@@ -65,7 +65,7 @@ def _make(connection: Connection, revision: int, *, everything: bool) -> Changes
     changes: Changes = {}
     first = everything and are_empty(connection, (MEMBERS, SOURCES, *RECORDS.values(), *LISTS.values()))
     with _timed(changes, MEMBERS), indexes_afterwards(connection, MEMBERS, first=first, keys=True):
-        changes[MEMBERS.fullname] = affected.follow_members(connection, everything=everything)
+        changes[MEMBERS.fullname] = affected.follow_members(connection, everything=everything, first=first)
     sources, vanished = TableChange(), 0
     for entity in ORDER if everything else affected.affected_entities(connection):
         boxes = records.collect_objects(connection, entity, everything=everything)

@@ -7,7 +7,7 @@ object and box gets a sort key per field (``keys``), and the value with the smal
 from typing import Final
 
 from stash_pipeline.warehouse.catalog.affected import AFFECTED, MOVES
-from stash_pipeline.warehouse.catalog.boxes import BOXES, box_rows, boxes_statement, collect_boxes, forget_boxes
+from stash_pipeline.warehouse.catalog.boxes import BOXES, box_rows, boxes_statement, collect_boxes
 from stash_pipeline.warehouse.catalog.keys import PLACE_BITS, sort_key
 from stash_pipeline.warehouse.catalog.shapes import GoldenField, golden_fields
 from stash_pipeline.warehouse.catalog.tables import RECORDS
@@ -146,7 +146,7 @@ _AGGREGATES: Final = {"least": "min({v})", "greatest": "max({v})", "any": "bool_
 
 
 def _golden(entity: str) -> str:
-    """The golden records of one object, and of several."""
+    """Selects the golden records of one object, and of several."""
     columns, joins = _source(entity)
     several, merged = [], ""
     for field in golden_fields(entity):
@@ -170,7 +170,6 @@ def _golden(entity: str) -> str:
             case method:
                 several.append(f"{_AGGREGATES[method].format(v=value)} AS {field.value}")
     return (
-        "CREATE TEMP TABLE catalog_golden ON COMMIT DROP AS\n"
         f"SELECT m.canonical_id AS id, 1 AS objects, 1 AS instances,\n    {INDENT.join(columns)}\n"
         f"FROM {OBJECTS} AS m\n"
         f"JOIN stash.{entity} AS o ON o.instance_id = m.instance_id AND o.id = m.id{joins}\nWHERE m.alone\n"
@@ -195,6 +194,8 @@ def _merged(field: GoldenField) -> str:
 
 # --- writing ------------------------------------------------------------------------------------------------
 
+
+_CREATE_GOLDEN: Final = "CREATE TEMP TABLE catalog_golden ON COMMIT DROP AS\n"
 
 _VANISH: Final = """
 INSERT INTO catalog.vanished (id, entity, revision)
@@ -223,10 +224,13 @@ def _update(entity: str) -> str:
 
 def _insert(entity: str, *, first: bool) -> str:
     names, _, golden = _names(entity)
-    new = "" if first else f"WHERE NOT EXISTS (SELECT FROM catalog.{entity} AS c WHERE c.id = g.id)\n"
+    source, new = f"(\n{_golden(entity)}\n)", ""
+    if not first:
+        source = "pg_temp.catalog_golden"
+        new = f"WHERE NOT EXISTS (SELECT FROM catalog.{entity} AS c WHERE c.id = g.id)\n"
     return (
         f"INSERT INTO catalog.{entity} (id, {names}, revision)\n"
-        f"SELECT g.id, {golden}, %(revision)s FROM pg_temp.catalog_golden AS g\n{new}ORDER BY g.id"
+        f"SELECT g.id, {golden}, %(revision)s FROM {source} AS g\n{new}ORDER BY g.id"
     )
 
 
@@ -248,7 +252,7 @@ def collect_objects(connection: Connection, entity: str, *, everything: bool) ->
     """Creates :data:`OBJECTS`, also for the lists of the records; returns whether some are linked to stash-boxes."""
     boxes = collect_boxes(connection, entity, _source_of(entity, everything=everything))
     connection.execute(_objects(entity, everything=everything, boxes=boxes))
-    connection.execute(f"ANALYZE {OBJECTS}")
+    connection.execute(f"ANALYZE {OBJECTS} (canonical_id, instance_id, id, alone)")
     return boxes
 
 
@@ -262,16 +266,18 @@ def write_records(
     """
     connection.execute(_values(entity, boxes=boxes))
     connection.execute("ANALYZE pg_temp.catalog_values (record_id)")
-    connection.execute(_golden(entity))
-    connection.execute("ANALYZE pg_temp.catalog_golden (id)")
     parameters = {"revision": revision}
-    change = TableChange()
-    if not first:
-        change.updated = connection.execute(_update(entity), parameters).rowcount
-    change.inserted = connection.execute(_insert(entity, first=first), parameters).rowcount
-    connection.execute("DELETE FROM catalog.vanished AS v USING pg_temp.catalog_golden AS g WHERE v.id = g.id")
     if first:
+        # each is written once: what is made is what is stored
+        change = TableChange(inserted=connection.execute(_insert(entity, first=True), parameters).rowcount)
+        connection.execute(f"DELETE FROM catalog.vanished AS v USING catalog.{entity} AS g WHERE v.id = g.id")
         return change
+    connection.execute(_CREATE_GOLDEN + _golden(entity))
+    connection.execute("ANALYZE pg_temp.catalog_golden (id)")
+    change = TableChange()
+    change.updated = connection.execute(_update(entity), parameters).rowcount
+    change.inserted = connection.execute(_insert(entity, first=False), parameters).rowcount
+    connection.execute("DELETE FROM catalog.vanished AS v USING pg_temp.catalog_golden AS g WHERE v.id = g.id")
     gone = [row[0] for row in connection.execute(_delete(entity, everything=everything)).fetchall()]
     change.removed = len(gone)
     # records of the same values whose objects are others
@@ -283,12 +289,16 @@ def write_records(
 
 def forget_records(connection: Connection) -> None:
     """Drops the temporary tables of an entity."""
-    connection.execute(f"DROP TABLE {OBJECTS}, pg_temp.catalog_values, pg_temp.catalog_golden")
-    forget_boxes(connection)
+    connection.execute(f"DROP TABLE IF EXISTS {OBJECTS}, pg_temp.catalog_values, pg_temp.catalog_golden, {BOXES}")
 
 
 def version_parts(entity: str) -> tuple[str, ...]:
     """The statements that determine the records of an entity."""
     boxes = entity in BOX_FIELDS
     linked = (boxes_statement(entity, _source_of(entity, everything=True)),) if boxes else ()
-    return *linked, _objects(entity, everything=True, boxes=boxes), _values(entity, boxes=boxes), _golden(entity)
+    return (
+        *linked,
+        _objects(entity, everything=True, boxes=boxes),
+        _values(entity, boxes=boxes),
+        _CREATE_GOLDEN + _golden(entity),
+    )

@@ -11,11 +11,12 @@ from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
 
 
-def sources_statement(entity: str, *, boxes: bool) -> str:
+def sources_statement(entity: str, *, boxes: bool, records: str = "pg_temp.catalog_golden") -> str:
     """The sources of affected records of several objects and boxes: (id, by field: instance, object, rule; boxes).
 
     Args:
         boxes: whether some of the records are linked to stash-boxes.
+        records: the table of the records.
     """
     instances, objects, rules, numbers = [], [], [], []
     for field in golden_fields(entity):
@@ -43,7 +44,7 @@ def sources_statement(entity: str, *, boxes: bool) -> str:
         f"SELECT g.id, '{entity}' AS entity,\n    ARRAY[{', '.join(instances)}]::integer[] AS instance_ids,\n"
         f"    ARRAY[{', '.join(objects)}]::bigint[] AS object_ids,\n    ARRAY[{INDENT.join(rules)}]::text[] AS rules,\n"
         f"    {of_boxes}"
-        "FROM pg_temp.catalog_golden AS g JOIN pg_temp.catalog_values AS v ON v.record_id = g.id\nGROUP BY g.id"
+        f"FROM {records} AS g JOIN pg_temp.catalog_values AS v ON v.record_id = g.id\nGROUP BY g.id"
     )
 
 
@@ -83,7 +84,7 @@ def write_sources(connection: Connection, entity: str, *, everything: bool, boxe
         first: of all records of the entity, none are stored.
     """
     if first:
-        made = sources_statement(entity, boxes=boxes)
+        made = sources_statement(entity, boxes=boxes, records=f"catalog.{entity}")
         columns = f"id, entity, {', '.join(_COLUMNS)}"
         statement = f"INSERT INTO catalog.sources ({columns})\nSELECT {columns} FROM (\n{made}\n) AS m ORDER BY id"
         return TableChange(inserted=connection.execute(statement).rowcount)

@@ -6,17 +6,21 @@ from stash_pipeline.warehouse.catalog.affected import AFFECTED
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import TableChange
 
-# counted before they are named, because there are several of each record
+# counted before they are taken apart, because most records are like many others, and before they are named
 _SHARES = """
 SELECT GROUPING(f.rule), GROUPING(f.instance), GROUPING(f.box), f.rule, f.instance, f.box, sum(f.fields)::bigint
 FROM (
     SELECT c.rule, i.name AS instance, e.name AS box, c.fields
     FROM (
         SELECT CASE WHEN u.number IS NOT NULL AND u.rule <> 'agreed' THEN 'stash_box' ELSE u.rule END AS rule,
-            u.instance_id, s.endpoint_ids[u.number] AS endpoint_id, count(*) AS fields
-        FROM {source}
-        CROSS JOIN LATERAL unnest(s.rules, s.instance_ids, s.box_numbers) AS u (rule, instance_id, number)
-        WHERE s.entity = '{entity}' AND u.rule IS NOT NULL
+            u.instance_id, r.endpoint_ids[u.number] AS endpoint_id, sum(r.records) AS fields
+        FROM (
+            SELECT s.rules, s.instance_ids, s.box_numbers, s.endpoint_ids, count(*) AS records
+            FROM {source} WHERE s.entity = '{entity}'
+            GROUP BY s.rules, s.instance_ids, s.box_numbers, s.endpoint_ids
+        ) AS r
+        CROSS JOIN LATERAL unnest(r.rules, r.instance_ids, r.box_numbers) AS u (rule, instance_id, number)
+        WHERE u.rule IS NOT NULL
         GROUP BY 1, 2, 3
     ) AS c
     LEFT JOIN ops.instances AS i ON i.id = c.instance_id

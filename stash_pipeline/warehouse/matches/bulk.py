@@ -4,14 +4,12 @@ from array import array
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches.candidates import (
     LARGEST_BLOCK,
     MANY,
-    Pair,
-    hashed_keys,
-    ordered,
     phash_rows,
     remove_keys,
     remove_phashes,
@@ -19,32 +17,50 @@ from stash_pipeline.warehouse.matches.candidates import (
     write_phashes,
 )
 from stash_pipeline.warehouse.matches.differences import Rows, differing, read_rows
-from stash_pipeline.warehouse.matches.features import Object
-from stash_pipeline.warehouse.matches.nearness import stored_phashes
+from stash_pipeline.warehouse.matches.features import Object, key_digest, keys_of
+from stash_pipeline.warehouse.matches.nearness import files_of, stored_phashes, uncrowded_pairs
 
 
 class AllKeys:
     """The keys of all objects of an entity.
 
     Args:
-        objects: in any order.
+        loaded: all objects, in any order. Their keys are hashed as they come: meanwhile Postgres makes more of them.
+
+    Attributes:
+        objects: in their order. Elsewhere an object is the number of its place there.
     """
 
-    def __init__(self, entity: str, objects: Sequence[Object]) -> None:
-        keys, owners = array("q"), array("q")
-        for position, one in enumerate(objects):
-            for key in hashed_keys(entity, one):
-                keys.append(key)
-                owners.append(position)
+    def __init__(self, entity: str, loaded: Iterable[Object]) -> None:
         self._entity = entity
-        self._objects = objects
-        self._nodes = np.array([one.node for one in objects], np.int64).reshape(-1, 2)
-        held, owned = np.array(keys, np.int64), np.array(owners, np.int64)
-        order = np.lexsort((owned, held))
-        self._keys, self._owners = held[order], owned[order]
+        arrived: list[Object] = []
+        digests, counts = array("Q"), array("q")
+        for one in loaded:
+            digests_of_one = set(map(key_digest, keys_of(one.features)))
+            digests.extend(digests_of_one)
+            counts.append(len(digests_of_one))
+            arrived.append(one)
+        order = sorted(range(len(arrived)), key=lambda number: arrived[number].node)
+        self.objects = [arrived[number] for number in order]
+        self._nodes = np.array([one.node for one in self.objects], np.int64).reshape(-1, 2)
+        places = np.empty(len(order), np.int64)
+        places[order] = np.arange(len(order))
+        held = (np.array(digests, np.uint64) - np.uint64(1 << 63)).view(np.int64)
+        owned = np.repeat(places, np.array(counts, np.int64))
+        by_key = np.lexsort((owned, held))
+        self._keys, self._owners = held[by_key], owned[by_key]
+        first = _changes(self._keys)
+        self._starts = np.flatnonzero(first)
+        self._number = np.cumsum(first) - 1
+        self._sizes = np.diff(np.r_[self._starts, len(self._keys)])
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def forget(self) -> None:
+        """Releases the objects and their keys."""
+        self.objects = []
+        self._keys = self._owners = self._number = self._sizes = self._starts = np.zeros(0, np.int64)
 
     def store(self, connection: Connection) -> tuple[int, int]:
         """Writes those that differ from the stored ones; returns how many it wrote, and how many it removed."""
@@ -56,51 +72,93 @@ class AllKeys:
         write_keys(connection, self._entity, *new.T)
         return len(new), len(gone)
 
-    def pairs(self) -> set[Pair]:
-        """All pairs of objects with a key in common that not too many have."""
-        _, inverse, sizes = np.unique(self._keys, return_inverse=True, return_counts=True)
-        size = sizes[inverse.reshape(-1)]
-        small = (size > 1) & (size <= LARGEST_BLOCK)
+    def pairs(self) -> NDArray[np.int64]:
+        """All pairs of objects with a key in common that not too many have, see :func:`pair_numbers`; also twice."""
+        sizes = self._sizes[self._number]
+        small = (sizes > 1) & (sizes <= LARGEST_BLOCK)
         keys, owners = self._keys[small], self._owners[small]
-        found = []
+        pairs = [np.zeros(0, np.int64)]
         for shift in range(1, LARGEST_BLOCK):
             same = np.flatnonzero(keys[shift:] == keys[:-shift])
             if not len(same):
                 break
-            # owners of one key ascend; both in one number, because rows take long to sort
-            found.append(owners[same] * len(self._objects) + owners[same + shift])
-        if not found:
-            return set()
-        nodes = [one.node for one in self._objects]
-        left, right = np.divmod(np.unique(np.concatenate(found)), len(nodes))
-        return {ordered(nodes[one], nodes[other]) for one, other in zip(left.tolist(), right.tolist(), strict=True)}
+            # owners of one key ascend
+            pairs.append(pair_numbers(owners[same], owners[same + shift], len(self._nodes)))
+        return np.concatenate(pairs)
 
-    def largest_counts(self) -> dict[int, int]:
-        """Per key, in how many objects of one instance it is, at most; of a key that too many have, a large number.
+    def frequent(self, limit: int) -> tuple[dict[int, int], NDArray[np.bool_]]:
+        """(per key, in how many objects of one instance it is, at most; the objects that have such keys).
 
-        Keys that at most one object of each instance has are left out.
+        Args:
+            limit: keys that not more objects have are left out. Those that too many objects have get a large number.
         """
         instances = self._nodes[self._owners, 0]
-        order = np.lexsort((instances, self._keys))
-        keys, instances = self._keys[order], instances[order]
-        if not len(keys):
-            return {}
-        starts = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]) | (instances[1:] != instances[:-1])])
-        each = np.diff(np.r_[starts, len(keys)])
-        firsts = np.flatnonzero(np.r_[True, keys[starts][1:] != keys[starts][:-1]])
-        most = np.maximum.reduceat(each, firsts)
-        most[np.add.reduceat(each, firsts) > LARGEST_BLOCK] = MANY
-        several = most > 1
-        return dict(zip(keys[starts][firsts][several].tolist(), most[several].tolist(), strict=True))
+        order = np.lexsort((instances, self._number))
+        starts = np.flatnonzero(_changes(self._number[order]) | _changes(instances[order]))
+        if not len(starts):
+            return {}, np.zeros(len(self._nodes), np.bool_)
+        each = np.diff(np.r_[starts, len(order)])
+        most = np.maximum.reduceat(each, np.flatnonzero(_changes(self._number[order][starts])))
+        most[self._sizes > LARGEST_BLOCK] = MANY
+        several = most > limit
+        owned = np.zeros(len(self._nodes), np.bool_)
+        owned[self._owners[several[self._number]]] = True
+        return dict(zip(self._keys[self._starts[several]].tolist(), most[several].tolist(), strict=True)), owned
 
 
-def all_phashes(scenes: Iterable[Object]) -> Rows:
-    """The perceptual hashes of all scenes, as they are stored."""
-    numbers = array("q")
-    for one in scenes:
+def _changes(values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each value differs from the one before it."""
+    return np.r_[True, values[1:] != values[:-1]][: len(values)]
+
+
+def pair_numbers(left: NDArray[np.int64], right: NDArray[np.int64], objects: int) -> NDArray[np.int64]:
+    """Pairs of objects, the smaller first, as single numbers, because rows take long to sort.
+
+    Args:
+        objects: how many there are.
+    """
+    return left * objects + right
+
+
+def all_phashes(scenes: Sequence[Object]) -> tuple[Rows, NDArray[np.int64]]:
+    """(the perceptual hashes of all scenes, as they are stored; the number of the scene of each)."""
+    numbers, owners = array("q"), array("q")
+    for position, one in enumerate(scenes):
         for row in phash_rows(one):
             numbers.extend(row)
-    return np.array(numbers, np.int64).reshape(-1, 5)
+            owners.append(position)
+    return np.array(numbers, np.int64).reshape(-1, 5), np.array(owners, np.int64)
+
+
+class NearScenes:
+    """Scenes whose files are near to each other.
+
+    Args:
+        phashes: see :func:`all_phashes`.
+        scenes: how many there are.
+
+    Attributes:
+        crowded: files, see :class:`~stash_pipeline.warehouse.matches.nearness.Near`.
+    """
+
+    def __init__(self, phashes: tuple[Rows, NDArray[np.int64]], scenes: int) -> None:
+        rows, self._owners = phashes
+        self._scenes = scenes
+        self._left, self._right, self._crowded = uncrowded_pairs(rows)
+        self.crowded = set(files_of(rows[self._crowded]))
+
+    def pairs(self) -> NDArray[np.int64]:
+        """The pairs of scenes that have near files, none of them crowded, see :func:`pair_numbers`; also twice."""
+        one, other = self._owners[self._left], self._owners[self._right]
+        several = one != other
+        one, other = one[several], other[several]
+        return pair_numbers(np.minimum(one, other), np.maximum(one, other), self._scenes)
+
+    def with_crowded(self) -> NDArray[np.bool_]:
+        """The scenes that have crowded files."""
+        scenes = np.zeros(self._scenes, np.bool_)
+        scenes[self._owners[self._crowded]] = True
+        return scenes
 
 
 def store_phashes(connection: Connection, made: Rows) -> None:

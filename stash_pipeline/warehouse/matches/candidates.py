@@ -54,7 +54,7 @@ def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live
             [*columns(sorted(nodes), 2), entity],
         ).fetchall()
     )
-    after = {(key, *node) for node, one in live.items() for key in hashed_keys(entity, one)}
+    after = {(key, *node) for node, one in live.items() for key in hashed_keys(one)}
     if gone := sorted(before - after):
         remove_keys(connection, entity, columns(gone, 3))
     write_keys(connection, entity, *np.array(sorted(after - before), np.int64).reshape(-1, 3).T)
@@ -98,9 +98,9 @@ def update_phashes(connection: Connection, changes: PhashChanges) -> None:
 PhashRow = tuple[int, int, int, int, int]
 
 
-def hashed_keys(entity: str, one: Object) -> set[int]:
+def hashed_keys(one: Object) -> set[int]:
     """The keys of an object, as they are stored."""
-    return {key_hash(key) for key in keys_of(entity, one.features)}
+    return {key_hash(key) for key in keys_of(one.features)}
 
 
 def phash_rows(one: Object) -> list[PhashRow]:

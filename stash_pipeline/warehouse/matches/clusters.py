@@ -1,8 +1,9 @@
 """Clusters: sets of objects that are the same thing, made of links and of what people decided."""
 
+import os
 import uuid
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from stash_pipeline.matching.rules import link_rules
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8, text, uuids
 from stash_pipeline.warehouse.matches.candidates import Pair
-from stash_pipeline.warehouse.matches.features import Node, Object
+from stash_pipeline.warehouse.matches.features import Node, Traits
 
 
 @dataclass
@@ -27,13 +28,13 @@ class ClusterChanges:
 
     Attributes:
         joined: objects that are new. moved: those whose cluster is another one. left: those that are gone.
-        changed: ids of clusters. removed: ids.
+        changed, created, removed: clusters.
     """
 
     joined: int = 0
     moved: int = 0
     left: int = 0
-    changed: set[uuid.UUID] = field(default_factory=set)
+    changed: int = 0
     created: int = 0
     removed: int = 0
     redirects: int = 0
@@ -44,12 +45,12 @@ class Component:
     """Objects that no merging link leads out of, in their order.
 
     Attributes:
-        objects: what is compared of those that are live. links: that merge: pair, confidence, rule.
+        traits: of those that are live and may join others. links: that merge: pair, confidence, rule.
         same, different: pairs that people decided on.
     """
 
     nodes: Sequence[Node]
-    objects: Mapping[Node, Object]
+    traits: Mapping[Node, Traits]
     links: Sequence[tuple[Pair, float, str]]
     same: Sequence[Pair]
     different: Sequence[Pair]
@@ -72,18 +73,18 @@ def make_clusters(entity: str, component: Component) -> tuple[list[list[Node]], 
     def numbered(pairs: Iterable[Pair]) -> list[tuple[int, int]]:
         return [(number[one], number[other]) for one, other in pairs if one in number and other in number]
 
-    hashes = [
-        [(each.phash % (1 << 64), each.duration) for each in component.objects[node].phashes]
-        if node in component.objects
-        else []
-        for node in nodes
-    ]
+    same = numbered(component.same)
+    hashes: list[list[tuple[int, int]]] = [[]] * len(nodes)
+    # others are compared with nothing
+    for position in {*links.left.tolist(), *links.right.tolist(), *(one for pair in same for one in pair)}:
+        if traits := component.traits.get(nodes[position]):
+            hashes[position] = [(each.phash % (1 << 64), each.duration) for each in traits.phashes]
     limits = PARAMETERS["phash"]
     made = cluster(
         len(nodes),
         links,
         rules,
-        same=numbered(component.same),
+        same=same,
         different=numbered(component.different),
         exclusions=_exclusions(entity, component),
         within=resemblance(hashes, limits["distance"], limits["window"]),
@@ -99,7 +100,7 @@ def _exclusions(entity: str, component: Component) -> list[Exclusion]:
     if entity == "scenes":
         return [OneEach("instance", np.array([node[0] for node in component.nodes], np.int64))]
     if entity == "performers":
-        births = [component.objects[node].birth if node in component.objects else -1 for node in component.nodes]
+        births = [component.traits[node].birth if node in component.traits else -1 for node in component.nodes]
         return [OneValue("birthdate", np.array(births, np.int64), _compatible)]
     return []
 
@@ -116,46 +117,123 @@ def _reason(nodes: Sequence[Node], refusal: Refusal) -> dict[str, Any]:
     return {"reason": refusal.reason, "between": [list(nodes[position]) for position in refusal.between]}
 
 
-def write_clusters(
-    connection: Connection,
-    entity: str,
-    revision: int,
-    before: Mapping[Node, uuid.UUID],
-    clusters: Sequence[Sequence[Node]],
-) -> ClusterChanges:
-    """Gives clusters their ids, and stores what is new of them.
+ClusterId = bytes
+"""The bytes of a UUID: many of them are compared, and those of Python's class take several times as long."""
+
+
+def cluster_id(value: uuid.UUID) -> ClusterId:
+    """The id of a cluster as it is compared."""
+    return value.bytes
+
+
+def _uuids(ids: Iterable[ClusterId]) -> list[uuid.UUID]:
+    return [uuid.UUID(bytes=one) for one in ids]
+
+
+def ages(connection: Connection, entity: str, ids: Iterable[ClusterId] | None = None) -> dict[ClusterId, int]:
+    """When clusters were created: the smaller the older.
 
     Args:
-        revision: of the object log. before: the cluster of each object so far; also of objects that are gone.
+        ids: which; None reads all of the entity.
     """
-    old_ids = list(set(before.values()))
-    age = {
-        row[0]: row[1]
-        for row in connection.execute("SELECT id, number FROM matches.clusters WHERE id = ANY(%s)", [old_ids])
-    }
-    assigned = assign_ids(before, age, clusters, uuid.uuid4)
-    changes = ClusterChanges(created=len(assigned.created), redirects=len(assigned.redirects))
-    moved = {node: identity for node, identity in assigned.ids.items() if before.get(node) != identity}
-    gone = [node for node in before if node not in assigned.ids]
-    changes.moved = sum(node in before for node in moved)
-    changes.joined, changes.left = len(moved) - changes.moved, len(gone)
-    changes.changed = set(moved.values()) | {before[node] for node in (*moved, *gone) if node in before}
-    if not (moved or gone):
-        return changes
-    sizes = Counter(assigned.ids.values())
-    instances = Counter(
-        identity for identity, _ in {(cluster_id, node[0]) for node, cluster_id in assigned.ids.items()}
+    query = "SELECT id, number FROM matches.clusters WHERE "
+    rows = (
+        connection.execute(f"{query} entity = %s", [entity])
+        if ids is None
+        else connection.execute(f"{query} id = ANY(%s)", [_uuids(ids)])
     )
-    _insert(connection, entity, assigned.created, sizes, instances, revision)
-    _move(connection, entity, {node: identity for node, identity in moved.items() if node in before})
-    _remove(connection, entity, gone)
-    _add(connection, entity, {node: identity for node, identity in moved.items() if node not in before})
+    return {cluster_id(row[0]): row[1] for row in rows}
+
+
+@dataclass(frozen=True)
+class NewClusters:
+    """What is to be stored of clusters.
+
+    Attributes:
+        moved, added: the clusters of objects. gone: objects.
+        sizes, instances: how many objects and instances each cluster has. changed: clusters that were there before.
+    """
+
+    changes: ClusterChanges
+    created: Sequence[ClusterId] = ()
+    moved: Mapping[Node, ClusterId] = field(default_factory=dict)
+    added: Mapping[Node, ClusterId] = field(default_factory=dict)
+    gone: Sequence[Node] = ()
+    redirects: Mapping[ClusterId, ClusterId] = field(default_factory=dict)
+    removed: Sequence[ClusterId] = ()
+    changed: Collection[ClusterId] = ()
+    sizes: Mapping[ClusterId, int] = field(default_factory=dict)
+    instances: Mapping[ClusterId, int] = field(default_factory=dict)
+
+
+def identify(
+    before: Mapping[Node, ClusterId], age: Mapping[ClusterId, int], clusters: Sequence[Sequence[Node]]
+) -> NewClusters:
+    """Gives clusters their ids.
+
+    Args:
+        before: the cluster of each object so far; also of objects that are gone. age: see :func:`ages`.
+    """
+    assigned = assign_ids(before, age, clusters, _random_ids(len(clusters)).__next__)
+    moved = {node: identity for node, identity in assigned.ids.items() if node in before and before[node] != identity}
+    added = assigned.ids if not before else {n: one for n, one in assigned.ids.items() if n not in before}
+    gone = [node for node in before if node not in assigned.ids]
+    changed = {*moved.values(), *added.values(), *(before[node] for node in (*moved, *gone))}
+    changes = ClusterChanges(
+        joined=len(added),
+        moved=len(moved),
+        left=len(gone),
+        changed=len(changed),
+        created=len(assigned.created),
+        redirects=len(assigned.redirects),
+    )
+    if not changed:
+        return NewClusters(changes)
     removed = [*assigned.redirects, *assigned.retired]
-    _redirect(connection, assigned.redirects, revision)
-    _update(connection, changes.changed.difference(assigned.created, removed), sizes, instances, revision)
-    connection.execute("DELETE FROM matches.clusters WHERE id = ANY(%s)", [removed])
     changes.removed = len(removed)
-    return changes
+    sizes: dict[ClusterId, int] = {}
+    instances: dict[ClusterId, int] = {}
+    for members in clusters:
+        identity = assigned.ids[members[0]]
+        sizes[identity] = len(members)
+        instances[identity] = len({node[0] for node in members})
+    return NewClusters(
+        changes,
+        assigned.created,
+        moved,
+        added,
+        gone,
+        assigned.redirects,
+        removed,
+        changed.difference(assigned.created, removed),
+        sizes,
+        instances,
+    )
+
+
+def _random_ids(most: int) -> Iterator[ClusterId]:
+    """So many new ids: UUIDs of version 4."""
+    random = np.frombuffer(os.urandom(16 * most), np.uint8).reshape(-1, 16).copy()
+    random[:, 6] = random[:, 6] & 0x0F | 0x40
+    random[:, 8] = random[:, 8] & 0x3F | 0x80
+    data = random.tobytes()
+    return (data[start : start + 16] for start in range(0, len(data), 16))
+
+
+def write_clusters(connection: Connection, entity: str, revision: int, new: NewClusters) -> None:
+    """Stores what is new of clusters.
+
+    Args:
+        revision: of the object log.
+    """
+    _insert(connection, entity, new, revision)
+    _move(connection, entity, new.moved)
+    _remove(connection, entity, new.gone)
+    _add(connection, entity, new.added)
+    _redirect(connection, new.redirects, revision)
+    _update(connection, new, revision)
+    if new.removed:
+        connection.execute("DELETE FROM matches.clusters WHERE id = ANY(%s)", [_uuids(new.removed)])
 
 
 def touch(connection: Connection, entity: str, revision: int, nodes: Iterable[Node]) -> None:
@@ -171,57 +249,44 @@ def touch(connection: Connection, entity: str, revision: int, nodes: Iterable[No
         )
 
 
-def _insert(
-    connection: Connection,
-    entity: str,
-    created: Sequence[uuid.UUID],
-    sizes: Mapping[uuid.UUID, int],
-    instances: Mapping[uuid.UUID, int],
-    revision: int,
-) -> None:
+def _insert(connection: Connection, entity: str, new: NewClusters, revision: int) -> None:
     copy_columns(
         connection,
         "matches.clusters",
         ("id", "entity", "size", "instances", "revision"),
         [
-            uuids(created),
+            uuids(new.created),
             text(entity),
-            int4(np.array([sizes[one] for one in created], np.int64)),
-            int4(np.array([instances[one] for one in created], np.int64)),
+            int4(np.array([new.sizes[one] for one in new.created], np.int64)),
+            int4(np.array([new.instances[one] for one in new.created], np.int64)),
             int8(np.array([revision], np.int64)),
         ],
     )
 
 
-def _update(
-    connection: Connection,
-    changed: Iterable[uuid.UUID],
-    sizes: Mapping[uuid.UUID, int],
-    instances: Mapping[uuid.UUID, int],
-    revision: int,
-) -> None:
-    ids = list(changed)
-    if ids:
+def _update(connection: Connection, new: NewClusters, revision: int) -> None:
+    if new.changed:
+        ids = list(new.changed)
         connection.execute(
             "UPDATE matches.clusters AS c SET size = w.size, instances = w.instances, revision = %s\n"
             "FROM unnest(%s::uuid[], %s::integer[], %s::integer[]) AS w(id, size, instances) WHERE c.id = w.id",
-            [revision, ids, [sizes[one] for one in ids], [instances[one] for one in ids]],
+            [revision, _uuids(ids), [new.sizes[one] for one in ids], [new.instances[one] for one in ids]],
         )
 
 
-def _add(connection: Connection, entity: str, new: Mapping[Node, uuid.UUID]) -> None:
+def _add(connection: Connection, entity: str, new: Mapping[Node, ClusterId]) -> None:
     nodes = np.array(list(new), np.int64).reshape(-1, 2)
     columns = [text(entity), int4(nodes[:, 0]), int8(nodes[:, 1]), uuids(new.values())]
     copy_columns(connection, "matches.members", ("entity", "instance_id", "id", "cluster_id"), columns)
 
 
-def _move(connection: Connection, entity: str, moved: Mapping[Node, uuid.UUID]) -> None:
+def _move(connection: Connection, entity: str, moved: Mapping[Node, ClusterId]) -> None:
     if moved:
         connection.execute(
             "UPDATE matches.members AS m SET cluster_id = w.cluster_id\n"
             "FROM unnest(%s::integer[], %s::bigint[], %s::uuid[]) AS w(instance_id, id, cluster_id)\n"
             "WHERE m.entity = %s AND m.instance_id = w.instance_id AND m.id = w.id",
-            [[node[0] for node in moved], [node[1] for node in moved], list(moved.values()), entity],
+            [[node[0] for node in moved], [node[1] for node in moved], _uuids(moved.values()), entity],
         )
 
 
@@ -234,10 +299,10 @@ def _remove(connection: Connection, entity: str, gone: Sequence[Node]) -> None:
         )
 
 
-def _redirect(connection: Connection, redirects: Mapping[uuid.UUID, uuid.UUID], revision: int) -> None:
+def _redirect(connection: Connection, redirects: Mapping[ClusterId, ClusterId], revision: int) -> None:
     if not redirects:
         return
-    parameters = [list(redirects), list(redirects.values())]
+    parameters = [_uuids(redirects), _uuids(redirects.values())]
     connection.execute(
         "UPDATE matches.redirects AS r SET cluster_id = w.new FROM unnest(%s::uuid[], %s::uuid[]) AS w(old, new)\n"
         "WHERE r.cluster_id = w.old",
@@ -258,22 +323,8 @@ def write_refusals(
     Args:
         nodes: None: all objects.
     """
-    connection.execute(
-        "UPDATE matches.links AS l SET refused = w.refused\n"
-        "FROM unnest(%(li)s::integer[], %(l)s::bigint[], %(ri)s::integer[], %(r)s::bigint[], %(why)s::jsonb[])\n"
-        "    AS w(left_instance_id, left_id, right_instance_id, right_id, refused)\n"
-        "WHERE l.entity = %(e)s AND l.left_instance_id = w.left_instance_id AND l.left_id = w.left_id\n"
-        "  AND l.right_instance_id = w.right_instance_id AND l.right_id = w.right_id\n"
-        "  AND l.refused IS DISTINCT FROM w.refused",
-        {
-            "e": entity,
-            "li": [left[0] for left, _ in refused],
-            "l": [left[1] for left, _ in refused],
-            "ri": [right[0] for _, right in refused],
-            "r": [right[1] for _, right in refused],
-            "why": [Jsonb(reason) for reason in refused.values()],
-        },
-    )
+    if refused:
+        _refuse(connection, entity, refused)
     keep = set(refused)
     among = "FROM matches.links AS l\n"
     parameters: list[Any] = []
@@ -298,3 +349,22 @@ def write_refusals(
             "  AND l.right_instance_id = w.ri AND l.right_id = w.r",
             [*columns, entity],
         )
+
+
+def _refuse(connection: Connection, entity: str, refused: Mapping[Pair, Any]) -> None:
+    connection.execute(
+        "UPDATE matches.links AS l SET refused = w.refused\n"
+        "FROM unnest(%(li)s::integer[], %(l)s::bigint[], %(ri)s::integer[], %(r)s::bigint[], %(why)s::jsonb[])\n"
+        "    AS w(left_instance_id, left_id, right_instance_id, right_id, refused)\n"
+        "WHERE l.entity = %(e)s AND l.left_instance_id = w.left_instance_id AND l.left_id = w.left_id\n"
+        "  AND l.right_instance_id = w.right_instance_id AND l.right_id = w.right_id\n"
+        "  AND l.refused IS DISTINCT FROM w.refused",
+        {
+            "e": entity,
+            "li": [left[0] for left, _ in refused],
+            "l": [left[1] for left, _ in refused],
+            "ri": [right[0] for _, right in refused],
+            "r": [right[1] for _, right in refused],
+            "why": [Jsonb(reason) for reason in refused.values()],
+        },
+    )

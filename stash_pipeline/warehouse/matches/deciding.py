@@ -311,7 +311,7 @@ def _identities(
         if node not in live:
             raise UserError(f"{describe(entity, node, names)} does not exist; check the instance and the id.")
     objects = load_objects(connection, entity, load_roots(connection), nodes)
-    contents = {one.node: content_keys(entity, one.features) for one in objects}
+    contents = {one.node: content_keys(one.features) for one in objects}
     return {node: _Identity(*live[node], contents.get(node, [])) for node in nodes}
 
 

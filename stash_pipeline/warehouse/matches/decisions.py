@@ -20,7 +20,7 @@ from uuid import UUID
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches.candidates import Pair, holders, ordered
-from stash_pipeline.warehouse.matches.features import Node, key_hash
+from stash_pipeline.warehouse.matches.features import Key, Node, key_hash, key_of
 
 SAME: Final = "same"
 DIFFERENT: Final = "different"
@@ -187,9 +187,9 @@ def _by_content(connection: Connection, entity: str, sides: set[Side]) -> dict[S
     return result
 
 
-def _key(text: str) -> tuple[str, str]:
+def _key(text: str) -> Key:
     method, _, value = text.partition(" ")
-    return method, value
+    return key_of(method, value)
 
 
 def update_resolved(connection: Connection, entity: str) -> Resolved:

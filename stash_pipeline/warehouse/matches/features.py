@@ -2,12 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import is_
 from sys import intern
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from xxhash import xxh3_64_intdigest
@@ -34,8 +33,8 @@ Node = tuple[int, int]
 """An object: the id of its instance, and its own."""
 
 Features = Performer | Scene | Named
-Key = tuple[str, str]
-"""A method, and a value: objects that have one in common are compared."""
+Key = str
+"""A method and a value, see :func:`key_of`: objects that have one in common are compared."""
 
 VERSION: Final = 2
 """To be raised when this module makes other features or keys, or what is compared of them makes other evidence."""
@@ -54,6 +53,13 @@ class Phash:
     duration: int
 
 
+class Traits(NamedTuple):
+    """What of an object may forbid that it joins others, see :class:`Object`."""
+
+    birth: int
+    phashes: tuple[Phash, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Object:
     """One object of an entity.
@@ -67,6 +73,11 @@ class Object:
     features: Features
     birth: int = _UNKNOWN
     phashes: tuple[Phash, ...] = ()
+
+    @property
+    def traits(self) -> Traits:
+        """What clusters need of it, which is much less than all of it."""
+        return Traits(self.birth, self.phashes)
 
 
 Roots = Mapping[int, tuple[str, ...]]
@@ -97,15 +108,33 @@ def load_objects(
             for node in nodes:
                 copy.write_row(node)
         connection.execute(f"ANALYZE {WANTED}")
-    make = _MAKERS[entity]
-    parts = _parts(connection, entity, some=nodes is not None)
-    with closing(parts), ThreadPoolExecutor(1) as ahead:
-        # Postgres makes the next rows while these are taken apart
-        coming = deque(ahead.submit(next, parts, None) for _ in range(_PARTS_AHEAD))
-        while rows := coming.popleft().result():
-            coming.append(ahead.submit(next, parts, None))
+    with ThreadPoolExecutor(1) as ahead:
+        yield from ObjectReader(connection, entity, roots, ahead, some=nodes is not None)
+
+
+class ObjectReader:
+    """Reads objects ahead: Postgres makes the next rows while those before are taken apart.
+
+    Args:
+        database: the one thread that uses the connection. It begins to read at once.
+        some: only those in :data:`WANTED`.
+    """
+
+    def __init__(
+        self, connection: Connection, entity: str, roots: Roots, database: ThreadPoolExecutor, *, some: bool = False
+    ) -> None:
+        self._make, self._roots, self._database = _MAKERS[entity], roots, database
+        self._parts = _parts(connection, entity, some=some)
+        self._coming = deque(self._next() for _ in range(_PARTS_AHEAD))
+
+    def _next(self) -> Future[list[tuple[str]] | None]:
+        return self._database.submit(next, self._parts, None)
+
+    def __iter__(self) -> Iterator[Object]:
+        while rows := self._coming.popleft().result():
+            self._coming.append(self._next())
             for row in orjson.loads(f"[{','.join([text for (text,) in rows])}]"):
-                yield make((row[0], row[1]), row[2:], roots.get(row[0], ()))
+                yield self._make((row[0], row[1]), row[2:], self._roots.get(row[0], ()))
 
 
 def _parts(connection: Connection, entity: str, *, some: bool) -> Generator[list[tuple[str]], None, None]:
@@ -124,24 +153,45 @@ def _parts(connection: Connection, entity: str, *, some: bool) -> Generator[list
                 yield rows
 
 
-def keys_of(entity: str, features: Features) -> set[Key]:
+def key_of(method: str, value: str) -> Key:
+    """The key of a value."""
+    return f"{method}\0{value}"
+
+
+def keys_of(features: Features) -> set[Key]:
     """By what candidates for an object are found."""
-    if isinstance(features, Performer):
-        keys = {("name", name) for name in features.names}
+    if isinstance(features, Scene):
+        keys = _keys_of_scene(features)
+    elif isinstance(features, Performer):
+        keys = {f"name\0{name}" for name in features.names}
         birth = features.birthdate
         if birth and birth.day and (birth.month, birth.day) != (1, 1):
-            keys.add(("birthdate", f"{birth.year}-{birth.month}-{birth.day}"))
-    elif isinstance(features, Scene):
-        keys = {(name, value) for name in ("title", "code") if (value := getattr(features, name))}
-        for file in features.files:
-            keys |= {(name, value) for name in ("oshash", "md5", "path") if (value := getattr(file, name))}
-            if file.path:
-                keys.add(("file_name", file.path.rpartition("/")[2]))
+            keys.add(f"birthdate\0{birth.year}-{birth.month}-{birth.day}")
     else:
-        keys = {("name", name) for name in features.aliases | {features.name} if name}
-        keys |= {("md5", value) for value in features.hashes} | {("path", value) for value in features.paths}
-    keys |= {("url", url) for url in features.urls}
-    keys |= {("stash_id", f"{endpoint} {value}") for endpoint, value in features.stash_ids}
+        keys = {f"name\0{name}" for name in features.aliases | {features.name} if name}
+        keys |= {f"md5\0{value}" for value in features.hashes} | {f"path\0{value}" for value in features.paths}
+    for url in features.urls:
+        keys.add(f"url\0{url}")
+    for endpoint, value in features.stash_ids:
+        keys.add(f"stash_id\0{endpoint} {value}")
+    return keys
+
+
+def _keys_of_scene(scene: Scene) -> set[Key]:
+    # one after the other: libraries have many scenes, and these take half the time of a loop over methods
+    keys = set()
+    if scene.title:
+        keys.add(f"title\0{scene.title}")
+    if scene.code:
+        keys.add(f"code\0{scene.code}")
+    for file in scene.files:
+        if file.oshash:
+            keys.add(f"oshash\0{file.oshash}")
+        if file.md5:
+            keys.add(f"md5\0{file.md5}")
+        if file.path:
+            keys.add(f"path\0{file.path}")
+            keys.add(f"file_name\0{file.path.rpartition('/')[2]}")
     return keys
 
 
@@ -152,21 +202,32 @@ _CONTENT_KEYS: Final = 20
 """Of an object; a performer can have hundreds of aliases."""
 
 
-def content_keys(entity: str, features: Features) -> list[str]:
+def content_keys(features: Features) -> list[str]:
     """What an object is recognised by when its id is another one: ``method value``, the strongest first."""
-    keys = sorted(
-        (_RECOGNISED_BY.index(method), value) for method, value in keys_of(entity, features) if method in _RECOGNISED_BY
-    )
+    parts = (key.partition("\0") for key in keys_of(features))
+    keys = sorted((_RECOGNISED_BY.index(method), value) for method, _, value in parts if method in _RECOGNISED_BY)
     return [f"{_RECOGNISED_BY[rank]} {value}" for rank, value in keys[:_CONTENT_KEYS]]
 
 
 def key_hash(key: Key) -> int:
     """A key as a signed 64-bit integer. Two keys may share one: objects are compared all the same."""
-    return xxh3_64_intdigest(f"{key[0]}\0{key[1]}".encode(errors="surrogatepass")) - (1 << 63)
+    return key_digest(key) - (1 << 63)
+
+
+def key_digest(key: Key) -> int:
+    """The same as an unsigned integer, larger by 2^63."""
+    return xxh3_64_intdigest(key.encode("utf-8", "surrogatepass"))
 
 
 _LIMITS: Final = {"url": "url", "name": "rare_name", "oshash": "hash", "md5": "hash"}
 """The limit of each method, among :data:`PARAMETERS`: a value that more objects of one instance have says nothing."""
+
+
+def smallest_limit(entity: str) -> int:
+    """The smallest limit of the methods that count for an entity; names are rare or not for performers only."""
+    methods = (method for method in _LIMITS if method != "name" or entity == "performers")
+    return min(PARAMETERS[_LIMITS[method]]["most"] for method in methods)
+
 
 Counts = Mapping[int, int]
 """Per hash of a key, in how many objects of one instance it is, at most."""
@@ -176,7 +237,7 @@ def with_counts(features: Features, counts: Counts) -> Features:
     """Features without the URLs and hashes of many objects; with the names of few."""
 
     def has_few(method: str, value: str) -> bool:
-        return counts.get(key_hash((method, value)), 1) <= PARAMETERS[_LIMITS[method]]["most"]
+        return counts.get(key_hash(key_of(method, value)), 1) <= PARAMETERS[_LIMITS[method]]["most"]
 
     urls = _kept(features.urls, "url", has_few)
     if isinstance(features, Performer):

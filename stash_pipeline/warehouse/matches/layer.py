@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final
 
 from sqlalchemy import Table
@@ -26,7 +27,7 @@ from stash_pipeline.warehouse.matches.affected import affected_objects, is_large
 from stash_pipeline.warehouse.matches.checks import CHECKS
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
 from stash_pipeline.warehouse.matches.features import Node
-from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher
+from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher, database_thread
 from stash_pipeline.warehouse.matches.statistics import describe
 from stash_pipeline.warehouse.matches.tables import (
     CLUSTERS,
@@ -102,7 +103,8 @@ def _follow(
         return matcher.follow(nodes)
     with rare_collections():
         _prepare_for_many(connection)
-        done = matcher.compare_everything()
+        with database_thread() as database:
+            done = matcher.compare_everything(matcher.load(matcher.read(database)), database)()
     connection.execute("ANALYZE matches.keys, matches.phashes")
     _renew_statistics(connection)
     return done
@@ -117,7 +119,9 @@ def _prepare_for_many(connection: Connection) -> None:
 
 def _renew_statistics(connection: Connection) -> None:
     """Before their first analyze, the planner expects few rows."""
-    connection.execute("ANALYZE matches.members, matches.clusters, matches.links")
+    # no query looks for evidence, whose values take long to compare
+    links = "entity, left_instance_id, left_id, right_instance_id, right_id, action, confidence, rule"
+    connection.execute(f"ANALYZE matches.members, matches.clusters, matches.links ({links})")
 
 
 def _compare_everything(connection: Connection, revision: int, roots: features.Roots) -> list[EntityMatches]:
@@ -136,10 +140,17 @@ def _compare_everything(connection: Connection, revision: int, roots: features.R
             connection.execute("ANALYZE matches.keys, matches.phashes")
 
         # scenes last: while they are compared, Postgres creates the indexes of the keys
-        return [
-            Matcher(connection, entity, revision, roots).compare_everything(complete if entity == "scenes" else None)
-            for entity in sorted(ENTITIES, key="scenes".__eq__)
-        ]
+        matchers = [Matcher(connection, entity, revision, roots) for entity in sorted(ENTITIES, key="scenes".__eq__)]
+        finish = []
+        with database_thread() as database:
+            reading = matchers[0].read(database)
+            for matcher, following in zip_longest(matchers, matchers[1:]):
+                everything = matcher.load(reading)
+                if following:
+                    reading = following.read(database)
+                finish.append(matcher.compare_everything(everything, database, None if following else complete))
+                del everything
+            return [one() for one in finish]
 
 
 @dataclass
@@ -184,7 +195,7 @@ def _changes(connection: Connection, done: Sequence[EntityMatches], *, counted: 
         members.removed += one.clusters.left
         clusters.inserted += one.clusters.created
         clusters.removed += one.clusters.removed
-        clusters.updated += max(len(one.clusters.changed) - one.clusters.created, 0)
+        clusters.updated += max(one.clusters.changed - one.clusters.created, 0)
     redirects = TableChange(inserted=sum(one.clusters.redirects for one in done))
     kept = {KEYS.fullname: keys, LINKS.fullname: links, MEMBERS.fullname: members, CLUSTERS.fullname: clusters}
     if counted:

@@ -1,6 +1,6 @@
 """Links: what the rules say of the candidates."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
@@ -43,17 +43,14 @@ def prepared(one: Object, counts: Counts, crowded_files: Set[FileNode]) -> Featu
     return replace(features, files=files)
 
 
-def link(entity: str, pairs: Iterable[Pair], features: Mapping[Node, Features]) -> Links:
-    """Compares pairs, and applies the rules."""
+def link(entity: str, pairs: Iterable[tuple[Pair, Features, Features]]) -> Links:
+    """Compares pairs of objects by their features, and applies the rules."""
     links: Links = {}
-    for left, right in pairs:
-        one, other = features.get(left), features.get(right)
-        if one is None or other is None:
-            continue
+    for pair, one, other in pairs:
         decision = evaluate(entity, *compare(entity, one, other))
         if decision.rule is not None and decision.action != "nothing":
             evidence = orjson.dumps(decision.evidence, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-            links[left, right] = Link(decision.action, decision.confidence, decision.rule, evidence)
+            links[pair] = Link(decision.action, decision.confidence, decision.rule, evidence)
     return links
 
 

@@ -5,21 +5,24 @@ share a key or a perceptual hash with them. So the objects that are looked at ag
 have a key, or a near hash, that one of those had before or has now; and clusters are made anew wherever a link changed.
 """
 
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches import candidates, clusters, linking
-from stash_pipeline.warehouse.matches.bulk import AllKeys, all_phashes, store_phashes
+from stash_pipeline.warehouse.matches.bulk import AllKeys, NearScenes, all_phashes, store_phashes
 from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
-from stash_pipeline.warehouse.matches.clusters import ClusterChanges, Component
+from stash_pipeline.warehouse.matches.clusters import ClusterChanges, ClusterId, Component, NewClusters, cluster_id
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
 from stash_pipeline.warehouse.matches.differences import Rows
-from stash_pipeline.warehouse.matches.features import Node, Object, Roots, load_objects
+from stash_pipeline.warehouse.matches.features import Node, Object, ObjectReader, Roots, load_objects, smallest_limit
 from stash_pipeline.warehouse.matches.nearness import (
     FileNode,
     Near,
@@ -156,25 +159,29 @@ class Matcher:
         counts = candidates.largest_counts(candidates.keys_in_common(connection, entity, nodes))
         objects = self._objects(nodes)
         features = {node: linking.prepared(objects[node], counts, crowded) for node in nodes if node in objects}
-        return linking.link(entity, sorted(pairs), features)
+        compared = ((pair, features.get(pair[0]), features.get(pair[1])) for pair in sorted(pairs))
+        return linking.link(entity, ((pair, one, other) for pair, one, other in compared if one and other))
 
     def _recluster(self, seeds: set[Node]) -> ClusterChanges:
         decisions = update_resolved(self._connection, self._entity)
         before, links, nodes = self._closure(seeds | decisions.changed, decisions)
         objects = self._objects(nodes)
-        component = Component(sorted(objects), objects, links, decisions.same, decisions.different)
+        traits = {node: one.traits for node, one in objects.items()}
+        component = Component(sorted(objects), traits, links, decisions.same, decisions.different)
         made, refused = clusters.make_clusters(self._entity, component)
-        changes = clusters.write_clusters(self._connection, self._entity, self._revision, before, made)
+        age = clusters.ages(self._connection, self._entity, set(before.values()))
+        new = clusters.identify(before, age, made)
+        clusters.write_clusters(self._connection, self._entity, self._revision, new)
         clusters.touch(self._connection, self._entity, self._revision, decisions.changed)
         clusters.write_refusals(self._connection, self._entity, component.nodes, refused)
-        return changes
+        return new.changes
 
     def _closure(
         self, seeds: set[Node], decisions: Resolved
-    ) -> tuple[dict[Node, uuid.UUID], list[tuple[Pair, float, str]], set[Node]]:
+    ) -> tuple[dict[Node, ClusterId], list[tuple[Pair, float, str]], set[Node]]:
         """(clusters so far, merging links, objects) of all that is joined with some objects, or was."""
         nodes: set[Node] = set()
-        before: dict[Node, uuid.UUID] = {}
+        before: dict[Node, ClusterId] = {}
         links: dict[Pair, tuple[float, str]] = {}
         new = set(seeds)
         while new:
@@ -189,7 +196,7 @@ class Matcher:
             new = around - nodes
         return before, [(pair, *values) for pair, values in sorted(links.items())], nodes
 
-    def _fellows(self, nodes: Iterable[Node]) -> dict[Node, uuid.UUID]:
+    def _fellows(self, nodes: Iterable[Node]) -> dict[Node, ClusterId]:
         """The members of the clusters of some objects."""
         wanted = sorted(nodes)
         rows = self._connection.execute(
@@ -199,78 +206,130 @@ class Matcher:
             "        ON o.entity = %s AND o.instance_id = w.instance_id AND o.id = w.id)",
             [[node[0] for node in wanted], [node[1] for node in wanted], self._entity],
         )
-        return {(row[0], row[1]): row[2] for row in rows}
+        return {(row[0], row[1]): cluster_id(row[2]) for row in rows}
 
     # --- everything -----------------------------------------------------------------------------------------
 
-    def compare_everything(self, after_keys: Callable[[], None] | None = None) -> EntityMatches:
-        """Looks at all objects, and writes what differs from what is stored; clusters keep their ids.
+    def read(self, database: ThreadPoolExecutor) -> ObjectReader:
+        """Begins to read all objects in the thread of the database."""
+        return ObjectReader(self._connection, self._entity, self._roots, database)
+
+    def load(self, reading: ObjectReader) -> AllKeys:
+        """All objects with their keys."""
+        return AllKeys(self._entity, reading)
+
+    def compare_everything(
+        self, everything: AllKeys, database: ThreadPoolExecutor, after_keys: Callable[[], None] | None = None
+    ) -> Callable[[], EntityMatches]:
+        """Compares all objects, and writes what differs from what is stored; clusters keep their ids.
+
+        Postgres reads and writes in the thread of the database while this one computes.
 
         Args:
-            after_keys: called in another thread when the keys and perceptual hashes are stored.
+            everything: see :meth:`load`. Whoever calls this keeps none of it, so that its memory can be used again.
+            after_keys: called in that thread when the keys and perceptual hashes are stored.
+
+        Returns:
+            What waits until all is written.
         """
-        connection, entity = self._connection, self._entity
-        result = EntityMatches()
-        everything = list(load_objects(connection, entity, self._roots))
-        objects = {one.node: one for one in everything}
-        # the thread writes while the next is computed
-        with ThreadPoolExecutor(1) as writer:
-            links = self._all_links(everything, objects, writer, result, after_keys)
-            outdated, new = linking.differing(linking.all_links(connection, entity), links)
-            result.objects, result.links_inserted, result.links_removed = len(objects), len(new), len(outdated)
-            before = {
-                (row[0], row[1]): row[2]
-                for row in connection.execute(
-                    "SELECT instance_id, id, cluster_id FROM matches.members WHERE entity = %s", [entity]
-                )
-            }
-            decisions = update_resolved(connection, entity)
-            written = writer.submit(self._store_links, outdated, new)
-            component = Component(
-                sorted(objects),
-                objects,
-                [(pair, one.confidence, one.rule) for pair, one in sorted(links.items()) if one.action == "merge"],
-                decisions.same,
-                decisions.different,
-            )
-            made, refused = clusters.make_clusters(entity, component)
-            written.result()
-        result.clusters = clusters.write_clusters(connection, entity, self._revision, before, made)
-        clusters.touch(connection, entity, self._revision, decisions.changed)
-        clusters.write_refusals(connection, entity, None, refused)
-        return result
+        entity, result = self._entity, EntityMatches()
+        phashes = all_phashes(everything.objects)
+        reading = database.submit(self._stored)
+        storing = database.submit(self._store_candidates, everything, phashes[0])
+        after = database.submit(after_keys) if after_keys is not None else None
+        links = self._all_links(everything, phashes)
+        stored = reading.result()
+        outdated, new = linking.differing(stored.links, links)
+        decisions, result.keys_inserted, result.keys_removed = storing.result()
+        nodes = [one.node for one in everything.objects]
+        merging = [(pair, one.confidence, one.rule) for pair, one in links.items() if one.action == "merge"]
+        joined = {node for pair in (*(pair for pair, _, _ in merging), *decisions.same) for node in pair}
+        traits = {one.node: one.traits for one in everything.objects if one.node in joined}
+        result.objects, result.links_inserted, result.links_removed = len(nodes), len(new), len(outdated)
+        # what is compared of the objects is most of the memory
+        everything.forget()
+        writing = database.submit(self._store_links, outdated, new)
+        made, refused = clusters.make_clusters(
+            entity, Component(nodes, traits, merging, decisions.same, decisions.different)
+        )
+        identified = clusters.identify(stored.clusters, stored.ages, made)
+        result.clusters = identified.changes
+        clustering = database.submit(self._store_clusters, identified, decisions, refused)
 
-    def _all_links(
-        self,
-        everything: Sequence[Object],
-        objects: Mapping[Node, Object],
-        writer: ThreadPoolExecutor,
-        result: EntityMatches,
-        after_keys: Callable[[], None] | None,
-    ) -> linking.Links:
-        """The links of all objects; stores what candidates are found by."""
-        keys = AllKeys(self._entity, everything)
-        phashes = all_phashes(everything)
-        stored = writer.submit(self._store, keys, phashes, after_keys)
-        pairs, counts = keys.pairs(), keys.largest_counts()
-        near = NearFiles(phashes)
-        pairs |= near.pairs()
-        features = {
-            node: linking.prepared(objects[node], counts, near.crowded)
-            for node in {node for pair in pairs for node in pair}
-        }
-        links = linking.link(self._entity, sorted(pairs), features)
-        result.keys_inserted, result.keys_removed = stored.result()
-        return links
+        def finish() -> EntityMatches:
+            for one in (after, writing, clustering):
+                if one is not None:
+                    one.result()
+            return result
 
-    def _store(self, keys: AllKeys, phashes: Rows, after_keys: Callable[[], None] | None) -> tuple[int, int]:
-        counts = keys.store(self._connection)
+        return finish
+
+    def _all_links(self, keys: AllKeys, phashes: tuple[Rows, NDArray[np.int64]]) -> linking.Links:
+        """The links of all objects."""
+        entity, everything = self._entity, keys.objects
+        near = NearScenes(phashes, len(everything))
+        pairs = np.unique(np.concatenate([keys.pairs(), near.pairs()]))
+        counts, differ = keys.frequent(smallest_limit(entity))
+        differ |= near.with_crowded()
+        if entity == "performers":
+            # which of their names are rare
+            differ[:] = True
+        left, right = np.divmod(pairs, max(len(everything), 1))
+        features = [one.features for one in everything]
+        compared = np.zeros(len(everything), np.bool_)
+        compared[left] = compared[right] = True
+        for number in np.flatnonzero(differ & compared).tolist():
+            features[number] = linking.prepared(everything[number], counts, near.crowded)
+        return linking.link(
+            entity,
+            (
+                ((everything[one].node, everything[other].node), features[one], features[other])
+                for one, other in zip(left.tolist(), right.tolist(), strict=True)
+            ),
+        )
+
+    # --- in the thread of the database ----------------------------------------------------------------------
+
+    def _stored(self) -> "_Stored":
+        """What is stored of everything that is compared with it."""
+        rows = self._connection.execute(
+            "SELECT instance_id, id, cluster_id FROM matches.members WHERE entity = %s", [self._entity]
+        )
+        before = {(row[0], row[1]): cluster_id(row[2]) for row in rows}
+        age = clusters.ages(self._connection, self._entity) if before else {}
+        return _Stored(linking.all_links(self._connection, self._entity), before, age)
+
+    def _store_candidates(self, keys: AllKeys, phashes: Rows) -> tuple[Resolved, int, int]:
+        """Stores what candidates are found by, by which the objects of decisions are recognised."""
+        inserted, removed = keys.store(self._connection)
         if self._entity == "scenes":
             store_phashes(self._connection, phashes)
-        if after_keys is not None:
-            after_keys()
-        return counts
+        return update_resolved(self._connection, self._entity), inserted, removed
 
     def _store_links(self, outdated: Iterable[Pair], new: linking.Links) -> None:
         linking.remove_links(self._connection, self._entity, outdated)
         linking.write_links(self._connection, self._entity, new)
+
+    def _store_clusters(self, new: NewClusters, decisions: Resolved, refused: Mapping[Pair, Any]) -> None:
+        connection, entity = self._connection, self._entity
+        clusters.write_clusters(connection, entity, self._revision, new)
+        clusters.touch(connection, entity, self._revision, decisions.changed)
+        clusters.write_refusals(connection, entity, None, refused)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    links: linking.Links
+    clusters: Mapping[Node, ClusterId]
+    ages: Mapping[ClusterId, int]
+
+
+@contextmanager
+def database_thread() -> Iterator[ThreadPoolExecutor]:
+    """One thread for all that the connection does in the block, in its order."""
+    thread = ThreadPoolExecutor(1, "matches")
+    try:
+        yield thread
+    finally:
+        # what follows a failure would fail as well
+        thread.shutdown(cancel_futures=True)

@@ -54,18 +54,9 @@ class NearFiles:
     def __init__(self, rows: Rows) -> None:
         left, right, crowded = uncrowded_pairs(rows)
         near, numbers = np.unique(np.concatenate([left, right]), return_inverse=True)
-        self._files = _files(rows[near])
+        self._files = files_of(rows[near])
         self._left, self._right = numbers.reshape(2, -1)
-        self.crowded = set(_files(rows[crowded]))
-
-    def pairs(self) -> set[tuple[Node, Node]]:
-        """The pairs of scenes that have near files, none of them crowded; the smaller scene first."""
-        files = self._files
-        scenes = [
-            (files[one][:2], files[other][:2])
-            for one, other in zip(self._left.tolist(), self._right.tolist(), strict=True)
-        ]
-        return {(one, other) if one < other else (other, one) for one, other in scenes if one != other}
+        self.crowded = set(files_of(rows[crowded]))
 
     def of(self, scenes: Collection[Node]) -> Near:
         """As :func:`near_files`, but for others that are crowded, which are left out."""
@@ -79,7 +70,8 @@ class NearFiles:
         return Near(dict(near), {file for file in self.crowded if file[:2] in scenes})
 
 
-def _files(rows: Rows) -> list[FileNode]:
+def files_of(rows: Rows) -> list[FileNode]:
+    """The files of some rows."""
     return [(row[0], row[1], row[2]) for row in rows[:, :3].tolist()]
 
 
