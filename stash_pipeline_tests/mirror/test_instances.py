@@ -44,6 +44,27 @@ def remove(server: Mirror) -> None:
         remove_instance(connection, server.instance.id)
 
 
+def test_an_initial_load_leaves_statistics_for_the_planner(warehouse: str, home: Path) -> None:
+    new_mirror(warehouse, home, generated(150, seed=4)).refresh()
+    with psycopg.connect(warehouse) as connection:
+        analyzed = {
+            (table, column, inherited)
+            for table, column, inherited in connection.execute(
+                "SELECT regexp_replace(tablename, '_\\d+$', ''), attname, inherited FROM pg_stats\n"
+                "WHERE schemaname IN ('stash', 'partitions')"
+            )
+        }
+        own_statistics = {
+            ("stash_scenes", "title", False),
+            ("stash_scene_tags", "tag_id", False),
+            ("stash_file_fingerprints", "value", False),
+        }
+        assert own_statistics <= analyzed
+        if connection.info.server_version >= 180_000:
+            assert {("scenes", "id", True), ("files", "instance_id", True)} <= analyzed
+            assert ("scenes", "title", True) not in analyzed
+
+
 def test_equal_ids_of_two_instances_do_not_interfere(warehouse: str, home: Path) -> None:
     one = new_mirror(warehouse, home, generated(40, seed=1))
     other = new_mirror(warehouse, home, generated(50, seed=2), "v0.27")

@@ -1,4 +1,4 @@
-"""Builds partitions of schema ``stash`` unattached: filled, then keyed and indexed, then attached by ``transform.py``.
+"""Builds partitions of schema ``stash`` unattached: filled, keyed, indexed, analyzed. ``transform.py`` attaches them.
 
 A partition is invisible until it is attached, so building can use several connections and commits. An unattached
 partition left by a killed run is dropped and rebuilt. The caller holds the instance's lock, so ``raw`` does not change.
@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateIndex
 
 from stash_pipeline.warehouse.connect import Connection, cancel_statements
 from stash_pipeline.warehouse.entities import sql as statements
-from stash_pipeline.warehouse.entities.sql import TABLES
+from stash_pipeline.warehouse.entities.sql import RELATIONS, TABLES
 from stash_pipeline.warehouse.tables import JOINS, STASH, partition
 
 Connect = Callable[[], Connection]
@@ -25,6 +25,14 @@ _WORTH_CONNECTIONS = 5000
 """With fewer documents another connection costs more than it saves."""
 
 _BUILDERS = 2
+
+WORTH_ANALYZING = 100
+"""Rows inserted at once that make the planner's statistics of a table wrong."""
+
+_REFERRED_TO = frozenset(relation.target for relation in RELATIONS)
+
+_ANALYZE_ONLY = 180_000
+"""Postgres 18 analyzes a partitioned table without analyzing all of its partitions."""
 
 _LARGEST = ("scene_tags", "scenes", "files", "file_fingerprints")
 """Started first, so that the builders finish together."""
@@ -64,6 +72,9 @@ def build(connection: Connection, name: str, instance_id: int) -> tuple[int, flo
         )
         for index in sorted(table.indexes, key=lambda i: str(i.name)):
             connection.execute(_index_sql(index, leaf, short))
+        if rows > WORTH_ANALYZING:
+            # before the references are checked, whose plans depend on it
+            _analyze(connection, leaf)
     return rows, time.perf_counter() - started
 
 
@@ -104,11 +115,15 @@ def worth_building_apart(connection: Connection, instance_id: int) -> bool:
     return bool(row and row[0] >= _WORTH_CONNECTIONS)
 
 
-def attach(connection: Connection, name: str, instance_id: int) -> None:
-    """Attaches a built partition; its foreign keys are checked in bulk."""
+def attach(connection: Connection, name: str, instance_id: int, rows: int) -> None:
+    """Attaches a built partition of so many rows; its foreign keys are checked in bulk."""
     leaf = partition("stash." + name, instance_id)
     connection.execute(f"ALTER TABLE stash.{name} ATTACH PARTITION {leaf} FOR VALUES IN ({instance_id})")
     connection.execute(f"ALTER TABLE {leaf} DROP CONSTRAINT {leaf.split('.')[1]}_check")
+    if name in _REFERRED_TO and rows > WORTH_ANALYZING and connection.info.server_version >= _ANALYZE_ONLY:
+        # The check of a key reads the partitioned table. Without statistics of its id, Postgres makes a hash table of
+        # all rows that refer to it instead of one of its own rows.
+        _analyze(connection, f"ONLY stash.{name} (instance_id, id)")
 
 
 def _index_sql(index: Index, leaf: str, short: str) -> str:
@@ -120,9 +135,13 @@ def _index_sql(index: Index, leaf: str, short: str) -> str:
 
 
 def analyze(connection: Connection, instance_id: int, tables: list[str]) -> None:
-    """Updates the statistics of partitions that were just filled, without which plans are poor."""
+    """Updates the statistics of partitions into which rows were inserted, without which plans are poor."""
     with connection.transaction():
-        # a sample of 9,000 rows instead of 30,000: sufficient to choose an index, and three times as fast
-        connection.execute("SET LOCAL default_statistics_target = 30")
         for name in tables:
-            connection.execute(f"ANALYZE {partition('stash.' + name, instance_id)}")
+            _analyze(connection, partition("stash." + name, instance_id))
+
+
+def _analyze(connection: Connection, target: str) -> None:
+    # a sample of 9,000 rows instead of 30,000: sufficient to choose an index, and three times as fast
+    connection.execute("SET LOCAL default_statistics_target = 30")
+    connection.execute(f"ANALYZE {target}")

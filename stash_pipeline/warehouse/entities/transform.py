@@ -14,6 +14,7 @@ from stash_pipeline.stash.entities import BY_NAME, ENTITIES
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions, share_partitions
 from stash_pipeline.warehouse.entities import sql as statements
 from stash_pipeline.warehouse.entities.initial_load import (
+    WORTH_ANALYZING,
     Connect,
     analyze,
     attach,
@@ -33,9 +34,6 @@ from stash_pipeline.warehouse.raw.partitions import ensure_partitions
 from stash_pipeline.warehouse.tables import partition
 
 LAYER = "stash"
-
-_WORTH_ANALYZING = 100
-"""Rows inserted at once that make the planner's statistics of a table wrong."""
 
 
 @dataclass
@@ -60,6 +58,15 @@ class Transformation:
     logged: int | None = None
     outdated: bool = False
 
+    def worth_analyzing(self) -> list[str]:
+        """Tables whose statistics are wrong now; those of a new partition were made when it was built."""
+        late = {relation.table for relation in RELATIONS if relation.late}
+        return [
+            name
+            for name, change in self.tables.items()
+            if (change.dangling if change.first and name not in late else change.inserted) > WORTH_ANALYZING
+        ]
+
 
 def transform(connection: Connection, instance_id: int, connect: Connect | None = None) -> Transformation:
     """Updates one instance's entities and joins from its documents, in one transaction.
@@ -83,7 +90,7 @@ def transform(connection: Connection, instance_id: int, connect: Connect | None 
             connection.execute("SET CONSTRAINTS ALL DEFERRED")
         result = _Run(connection, instance_id, built).run()
         result.outdated = outdated
-    analyze(connection, instance_id, [n for n, change in result.tables.items() if change.inserted > _WORTH_ANALYZING])
+    analyze(connection, instance_id, result.worth_analyzing())
     return result
 
 
@@ -298,7 +305,7 @@ class _Run:
         rearrange_partitions(self.connection)
         for name in missing:
             started = time.perf_counter()
-            attach(self.connection, name, self.instance_id)
+            attach(self.connection, name, self.instance_id, self.result.tables[name].inserted)
             self.result.tables[name].seconds += time.perf_counter() - started
         for relation in RELATIONS:
             if relation.late and relation.table in self.fresh:
@@ -335,7 +342,7 @@ def rebuild_layer(connection: Connection, instance_id: int) -> Transformation:
         _drop(connection, instance_id)
         connection.execute("SET CONSTRAINTS ALL DEFERRED")
         result = _Run(connection, instance_id, {}).run()
-    analyze(connection, instance_id, [n for n, change in result.tables.items() if change.inserted > _WORTH_ANALYZING])
+    analyze(connection, instance_id, result.worth_analyzing())
     return result
 
 
