@@ -28,6 +28,7 @@ _LOCK_CLASS = 0x53545348
 
 
 _CANCEL_SECONDS = 2.0
+_CANCELS, _CANCEL_PAUSE_SECONDS = 20, 0.05
 
 
 class _Connection(psycopg.Connection[Any]):
@@ -105,14 +106,22 @@ def _connect(database_url: str) -> Connection:
 
 def cancel_statements(connections: Iterable[Connection]) -> None:
     """Cancels the statements of connections that other threads use, and all further ones, so that these threads end."""
-    for connection in connections:
+    left = list(connections)
+    for connection in left:
         if isinstance(connection, _Connection):
             # a thread that computes something would send its next statement later
             connection.stopped = True
-        try:
-            connection.cancel_safe(timeout=_CANCEL_SECONDS)
-        except psycopg.Error:
-            connection.close()
+    for _ in range(_CANCELS):
+        for connection in left:
+            try:
+                connection.cancel_safe(timeout=_CANCEL_SECONDS)
+            except psycopg.Error:
+                connection.close()
+        # a thread that was just about to send a statement sends it after the server was told to cancel
+        time.sleep(_CANCEL_PAUSE_SECONDS)
+        left = [other for other in left if other.pgconn.transaction_status == TransactionStatus.ACTIVE]
+        if not left:
+            return
 
 
 _own_sessions: set[str] = set()
