@@ -122,21 +122,21 @@ class _Forest:
             parent[node] = node = parent[above]
         return node
 
-    def union(self, one: int, other: int) -> tuple[int, int]:
+    def union(self, left_root: int, right_root: int) -> tuple[int, int]:
         """Joins the sets of two roots; the root that remains and the other one."""
         more = self.more
-        few, many = more[one], more[other]
-        if few < many or (few == many and other < one):
-            one, other = other, one
-        self.parent[other] = one
-        more[one] = few + many + 1
-        return one, other
+        few, many = more[left_root], more[right_root]
+        if few < many or (few == many and right_root < left_root):
+            left_root, right_root = right_root, left_root
+        self.parent[right_root] = left_root
+        more[left_root] = few + many + 1
+        return left_root, right_root
 
     def join(self, left: int, right: int) -> None:
         """Joins the sets of two nodes."""
-        one, other = self.find(left), self.find(right)
-        if one != other:
-            self.union(one, other)
+        left_root, right_root = self.find(left), self.find(right)
+        if left_root != right_root:
+            self.union(left_root, right_root)
 
 
 class _MemberForest(_Forest):
@@ -146,15 +146,15 @@ class _MemberForest(_Forest):
         super().__init__(size)
         self.ring = array("i", range(size))
 
-    def union(self, one: int, other: int) -> tuple[int, int]:
-        self.ring[one], self.ring[other] = self.ring[other], self.ring[one]
-        return super().union(one, other)
+    def union(self, left_root: int, right_root: int) -> tuple[int, int]:
+        self.ring[left_root], self.ring[right_root] = self.ring[right_root], self.ring[left_root]
+        return super().union(left_root, right_root)
 
     def members(self, node: int) -> list[int]:
-        found = [node]
-        while (node := self.ring[node]) != found[0]:
-            found.append(node)
-        return found
+        members = [node]
+        while (node := self.ring[node]) != members[0]:
+            members.append(node)
+        return members
 
 
 class _Values:
@@ -184,15 +184,15 @@ class _Values:
             if new:
                 self.kept[root] = mine + new
 
-    def differ(self, one: int, other: int) -> Pair | None:
+    def differ(self, left_root: int, right_root: int) -> Pair | None:
         """Two nodes with values that no one thing has."""
         values = self.values
-        if one not in self.kept and other not in self.kept:
-            a, b = values[one], values[other]
+        if left_root not in self.kept and right_root not in self.kept:
+            a, b = values[left_root], values[right_root]
             if a < 0 or b < 0 or a == b or (self.compatible and self.compatible(a, b)):
                 return None
-            return one, other
-        mine, theirs = self.of(one), self.of(other)
+            return left_root, right_root
+        mine, theirs = self.of(left_root), self.of(right_root)
         if not mine or not theirs:
             return None
         first, second = {values[node] for node in mine}, {values[node] for node in theirs}
@@ -205,13 +205,13 @@ class _Values:
                     return left, right
         return None
 
-    def meet(self, one: int, other: int) -> Sequence[Pair]:
+    def meet(self, left_root: int, right_root: int) -> Sequence[Pair]:
         """Pairs of nodes with the same value."""
         values = self.values
-        if one not in self.kept and other not in self.kept:
-            return ((one, other),) if values[one] == values[other] >= 0 else ()
-        theirs = self.of(other)
-        return [(left, right) for left in self.of(one) for right in theirs if values[left] == values[right]]
+        if left_root not in self.kept and right_root not in self.kept:
+            return ((left_root, right_root),) if values[left_root] == values[right_root] >= 0 else ()
+        theirs = self.of(right_root)
+        return [(left, right) for left in self.of(left_root) for right in theirs if values[left] == values[right]]
 
 
 class _Clusterer:
@@ -227,8 +227,8 @@ class _Clusterer:
         self.alike = _MemberForest(size) if any(rule.complete for rule in rules) else None
         self.rules = rules
         self.within = within
-        self.one_value = [_Values(one) for one in exclusions if isinstance(one, OneValue)]
-        self.one_each = [_Values(one) for one in exclusions if isinstance(one, OneEach)]
+        self.one_value = [_Values(exclusion) for exclusion in exclusions if isinstance(exclusion, OneValue)]
+        self.one_each = [_Values(exclusion) for exclusion in exclusions if isinstance(exclusion, OneEach)]
         self.different: dict[int, list[Pair]] = {}
         self.refusals: list[Refusal] = []
 
@@ -237,12 +237,12 @@ class _Clusterer:
             self._join(left, right, self.clusters.find(left), self.clusters.find(right), True)
         contradictions = []
         for left, right in different:
-            one, other = self.clusters.find(left), self.clusters.find(right)
-            if one == other:
+            left_root, right_root = self.clusters.find(left), self.clusters.find(right)
+            if left_root == right_root:
                 contradictions.append(Contradiction(left, right, _chain(same, left, right)))
             else:
-                self.different.setdefault(one, []).append((left, right))
-                self.different.setdefault(other, []).append((right, left))
+                self.different.setdefault(left_root, []).append((left, right))
+                self.different.setdefault(right_root, []).append((right, left))
         return contradictions
 
     def apply(self, links: Links, order: NDArray[np.int64]) -> None:
@@ -252,26 +252,26 @@ class _Clusterer:
             columns = (links.left[some], links.right[some], links.strength[some], links.rule[some])
             for left, right, strength, number in zip(*(column.tolist() for column in columns), strict=True):
                 rule = rules[number]
-                one, other = left, right  # find() of both, without the calls
-                while (above := parent[one]) != one:
-                    parent[one] = one = parent[above]
-                while (above := parent[other]) != other:
-                    parent[other] = other = parent[above]
-                refused = self._forbidden(left, right, one, other, rule) if one != other else None
+                left_root, right_root = left, right  # find() of both, without the calls
+                while (above := parent[left_root]) != left_root:
+                    parent[left_root] = left_root = parent[above]
+                while (above := parent[right_root]) != right_root:
+                    parent[right_root] = right_root = parent[above]
+                refused = self._forbidden(left, right, left_root, right_root, rule) if left_root != right_root else None
                 if refused:
                     low, high = refused[1]
                     between = (low, high) if low < high else (high, low)
                     self.refusals.append(Refusal(left, right, strength, rule.name, refused[0], between))
-                elif one != other:
-                    self._join(left, right, one, other, rule.identity)
+                elif left_root != right_root:
+                    self._join(left, right, left_root, right_root, rule.identity)
                     if rule.complete and self.alike:
                         self.alike.join(left, right)
                 elif rule.identity:
-                    self._join(left, right, one, other, True)
+                    self._join(left, right, left_root, right_root, True)
 
-    def _join(self, left: int, right: int, one: int, other: int, identity: bool) -> None:
-        if one != other:
-            root, gone = self.clusters.union(one, other)
+    def _join(self, left: int, right: int, left_root: int, right_root: int, identity: bool) -> None:
+        if left_root != right_root:
+            root, gone = self.clusters.union(left_root, right_root)
             for values in self.one_value:
                 values.merge(root, gone)
             for values in self.one_each:
@@ -284,19 +284,25 @@ class _Clusterer:
             if self.alike:
                 self.alike.join(left, right)
 
-    def _forbidden(self, left: int, right: int, one: int, other: int, rule: LinkRule) -> tuple[str, Pair] | None:
+    def _forbidden(
+        self, left: int, right: int, left_root: int, right_root: int, rule: LinkRule
+    ) -> tuple[str, Pair] | None:
         """Why two clusters must not be joined by a link, and between which nodes."""
-        if one in self.different and other in self.different:
-            fewer, more = (one, other) if len(self.different[one]) <= len(self.different[other]) else (other, one)
+        if left_root in self.different and right_root in self.different:
+            fewer, more = (
+                (left_root, right_root)
+                if len(self.different[left_root]) <= len(self.different[right_root])
+                else (right_root, left_root)
+            )
             apart = [pair for pair in self.different[fewer] if self.clusters.find(pair[1]) == more]
             if apart:
                 return "decision", min((min(pair), max(pair)) for pair in apart)
         for values in self.one_value:
-            differ = values.differ(one, other)
+            differ = values.differ(left_root, right_root)
             if differ:
                 return values.name, differ
         for values in self.one_each:
-            for first, second in values.meet(one, other):
+            for first, second in values.meet(left_root, right_root):
                 if rule.identity and {first, second} == {left, right}:
                     continue
                 ends = {self.identical.find(first), self.identical.find(second)}
@@ -371,9 +377,9 @@ def _labels(forest: _Forest, size: int) -> NDArray[np.int64]:
 def _chain(same: Sequence[Pair], left: int, right: int) -> tuple[int, ...]:
     """The shortest chain of decisions from one node to another; of several the first in order."""
     neighbours: dict[int, list[int]] = {}
-    for one, other in same:
-        neighbours.setdefault(one, []).append(other)
-        neighbours.setdefault(other, []).append(one)
+    for a, b in same:
+        neighbours.setdefault(a, []).append(b)
+        neighbours.setdefault(b, []).append(a)
     before = {left: left}
     waiting = deque([left])
     while right not in before:
@@ -382,7 +388,7 @@ def _chain(same: Sequence[Pair], left: int, right: int) -> tuple[int, ...]:
             if following not in before:
                 before[following] = node
                 waiting.append(following)
-    found = [right]
-    while found[-1] != left:
-        found.append(before[found[-1]])
-    return tuple(reversed(found))
+    chain = [right]
+    while chain[-1] != left:
+        chain.append(before[chain[-1]])
+    return tuple(reversed(chain))

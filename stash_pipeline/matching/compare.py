@@ -152,19 +152,19 @@ def _compare_files(
     nearest: int | None = None
     farthest: int | None = None
     shares: list[float] = []
-    for one in left:
+    for file in left:
         for other in right:
-            difference = abs(one.duration - other.duration) if one.duration >= 0 <= other.duration else None
-            _compare_hashes(one, other, difference, agrees, differs)
-            if one.path and other.path:
-                if one.path == other.path and depth(one.path) >= PARAMETERS["path"]["folders"]:
-                    agrees["path"] = one.path
-                elif one.path.rpartition("/")[2] == other.path.rpartition("/")[2]:
-                    agrees["file_name"] = one.path.rpartition("/")[2]
+            difference = abs(file.duration - other.duration) if file.duration >= 0 <= other.duration else None
+            _compare_hashes(file, other, difference, agrees, differs)
+            if file.path and other.path:
+                if file.path == other.path and depth(file.path) >= PARAMETERS["path"]["folders"]:
+                    agrees["path"] = file.path
+                elif file.path.rpartition("/")[2] == other.path.rpartition("/")[2]:
+                    agrees["file_name"] = file.path.rpartition("/")[2]
             if difference is not None:
                 nearest = difference if nearest is None else min(nearest, difference)
-                shares.append(100 * difference / max(one.duration, other.duration, 1))
-            bits = _distance(one, other)
+                shares.append(100 * difference / max(file.duration, other.duration, 1))
+            bits = _distance(file, other)
             if bits is not None:
                 farthest = bits if farthest is None else min(farthest, bits)
     if nearest is not None and nearest <= PARAMETERS["duration"]["window"]:
@@ -176,21 +176,21 @@ def _compare_files(
 
 
 def _compare_hashes(
-    one: File, other: File, difference: int | None, agrees: dict[str, Any], differs: dict[str, Any]
+    left: File, right: File, difference: int | None, agrees: dict[str, Any], differs: dict[str, Any]
 ) -> None:
     for name in ("oshash", "md5"):
-        value = getattr(one, name)
-        if value and value == getattr(other, name):
+        value = getattr(left, name)
+        if value and value == getattr(right, name):
             agrees[name] = value
             if difference is not None and difference > PARAMETERS["duration_differs_same_hash"]["window"]:
-                differs["duration_differs_same_hash"] = [one.duration, other.duration]
-    if one.phash is None or other.phash is None:
+                differs["duration_differs_same_hash"] = [left.duration, right.duration]
+    if left.phash is None or right.phash is None:
         return
-    bits = (one.phash ^ other.phash).bit_count()
+    bits = (left.phash ^ right.phash).bit_count()
     if bits > PARAMETERS["phash"]["distance"]:
         return
     evidence = {"distance": bits, "duration_difference": difference}
-    if one.weak or other.weak:
+    if left.weak or right.weak:
         agrees["phash_weak"] = evidence
     elif difference is not None:
         for name in ("phash", "phash_close", "phash_exact"):
@@ -198,8 +198,8 @@ def _compare_hashes(
                 agrees[name] = evidence
 
 
-def _distance(one: File, other: File) -> int | None:
+def _distance(left: File, right: File) -> int | None:
     """Different bits of two hashes that prove something."""
-    if one.phash is None or other.phash is None or one.weak or other.weak:
+    if left.phash is None or right.phash is None or left.weak or right.weak:
         return None
-    return (one.phash ^ other.phash).bit_count()
+    return (left.phash ^ right.phash).bit_count()

@@ -27,10 +27,13 @@ def rules_section() -> str:
             for rule in RULES
             if rule.kind == entity
         ]
-        contradictions = [one for one in CONTRADICTIONS if one.kind == entity]
+        contradictions = [contradiction for contradiction in CONTRADICTIONS if contradiction.kind == entity]
         if contradictions:
             lines += ["", "| if this contradicts | it | because |", "|---|---|---|"]
-            lines += [f"| `{one.name}` | {_CONTRADICTIONS[one.effect]} | {one.why} |" for one in contradictions]
+            lines += [
+                f"| `{contradiction.name}` | {_CONTRADICTIONS[contradiction.effect]} | {contradiction.why} |"
+                for contradiction in contradictions
+            ]
     lines += ["", "### Limits", "", "| agreement | limits |", "|---|---|"]
     lines += [
         f"| `{name}` | {', '.join(f'{limit} {value:,}' for limit, value in limits.items())} |".replace("_", " ")
@@ -67,8 +70,8 @@ def with_rules(page: str) -> str:
 
 def _with_section(page: str, begin: str, end: str, section: str) -> str:
     before, _, rest = page.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
+    _, marker, after = rest.partition(end)
+    if not marker:
         raise ValueError("The page lacks the markers of the rules.")
     return before + section + after
 

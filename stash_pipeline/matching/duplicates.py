@@ -146,7 +146,7 @@ def _suggestion(entity: str, copy: Copy, keeper: Copy, best: Copy, ahead: Sequen
         bytes_across=freed if copy is best else 0,
         identical=bool(shared) if copy.hashes and compared.hashes else None,
         phash_distance=min(
-            ((one ^ other).bit_count() for one in copy.phashes for other in compared.phashes), default=None
+            ((phash ^ other).bit_count() for phash in copy.phashes for other in compared.phashes), default=None
         ),
         duration_difference=None
         if copy.duration is None or compared.duration is None
@@ -188,9 +188,9 @@ def _words(rule: KeeperRule, copy: Copy, other: Copy | None = None) -> str:
     """A rule as a reason: what a copy has, and what the other one has instead."""
     if rule.name == "protected":
         return copy.protected or "not protected"
-    said, otherwise = _LABELS.get(rule.name, (rule.name, rule.name))
+    better_label, worse_label = _LABELS.get(rule.name, (rule.name, rule.name))
     shown, instead = _shown(rule.name, copy), None if other is None else _shown(rule.name, other)
-    label = said if other is None or better(rule, copy.values, other.values) else otherwise
+    label = better_label if other is None or better(rule, copy.values, other.values) else worse_label
     if shown is None and instead is None:
         return label
     return f"{label} {shown or 'unknown'}" + ("" if other is None else f", not {instead or 'unknown'}")

@@ -120,23 +120,23 @@ def choose(entity: str, copies: Sequence[Values]) -> int:
     return left[0]
 
 
-def _choose_of_two(entity: str, one: Values, other: Values) -> int:
+def _choose_of_two(entity: str, first: Values, second: Values) -> int:
     """The same of two copies, which most groups have."""
     for rule in rules_for(entity):
-        if one.get(rule.name) != other.get(rule.name):
-            if better(rule, one, other):
+        if first.get(rule.name) != second.get(rule.name):
+            if better(rule, first, second):
                 return 0
-            if better(rule, other, one):
+            if better(rule, second, first):
                 return 1
     return 0
 
 
-def better(rule: KeeperRule, one: Values, other: Values) -> bool:
+def better(rule: KeeperRule, values: Values, other: Values) -> bool:
     """Whether a copy is better than another by a rule, and by more than its tolerance."""
-    value, against = one.get(rule.name), other.get(rule.name)
+    value, against = values.get(rule.name), other.get(rule.name)
     if value is None or value == against:
         return False
-    if rule.alike and one.get(rule.alike) != other.get(rule.alike):
+    if rule.alike and values.get(rule.alike) != other.get(rule.alike):
         return False
     if against is None:
         return True
@@ -152,8 +152,10 @@ def _order(rule: KeeperRule, values: Values) -> float:
     return value if rule.wins == "greater" else -value
 
 
-def better_by(entity: str, one: Values, other: Values) -> list[KeeperRule]:
+def better_by(entity: str, values: Values, other: Values) -> list[KeeperRule]:
     """The rules by which a copy is better than another, in order."""
     return [
-        rule for rule in rules_for(entity) if one.get(rule.name) != other.get(rule.name) and better(rule, one, other)
+        rule
+        for rule in rules_for(entity)
+        if values.get(rule.name) != other.get(rule.name) and better(rule, values, other)
     ]

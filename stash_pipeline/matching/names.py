@@ -39,28 +39,28 @@ def normalise_name(name: str) -> str:
         # the same, without a look at each letter
         lower = name.lower()
         return " ".join(lower.translate(_ASCII).split()) or " ".join(lower.split())
-    found = _pass(name)
-    while (again := _pass(found)) != found:  # case folding may make new compatibility characters
-        found = again
-    return found
+    normalised = _pass(name)
+    while (again := _pass(normalised)) != normalised:  # case folding may make new compatibility characters
+        normalised = again
+    return normalised
 
 
 def _pass(name: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     text = _APOSTROPHES.sub("", _without_accents(folded).translate(_LETTERS))
     text = _INITIAL.sub(r"\1", text)
-    words = "".join(one if unicodedata.category(one)[0] in "LNM" else " " for one in text).split()
+    words = "".join(character if unicodedata.category(character)[0] in "LNM" else " " for character in text).split()
     # a mark that stands alone after the loss of its letter is no word
     return " ".join(words) or " ".join(folded.split())
 
 
 def _without_accents(text: str) -> str:
-    kept: list[str] = []
-    for one in unicodedata.normalize("NFD", text):
-        accent = "\u0300" <= one <= "\u036f"
-        if not accent or (kept and (kept[-1], one) == _SHORT_I):
-            kept.append(one)
-    return unicodedata.normalize("NFC", "".join(kept))
+    characters: list[str] = []
+    for character in unicodedata.normalize("NFD", text):
+        accent = "\u0300" <= character <= "\u036f"
+        if not accent or (characters and (characters[-1], character) == _SHORT_I):
+            characters.append(character)
+    return unicodedata.normalize("NFC", "".join(characters))
 
 
 def split_disambiguation(name: str) -> tuple[str, str]:
@@ -71,7 +71,7 @@ def split_disambiguation(name: str) -> tuple[str, str]:
 
 def name_keys(name: str, aliases: Iterable[str] = ()) -> frozenset[str]:
     """All names of an object, as they are compared; brackets left out."""
-    keys = {normalise_name(split_disambiguation(one)[0]) for one in (name, *aliases)}
+    keys = {normalise_name(split_disambiguation(spelling)[0]) for spelling in (name, *aliases)}
     return frozenset(keys - {""})
 
 
@@ -102,14 +102,14 @@ _FEW_PAIRS = 100
 def first_typo(left: Collection[str], right: Collection[str]) -> tuple[str, str] | None:
     """The first two names, in order, that differ by :func:`one_typo`."""
     if len(left) * len(right) <= _FEW_PAIRS:
-        pairs = ((one, other) for one in left for other in right)
+        pairs = ((a, b) for a in left for b in right)
         return min((pair for pair in pairs if one_typo(*pair)), default=None)
     # two such names are equal without a letter of one or of each
     without = defaultdict(list)
     for name in right:
         for key in _without_a_letter(name):
             without[key].append(name)
-    candidates = ((one, other) for one in left for key in _without_a_letter(one) for other in without.get(key, ()))
+    candidates = ((a, b) for a in left for key in _without_a_letter(a) for b in without.get(key, ()))
     return min((pair for pair in candidates if one_typo(*pair)), default=None)
 
 
@@ -128,7 +128,7 @@ def independent_names(names: Iterable[str]) -> list[str]:
     The longest; not more than ten, since two prove as much.
     """
     kept: list[str] = []
-    for name in sorted(names, key=lambda one: (-len(one), one)):
+    for name in sorted(names, key=lambda name: (-len(name), name)):
         if not any(_abbreviates(name, longer) for longer in kept):
             kept.append(name)
             if len(kept) == _INDEPENDENT:
@@ -162,12 +162,14 @@ def series_part(title: str) -> tuple[str, int] | None:
 
 def _roman(text: str) -> int:
     values = [{"i": 1, "v": 5, "x": 10}[letter] for letter in text]
-    return sum(-one if one < following else one for one, following in zip(values, [*values[1:], 0], strict=True))
+    return sum(
+        -value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True)
+    )
 
 
 def parts_differ(left: str, right: str) -> bool:
     """Whether two normalised titles are different parts of one series."""
     if left == right:
         return False
-    one, other = series_part(left), series_part(right)
-    return bool(one and other and one[0] == other[0] and one[1] != other[1])
+    left_part, right_part = series_part(left), series_part(right)
+    return bool(left_part and right_part and left_part[0] == right_part[0] and left_part[1] != right_part[1])

@@ -149,7 +149,9 @@ def band_pairs(unique: Hashes, plan: BandPlan, distance: int) -> Iterator[NodePa
     for number, (width, share) in enumerate(zip(WIDTHS, plan.shares, strict=True)):
         if share >= 0:
             band = _table(unique, plan.deal[begin : begin + width])
-            earlier = [(masks[one], plan.shares[one]) for one in range(number) if plan.shares[one] >= 0]
+            earlier = [
+                (masks[previous], plan.shares[previous]) for previous in range(number) if plan.shares[previous] >= 0
+            ]
             for left, right, xor in _compared(band, share, distance):
                 yield from _checked(band, left, right, xor, distance, earlier)
         begin += width
@@ -209,8 +211,8 @@ def _compared(band: _Band, share: int, distance: int) -> Iterator[tuple[Indices,
                 bucket = second[index]
                 for inside, other in expand(band.starts[bucket], band.counts[bucket]):
                     yield compare(position[inside], other)
-        for one in np.flatnonzero(product >= _CROWDED).tolist():
-            yield from _blocks(band, int(left[one]), int(right[one]), distance)
+        for number in np.flatnonzero(product >= _CROWDED).tolist():
+            yield from _blocks(band, int(left[number]), int(right[number]), distance)
 
 
 def _blocks(band: _Band, left: int, right: int, distance: int) -> Iterator[tuple[Indices, Indices, Hashes]]:

@@ -184,8 +184,8 @@ def _gather(
     """Applies the window and the scope, and joins small chunks."""
     waiting: list[Pairs] = []
     count = 0
-    for one, other, bits in pairs:
-        left, right = np.minimum(one, other), np.maximum(one, other)
+    for a, b, bits in pairs:
+        left, right = np.minimum(a, b), np.maximum(a, b)
         if group is not None and scope != "all":
             keep = (group[left] == group[right]) == (scope == "within")
             left, right, bits = left[keep], right[keep], bits[keep]

@@ -65,7 +65,7 @@ def rules_digest() -> str:
     content = {
         "version": VERSION,
         "rules": [asdict(rule) for rule in RULES],
-        "contradictions": [asdict(one) for one in CONTRADICTIONS],
+        "contradictions": [asdict(rule) for rule in CONTRADICTIONS],
         "agreements": {kind: dict(families) for kind, families in AGREEMENTS.items()},
         "parameters": {name: dict(values) for name, values in PARAMETERS.items()},
     }
@@ -148,7 +148,7 @@ def _rules_by_confidence(kind: str) -> list[MatchRule]:
 
 @cache
 def _effects(kind: str) -> dict[str, ContradictionRule]:
-    return {one.name: one for one in CONTRADICTIONS if one.kind == kind}
+    return {rule.name: rule for rule in CONTRADICTIONS if rule.kind == kind}
 
 
 def _details(given: Mapping[str, Any] | Collection[str]) -> dict[str, Any]:

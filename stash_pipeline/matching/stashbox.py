@@ -131,7 +131,7 @@ def _judged(
         return Candidate(box.id, "reject", 0.0, None, evidence)
     action: Outcome = rule.action
     if action == "automatic":
-        automatic = [one for one in others if one[3] is not None and one[3].action == "automatic"]
+        automatic = [ruled for ruled in others if ruled[3] is not None and ruled[3].action == "automatic"]
         obstacle = (
             "accepted_another"
             if another_accepted
@@ -343,8 +343,12 @@ def _other_metadata(scene: Scene, box: BoxScene) -> dict[str, Any]:
 
 def _nearest_duration(lengths: Sequence[int], box: BoxScene) -> int | None:
     """Milliseconds to the duration on the box, if that is far. A submission says nothing about its own scene."""
-    known = [box.duration] if box.duration > 0 else [one.duration for one in box.fingerprints if one.duration > 0]
+    known = (
+        [box.duration]
+        if box.duration > 0
+        else [fingerprint.duration for fingerprint in box.fingerprints if fingerprint.duration > 0]
+    )
     if not lengths or not known:
         return None
-    nearest, longer = min((abs(one - other), max(one, other)) for one in lengths for other in known)
+    nearest, longer = min((abs(length - other), max(length, other)) for length in lengths for other in known)
     return nearest if nearest > PARAMETERS["differs_share"] * longer else None

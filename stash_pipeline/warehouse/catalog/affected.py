@@ -188,8 +188,8 @@ def _add_owners(connection: Connection) -> None:
 
 def affected_entities(connection: Connection) -> tuple[str, ...]:
     """The entities of which records are affected, in their order."""
-    found = {row[0] for row in connection.execute(f"SELECT DISTINCT entity FROM {AFFECTED}")}
-    return tuple(entity for entity in ORDER if entity in found)
+    entities = {row[0] for row in connection.execute(f"SELECT DISTINCT entity FROM {AFFECTED}")}
+    return tuple(entity for entity in ORDER if entity in entities)
 
 
 def forget(connection: Connection) -> None:

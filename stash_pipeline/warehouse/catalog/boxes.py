@@ -65,8 +65,8 @@ def box_rows(entity: str, objects: str, first: str) -> str:
         value = BOX_FIELDS[entity][field.name] if field.on_boxes else "NULL"
         if field.on_boxes and field.type == "partial_date":
             names = partial_date_columns(field.name)
-            made = (f"stash.partial_date({value})", value, f"stash.date_precision({value})")
-            columns += [f"{one} AS {name}" for one, name in zip(made, names, strict=True)]
+            expressions = (f"stash.partial_date({value})", value, f"stash.date_precision({value})")
+            columns += [f"{expression} AS {name}" for expression, name in zip(expressions, names, strict=True)]
         else:
             columns += [f"{value} AS {name}" for name in field.columns]
     listed = ",\n    ".join(columns)

@@ -32,10 +32,10 @@ def withdraw(connection: Connection, entity: str, instance_id: int, object_id: i
     check_field(entity, field)
     row = connection.execute("SELECT uuid FROM ops.instances WHERE id = %s", [instance_id]).fetchone()
     numbers = [
-        one.number
-        for one in list_decisions(connection, entity)
-        if one.verdict == PRIMARY and row and one.left.instance == row[0]
-        if one.left.id == object_id and one.field == field
+        decision.number
+        for decision in list_decisions(connection, entity)
+        if decision.verdict == PRIMARY and row and decision.left.instance == row[0]
+        if decision.left.id == object_id and decision.field == field
     ]
     return bool(withdraw_decisions(connection, numbers))
 

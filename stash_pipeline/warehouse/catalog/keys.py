@@ -52,7 +52,7 @@ def _applies(criterion: Criterion, field: GoldenField, boxes: bool) -> bool:
 
 
 def _criteria(field: GoldenField, boxes: bool) -> tuple[Criterion, ...]:
-    return tuple(one for one in field.rule.criteria if _applies(one, field, boxes))
+    return tuple(criterion for criterion in field.rule.criteria if _applies(criterion, field, boxes))
 
 
 def sort_key(field: GoldenField, *, boxes: bool) -> str:
@@ -74,7 +74,7 @@ def decided(field: GoldenField, *, boxes: bool) -> str:
     """The criterion that decided, by the best key and the best one of another value."""
     best = f"min(v.key_{field.name})"
     other = f"{best} FILTER (WHERE v.{field.value} IS DISTINCT FROM g.{field.value})"
-    shift = sum(_BITS[one] for one in _criteria(field, boxes))
+    shift = sum(_BITS[criterion] for criterion in _criteria(field, boxes))
     cases = [
         f"WHEN {best} IS NULL THEN NULL",
         f"WHEN count(v.key_{field.name}) = 1 THEN 'only'",

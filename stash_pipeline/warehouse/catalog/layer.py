@@ -102,10 +102,10 @@ def _timed(changes: Changes, table: Table) -> Iterator[None]:
     changes[table.fullname].seconds = time.perf_counter() - started
 
 
-def _add(total: TableChange, one: TableChange) -> None:
-    total.inserted += one.inserted
-    total.updated += one.updated
-    total.removed += one.removed
+def _add(total: TableChange, change: TableChange) -> None:
+    total.inserted += change.inserted
+    total.updated += change.updated
+    total.removed += change.removed
 
 
 # --- tables -------------------------------------------------------------------------------------------------

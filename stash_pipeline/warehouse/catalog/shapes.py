@@ -127,4 +127,4 @@ def _golden_list(spec: Entity, joined: JoinTable) -> GoldenList:
 
 def all_lists() -> tuple[GoldenList, ...]:
     """The lists of all entities."""
-    return tuple(one for entity in ORDER for one in golden_lists(entity))
+    return tuple(golden_list for entity in ORDER for golden_list in golden_lists(entity))

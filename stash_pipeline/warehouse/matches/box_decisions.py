@@ -123,11 +123,11 @@ class BoxRecords:
         """The decisions in force by object and current record; of two on one pair the newer one."""
         sides = resolve(self._connection, self._entity, only_on_boxes=True)
         decisions: dict[tuple[Node, BoxRecord], InForce] = {}
-        for one in list_decisions(self._connection, self._entity):
-            if one.box is not None and one.number in sides:
-                pair = (sides[one.number][0], self.current(one.box))
-                self._by_pair[pair].append(one.number)
-                decisions[pair] = InForce(one.number, one.verdict)
+        for decision in list_decisions(self._connection, self._entity):
+            if decision.box is not None and decision.number in sides:
+                pair = (sides[decision.number][0], self.current(decision.box))
+                self._by_pair[pair].append(decision.number)
+                decisions[pair] = InForce(decision.number, decision.verdict)
         return decisions
 
     def numbers(self, node: Node, record: BoxRecord) -> list[int]:

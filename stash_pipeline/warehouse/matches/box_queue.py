@@ -69,8 +69,8 @@ def read_candidate_queue(
     rows = connection.execute(
         _OPEN, {"endpoints": None if endpoint_ids is None else list(endpoint_ids), "limit": limit}
     ).fetchall()
-    found = [OpenCandidate((row[0], row[1]), row[2], row[3], row[4], row[5], row[6]) for row in rows]
-    return CandidateQueue(found, rows[0][7] if rows else 0)
+    candidates = [OpenCandidate((row[0], row[1]), row[2], row[3], row[4], row[5], row[6]) for row in rows]
+    return CandidateQueue(candidates, rows[0][7] if rows else 0)
 
 
 _CANDIDATES: Final = """
@@ -115,6 +115,6 @@ def box_scenes(connection: Connection, records: Collection[tuple[int, str]]) -> 
         "SELECT d.endpoint_id, d.id, d.title, d.date_text, d.document #>> '{studio,name}', d.duration\n"
         "FROM unnest(%s::integer[], %s::text[]) AS w(endpoint_id, id)\n"
         "JOIN stashbox.scenes AS d USING (endpoint_id, id)",
-        [[one[0] for one in records], [one[1] for one in records]],
+        [[record[0] for record in records], [record[1] for record in records]],
     )
     return {(row[0], row[1]): BoxScene(row[2] or "", row[3] or "", row[4] or "", row[5]) for row in rows}

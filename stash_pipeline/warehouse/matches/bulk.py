@@ -35,14 +35,14 @@ class AllKeys:
         self._entity = entity
         arrived: list[Object] = []
         digests, counts = array("Q"), array("q")
-        for one in loaded:
-            digests_of_one = set(map(key_digest, keys_of(one.features)))
+        for obj in loaded:
+            digests_of_one = set(map(key_digest, keys_of(obj.features)))
             digests.extend(digests_of_one)
             counts.append(len(digests_of_one))
-            arrived.append(one)
+            arrived.append(obj)
         order = sorted(range(len(arrived)), key=lambda number: arrived[number].node)
         self.objects = [arrived[number] for number in order]
-        self._nodes = np.array([one.node for one in self.objects], np.int64).reshape(-1, 2)
+        self._nodes = np.array([obj.node for obj in self.objects], np.int64).reshape(-1, 2)
         places = np.empty(len(order), np.int64)
         places[order] = np.arange(len(order))
         held = (np.array(digests, np.uint64) - np.uint64(1 << 63)).view(np.int64)
@@ -123,8 +123,8 @@ def pair_numbers(left: NDArray[np.int64], right: NDArray[np.int64], objects: int
 def all_phashes(scenes: Sequence[Object]) -> tuple[Rows, NDArray[np.int64]]:
     """(the perceptual hashes of all scenes, as they are stored; the number of the scene of each)."""
     numbers, owners = array("q"), array("q")
-    for position, one in enumerate(scenes):
-        for row in phash_rows(one):
+    for position, scene in enumerate(scenes):
+        for row in phash_rows(scene):
             numbers.extend(row)
             owners.append(position)
     return np.array(numbers, np.int64).reshape(-1, 5), np.array(owners, np.int64)
@@ -149,10 +149,10 @@ class NearScenes:
 
     def pairs(self) -> NDArray[np.int64]:
         """The pairs of scenes that have near files, none of them crowded, see :func:`pair_numbers`; also twice."""
-        one, other = self._owners[self._left], self._owners[self._right]
-        several = one != other
-        one, other = one[several], other[several]
-        return pair_numbers(np.minimum(one, other), np.maximum(one, other), self._scenes)
+        left, right = self._owners[self._left], self._owners[self._right]
+        several = left != right
+        left, right = left[several], right[several]
+        return pair_numbers(np.minimum(left, right), np.maximum(left, right), self._scenes)
 
     def with_crowded(self) -> NDArray[np.bool_]:
         """The scenes that have crowded files."""

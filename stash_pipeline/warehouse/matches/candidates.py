@@ -23,9 +23,9 @@ Pair = tuple[Node, Node]
 """Two objects, the smaller first."""
 
 
-def ordered(one: Node, other: Node) -> Pair:
+def ordered(left: Node, right: Node) -> Pair:
     """The pair of two objects."""
-    return (one, other) if one < other else (other, one)
+    return (left, right) if left < right else (right, left)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live
             [*columns(sorted(nodes), 2), entity],
         ).fetchall()
     )
-    after = {(key, *node) for node, one in live.items() for key in hashed_keys(one)}
+    after = {(key, *node) for node, obj in live.items() for key in hashed_keys(obj)}
     if gone := sorted(before - after):
         remove_keys(connection, entity, columns(gone, 3))
     write_keys(connection, entity, *np.array(sorted(after - before), np.int64).reshape(-1, 3).T)
@@ -84,7 +84,7 @@ def phash_changes(connection: Connection, nodes: Iterable[Node], live: Mapping[N
             columns(sorted(nodes), 2),
         ).fetchall()
     )
-    after = {row for one in live.values() for row in phash_rows(one)}
+    after = {row for scene in live.values() for row in phash_rows(scene)}
     return PhashChanges(sorted(before - after), sorted(after - before))
 
 
@@ -98,14 +98,14 @@ def update_phashes(connection: Connection, changes: PhashChanges) -> None:
 PhashRow = tuple[int, int, int, int, int]
 
 
-def hashed_keys(one: Object) -> set[int]:
+def hashed_keys(obj: Object) -> set[int]:
     """The keys of an object, as they are stored."""
-    return {key_hash(key) for key in keys_of(one.features)}
+    return {key_hash(key) for key in keys_of(obj.features)}
 
 
-def phash_rows(one: Object) -> list[PhashRow]:
+def phash_rows(scene: Object) -> list[PhashRow]:
     """The perceptual hashes of a scene, as they are stored."""
-    return [(*one.node, each.file_id, each.duration, each.phash) for each in one.phashes]
+    return [(*scene.node, phash.file_id, phash.duration, phash.phash) for phash in scene.phashes]
 
 
 def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

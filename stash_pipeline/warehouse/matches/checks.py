@@ -67,21 +67,25 @@ def _scenes_of_one_instance_are_proven(connection: Connection) -> CheckOutcome:
     rules = [rule.name for rule in link_rules("scenes") if rule.identity]
     parameters = {"instances": [n[0] for n in nodes], "ids": [n[1] for n in nodes], "rules": rules}
     for left_instance, left, right_instance, right in connection.execute(_PROOFS, parameters):
-        one, other = (left_instance, left), (right_instance, right)
-        if one in parent and other in parent:
-            parent[root(one)] = root(other)
+        left_node, right_node = (left_instance, left), (right_instance, right)
+        if left_node in parent and right_node in parent:
+            parent[root(left_node)] = root(right_node)
     unproven = [
         cluster_id
         for cluster_id, members in clusters.items()
         if any(
-            root(one) != root(other)
-            for number, one in enumerate(members)
-            for other in members[number + 1 :]
-            if one[0] == other[0]
+            root(node) != root(right_node)
+            for number, node in enumerate(members)
+            for right_node in members[number + 1 :]
+            if node[0] == right_node[0]
         )
     ]
-    found = {"clusters": len(clusters), "unproven": len(unproven), "examples": ", ".join(unproven[:_NAMED]) or "none"}
-    return CheckOutcome(not unproven, found)
+    metadata = {
+        "clusters": len(clusters),
+        "unproven": len(unproven),
+        "examples": ", ".join(unproven[:_NAMED]) or "none",
+    }
+    return CheckOutcome(not unproven, metadata)
 
 
 def _decisions_agree(connection: Connection) -> CheckOutcome:

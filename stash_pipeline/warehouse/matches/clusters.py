@@ -62,21 +62,21 @@ def make_clusters(entity: str, component: Component) -> tuple[list[list[Node]], 
     number = {node: position for position, node in enumerate(nodes)}
     rules = link_rules(entity)
     rule_number = {rule.name: position for position, rule in enumerate(rules)}
-    known = [one for one in component.links if one[0][0] in number and one[0][1] in number]
+    links_of_nodes = [link for link in component.links if link[0][0] in number and link[0][1] in number]
     links = Links(
-        np.array([number[pair[0]] for pair, _, _ in known], np.int64),
-        np.array([number[pair[1]] for pair, _, _ in known], np.int64),
-        np.array([confidence for _, confidence, _ in known], np.float64),
-        np.array([rule_number[rule] for _, _, rule in known], np.int64),
+        np.array([number[pair[0]] for pair, _, _ in links_of_nodes], np.int64),
+        np.array([number[pair[1]] for pair, _, _ in links_of_nodes], np.int64),
+        np.array([confidence for _, confidence, _ in links_of_nodes], np.float64),
+        np.array([rule_number[rule] for _, _, rule in links_of_nodes], np.int64),
     )
 
     def numbered(pairs: Iterable[Pair]) -> list[tuple[int, int]]:
-        return [(number[one], number[other]) for one, other in pairs if one in number and other in number]
+        return [(number[left], number[right]) for left, right in pairs if left in number and right in number]
 
     same = numbered(component.same)
     hashes: list[list[tuple[int, int]]] = [[]] * len(nodes)
     # others are compared with nothing
-    for position in {*links.left.tolist(), *links.right.tolist(), *(one for pair in same for one in pair)}:
+    for position in {*links.left.tolist(), *links.right.tolist(), *(node for pair in same for node in pair)}:
         if traits := component.traits.get(nodes[position]):
             hashes[position] = [(each.phash % (1 << 64), each.duration) for each in traits.phashes]
     limits = PARAMETERS["phash"]
@@ -92,7 +92,7 @@ def make_clusters(entity: str, component: Component) -> tuple[list[list[Node]], 
     clusters: dict[int, list[Node]] = defaultdict(list)
     for position, label in enumerate(made.labels.tolist()):
         clusters[label].append(nodes[position])
-    refused = {(nodes[one.left], nodes[one.right]): _reason(nodes, one) for one in made.refusals}
+    refused = {(nodes[refusal.left], nodes[refusal.right]): _reason(nodes, refusal) for refusal in made.refusals}
     return list(clusters.values()), refused
 
 
@@ -105,8 +105,8 @@ def _exclusions(entity: str, component: Component) -> list[Exclusion]:
     return []
 
 
-def _compatible(one: int, other: int) -> bool:
-    return compare_dates(_as_date(one), _as_date(other)) != "contradicts"
+def _compatible(left: int, right: int) -> bool:
+    return compare_dates(_as_date(left), _as_date(right)) != "contradicts"
 
 
 def _as_date(number: int) -> PartialDate:
@@ -127,7 +127,7 @@ def cluster_id(value: uuid.UUID) -> ClusterId:
 
 
 def _uuids(ids: Iterable[ClusterId]) -> list[uuid.UUID]:
-    return [uuid.UUID(bytes=one) for one in ids]
+    return [uuid.UUID(bytes=value) for value in ids]
 
 
 def ages(connection: Connection, entity: str, ids: Iterable[ClusterId] | None = None) -> dict[ClusterId, int]:
@@ -176,7 +176,11 @@ def identify(
     """
     assigned = assign_ids(before, age, clusters, _random_ids(len(clusters)).__next__)
     moved = {node: identity for node, identity in assigned.ids.items() if node in before and before[node] != identity}
-    added = assigned.ids if not before else {n: one for n, one in assigned.ids.items() if n not in before}
+    added = (
+        assigned.ids
+        if not before
+        else {node: identity for node, identity in assigned.ids.items() if node not in before}
+    )
     gone = [node for node in before if node not in assigned.ids]
     changed = {*moved.values(), *added.values(), *(before[node] for node in (*moved, *gone))}
     changes = ClusterChanges(
@@ -257,8 +261,8 @@ def _insert(connection: Connection, entity: str, new: NewClusters, revision: int
         [
             uuids(new.created),
             text(entity),
-            int4(np.array([new.sizes[one] for one in new.created], np.int64)),
-            int4(np.array([new.instances[one] for one in new.created], np.int64)),
+            int4(np.array([new.sizes[cluster_id] for cluster_id in new.created], np.int64)),
+            int4(np.array([new.instances[cluster_id] for cluster_id in new.created], np.int64)),
             int8(np.array([revision], np.int64)),
         ],
     )
@@ -270,7 +274,12 @@ def _update(connection: Connection, new: NewClusters, revision: int) -> None:
         connection.execute(
             "UPDATE matches.clusters AS c SET size = w.size, instances = w.instances, revision = %s\n"
             "FROM unnest(%s::uuid[], %s::integer[], %s::integer[]) AS w(id, size, instances) WHERE c.id = w.id",
-            [revision, _uuids(ids), [new.sizes[one] for one in ids], [new.instances[one] for one in ids]],
+            [
+                revision,
+                _uuids(ids),
+                [new.sizes[cluster_id] for cluster_id in ids],
+                [new.instances[cluster_id] for cluster_id in ids],
+            ],
         )
 
 

@@ -93,8 +93,8 @@ def decide(connection: Connection, new: Sequence[NewDecision]) -> Decided:
         touched: dict[int, Touched] = defaultdict(Touched)
         for entity, decisions in sorted(by_entity.items()):
             _refuse_contradicting_rows(decisions, names)
-            on_boxes = [one for one in decisions if one.box is not None]
-            on_objects = [one for one in decisions if one.box is None]
+            on_boxes = [decision for decision in decisions if decision.box is not None]
+            on_objects = [decision for decision in decisions if decision.box is None]
             if on_objects:
                 _write(connection, entity, on_objects, result, touched, names)
             if on_boxes:
@@ -109,18 +109,18 @@ def withdraw(connection: Connection, numbers: Iterable[int]) -> list[int]:
     Raises:
         UserError: if there is no such decision.
     """
-    wanted = sorted(set(numbers))
+    distinct = sorted(set(numbers))
     with connection.transaction():
         existing = {
-            row[0] for row in connection.execute("SELECT id FROM matches.decisions WHERE id = ANY(%s)", [wanted])
+            row[0] for row in connection.execute("SELECT id FROM matches.decisions WHERE id = ANY(%s)", [distinct])
         }
-        missing = [number for number in wanted if number not in existing]
+        missing = [number for number in distinct if number not in existing]
         if missing:
             raise UserError(
                 f"There is no decision {missing[0]}; `stash-pipeline matches decisions` lists all that are in force."
             )
         touched: dict[int, Touched] = defaultdict(Touched)
-        withdrawn = _withdraw(connection, wanted, touched)
+        withdrawn = _withdraw(connection, distinct, touched)
         _log(connection, touched)
     return withdrawn
 
@@ -144,13 +144,13 @@ def _withdraw(connection: Connection, numbers: Sequence[int], touched: Mapping[i
 
 def _refuse_contradicting_rows(decisions: Sequence[NewDecision], names: Mapping[int, str]) -> None:
     verdicts: dict[Pair, str] = {}
-    for one in decisions:
-        if one.pair is None:
+    for decision in decisions:
+        if decision.pair is None:
             continue
-        if one.left == one.right:
-            raise UserError(f"{describe(one.entity, one.left, names)} is given twice; name two objects.")
-        if verdicts.setdefault(one.pair, one.verdict) != one.verdict:
-            left, right = (describe(one.entity, node, names) for node in one.pair)
+        if decision.left == decision.right:
+            raise UserError(f"{describe(decision.entity, decision.left, names)} is given twice; name two objects.")
+        if verdicts.setdefault(decision.pair, decision.verdict) != decision.verdict:
+            left, right = (describe(decision.entity, node, names) for node in decision.pair)
             raise ContradictionError(f"{left} and {right} are called both the same and different; keep one of the two.")
 
 
@@ -166,22 +166,22 @@ def _write(
     identities = _identities(connection, entity, new, names)
     replaced: set[int] = set()
     added: list[NewDecision] = []
-    for one in dict.fromkeys(new):
-        nodes = (one.left, None) if one.pair is None else one.pair
-        if one.verdict != PRIMARY and (one.verdict, *nodes, None) in before.numbers:
+    for decision in dict.fromkeys(new):
+        nodes = (decision.left, None) if decision.pair is None else decision.pair
+        if decision.verdict != PRIMARY and (decision.verdict, *nodes, None) in before.numbers:
             result.unchanged += 1
             continue
         # of primary objects the newest decision counts, so an earlier one on the same object is written anew
-        earlier = {SAME: DIFFERENT, DIFFERENT: SAME, PRIMARY: PRIMARY}[one.verdict]
-        number = before.numbers.get((earlier, *nodes, one.field))
+        earlier = {SAME: DIFFERENT, DIFFERENT: SAME, PRIMARY: PRIMARY}[decision.verdict]
+        number = before.numbers.get((earlier, *nodes, decision.field))
         if number is not None:
             replaced.add(number)
-        added.append(one)
+        added.append(decision)
     _refuse_contradictions(entity, _after(before, added), before, names)
     result.replaced += _withdraw(connection, sorted(replaced), touched)
-    for one in added:
-        result.written.append(_insert(connection, one, identities))
-        for node in (one.left, one.right):
+    for decision in added:
+        result.written.append(_insert(connection, decision, identities))
+        for node in (decision.left, decision.right):
             if node is not None:
                 touched[node[0]].add(entity, [node[1]])
 
@@ -200,26 +200,26 @@ def _write_on_boxes(
     decided = records.in_force()
     replaced: set[int] = set()
     added: list[NewDecision] = []
-    for one in dict.fromkeys(new):
-        assert one.box is not None
-        pair = (one.left, records.current(one.box))
+    for decision in dict.fromkeys(new):
+        assert decision.box is not None
+        pair = (decision.left, records.current(decision.box))
         earlier = decided.get(pair)
-        if earlier is not None and earlier.number is None and earlier.verdict != one.verdict:
+        if earlier is not None and earlier.number is None and earlier.verdict != decision.verdict:
             raise ContradictionError(
-                f"{describe(entity, one.left, names)} and {records.describe(pair[1])} are called both the same and "
-                "different; keep one of the two."
+                f"{describe(entity, decision.left, names)} and {records.describe(pair[1])} are called both the same "
+                "and different; keep one of the two."
             )
-        if earlier is not None and earlier.verdict == one.verdict:
+        if earlier is not None and earlier.verdict == decision.verdict:
             result.unchanged += 1
             continue
         replaced.update(records.numbers(*pair))
-        decided[pair] = InForce(None, one.verdict)
-        added.append(one)
-    _refuse_several(entity, decided, {one.left for one in added}, records, names)
+        decided[pair] = InForce(None, decision.verdict)
+        added.append(decision)
+    _refuse_several(entity, decided, {decision.left for decision in added}, records, names)
     result.replaced += _withdraw(connection, sorted(replaced), touched)
-    for one in added:
-        result.written.append(_insert(connection, one, identities))
-        touched[one.left[0]].add(entity, [one.left[1]])
+    for decision in added:
+        result.written.append(_insert(connection, decision, identities))
+        touched[decision.left[0]].add(entity, [decision.left[1]])
 
 
 def _refuse_several(
@@ -248,7 +248,7 @@ def _refuse_several(
 def _after(before: Resolved, new: Sequence[NewDecision]) -> Resolved:
     """The decisions as they would be."""
     verdicts = dict.fromkeys(before.same, SAME) | dict.fromkeys(before.different, DIFFERENT)
-    verdicts.update({one.pair: one.verdict for one in new if one.pair is not None})
+    verdicts.update({decision.pair: decision.verdict for decision in new if decision.pair is not None})
     return Resolved(
         tuple(sorted(pair for pair, verdict in verdicts.items() if verdict == SAME)),
         tuple(sorted(pair for pair, verdict in verdicts.items() if verdict == DIFFERENT)),
@@ -299,7 +299,7 @@ def _identities(
     connection: Connection, entity: str, new: Sequence[NewDecision], names: Mapping[int, str]
 ) -> dict[Node, _Identity]:
     """By what the objects of decisions are recognised later."""
-    nodes = sorted({node for one in new for node in (one.left, one.right) if node is not None})
+    nodes = sorted({node for decision in new for node in (decision.left, decision.right) if node is not None})
     rows = connection.execute(
         "SELECT i.id, o.id, i.uuid, o.created_at FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
         "JOIN ops.instances AS i ON i.id = w.instance_id\n"
@@ -311,26 +311,32 @@ def _identities(
         if node not in live:
             raise UserError(f"{describe(entity, node, names)} does not exist; check the instance and the id.")
     objects = load_objects(connection, entity, load_roots(connection), nodes)
-    contents = {one.node: content_keys(one.features) for one in objects}
+    contents = {decision.node: content_keys(decision.features) for decision in objects}
     return {node: _Identity(*live[node], contents.get(node, [])) for node in nodes}
 
 
-def _insert(connection: Connection, one: NewDecision, identities: Mapping[Node, _Identity]) -> int:
-    left = identities[one.left]
-    right = identities[one.right] if one.right is not None else None
-    content = left.content if one.box is None else [key for key in left.content if not key.startswith(f"{NOT_BY} ")]
+def _insert(connection: Connection, decision: NewDecision, identities: Mapping[Node, _Identity]) -> int:
+    left = identities[decision.left]
+    right = identities[decision.right] if decision.right is not None else None
+    content = (
+        left.content if decision.box is None else [key for key in left.content if not key.startswith(f"{NOT_BY} ")]
+    )
     row = connection.execute(
         "INSERT INTO matches.decisions (entity, verdict, left_instance, left_id, left_created_at, left_content,\n"
         "    right_instance, right_id, right_created_at, right_content, stashbox_url, stashbox_id, field, note)\n"
         "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
         [
-            one.entity,
-            one.verdict,
-            *(left.uuid, one.left[1], left.created_at, content),
-            *((right.uuid, one.right[1], right.created_at, right.content) if right and one.right else [None] * 4),
-            *((one.box.endpoint, one.box.id) if one.box else (None, None)),
-            one.field,
-            one.note,
+            decision.entity,
+            decision.verdict,
+            *(left.uuid, decision.left[1], left.created_at, content),
+            *(
+                (right.uuid, decision.right[1], right.created_at, right.content)
+                if right and decision.right
+                else [None] * 4
+            ),
+            *((decision.box.endpoint, decision.box.id) if decision.box else (None, None)),
+            decision.field,
+            decision.note,
         ],
     ).fetchone()
     assert row is not None

@@ -131,16 +131,18 @@ def _decision(row: tuple[Any, ...]) -> Decision:
 
 def resolve(connection: Connection, entity: str, *, only_on_boxes: bool = False) -> dict[int, tuple[Node, Node | None]]:
     """The current objects of each decision of an entity; decisions without live objects are left out."""
-    decisions = [one for one in list_decisions(connection, entity) if one.box is not None or not only_on_boxes]
-    found = _live_objects(connection, entity, [side for one in decisions for side in _sides(one)])
+    decisions = [
+        decision for decision in list_decisions(connection, entity) if decision.box is not None or not only_on_boxes
+    ]
+    live = _live_objects(connection, entity, [side for decision in decisions for side in _sides(decision)])
     resolved: dict[int, tuple[Node, Node | None]] = {}
-    for one in decisions:
-        nodes = [found.get(side) for side in _sides(one)]
+    for decision in decisions:
+        nodes = [live.get(side) for side in _sides(decision)]
         if None in nodes or len(set(nodes)) < len(nodes):
             continue
         left, right = nodes[0], nodes[1] if len(nodes) > 1 else None
         assert left is not None
-        resolved[one.number] = (left, right) if right is None else ordered(left, right)
+        resolved[decision.number] = (left, right) if right is None else ordered(left, right)
     return resolved
 
 
@@ -232,14 +234,14 @@ def _by_verdict(
 ) -> Resolved:
     same, different, primary = [], [], []
     numbers: dict[tuple[str, Node, Node | None, str | None], int] = {}
-    for one in list_decisions(connection, entity):
-        if one.number not in resolved or one.box is not None:
+    for decision in list_decisions(connection, entity):
+        if decision.number not in resolved or decision.box is not None:
             continue
-        left, right = resolved[one.number]
-        numbers[one.verdict, left, right, one.field] = one.number
+        left, right = resolved[decision.number]
+        numbers[decision.verdict, left, right, decision.field] = decision.number
         if right is None:
-            primary.append((left, one.field))
-        elif one.verdict == SAME:
+            primary.append((left, decision.field))
+        elif decision.verdict == SAME:
             same.append((left, right))
         else:
             different.append((left, right))
@@ -250,10 +252,8 @@ def _by_verdict(
 
 def partners(decisions: Resolved, nodes: Iterable[Node]) -> set[Node]:
     """The objects that people called the same as some others."""
-    wanted = set(nodes)
-    return {
-        other for one, another in decisions.same for node, other in ((one, another), (another, one)) if node in wanted
-    }
+    own = set(nodes)
+    return {other for left, right in decisions.same for node, other in ((left, right), (right, left)) if node in own}
 
 
 # --- contradictions -----------------------------------------------------------------------------------------
@@ -262,14 +262,14 @@ def partners(decisions: Resolved, nodes: Iterable[Node]) -> set[Node]:
 def contradictions(decisions: Resolved) -> list[tuple[Pair, list[Node]]]:
     """Pairs that people called different, with the chain of pairs called the same that joins them."""
     neighbours: dict[Node, list[Node]] = {}
-    for one, other in decisions.same:
-        neighbours.setdefault(one, []).append(other)
-        neighbours.setdefault(other, []).append(one)
+    for left, right in decisions.same:
+        neighbours.setdefault(left, []).append(right)
+        neighbours.setdefault(right, []).append(left)
     result = []
-    for one, other in decisions.different:
-        chain = _path(neighbours, one, other)
+    for left, right in decisions.different:
+        chain = _path(neighbours, left, right)
         if chain:
-            result.append(((one, other), chain))
+            result.append(((left, right), chain))
     return result
 
 

@@ -27,10 +27,10 @@ def read_rows(connection: Connection, query: str, widths: Sequence[int]) -> Rows
     layout = np.dtype(fields)
     with connection.cursor().copy(f"COPY ({query}) TO STDOUT (FORMAT binary)") as copy:
         data = b"".join(copy)
-    found = np.frombuffer(data, layout, (len(data) - _HEADER - _TRAILER) // layout.itemsize, _HEADER)
-    rows = np.empty((len(found), len(widths)), np.int64)
+    records = np.frombuffer(data, layout, (len(data) - _HEADER - _TRAILER) // layout.itemsize, _HEADER)
+    rows = np.empty((len(records), len(widths)), np.int64)
     for number in range(len(widths)):
-        rows[:, number] = found[f"value{number}"]
+        rows[:, number] = records[f"value{number}"]
     return rows
 
 

@@ -13,7 +13,7 @@ from stash_pipeline.matching.duplicates import Copy
 from stash_pipeline.matching.keeper_rules import codec_rank
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8
-from stash_pipeline.warehouse.matches.duplicate_sql import GROUPED, LISTS, TAGS, WANTED, files_query, objects_query
+from stash_pipeline.warehouse.matches.duplicate_sql import GROUPED, LISTS, SELECTED, TAGS, files_query, objects_query
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.ops.protection import Protection, read_protection
 
@@ -29,13 +29,13 @@ _NUMBERS: Final = count()
 """Of cursors, whose names are distinct."""
 
 
-def want(connection: Connection, nodes: Iterable[Node]) -> None:
+def select_objects(connection: Connection, nodes: Iterable[Node]) -> None:
     """Makes some objects those whose groups are made again."""
-    connection.execute(f"DROP TABLE IF EXISTS {WANTED}")
+    connection.execute(f"DROP TABLE IF EXISTS {SELECTED}")
     connection.execute("CREATE TEMP TABLE duplicate_objects (instance_id integer, id bigint) ON COMMIT DROP")
     rows = np.array(sorted(set(nodes)), np.int64).reshape(-1, 2)
-    copy_columns(connection, WANTED, ("instance_id", "id"), [int4(rows[:, 0]), int8(rows[:, 1])])
-    connection.execute(f"ANALYZE {WANTED}")
+    copy_columns(connection, SELECTED, ("instance_id", "id"), [int4(rows[:, 0]), int8(rows[:, 1])])
+    connection.execute(f"ANALYZE {SELECTED}")
 
 
 def want_groups(connection: Connection, groups: Sequence[Sequence[Node]]) -> None:
@@ -215,11 +215,11 @@ class Copies:
 
     def files(self, nodes: Iterable[Node]) -> list[KnownCopy]:
         """The files of some scenes. One of two scenes is one copy, of the first of the scenes."""
-        found: dict[tuple[int, int], tuple[Node, File]] = {}
+        by_file: dict[tuple[int, int], tuple[Node, File]] = {}
         for node in nodes:
             for file in self._loaded.files.get(node, ()):
-                found.setdefault((node[0], file.id), (node, file))
-        return [self._video(node, file) for node, file in found.values()]
+                by_file.setdefault((node[0], file.id), (node, file))
+        return [self._video(node, file) for node, file in by_file.values()]
 
     def _protected(self, instance_id: int, paths: Iterable[str], tags: Iterable[str]) -> str | None:
         protection = self._context.protection.get(instance_id)

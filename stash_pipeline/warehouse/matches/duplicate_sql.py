@@ -9,7 +9,7 @@ from typing import Final
 
 from stash_pipeline.stashbox.endpoints import endpoint_key_sql
 
-WANTED: Final = "pg_temp.duplicate_objects"
+SELECTED: Final = "pg_temp.duplicate_objects"
 """The objects whose groups are made again: a table of (instance_id, id)."""
 
 GROUPED: Final = "pg_temp.duplicate_groups"

@@ -28,7 +28,7 @@ from stash_pipeline.warehouse.matches.duplicate_copies import (
     Reader,
     Row,
     instance_facts,
-    want,
+    select_objects,
     want_groups,
 )
 from stash_pipeline.warehouse.matches.duplicate_sql import (
@@ -36,7 +36,7 @@ from stash_pipeline.warehouse.matches.duplicate_sql import (
     ENTITIES,
     LISTS,
     POSSIBLE,
-    WANTED,
+    SELECTED,
     files_query,
     objects_query,
     touched_query,
@@ -85,14 +85,16 @@ def follow(connection: Connection, since: int) -> TableChange:
     known = _known_possible(connection)
     for entity in ENTITIES:
         touched = set(connection.execute(touched_query(entity), {"since": since}).fetchall())
-        now = {one.id for one in possible[entity]}
+        now = {group.id for group in possible[entity]}
         if not touched and now == known[entity]:
             continue
-        want(connection, touched)
+        select_objects(connection, touched)
         stored = _stored_groups(connection, entity) | (known[entity] - now)
-        groups = _clusters(connection, entity, wanted=True) if touched else []
-        groups += [one for one in possible[entity] if one.id not in known[entity] or not touched.isdisjoint(one.nodes)]
-        _update(connection, entity, groups, stored - {one.id for one in groups}, change)
+        groups = _clusters(connection, entity, selected=True) if touched else []
+        groups += [
+            group for group in possible[entity] if group.id not in known[entity] or not touched.isdisjoint(group.nodes)
+        ]
+        _update(connection, entity, groups, stored - {group.id for group in groups}, change)
     return _added_up(connection, change)
 
 
@@ -110,7 +112,7 @@ def rebuild(connection: Connection) -> TableChange:
                     "SELECT DISTINCT group_id::text FROM matches.duplicates WHERE entity = ANY(%s)", [_entities(entity)]
                 )
             }
-            gone = stored - {one.id for one in groups}
+            gone = stored - {group.id for group in groups}
             _update(connection, entity, groups, gone, change, everything=True, first=first)
     return _counted(connection, change)
 
@@ -171,16 +173,16 @@ def _possible(connection: Connection) -> dict[str, list[_Group]]:
     return groups
 
 
-def _clusters(connection: Connection, entity: str, *, wanted: bool = False) -> list[_Group]:
+def _clusters(connection: Connection, entity: str, *, selected: bool = False) -> list[_Group]:
     """Clusters that may be groups: of several objects, or of a scene with several files.
 
     Args:
-        wanted: only those of the objects in :data:`WANTED`.
+        selected: only those of the objects in :data:`SELECTED`.
     """
     some = ""
-    if wanted:
+    if selected:
         some = (
-            f"AND c.id IN (SELECT m.cluster_id FROM {WANTED} AS w JOIN matches.members AS m\n"
+            f"AND c.id IN (SELECT m.cluster_id FROM {SELECTED} AS w JOIN matches.members AS m\n"
             "    ON m.entity = c.entity AND m.instance_id = w.instance_id AND m.id = w.id)\n"
         )
     several = "c.size > 1"
@@ -204,9 +206,9 @@ def _clusters(connection: Connection, entity: str, *, wanted: bool = False) -> l
 
 
 def _stored_groups(connection: Connection, entity: str) -> set[str]:
-    """The stored groups that the objects in :data:`WANTED` are in."""
+    """The stored groups that the objects in :data:`SELECTED` are in."""
     rows = connection.execute(
-        f"SELECT DISTINCT d.group_id::text FROM {WANTED} AS w JOIN matches.duplicates AS d USING (instance_id, id)\n"
+        f"SELECT DISTINCT d.group_id::text FROM {SELECTED} AS w JOIN matches.duplicates AS d USING (instance_id, id)\n"
         "WHERE d.entity = ANY(%s)",
         [_entities(entity)],
     )
@@ -296,15 +298,15 @@ def _rows(entity: str, number: int, group: _Group, copies: Copies) -> Iterator[R
             yield from _group_rows("files", group, known)
 
 
-def _group_rows(entity: str, group: _Group, known: Sequence[KnownCopy]) -> Iterator[Row]:
-    by_key = {one.copy.key: one for one in known}
-    for one, suggestion in zip(known, suggest(entity, [one.copy for one in known]), strict=True):
+def _group_rows(entity: str, group: _Group, copies: Sequence[KnownCopy]) -> Iterator[Row]:
+    by_key = {known.copy.key: known for known in copies}
+    for known, suggestion in zip(copies, suggest(entity, [known.copy for known in copies]), strict=True):
         compared = by_key[suggestion.compared.key] if suggestion.compared else None
-        yield _row(entity, group, one, suggestion, compared)
+        yield _row(entity, group, known, suggestion, compared)
 
 
-def _row(entity: str, group: _Group, one: KnownCopy, suggestion: Suggestion, compared: KnownCopy | None) -> Row:
-    copy, file = one.copy, one.file
+def _row(entity: str, group: _Group, known: KnownCopy, suggestion: Suggestion, compared: KnownCopy | None) -> Row:
+    copy, file = known.copy, known.file
     return (
         entity,
         group.kind,
@@ -330,7 +332,7 @@ def _row(entity: str, group: _Group, one: KnownCopy, suggestion: Suggestion, com
         file.bit_rate if file else None,
         file.frame_rate if file else None,
         copy.size,
-        one.markers,
+        known.markers,
     )
 
 

@@ -150,7 +150,7 @@ def _compare_everything(connection: Connection, revision: int, roots: features.R
                     reading = following.read(database)
                 finish.append(matcher.compare_everything(everything, database, None if following else complete))
                 del everything
-            return [one() for one in finish]
+            return [call() for call in finish]
 
 
 @dataclass
@@ -185,28 +185,30 @@ def _changes(connection: Connection, done: Sequence[EntityMatches], *, counted: 
         counted: count them instead of adding what changed.
     """
     keys, links, members, clusters = TableChange(), TableChange(), TableChange(), TableChange()
-    for one in done:
-        keys.inserted += one.keys_inserted
-        keys.removed += one.keys_removed
-        links.inserted += one.links_inserted
-        links.removed += one.links_removed
-        members.inserted += one.clusters.joined
-        members.updated += one.clusters.moved
-        members.removed += one.clusters.left
-        clusters.inserted += one.clusters.created
-        clusters.removed += one.clusters.removed
-        clusters.updated += max(one.clusters.changed - one.clusters.created, 0)
-    redirects = TableChange(inserted=sum(one.clusters.redirects for one in done))
-    kept = {KEYS.fullname: keys, LINKS.fullname: links, MEMBERS.fullname: members, CLUSTERS.fullname: clusters}
+    for matches in done:
+        keys.inserted += matches.keys_inserted
+        keys.removed += matches.keys_removed
+        links.inserted += matches.links_inserted
+        links.removed += matches.links_removed
+        members.inserted += matches.clusters.joined
+        members.updated += matches.clusters.moved
+        members.removed += matches.clusters.left
+        clusters.inserted += matches.clusters.created
+        clusters.removed += matches.clusters.removed
+        clusters.updated += max(matches.clusters.changed - matches.clusters.created, 0)
+    redirects = TableChange(inserted=sum(matches.clusters.redirects for matches in done))
+    by_table = {KEYS.fullname: keys, LINKS.fullname: links, MEMBERS.fullname: members, CLUSTERS.fullname: clusters}
     if counted:
-        totals = set_totals(connection, {name: _count(connection, name) for name in kept})
+        totals = set_totals(connection, {name: _count(connection, name) for name in by_table})
     else:
-        totals = add_to_totals(connection, {name: one.inserted - one.removed for name, one in kept.items()})
-    for name, change in kept.items():
+        totals = add_to_totals(
+            connection, {name: change.inserted - change.removed for name, change in by_table.items()}
+        )
+    for name, change in by_table.items():
         change.rows = totals[name]
     # they are few, and vanish with their clusters
     redirects.rows = _count(connection, REDIRECTS.fullname)
-    return {**kept, REDIRECTS.fullname: redirects}
+    return {**by_table, REDIRECTS.fullname: redirects}
 
 
 def _count(connection: Connection, table: str) -> int:

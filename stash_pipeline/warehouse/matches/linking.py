@@ -30,12 +30,12 @@ class Link:
 Links = dict[Pair, Link]
 
 
-def prepared(one: Object, counts: Counts, crowded_files: Set[FileNode]) -> Features:
+def prepared(obj: Object, counts: Counts, crowded_files: Set[FileNode]) -> Features:
     """The features of an object as its neighbours make them: without what many have, crowded hashes as weak ones."""
-    features = with_counts(one.features, counts)
-    if not isinstance(features, Scene) or not one.phashes:
+    features = with_counts(obj.features, counts)
+    if not isinstance(features, Scene) or not obj.phashes:
         return features
-    crowded = {each.phash for each in one.phashes if (*one.node, each.file_id) in crowded_files}
+    crowded = {phash.phash for phash in obj.phashes if (*obj.node, phash.file_id) in crowded_files}
     if not crowded:
         return features
     signed = {value % (1 << 64) for value in crowded}
@@ -46,8 +46,8 @@ def prepared(one: Object, counts: Counts, crowded_files: Set[FileNode]) -> Featu
 def link(entity: str, pairs: Iterable[tuple[Pair, Features, Features]]) -> Links:
     """Compares pairs of objects by their features, and applies the rules."""
     links: Links = {}
-    for pair, one, other in pairs:
-        decision = evaluate(entity, *compare(entity, one, other))
+    for pair, left_features, right_features in pairs:
+        decision = evaluate(entity, *compare(entity, left_features, right_features))
         if decision.rule is not None and decision.action != "nothing":
             evidence = orjson.dumps(decision.evidence, default=_plain, option=orjson.OPT_NON_STR_KEYS)
             links[pair] = Link(decision.action, decision.confidence, decision.rule, evidence)
@@ -62,7 +62,7 @@ def _plain(value: Any) -> Any:
 
 def stored_links(connection: Connection, entity: str, nodes: Iterable[Node]) -> Links:
     """The stored links of some objects."""
-    wanted = sorted(nodes)
+    selected = sorted(nodes)
     rows = connection.execute(
         "WITH w AS MATERIALIZED (SELECT * FROM unnest(%(i)s::integer[], %(n)s::bigint[]) AS w(instance_id, id))\n"
         "SELECT l.left_instance_id, l.left_id, l.right_instance_id, l.right_id, l.action, l.confidence, l.rule,\n"
@@ -74,7 +74,7 @@ def stored_links(connection: Connection, entity: str, nodes: Iterable[Node]) -> 
         "    l.evidence::text\n"
         "FROM w JOIN matches.links AS l\n"
         "    ON l.entity = %(e)s AND l.right_instance_id = w.instance_id AND l.right_id = w.id",
-        {"e": entity, "i": [node[0] for node in wanted], "n": [node[1] for node in wanted]},
+        {"e": entity, "i": [node[0] for node in selected], "n": [node[1] for node in selected]},
     )
     return _links(rows)
 
@@ -101,18 +101,18 @@ def write_links(connection: Connection, entity: str, links: Links) -> None:
         "    rule, evidence) FROM STDIN"
     ) as copy:
         # lines, because psycopg takes several times as long to write a row
-        lines = (_line(entity, pair, one) for pair, one in links.items())
+        lines = (_line(entity, pair, link) for pair, link in links.items())
         while some := list(islice(lines, _LINES_AT_ONCE)):
             copy.write("".join(some))
 
 
-def _line(entity: str, pair: Pair, one: Link) -> str:
+def _line(entity: str, pair: Pair, link: Link) -> str:
     """A link as COPY reads it; JSON has none of the other characters that are written in another way."""
     (left_instance, left), (right_instance, right) = pair
-    evidence = one.evidence.decode().replace("\\", "\\\\")
+    evidence = link.evidence.decode().replace("\\", "\\\\")
     return (
         f"{entity}\t{left_instance}\t{left}\t{right_instance}\t{right}\t"
-        f"{one.action}\t{one.confidence!r}\t{one.rule}\t{evidence}\n"
+        f"{link.action}\t{link.confidence!r}\t{link.rule}\t{evidence}\n"
     )
 
 
@@ -139,10 +139,10 @@ def remove_links(connection: Connection, entity: str, pairs: Iterable[Pair]) -> 
 def differing(before: Links, after: Links) -> tuple[set[Pair], Links]:
     """(pairs whose link is no more or another, links that are new or others)."""
 
-    def canonical(one: Link) -> tuple[Any, ...]:
-        return one.action, one.confidence, one.rule, orjson.loads(one.evidence)
+    def canonical(link: Link) -> tuple[Any, ...]:
+        return link.action, link.confidence, link.rule, orjson.loads(link.evidence)
 
     changed = {
-        pair: one for pair, one in after.items() if pair not in before or canonical(before[pair]) != canonical(one)
+        pair: link for pair, link in after.items() if pair not in before or canonical(before[pair]) != canonical(link)
     }
     return {pair for pair in before if pair not in after or pair in changed}, changed

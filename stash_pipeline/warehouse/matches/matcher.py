@@ -121,12 +121,12 @@ class Matcher:
 
     def _objects(self, nodes: Iterable[Node]) -> dict[Node, Object]:
         """Those of some objects that are not gone; each is read once."""
-        wanted = set(nodes)
-        if missing := sorted(wanted - self._loaded.keys()):
+        requested = set(nodes)
+        if missing := sorted(requested - self._loaded.keys()):
             self._loaded.update(dict.fromkeys(missing))
             loaded = load_objects(self._connection, self._entity, self._roots, missing)
-            self._loaded.update({one.node: one for one in loaded})
-        return {node: one for node in wanted if (one := self._loaded[node]) is not None}
+            self._loaded.update({obj.node: obj for obj in loaded})
+        return {node: obj for node in requested if (obj := self._loaded[node]) is not None}
 
     def _near(self, scenes: set[Node]) -> Near:
         """What is near to the files of some scenes."""
@@ -160,13 +160,13 @@ class Matcher:
         objects = self._objects(nodes)
         features = {node: linking.prepared(objects[node], counts, crowded) for node in nodes if node in objects}
         compared = ((pair, features.get(pair[0]), features.get(pair[1])) for pair in sorted(pairs))
-        return linking.link(entity, ((pair, one, other) for pair, one, other in compared if one and other))
+        return linking.link(entity, ((pair, left, right) for pair, left, right in compared if left and right))
 
     def _recluster(self, seeds: set[Node]) -> ClusterChanges:
         decisions = update_resolved(self._connection, self._entity)
         before, links, nodes = self._closure(seeds | decisions.changed, decisions)
         objects = self._objects(nodes)
-        traits = {node: one.traits for node, one in objects.items()}
+        traits = {node: obj.traits for node, obj in objects.items()}
         component = Component(sorted(objects), traits, links, decisions.same, decisions.different)
         made, refused = clusters.make_clusters(self._entity, component)
         age = clusters.ages(self._connection, self._entity, set(before.values()))
@@ -189,22 +189,22 @@ class Matcher:
             fellows = self._fellows(new)
             before |= fellows
             around = set(fellows) | partners(decisions, new)
-            for pair, one in linking.stored_links(self._connection, self._entity, new).items():
-                if one.action == "merge":
-                    links[pair] = one.confidence, one.rule
+            for pair, link in linking.stored_links(self._connection, self._entity, new).items():
+                if link.action == "merge":
+                    links[pair] = link.confidence, link.rule
                     around.update(pair)
             new = around - nodes
         return before, [(pair, *values) for pair, values in sorted(links.items())], nodes
 
     def _fellows(self, nodes: Iterable[Node]) -> dict[Node, ClusterId]:
         """The members of the clusters of some objects."""
-        wanted = sorted(nodes)
+        selected = sorted(nodes)
         rows = self._connection.execute(
             "SELECT m.instance_id, m.id, m.cluster_id FROM matches.members AS m WHERE m.cluster_id IN (\n"
             "    SELECT o.cluster_id FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
             "    JOIN matches.members AS o\n"
             "        ON o.entity = %s AND o.instance_id = w.instance_id AND o.id = w.id)",
-            [[node[0] for node in wanted], [node[1] for node in wanted], self._entity],
+            [[node[0] for node in selected], [node[1] for node in selected], self._entity],
         )
         return {(row[0], row[1]): cluster_id(row[2]) for row in rows}
 
@@ -241,10 +241,10 @@ class Matcher:
         stored = reading.result()
         outdated, new = linking.differing(stored.links, links)
         decisions, result.keys_inserted, result.keys_removed = storing.result()
-        nodes = [one.node for one in everything.objects]
-        merging = [(pair, one.confidence, one.rule) for pair, one in links.items() if one.action == "merge"]
+        nodes = [obj.node for obj in everything.objects]
+        merging = [(pair, link.confidence, link.rule) for pair, link in links.items() if link.action == "merge"]
         joined = {node for pair in (*(pair for pair, _, _ in merging), *decisions.same) for node in pair}
-        traits = {one.node: one.traits for one in everything.objects if one.node in joined}
+        traits = {obj.node: obj.traits for obj in everything.objects if obj.node in joined}
         result.objects, result.links_inserted, result.links_removed = len(nodes), len(new), len(outdated)
         # what is compared of the objects is most of the memory
         everything.forget()
@@ -257,9 +257,9 @@ class Matcher:
         clustering = database.submit(self._store_clusters, identified, decisions, refused)
 
         def finish() -> EntityMatches:
-            for one in (after, writing, clustering):
-                if one is not None:
-                    one.result()
+            for future in (after, writing, clustering):
+                if future is not None:
+                    future.result()
             return result
 
         return finish
@@ -275,7 +275,7 @@ class Matcher:
             # which of their names are rare
             differ[:] = True
         left, right = np.divmod(pairs, max(len(everything), 1))
-        features = [one.features for one in everything]
+        features = [obj.features for obj in everything]
         compared = np.zeros(len(everything), np.bool_)
         compared[left] = compared[right] = True
         for number in np.flatnonzero(differ & compared).tolist():
@@ -283,8 +283,8 @@ class Matcher:
         return linking.link(
             entity,
             (
-                ((everything[one].node, everything[other].node), features[one], features[other])
-                for one, other in zip(left.tolist(), right.tolist(), strict=True)
+                ((everything[a].node, everything[b].node), features[a], features[b])
+                for a, b in zip(left.tolist(), right.tolist(), strict=True)
             ),
         )
 

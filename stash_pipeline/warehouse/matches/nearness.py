@@ -61,12 +61,12 @@ class NearFiles:
     def of(self, scenes: Collection[Node]) -> Near:
         """As :func:`near_files`, but for others that are crowded, which are left out."""
         files = self._files
-        wanted = np.array([file[:2] in scenes for file in files], np.bool_)
+        selected = np.array([file[:2] in scenes for file in files], np.bool_)
         near: dict[FileNode, list[FileNode]] = defaultdict(list)
-        for ones, others in ((self._left, self._right), (self._right, self._left)):
-            some = wanted[ones]
-            for one, other in zip(ones[some].tolist(), others[some].tolist(), strict=True):
-                near[files[one]].append(files[other])
+        for rows, near_rows in ((self._left, self._right), (self._right, self._left)):
+            some = selected[rows]
+            for row, near_row in zip(rows[some].tolist(), near_rows[some].tolist(), strict=True):
+                near[files[row]].append(files[near_row])
         return Near(dict(near), {file for file in self.crowded if file[:2] in scenes})
 
 
@@ -86,13 +86,13 @@ def uncrowded_pairs(rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64], N
     kept = _without_equal_ones(rows)
     hashes, durations = rows[kept, 4].copy().view(np.uint64), rows[kept, 3].copy()
     count = np.zeros(len(kept), np.int64)
-    found = []
+    chunks = []
     for chunk in find_pairs(hashes, durations, distance=_DISTANCE, window=_WINDOW):
         np.add.at(count, chunk.left, 1)
         np.add.at(count, chunk.right, 1)
         few = (count[chunk.left] <= _MOST) & (count[chunk.right] <= _MOST)
-        found.append(np.stack([chunk.left[few], chunk.right[few]]))
-    left, right = np.concatenate([np.zeros((2, 0), np.int64), *found], axis=1)
+        chunks.append(np.stack([chunk.left[few], chunk.right[few]]))
+    left, right = np.concatenate([np.zeros((2, 0), np.int64), *chunks], axis=1)
     few = (count[left] <= _MOST) & (count[right] <= _MOST)
     crowded = np.ones(len(rows), np.bool_)
     crowded[kept] = count > _MOST

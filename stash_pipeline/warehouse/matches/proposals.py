@@ -17,13 +17,13 @@ from stash_pipeline.warehouse.stashbox.fields import BOX_FIELDS
 from stash_pipeline.warehouse.stashbox.links import is_used, links_query, single_query
 from stash_pipeline.warehouse.tables import STASH, type_name
 
-_WANTED: Final = "pg_temp.proposal_objects"
+_SELECTED: Final = "pg_temp.proposal_objects"
 _COLUMNS: Final = tuple(column.name for column in STASHBOX_PROPOSALS.columns)
 _KEY: Final = tuple(column.name for column in STASHBOX_PROPOSALS.primary_key.columns)
 
 _MADE: Final = """
 objects AS MATERIALIZED (
-    SELECT o.* FROM stash.{entity} AS o{wanted}
+    SELECT o.* FROM stash.{entity} AS o{selection}
 ), links AS MATERIALIZED ({links}
 ), single AS MATERIALIZED ({single}
 ), made AS MATERIALIZED (
@@ -81,10 +81,10 @@ def _fields(entity: str) -> str:
 
 
 def _statement(entity: str, *, some: bool) -> str:
-    wanted = f" JOIN {_WANTED} AS w USING (instance_id, id)"
+    selection = f" JOIN {_SELECTED} AS w USING (instance_id, id)"
     made = _MADE.format(
         entity=entity,
-        wanted=wanted if some else "",
+        selection=selection if some else "",
         links=links_query(entity, "objects"),
         single=single_query(entity, "links", "l.instance_id, l.id"),
         fields=_fields(entity),
@@ -92,7 +92,7 @@ def _statement(entity: str, *, some: bool) -> str:
     return _WRITE.format(
         entity=entity,
         made=made,
-        among=wanted if some else "",
+        among=selection if some else "",
         key=", ".join(_KEY),
         columns=", ".join(_COLUMNS),
         same=" AND ".join(f"p.{name} = s.{name}" for name in _KEY),
@@ -113,9 +113,9 @@ def follow(connection: Connection, affected: Mapping[str, Iterable[Node]]) -> Ta
             with connection.cursor().copy("COPY proposal_objects FROM STDIN") as copy:
                 for node in nodes:
                     copy.write_row(node)
-            connection.execute(f"ANALYZE {_WANTED}")
+            connection.execute(f"ANALYZE {_SELECTED}")
             _write(connection, _statement(entity, some=True), change)
-            connection.execute(f"DROP TABLE {_WANTED}")
+            connection.execute(f"DROP TABLE {_SELECTED}")
     return _counted(connection, change)
 
 

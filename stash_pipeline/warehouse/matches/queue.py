@@ -138,11 +138,11 @@ _NAMES: Final = {
 
 def names_of(connection: Connection, entity: str, nodes: Iterable[Node]) -> dict[Node, str]:
     """Names or titles of objects, for people; a file name where there is no title."""
-    wanted = sorted(set(nodes))
+    selected = sorted(set(nodes))
     rows = connection.execute(
         f"SELECT o.instance_id, o.id, {_NAMES[entity]}\n"
         "FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
         f"JOIN stash.{entity} AS o USING (instance_id, id)",
-        [[node[0] for node in wanted], [node[1] for node in wanted]],
+        [[node[0] for node in selected], [node[1] for node in selected]],
     )
     return {(row[0], row[1]): row[2] or "" for row in rows}

@@ -165,14 +165,14 @@ def _rows(
     decisions = {
         (node, endpoint): decided.get(node, {}).get(endpoint, {}) for node in answers for endpoint in answers[node]
     }
-    wanted = sorted(
-        {(endpoint, key) for each in answers.values() for endpoint, ids in each.items() for key in ids}
+    records = sorted(
+        {(endpoint, key) for by_endpoint in answers.values() for endpoint, ids in by_endpoint.items() for key in ids}
         | {(endpoint, key) for (_, endpoint), keys in decisions.items() for key in keys}
     )
     boxes: dict[tuple[int, str], BoxScene] = {}
     statuses: dict[tuple[int, str], str] = {}
     for endpoint_id, key, status, document in connection.execute(
-        _DOCUMENTS, [[one[0] for one in wanted], [one[1] for one in wanted]]
+        _DOCUMENTS, [[record[0] for record in records], [record[1] for record in records]]
     ):
         statuses[endpoint_id, key] = status
         if document is not None:
@@ -180,25 +180,33 @@ def _rows(
     linked: dict[tuple[Node, int], set[str]] = defaultdict(set)
     for instance_id, identifier, endpoint_id, key in connection.execute(_LINKED):
         linked[(instance_id, identifier), endpoint_id].add(key)
-    for one in load_objects(connection, "scenes", roots, answers):
-        assert isinstance(one.features, Scene)
-        for endpoint_id, ids in answers[one.node].items():
-            by_people = decisions[one.node, endpoint_id]
+    for scene in load_objects(connection, "scenes", roots, answers):
+        assert isinstance(scene.features, Scene)
+        for endpoint_id, ids in answers[scene.node].items():
+            by_people = decisions[scene.node, endpoint_id]
             verdicts = {key: decision.accepted for key, decision in by_people.items()}
             keys = sorted({*ids, *by_people})
             live = [boxes[endpoint_id, key] for key in keys if (endpoint_id, key) in boxes]
-            found = candidates(one.features, live, linked[one.node, endpoint_id], verdicts, hits=len(ids))
+            outcomes = candidates(scene.features, live, linked[scene.node, endpoint_id], verdicts, hits=len(ids))
             # boxes return deleted scenes for a while; the row is needed to find this scene if it returns
-            found += [
+            outcomes += [
                 without_document(key, statuses.get((endpoint_id, key), "unknown"), verdicts.get(key))
                 for key in keys
                 if (endpoint_id, key) not in boxes
             ]
-            for each in found:
-                evidence = dict(each.evidence)
-                if each.id in by_people:
-                    evidence["decision"] = by_people[each.id].number
-                yield (endpoint_id, *one.node, each.id, each.action, each.confidence, each.rule, _json(evidence))
+            for candidate in outcomes:
+                evidence = dict(candidate.evidence)
+                if candidate.id in by_people:
+                    evidence["decision"] = by_people[candidate.id].number
+                yield (
+                    endpoint_id,
+                    *scene.node,
+                    candidate.id,
+                    candidate.action,
+                    candidate.confidence,
+                    candidate.rule,
+                    _json(evidence),
+                )
 
 
 def _write(connection: Connection, stored: set[Row], made: set[Row], change: TableChange) -> None:
