@@ -169,6 +169,7 @@ def test_an_unchanged_document_changes_nothing_in_whatever_order_it_comes(server
         assert count == len(document["fingerprints"])
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (1, 2))])
 def test_following_ends_in_the_same_rows_as_a_rebuild(servers: Servers, endpoint_id: int, seed: int) -> None:
     rng = random.Random(seed)
