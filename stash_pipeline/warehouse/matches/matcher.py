@@ -22,7 +22,15 @@ from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ord
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, ClusterId, Component, NewClusters, cluster_id
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
 from stash_pipeline.warehouse.matches.differences import Rows
-from stash_pipeline.warehouse.matches.features import Node, Object, ObjectReader, Roots, load_objects, smallest_limit
+from stash_pipeline.warehouse.matches.features import (
+    Node,
+    Object,
+    ObjectReader,
+    Roots,
+    all_objects,
+    load_objects,
+    smallest_limit,
+)
 from stash_pipeline.warehouse.matches.nearness import (
     FileNode,
     Near,
@@ -212,7 +220,7 @@ class Matcher:
 
     def read(self, database: ThreadPoolExecutor) -> ObjectReader:
         """Begins to read all objects in the thread of the database."""
-        return ObjectReader(self._connection, self._entity, self._roots, database)
+        return all_objects(self._connection, self._entity, self._roots, database)
 
     def load(self, reading: ObjectReader) -> AllKeys:
         """All objects with their keys."""
