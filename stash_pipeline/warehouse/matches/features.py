@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from operator import is_
 from sys import intern
@@ -27,6 +27,7 @@ from stash_pipeline.matching.phash import is_degenerate
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.matching.urls import canonical_url
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches.database_thread import DatabaseThread, database_thread
 from stash_pipeline.warehouse.matches.feature_sql import features_query
 
 Node = tuple[int, int]
@@ -101,11 +102,11 @@ def load_objects(connection: Connection, entity: str, roots: Roots, nodes: Itera
         for rows in parts:
             yield from _objects(entity, roots, rows)
         return
-    with ThreadPoolExecutor(1) as database:
+    with database_thread() as database:
         yield from ObjectReader(entity, roots, parts, database)
 
 
-def all_objects(connection: Connection, entity: str, roots: Roots, database: ThreadPoolExecutor) -> "ObjectReader":
+def all_objects(connection: Connection, entity: str, roots: Roots, database: DatabaseThread) -> "ObjectReader":
     """Begins to read all objects.
 
     Args:
@@ -125,7 +126,7 @@ class ObjectReader:
         database: the thread that reads; it begins at once.
     """
 
-    def __init__(self, entity: str, roots: Roots, parts: Iterator[Rows], database: ThreadPoolExecutor) -> None:
+    def __init__(self, entity: str, roots: Roots, parts: Iterator[Rows], database: DatabaseThread) -> None:
         self._entity, self._roots, self._parts, self._database = entity, roots, parts, database
         self._coming = deque(self._next() for _ in range(_PARTS_AHEAD))
 

@@ -5,9 +5,7 @@ share a key or a perceptual hash with them. So the objects that are looked at ag
 have a key, or a near hash, that one of those had before or has now; and clusters are made anew wherever a link changed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Final
@@ -20,6 +18,7 @@ from stash_pipeline.warehouse.matches import candidates, clusters, linking
 from stash_pipeline.warehouse.matches.bulk import AllKeys, NearScenes, all_phashes, store_phashes
 from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, ClusterId, Component, NewClusters, cluster_id
+from stash_pipeline.warehouse.matches.database_thread import DatabaseThread
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
 from stash_pipeline.warehouse.matches.differences import Rows
 from stash_pipeline.warehouse.matches.features import (
@@ -218,7 +217,7 @@ class Matcher:
 
     # --- everything -----------------------------------------------------------------------------------------
 
-    def read(self, database: ThreadPoolExecutor) -> ObjectReader:
+    def read(self, database: DatabaseThread) -> ObjectReader:
         """Begins to read all objects in the thread of the database."""
         return all_objects(self._connection, self._entity, self._roots, database)
 
@@ -227,7 +226,7 @@ class Matcher:
         return AllKeys(self._entity, reading)
 
     def compare_everything(
-        self, everything: AllKeys, database: ThreadPoolExecutor, after_keys: Callable[[], None] | None = None
+        self, everything: AllKeys, database: DatabaseThread, after_keys: Callable[[], None] | None = None
     ) -> Callable[[], EntityMatches]:
         """Compares all objects, and writes what differs from what is stored; clusters keep their ids.
 
@@ -330,14 +329,3 @@ class _Stored:
     links: linking.Links
     clusters: Mapping[Node, ClusterId]
     ages: Mapping[ClusterId, int]
-
-
-@contextmanager
-def database_thread() -> Iterator[ThreadPoolExecutor]:
-    """One thread for all that the connection does in the block, in its order."""
-    thread = ThreadPoolExecutor(1, "matches")
-    try:
-        yield thread
-    finally:
-        # what follows a failure would fail as well
-        thread.shutdown(cancel_futures=True)
