@@ -96,9 +96,9 @@ def load_roots(connection: Connection) -> Roots:
 
 def load_objects(connection: Connection, entity: str, roots: Roots, nodes: Iterable[Node]) -> Iterator[Object]:
     """Reads some objects with what is compared of them. Those that are not there are left out."""
-    wanted = list(nodes)
-    parts = _parts_of_some(connection, entity, wanted)
-    if len(wanted) <= _ROWS_AT_ONCE:
+    listed = list(nodes)
+    parts = _parts_of_some(connection, entity, listed)
+    if len(listed) <= _ROWS_AT_ONCE:
         for rows in parts:
             yield from _objects(entity, roots, rows)
         return
@@ -145,9 +145,9 @@ def _objects(entity: str, roots: Roots, rows: Rows) -> Iterator[Object]:
         yield make((row[0], row[1]), row[2:], roots.get(row[0], ()))
 
 
-def _parts_of_some(connection: Connection, entity: str, wanted: Sequence[Node]) -> Iterator[Rows]:
-    for start in range(0, len(wanted), _ROWS_AT_ONCE):
-        some = wanted[start : start + _ROWS_AT_ONCE]
+def _parts_of_some(connection: Connection, entity: str, nodes: Sequence[Node]) -> Iterator[Rows]:
+    for start in range(0, len(nodes), _ROWS_AT_ONCE):
+        some = nodes[start : start + _ROWS_AT_ONCE]
         rows = connection.execute(
             features_query(entity, some=True),
             {"instances": [node[0] for node in some], "ids": [node[1] for node in some]},

@@ -264,9 +264,9 @@ class Matcher:
         clustering = database.submit(self._store_clusters, identified, decisions, refused)
 
         def finish() -> EntityMatches:
-            for one in (after, writing, clustering):
-                if one is not None:
-                    one.result()
+            for task in (after, writing, clustering):
+                if task is not None:
+                    task.result()
             return result
 
         return finish
