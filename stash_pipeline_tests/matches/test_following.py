@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from stash_pipeline.errors import UserError
@@ -46,6 +47,26 @@ def test_the_first_build_leaves_the_indexes_and_constraints_of_the_tables(wareho
         new_servers(warehouse, home, scenes=5).follow()
         assert connection.execute(query).fetchall() == before
         assert connection.execute("SELECT FROM matches.members").fetchall()
+
+
+@pytest.mark.parametrize("table", ["keys", "links", "clusters"])
+def test_a_first_build_that_fails_says_why_and_leaves_nothing(database: str, home: Path, table: str) -> None:
+    servers = new_servers(database, home, scenes=5)
+    with connect(database) as connection:
+        connection.execute(
+            "CREATE FUNCTION matches.refuse() RETURNS trigger LANGUAGE plpgsql AS\n"
+            "$$BEGIN RAISE 'no performers today'; END$$"
+        )
+        connection.execute(
+            f"CREATE TRIGGER refuse BEFORE INSERT ON matches.{table} FOR EACH ROW\n"
+            "WHEN (new.entity = 'performers') EXECUTE FUNCTION matches.refuse()"
+        )
+        with pytest.raises(psycopg.errors.RaiseException, match="no performers today"):
+            servers.follow()
+        assert not connection.execute("SELECT FROM matches.keys").fetchall()
+        connection.execute("DROP FUNCTION matches.refuse() CASCADE")
+        servers.follow()
+        assert connection.execute("SELECT FROM matches.members WHERE entity = 'performers'").fetchall()
 
 
 def test_nothing_is_written_where_nothing_changed(servers: Servers) -> None:

@@ -54,8 +54,8 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
 
 def rebuild(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     """Makes all records again, and writes those that differ."""
-    # a library's worth of rows is sorted and joined
-    connection.execute("SELECT set_config('work_mem', '64MB', true)")
+    # a library's worth of rows is sorted and joined; of the largest list of 100,000 scenes, 72 MB
+    connection.execute("SELECT set_config('work_mem', '128MB', true)")
     return _make(connection, revision, everything=True)
 
 

@@ -176,11 +176,9 @@ def identify(
     """
     assigned = assign_ids(before, age, clusters, _random_ids(len(clusters)).__next__)
     moved = {node: identity for node, identity in assigned.ids.items() if node in before and before[node] != identity}
-    added = (
-        assigned.ids
-        if not before
-        else {node: identity for node, identity in assigned.ids.items() if node not in before}
-    )
+    added = assigned.ids
+    if before:
+        added = {node: identity for node, identity in assigned.ids.items() if node not in before}
     gone = [node for node in before if node not in assigned.ids]
     changed = {*moved.values(), *added.values(), *(before[node] for node in (*moved, *gone))}
     changes = ClusterChanges(

@@ -1,6 +1,6 @@
 """SQL that reads what is compared of objects: one JSON array per object.
 
-Every query reads all objects of an entity, or those of a temporary table. Of some objects, lists are gathered by the
+Every query reads all objects of an entity, or some. Of some objects, lists are gathered by the
 key of their table, so that a few objects cost a few index lookups; of all, every table is read once.
 """
 
@@ -9,8 +9,7 @@ from typing import Final
 
 from stash_pipeline.stashbox.endpoints import endpoint_key_sql, same_endpoint_sql
 
-WANTED: Final = "pg_temp.match_objects"
-"""The objects to read: a table of (instance_id, id)."""
+_SOME: Final = "unnest(%(instances)s::integer[], %(ids)s::bigint[]) AS w(instance_id, id)"
 
 _STASH_IDS = """
 SELECT {first}array_agg(k.endpoint) AS endpoints, array_agg(k.stash_id) AS stash_ids
@@ -195,8 +194,8 @@ def features_query(entity: str, *, some: bool) -> str:
     JSON, because an array of Postgres takes several times as long to read.
 
     Args:
-        some: of the objects in :data:`WANTED` only.
+        some: of the objects that the parameters ``instances`` and ``ids`` name.
     """
     columns, joins = (_OF_SOME if some else _OF_ALL)[entity]
-    source = f"{WANTED} AS w JOIN stash.{entity} AS o USING (instance_id, id)" if some else f"stash.{entity} AS o"
+    source = f"{_SOME} JOIN stash.{entity} AS o USING (instance_id, id)" if some else f"stash.{entity} AS o"
     return f"SELECT json_build_array(o.instance_id, o.id, {columns})::text\nFROM {source}{joins}"

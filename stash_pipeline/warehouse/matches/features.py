@@ -1,8 +1,8 @@
 """Objects of ``stash`` in the form in which they are compared, and the keys by which candidates are found."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from operator import is_
 from sys import intern
@@ -27,7 +27,8 @@ from stash_pipeline.matching.phash import is_degenerate
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.matching.urls import canonical_url
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.matches.feature_sql import WANTED, features_query
+from stash_pipeline.warehouse.matches.database_thread import DatabaseThread, database_thread
+from stash_pipeline.warehouse.matches.feature_sql import features_query
 
 Node = tuple[int, int]
 """An object: the id of its instance, and its own."""
@@ -93,62 +94,74 @@ def load_roots(connection: Connection) -> Roots:
     return {instance_id: tuple(paths) for instance_id, paths in rows}
 
 
-def load_objects(
-    connection: Connection, entity: str, roots: Roots, nodes: Iterable[Node] | None = None
-) -> Iterator[Object]:
-    """Reads objects with what is compared of them.
+def load_objects(connection: Connection, entity: str, roots: Roots, nodes: Iterable[Node]) -> Iterator[Object]:
+    """Reads some objects with what is compared of them. Those that are not there are left out."""
+    listed = list(nodes)
+    parts = _parts_of_some(connection, entity, listed)
+    if len(listed) <= _ROWS_AT_ONCE:
+        for rows in parts:
+            yield from _objects(entity, roots, rows)
+        return
+    with database_thread() as database:
+        yield from ObjectReader(entity, roots, parts, database)
+
+
+def all_objects(connection: Connection, entity: str, roots: Roots, database: DatabaseThread) -> "ObjectReader":
+    """Begins to read all objects.
 
     Args:
-        nodes: which; None reads all. Those that are not there are left out.
+        database: the one thread that uses the connection.
     """
-    if nodes is not None:
-        connection.execute(f"DROP TABLE IF EXISTS {WANTED}")
-        connection.execute("CREATE TEMP TABLE match_objects (instance_id integer, id bigint) ON COMMIT DROP")
-        with connection.cursor().copy("COPY match_objects FROM STDIN") as copy:
-            for node in nodes:
-                copy.write_row(node)
-        connection.execute(f"ANALYZE {WANTED}")
-    with ThreadPoolExecutor(1) as ahead:
-        yield from ObjectReader(connection, entity, roots, ahead, some=nodes is not None)
+    return ObjectReader(entity, roots, _parts_of_all(connection, entity), database)
+
+
+Rows = list[tuple[str]]
+"""One JSON array per object."""
 
 
 class ObjectReader:
     """Reads objects ahead: Postgres makes the next rows while those before are taken apart.
 
     Args:
-        database: the one thread that uses the connection. It begins to read at once.
-        some: only those in :data:`WANTED`.
+        database: the thread that reads; it begins at once.
     """
 
-    def __init__(
-        self, connection: Connection, entity: str, roots: Roots, database: ThreadPoolExecutor, *, some: bool = False
-    ) -> None:
-        self._make, self._roots, self._database = _MAKERS[entity], roots, database
-        self._parts = _parts(connection, entity, some=some)
+    def __init__(self, entity: str, roots: Roots, parts: Iterator[Rows], database: DatabaseThread) -> None:
+        self._entity, self._roots, self._parts, self._database = entity, roots, parts, database
         self._coming = deque(self._next() for _ in range(_PARTS_AHEAD))
 
-    def _next(self) -> Future[list[tuple[str]] | None]:
+    def _next(self) -> "Future[Rows | None]":
         return self._database.submit(next, self._parts, None)
 
     def __iter__(self) -> Iterator[Object]:
         while rows := self._coming.popleft().result():
             self._coming.append(self._next())
-            for row in orjson.loads(f"[{','.join([text for (text,) in rows])}]"):
-                yield self._make((row[0], row[1]), row[2:], self._roots.get(row[0], ()))
+            yield from _objects(self._entity, self._roots, rows)
 
 
-def _parts(connection: Connection, entity: str, *, some: bool) -> Generator[list[tuple[str]], None, None]:
-    """Some rows of the query for features at a time.
+def _objects(entity: str, roots: Roots, rows: Rows) -> Iterator[Object]:
+    make = _MAKERS[entity]
+    for row in orjson.loads(f"[{','.join([text for (text,) in rows])}]"):
+        yield make((row[0], row[1]), row[2:], roots.get(row[0], ()))
 
-    All objects are read by instance: Postgres prepares those of the next one while those of the first are taken apart.
-    """
-    queries = [features_query(entity, some=True)]
-    if not some:
-        instances = connection.execute("SELECT id FROM ops.instances ORDER BY id").fetchall()
-        queries = [f"{features_query(entity, some=False)}\nWHERE o.instance_id = {number}" for (number,) in instances]
-    for query in queries:
+
+def _parts_of_some(connection: Connection, entity: str, nodes: Sequence[Node]) -> Iterator[Rows]:
+    for start in range(0, len(nodes), _ROWS_AT_ONCE):
+        some = nodes[start : start + _ROWS_AT_ONCE]
+        rows = connection.execute(
+            features_query(entity, some=True),
+            {"instances": [node[0] for node in some], "ids": [node[1] for node in some]},
+        ).fetchall()
+        if rows:
+            yield rows
+
+
+def _parts_of_all(connection: Connection, entity: str) -> Iterator[Rows]:
+    """By instance: Postgres prepares the rows of the next one while those of the first are taken apart."""
+    instances = connection.execute("SELECT id FROM ops.instances ORDER BY id").fetchall()
+    for (number,) in instances:
         with connection.cursor(name=f"features_of_{entity}") as cursor:
-            cursor.execute(query)
+            cursor.execute(f"{features_query(entity, some=False)}\nWHERE o.instance_id = {number}")
             while rows := cursor.fetchmany(_ROWS_AT_ONCE):
                 yield rows
 

@@ -25,9 +25,10 @@ from stash_pipeline.warehouse.matches import (
 )
 from stash_pipeline.warehouse.matches.affected import affected_objects, is_large_share
 from stash_pipeline.warehouse.matches.checks import CHECKS
+from stash_pipeline.warehouse.matches.database_thread import database_thread
 from stash_pipeline.warehouse.matches.feature_sql import ENTITIES, features_query
 from stash_pipeline.warehouse.matches.features import Node
-from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher, database_thread
+from stash_pipeline.warehouse.matches.matcher import EntityMatches, Matcher
 from stash_pipeline.warehouse.matches.statistics import describe
 from stash_pipeline.warehouse.matches.tables import (
     CLUSTERS,

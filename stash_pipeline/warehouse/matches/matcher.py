@@ -5,9 +5,7 @@ share a key or a perceptual hash with them. So the objects that are looked at ag
 have a key, or a near hash, that one of those had before or has now; and clusters are made anew wherever a link changed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Final
@@ -20,9 +18,18 @@ from stash_pipeline.warehouse.matches import candidates, clusters, linking
 from stash_pipeline.warehouse.matches.bulk import AllKeys, NearScenes, all_phashes, store_phashes
 from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, ClusterId, Component, NewClusters, cluster_id
+from stash_pipeline.warehouse.matches.database_thread import DatabaseThread
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
 from stash_pipeline.warehouse.matches.differences import Rows
-from stash_pipeline.warehouse.matches.features import Node, Object, ObjectReader, Roots, load_objects, smallest_limit
+from stash_pipeline.warehouse.matches.features import (
+    Node,
+    Object,
+    ObjectReader,
+    Roots,
+    all_objects,
+    load_objects,
+    smallest_limit,
+)
 from stash_pipeline.warehouse.matches.nearness import (
     FileNode,
     Near,
@@ -210,16 +217,16 @@ class Matcher:
 
     # --- everything -----------------------------------------------------------------------------------------
 
-    def read(self, database: ThreadPoolExecutor) -> ObjectReader:
+    def read(self, database: DatabaseThread) -> ObjectReader:
         """Begins to read all objects in the thread of the database."""
-        return ObjectReader(self._connection, self._entity, self._roots, database)
+        return all_objects(self._connection, self._entity, self._roots, database)
 
     def load(self, reading: ObjectReader) -> AllKeys:
         """All objects with their keys."""
         return AllKeys(self._entity, reading)
 
     def compare_everything(
-        self, everything: AllKeys, database: ThreadPoolExecutor, after_keys: Callable[[], None] | None = None
+        self, everything: AllKeys, database: DatabaseThread, after_keys: Callable[[], None] | None = None
     ) -> Callable[[], EntityMatches]:
         """Compares all objects, and writes what differs from what is stored; clusters keep their ids.
 
@@ -257,9 +264,9 @@ class Matcher:
         clustering = database.submit(self._store_clusters, identified, decisions, refused)
 
         def finish() -> EntityMatches:
-            for future in (after, writing, clustering):
-                if future is not None:
-                    future.result()
+            for task in (after, writing, clustering):
+                if task is not None:
+                    task.result()
             return result
 
         return finish
@@ -322,14 +329,3 @@ class _Stored:
     links: linking.Links
     clusters: Mapping[Node, ClusterId]
     ages: Mapping[ClusterId, int]
-
-
-@contextmanager
-def database_thread() -> Iterator[ThreadPoolExecutor]:
-    """One thread for all that the connection does in the block, in its order."""
-    thread = ThreadPoolExecutor(1, "matches")
-    try:
-        yield thread
-    finally:
-        # what follows a failure would fail as well
-        thread.shutdown(cancel_futures=True)
