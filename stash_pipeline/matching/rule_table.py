@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 Effect: TypeAlias = Literal["merge", "merge_if_uncontradicted", "merge_with_another", "propose", "corroborate"]
 
-VERSION = 2
+VERSION = 3
 """To be raised with every change of this module."""
 
 
@@ -56,6 +56,7 @@ PARAMETERS: Mapping[str, Mapping[str, int]] = {
     "duration_differs_same_hash": {"window": 2_000},
     "phash_differs": {"distance": 16},
     "rare_name": {"most": 1},
+    "alias": {"most": 4},
     "url": {"most": 4},
     "path": {"folders": 1},
     "hash": {"most": 20},

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stash_pipeline.layers import LAYERS
+from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers import shared as shared_layers
 from stash_pipeline.warehouse.matches.duplicates_layer import DUPLICATES_LAYER
@@ -65,6 +66,35 @@ def test_galleries_and_images_are_one_by_the_checksum_of_their_file(
         follow(connection)
         assert len(set(clusters(connection, entity).values())) == 4
         assert contents(connection) == rebuilt(database)
+
+
+def test_an_alias_of_many_groups_of_one_server_proposes_nothing(empty_servers: EmptyServers) -> None:
+    def group(number: int, name: str, aliases: str) -> dict[str, Any]:
+        return {"id": number, "name": name, "aliases": aliases}
+
+    def proposals(connection: Connection) -> set[tuple[int, int]]:
+        follow(connection)
+        assert contents(connection) == rebuilt(database)
+        rows = connection.execute(
+            "SELECT left_id, right_id, rule FROM matches.links WHERE entity = 'groups'"
+        ).fetchall()
+        assert {row[2] for row in rows} <= {"groups:alias"}
+        return {(row[0], row[1]) for row in rows}
+
+    database, (first, second) = empty_servers
+    most = PARAMETERS["alias"]["most"]
+    few = [group(number, f"Kite {number}", "Unknown title") for number in range(1, most + 1)]
+    with connect(database) as connection:
+        write_documents(connection, first.id, {"groups": few})
+        write_documents(connection, second.id, {"groups": [group(90, "Lanterns", "Unknown title, Lampions")]})
+        assert {pair for pair in proposals(connection) if pair[1] == 90} == {(group["id"], 90) for group in few}
+        write_documents(connection, first.id, {"groups": [group(50, "Kite 50", "Unknown title")]})
+        assert proposals(connection) == set()
+        # another alias of the same groups still does
+        write_documents(connection, first.id, {"groups": [group(50, "Kite 50", "Unknown title, Lampions")]})
+        assert proposals(connection) == {(50, 90)}
+        write_documents(connection, first.id, {"groups": [group(1, "Kite 1", "")]})
+        assert (2, 90) in proposals(connection)
 
 
 def scene(number: int, oshash: str, title: str) -> dict[str, list[dict[str, Any]]]:

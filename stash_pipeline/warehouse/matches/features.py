@@ -232,7 +232,7 @@ def key_digest(key: Key) -> int:
     return xxh3_64_intdigest(key.encode("utf-8", "surrogatepass"))
 
 
-_LIMITS: Final = {"url": "url", "name": "rare_name", "oshash": "hash", "md5": "hash"}
+_LIMITS: Final = {"url": "url", "name": "rare_name", "alias": "alias", "oshash": "hash", "md5": "hash"}
 """The limit of each method, among :data:`PARAMETERS`: a value that more objects of one instance have says nothing."""
 
 
@@ -247,10 +247,12 @@ Counts = Mapping[int, int]
 
 
 def with_counts(features: Features, counts: Counts) -> Features:
-    """Features without the URLs and hashes of many objects; with the names of few."""
+    """Features without the URLs, aliases and hashes of many objects; of performers, with the names of few."""
 
     def has_few(method: str, value: str) -> bool:
-        return counts.get(key_hash(key_of(method, value)), 1) <= PARAMETERS[_LIMITS[method]]["most"]
+        # names and aliases have one kind of key
+        key = key_of("name" if method == "alias" else method, value)
+        return counts.get(key_hash(key), 1) <= PARAMETERS[_LIMITS[method]]["most"]
 
     urls = _kept(features.urls, "url", has_few)
     if isinstance(features, Performer):
@@ -261,9 +263,11 @@ def with_counts(features: Features, counts: Counts) -> Features:
             return features
         return replace(features, urls=urls, files=files)
     hashes = _kept(features.hashes, "md5", has_few)
-    if urls is features.urls and hashes is features.hashes:
+    # Stash allows each alias of a tag or studio once, but those of groups are any text
+    aliases = _kept(features.aliases, "alias", has_few)
+    if urls is features.urls and hashes is features.hashes and aliases is features.aliases:
         return features
-    return replace(features, urls=frozenset(urls), hashes=frozenset(hashes))
+    return replace(features, urls=frozenset(urls), hashes=frozenset(hashes), aliases=frozenset(aliases))
 
 
 HasFew = Callable[[str, str], bool]
