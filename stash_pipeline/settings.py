@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     """Age at which the maintenance removes runs, their logs and the ledger, but for what is still the latest."""
     keep_runs: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
     """The number of runs of which the maintenance removes the oldest, whatever their age."""
-    keep_events: Annotated[int, Field(ge=10_000, le=1_000_000_000)] = 250_000
+    keep_events: Annotated[int, Field(ge=10_000, le=1_000_000_000)] = 200_000
     """The number of events of runs; with more, the maintenance removes the oldest runs, whatever their age."""
     keep_history_days: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] = 90
     """Age at which the maintenance removes what documents were before they changed."""

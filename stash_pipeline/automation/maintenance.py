@@ -1,6 +1,6 @@
 """Limits the growth of what runs leave behind.
 
-Dagster never removes a run: its events (1 kB each), tags and output files stay. This module removes what is older than
+Dagster never removes a run: its events (2 to 3 kB each), tags and output files stay. This module removes what is older than
 ``keep_runs_days`` and superseded. A run with the latest materialization of a partition of an asset is kept whatever its
 age, because without it Dagster considers the partition never materialized. Rows of ``ops.sync_runs`` are removed at the
 same age; rows of ``raw.pages`` after two days, because their number grows with the library.
@@ -107,7 +107,7 @@ def maintain(
     *,
     keep_days: int,
     keep_runs: int = 2000,
-    keep_events: int = 250_000,
+    keep_events: int = 200_000,
     keep_history_days: int = 90,
     snapshots: Path | None = None,
     now: Callable[[], float] = time.time,
