@@ -4,9 +4,13 @@ from typing import Final
 
 from stash_pipeline.warehouse.views import View
 
-# Lists are subqueries in the SELECT list: Postgres then computes only those that a query names, and only for the rows
-# that it returns. The ids and names of a list are one lateral join, which looks the names up once for both; Postgres
-# leaves out a join that a query does not use, and its columns that it does not name.
+# Lists are subqueries in the SELECT list, not lateral joins: Postgres then computes only those that a query names, and
+# only for the rows that it returns.
+
+
+def _name(entity: str, key: str) -> str:
+    # A scalar, not a join: for a few elements Postgres would read the whole other table.
+    return f"(SELECT t.name FROM stash.{entity} t WHERE t.instance_id = j.instance_id AND t.id = j.{key})"
 
 
 def _list(table: str, value: str, order: str) -> str:
@@ -16,26 +20,12 @@ def _list(table: str, value: str, order: str) -> str:
     )
 
 
-def _named(table: str, entity: str, key: str) -> str:
-    """A join of the ids and names of a list: ``<entity>_list (ids, names)``, one row per scene."""
-    # OFFSET 0 keeps the lookup of a name a loop: for a few elements Postgres would read the whole other table. The
-    # instance is that of the scene, so that the partition is looked for once per list and not once per element.
-    return f"""
-LEFT JOIN LATERAL (
-    SELECT array_agg(n.id) AS ids, array_agg(n.name) AS names
-    FROM (
-        SELECT j.{key} AS id, t.name FROM stash.{table} j
-        LEFT JOIN LATERAL (
-            SELECT o.name FROM stash.{entity} o WHERE o.instance_id = s.instance_id AND o.id = j.{key} OFFSET 0
-        ) t ON TRUE
-        WHERE j.instance_id = s.instance_id AND j.scene_id = s.id
-        ORDER BY t.name, j.{key}
-    ) n
-) {entity}_list ON TRUE"""
+def _names(table: str, entity: str, key: str) -> str:
+    return _list(table, _name(entity, key), "1")
 
 
-def _of(entity: str, column: str) -> str:
-    return f"coalesce({entity}_list.{column}, '{{}}')"
+def _ids(table: str, entity: str, key: str) -> str:
+    return _list(table, f"j.{key}", f"{_name(entity, key)}, 1")
 
 
 def _count(table: str) -> str:
@@ -87,12 +77,12 @@ _COLUMNS: Final[dict[str, tuple[str, str]]] = {
     "bit_rate": ("f.bit_rate", "bits per second of the primary file"),
     "oshash": (_fingerprint("oshash"), "of the primary file"),
     "phash": (_fingerprint("phash"), "of the primary file, as hexadecimal digits"),
-    "performer_ids": (_of("performers", "ids"), "in the order of performers"),
-    "performers": (_of("performers", "names"), "names of the performers, sorted"),
-    "tag_ids": (_of("tags", "ids"), "in the order of tags"),
-    "tags": (_of("tags", "names"), "names of the tags, sorted; without the tags above them"),
-    "group_ids": (_of("groups", "ids"), "in the order of groups"),
-    "groups": (_of("groups", "names"), "names of the groups (movies before v0.27), sorted"),
+    "performer_ids": (_ids("scene_performers", "performers", "performer_id"), "in the order of performers"),
+    "performers": (_names("scene_performers", "performers", "performer_id"), "names of the performers, sorted"),
+    "tag_ids": (_ids("scene_tags", "tags", "tag_id"), "in the order of tags"),
+    "tags": (_names("scene_tags", "tags", "tag_id"), "names of the tags, sorted; without the tags above them"),
+    "group_ids": (_ids("scene_groups", "groups", "group_id"), "in the order of groups"),
+    "groups": (_names("scene_groups", "groups", "group_id"), "names of the groups (movies before v0.27), sorted"),
     "gallery_ids": (_list("scene_galleries", "j.gallery_id", "1"), "stash.galleries.id"),
     "urls": (_list("scene_urls", "j.url", "j.position"), "in the server's order"),
     "stash_ids": (_list("scene_stash_ids", "j.stash_id", "j.endpoint, 1"), "ids on stash-boxes, by endpoint"),
@@ -111,8 +101,7 @@ FROM stash.scenes s
 JOIN ops.instances i ON i.id = s.instance_id
 LEFT JOIN stash.studios u ON u.instance_id = s.instance_id AND u.id = s.studio_id
 LEFT JOIN stash.scene_files j ON j.instance_id = s.instance_id AND j.scene_id = s.id AND j.is_primary
-LEFT JOIN stash.files f ON f.instance_id = j.instance_id AND f.id = j.file_id"""
-    + "".join(_named(f"scene_{entity}", entity, f"{entity[:-1]}_id") for entity in ("performers", "tags", "groups")),
+LEFT JOIN stash.files f ON f.instance_id = j.instance_id AND f.id = j.file_id""",
     "Scenes with their primary file, studio, lists and counts in one row. Name the columns that you need: the others "
     "then cost nothing.",
     {name: comment for name, (_, comment) in _COLUMNS.items()},
