@@ -6,13 +6,10 @@ compares copies in this process, for example.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
 
-import psycopg
-
-from stash_pipeline.warehouse.connect import Connection, cancel_statements, connect, partitions_shared
+from stash_pipeline.warehouse.connect import Connection, cancel_statements, connect
 from stash_pipeline.warehouse.layers.layer import AnyLayer, SharedLayer
 from stash_pipeline.warehouse.layers.shared import FollowedLayer, LayerNotReadyError, follow
 
@@ -61,8 +58,6 @@ def following_together(
         # connecting takes as long as following a few changes, so it does not wait
         connection = connect(database_url)
         connections.append(connection)
-        if above:
-            _prepare(connection, layer)
         for name, other in above.items():
             if other.exception() is not None:
                 raise LayerBlockedError(f"Layer {layer.name} waits for layer {name}.")
@@ -87,20 +82,3 @@ def following_together(
     finally:
         for connection in connections:
             connection.close()
-
-
-_TABLES: Final = "SELECT name FROM unnest(%s::text[]) AS t(name) WHERE to_regclass(name) IS NOT NULL"
-
-
-def _prepare(connection: Connection, layer: SharedLayer) -> None:
-    """Plans a statement on all tables of a layer and on those that it reads, without running it.
-
-    A new session reads the system catalogs when it first plans a statement on a table, which takes a part of the time
-    of following a few changes. While the session waits for other layers, nobody waits for that. A failure is one of the
-    statements that follow as well, or of none.
-    """
-    names = sorted({name for table in layer.tables for name in (table.name, *table.upstream)})
-    with suppress(psycopg.Error), partitions_shared(connection):
-        known = connection.execute(_TABLES, [names]).fetchall()
-        counts = (f"(SELECT count(*) FROM {name} AS t WHERE t IS NOT NULL)" for (name,) in known)
-        connection.execute(f"EXPLAIN SELECT {', '.join(counts)}")
