@@ -208,7 +208,7 @@ class IndexFollowing:
                         md.CAUSE: self.cause,
                         "sample_queries": dg.MetadataValue.md(
                             tabulate(
-                                [(query.query.replace("|", " "), query.hits, query.milliseconds) for query in samples],
+                                [(each.query.replace("|", " "), each.hits, each.milliseconds) for each in samples],
                                 headers=["query", "hits", "ms"],
                                 tablefmt="pipe",
                                 disable_numparse=True,

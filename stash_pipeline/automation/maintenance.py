@@ -1,9 +1,9 @@
 """Limits the growth of what runs leave behind.
 
-Dagster never removes a run: its events (2 to 3 kB each), tags and output files stay. This module removes what is older than
-``keep_runs_days`` and superseded. A run with the latest materialization of a partition of an asset is kept whatever its
-age, because without it Dagster considers the partition never materialized. Rows of ``ops.sync_runs`` are removed at the
-same age; rows of ``raw.pages`` after two days, because their number grows with the library.
+Dagster never removes a run: its events (2 to 3 kB each), tags and output files stay. This module removes what is older
+than ``keep_runs_days`` and superseded. A run with the latest materialization of a partition of an asset is kept
+whatever its age, because without it Dagster considers the partition never materialized. Rows of ``ops.sync_runs`` are
+removed at the same age; rows of ``raw.pages`` after two days, because their number grows with the library.
 """
 
 import time
@@ -45,18 +45,20 @@ WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED')
 ORDER BY id LIMIT {_BATCH}
 """
 
-# Of the runs that may stay, the oldest. It limits what a year of many changes takes, see docs/maintenance.md. Events
-# are counted as well: a run that changes every kind leaves several times as many as one that changes one object.
+# When the first of the runs ended that may stay, if there are others. It limits what a year of many changes takes, see
+# docs/maintenance.md. Events are counted as well: a run that changes every kind leaves half as many again as one that
+# changes one object, and twice the bytes. Runs overlap, so that a newer one may have ended before an older one.
 _OLDEST_KEPT: Final = f"""
 WITH events AS (
     SELECT run_id, count(*) AS count FROM {SCHEMA}.event_logs GROUP BY run_id
 ), newest AS (
-    SELECT r.id, coalesce(to_timestamp(r.end_time) AT TIME ZONE 'UTC', r.update_timestamp) AS ended,
+    SELECT coalesce(to_timestamp(r.end_time) AT TIME ZONE 'UTC', r.update_timestamp) AS ended,
         row_number() OVER latest AS runs, coalesce(sum(e.count) OVER latest, 0) AS events
     FROM {SCHEMA}.runs r LEFT JOIN events e USING (run_id)
     WINDOW latest AS (ORDER BY r.id DESC)
 )
-SELECT ended FROM newest WHERE runs <= %(runs)s AND (events <= %(events)s OR runs = 1) ORDER BY id LIMIT 1
+SELECT min(ended) FILTER (WHERE runs <= %(runs)s AND (events <= %(events)s OR runs = 1)) FROM newest
+HAVING NOT bool_and(runs <= %(runs)s AND (events <= %(events)s OR runs = 1))
 """
 
 # The last tick of a schedule or sensor has its cursor.

@@ -19,7 +19,8 @@ from stash_pipeline.sync.timetable import cron_of
 
 _MAINTENANCE_HOUR: Final = 4
 _MANY_MORE: Final = 1.1
-"""With this many times the runs that may stay, the maintenance does not wait for its hour."""
+"""With this many times the runs that may stay, the maintenance does not wait for its hour. Events are counted only
+then: those of one day do no harm."""
 
 
 def maintenance_schedule(keep_runs: int) -> dg.ScheduleDefinition:

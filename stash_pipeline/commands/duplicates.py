@@ -65,7 +65,7 @@ def _refuse_unbuilt(connection: Any) -> None:
     from stash_pipeline.warehouse.layers.shared import states
     from stash_pipeline.warehouse.matches.duplicates_layer import DUPLICATES_LAYER
 
-    state = next(layer for layer in states(connection, LAYERS) if layer.name == DUPLICATES_LAYER.name)
+    state = next(each for each in states(connection, LAYERS) if each.name == DUPLICATES_LAYER.name)
     if state.revision is None:
         raise UserError("Duplicates are not known yet; sync an instance, or run `stash-pipeline rebuild matches`.")
     if not state.current:

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.applications import Starlette
@@ -36,7 +36,9 @@ class _PromptServer(uvicorn.Server):
         """Makes it stop; called by another thread."""
         self.should_exit = True
         if self.started:
-            self._loop.call_soon_threadsafe(self._ending.set)
+            # a loop that failed is closed
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._ending.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:

@@ -89,6 +89,15 @@ def test_runs_with_more_events_than_may_stay_are_removed_whatever_their_age(
     assert [instance.has_run(run) for run in runs] == [False, False, False, True]
 
 
+def test_a_long_first_run_removes_none_of_the_runs_that_ended_before_it(
+    instance: DagsterInstance, connection: Connection
+) -> None:
+    runs = [refresh(instance, "home") for _ in range(3)]
+    connection.execute("UPDATE dagster.runs SET end_time = end_time + 3600 WHERE run_id = %s", [runs[0]])
+    assert maintain(instance, connection, keep_days=14, keep_runs=3, now=in_days(1)) == Removed()
+    assert all(instance.has_run(run) for run in runs)
+
+
 def test_the_maintenance_runs_at_any_hour_only_if_there_are_too_many_runs(instance: DagsterInstance) -> None:
     for _ in range(3):
         refresh(instance, "home")

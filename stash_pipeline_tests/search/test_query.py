@@ -27,6 +27,7 @@ from stash_pipeline.search.request import (
     Sort,
     Word,
 )
+from stash_pipeline_tests.examples import examples
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=timezone.utc)
 SCENES = (UUID(int=901), UUID(int=902))
@@ -437,7 +438,7 @@ PIECES: Several[str] = (
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text(st.characters(), max_size=80))
 def test_any_text_is_a_query_or_an_error_of_the_user(query: str) -> None:
     try:

@@ -22,6 +22,7 @@ from stash_pipeline.stashbox.errors import (
 from stash_pipeline.stashbox_registry import add_endpoint, edit_endpoint, get_endpoint, remove_endpoint
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.ops.request_limiter import RequestLimiter, budget_use
+from stash_pipeline_tests.examples import examples
 
 RESERVE = """
 import json, sys
@@ -255,7 +256,7 @@ def test_the_limiter_survives_a_lost_connection(limiter: RequestLimiter, connect
     assert limiter.reserve().seconds < 60
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     per_minute=st.integers(1, 240),
     steps=st.lists(st.one_of(st.just("reserve"), st.floats(0, 100), st.integers(1, 240)), max_size=25),

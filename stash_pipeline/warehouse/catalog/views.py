@@ -109,7 +109,7 @@ def _per_instance_columns() -> dict[str, str]:
     columns: dict[str, str] = {}
     for entity in reversed(ORDER):
         for field, scalar in BY_NAME[entity].scalars:
-            golden = next(candidate for candidate in golden_fields(entity) if candidate.name == field.name)
+            golden = next(each for each in golden_fields(entity) if each.name == field.name)
             if golden.rule.per_instance:
                 columns.setdefault(golden.value, scalar.type)
     return columns

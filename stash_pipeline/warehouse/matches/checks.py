@@ -74,10 +74,10 @@ def _scenes_of_one_instance_are_proven(connection: Connection) -> CheckOutcome:
         cluster_id
         for cluster_id, members in clusters.items()
         if any(
-            root(node) != root(right_node)
+            root(node) != root(later)
             for number, node in enumerate(members)
-            for right_node in members[number + 1 :]
-            if node[0] == right_node[0]
+            for later in members[number + 1 :]
+            if node[0] == later[0]
         )
     ]
     metadata = {

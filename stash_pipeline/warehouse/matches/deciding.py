@@ -311,7 +311,7 @@ def _identities(
         if node not in live:
             raise UserError(f"{describe(entity, node, names)} does not exist; check the instance and the id.")
     objects = load_objects(connection, entity, load_roots(connection), nodes)
-    contents = {decision.node: content_keys(decision.features) for decision in objects}
+    contents = {obj.node: content_keys(obj.features) for obj in objects}
     return {node: _Identity(*live[node], contents.get(node, [])) for node in nodes}
 
 

@@ -38,7 +38,7 @@ def select_objects(connection: Connection, nodes: Iterable[Node]) -> None:
     connection.execute(f"ANALYZE {SELECTED}")
 
 
-def want_groups(connection: Connection, groups: Sequence[Sequence[Node]]) -> None:
+def select_groups(connection: Connection, groups: Sequence[Sequence[Node]]) -> None:
     """Makes some groups, which have their positions as numbers, those that queries read."""
     rows = [
         (number, 1 << place % _BITS, (1 << len(group)) - 1 if len(group) <= _BITS else 0, *node)

@@ -28,8 +28,8 @@ from stash_pipeline.warehouse.matches.duplicate_copies import (
     Reader,
     Row,
     instance_facts,
+    select_groups,
     select_objects,
-    want_groups,
 )
 from stash_pipeline.warehouse.matches.duplicate_sql import (
     DECIDED_DIFFERENT,
@@ -253,7 +253,7 @@ def _update(
     if not groups:
         return
     context = instance_facts(connection)
-    want_groups(connection, [group.nodes for group in groups])
+    select_groups(connection, [group.nodes for group in groups])
     parts = list(_parts(groups))
     # only the thread uses the connection: it reads the next part and writes the last one while rows are made
     with ExitStack() as reading, ThreadPoolExecutor(1) as database:

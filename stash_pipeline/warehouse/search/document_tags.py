@@ -48,7 +48,7 @@ def tagged_statement(entity: str, *, everything: bool) -> str:
     if entity == "tags":
         return (
             f"{create}WITH RECURSIVE above (owner, id) AS (\n"
-            f"    SELECT stale.id, stale.id FROM {'catalog.tags' if everything else STALE} AS stale\n"
+            f"    SELECT t.id, t.id FROM {'catalog.tags' if everything else STALE} AS t\n"
             "    UNION\n"
             "    SELECT a.owner, p.parent_id FROM above AS a JOIN catalog.tag_parents AS p ON p.tag_id = a.id\n"
             ")\nSELECT owner, id, owner = id AS own FROM above"
