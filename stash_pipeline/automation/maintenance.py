@@ -45,20 +45,21 @@ WHERE status IN ('SUCCESS', 'FAILURE', 'CANCELED')
 ORDER BY id LIMIT {_BATCH}
 """
 
-# When the first of the runs ended that may stay, if there are others. It limits what a year of many changes takes, see
-# docs/maintenance.md. Events are counted as well: a run that changes every kind leaves half as many again as one that
-# changes one object, and twice the bytes. Runs overlap, so that a newer one may have ended before an older one.
-_OLDEST_KEPT: Final = f"""
+# The earliest end of a run within the limits, if there are runs beyond them. It limits what a year of many changes
+# takes, see docs/maintenance.md. Events are counted as well: a run that changes every kind leaves half as many again as
+# one that changes one object, and twice the bytes. Runs overlap, so that a newer one may end before an older one.
+_KEPT_SINCE: Final = f"""
 WITH events AS (
     SELECT run_id, count(*) AS count FROM {SCHEMA}.event_logs GROUP BY run_id
-), newest AS (
+), newest_first AS (
     SELECT coalesce(to_timestamp(r.end_time) AT TIME ZONE 'UTC', r.update_timestamp) AS ended,
-        row_number() OVER latest AS runs, coalesce(sum(e.count) OVER latest, 0) AS events
+        row_number() OVER newest AS runs, coalesce(sum(e.count) OVER newest, 0) AS events
     FROM {SCHEMA}.runs r LEFT JOIN events e USING (run_id)
-    WINDOW latest AS (ORDER BY r.id DESC)
+    WINDOW newest AS (ORDER BY r.id DESC)
+), limited AS (
+    SELECT ended, runs <= %(runs)s AND (events <= %(events)s OR runs = 1) AS within FROM newest_first
 )
-SELECT min(ended) FILTER (WHERE runs <= %(runs)s AND (events <= %(events)s OR runs = 1)) FROM newest
-HAVING NOT bool_and(runs <= %(runs)s AND (events <= %(events)s OR runs = 1))
+SELECT min(ended) FILTER (WHERE within) FROM limited HAVING NOT bool_and(within)
 """
 
 # The last tick of a schedule or sensor has its cursor.
@@ -129,8 +130,8 @@ def maintain(
     day = datetime.fromtimestamp(before, timezone.utc)
     # Dagster's columns are UTC without a time zone
     naive = {"before": day.replace(tzinfo=None)}
-    oldest_kept = connection.execute(_OLDEST_KEPT, {"runs": keep_runs, "events": keep_events}).fetchone()
-    runs_before = {"before": max(naive["before"], oldest_kept[0]) if oldest_kept else naive["before"]}
+    kept_since = connection.execute(_KEPT_SINCE, {"runs": keep_runs, "events": keep_events}).fetchone()
+    runs_before = {"before": max(naive["before"], kept_since[0]) if kept_since else naive["before"]}
     while superseded := [row[0] for row in connection.execute(_SUPERSEDED, runs_before).fetchall()]:
         for run_id in superseded:
             # files first: if this is interrupted in between, the row of the run still leads to the rest
