@@ -1,5 +1,6 @@
 """One running interface, over two mirrored libraries, for all tests of this folder."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ from stash_pipeline_tests.ports import free_port
 
 AUTOMATION = """{repositoriesOrError {... on RepositoryConnection {nodes {
     sensors {id name sensorState {id status}} schedules {id name scheduleState {id status}}}}}}"""
+
+TICKS = """{repositoriesOrError {... on RepositoryConnection {nodes {
+    sensors {sensorState {name ticks(limit: 1) {status}}}
+    schedules {scheduleState {name ticks(limit: 1) {status}}}}}}}"""
 
 
 @dataclass
@@ -52,7 +57,8 @@ def interface() -> Iterator[Interface]:
 
 
 def _interface(stash: SimulatedStash, home: Path) -> Iterator[Interface]:
-    settings = load_settings(home=home)
+    # the live process follows a server as soon as it is connected, whatever the state of sensors
+    settings = load_settings(home=home, live=False)
     with (
         stash.running() as server,
         open_warehouse(settings) as ready,
@@ -79,5 +85,19 @@ def switch_off(interface: Interface) -> None:
         done = interface.ask("mutation($id: String!) {stopRunningSchedule(id: $id) {__typename}}", id=schedule["id"])
         assert done["stopRunningSchedule"]["__typename"] == "ScheduleStateResult"
     (repository,) = interface.ask(AUTOMATION)["repositoriesOrError"]["nodes"]
-    states = {one["sensorState"]["status"] for one in repository["sensors"]}
-    assert states | {one["scheduleState"]["status"] for one in repository["schedules"]} == {"STOPPED"}
+    states = [sensor["sensorState"] for sensor in repository["sensors"]]
+    states += [schedule["scheduleState"] for schedule in repository["schedules"]]
+    assert {state["status"] for state in states} == {"STOPPED"}
+    # a tick that began before would launch a run for an instance that is added now
+    end = time.monotonic() + 60
+    while ticks := running_ticks(interface):
+        assert time.monotonic() < end, ticks
+        time.sleep(0.1)
+
+
+def running_ticks(interface: Interface) -> list[str]:
+    """The names of the sensors and schedules whose latest tick has not ended."""
+    (repository,) = interface.ask(TICKS)["repositoriesOrError"]["nodes"]
+    states = [sensor["sensorState"] for sensor in repository["sensors"]]
+    states += [schedule["scheduleState"] for schedule in repository["schedules"]]
+    return [state["name"] for state in states if any(tick["status"] == "STARTED" for tick in state["ticks"])]
