@@ -15,7 +15,8 @@ import pytest
 from stash_pipeline.runtime.code_server import module_of
 from stash_pipeline.runtime.supervisor import Serving, serving
 from stash_pipeline.settings import load_settings
-from stash_pipeline_tests.test_serve import EVENTS, MODULE, ask, free_port, launch, status, wait_for_status, wait_until
+from stash_pipeline_tests.ports import free_port
+from stash_pipeline_tests.test_serve import EVENTS, MODULE, ask, launch, status, wait_for_status, wait_until
 
 ADD = """mutation($s: RepositorySelector!, $key: String!) {addDynamicPartition(repositorySelector: $s,
     partitionsDefName: "instance", partitionKey: $key) {__typename}}"""

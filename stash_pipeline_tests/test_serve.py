@@ -22,6 +22,7 @@ from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.runtime.supervisor import Serving, serving
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.warehouse.embedded.server import running_server
+from stash_pipeline_tests.ports import free_port
 
 pytestmark = pytest.mark.processes
 
@@ -52,12 +53,6 @@ with dagster_instance(Path(sys.argv[1]), sys.argv[2]) as instance:
     instance.add_dynamic_partitions("instance", ["home", "slow"])
     print(run_job("refresh", instance=instance, partition_key="home", module="{MODULE}").run_id)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ask(url: str, query: str, **variables: Any) -> Any:
