@@ -16,11 +16,9 @@ from typing import Final
 import orjson
 
 from stash_pipeline.matching.duplicates import Suggestion, suggest
-from stash_pipeline.matching.keeper_rules import keeper_digest
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.first_build import are_empty, indexes_afterwards
 from stash_pipeline.warehouse.layers.layer import TableChange
-from stash_pipeline.warehouse.layers.versions import digest
 from stash_pipeline.warehouse.matches.duplicate_copies import (
     Copies,
     KnownCopy,
@@ -34,27 +32,13 @@ from stash_pipeline.warehouse.matches.duplicate_copies import (
 from stash_pipeline.warehouse.matches.duplicate_sql import (
     DECIDED_DIFFERENT,
     ENTITIES,
-    LISTS,
     POSSIBLE,
     SELECTED,
-    files_query,
-    objects_query,
     touched_query,
 )
 from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.matches.totals import add_to_totals, set_totals
-
-VERSION: Final = digest(
-    [
-        # to be raised when the modules of duplicates make other rows
-        "1",
-        keeper_digest(),
-        files_query(some=False),
-        *(objects_query(entity, some=False) for entity in ENTITIES),
-        *(query for lists in LISTS.values() for query in lists.values()),
-    ]
-)
 
 _AT_ONCE: Final = 10_000
 """Objects whose details are in memory at the same time."""
