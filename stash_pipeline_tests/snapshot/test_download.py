@@ -19,7 +19,8 @@ from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.stash.snapshot import download
 from stash_pipeline.stash.snapshot.database import Snapshot, SnapshotError
-from stash_pipeline.stash.snapshot.download import SnapshotTooLargeError, downloaded_snapshot, remove_orphaned_snapshots
+from stash_pipeline.stash.snapshot.download import SnapshotTooLargeError, downloaded_snapshot
+from stash_pipeline.stash.snapshot.orphans import remove_orphaned_snapshots
 
 KEY = "eyJhbGciOi.not-a-real-key"
 
