@@ -26,7 +26,7 @@ from stash_pipeline.warehouse.matches.tables import (
     STASHBOX_CANDIDATES,
     STASHBOX_PROPOSALS,
 )
-from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
+from stash_pipeline.warehouse.stashbox.due import SINGULAR
 
 VERSION: Final = digest(
     [
