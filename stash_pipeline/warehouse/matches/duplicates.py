@@ -7,8 +7,7 @@ changed; it writes only the rows that differ. The suggestions are made in :mod:`
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final
@@ -19,6 +18,7 @@ from stash_pipeline.matching.duplicates import Suggestion, suggest
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.first_build import are_empty, indexes_afterwards
 from stash_pipeline.warehouse.layers.layer import TableChange
+from stash_pipeline.warehouse.matches.database_thread import database_thread
 from stash_pipeline.warehouse.matches.duplicate_copies import (
     Copies,
     KnownCopy,
@@ -240,9 +240,8 @@ def _update(
     select_groups(connection, [group.nodes for group in groups])
     parts = list(_parts(groups))
     # only the thread uses the connection: it reads the next part and writes the last one while rows are made
-    with ExitStack() as reading, ThreadPoolExecutor(1) as database:
-        reader = database.submit(Reader, connection, entity, some=not everything).result()
-        reading.callback(reader.close)
+    with database_thread() as database:
+        reader = database.submit(Reader, connection, entity, database, some=not everything).result()
         coming = [database.submit(reader.read, parts[0].stop)]
         written: list[Future[None]] = []
         for part, following in zip_longest(parts, parts[1:]):
