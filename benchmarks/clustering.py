@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from machine import write
 
-from stash_pipeline.matching.clustering import LinkRule, Links, OneEach, OneValue, cluster
+from stash_pipeline.matching.clustering import Links, OneEach, OneValue, cluster
 from stash_pipeline.matching.phash import resemblance
+from stash_pipeline.matching.rules import LinkRule
 
 NODES, LINKS, DECISIONS, SEED, TURNS = 1_000_000, 800_000, 5_000, 1, 3
 RULES = [LinkRule("oshash", identity=True), LinkRule("phash", complete=True), LinkRule("stash_id")]

@@ -77,7 +77,7 @@ def _command() -> int:
 
     from stash_pipeline.cli import app
     from stash_pipeline.logs import start_logging
-    from stash_pipeline.settings import unknown_variables
+    from stash_pipeline.unknown_variables import unknown_variables
 
     for sentence in unknown_variables():
         print(f"stash-pipeline: {sentence}", file=sys.stderr)

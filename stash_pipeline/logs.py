@@ -13,7 +13,8 @@ def start_logging() -> None:
     """Logs at the level of the settings to standard error; a second call does nothing.
 
     DEBUG messages of httpcore are suppressed: they contain response headers, in which a proxy can echo the key. So are
-    the tracebacks of SQLAlchemy's pool: a Ctrl-C while it closes a connection is raised anyway.
+    the tracebacks of SQLAlchemy's pool, and warnings of psycopg: a Ctrl-C while a connection is closed, or while a COPY
+    or a transaction ends, is raised anyway.
     """
     root = logging.getLogger()
     if any(handler.name == _LOGGER for handler in root.handlers):
@@ -29,3 +30,4 @@ def start_logging() -> None:
     for noisy in ("httpcore", "hpack"):
         logging.getLogger(noisy).setLevel(logging.INFO)
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)

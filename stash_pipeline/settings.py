@@ -3,7 +3,6 @@
 Settings are process-wide. What belongs to one Stash server (its address, its key) is in the registry of instances.
 """
 
-import difflib
 import os
 import re
 from collections.abc import Iterator
@@ -12,8 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.private_directories import USERS_HOME, default_home
@@ -46,12 +44,10 @@ _LONGEST_DAYS: Final = 36_500
 """A hundred years: practically forever, but still a valid date."""
 
 
-class Settings(BaseSettings):
-    """The settings, from environment variables that start with STASH_PIPELINE_."""
+class Settings(BaseModel):
+    """The settings; `load_settings` reads them from environment variables that start with STASH_PIPELINE_."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, validate_default=True)
 
     home: Path = USERS_HOME
     """Contains the private Postgres, Dagster's home and the logs. Root has another default."""
@@ -307,6 +303,14 @@ def _sentence(error: ValidationError) -> str:
     return "; ".join(parts)
 
 
+def _environment() -> dict[str, str]:
+    """The values of the variables of settings, in any case; an empty variable counts as unset."""
+    names = {f"{ENV_PREFIX}{name.upper()}": name for name in Settings.model_fields}
+    return {
+        names[variable.upper()]: value for variable, value in os.environ.items() if value and variable.upper() in names
+    }
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Loads the settings from the environment, with overrides.
 
@@ -314,32 +318,10 @@ def load_settings(**overrides: Any) -> Settings:
         UserError: names the invalid setting.
     """
     try:
-        return Settings(**overrides)
+        return Settings(**{**_environment(), **overrides})
     except ValidationError as error:
         # `from None`: the chained traceback would print the rejected value.
         raise UserError(f"Invalid setting. {_sentence(error)}.") from None
-
-
-def unknown_variables() -> list[str]:
-    """A warning for each environment variable that looks like a setting but is not one."""
-    variables = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
-    variables += [f"{ENV_PREFIX}{name.upper()}{FILE_SUFFIX}" for name in SECRET_SETTINGS]
-    sentences = []
-    for name in sorted(os.environ):
-        upper = name.upper()
-        ours = upper.startswith(ENV_PREFIX)
-        # a variable with any name can contain the key of an instance
-        if upper in variables or (ours and upper.endswith(_OF_INSTANCES)):
-            continue
-        nearest = difflib.get_close_matches(upper, variables, n=1, cutoff=0.6 if ours else _MISSPELT_PREFIX)
-        if ours or nearest:
-            hint = f"; did you mean {nearest[0]}?" if nearest else "; docs/settings.md lists the settings."
-            sentences.append(f"The variable {name} is not a setting and was ignored{hint}")
-    return sentences
-
-
-_OF_INSTANCES: Final = tuple(word + end for word in ("KEY", "AUTH", "PASSWORD", "TOKEN") for end in ("", FILE_SUFFIX))
-_MISSPELT_PREFIX: Final = 0.9
 
 
 _current: Settings | None = None

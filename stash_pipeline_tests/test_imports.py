@@ -5,10 +5,14 @@ whoever wants to understand or move one of the modules.
 """
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import stash_pipeline
 
@@ -114,3 +118,17 @@ def test_only_the_simulator_imports_the_demo_dependencies() -> None:
     }
     assert importers
     assert all(name.startswith("simulator.") for name in importers)
+
+
+@pytest.mark.parametrize(
+    ("module", "library"),
+    [
+        ("stash_pipeline.instances", "sqlalchemy"),
+        ("stash_pipeline.sync.run", "numpy"),
+        ("stash_pipeline.layers", "numpy"),
+    ],
+)
+def test_what_every_process_imports_loads_no_large_library(module: str, library: str) -> None:
+    program = f"import sys, {module}\nprint({library!r} in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"

@@ -114,21 +114,24 @@ class TestOnLinux:
 
 
 @pytest.mark.processes
-def test_a_run_reads_the_environment_itself_after_the_definitions_were_loaded() -> None:
+def test_runs_find_everything_imported_and_read_the_environment_themselves() -> None:
     # in a process of its own: it freezes what it has imported
     import subprocess
     import sys
 
     program = (
-        "import os\n"
+        "import os, sys\n"
         "from stash_pipeline.runtime.prepared_runs import prepare\n"
         "from stash_pipeline.settings import get_settings\n"
         "prepare('stash_pipeline.definitions')\n"
         "os.environ['STASH_PIPELINE_FRESH_HOURS'] = '7'\n"
         "print(get_settings().fresh_hours)\n"
+        "before = set(sys.modules)\n"
+        "import stash_pipeline.warehouse.matches.following, stash_pipeline.warehouse.matches.duplicates\n"
+        "print(len(sys.modules.keys() - before))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
-    assert float(done.stdout) == 7
+    assert done.stdout.split() == ["7.0", "0"]
 
 
 @pytest.mark.processes

@@ -25,9 +25,9 @@ from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers.layer import CheckOutcome
 from stash_pipeline.warehouse.ops.request_limiter import budget_use
 from stash_pipeline.warehouse.stashbox import checks
+from stash_pipeline.warehouse.stashbox.due import SINGULAR
 from stash_pipeline.warehouse.stashbox.tables import DOCUMENTS, ENTITIES
 from stash_pipeline.warehouse.stashbox.tables import LOOKUPS as LOOKUPS_TABLE
-from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
 
 OP: Final = "read_stash_box"
 GROUP: Final = "stash_box"

@@ -17,7 +17,7 @@ from dagster import DagsterInstance
 
 from stash_pipeline.runtime.dagster_internals import LocalComputeLogManager
 from stash_pipeline.runtime.dagster_schema import SCHEMA
-from stash_pipeline.stash.snapshot.download import remove_orphaned_snapshots
+from stash_pipeline.stash.snapshot.orphans import remove_orphaned_snapshots
 from stash_pipeline.warehouse.connect import Connection
 
 DAY_SECONDS: Final = 86400

@@ -19,7 +19,7 @@ from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.matches.decisions import BoxRecord
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.session import open_warehouse
-from stash_pipeline.warehouse.stashbox.wanted import is_id
+from stash_pipeline.warehouse.stashbox.due import is_id
 
 CLUSTER_OF = """
 SELECT m.cluster_id, m.instance_id, m.id FROM matches.members AS m WHERE m.entity = %(entity)s AND m.cluster_id = (

@@ -14,7 +14,8 @@ from packaging.requirements import Requirement
 from stash_pipeline.doctor.finding import Finding, broken, note, ok
 from stash_pipeline.errors import UserError
 from stash_pipeline.secrets import KEY_FILE
-from stash_pipeline.settings import ENV_PREFIX, Settings, unknown_variables
+from stash_pipeline.settings import ENV_PREFIX, Settings
+from stash_pipeline.unknown_variables import unknown_variables
 
 _NEWEST_TESTED: Final = (3, 13)
 _LITTLE_MB: Final = 2048

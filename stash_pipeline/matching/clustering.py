@@ -24,23 +24,11 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from stash_pipeline.matching.rules import LinkRule
+
 Pair: TypeAlias = tuple[int, int]
 
 _CHUNK = 1 << 16
-
-
-@dataclass(frozen=True)
-class LinkRule:
-    """What a link may do.
-
-    Attributes:
-        complete: joins only where all pairs of both sides are within the limits.
-        identity: a hash says so; objects that are joined so may be of one instance, see :class:`OneEach`.
-    """
-
-    name: str
-    complete: bool = False
-    identity: bool = False
 
 
 class Links(NamedTuple):

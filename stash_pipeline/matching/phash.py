@@ -5,13 +5,6 @@ healthy hash are set. :mod:`stash_pipeline.matching.phash_pairs` finds the pairs
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
-
-Hashes: TypeAlias = NDArray[np.uint64]
-Durations: TypeAlias = NDArray[np.int64]
 
 UNKNOWN_DURATION = -1
 """Instead of milliseconds, where a file has no duration."""

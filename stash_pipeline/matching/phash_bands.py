@@ -19,8 +19,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stash_pipeline.matching.phash import Hashes
-
+Hashes: TypeAlias = NDArray[np.uint64]
 Indices: TypeAlias = NDArray[np.int32]
 NodePairs: TypeAlias = tuple[Indices, Indices, NDArray[np.uint8]]
 

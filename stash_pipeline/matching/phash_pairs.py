@@ -18,9 +18,10 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stash_pipeline.matching.phash import UNKNOWN_DURATION, Durations, Hashes
-from stash_pipeline.matching.phash_bands import Indices, NodePairs, band_cost, band_pairs, expand, plan_bands
+from stash_pipeline.matching.phash import UNKNOWN_DURATION
+from stash_pipeline.matching.phash_bands import Hashes, Indices, NodePairs, band_cost, band_pairs, expand, plan_bands
 
+Durations: TypeAlias = NDArray[np.int64]
 Scope: TypeAlias = Literal["all", "across", "within"]
 Method: TypeAlias = Literal["auto", "diagonals", "bands"]
 

@@ -26,7 +26,6 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from stash_pipeline.matching.clustering import LinkRule
 from stash_pipeline.matching.rule_table import (
     AGREEMENTS,
     CONTRADICTIONS,
@@ -55,6 +54,20 @@ class Decision:
     confidence: float = 0.0
     rule: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LinkRule:
+    """What a link may do in :mod:`stash_pipeline.matching.clustering`.
+
+    Attributes:
+        complete: joins only where all pairs of both sides are within the limits.
+        identity: a hash says so; objects that are joined so may be of one instance, see ``OneEach``.
+    """
+
+    name: str
+    complete: bool = False
+    identity: bool = False
 
 
 _NOTHING = Decision("nothing")

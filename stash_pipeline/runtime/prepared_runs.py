@@ -6,10 +6,14 @@ It opens no connection and starts no thread, so that a fork of it is safe.
 import gc
 import logging
 import os
+from importlib import import_module
 from typing import Final
 
 MODULE_VARIABLE: Final = "_STASH_PIPELINE_DEFINITIONS"
 """The variable with the module of the definitions."""
+
+_LOADED_LATE: Final = ("stash_pipeline.warehouse.matches.following", "stash_pipeline.warehouse.matches.duplicates")
+"""What layers import when they follow for the first time, and not with their definitions."""
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +26,8 @@ def prepare(module: str) -> None:
 
     run_process_module()
     load_definitions(module)
+    for name in _LOADED_LATE:
+        import_module(name)
     # a run reads the environment itself, because files with secrets can have changed
     use_settings(None)
     # what a collection would touch is not shared with the runs any more

@@ -22,7 +22,7 @@ from stash_pipeline.runtime.daemon_lock import DaemonLock
 from stash_pipeline.runtime.dagster_home import CODE_LOCATION, DEFINITIONS_MODULE, prepare_dagster_home
 from stash_pipeline.runtime.supervisor import interruptible
 from stash_pipeline.settings import Settings
-from stash_pipeline.stash.snapshot.download import remove_orphaned_snapshots
+from stash_pipeline.stash.snapshot.orphans import remove_orphaned_snapshots
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.migrate import is_newest, newest_revision, upgrade
 

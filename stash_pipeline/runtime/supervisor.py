@@ -123,7 +123,7 @@ def serving(
         settings = settings.with_database(database_url)
 
         # imported here, so that `--help` and a busy port need not wait for it
-        from stash_pipeline.stash.snapshot.download import remove_orphaned_snapshots
+        from stash_pipeline.stash.snapshot.orphans import remove_orphaned_snapshots
         from stash_pipeline.warehouse.migrate import upgrade
 
         upgrade(database_url)

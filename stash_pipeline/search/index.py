@@ -8,7 +8,7 @@ instant leaves the index as it was, or as it should be.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -165,7 +165,8 @@ def _write(connection: Connection, writer: SearchWriter, since: int | None) -> t
     vanished = [] if since is None else [row[0] for row in connection.execute(_VANISHED, [since])]
     if vanished:
         writer.delete(vanished)
-    return writer.put(_changed(connection, -1 if since is None else since)), len(vanished)
+    with closing(_changed(connection, -1 if since is None else since)) as documents:
+        return writer.put(documents), len(vanished)
 
 
 def _reason_to_rebuild(connection: Connection, state: IndexState | None, documents: _Documents) -> str | None:
@@ -195,7 +196,7 @@ def _read_documents(connection: Connection) -> _Documents:
     return _Documents(revision, token, count)
 
 
-def _changed(connection: Connection, since: int) -> Iterator[Document]:
+def _changed(connection: Connection, since: int) -> Generator[Document, None, None]:
     with closing(connection.cursor("search_documents", binary=True)) as cursor:
         cursor.itersize = _AT_ONCE
         for row in cursor.execute(_DOCUMENTS, [since]):

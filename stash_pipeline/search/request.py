@@ -99,18 +99,19 @@ Condition = Word | AnyOf | Between | Exists | AllOf | OneOf | Not
 
 # --- requests -----------------------------------------------------------------------------------------------
 
-SORT_KEYS = (
-    "relevance",
-    "title",
-    "date",
-    "duration",
-    "rating",
-    "plays",
-    "size",
-    "resolution",
-    "created",
-    "updated",
-)
+SORT_FIELDS = {
+    "date": "date",
+    "duration": "duration",
+    "rating": "rating",
+    "plays": "plays",
+    "size": "size",
+    "resolution": "height",
+    "created": "created_at",
+    "updated": "updated_at",
+}
+"""By key of an order, the number or moment of a document that it compares."""
+
+SORT_KEYS = ("relevance", "title", *SORT_FIELDS)
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,12 @@ class FindResult:
         order = self.order
         if order is None or not order.tie_breaker or not end or order.expression == _RANDOM:
             return self.where, self.parameters
+        latest = self.finder.latest.get(self.filter.get("sort") or "")
+        if latest and order.direction == "DESC" and not self.where:
+            sql = f"SELECT value FROM ({latest}) WHERE value IS NOT NULL ORDER BY 1 DESC LIMIT 1 OFFSET {end - 1}"
+            last = next((row[0] for row in self.ctx.library.tuples(sql, ())), None)
+            if last is not None:
+                return f' WHERE "{self.table}".id IN (SELECT owner FROM ({latest}) WHERE value >= ?)', [last]
         key = order.expression
         sql = f'SELECT {key} FROM "{self.table}"{self.where} ORDER BY 1 {order.direction} LIMIT 1 OFFSET {end - 1}'
         last = next((row[0] for row in self.ctx.library.tuples(sql, self.parameters)), None)

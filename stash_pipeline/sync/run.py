@@ -18,7 +18,8 @@ from stash_pipeline.settings import Settings
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.stash.probing import Probe
-from stash_pipeline.stash.snapshot.download import SnapshotFile, remove_orphaned_snapshots
+from stash_pipeline.stash.snapshot.download import SnapshotFile
+from stash_pipeline.stash.snapshot.orphans import remove_orphaned_snapshots
 from stash_pipeline.sync.graphql_reading import Mode
 from stash_pipeline.sync.loader import RawLoader
 from stash_pipeline.sync.refresh import Refresh

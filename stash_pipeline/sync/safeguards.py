@@ -10,7 +10,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.stash.documents import Document
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.row_counts import documents_counted
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 
 ALWAYS_ALLOWED = 50
 """The number of objects of an entity that may always be removed, whatever the size of the library."""

@@ -25,9 +25,9 @@ from stash_pipeline.warehouse.stashbox.documents import (
     store_documents,
     store_successors,
 )
+from stash_pipeline.warehouse.stashbox.due import due_documents, ids_without_successor, is_id
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, due_lookups, remove_unused, store_lookups
 from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects, scenes_of
-from stash_pipeline.warehouse.stashbox.wanted import due_documents, ids_without_successor, is_id
 
 Document = Mapping[str, Any]
 

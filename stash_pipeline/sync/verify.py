@@ -17,9 +17,9 @@ from stash_pipeline.sync.refresh import Refresh
 from stash_pipeline.sync.safeguards import Safeguards
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.row_counts import documents_counted
+from stash_pipeline.warehouse.partition_names import partition
 from stash_pipeline.warehouse.raw.sampling import random_ids
 from stash_pipeline.warehouse.raw.watermarks import read_watermarks
-from stash_pipeline.warehouse.tables import partition
 
 
 def count_differences(

@@ -62,8 +62,9 @@ def is_newest(database_url: str) -> bool:
 
 def _complete_partitions(database_url: str) -> None:
     """Creates the partitions of new entities for every instance that was read."""
+    from stash_pipeline.warehouse.partition_names import partition
     from stash_pipeline.warehouse.raw.partitions import ensure_partitions
-    from stash_pipeline.warehouse.tables import HISTORY, partition
+    from stash_pipeline.warehouse.tables import HISTORY
 
     with connect(database_url) as connection:
         for (instance_id,) in connection.execute("SELECT id FROM ops.instances ORDER BY id").fetchall():

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from stash_pipeline.settings import Settings, settings_in_use
-from stash_pipeline.stash.snapshot.download import remove_orphaned_snapshots
+from stash_pipeline.stash.snapshot.orphans import remove_orphaned_snapshots
 from stash_pipeline.warehouse.embedded.keeper import join_server
 from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline.warehouse.migrate import upgrade

@@ -7,7 +7,6 @@ instance's data are partitioned by instance (``LIST (instance_id)``). The partit
 instead of rows.
 """
 
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -284,9 +283,3 @@ RAW_PARTITIONED = (*RAW, HISTORY.name)
 def type_name(column: Column[Any]) -> str:
     """The type of a column in Postgres' spelling."""
     return str(column.type.compile(dialect=postgresql.dialect())).lower()
-
-
-@cache
-def partition(table: str, instance_id: int) -> str:
-    """Qualified name of one instance's partition of ``schema.table``."""
-    return f"partitions.{table.replace('.', '_', 1)}_{instance_id}"

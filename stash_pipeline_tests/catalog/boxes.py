@@ -11,8 +11,8 @@ from stash_pipeline.simulator.invented import ENDPOINTS
 from stash_pipeline.stashbox_registry import add_endpoint, edit_endpoint, remove_endpoint
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.stashbox.documents import mark_stale, store_documents, store_successors
+from stash_pipeline.warehouse.stashbox.due import SINGULAR
 from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects
-from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
 from stash_pipeline_tests.catalog.working import Object, Servers
 
 Document = dict[str, Any]

@@ -13,7 +13,7 @@ from stash_pipeline.warehouse.catalog.checks import CHECKS
 from stash_pipeline.warehouse.catalog.choices import choosable, choose, withdraw
 from stash_pipeline.warehouse.catalog.shapes import ORDER
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
+from stash_pipeline.warehouse.stashbox.due import SINGULAR
 from stash_pipeline_tests.catalog.boxes import NAMES, Boxes, any_document
 from stash_pipeline_tests.catalog.working import Consumer, Object, Servers, new_servers
 from stash_pipeline_tests.mirror.library_events import EVENTS, NothingToDoError, happen

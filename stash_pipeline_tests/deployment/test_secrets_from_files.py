@@ -8,7 +8,8 @@ from stash_pipeline.error_report import without_secrets
 from stash_pipeline.errors import UserError
 from stash_pipeline.instance_access import key_from_variable
 from stash_pipeline.secrets import decrypt, encrypt
-from stash_pipeline.settings import load_settings, settings_in_use, unknown_variables
+from stash_pipeline.settings import load_settings, settings_in_use
+from stash_pipeline.unknown_variables import unknown_variables
 
 URL = "postgresql://stash:s3cret-word@127.0.0.1:5432/stash"
 

@@ -10,7 +10,7 @@ import pytest
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.connect import Connection, connect
-from stash_pipeline.warehouse.matches import affected, layer, matcher
+from stash_pipeline.warehouse.matches import affected, following, matcher
 from stash_pipeline.warehouse.matches.deciding import NewDecision
 from stash_pipeline.warehouse.matches.duplicates_layer import DUPLICATES_LAYER
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
@@ -134,7 +134,7 @@ def large_from(monkeypatch: pytest.MonkeyPatch, objects: int) -> list[str]:
             entities.append(entity)
         return changed >= objects
 
-    monkeypatch.setattr(layer, "is_large_share", is_large)
+    monkeypatch.setattr(following, "is_large_share", is_large)
     return entities
 
 

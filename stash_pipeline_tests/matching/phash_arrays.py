@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from stash_pipeline.matching.phash import FEWEST_BITS, FEWEST_TRANSITIONS, MOST_BITS, Durations, Hashes
-from stash_pipeline.matching.phash_pairs import Method, Pairs, Scope, find_pairs
+from stash_pipeline.matching.phash import FEWEST_BITS, FEWEST_TRANSITIONS, MOST_BITS
+from stash_pipeline.matching.phash_bands import Hashes
+from stash_pipeline.matching.phash_pairs import Durations, Method, Pairs, Scope, find_pairs
 
 Mask = NDArray[np.bool_]
 

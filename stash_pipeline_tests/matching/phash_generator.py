@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stash_pipeline.matching.phash import Durations, Hashes
+from stash_pipeline.matching.phash_bands import Hashes
+from stash_pipeline.matching.phash_pairs import Durations
 
 COMMON_SECONDS = np.array([15, 30, 60, 600, 1200, 1800, 2700, 3600])
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from stash_pipeline.matching.clustering import (
     Clustering,
     Contradiction,
-    LinkRule,
     Links,
     OneEach,
     OneValue,
@@ -19,6 +18,7 @@ from stash_pipeline.matching.clustering import (
     cluster,
 )
 from stash_pipeline.matching.phash import resemblance
+from stash_pipeline.matching.rules import LinkRule
 from stash_pipeline_tests.examples import examples
 
 RULES = (

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stash_pipeline.matching import phash_bands, phash_pairs
-from stash_pipeline.matching.phash import UNKNOWN_DURATION, Durations, Hashes
-from stash_pipeline.matching.phash_bands import WIDTHS, band_shares, expand
-from stash_pipeline.matching.phash_pairs import Method, Pairs, Scope, find_pairs
+from stash_pipeline.matching.phash import UNKNOWN_DURATION
+from stash_pipeline.matching.phash_bands import WIDTHS, Hashes, band_shares, expand
+from stash_pipeline.matching.phash_pairs import Durations, Method, Pairs, Scope, find_pairs
 from stash_pipeline_tests.examples import examples
 from stash_pipeline_tests.matching.phash_arrays import all_pairs
 from stash_pipeline_tests.matching.phash_generator import library

@@ -8,7 +8,7 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.integrity import compare_with_rebuild
 from stash_pipeline.warehouse.entities.sql import TABLES
 from stash_pipeline.warehouse.layers import versions as layer_versions
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 from stash_pipeline_tests.mirror.consumer import Consumer, differences
 from stash_pipeline_tests.mirror.working import MakeMirror, Mirror
 

@@ -12,7 +12,7 @@ from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.entities.integrity import check_documents, check_instance
 from stash_pipeline.warehouse.entities.sql import TABLES
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 from stash_pipeline_tests.conftest import as_superuser, create_database, drop_database
 from stash_pipeline_tests.mirror.events import statements
 from stash_pipeline_tests.mirror.working import MakeMirror, Mirror, generated, new_mirror, run_command

@@ -1,10 +1,12 @@
 """Processes that are killed while they write or read the index, and disks that fill up."""
 
 import random
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -153,3 +155,39 @@ def test_a_full_disk_is_said_and_the_old_index_kept(rebuild: bool) -> None:
         state = backend.state()
         assert state is not None
         assert state.revision == 3
+
+
+_INTERRUPTED = f"""
+from stash_pipeline.interrupts import accept_interrupt, repeat_dropped_interrupts
+repeat_dropped_interrupts()
+try:
+{indent(_WRITER, "    ")}
+except KeyboardInterrupt:
+    accept_interrupt()
+    print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_writer_that_is_interrupted_at_any_instant_leaves_an_index_to_read_and_to_continue(
+    tmp_path: Path, seed: int
+) -> None:
+    draw = random.Random(seed)
+    last = 0
+    for _ in range(12):
+        writer = started(_INTERRUPTED, str(tmp_path / "search"))
+        time.sleep(draw.uniform(0, 0.6))
+        writer.send_signal(signal.SIGINT)
+        out, err = writer.communicate(timeout=60)
+        assert (writer.returncode, err, out.splitlines()[-1]) == (0, "", "ended")
+        printed = [int(line) for line in out.splitlines() if line.isdecimal()]
+        backend = TantivyBackend(tmp_path / "search")
+        state = backend.state()
+        assert (state.revision if state else 0) in {max(printed, default=last), max(printed, default=last) + 1}
+        if state is None:
+            continue
+        last = state.revision
+        reader = backend.reader()
+        titles = [hit.document.title for hit in reader.search(SearchRequest(AllOf(()), limit=1_000)).hits]
+        reader.close()
+        assert titles == [f"Harbour revision{last}"] * (DOCUMENTS + 1)

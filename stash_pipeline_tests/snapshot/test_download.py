@@ -19,7 +19,8 @@ from stash_pipeline.stash.errors import StashError
 from stash_pipeline.stash.retries import RetryPolicy
 from stash_pipeline.stash.snapshot import download
 from stash_pipeline.stash.snapshot.database import Snapshot, SnapshotError
-from stash_pipeline.stash.snapshot.download import SnapshotTooLargeError, downloaded_snapshot, remove_orphaned_snapshots
+from stash_pipeline.stash.snapshot.download import SnapshotTooLargeError, downloaded_snapshot
+from stash_pipeline.stash.snapshot.orphans import remove_orphaned_snapshots
 
 KEY = "eyJhbGciOi.not-a-real-key"
 
@@ -197,7 +198,7 @@ def test_a_file_that_is_removed_before_it_is_locked_is_recreated(
     """Another process removes it as an orphan at that moment."""
     path = tmp_path / "snapshots" / "one.sqlite"
     looked: list[int] = []
-    judge = download._is_at
+    judge = download.is_at
 
     def meanwhile(there: Path, handle: int) -> bool:
         if not looked:
@@ -205,7 +206,7 @@ def test_a_file_that_is_removed_before_it_is_locked_is_recreated(
         looked.append(handle)
         return judge(there, handle)
 
-    monkeypatch.setattr(download, "_is_at", meanwhile)
+    monkeypatch.setattr(download, "is_at", meanwhile)
     with serving() as (_, client), downloaded_snapshot(client, path):
         assert scenes(path) == 40
     assert len(looked) == 2

@@ -13,9 +13,9 @@ from stash_pipeline.warehouse.matches.deciding import decide, withdraw
 from stash_pipeline.warehouse.matches.decisions import list_decisions
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.stashbox.documents import store_documents, store_successors
+from stash_pipeline.warehouse.stashbox.due import due_documents
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, due_lookups, remove_unused, store_lookups
 from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects, scenes_of
-from stash_pipeline.warehouse.stashbox.wanted import due_documents
 from stash_pipeline_tests.matches.test_decisions import import_again
 from stash_pipeline_tests.matches.test_following import differences
 from stash_pipeline_tests.matches.working import Servers

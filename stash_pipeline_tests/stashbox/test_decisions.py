@@ -13,9 +13,9 @@ from stash_pipeline.warehouse.matches.deciding import ContradictionError, decide
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.matches.statistics import describe
 from stash_pipeline.warehouse.stashbox.documents import store_documents, store_successors
+from stash_pipeline.warehouse.stashbox.due import due_documents
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup
 from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects
-from stash_pipeline.warehouse.stashbox.wanted import due_documents
 from stash_pipeline_tests.matches.test_decisions import import_again
 from stash_pipeline_tests.matches.working import Servers
 from stash_pipeline_tests.stashbox.conftest import BOX_URL, on_box

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 
 from stash_pipeline.instances import add_instance
 from stash_pipeline.warehouse.connect import connect
+from stash_pipeline.warehouse.partition_names import partition
 from stash_pipeline.warehouse.raw.partitions import ensure_partitions
 from stash_pipeline.warehouse.raw.sampling import random_ids
-from stash_pipeline.warehouse.tables import partition
 from stash_pipeline_tests.examples import examples
 
 

@@ -14,7 +14,7 @@ import tantivy
 from tantivy import FieldType, Occur, Order, Query
 
 from stash_pipeline.search.documents import Document
-from stash_pipeline.search.request import Sort
+from stash_pipeline.search.request import SORT_FIELDS, Sort
 from stash_pipeline.search.tantivy.queries import Tiers
 from stash_pipeline.search.tantivy.schema import (
     COUNTED,
@@ -26,16 +26,6 @@ from stash_pipeline.search.tantivy.schema import (
     title_parts,
 )
 
-_SORT_FIELDS: Final = {
-    "date": "date",
-    "duration": "duration",
-    "rating": "rating",
-    "plays": "plays",
-    "size": "size",
-    "resolution": "height",
-    "created": "created_at",
-    "updated": "updated_at",
-}
 _FIRST_LOOK: Final = 1_000
 """So many hits cost hardly more than one."""
 _SLICE: Final = 4_000
@@ -64,7 +54,7 @@ def keys_of(sorts: tuple[Sort, ...]) -> list[_Key]:
             keys += [_Key(f"title_{part}", sort.descending, "unsigned") for part in range(TITLE_PARTS)]
             keys.append(_Key("title", sort.descending, "title"))
         else:
-            keys.append(_Key(_SORT_FIELDS[sort.key], sort.descending))
+            keys.append(_Key(SORT_FIELDS[sort.key], sort.descending))
     return [*keys, *(_Key(part, type="unsigned", always=True) for part in ID_PARTS)]
 
 
@@ -75,7 +65,7 @@ def values_of(document: Document, sorts: tuple[Sort, ...]) -> list[Any]:
         if sort.key == "title":
             values.append(document.title)
         else:
-            value = getattr(document, _SORT_FIELDS[sort.key])
+            value = getattr(document, SORT_FIELDS[sort.key])
             values.append(None if value is None else number(value))
     return values
 

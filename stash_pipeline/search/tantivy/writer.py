@@ -1,6 +1,7 @@
 """Changes the index. What a commit writes, the documents and the state, becomes visible at once or not at all."""
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -35,11 +36,12 @@ class TantivyWriter:
 
     def __init__(self, directory: IndexDirectory, lock: Lock, generation: Path | None) -> None:
         self._directory = directory
-        self._lock = lock
+        self._lock: Lock | None = lock
         self._fresh = generation is None
         self._failed = False
         self._ended = False
         self._pending = False
+        self._abandoned = False
         self._added: set[int] = set()
         self._numbers = no_facet_numbers()
         self._writer: tantivy.IndexWriter | None = None
@@ -116,12 +118,12 @@ class TantivyWriter:
             try:
                 writer.delete_documents_by_term(field, value)
                 writer.add_document(entry)
-                writer.commit()
+                self._wait_for(writer.commit)
                 self._pending = False
                 if self._fresh:
                     # readers shall not see an index that changes at once
                     self._writer = None
-                    writer.wait_merging_threads()
+                    self._wait_for(writer.wait_merging_threads)
                     self._directory.switch(self._generation)
                     self._fresh = False
                     self._added.clear()
@@ -130,6 +132,33 @@ class TantivyWriter:
                 self._writer = None
                 self._failed = True
                 raise
+
+    def _wait_for(self, work: Callable[[], object]) -> None:
+        """Waits for tantivy until it is done, or until a Ctrl-C.
+
+        A large commit or merge takes many seconds, in which tantivy cannot be interrupted. So it works in another
+        thread. An interrupted wait leaves that thread with the lock, until it is done or the process ends; the index
+        is then as it was before the commit, or as it should be.
+        """
+        done = threading.Event()
+        failures: list[BaseException] = []
+
+        def work_with_the_lock(_lock: Lock | None) -> None:
+            try:
+                work()
+            except BaseException as error:
+                failures.append(error)
+            finally:
+                done.set()
+
+        threading.Thread(target=work_with_the_lock, args=[self._lock], name="tantivy", daemon=True).start()
+        try:
+            done.wait()
+        except BaseException:
+            self._abandoned = True
+            raise
+        if failures:
+            raise failures[0]
 
     def __enter__(self) -> Self:
         """Begins."""
@@ -142,22 +171,29 @@ class TantivyWriter:
         writer, self._writer = self._writer, None
         self._ended = True
         try:
-            if writer is not None:
-                # what was committed is safe whether or not this works
-                if self._pending:
-                    with suppress(ValueError, OSError, RuntimeError):
-                        writer.rollback()
-                # a rollback discards merges, too; without them, every commit would leave one more segment to visit
-                with suppress(ValueError, OSError, RuntimeError):
-                    writer.wait_merging_threads()
-            elif self._failed and not self._fresh:
-                with suppress(ValueError, OSError, RuntimeError):
-                    self._open()
-                self._writer = None
-            with suppress(OSError):
-                self._directory.clean()
+            if not self._abandoned:
+                self._close(writer)
         finally:
-            self._lock.release()
+            if self._lock is not None and not self._abandoned:
+                self._lock.release()
+            # of an abandoned writer, the thread has the last reference to the lock, which releases it
+            self._lock = None
+
+    def _close(self, writer: tantivy.IndexWriter | None) -> None:
+        if writer is not None:
+            # what was committed is safe whether or not this works
+            if self._pending:
+                with suppress(ValueError, OSError, RuntimeError):
+                    writer.rollback()
+            # a rollback discards merges, too; without them, every commit would leave one more segment to visit
+            with suppress(ValueError, OSError, RuntimeError):
+                self._wait_for(writer.wait_merging_threads)
+        elif self._failed and not self._fresh:
+            with suppress(ValueError, OSError, RuntimeError):
+                self._open()
+            self._writer = None
+        with suppress(OSError):
+            self._directory.clean()
 
 
 def _facet_ids(index: tantivy.Index) -> FacetIds:

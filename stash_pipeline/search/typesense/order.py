@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from stash_pipeline.search.documents import Document
-from stash_pipeline.search.request import Sort
+from stash_pipeline.search.request import SORT_FIELDS, Sort
 from stash_pipeline.search.typesense.codes import code
 from stash_pipeline.search.typesense.conditions import all_of, any_of
 from stash_pipeline.search.typesense.schema import (
@@ -25,17 +25,6 @@ from stash_pipeline.search.typesense.schema import (
 )
 
 MOST_FIELDS: Final = 3
-
-_FIELDS: Final = {
-    "date": "date",
-    "duration": "duration",
-    "rating": "rating",
-    "plays": "plays",
-    "size": "size",
-    "resolution": "height",
-    "created": "created_at",
-    "updated": "updated_at",
-}
 
 
 @dataclass(frozen=True)
@@ -56,7 +45,7 @@ class _Key:
 
 
 def _numeric(key: str, descending: bool) -> _Key:
-    name = _FIELDS[key]
+    name = SORT_FIELDS[key]
 
     def value(document: Document) -> int | None:
         stored = getattr(document, name)

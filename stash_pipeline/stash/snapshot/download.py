@@ -28,6 +28,7 @@ from stash_pipeline.stash.errors import (
     shortened,
 )
 from stash_pipeline.stash.snapshot.database import SnapshotError
+from stash_pipeline.stash.snapshot.orphans import is_at
 
 MUTATION: Final = "backupDatabase"
 
@@ -102,40 +103,12 @@ def _own_file(path: Path) -> Iterator[BinaryIO]:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         file = os.fdopen(handle, "wb")
         fcntl.flock(handle, fcntl.LOCK_EX)
-        if _is_at(path, handle):
+        if is_at(path, handle):
             break
         # another process removed it as a leftover before it was locked
         file.close()
     with file:
         yield file
-
-
-def _is_at(path: Path, handle: int) -> bool:
-    try:
-        return os.path.samestat(path.lstat(), os.fstat(handle))
-    except FileNotFoundError:
-        return False
-
-
-def remove_orphaned_snapshots(folder: Path) -> int:
-    """Removes snapshots that no running process of this machine owns; returns their number."""
-    removed = 0
-    for path in folder.glob("*.sqlite") if folder.is_dir() else ():
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(path, handle):
-                path.unlink()
-                removed += 1
-        except OSError:
-            # in use, or not ours to remove; this is not an error
-            continue
-        finally:
-            os.close(handle)
-    return removed
 
 
 def _digest(path: Path) -> bytes:

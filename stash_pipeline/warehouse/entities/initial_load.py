@@ -17,7 +17,8 @@ from sqlalchemy.schema import CreateIndex
 from stash_pipeline.warehouse.connect import Connection, cancel_statements
 from stash_pipeline.warehouse.entities import sql as statements
 from stash_pipeline.warehouse.entities.sql import RELATIONS, TABLES
-from stash_pipeline.warehouse.tables import JOINS, STASH, partition
+from stash_pipeline.warehouse.partition_names import partition
+from stash_pipeline.warehouse.tables import JOINS, STASH
 
 Connect = Callable[[], Connection]
 

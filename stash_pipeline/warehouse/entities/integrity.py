@@ -20,10 +20,10 @@ from stash_pipeline.warehouse.entities import sql as statements
 from stash_pipeline.warehouse.entities.referrers import LAYER
 from stash_pipeline.warehouse.entities.sql import RELATIONS, TABLES
 from stash_pipeline.warehouse.ops.row_counts import documents_counted
+from stash_pipeline.warehouse.partition_names import partition
 from stash_pipeline.warehouse.raw.document_hashes import has_hash, plain_hash
 from stash_pipeline.warehouse.raw.sampling import random_ids
 from stash_pipeline.warehouse.raw.watermarks import moment_of
-from stash_pipeline.warehouse.tables import partition
 
 _ROWS_AT_ONCE = 2000
 _EXAMPLES = 10

@@ -13,7 +13,7 @@ from stash_pipeline.stash.entities import BY_NAME
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.versions import digest
 from stash_pipeline.warehouse.ops.object_log import Touched
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 
 LAYER = "merges"
 """The name in ``ops.layer_watermarks``."""

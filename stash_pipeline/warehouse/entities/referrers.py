@@ -10,7 +10,7 @@ from stash_pipeline.stash.fields import Entity
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.entities.initial_load import attached_partitions
 from stash_pipeline.warehouse.entities.sql import RELATIONS, TABLES
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 
 LAYER = "stash"
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from stash_pipeline.stash.entities import ENTITIES
 from stash_pipeline.stash.fields import Entity, JoinTable
-from stash_pipeline.warehouse.tables import partial_date_columns, partition
+from stash_pipeline.warehouse.partition_names import partition
+from stash_pipeline.warehouse.tables import partial_date_columns
 
 
 @dataclass(frozen=True)

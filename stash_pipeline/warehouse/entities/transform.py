@@ -30,8 +30,8 @@ from stash_pipeline.warehouse.layers.layer import TableChange
 from stash_pipeline.warehouse.layers.versions import layer_version
 from stash_pipeline.warehouse.ops.object_log import Touched, publish
 from stash_pipeline.warehouse.ops.row_counts import counted
+from stash_pipeline.warehouse.partition_names import partition
 from stash_pipeline.warehouse.raw.partitions import ensure_partitions
-from stash_pipeline.warehouse.tables import partition
 
 LAYER = "stash"
 

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches.blocks import LARGEST_BLOCK, MANY
 from stash_pipeline.warehouse.matches.candidates import (
-    LARGEST_BLOCK,
-    MANY,
     phash_rows,
     remove_keys,
     remove_phashes,

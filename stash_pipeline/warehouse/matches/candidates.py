@@ -4,28 +4,16 @@ Two objects are candidates if they have a key in common that not too many have, 
 hashes are stored, so that a few changed objects are compared with their neighbours only.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8, text
+from stash_pipeline.warehouse.matches.blocks import columns
 from stash_pipeline.warehouse.matches.features import Node, Object, key_hash, keys_of
-
-LARGEST_BLOCK: Final = 50
-"""Objects that may have a key in common; a key of more is a category, and makes no candidates."""
-
-Pair = tuple[Node, Node]
-"""Two objects, the smaller first."""
-
-
-def ordered(left: Node, right: Node) -> Pair:
-    """The pair of two objects."""
-    return (left, right) if left < right else (right, left)
 
 
 @dataclass(frozen=True)
@@ -108,11 +96,6 @@ def phash_rows(scene: Object) -> list[PhashRow]:
     return [(*scene.node, phash.file_id, phash.duration, phash.phash) for phash in scene.phashes]
 
 
-def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    """Rows as one list per column, also where there is none; for ``unnest``."""
-    return [[row[position] for row in rows] for position in range(width)]
-
-
 def remove_keys(connection: Connection, entity: str, keys: Sequence[Sequence[int]]) -> None:
     """Removes keys of objects.
 
@@ -155,38 +138,3 @@ def write_phashes(connection: Connection, table: NDArray[np.int64]) -> None:
     types = (int4, int8, int8, int4, int8)
     values = [make(table[:, position]) for position, make in enumerate(types)]
     copy_columns(connection, "matches.phashes", names, values)
-
-
-def holders(connection: Connection, entity: str, keys: Iterable[int]) -> dict[int, set[Node]]:
-    """The objects that have some keys; of a key that too many have, one more than :data:`LARGEST_BLOCK`."""
-    by_key: dict[int, set[Node]] = {}
-    for key, instance_id, identifier in connection.execute(
-        "SELECT k.key, k.instance_id, k.id FROM unnest(%s::bigint[]) AS w(key)\n"
-        "CROSS JOIN LATERAL (SELECT key, instance_id, id FROM matches.keys\n"
-        "    WHERE entity = %s AND key = w.key LIMIT %s) AS k",
-        [sorted(keys), entity, LARGEST_BLOCK + 1],
-    ):
-        by_key.setdefault(key, set()).add((instance_id, identifier))
-    return by_key
-
-
-def keys_in_common(connection: Connection, entity: str, nodes: Iterable[Node]) -> dict[int, set[Node]]:
-    """The keys of some objects, each with all objects that have it; see :func:`holders`."""
-    rows = connection.execute(
-        "SELECT DISTINCT k.key FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
-        "JOIN matches.keys AS k ON k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id",
-        [*columns(sorted(nodes), 2), entity],
-    )
-    return holders(connection, entity, [row[0] for row in rows])
-
-
-MANY: Final = 1 << 30
-"""The count of a key that more than :data:`LARGEST_BLOCK` objects have."""
-
-
-def largest_counts(by_key: Mapping[int, set[Node]]) -> dict[int, int]:
-    """Per key, in how many objects of one instance it is, at most; of a key that too many have, a large number."""
-    return {
-        key: MANY if len(nodes) > LARGEST_BLOCK else max(Counter(node[0] for node in nodes).values(), default=0)
-        for key, nodes in by_key.items()
-    }

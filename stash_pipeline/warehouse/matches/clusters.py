@@ -18,7 +18,7 @@ from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.matching.rules import link_rules
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8, text, uuids
-from stash_pipeline.warehouse.matches.candidates import Pair
+from stash_pipeline.warehouse.matches.blocks import Pair
 from stash_pipeline.warehouse.matches.features import Node, Traits
 
 

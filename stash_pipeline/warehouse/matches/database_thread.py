@@ -1,9 +1,11 @@
 """The thread in which Postgres reads and writes while another one computes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, ParamSpec, TypeVar
+
+import psycopg
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -18,6 +20,7 @@ class DatabaseThread(ThreadPoolExecutor):
     def __init__(self) -> None:
         super().__init__(1, "database")
         self._failure: BaseException | None = None
+        self._readers: list[Generator[Any, None, None]] = []
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Does something after all that was submitted before."""
@@ -33,6 +36,17 @@ class DatabaseThread(ThreadPoolExecutor):
 
         return super().submit(run)
 
+    def close_at_end(self, reader: Generator[Any, None, None]) -> None:
+        """Closes a generator that reads from a cursor when the thread ends, if it was not read to its end."""
+        self._readers.append(reader)
+
+    def close_readers(self) -> None:
+        """Closes the generators. Left to the garbage collection, one of a failed block would print its error."""
+        for reader in self._readers:
+            # the cursor ends with its transaction; a generator that still runs, after a second Ctrl-C, does, too
+            with suppress(psycopg.Error, ValueError):
+                reader.close()
+
 
 @contextmanager
 def database_thread() -> Iterator[DatabaseThread]:
@@ -41,5 +55,8 @@ def database_thread() -> Iterator[DatabaseThread]:
     try:
         yield thread
     finally:
-        # of a block that failed, nothing more is worth doing
-        thread.shutdown(cancel_futures=True)
+        try:
+            # of a block that failed, nothing more is worth doing
+            thread.shutdown(cancel_futures=True)
+        finally:
+            thread.close_readers()

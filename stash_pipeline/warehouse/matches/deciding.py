@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.matches.blocks import Pair, ordered
 from stash_pipeline.warehouse.matches.box_decisions import NOT_BY, BoxRecords, InForce
-from stash_pipeline.warehouse.matches.candidates import Pair, ordered
 from stash_pipeline.warehouse.matches.decisions import (
     DIFFERENT,
     PRIMARY,

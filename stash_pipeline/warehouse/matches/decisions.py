@@ -19,7 +19,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.matches.candidates import Pair, holders, ordered
+from stash_pipeline.warehouse.matches.blocks import Pair, holders, ordered
 from stash_pipeline.warehouse.matches.features import Key, Node, key_hash, key_of
 
 SAME: Final = "same"

@@ -1,7 +1,6 @@
 """Loads the copies in groups of duplicates: objects and their files, with what the keeper rules compare."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count, groupby
 from operator import itemgetter
@@ -13,6 +12,7 @@ from stash_pipeline.matching.duplicates import Copy
 from stash_pipeline.matching.keeper_rules import codec_rank
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8
+from stash_pipeline.warehouse.matches.database_thread import DatabaseThread
 from stash_pipeline.warehouse.matches.duplicate_sql import GROUPED, LISTS, SELECTED, TAGS, files_query, objects_query
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.ops.protection import Protection, read_protection
@@ -125,11 +125,12 @@ class Reader:
     """Reads what is known of the wanted groups, in their order, some at a time.
 
     Args:
+        database: the thread that reads.
         some: they are few, and read at once; otherwise each query has a cursor, so that none runs several times.
     """
 
-    def __init__(self, connection: Connection, entity: str, *, some: bool) -> None:
-        self._cursors = ExitStack()
+    def __init__(self, connection: Connection, entity: str, database: DatabaseThread, *, some: bool) -> None:
+        self._database = database
         self._connection = connection
         self._some = some
         self._lists = {name: self._rows(query) for name, query in LISTS[entity].items()}
@@ -155,15 +156,11 @@ class Reader:
         loaded.rows.update((row[1:3], row[1:]) for row in self._objects.until(end))
         return loaded
 
-    def close(self) -> None:
-        """Ends reading."""
-        self._cursors.close()
-
     def _rows(self, query: str) -> "_Rows":
         if self._some:
             return _Rows(iter(self._connection.execute(query).fetchall()))
         rows = _read(self._connection, query)
-        self._cursors.callback(rows.close)
+        self._database.close_at_end(rows)
         return _Rows(rows)
 
 

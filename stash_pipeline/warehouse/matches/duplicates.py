@@ -7,8 +7,7 @@ changed; it writes only the rows that differ. The suggestions are made in :mod:`
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final
@@ -16,11 +15,10 @@ from typing import Final
 import orjson
 
 from stash_pipeline.matching.duplicates import Suggestion, suggest
-from stash_pipeline.matching.keeper_rules import keeper_digest
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.first_build import are_empty, indexes_afterwards
 from stash_pipeline.warehouse.layers.layer import TableChange
-from stash_pipeline.warehouse.layers.versions import digest
+from stash_pipeline.warehouse.matches.database_thread import database_thread
 from stash_pipeline.warehouse.matches.duplicate_copies import (
     Copies,
     KnownCopy,
@@ -34,27 +32,13 @@ from stash_pipeline.warehouse.matches.duplicate_copies import (
 from stash_pipeline.warehouse.matches.duplicate_sql import (
     DECIDED_DIFFERENT,
     ENTITIES,
-    LISTS,
     POSSIBLE,
     SELECTED,
-    files_query,
-    objects_query,
     touched_query,
 )
 from stash_pipeline.warehouse.matches.duplicate_table import DUPLICATES
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.matches.totals import add_to_totals, set_totals
-
-VERSION: Final = digest(
-    [
-        # to be raised when the modules of duplicates make other rows
-        "1",
-        keeper_digest(),
-        files_query(some=False),
-        *(objects_query(entity, some=False) for entity in ENTITIES),
-        *(query for lists in LISTS.values() for query in lists.values()),
-    ]
-)
 
 _AT_ONCE: Final = 10_000
 """Objects whose details are in memory at the same time."""
@@ -256,9 +240,8 @@ def _update(
     select_groups(connection, [group.nodes for group in groups])
     parts = list(_parts(groups))
     # only the thread uses the connection: it reads the next part and writes the last one while rows are made
-    with ExitStack() as reading, ThreadPoolExecutor(1) as database:
-        reader = database.submit(Reader, connection, entity, some=not everything).result()
-        reading.callback(reader.close)
+    with database_thread() as database:
+        reader = database.submit(Reader, connection, entity, database, some=not everything).result()
         coming = [database.submit(reader.read, parts[0].stop)]
         written: list[Future[None]] = []
         for part, following in zip_longest(parts, parts[1:]):

@@ -1,7 +1,7 @@
 """Objects of ``stash`` in the form in which they are compared, and the keys by which candidates are found."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from operator import is_
@@ -112,7 +112,9 @@ def all_objects(connection: Connection, entity: str, roots: Roots, database: Dat
     Args:
         database: the one thread that uses the connection.
     """
-    return ObjectReader(entity, roots, _parts_of_all(connection, entity), database)
+    parts = _parts_of_all(connection, entity)
+    database.close_at_end(parts)
+    return ObjectReader(entity, roots, parts, database)
 
 
 Rows = list[tuple[str]]
@@ -156,7 +158,7 @@ def _parts_of_some(connection: Connection, entity: str, nodes: Sequence[Node]) -
             yield rows
 
 
-def _parts_of_all(connection: Connection, entity: str) -> Iterator[Rows]:
+def _parts_of_all(connection: Connection, entity: str) -> Generator[Rows, None, None]:
     """By instance: Postgres prepares the rows of the next one while those of the first are taken apart."""
     instances = connection.execute("SELECT id FROM ops.instances ORDER BY id").fetchall()
     for (number,) in instances:

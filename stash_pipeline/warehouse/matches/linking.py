@@ -10,7 +10,7 @@ import orjson
 from stash_pipeline.matching.compare import Scene
 from stash_pipeline.matching.rules import evaluate
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.matches.candidates import Pair
+from stash_pipeline.warehouse.matches.blocks import Pair
 from stash_pipeline.warehouse.matches.features import Counts, Features, Node, Object, compare, with_counts
 from stash_pipeline.warehouse.matches.nearness import FileNode
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.matches import candidates, clusters, linking
+from stash_pipeline.warehouse.matches import blocks, candidates, clusters, linking
+from stash_pipeline.warehouse.matches.blocks import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.bulk import AllKeys, NearScenes, all_phashes, store_phashes
-from stash_pipeline.warehouse.matches.candidates import LARGEST_BLOCK, Pair, ordered
 from stash_pipeline.warehouse.matches.clusters import ClusterChanges, ClusterId, Component, NewClusters, cluster_id
 from stash_pipeline.warehouse.matches.database_thread import DatabaseThread
 from stash_pipeline.warehouse.matches.decisions import Resolved, partners, update_resolved
@@ -101,7 +101,7 @@ class Matcher:
         affected = self._update_phashes(nodes, live) if self._entity == "scenes" else set()
         keys = candidates.update_keys(connection, self._entity, nodes, live)
         result.keys_inserted, result.keys_removed = keys.inserted, keys.removed
-        for holders in candidates.holders(connection, self._entity, keys.keys).values():
+        for holders in blocks.holders(connection, self._entity, keys.keys).values():
             if len(holders) <= LARGEST_BLOCK:
                 affected |= holders
         return affected
@@ -147,7 +147,7 @@ class Matcher:
         """All links that some objects have."""
         connection, entity = self._connection, self._entity
         pairs: set[Pair] = set()
-        for holders in candidates.keys_in_common(connection, entity, affected).values():
+        for holders in blocks.keys_in_common(connection, entity, affected).values():
             if len(holders) <= LARGEST_BLOCK:
                 pairs.update(
                     pair for pair in combinations(sorted(holders), 2) if pair[0] in affected or pair[1] in affected
@@ -163,7 +163,7 @@ class Matcher:
                     ordered(file[:2], other[:2]) for other in others if other not in crowded and other[:2] != file[:2]
                 )
             nodes = {node for pair in pairs for node in pair}
-        counts = candidates.largest_counts(candidates.keys_in_common(connection, entity, nodes))
+        counts = blocks.largest_counts(blocks.keys_in_common(connection, entity, nodes))
         objects = self._objects(nodes)
         features = {node: linking.prepared(objects[node], counts, crowded) for node in nodes if node in objects}
         compared = ((pair, features.get(pair[0]), features.get(pair[1])) for pair in sorted(pairs))

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from stash_pipeline.matching.phash_pairs import find_pairs
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.matches.candidates import PhashRow, columns
+from stash_pipeline.warehouse.matches.blocks import columns
+from stash_pipeline.warehouse.matches.candidates import PhashRow
 from stash_pipeline.warehouse.matches.differences import Rows, read_rows
 from stash_pipeline.warehouse.matches.features import Node
-
-VERSION: Final = 1
-"""To be raised when other files count as near or as crowded."""
 
 _DISTANCE: Final = PARAMETERS["phash"]["distance"]
 _WINDOW: Final = PARAMETERS["phash"]["window"]

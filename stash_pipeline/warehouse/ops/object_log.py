@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 
 INSTANCES = "instances"
 """The entity under which instances are logged; the id is ``ops.instances.id``."""

@@ -3,7 +3,8 @@
 from stash_pipeline.layers import LAYERS, Layers
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions
 from stash_pipeline.warehouse.layers.layer import of_instances
-from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
+from stash_pipeline.warehouse.partition_names import partition
+from stash_pipeline.warehouse.tables import RAW_PARTITIONED
 
 
 def remove_instance(connection: Connection, instance_id: int, layers: Layers = LAYERS) -> None:

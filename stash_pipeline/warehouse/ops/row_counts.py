@@ -4,7 +4,7 @@ An entity of ``raw`` has a count after its first complete read.
 """
 
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 
 
 def documents_counted(connection: Connection, instance_id: int) -> dict[str, int]:

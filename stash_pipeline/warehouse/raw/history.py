@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 
 Json = dict[str, Any]
 

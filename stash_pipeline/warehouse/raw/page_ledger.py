@@ -19,7 +19,7 @@ from stash_pipeline.stash.reader import Page
 from stash_pipeline.stash.response_page import CachedPage
 from stash_pipeline.stash.snapshot.download import MUTATION, SnapshotFile
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 
 SNAPSHOT = "snapshot"
 """The entity and the purpose under which snapshots are recorded."""

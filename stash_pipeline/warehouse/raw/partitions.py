@@ -1,7 +1,8 @@
 """The partitions of ``raw`` of one instance."""
 
 from stash_pipeline.warehouse.connect import Connection, rearrange_partitions
-from stash_pipeline.warehouse.tables import RAW_PARTITIONED, partition
+from stash_pipeline.warehouse.partition_names import partition
+from stash_pipeline.warehouse.tables import RAW_PARTITIONED
 
 
 def has_partitions(connection: Connection, instance_id: int) -> bool:

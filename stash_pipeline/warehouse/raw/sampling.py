@@ -1,7 +1,7 @@
 """Selects random objects of an entity without scanning all of them."""
 
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 
 _PROBES = 2
 """Points per requested object, because several points can lead to one object."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 
 WIDEST: Final = timedelta(hours=26)
 """The largest difference between wall clocks in two time zones."""

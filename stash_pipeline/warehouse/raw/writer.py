@@ -14,12 +14,12 @@ from stash_pipeline.stash.documents import Document
 from stash_pipeline.stash.reader import Page
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops import row_counts
+from stash_pipeline.warehouse.partition_names import partition
 from stash_pipeline.warehouse.raw import history
 from stash_pipeline.warehouse.raw.page_ledger import record_complete_read, record_pages
 from stash_pipeline.warehouse.raw.partitions import ensure_partitions
 from stash_pipeline.warehouse.raw.stats import EntityStats
 from stash_pipeline.warehouse.raw.watermarks import advance_watermark, record_utc_offset, record_watermark
-from stash_pipeline.warehouse.tables import partition
 
 _NULL = "\\N"
 """How COPY's text format spells NULL."""

@@ -6,8 +6,8 @@ from typing import Final
 from stash_pipeline.stashbox.endpoints import same_endpoint_sql
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.layers.layer import CheckOutcome
+from stash_pipeline.warehouse.stashbox.due import SINGULAR, followed_ids
 from stash_pipeline.warehouse.stashbox.tables import ENTITIES
-from stash_pipeline.warehouse.stashbox.wanted import SINGULAR, followed_ids
 
 _LISTED: Final = 50
 

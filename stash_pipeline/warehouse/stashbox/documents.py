@@ -14,8 +14,8 @@ import orjson
 
 from stash_pipeline.matching.stashbox_documents import parse_fingerprints
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.stashbox.due import is_id
 from stash_pipeline.warehouse.stashbox.tables import DOCUMENTS, LOOKUPS, SCENE_FINGERPRINTS, typed_columns
-from stash_pipeline.warehouse.stashbox.wanted import is_id
 from stash_pipeline.warehouse.tables import type_name
 
 Document = Mapping[str, Any]

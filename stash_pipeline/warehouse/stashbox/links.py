@@ -8,7 +8,7 @@ several different ids is wrong, and nothing says which. Dead ids do not count; i
 from typing import Final
 
 from stash_pipeline.stashbox.endpoints import same_endpoint_sql
-from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
+from stash_pipeline.warehouse.stashbox.due import SINGULAR
 
 _OWN: Final = """
 SELECT {columns}, e.id AS endpoint_id, lower(x.stash_id) AS own_id,

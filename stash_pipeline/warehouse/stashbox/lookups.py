@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.stashbox.due import IS_ASKED_ABOUT
 from stash_pipeline.warehouse.stashbox.hashes import scene_hashes
-from stash_pipeline.warehouse.stashbox.wanted import IS_ASKED_ABOUT
 
 Node = tuple[int, int]
 """A local scene: the id of its instance, and its own."""

@@ -12,9 +12,9 @@ from typing import Any, Final
 from stash_pipeline.stashbox.endpoints import same_endpoint_sql
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.stashbox.documents import scene_columns
+from stash_pipeline.warehouse.stashbox.due import is_id
 from stash_pipeline.warehouse.stashbox.links import links_query, single_query
 from stash_pipeline.warehouse.stashbox.tables import LISTED_ENTITIES
-from stash_pipeline.warehouse.stashbox.wanted import is_id
 
 Document = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Final
 from stash_pipeline.stashbox.endpoints import same_endpoint_sql
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.object_log import Touched, publish
+from stash_pipeline.warehouse.stashbox.due import SINGULAR
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, Node
-from stash_pipeline.warehouse.stashbox.wanted import SINGULAR
 
 _LINKED: Final = """
 SELECT x.instance_id, x.{singular}_id

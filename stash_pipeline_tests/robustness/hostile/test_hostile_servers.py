@@ -20,7 +20,7 @@ from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.tables import partition
+from stash_pipeline.warehouse.partition_names import partition
 from stash_pipeline_tests.conftest import create_database, drop_database
 from stash_pipeline_tests.mirror.oracle import whole_state
 from stash_pipeline_tests.robustness.hostile.cases import CASES, SPELLINGS, Case
