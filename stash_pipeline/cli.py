@@ -21,8 +21,10 @@ from stash_pipeline.commands import (
     simulators,
 )
 from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
+from stash_pipeline.commands.panels import Panels, assign_panels
 
 app = typer.Typer(
+    cls=Panels,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -367,7 +369,8 @@ def demo(
     home: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the demo's data. Default: ~/.stash-pipeline-demo; with --no-ui, a temporary folder."
+            help="Folder for the demo's data. Default: ~/.stash-pipeline-demo (root: "
+            "/var/lib/stash-pipeline-demo); with --no-ui, a temporary folder."
         ),
     ] = None,
     still: Annotated[
@@ -405,3 +408,4 @@ def demo(
 app.command(context_settings={"ignore_unknown_options": True})(database_commands.psql)
 app.command("simulate", **simulators.PASSED_ON)(simulators.simulate)
 app.command("simulate-box", **simulators.PASSED_ON)(simulators.simulate_box)
+assign_panels(app)

@@ -263,6 +263,12 @@ def test_a_misspelt_setting_warns_and_suggests_the_nearest(
     assert f"STASH_PIPELINE_{name} is not a setting" in err and "did you mean STASH_PIPELINE_PAGE_SIZE?" in err
 
 
+def test_a_variable_that_resembles_no_setting_suggests_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STASH_PIPELINE_FOO", "50")
+    _, _, err = run("query", "scenes")
+    assert "STASH_PIPELINE_FOO is not a setting" in err and "docs/settings.md lists the settings" in err
+
+
 @pytest.mark.parametrize(
     ("name", "warned"),
     [

@@ -92,7 +92,7 @@ def test_a_missing_key_file_is_broken(settings: Settings, server: str) -> None:
     registered(settings, server)
     (settings.home / KEY_FILE).unlink()
     found = findings(settings)
-    assert found["key file"].state == "broken" and "Copy it from a backup" in found["key file"].remedy
+    assert found["key file"].state == "broken" and "Copy it from where you keep it" in found["key file"].remedy
     assert found["server attic"].state == "broken" and "is missing" in found["server attic"].sentence
 
 
