@@ -70,7 +70,7 @@ class Mode(str, Enum):
 
 @app.command()
 def sync(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all enabled.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="INSTANCE", help="Default: all enabled.")] = None,
     entity: Annotated[list[str] | None, typer.Option(help="Read only this entity; repeatable.")] = None,
     mode: Annotated[
         Mode | None,
@@ -159,7 +159,7 @@ def maintain(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
 
 @app.command()
 def backup(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: a new name in --out.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Default: a new name in --out.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: the current folder.")] = None,
     without_runs: Annotated[
         bool, typer.Option("--without-runs", help="Leave out Dagster's runs, events and ticks.")
@@ -222,7 +222,7 @@ def rebuild(
     layer: Annotated[
         str, typer.Argument(metavar="LAYER", help="For example stash (or entities): entities and joins, from raw.")
     ],
-    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="INSTANCE", help="Default: all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Rebuild a layer from the layers above it. Sends no request to a server."""
@@ -233,7 +233,7 @@ def rebuild(
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="INSTANCE", help="Default: all.")] = None,
     sample: Annotated[
         int | None,
         typer.Option(min=1, max=LARGEST_ID, metavar="N", help="Check N documents per entity. Default: all."),
@@ -268,7 +268,7 @@ def history(
 
 @app.command()
 def silent_changes(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="INSTANCE", help="Default: all.")] = None,
     since: Annotated[
         float | None, typer.Option(min=0, max=100_000, metavar="DAYS", callback=finite, help="Of the last DAYS days.")
     ] = None,
@@ -295,7 +295,7 @@ class DuplicatesOf(str, Enum):
 def duplicates(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[INSTANCE]...", help="Groups with a copy there, and what it frees. Default: all."),
+        typer.Argument(metavar="INSTANCE", help="Groups with a copy there, and what it frees. Default: all."),
     ] = None,
     entity: Annotated[DuplicatesOf, typer.Option(help="What is compared.")] = DuplicatesOf.scenes,
     within: Annotated[bool, typer.Option("--within", help="Only copies on the same server.")] = False,

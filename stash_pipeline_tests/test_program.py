@@ -236,6 +236,11 @@ def test_error_reports_contain_no_secrets(monkeypatch: pytest.MonkeyPatch, text:
     assert "secret-word" not in shown and "c2VjcmV0LXdvc" not in shown and "***" in shown
 
 
+def test_an_unknown_choice_is_one_plain_sentence(run: Run) -> None:
+    code, _, err = run("sync", "--mode", "everything")
+    assert code == 2 and "Invalid value for '--mode': 'everything' is not one of" in err
+
+
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
