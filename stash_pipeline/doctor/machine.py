@@ -109,4 +109,6 @@ def key_file(home: Path, stored: int) -> Finding:
         return broken(what, missing, f"Copy it from where you keep it, or {again}")
     if file.stat().st_mode & 0o077:
         return broken(what, f"Others can read {file}.", f"chmod 600 {file}")
+    if not stored:
+        return ok(what, f"{file}; no stored key needs it.")
     return ok(what, f"{file}, for the keys of {servers}. Keep a copy; backups do not have it.")

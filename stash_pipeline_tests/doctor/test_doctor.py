@@ -102,6 +102,13 @@ def test_a_key_file_that_others_can_read_is_broken(home: Path) -> None:
     assert key_file(home, 1).remedy == f"chmod 600 {home / KEY_FILE}"
 
 
+@pytest.mark.parametrize(("stored", "says"), [(0, "no stored key needs it"), (1, "for the keys of 1 server. Keep")])
+def test_a_key_file_is_kept_for_the_keys_that_need_it(home: Path, stored: int, says: str) -> None:
+    (home / KEY_FILE).touch(0o600)
+    found = key_file(home, stored)
+    assert found.state == "ok" and says in found.sentence
+
+
 def test_without_an_instance_nothing_is_broken(settings: Settings) -> None:
     found = findings(settings)
     assert found["servers"].remedy == "`stash-pipeline instances add home URL`"
