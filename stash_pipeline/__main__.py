@@ -143,6 +143,9 @@ def _report(sentence: str, code: int) -> int:
 def _usage_error(error: Exception) -> int:
     """Reports click's usage error; without a command, the help."""
     code: int = error.exit_code  # type: ignore[attr-defined]
+    if isinstance(text := getattr(error, "message", None), str):
+        # how typer repeats the sentence of a validator
+        error.message = text.replace("Value error, ", "")  # type: ignore[attr-defined]
     if wants_json(sys.argv[1:]):
         message: str = error.format_message()  # type: ignore[attr-defined]
         return _report(message, code)

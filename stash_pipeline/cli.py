@@ -21,8 +21,10 @@ from stash_pipeline.commands import (
     simulators,
 )
 from stash_pipeline.commands.options import LARGEST_ID, Port, finite, refuse_together
+from stash_pipeline.commands.panels import Panels, assign_panels
 
 app = typer.Typer(
+    cls=Panels,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -68,7 +70,7 @@ class Mode(str, Enum):
 
 @app.command()
 def sync(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all enabled.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="INSTANCE", help="Default: all enabled.")] = None,
     entity: Annotated[list[str] | None, typer.Option(help="Read only this entity; repeatable.")] = None,
     mode: Annotated[
         Mode | None,
@@ -157,7 +159,7 @@ def maintain(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
 
 @app.command()
 def backup(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: a new name in --out.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Default: a new name in --out.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: the current folder.")] = None,
     without_runs: Annotated[
         bool, typer.Option("--without-runs", help="Leave out Dagster's runs, events and ticks.")
@@ -220,7 +222,7 @@ def rebuild(
     layer: Annotated[
         str, typer.Argument(metavar="LAYER", help="For example stash (or entities): entities and joins, from raw.")
     ],
-    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="INSTANCE", help="Default: all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Rebuild a layer from the layers above it. Sends no request to a server."""
@@ -231,7 +233,7 @@ def rebuild(
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="INSTANCE", help="Default: all.")] = None,
     sample: Annotated[
         int | None,
         typer.Option(min=1, max=LARGEST_ID, metavar="N", help="Check N documents per entity. Default: all."),
@@ -266,7 +268,7 @@ def history(
 
 @app.command()
 def silent_changes(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Default: all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="INSTANCE", help="Default: all.")] = None,
     since: Annotated[
         float | None, typer.Option(min=0, max=100_000, metavar="DAYS", callback=finite, help="Of the last DAYS days.")
     ] = None,
@@ -293,7 +295,7 @@ class DuplicatesOf(str, Enum):
 def duplicates(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[INSTANCE]...", help="Groups with a copy there, and what it frees. Default: all."),
+        typer.Argument(metavar="INSTANCE", help="Groups with a copy there, and what it frees. Default: all."),
     ] = None,
     entity: Annotated[DuplicatesOf, typer.Option(help="What is compared.")] = DuplicatesOf.scenes,
     within: Annotated[bool, typer.Option("--within", help="Only copies on the same server.")] = False,
@@ -367,7 +369,8 @@ def demo(
     home: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the demo's data. Default: ~/.stash-pipeline-demo; with --no-ui, a temporary folder."
+            help="Folder for the demo's data. Default: ~/.stash-pipeline-demo (root: "
+            "/var/lib/stash-pipeline-demo); with --no-ui, a temporary folder."
         ),
     ] = None,
     still: Annotated[
@@ -405,3 +408,4 @@ def demo(
 app.command(context_settings={"ignore_unknown_options": True})(database_commands.psql)
 app.command("simulate", **simulators.PASSED_ON)(simulators.simulate)
 app.command("simulate-box", **simulators.PASSED_ON)(simulators.simulate_box)
+assign_panels(app)

@@ -21,7 +21,13 @@ def unknown_variables() -> list[str]:
         # a variable with any name can contain the key of an instance
         if upper in variables or (ours and upper.endswith(_OF_INSTANCES)):
             continue
-        nearest = difflib.get_close_matches(upper, variables, n=1, cutoff=0.6 if ours else _MISSPELT_PREFIX)
+        if ours:
+            # without the prefix, which makes all of them alike
+            own = [variable.removeprefix(ENV_PREFIX) for variable in variables]
+            closest = difflib.get_close_matches(upper.removeprefix(ENV_PREFIX), own, n=1, cutoff=0.6)
+            nearest = [ENV_PREFIX + each for each in closest]
+        else:
+            nearest = difflib.get_close_matches(upper, variables, n=1, cutoff=_MISSPELT_PREFIX)
         if ours or nearest:
             hint = f"; did you mean {nearest[0]}?" if nearest else "; docs/settings.md lists the settings."
             sentences.append(f"The variable {name} is not a setting and was ignored{hint}")

@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from stash_pipeline.cli import app
+from stash_pipeline.commands.panels import PANELS
 from stash_pipeline.definitions import defs
 from stash_pipeline.error_documentation import PACKAGE, error_sentences, troubleshooting_page
 from stash_pipeline.settings import ENV_PREFIX, Settings
@@ -58,6 +59,15 @@ def test_settings_md_lists_every_setting_with_its_default() -> None:
 @pytest.mark.parametrize("name", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
 def test_commands_md_lists_every_command(name: str) -> None:
     assert re.search(rf"`stash-pipeline {name}[ `]", (DOCS / "commands.md").read_text("utf-8"))
+
+
+def test_the_help_groups_the_commands_as_commands_md_does() -> None:
+    sections = re.split(r"^## ", (DOCS / "commands.md").read_text("utf-8"), flags=re.MULTILINE)[1:]
+    headings = {section.partition("\n")[0]: section for section in sections}
+    assert list(PANELS) == [heading for heading in headings if heading != "Rules for all commands"]
+    for panel, names in PANELS.items():
+        listed = re.findall(r"^\* `stash-pipeline ([\w-]+)", headings[panel], re.MULTILINE)
+        assert sorted(set(listed)) == sorted(names)
 
 
 def test_automation_md_lists_every_sensor_and_schedule() -> None:

@@ -1,6 +1,7 @@
 """Tables for people, in terminals of any width; progress that stays within what there is."""
 
 import io
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -48,6 +49,22 @@ def test_a_pipe_gets_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(monkeypatch, width=40, terminal=False)
     (line,) = [line for line in text.splitlines() if "home" in line]
     assert str(ROWS[0][1]) in line and "12,345" in line
+
+
+def test_times_are_local_and_truths_are_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(output, "console", Console(file=stream, force_terminal=True, width=80, color_system=None))
+    at = datetime(2026, 5, 10, 4, 0, tzinfo=timezone(timedelta(hours=2)))
+    output.table(None, ["enabled", "removed", "since", "until"], [[True, False, at, None]])
+    cells = [cell.strip() for cell in stream.getvalue().splitlines()[-2].strip("│").split("│")]
+    assert cells == ["yes", "no", at.astimezone().strftime("%Y-%m-%d %H:%M:%S"), "–"]
+
+
+def test_a_command_to_copy_is_not_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(output, "console", Console(file=stream, width=40, color_system=None))
+    output.print_no_instance()
+    assert "stash-pipeline instances add home http://localhost:9999\n" in stream.getvalue()
 
 
 def bars() -> tuple[Bars, Progress]:

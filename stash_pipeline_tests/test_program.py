@@ -236,6 +236,11 @@ def test_error_reports_contain_no_secrets(monkeypatch: pytest.MonkeyPatch, text:
     assert "secret-word" not in shown and "c2VjcmV0LXdvc" not in shown and "***" in shown
 
 
+def test_an_unknown_choice_is_one_plain_sentence(run: Run) -> None:
+    code, _, err = run("sync", "--mode", "everything")
+    assert code == 2 and "Invalid value for '--mode': 'everything' is not one of" in err
+
+
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
@@ -261,6 +266,12 @@ def test_a_misspelt_setting_warns_and_suggests_the_nearest(
     code, _, err = run("query", "scenes")
     assert code == 0
     assert f"STASH_PIPELINE_{name} is not a setting" in err and "did you mean STASH_PIPELINE_PAGE_SIZE?" in err
+
+
+def test_a_variable_that_resembles_no_setting_suggests_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STASH_PIPELINE_FOO", "50")
+    _, _, err = run("query", "scenes")
+    assert "STASH_PIPELINE_FOO is not a setting" in err and "docs/settings.md lists the settings" in err
 
 
 @pytest.mark.parametrize(

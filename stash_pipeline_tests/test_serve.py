@@ -19,7 +19,7 @@ from dagster import DagsterRunStatus
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.runtime.in_process import dagster_instance
-from stash_pipeline.runtime.supervisor import Serving, serving
+from stash_pipeline.runtime.supervisor import Serving, require_free, serving
 from stash_pipeline.settings import Settings, load_settings
 from stash_pipeline.warehouse.embedded.server import running_server
 from stash_pipeline_tests.ports import free_port
@@ -207,6 +207,12 @@ def test_definitions_that_do_not_load_are_reported(home: Path) -> None:
     assert processes_of(home) == []
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_of_another_machine_is_refused(host: str) -> None:
+    with pytest.raises(UserError, match=f"{host} is no address of this machine; give --host"):
+        require_free(host, free_port())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.faults)])
 def test_one_signal_ends_all_processes_even_during_a_run(home: Path, number: signal.Signals) -> None:
     port = free_port()
@@ -224,7 +230,8 @@ def test_one_signal_ends_all_processes_even_during_a_run(home: Path, number: sig
         # the run would take ten minutes
         assert process.wait(120) == 0
         assert process.stderr is not None
-        assert "Traceback" not in process.stderr.read()
+        errors = process.stderr.read()
+        assert "Traceback" not in errors and "Stopping ..." in errors
     assert processes_of(home) == []
     with running_server(home) as database_url, dagster_instance(home, database_url) as instance:
         run = instance.get_run_by_id(run_id)

@@ -49,11 +49,25 @@ REVISION = "object_log_revision"
 FOLLOWED = "objects_followed"
 CAUSE = "caused_by"
 
+DATA_VERSION = dg.DataVersion("followed")
+"""The data version of every materialization.
+
+A table that did not change emits no event. By Dagster's own versions, it would look outdated ("Unsynced") as soon as a
+table above it changes, although it has followed. Whether a layer is behind is what its check ``is_current`` says.
+"""
+
+DATA_VERSION_TAG = "dagster/data_version"
+
 FROM = "from"
 REFERS_TO = "refers_to"
 
 _PREVIEW_ROWS = 5
 _PREVIEW_WIDTH = 60
+
+
+def materialized(key: dg.AssetKey, metadata: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
+    """The event of a table that a run wrote."""
+    return dg.MaterializeResult(asset_key=key, metadata=metadata, data_version=DATA_VERSION)
 
 
 def format_counts(counts: Mapping[str, int]) -> str:

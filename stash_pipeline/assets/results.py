@@ -35,8 +35,8 @@ def raw_results(
         if raw_key(name) not in selected or not reported:
             continue
         missing = [path for path in synced.missing_fields if path.split(".")[0] == name]
-        yield dg.MaterializeResult(
-            asset_key=raw_key(name),
+        yield md.materialized(
+            raw_key(name),
             metadata={
                 md.ROW_COUNT: change.rows,
                 md.FETCHED: change.fetched,
@@ -48,9 +48,8 @@ def raw_results(
                 md.LISTED: change.listed,
                 md.BYTES: change.bytes,
                 md.PAGES: change.pages,
-                md.SECONDS: round(change.seconds, 3),
                 md.REQUEST_SECONDS: round(change.request_seconds, 3),
-                md.ROWS_PER_SECOND: md.per_second(change.fetched, change.seconds),
+                **_speed(change.fetched, change.seconds),
                 md.MISSING_FIELDS: ", ".join(missing) or "none",
                 md.UNREADABLE: change.unreadable,
                 md.CHANGED_FIELDS: md.format_counts(change.fields),
@@ -65,8 +64,8 @@ def raw_results(
     archived = {name: change.updated + change.removed for name, change in synced.changes.items()}
     first = any(change.first for change in synced.changes.values())
     if HISTORY_KEY in selected and (first or any(archived.values())):
-        yield dg.MaterializeResult(
-            asset_key=HISTORY_KEY,
+        yield md.materialized(
+            HISTORY_KEY,
             metadata={
                 "documents_archived": sum(archived.values()),
                 "by_entity": md.format_counts(archived),
@@ -82,8 +81,8 @@ def raw_results(
     if PAGES_KEY in selected:
         pages = sum(change.pages for change in synced.changes.values())
         fetched = sum(change.fetched for change in synced.changes.values())
-        yield dg.MaterializeResult(
-            asset_key=PAGES_KEY,
+        yield md.materialized(
+            PAGES_KEY,
             metadata={
                 "mode": mode,
                 md.LANE: synced.lane,
@@ -139,8 +138,8 @@ def instance_results(
     """The results of the tables of a layer that changed for one instance."""
     for name, change in _reported(layer, followed.tables, selected, report_unchanged):
         table = next(table for table in layer.tables if table.name == name)
-        yield dg.MaterializeResult(
-            asset_key=table_key(name),
+        yield md.materialized(
+            table_key(name),
             metadata={
                 md.ROW_COUNT: change.rows,
                 **_numbers(change),
@@ -175,8 +174,8 @@ def shared_results(
         described = layer.describe(connection, rebuilt or mode in _COMPARES_EVERYTHING)
     for name, change in reported:
         table = next(table for table in layer.tables if table.name == name)
-        yield dg.MaterializeResult(
-            asset_key=table_key(name),
+        yield md.materialized(
+            table_key(name),
             metadata={
                 md.ALL_ROWS_COUNT: change.rows,
                 **_numbers(change),
@@ -212,8 +211,9 @@ def _numbers(change: TableChange) -> dict[str, float]:
         md.UPDATED: change.updated,
         md.REMOVED: change.removed,
     }
-    # tables that a layer writes together have no time of their own
-    if change.seconds:
-        touched = change.inserted + change.updated + change.removed
-        numbers |= {md.SECONDS: round(change.seconds, 3), md.ROWS_PER_SECOND: md.per_second(touched, change.seconds)}
-    return numbers
+    return numbers | _speed(change.inserted + change.updated + change.removed, change.seconds)
+
+
+def _speed(rows: int, seconds: float) -> dict[str, float]:
+    """Seconds and rows per second; nothing for what was written together with others and has no time of its own."""
+    return {md.SECONDS: round(seconds, 3), md.ROWS_PER_SECOND: md.per_second(rows, seconds)} if seconds else {}

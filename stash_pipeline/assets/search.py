@@ -192,8 +192,8 @@ class IndexFollowing:
         try:
             if reader and reported and INDEX_KEY in self.context.selected_asset_keys:
                 samples = sample_queries(connection, reader)
-                yield dg.MaterializeResult(
-                    asset_key=INDEX_KEY,
+                yield md.materialized(
+                    INDEX_KEY,
                     metadata={
                         "documents": followed.state.documents,
                         **{f"documents: {name}": count for name, count in _documents(connection).items()},

@@ -150,6 +150,7 @@ def first_materializations(instance: dg.DagsterInstance, connection: Connection)
                     description="What the layer matches was first built of. Stash-boxes are asked once they are "
                     "registered, see `stash-pipeline boxes --help`.",
                     metadata={md.ALL_ROWS_COUNT: row[0] if row else 0},
+                    tags={md.DATA_VERSION_TAG: md.DATA_VERSION.value},
                 )
             )
     return events
@@ -256,7 +257,7 @@ def _results(
                 "fields_the_box_lacks": ", ".join(report.missing) or "none",
                 "failures": "\n".join(f"{key}: {value}" for key, value in sorted(report.failures.items())) or "none",
             }
-        yield dg.MaterializeResult(asset_key=table_key(f"stashbox.{name}"), metadata=metadata)
+        yield md.materialized(table_key(f"stashbox.{name}"), metadata=metadata)
 
 
 def _check_results(

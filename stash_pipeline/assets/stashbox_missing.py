@@ -109,8 +109,8 @@ def _result(
     ).fetchone()
     rows, waiting = row or (0, 0)
     state = list_states(connection, [endpoint.id])[endpoint.id]
-    return dg.MaterializeResult(
-        asset_key=MISSING_KEY,
+    return md.materialized(
+        MISSING_KEY,
         metadata={
             md.ROW_COUNT: rows,
             "wait_for_decision": waiting,

@@ -39,7 +39,7 @@ def backup(file: Path | None, out: Path | None, *, runs: bool, as_json: bool) ->
     if written.stored_keys:
         _say(
             f"The key file {key} is not part of it. Keep a copy of it elsewhere: without it, the stored keys of "
-            f"{written.stored_keys} servers cannot be read and must be entered again."
+            f"{_servers(written.stored_keys)} cannot be read and must be entered again."
         )
 
 
@@ -88,5 +88,9 @@ def restore(file: Path, *, replace: bool, as_json: bool) -> None:
     if done.stored_keys and not key_file(settings.home).exists():
         _say(
             f"There is no key file {key_file(settings.home)}: copy it from where the backup was made, or enter the "
-            f"keys of {done.stored_keys} servers again."
+            f"keys of {_servers(done.stored_keys)} again."
         )
+
+
+def _servers(count: int) -> str:
+    return "1 server" if count == 1 else f"{count:,} servers"

@@ -123,7 +123,7 @@ def add(
     url: Annotated[
         str | None,
         typer.Argument(
-            metavar="[URL]",
+            metavar="URL",
             help="Its endpoint. Not needed for StashDB, FansDB, PMVStash, JAVStash and ThePornDB.",
         ),
     ] = None,
@@ -240,7 +240,7 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command()
 def test(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: all that are enabled.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Default: all that are enabled.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Test stash-boxes with about ten requests each: key, role, release, what it lacks. Exit code 0 or 1."""
@@ -278,9 +278,7 @@ def _tested(endpoint: "StashBoxEndpoint", settings: Settings, connection: Any) -
 
 @app.command()
 def sync(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: all that are enabled.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Default: all that are enabled.")] = None,
     everything: Annotated[
         bool, typer.Option("--everything", help="Ask about everything again, however recent the answers are.")
     ] = False,
@@ -297,7 +295,7 @@ def sync(
 
 @app.command()
 def missing(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: all that are enabled.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Default: all that are enabled.")] = None,
     csv_file: Annotated[
         str | None, typer.Option("--csv", metavar="PATH", help="Write them to a CSV file; - is standard output.")
     ] = None,

@@ -115,11 +115,12 @@ def start() -> None:
 def stop() -> None:
     """Ends what `start` began."""
     server = _private(get_settings())
+    was_running = server.running
     server.release()
     if server.running:
         console.print("Other processes use Postgres; it stops when the last of them ends.")
     else:
-        console.print("Postgres does not run.")
+        console.print("Postgres was stopped." if was_running else "Postgres does not run.")
 
 
 # --- psql -----------------------------------------------------------------------------------------------
@@ -148,7 +149,9 @@ def psql(role: str, arguments: list[str]) -> int:
         # psql handles it: it cancels a statement
         before = signal.signal(signal.SIGINT, lambda *_: None)
         try:
-            return subprocess.run([program, "-d", address, *arguments], env=environment).returncode
+            code = subprocess.run([program, "-d", address, *arguments], env=environment).returncode
+            # of a signal, as shells report it: `psql | head` ends by SIGPIPE
+            return code if code >= 0 else 128 - code
         finally:
             signal.signal(signal.SIGINT, before)
 

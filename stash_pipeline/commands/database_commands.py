@@ -67,7 +67,7 @@ def stop() -> None:
 
 def psql(
     role: DatabaseRole = Role.reader,
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS...", help="Arguments of psql.")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS", help="Arguments of psql.")] = None,
 ) -> None:
     """Open psql on the database; `SELECT * FROM scenes` works without a schema."""
     from stash_pipeline.commands.database import psql as run

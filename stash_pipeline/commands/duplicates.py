@@ -207,4 +207,6 @@ def _write_csv(target: str, entity: str, report: "Report") -> None:
     ]  # fmt: skip
     write_csv(target, list(rows[0]) if rows else ["kind", "group"], rows)
     if target != STANDARD_OUTPUT:
+        noun = "row" if len(rows) == 1 else "rows"
+        stderr.print(f"Wrote {len(rows):,} {noun} to {target}.", markup=False, highlight=False, soft_wrap=True)
         stderr.print(summary(entity, report.totals), markup=False, highlight=False, soft_wrap=True)

@@ -46,7 +46,7 @@ def tables(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="TABLE...", help="Tables, views and patterns: scenes, scenes_full, catalog.scenes, 'catalog.*'."
+            metavar="TABLE", help="Tables, views and patterns: scenes, scenes_full, catalog.scenes, 'catalog.*'."
         ),
     ],
     file_format: Annotated[

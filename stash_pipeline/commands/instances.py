@@ -20,7 +20,7 @@ from stash_pipeline.commands.access_options import (
     given,
 )
 from stash_pipeline.commands.options import LARGEST_INTEGER, SMALLEST_INTEGER, finite, refuse_together, require
-from stash_pipeline.commands.output import console, print_json, table
+from stash_pipeline.commands.output import console, print_json, print_no_instance, table
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
 
@@ -203,9 +203,10 @@ def list_(
         columns = ["name", "url", "api_key", "priority", "timezone", "enabled", "release"]
         columns += ["lane"] if any(row["lane"] != "auto" for row in rows) else []
         columns += ["removed_at"] if every else []
-        table(None, columns, [[row[c] for c in columns] for row in rows])
+        headings = {"api_key": "API key", "timezone": "time zone", "removed_at": "removed"}
+        table(None, [headings.get(c, c) for c in columns], [[row[c] for c in columns] for row in rows])
     else:
-        console.print("No instance yet. Add one with: stash-pipeline instances add home http://localhost:9999")
+        print_no_instance()
 
 
 def _checked(

@@ -27,5 +27,8 @@ def maintain(as_json: bool) -> None:
         return
     counts = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in removed.items())
     console.print(
-        f"Removed what is older than {settings.keep_runs_days} days: {counts}.", highlight=False, soft_wrap=True
+        f"Removed what is older than {settings.keep_runs_days} days ({settings.keep_history_days} for history): "
+        f"{counts}.",
+        highlight=False,
+        soft_wrap=True,
     )

@@ -139,7 +139,7 @@ def decisions(
 
 @app.command()
 def withdraw(
-    numbers: Annotated[list[int], typer.Argument(metavar="NUMBER...", min=1, max=LARGEST_ID, help="Of decisions.")],
+    numbers: Annotated[list[int], typer.Argument(metavar="NUMBER", min=1, max=LARGEST_ID, help="Of decisions.")],
     as_json: Json = False,
 ) -> None:
     """Withdraw decisions; the rules decide again."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -268,9 +269,15 @@ def list_decided(entities: Sequence[str], path: Path | None, as_json: bool) -> N
     elif path is not None:
         write_csv(path, (*COLUMNS, "number", "decided_at", "live"), rows)
     else:
-        columns = ["number", "entity", "left", "right", "decision", "field", "note", "decided_at"]
+        columns = ["number", "entity", "left", "right", "decision", "field", "note"]
         if rows:
-            table(None, columns, [[row[column] or "–" for column in columns] for row in rows])
+            shown = [[*(row[column] or None for column in columns), _moment(row["decided_at"])] for row in rows]
+            table(None, [*columns, "decided"], shown)
         gone = sum(not row["live"] for row in rows)
         absent = f", {gone:,} of them on objects that do not exist now" if gone else ""
-        say(f"{len(rows):,} decisions{absent}." if rows else "Nothing has been decided.")
+        noun = "decision" if len(rows) == 1 else "decisions"
+        say(f"{len(rows):,} {noun}{absent}." if rows else "Nothing has been decided.")
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from datetime import datetime
 from typing import Any, Final
 
 from rich.console import Console
@@ -20,11 +21,21 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
+def print_no_instance() -> None:
+    """Says how the first server is registered."""
+    # a command must not be wrapped: it is copied
+    console.print(
+        "No instance yet. Add one with: stash-pipeline instances add home http://localhost:9999",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 def table(title: str | None, columns: list[str], rows: list[list[Any]], *, numbers: int = 0) -> None:
     """Prints a table whose last ``numbers`` columns are right-aligned; in a narrow terminal, one paragraph per row.
 
     Output that does not go to a terminal is as wide as necessary: nothing is cut off or wrapped. A cell can be a
-    :class:`Text` with styles.
+    :class:`Text` with styles; times are local, truths are yes or no.
     """
     result = Table(
         title=None if title is None else Text(title, style="table.title"), title_justify="left", header_style="bold"
@@ -46,6 +57,10 @@ def table(title: str | None, columns: list[str], rows: list[list[Any]], *, numbe
 def _cell(value: Any) -> Text:
     if isinstance(value, Text):
         return value
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, datetime):
+        return Text(value.astimezone().strftime("%Y-%m-%d %H:%M:%S"))
     return Text("–" if value is None else f"{value:,}" if type(value) is int else str(value))
 
 

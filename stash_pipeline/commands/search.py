@@ -31,8 +31,9 @@ app = typer.Typer(cls=QueryByDefault, no_args_is_help=True)
 def search() -> None:
     """Search the catalog of all servers: `stash-pipeline search 'QUERY'`.
 
-    What follows is the query, unless it is the name of a command. `stash-pipeline search query --help` lists the
-    options, docs/search.md describes the query language.
+    What follows is the query, unless it is the name of a command.
+
+    `stash-pipeline search query --help` lists the options, docs/search.md describes the query language.
     """
 
 

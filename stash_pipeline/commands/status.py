@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from stash_pipeline.commands.database import database_sentences, database_state
-from stash_pipeline.commands.output import console, print_json, table
+from stash_pipeline.commands.output import console, print_json, print_no_instance, table
 from stash_pipeline.errors import UserError
 from stash_pipeline.settings import Settings, get_settings
 
@@ -194,7 +194,7 @@ def status(as_json: bool, *, offline: bool = False) -> None:
     for line in database_sentences(database):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if not rows:
-        console.print("No instance yet. Add one with: stash-pipeline instances add home http://localhost:9999")
+        print_no_instance()
     else:
         _print(rows, now)
 

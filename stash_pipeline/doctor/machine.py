@@ -101,13 +101,15 @@ def key_file(home: Path, stored: int) -> Finding:
     """The key file, given how many servers have keys or headers that are encrypted with it."""
     file = home / KEY_FILE
     what = "key file"
+    servers = "1 server" if stored == 1 else f"{stored} servers"
     if not file.exists():
         if not stored:
             return ok(what, "No stored keys, so none is needed.")
         again = "enter the keys again: `stash-pipeline instances edit NAME --api-key-stdin`."
-        return broken(
-            what, f"{file} is missing; {stored} servers have stored keys.", f"Copy it from a backup, or {again}"
-        )
+        missing = f"{file} is missing, with which the keys of {servers} are encrypted."
+        return broken(what, missing, f"Copy it from where you keep it, or {again}")
     if file.stat().st_mode & 0o077:
         return broken(what, f"Others can read {file}.", f"chmod 600 {file}")
-    return ok(what, f"{file}, for the keys of {stored} servers. Keep a copy; backups do not have it.")
+    if not stored:
+        return ok(what, f"{file}; no stored key needs it.")
+    return ok(what, f"{file}, for the keys of {servers}. Keep a copy; backups do not have it.")

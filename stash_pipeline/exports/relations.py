@@ -84,7 +84,7 @@ def _matching(name: str, available: Sequence[str]) -> list[str]:
         # a name that only one schema has
         matches = [qualified for qualified in available if qualified.partition(".")[2] == name]
     if not matches:
-        near = get_close_matches(pattern, available, n=3)
+        near = get_close_matches(pattern, available, n=3, cutoff=0.75)
         hint = f"did you mean {' or '.join(near)}?" if near else "docs/tables.md lists them."
         raise UserError(f"There is no table or view {name!r} to export; {hint}")
     return matches

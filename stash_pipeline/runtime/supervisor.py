@@ -9,9 +9,11 @@ private Postgres last.
 """
 
 import ctypes
+import errno
 import fcntl
 import http.client
 import json
+import os
 import shutil
 import signal
 import socket
@@ -179,6 +181,10 @@ def require_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if error.errno in (errno.EADDRNOTAVAIL, socket.EAI_NONAME):
+                raise UserError(
+                    f"{host} is no address of this machine; give --host one of its addresses, such as {LOCAL}."
+                ) from error
             raise UserError(
                 f"Port {port} of {host} is not available ({error.strerror}); stop the program that uses it, or choose "
                 "another port with --port or STASH_PIPELINE_UI_PORT."
@@ -302,6 +308,8 @@ def interruptible() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         for number in signals:
             signal.signal(number, signal.SIG_IGN)
+        # runs and Postgres take some seconds to end; print() could be what the signal interrupted
+        os.write(sys.stderr.fileno(), b"Stopping ...\n")
         raise KeyboardInterrupt
 
     signals = (signal.SIGINT, signal.SIGTERM)

@@ -6,6 +6,7 @@ an invalid document) is raised at once.
 
 import hashlib
 import logging
+import re
 import threading
 import time
 from collections.abc import Container, Iterator, Mapping
@@ -262,10 +263,11 @@ class StashClient:
             refused = refusal(self.url, status, headers, beginning, self.access)
             if refused:
                 raise refused
-            if status >= 500:
-                raise StashHTTPError(status, _sentence(f"{self.url} answered {status}: {beginning[:200]}"))
+            message = _sentence(f"{self.url} answered {status}{_said(beginning)}")
+            # 501: it knows no POST
+            if status >= 500 and status != 501:
+                raise StashHTTPError(status, message)
             if status >= 400 and not is_json:
-                message = _sentence(f"{self.url} answered {status}: {beginning[:200]}")
                 raise StashHTTPError(status, f"{message} Is it a Stash server?")
         check_growth(body, self.limits, what)
         answer = self._parsed(body, what)
@@ -439,6 +441,14 @@ def _errors(errors: Any) -> list[dict[str, Any]]:
     """The list of GraphQL errors; a plain text from a proxy is converted."""
     listed = errors if isinstance(errors, list) else [errors]
     return [error if isinstance(error, dict) else {"message": str(error)} for error in listed]
+
+
+def _said(beginning: str) -> str:
+    """What a body says, to follow a status: its beginning, or the title of a web page."""
+    if not beginning.lstrip().startswith("<"):
+        return f": {beginning[:200]}"
+    title = re.search(r"<title[^>]*>\s*([^<]+?)\s*</title>", beginning, re.IGNORECASE)
+    return f" with a web page: {title[1][:200]}" if title else " with a web page"
 
 
 def _sentence(text: str) -> str:

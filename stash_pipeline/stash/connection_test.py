@@ -359,8 +359,8 @@ class _Check:
         if with_key and (status == 401 or (status == 500 and "unauthorized" in str(error))):
             return (
                 "wrong_key",
-                f"{self.url} refuses the API key; copy it again from Stash (Settings, Security) and give it with "
-                "`stash-pipeline instances edit NAME --api-key-stdin`.",
+                f"{self.url} refuses the API key; copy it again from Stash (Settings, Security); of a registered "
+                "server, `stash-pipeline instances edit NAME --api-key-stdin` replaces it.",
             )
         if status == 401:
             return (
@@ -378,7 +378,7 @@ class _Check:
             )
         if 300 <= status < 400:
             return "login_page" if error.barrier == "stash" else "redirect", str(error)
-        if status < 500:
+        if status < 500 or status == 501:
             return "not_stash", str(error)
         return "server_error", f"{error} It may be a proxy, and Stash behind it is down."
 

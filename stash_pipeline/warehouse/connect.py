@@ -86,8 +86,8 @@ def connect(database_url: str, *, autocommit: bool = True) -> Connection:
             check_database_url(database_url)
         except ValueError as problem:
             raise UserError(f"{DATABASE_URL_VARIABLE}: {problem}.") from None
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"The database cannot be reached: {reason}") from None
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise UserError(f"The database cannot be reached: {reason}; start it, or correct its address.") from None
 
 
 def _connect(database_url: str) -> Connection:

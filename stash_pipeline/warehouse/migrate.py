@@ -122,8 +122,8 @@ def upgrade(database_url: str) -> None:
     except OperationalError as error:
         if isinstance(error.orig, DiskFull):
             raise UserError(database_sentence(error.orig)) from None
-        reason = str(error.orig).strip().splitlines()[0]
-        raise UserError(f"The database cannot be reached: {reason}") from None
+        reason = str(error.orig).strip().splitlines()[0].rstrip(".")
+        raise UserError(f"The database cannot be reached: {reason}; start it, or correct its address.") from None
     except ProgrammingError as error:
         # by class: the message is in the server's language
         if not isinstance(error.orig, InsufficientPrivilege):

@@ -92,7 +92,7 @@ def test_a_missing_key_file_is_broken(settings: Settings, server: str) -> None:
     registered(settings, server)
     (settings.home / KEY_FILE).unlink()
     found = findings(settings)
-    assert found["key file"].state == "broken" and "Copy it from a backup" in found["key file"].remedy
+    assert found["key file"].state == "broken" and "Copy it from where you keep it" in found["key file"].remedy
     assert found["server attic"].state == "broken" and "is missing" in found["server attic"].sentence
 
 
@@ -100,6 +100,13 @@ def test_a_key_file_that_others_can_read_is_broken(home: Path) -> None:
     (home / KEY_FILE).touch(0o644)
     (home / KEY_FILE).chmod(0o644)
     assert key_file(home, 1).remedy == f"chmod 600 {home / KEY_FILE}"
+
+
+@pytest.mark.parametrize(("stored", "says"), [(0, "no stored key needs it"), (1, "for the keys of 1 server. Keep")])
+def test_a_key_file_is_kept_for_the_keys_that_need_it(home: Path, stored: int, says: str) -> None:
+    (home / KEY_FILE).touch(0o600)
+    found = key_file(home, stored)
+    assert found.state == "ok" and says in found.sentence
 
 
 def test_without_an_instance_nothing_is_broken(settings: Settings) -> None:

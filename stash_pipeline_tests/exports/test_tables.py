@@ -231,6 +231,7 @@ def test_an_export_that_takes_too_long_ends(servers: Servers, tmp_path: Path, fi
         ("ops.*", "not exported"),
         ("partitions.stash_scenes_1", "not exported"),
         ("scense", r"did you mean .*stash\.scenes"),
+        ("nothing", r"docs/tables\.md lists them"),
         ("pg_catalog.pg_authid", "There is no table or view"),
         ("*.instances", "There is no table or view"),
     ],

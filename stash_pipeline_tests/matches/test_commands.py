@@ -60,7 +60,7 @@ def test_objects_that_are_split_leave_their_cluster(commands: Commands) -> None:
     clusters = commands.servers.clusters("scenes")
     assert clusters[left] != clusters[right]
     code, output, _ = commands.run("decisions")
-    assert code == 0 and "another cut" in output
+    assert code == 0 and "another cut" in output and "1 decision." in output
 
 
 def test_what_was_decided_is_json_for_programs(commands: Commands) -> None:

@@ -78,6 +78,7 @@ def test_csv_has_one_row_per_copy(run: Run, tmp_path: Path) -> None:
     code, out, err = run("duplicates", "--entity", "performers", "--csv", str(target))
     assert (code, out) == (0, "") and "Nothing was changed." in err
     assert list(csv.DictReader(StringIO(target.read_text("utf-8-sig")))) == rows
+    assert f"Wrote {len(rows)} rows to {target}." in err
 
 
 @pytest.mark.parametrize("entity", ["scenes", "files", "performers", "studios", "tags"])

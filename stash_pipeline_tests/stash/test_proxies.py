@@ -66,6 +66,11 @@ def check(url: str, access: Access) -> ConnectionReport:
         (Canned(200, "<html>It works!</html>", HTML), "not_stash", "not JSON"),
         (Canned(403, "<html>Forbidden</html>", HTML), "forbidden", "a proxy in front of Stash"),
         (Canned(405, "", {}), "not_stash", "answered 405. Is it a Stash server?"),
+        (
+            Canned(501, "<html><title>Unsupported method</title><h1>No</h1></html>", HTML),
+            "not_stash",
+            "answered 501 with a web page: Unsupported method. Is it a Stash server?",
+        ),
         (Canned(404, "", {}), "not_stash", "answered 404. Is it a Stash server?"),
         (Canned(404, "gone.", {}), "not_stash", "answered 404: gone. Is it a Stash server?"),
     ],

@@ -27,9 +27,10 @@ query Latest($key: AssetKeyInput!, $partitions: [String!]) {
 """
 
 
-def latest(interface: Interface, key: list[str], partition: str) -> dict[str, Any]:
-    """The latest materialization of one partition of an asset; its metadata by label."""
-    node = interface.ask(MATERIALIZATIONS, key={"path": key}, partitions=[partition])["assetNodeOrError"]
+def latest(interface: Interface, key: list[str], partition: str | None = None) -> dict[str, Any]:
+    """The latest materialization of an asset, or of one of its partitions; its metadata by label."""
+    partitions = None if partition is None else [partition]
+    node = interface.ask(MATERIALIZATIONS, key={"path": key}, partitions=partitions)["assetNodeOrError"]
     found = node["assetMaterializations"]
     assert found, f"{key} was never materialized for {partition}"
     return {**found[0], "metadata": {entry["label"]: entry for entry in found[0]["metadataEntries"]}}
@@ -145,3 +146,16 @@ def test_an_edit_on_the_server_materializes_only_affected_tables(interface: Inte
             "WHERE s.id = 1 GROUP BY 1"
         ).fetchall()
     assert rows == [("Edited from outside", [1])]
+
+
+def test_tables_that_an_edit_did_not_change_are_not_shown_as_outdated(interface: Interface) -> None:
+    before = latest(interface, ["catalog", "scene_files"])["runId"]
+    interface.stash.execute('mutation{sceneUpdate(input:{id:"2", title:"Edited once more"}){id}}', None)
+    run_id = launch(interface, "first")
+    assert latest(interface, ["catalog", "scenes"])["runId"] == run_id
+    assert latest(interface, ["catalog", "scene_files"])["runId"] == before
+    nodes = interface.ask("{assetNodes{assetKey{path} staleStatus staleCauses{partitionKey key{path}}}}")["assetNodes"]
+    (files,) = [node for node in nodes if node["assetKey"]["path"] == ["catalog", "scene_files"]]
+    assert files["staleStatus"] == "FRESH", files["staleCauses"]
+    # a partition that is new may leave tables of all instances as they were
+    assert not [cause for node in nodes for cause in node["staleCauses"] if cause["partitionKey"] is None]

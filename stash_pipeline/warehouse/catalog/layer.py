@@ -133,6 +133,15 @@ def _origin(entity: str, field: GoldenField, name: str) -> Origin:
     return Origin((f"stash.{entity}.{name}",), f"catalog.{field.target}.id" if field.target else None)
 
 
+_ELEMENTS: Final = {"urls": "URLs", "os": "o's", "stash_ids": "stash ids", "group_containing": "containing groups"}
+
+
+def _list_description(golden: GoldenList) -> str:
+    elements = golden.table.removeprefix(golden.owner.removesuffix("id"))
+    named = _ELEMENTS.get(elements, elements.replace("_", " "))
+    return f"The {named} of {golden.entity}: those of all members of a record, each once."
+
+
 def _list_table(golden: GoldenList) -> LayerTable:
     target = golden.joined.target if golden.kind == "references" else None
     origins = {name: Origin((f"stash.{golden.table}.{name}",)) for name in golden.columns}
@@ -143,7 +152,7 @@ def _list_table(golden: GoldenList) -> LayerTable:
     return LayerTable(
         LISTS[golden.table],
         group=LISTS_GROUP,
-        description=LISTS[golden.table].comment or "",
+        description=_list_description(golden),
         upstream=(f"stash.{golden.table}", *sorted(others)),
         version=VERSION,
         origins=origins,
