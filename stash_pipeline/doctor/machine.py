@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from stash_pipeline.doctor.finding import Finding, broken, note, ok
 from stash_pipeline.errors import UserError
 from stash_pipeline.secrets import KEY_FILE
+from stash_pipeline.secrets import key_file as key_file_in_use
 from stash_pipeline.settings import ENV_PREFIX, Settings, unknown_variables
 
 _NEWEST_TESTED: Final = (3, 13)
@@ -98,7 +99,7 @@ def _notifications(settings: Settings) -> Iterator[Finding]:
 
 def key_file(home: Path, stored: int) -> Finding:
     """The key file, given how many servers have keys or headers that are encrypted with it."""
-    file = home / KEY_FILE
+    file = key_file_in_use(home)
     what = "key file"
     if not file.exists():
         if not stored:
@@ -107,6 +108,7 @@ def key_file(home: Path, stored: int) -> Finding:
         return broken(
             what, f"{file} is missing; {stored} servers have stored keys.", f"Copy it from a backup, or {again}"
         )
-    if file.stat().st_mode & 0o077:
+    # a given file can be a secret of an engine of containers, which sets its mode
+    if file == home / KEY_FILE and file.stat().st_mode & 0o077:
         return broken(what, f"Others can read {file}.", f"chmod 600 {file}")
     return ok(what, f"{file}, for the keys of {stored} servers. Keep a copy; backups do not have it.")
