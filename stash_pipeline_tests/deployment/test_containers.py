@@ -128,6 +128,13 @@ def test_a_mistake_in_the_compose_file_is_found(service: str, wrong: dict[str, A
         _judge(compose)
 
 
+def test_no_variable_of_a_service_refers_to_itself() -> None:
+    """podman-compose 1.3 passes such a reference on as it is written."""
+    for service in COMPOSE["services"].values():
+        for variable, value in service.get("environment", {}).items():
+            assert f"${{{variable}" not in str(value)
+
+
 def test_services_use_the_volumes_and_depend_on_the_services_of_the_file() -> None:
     for service in COMPOSE["services"].values():
         assert {volume.partition(":")[0] for volume in service["volumes"]} <= set(COMPOSE["volumes"])
