@@ -21,7 +21,8 @@ def backup(file: Path | None, out: Path | None, *, runs: bool, as_json: bool) ->
     Raises:
         UserError: if the backup cannot be written.
     """
-    from stash_pipeline.warehouse.backup.write import back_up, default_name, key_file, manifest_of
+    from stash_pipeline.secrets import key_file
+    from stash_pipeline.warehouse.backup.write import back_up, default_name, manifest_of
     from stash_pipeline.warehouse.session import open_warehouse
 
     target = file if file is not None else (out or Path.cwd()) / default_name()
@@ -66,8 +67,8 @@ def restore(file: Path, *, replace: bool, as_json: bool) -> None:
     from contextlib import ExitStack
 
     from stash_pipeline.runtime.unfinished_runs import end_unfinished_runs
+    from stash_pipeline.secrets import key_file
     from stash_pipeline.warehouse.backup.restore import restore as run
-    from stash_pipeline.warehouse.backup.write import key_file
     from stash_pipeline.warehouse.embedded.server import running_server
 
     settings = get_settings()

@@ -10,7 +10,7 @@ from stash_pipeline.commands.options import refuse_together
 from stash_pipeline.commands.output import console, print_json
 from stash_pipeline.errors import UserError
 from stash_pipeline.private_directories import ROOTS_HOME
-from stash_pipeline.runtime.systemd import UNIT, Service
+from stash_pipeline.runtime.systemd import UNIT
 from stash_pipeline.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, help="Run `up` as a service of systemd.")
@@ -35,11 +35,12 @@ def install(
     start: Annotated[bool, typer.Option("--start/--no-start", help="Enable and start it.")] = True,
 ) -> None:
     """Write the unit, enable and start it. Run it again after an upgrade that moved the program."""
-    from stash_pipeline.runtime.systemd import install as write
-
     if run_as is not None and not system:
         raise UserError("--run-as has no effect without --system; give both, or neither.")
-    described = _service(user, system, run_as)
+    from stash_pipeline.runtime.systemd import install as write
+    from stash_pipeline.runtime.systemd import service_of
+
+    described = service_of(system=system, user=run_as, home=_home(user, system))
     if show:
         print(described.text(), end="")
         return
@@ -53,9 +54,10 @@ def install(
 @app.command()
 def uninstall(user: OfUser = False, system: OfSystem = False) -> None:
     """Stop the service and remove its unit. The data and the settings stay."""
+    from stash_pipeline.runtime.systemd import installed_service
     from stash_pipeline.runtime.systemd import uninstall as remove
 
-    for line in remove(_service(user, system)):
+    for line in remove(installed_service(system=system, home=_home(user, system))):
         console.print(line, soft_wrap=True, highlight=False)
 
 
@@ -66,9 +68,9 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show whether the service runs; exit code 1 if it does not."""
-    from stash_pipeline.runtime.systemd import state
+    from stash_pipeline.runtime.systemd import installed_service, state
 
-    properties = state(_service(user, system))
+    properties = state(installed_service(system=system, home=_home(user, system)))
     if as_json:
         print_json(dict(properties))
     elif properties.get("LoadState") == "not-found":
@@ -85,13 +87,10 @@ def status(
     raise typer.Exit(0 if properties.get("ActiveState") == "active" else 1)
 
 
-def _service(user: bool, system: bool, run_as: str | None = None) -> Service:
-    from stash_pipeline.runtime.systemd import service_of
-
+def _home(user: bool, system: bool) -> Path:
+    """The home of the service that the options name."""
     refuse_together({"--user": user, "--system": system})
     if not user and not system:
         raise UserError("Say whose service it is: --user for your own, or --system.")
-    settings = get_settings()
     # with sudo, the default home is not that of the user who will run it
-    home = ROOTS_HOME if system and "STASH_PIPELINE_HOME" not in os.environ else settings.home
-    return service_of(system=system, user=run_as, home=Path(home))
+    return Path(ROOTS_HOME if system and "STASH_PIPELINE_HOME" not in os.environ else get_settings().home)

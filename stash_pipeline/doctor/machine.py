@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from stash_pipeline.doctor.finding import Finding, broken, note, ok
 from stash_pipeline.errors import UserError
 from stash_pipeline.secrets import KEY_FILE
+from stash_pipeline.secrets import key_file as key_file_in_use
 from stash_pipeline.settings import ENV_PREFIX, Settings
 from stash_pipeline.unknown_variables import unknown_variables
 
@@ -99,7 +100,7 @@ def _notifications(settings: Settings) -> Iterator[Finding]:
 
 def key_file(home: Path, stored: int) -> Finding:
     """The key file, given how many servers have keys or headers that are encrypted with it."""
-    file = home / KEY_FILE
+    file = key_file_in_use(home)
     what = "key file"
     servers = "1 server" if stored == 1 else f"{stored} servers"
     if not file.exists():
@@ -108,7 +109,8 @@ def key_file(home: Path, stored: int) -> Finding:
         again = "enter the keys again: `stash-pipeline instances edit NAME --api-key-stdin`."
         missing = f"{file} is missing, with which the keys of {servers} are encrypted."
         return broken(what, missing, f"Copy it from where you keep it, or {again}")
-    if file.stat().st_mode & 0o077:
+    # a given file can be a secret of an engine of containers, which sets its mode
+    if file == home / KEY_FILE and file.stat().st_mode & 0o077:
         return broken(what, f"Others can read {file}.", f"chmod 600 {file}")
     if not stored:
         return ok(what, f"{file}; no stored key needs it.")

@@ -1,9 +1,10 @@
 """Dagster's code server, whose runs start at once: ``python -m stash_pipeline.runtime.code_server OPTIONS``.
 
-The options are those of ``dagster api grpc``. Dagster starts a new Python for each run, which imports everything again:
-2 s. Here a run is forked from a process that has imported everything and does nothing else, the fork server of
-``multiprocessing``. A run still is a process of its own: it can be canceled, it can fail alone, and its memory ends
-with it. Only on Linux: on macOS, a process that has loaded system libraries cannot be forked safely.
+The options are those of ``dagster api grpc``; ``--end-orphans`` may precede them. Dagster starts a new Python for each
+run, which imports everything again: 2 s. Here a run is forked from a process that has imported everything and does
+nothing else, the fork server of ``multiprocessing``. A run still is a process of its own: it can be canceled, it can
+fail alone, and its memory ends with it. Only on Linux: on macOS, a process that has loaded system libraries cannot be
+forked safely.
 """
 
 import multiprocessing
@@ -21,6 +22,15 @@ _PREPARED: Final = "stash_pipeline.runtime.prepared_runs"
 
 _AFTER_SECONDS: Final = 3.0
 """The fork server imports when the UI has appeared, which the other processes start for meanwhile."""
+
+
+END_ORPHANS: Final = "--end-orphans"
+"""The first option, of a code server that other processes reach by its address."""
+
+_ORPHANS_SECONDS: Final = 90.0
+"""The daemon retries the run of a killed process as soon as it has ended, and only once. It cannot while it takes the
+code server for unreachable: until it loads its workspace again, 60 s after the last time. Sensors end orphaned runs
+too, as soon as the daemon reaches this server."""
 
 
 def fork_runs(module: str) -> None:
@@ -57,11 +67,25 @@ def module_of(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def _end_orphans() -> None:
+    from dagster import DagsterInstance
+
+    from stash_pipeline.runtime.orphaned_runs import end_orphaned_runs
+
+    with DagsterInstance.get() as instance:
+        end_orphaned_runs(instance)
+
+
 def main() -> None:
     """Serves until SIGTERM."""
     from stash_pipeline.settings import get_settings
 
     arguments = sys.argv[1:]
+    if arguments[:1] == [END_ORPHANS]:
+        arguments = arguments[1:]
+        ending = threading.Timer(_ORPHANS_SECONDS, _end_orphans)
+        ending.daemon = True
+        ending.start()
     module = module_of(arguments)
     if module is not None and sys.platform == "linux" and get_settings().prepared_runs:
         fork_runs(module)

@@ -29,16 +29,20 @@ _UNFINISHED: Final = [
 def end_orphaned_runs(instance: DagsterInstance) -> int:
     """Ends the runs of killed processes of this home, and returns their number."""
     home = get_settings().home
-    orphans = [run for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)) if _is_orphan(run, home)]
+    orphans = [run for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED)) if _is_orphan(instance, run, home)]
     for run in orphans:
         instance.report_run_failed(run, "The process that executed this run was killed.")
     return len(orphans)
 
 
-def _is_orphan(run: DagsterRun, home: Path) -> bool:
+def _is_orphan(instance: DagsterInstance, run: DagsterRun, home: Path) -> bool:
     """True only for a run that was certainly executed with this home and certainly no longer runs."""
+    if PROCESS_TAG in run.tags and has_ended(home, run.tags[PROCESS_TAG]):
+        # a retry has the tags of the killed run until its own process starts
+        parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+        return parent is None or parent.tags.get(PROCESS_TAG) != run.tags[PROCESS_TAG]
     if PROCESS_TAG in run.tags:
-        return has_ended(home, run.tags[PROCESS_TAG])
+        return False
     # launched through a code server of `stash-pipeline up`, whose socket is named after the home, and not started yet
     server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
     return server is not None and Path(server).name == socket_name(home) and not _listens(server)

@@ -18,6 +18,7 @@ from typing import Final, NoReturn
 import psycopg
 
 from stash_pipeline.errors import UserError
+from stash_pipeline.runtime.code_server import END_ORPHANS
 from stash_pipeline.runtime.daemon_lock import DaemonLock
 from stash_pipeline.runtime.dagster_home import CODE_LOCATION, DEFINITIONS_MODULE, prepare_dagster_home
 from stash_pipeline.runtime.supervisor import interruptible
@@ -27,6 +28,7 @@ from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.migrate import is_newest, newest_revision, upgrade
 
 _LOOK_SECONDS: Final = 0.5
+_PATIENT_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 20.0
 
 
@@ -43,10 +45,9 @@ def serve_code(
     upgrade(url)
     remove_orphaned_snapshots(settings.snapshots)
     environment = _environment(settings)
-    # runs of a container that is gone would block their instances
-    subprocess.run([sys.executable, "-m", "stash_pipeline.runtime.orphaned_runs"], env=environment, check=True)
     code = ("-m", module, "--location-name", CODE_LOCATION)
-    _become(environment, "stash_pipeline.runtime.code_server", "-h", host, "-p", str(port), *code)
+    # runs of a container that is gone would block their instances
+    _become(environment, "stash_pipeline.runtime.code_server", END_ORPHANS, "-h", host, "-p", str(port), *code)
 
 
 def serve_web(
@@ -105,8 +106,13 @@ def _database(settings: Settings) -> str:
 
 
 def _wait(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    """Waits until a condition holds; afterwards the last error of it counts, or the given sentence."""
-    end = time.monotonic() + seconds
+    """Waits until a condition holds; afterwards the last error of it counts, or the given sentence.
+
+    Meanwhile, an error that lasts is printed once: a wrong password looks like a slow start otherwise.
+    """
+    begin = time.monotonic()
+    end = begin + seconds
+    said: set[str] = set()
     while True:
         problem: UserError | None = None
         try:
@@ -116,6 +122,9 @@ def _wait(condition: Callable[[], bool], seconds: float, otherwise: str) -> None
             problem = error
         if time.monotonic() >= end:
             raise problem or UserError(otherwise)
+        if problem and time.monotonic() >= begin + _PATIENT_SECONDS and str(problem) not in said:
+            said.add(str(problem))
+            print(f"Waiting up to {seconds:g} s, because: {problem}", file=sys.stderr, flush=True)
         time.sleep(_LOOK_SECONDS)
 
 

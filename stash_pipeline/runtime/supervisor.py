@@ -36,6 +36,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.private_directories import make_home, make_private
 from stash_pipeline.runtime.daemon_lock import DaemonLock
 from stash_pipeline.runtime.dagster_home import CODE_LOCATION, DEFINITIONS_MODULE, prepare_dagster_home, socket_name
+from stash_pipeline.runtime.readiness import report_ready
 from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.embedded.server import is_private, running_server
 
@@ -105,6 +106,7 @@ def up(
     servers = serving(settings, port, host=host, module=module)
     with interruptible(), suppress(KeyboardInterrupt), servers as running:
         print(f"Dagster's UI is at {running.url} (stop it with Ctrl-C).", flush=True)
+        report_ready()
         if open:
             webbrowser.open(running.url)
         running.wait()
@@ -195,6 +197,11 @@ def require_free(host: str, port: int) -> None:
 def _alone(home: Path) -> Iterator[None]:
     """Ensures that no other process serves this home, because two daemons would launch everything twice."""
     make_home(home)
+    if not os.access(home, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise UserError(
+            f"User {os.geteuid()} cannot write to the home {home}, which belongs to user {home.stat().st_uid}: give it "
+            f"to that user (`chown {os.geteuid()} {home}`), or set STASH_PIPELINE_HOME to another directory."
+        )
     with (home / ".serving").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,15 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.settings import ENV_PREFIX
 
 UNIT: Final = "stash-pipeline.service"
-_PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "ActiveEnterTimestamp")
+_PROPERTIES: Final = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "MainPID",
+    "NRestarts",
+    "ActiveEnterTimestamp",
+)
 _SYSTEM_UNITS: Final = Path("/etc/systemd/system")
 _SYSTEM_VARIABLES: Final = Path("/etc/stash-pipeline.env")
 
@@ -27,7 +35,9 @@ StartLimitIntervalSec=600
 StartLimitBurst=10
 
 [Service]
-Type=exec
+# `up` reports when the UI can be used; a first start, or a migration, takes as long as it takes
+Type=notify
+TimeoutStartSec=infinity
 {identity}\
 ExecStart={program} up
 Environment={home_variable}
@@ -58,7 +68,8 @@ WantedBy={target}
 _HARDENING: Final = """\
 ProtectSystem=strict
 ProtectHome=read-only
-ReadWritePaths={home}
+# sockets and temporary files are in /tmp
+ReadWritePaths={home} /tmp /var/tmp
 PrivateDevices=yes
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
@@ -126,7 +137,7 @@ class Service:
 
 
 def service_of(*, system: bool, user: str | None, home: Path) -> Service:
-    """The service of this installation.
+    """The service of this installation, as it would be installed.
 
     Raises:
         UserError: if the user of a system service does not exist, or if the program is missing.
@@ -143,6 +154,11 @@ def service_of(*, system: bool, user: str | None, home: Path) -> Service:
             f"There is no user {user}; create it with `useradd --system {user}`, or give another with --run-as."
         ) from None
     return Service(user, _program(), home)
+
+
+def installed_service(*, system: bool, home: Path) -> Service:
+    """The service to look at or to remove, for which neither its user nor its program matters."""
+    return Service("nobody" if system else None, Path(), home)
 
 
 def install(service: Service, *, start: bool = True) -> list[str]:
@@ -197,16 +213,7 @@ def state(service: Service) -> Mapping[str, str]:
     Raises:
         UserError: if systemd cannot be asked.
     """
-    properties = (
-        "LoadState",
-        "ActiveState",
-        "SubState",
-        "UnitFileState",
-        "MainPID",
-        "NRestarts",
-        "ActiveEnterTimestamp",
-    )
-    output = _control(service, "show", UNIT, f"--property={','.join(properties)}")
+    output = _control(service, "show", UNIT, f"--property={','.join(_PROPERTIES)}")
     return dict(line.partition("=")[::2] for line in output.splitlines())
 
 

@@ -162,9 +162,15 @@ def test_only_runs_of_killed_processes_are_ended(instance: DagsterInstance, tmp_
     for name, more in cases.items():
         created = instance.create_run_for_job(definition, status=DagsterRunStatus.STARTED, tags=more)
         started[created.run_id] = name
-    assert end_orphaned_runs(instance) == 2
+    killed = next(run_id for run_id, name in started.items() if name == "killed")
+    for name, tag in ("retry", cases["killed"]), ("killed retry", {PROCESS_TAG: _process_of(home, killed=True)}):
+        created = instance.create_run_for_job(
+            definition, status=DagsterRunStatus.STARTING, tags=tag, parent_run_id=killed, root_run_id=killed
+        )
+        started[created.run_id] = name
+    assert end_orphaned_runs(instance) == 3
     failed = {started[run.run_id] for run in instance.get_runs() if run.status is DagsterRunStatus.FAILURE}
-    assert failed == {"killed", "killed server"}
+    assert failed == {"killed", "killed server", "killed retry"}
 
 
 def _process_of(home: Path, *, killed: bool) -> str:

@@ -1,9 +1,12 @@
 """Dockerfile and compose.yaml agree with each other, with the program and with the list of what is copied."""
 
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +15,29 @@ import typer
 import yaml
 
 from stash_pipeline.cli import app
+from stash_pipeline.errors import UserError
+from stash_pipeline.runtime.supervisor import _alone
 from stash_pipeline.settings import ENV_PREFIX, FILE_SUFFIX, SECRET_SETTINGS, Settings, load_settings
+from stash_pipeline_tests.ports import free_port
 from stash_pipeline_tests.test_wheel import NOT_COPIED
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 OURS = ("code", "web", "daemon")
 DOCKERFILE = re.sub(r"\\\n", "", (ROOT / "Dockerfile").read_text())
+
+
+def _stages() -> list[list[tuple[str, str]]]:
+    """The instructions of each stage, with their arguments, in order."""
+    stages: list[list[tuple[str, str]]] = []
+    for instruction, line in re.findall(r"^([A-Z]+)\s+(.*)$", DOCKERFILE, re.MULTILINE):
+        if instruction == "FROM":
+            stages.append([])
+        stages[-1].append((instruction, line))
+    return stages
+
+
+STAGES = _stages()
 
 
 def instructions(name: str) -> list[str]:
@@ -84,7 +103,9 @@ def _interpolated(compose: str) -> dict[str, Any]:
 
 def _judge(compose: dict[str, Any]) -> None:
     specification = pytest.importorskip("compose_spec", reason="compose-spec is not installed")
-    specification.PyCompose.from_yaml(yaml.safe_dump(compose)).validate()
+    # a value that Docker and Podman replace by an address, and that this package does not know
+    text = yaml.safe_dump(compose).replace("host.docker.internal:host-gateway", "host.docker.internal:192.0.2.1")
+    specification.PyCompose.from_yaml(text).validate()
 
 
 def test_the_compose_specification_allows_the_file() -> None:
@@ -105,6 +126,13 @@ def test_a_mistake_in_the_compose_file_is_found(service: str, wrong: dict[str, A
     compose["services"][service].update(wrong)
     with pytest.raises(ValueError, match=says):
         _judge(compose)
+
+
+def test_no_variable_of_a_service_refers_to_itself() -> None:
+    """podman-compose 1.3 passes such a reference on as it is written."""
+    for service in COMPOSE["services"].values():
+        for variable, value in service.get("environment", {}).items():
+            assert f"${{{variable}" not in str(value)
 
 
 def test_services_use_the_volumes_and_depend_on_the_services_of_the_file() -> None:
@@ -164,22 +192,24 @@ def test_the_secrets_are_written_once_and_can_be_used(tmp_path: Path, monkeypatc
 @pytest.mark.processes
 def test_the_steps_of_the_dockerfile_run_in_a_clean_directory(tmp_path: Path) -> None:
     """The same steps without a container: only what .dockerignore keeps, at another path, by an ordinary venv."""
-    source, target = tmp_path / "source", tmp_path / "opt"
+    source, opt = tmp_path / "source", tmp_path / "opt"
+    target = opt / "stash-pipeline"
     source.mkdir()
-    for line in instructions("COPY"):
-        *names, _ = line.split()
-        for name in names if "--from" not in line else ():
-            _copy(ROOT / name, source / name)
-    (build,) = (line for line in instructions("RUN") if "pip install" in line)
-    python = shlex.quote(sys.executable)
-    script = build.replace("/opt/stash-pipeline", str(target)).replace("python -m venv", f"{python} -m venv")
     clean = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    import os
-
     clean |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
-    done = subprocess.run(["sh", "-ec", script], cwd=source, env=clean, capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    subprocess.run(["rm", "-rf", str(source)], check=True)
+    *stages, _ = STAGES
+    for instruction, line in (step for stage in stages for step in stage):
+        if instruction == "COPY":
+            *names, _ = line.split()
+            for name in names:
+                _copy(ROOT / name, source / name)
+        elif instruction == "RUN":
+            script = line.replace("/opt/", f"{opt}/").replace(
+                "python -m venv", f"{shlex.quote(sys.executable)} -m venv"
+            )
+            _succeeds(["sh", "-ec", script], source, clean)
+    _succeeds(["cp", "-a", f"{opt}/package/.", str(target)], tmp_path, clean)
+    subprocess.run(["rm", "-rf", str(source), str(opt / "package")], check=True)
     clean = {"PATH": f"{target}/bin:/usr/bin:/bin", "STASH_PIPELINE_HOME": str(tmp_path / "data")}
     for command in (["stash-pipeline", "--version"], ["stash-pipeline", "serve", "web", "--help"]):
         subprocess.run(command, env=clean, check=True, capture_output=True, timeout=120)
@@ -190,9 +220,58 @@ def test_the_steps_of_the_dockerfile_run_in_a_clean_directory(tmp_path: Path) ->
     assert pip.returncode != 0
 
 
-def _copy(source: Path, target: Path) -> Any:
-    import shutil
+def test_a_changed_source_file_keeps_the_layer_of_the_dependencies() -> None:
+    """The image has both, each in a layer of its own, and nothing of the package goes into the first one."""
+    dependencies, *_, image = STAGES
+    (copied,) = (line.split()[:-1] for instruction, line in dependencies if instruction == "COPY")
+    assert copied == ["constraints.txt", "pyproject.toml", "setup.cfg"]
+    assert any("pip install" in line and "--constraint" in line for _, line in dependencies)
+    layers = [line.split() for instruction, line in image if instruction == "COPY"]
+    assert layers == [
+        ["--from=without-pip", "/opt/stash-pipeline", "/opt/stash-pipeline"],
+        ["--from=package", "/opt/package", "/opt/stash-pipeline"],
+    ]
+    (package,) = (stage for stage in STAGES if ("FROM", "dependencies AS package") in stage)
+    (install,) = (line for instruction, line in package if instruction == "RUN")
+    assert "--no-deps" in install
 
+
+def test_a_volume_of_another_user_is_refused_with_the_remedy() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        home = Path(directory)
+        home.chmod(0o755)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(UserError, match=rf"belongs to user 0: .*`chown 65534 {home}`"), _alone(home):
+                pass
+        finally:
+            os.seteuid(0)
+        assert list(home.iterdir()) == []
+
+
+@pytest.mark.processes
+def test_why_the_code_server_waits_is_said(tmp_path: Path) -> None:
+    url = f"postgresql://stash@127.0.0.1:{free_port()}/stash"
+    environment = {**os.environ, "STASH_PIPELINE_HOME": str(tmp_path), "STASH_PIPELINE_DATABASE_URL": url}
+    serve = [sys.executable, "-m", "stash_pipeline", "serve", "code", "--wait", "8"]
+    done = subprocess.run(serve, env=environment, capture_output=True, text=True, timeout=300)
+    waiting = [line for line in done.stderr.splitlines() if line.startswith("Waiting up to 8 s, because: ")]
+    assert done.returncode == 1 and len(waiting) == 1, done.stderr
+
+
+def test_logs_of_containers_are_limited() -> None:
+    for service in COMPOSE["services"].values():
+        assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+
+
+def _succeeds(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def _copy(source: Path, target: Path) -> Any:
     if source.is_dir():
-        return shutil.copytree(source, target, ignore=NOT_COPIED)
+        return shutil.copytree(source, target, ignore=NOT_COPIED, dirs_exist_ok=True)
     return shutil.copy(source, target)

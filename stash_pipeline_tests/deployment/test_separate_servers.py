@@ -16,7 +16,7 @@ from stash_pipeline.runtime.process_leases import PROCESS_TAG
 from stash_pipeline.simulator.generate import generate_library
 from stash_pipeline.simulator.library import Library
 from stash_pipeline.simulator.server import SimulatedStash
-from stash_pipeline_tests.deployment.servers import Page, command, environment_of, is_well, started, wait_for
+from stash_pipeline_tests.deployment.servers import RUN, Page, command, environment_of, is_well, started, wait_for
 from stash_pipeline_tests.ports import free_port
 
 pytestmark = pytest.mark.processes
@@ -82,7 +82,7 @@ def test_a_run_launched_in_the_ui_is_executed_by_the_code_server(
     assert not is_well(environment, *check_of("web", ports))
 
 
-def test_a_run_of_a_code_server_that_was_killed_is_ended_by_the_next_one(
+def test_a_run_of_a_code_server_that_was_killed_is_ended_and_launched_again(
     home: Path, empty_database_url: str, tmp_path: Path
 ) -> None:
     ports = {"code": free_port(), "web": free_port()}
@@ -109,6 +109,15 @@ def test_a_run_of_a_code_server_that_was_killed_is_ended_by_the_next_one(
         _kill_family(code)
         stack.enter_context(started(environment, log, *command_of("code", ports)))
         assert page.ended(run_id)["status"] == "FAILURE"
+        blocker.close()
+        again = wait_for(lambda: tag_of(page, run_id, "dagster/auto_retry_run_id"), log.read_text)
+        assert page.ended(again)["status"] == "SUCCESS"
+
+
+def tag_of(page: Page, run_id: str, key: str) -> str | None:
+    """The value of a tag of a run, or None."""
+    tags = page.ask(RUN, id=run_id)["runOrError"]["tags"]
+    return next((str(tag["value"]) for tag in tags if tag["key"] == key), None)
 
 
 def _kill_family(process: "subprocess.Popen[bytes]") -> None:

@@ -2,15 +2,18 @@
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.runtime import systemd
-from stash_pipeline.runtime.systemd import UNIT, Service, install, service_of, state, uninstall
+from stash_pipeline.runtime.readiness import report_ready
+from stash_pipeline.runtime.systemd import UNIT, Service, install, installed_service, service_of, state, uninstall
 
 HOME = Path("/srv/stash 100%")
 KINDS = [None, "daemon"]
@@ -41,7 +44,41 @@ def test_paths_with_spaces_and_percent_signs_are_kept() -> None:
     text = service("daemon").text()
     assert 'ExecStart="/opt/a venv/bin/stash-pipeline" up\n' in text
     assert 'Environment="STASH_PIPELINE_HOME=/srv/stash 100%%"\n' in text
-    assert 'ReadWritePaths="/srv/stash 100%%"\n' in text
+    assert 'ReadWritePaths="/srv/stash 100%%" /tmp /var/tmp\n' in text
+
+
+def test_the_system_service_can_write_to_its_home_and_to_temporary_directories() -> None:
+    """All else is read-only for it, and `up`, Postgres and Dagster need sockets and temporary files."""
+    lines = Service("daemon", Path("/opt/venv/bin/stash-pipeline"), Path("/srv/home")).text().splitlines()
+    assert {"ProtectSystem=strict", "ReadWritePaths=/srv/home /tmp /var/tmp", "PrivateTmp=no"} <= set(lines)
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told_once_that_the_service_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstract: bool
+) -> None:
+    if abstract and sys.platform != "linux":
+        pytest.skip("only Linux has abstract sockets")
+    name = f"@{tmp_path}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemds:
+        systemds.bind(name.replace("@", "\0"))
+        systemds.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", name)
+        report_ready()
+        assert systemds.recv(100) == b"READY=1"
+        report_ready()
+        systemds.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            systemds.recv(100)
+    assert "NOTIFY_SOCKET" not in os.environ
+    assert "Type=notify" in service(None).text()
+
+
+def test_root_can_ask_for_the_service_of_another_user(home: Path, systemctl: Path) -> None:
+    ours = installed_service(system=True, home=home)
+    assert state(ours)["ActiveState"] == "active"
+    assert systemctl.read_text().startswith(f"show {UNIT} ")
+    assert ours.file == Path("/etc/systemd/system") / UNIT
 
 
 def test_systemd_waits_longer_for_the_end_than_up_does() -> None:
@@ -59,7 +96,7 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "bin" / "systemctl"
     program.parent.mkdir()
     program.write_text(
-        f'#!/bin/sh\necho "$*" >> {calls}\n[ "$2" = show ] && printf "ActiveState=active\\nNRestarts=2\\n"\nexit 0\n'
+        f'#!/bin/sh\necho "$*" >> {calls}\ncase "$*" in *show*) printf "ActiveState=active\\nNRestarts=2\\n";; esac\n'
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")

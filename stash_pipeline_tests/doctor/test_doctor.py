@@ -109,6 +109,18 @@ def test_a_key_file_is_kept_for_the_keys_that_need_it(home: Path, stored: int, s
     assert found.state == "ok" and says in found.sentence
 
 
+def test_a_given_key_file_is_looked_at_whatever_its_mode(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine of containers decides the mode of a secret."""
+    given = tmp_path / "key"
+    monkeypatch.setenv("STASH_PIPELINE_KEY_FILE", str(given))
+    with settings_in_use(load_settings()):
+        assert str(given) in key_file(home, 1).sentence and key_file(home, 1).state == "broken"
+        given.touch(0o444)
+        assert key_file(home, 1).state == "ok"
+
+
 def test_without_an_instance_nothing_is_broken(settings: Settings) -> None:
     found = findings(settings)
     assert found["servers"].remedy == "`stash-pipeline instances add home URL`"

@@ -20,7 +20,6 @@ from psycopg import sql
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.layers import schemas
-from stash_pipeline.secrets import KEY_FILE
 from stash_pipeline.warehouse.backup.contents import RUNS_SCHEMA
 from stash_pipeline.warehouse.backup.programs import program, run
 from stash_pipeline.warehouse.connect import Connection, connect
@@ -212,8 +211,3 @@ def read_manifest(file: Path) -> Manifest | None:
             "another backup."
         )
     return manifest
-
-
-def key_file(home: Path) -> Path:
-    """The file that decrypts stored keys. It is never part of a backup: whoever has both can use the keys."""
-    return home / KEY_FILE
