@@ -1,9 +1,11 @@
 """Several runs at once, each in its own process: ``python -m stash_pipeline.commands.worker NAME CONFIG``.
 
 The worker writes the events of ``progress`` to its standard output, one JSON array per line, and finally the outcome.
+If the command that reads them is killed, the run is interrupted as by Ctrl-C: the next command need not wait for it.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -80,11 +82,22 @@ class WorkerPool:
 
 
 class _EventWriter:
-    """A listener that writes every event to standard output."""
+    """A listener that writes every event to standard output, until nobody reads it any more."""
+
+    unheard = False
 
     def _say(self, *words: Any) -> None:
-        sys.stdout.write(json.dumps(words, default=str) + "\n")
-        sys.stdout.flush()
+        if self.unheard:
+            return
+        try:
+            sys.stdout.write(json.dumps(words, default=str) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The command was killed. An error here would fail the run as if this program had a bug.
+            self.unheard = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if words[0] != OUTCOME:
+                os.kill(os.getpid(), signal.SIGINT)
 
     def started(self, instance: str) -> None:
         self._say("started", instance)

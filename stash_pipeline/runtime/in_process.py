@@ -46,8 +46,12 @@ from stash_pipeline.runtime.dagster_internals import (
 from stash_pipeline.runtime.orphaned_runs import end_orphaned_runs
 from stash_pipeline.runtime.process_leases import process_tags
 from stash_pipeline.settings import get_settings, settings_in_use
+from stash_pipeline.warehouse.connect import database_sentence
 
 _log = logging.getLogger(__name__)
+
+# what Dagster's storage raises in a run, which the steps of the run do not see, if Postgres is restarted
+_STORAGE_LOST: Final = ("psycopg2.OperationalError", "psycopg2.errors.AdminShutdown", "psycopg2.errors.CrashShutdown")
 
 # Dagster's name for the repository of a Definitions object
 REPOSITORY: Final = "__repository__"
@@ -251,7 +255,9 @@ def _message(event: DagsterEvent) -> str:
         return event.message or "The run failed."
     while error.cause is not None:
         error = error.cause
-    name, _, text = error.message.strip().partition(": ")
+    path, _, text = error.message.strip().partition(": ")
+    if path in _STORAGE_LOST:
+        return database_sentence(ConnectionError(text))
     # "package.module.KeyError: …"; messages for users need no class name
-    name = name.rpartition(".")[2]
+    name = path.rpartition(".")[2]
     return text if name in (UserError.__name__, Failure.__name__) else f"{name}: {text}" if text else name

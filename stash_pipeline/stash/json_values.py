@@ -41,7 +41,7 @@ class InvalidRelationError(InvalidValueError):
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A list without the elements that its table cannot hold, and an excerpt of those elements."""
+    """A list without the elements and values that its table cannot hold, and an excerpt of the elements concerned."""
 
     values: list[Any]
     refused: str

@@ -101,6 +101,35 @@ def _element_reader(joined: JoinTable) -> Callable[[Any], Any]:
     return read
 
 
+def _kept_of(record: Any, joined: JoinTable) -> tuple[Json, Json] | None:
+    """An element without the values that their columns cannot hold, and with them as they were sent.
+
+    Both have the names of the columns, so that they do not depend on how a server or a snapshot spells the element.
+    None if what identifies the element is not usable.
+    """
+    if _is_single(joined) or joined.read or not isinstance(record, dict):
+        return None
+    kept, refused = {}, {}
+    for member in _members(joined):
+        try:
+            value = member.get(record)
+        except (TypeError, AttributeError):
+            return None
+        if value is None:
+            continue
+        try:
+            kept[member.name] = member.convert(value)
+        except (InvalidValueError, TypeError, AttributeError, KeyError):
+            if member.identifies:
+                return None
+            refused[member.name] = value
+    try:
+        _key(kept, joined)
+    except InvalidValueError:
+        return None
+    return kept, {**kept, **refused}
+
+
 def _breach(value: Any, joined: JoinTable, shape: ListShape) -> str | None:
     """How an unreadable element violates the server's schema; None if it is unusual but valid."""
     if _is_single(joined):
@@ -157,6 +186,7 @@ def _list_reader(joined: JoinTable, shape: ListShape, read: Callable[[Any], Any]
             return values
         elements: list[tuple[Any, Any]] = []
         refused: list[Any] = []
+        spoiled: list[Json] = []
         nulls = False
         for value in values:
             if value is None:
@@ -166,8 +196,14 @@ def _list_reader(joined: JoinTable, shape: ListShape, read: Callable[[Any], Any]
                 element = read(value)
                 elements.append((None if by_position else _key(element, joined), element))
             except (InvalidValueError, TypeError, AttributeError, KeyError):
-                refused.append(value)
-        if refused or nulls:
+                usable = None if by_position else _kept_of(value, joined)
+                if usable is None:
+                    refused.append(value)
+                else:
+                    kept, whole = usable
+                    elements.append((_key(kept, joined), kept))
+                    spoiled.append(whole)
+        if refused or spoiled or nulls:
             _look_for_breaches(values)
         if joined.primary_flag:
             elements[1:] = sorted(elements[1:], key=_element_key)
@@ -183,7 +219,9 @@ def _list_reader(joined: JoinTable, shape: ListShape, read: Callable[[Any], Any]
             for key, element in elements:
                 unique.setdefault(key, element)
             result = list(unique.values())
-        return Partial(result, excerpt(refused)) if refused else result
+        if spoiled or refused:
+            return Partial(result, excerpt([*sorted(spoiled, key=str), *refused]))
+        return result
 
     def _look_for_breaches(values: list[Any]) -> None:
         for position, value in enumerate(values):
@@ -230,8 +268,8 @@ _STRICT = ListShape("", required=True, elements_required=True)
 def relation_reader(joined: JoinTable, shape: ListShape | None = None) -> Callable[[Any], Any]:
     """A function that converts a list of the server into the list of the document.
 
-    The function raises :class:`InvalidRelationError` if the list violates its shape. It omits elements that the table
-    cannot hold, see :class:`Partial`.
+    The function raises :class:`InvalidRelationError` if the list violates its shape. It omits what the table cannot
+    hold, see :class:`Partial`: values of elements, and elements without a usable key.
 
     Args:
         shape: what the server's schema guarantees about the list.

@@ -5,6 +5,7 @@ import signal
 import time
 
 import dagster as dg
+import psycopg2
 
 from stash_pipeline.errors import UserError
 
@@ -27,6 +28,8 @@ def raw(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]  # D
         raise UserError("The server says no: say yes.")
     if context.partition_key == "odd":
         raise KeyError("no such thing")
+    if context.partition_key == "restarted":
+        raise psycopg2.OperationalError("server closed the connection unexpectedly\n\tThis probably means …\n")
     if context.partition_key == "interrupted":
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(60)

@@ -24,7 +24,7 @@ from stash_pipeline.settings import get_settings
 from stash_pipeline_tests.automation import dummy_definitions
 
 MODULE = dummy_definitions.__name__
-PARTITIONS = ["home", "away", "unchanged", "broken", "odd", "interrupted", "interrupted_in_a_finalizer"]
+PARTITIONS = ["home", "away", "unchanged", "broken", "odd", "restarted", "interrupted", "interrupted_in_a_finalizer"]
 
 
 @pytest.fixture
@@ -76,7 +76,15 @@ def test_unchanged_assets_are_not_materialized(instance: DagsterInstance) -> Non
 
 @pytest.mark.parametrize(
     ("partition", "words"),
-    [("broken", "The server says no: say yes."), ("odd", "KeyError: 'no such thing'")],
+    [
+        ("broken", "The server says no: say yes."),
+        ("odd", "KeyError: 'no such thing'"),
+        (
+            "restarted",
+            "The database failed (server closed the connection unexpectedly); check that it is running and has free "
+            "space, and try again.",
+        ),
+    ],
 )
 def test_a_failed_run_reports_the_message_of_its_error(instance: DagsterInstance, partition: str, words: str) -> None:
     result = run(instance, partition)

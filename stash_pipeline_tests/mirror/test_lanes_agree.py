@@ -72,6 +72,11 @@ SEEN = {
         "UPDATE galleries_chapters SET created_at = '0001-01-01T00:00:00Z' WHERE id = (SELECT min(id) FROM"
         " galleries_chapters)",
     ),
+    "numbers that their columns cannot hold": (
+        "UPDATE groups_scenes SET scene_index = 9007199254740993 WHERE scene_id % 3 = 0",
+        "UPDATE galleries_chapters SET image_index = -9223372036854775808",
+        "UPDATE groups SET duration = 1099511627776 WHERE id = 1",
+    ),
     "images with several files, of which the first to come is not the first by path": (
         "DELETE FROM galleries_images WHERE gallery_id = 2",
         "INSERT INTO galleries_images (gallery_id, image_id) SELECT 2, id FROM images WHERE id < 9",

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dagster import DagsterRunStatus
 
 from stash_pipeline.instances import LaneName
+from stash_pipeline.runtime.in_process import dagster_instance
 from stash_pipeline.warehouse.connect import LockLostError, connect, instance_lock
 from stash_pipeline_tests.robustness.working import (
     assert_consistent,
@@ -138,6 +140,26 @@ def test_ctrl_c_ends_a_run_also_in_a_statement_that_waits(command_line: CommandL
         done = command_line.run("sync", "home", "--no-wait")
         assert done.returncode == 0, done.stderr
         assert_converged(url, instance.id, stash)
+
+
+def test_runs_whose_command_was_killed_are_canceled(command_line: CommandLine) -> None:
+    """Several instances are read by a process each, which outlives the command."""
+    url = command_line.database_url or ""
+    with simulated(60, latency=0.1).running() as home, simulated(60, seed=8, latency=0.1).running() as away:
+        register(url, command_line.home, home.url, lane="graphql")
+        register(url, command_line.home, away.url, "away", lane="graphql")
+        process = command_line.start("sync", "--mode", "sweep")
+        wait_for(lambda: documents(url), "the first documents")
+        process.kill()
+        process.communicate()
+
+        def statuses() -> list[str]:
+            with dagster_instance(command_line.home, url) as dagster:
+                found = [run.status for run in dagster.get_runs()]
+            return [] if any(status is DagsterRunStatus.STARTED for status in found) else [one.value for one in found]
+
+        assert set(wait_for(statuses, "the end of both runs")) == {"CANCELED"}
+        assert command_line.run("sync", "--no-wait").returncode == 0
 
 
 def test_a_second_run_of_an_instance_waits_or_fails_as_configured(command_line: CommandLine) -> None:

@@ -244,6 +244,22 @@ def test_a_value_that_does_not_fit_its_column_is_kept_as_text() -> None:
     assert "80" in content(document)["unreadable"]["rating100"]
 
 
+def test_an_element_loses_only_the_value_that_its_column_cannot_hold() -> None:
+    groups = [
+        {"group": {"id": "7"}, "scene_index": 2**53 + 1},
+        {"group": {"id": "5"}, "scene_index": 3},
+        {"group": {"id": "7"}, "scene_index": None},
+    ]
+    document = SCENES.read({"id": "1", "groups": groups})
+    assert not document.broken
+    assert content(document)["groups"] == [{"group_id": 5, "scene_index": 3}, {"group_id": 7}]
+    assert str(2**53 + 1) in content(document)["unreadable"]["groups"]
+    stash_ids = [{"endpoint": "e", "stash_id": "s", "updated_at": "2023-02-30T00:00:00Z"}]
+    document = SCENES.read({"id": "1", "stash_ids": stash_ids})
+    assert content(document)["stash_ids"] == [{"endpoint": "e", "stash_id": "s"}]
+    assert document.unreadable == ("stash_ids",)
+
+
 def test_integers_are_checked_against_the_bounds_of_their_column() -> None:
     for value, fits in (
         (2**31 - 1, True),
