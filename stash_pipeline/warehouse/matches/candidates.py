@@ -33,10 +33,11 @@ class KeyChanges:
     """What became of the keys of some objects.
 
     Attributes:
-        keys: that one of the objects has no longer, or did not have before.
+        gone, new: objects of keys that they have no longer, or did not have before.
     """
 
-    keys: set[int]
+    gone: Mapping[int, set[Node]]
+    new: Mapping[int, set[Node]]
     inserted: int
     removed: int
 
@@ -55,10 +56,35 @@ def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live
         ).fetchall()
     )
     after = {(key, *node) for node, obj in live.items() for key in hashed_keys(obj)}
-    if gone := sorted(before - after):
+    gone, new = sorted(before - after), sorted(after - before)
+    if gone:
         remove_keys(connection, entity, columns(gone, 3))
-    write_keys(connection, entity, *np.array(sorted(after - before), np.int64).reshape(-1, 3).T)
-    return KeyChanges({row[0] for row in before ^ after}, len(after - before), len(before - after))
+    write_keys(connection, entity, *np.array(new, np.int64).reshape(-1, 3).T)
+    return KeyChanges(_by_key(gone), _by_key(new), len(new), len(gone))
+
+
+def _by_key(rows: Iterable[tuple[int, int, int]]) -> dict[int, set[Node]]:
+    by_key: dict[int, set[Node]] = {}
+    for key, *node in rows:
+        by_key.setdefault(key, set()).add((node[0], node[1]))
+    return by_key
+
+
+def of_changed_keys(connection: Connection, entity: str, changes: KeyChanges) -> set[Node]:
+    """The objects that have a key that changed, and that too many have neither now nor had before.
+
+    The holders of a key that has become one of too many had candidates by it, and those of one that no longer is have
+    some now.
+    """
+    nodes: set[Node] = set()
+    more = {key: len(changes.new.get(key, ())) for key in changes.gone.keys() | changes.new.keys()}
+    for key, now in holders(connection, entity, more).items():
+        # complete, unless too many had the key before as well
+        complete = len(now) <= LARGEST_BLOCK + more[key]
+        before = now - changes.new.get(key, set()) | changes.gone.get(key, set())
+        if len(now) <= LARGEST_BLOCK or (complete and len(before) <= LARGEST_BLOCK):
+            nodes |= now
+    return nodes
 
 
 @dataclass(frozen=True)
@@ -157,17 +183,21 @@ def write_phashes(connection: Connection, table: NDArray[np.int64]) -> None:
     copy_columns(connection, "matches.phashes", names, values)
 
 
-def holders(connection: Connection, entity: str, keys: Iterable[int]) -> dict[int, set[Node]]:
-    """The objects that have some keys; of a key that too many have, one more than :data:`LARGEST_BLOCK`."""
-    by_key: dict[int, set[Node]] = {}
-    for key, instance_id, identifier in connection.execute(
-        "SELECT k.key, k.instance_id, k.id FROM unnest(%s::bigint[]) AS w(key)\n"
-        "CROSS JOIN LATERAL (SELECT key, instance_id, id FROM matches.keys\n"
-        "    WHERE entity = %s AND key = w.key LIMIT %s) AS k",
-        [sorted(keys), entity, LARGEST_BLOCK + 1],
-    ):
-        by_key.setdefault(key, set()).add((instance_id, identifier))
-    return by_key
+def holders(connection: Connection, entity: str, keys: Mapping[int, int]) -> dict[int, set[Node]]:
+    """The objects that have some keys; of a key that too many have, one more than :data:`LARGEST_BLOCK`.
+
+    Args:
+        keys: with how many more objects to read of each.
+    """
+    listed = sorted(keys)
+    return _by_key(
+        connection.execute(
+            "SELECT k.key, k.instance_id, k.id FROM unnest(%s::bigint[], %s::integer[]) AS w(key, most)\n"
+            "CROSS JOIN LATERAL (SELECT key, instance_id, id FROM matches.keys\n"
+            "    WHERE entity = %s AND key = w.key LIMIT w.most) AS k",
+            [listed, [LARGEST_BLOCK + 1 + keys[key] for key in listed], entity],
+        )
+    )
 
 
 def keys_in_common(connection: Connection, entity: str, nodes: Iterable[Node]) -> dict[int, set[Node]]:
@@ -177,7 +207,7 @@ def keys_in_common(connection: Connection, entity: str, nodes: Iterable[Node]) -
         "JOIN matches.keys AS k ON k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id",
         [*columns(sorted(nodes), 2), entity],
     )
-    return holders(connection, entity, [row[0] for row in rows])
+    return holders(connection, entity, {row[0]: 0 for row in rows})
 
 
 MANY: Final = 1 << 30
