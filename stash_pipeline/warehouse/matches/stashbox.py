@@ -65,7 +65,7 @@ def follow(
         sides: the scenes that decisions are on, by the numbers of the decisions.
 
     Returns:
-        what changed, and the scenes that are other ones of a box now.
+        what changed, and the scenes whose candidates, or what they count as, are others now.
     """
     change, rematched = TableChange(), set[Node]()
     decided = read_decided(connection, sides)
@@ -141,12 +141,12 @@ def _update(
     )
     stored = _canonical(stored)
     _write(connection, stored, made, change)
-    return {(row[1], row[2]) for row in _matched(stored) ^ _matched(made)}
+    return {(row[1], row[2]) for row in _actions(stored) ^ _actions(made)}
 
 
-def _matched(rows: Iterable[Row]) -> set[Row]:
-    """The keys of candidates that count as links."""
-    return {row[:4] for row in rows if row[4] in ("automatic", "accepted")}
+def _actions(rows: Iterable[Row]) -> set[Row]:
+    """The keys of candidates, and what they count as."""
+    return {row[:5] for row in rows}
 
 
 def _canonical(rows: Iterable[Row]) -> set[Row]:

@@ -1,9 +1,10 @@
 """Which documents must be made again after changes.
 
-At first those of records that changed or vanished, of objects whose files or folders changed, and of markers that
-changed. While documents are made, those that refer to them are added, but only if what they take from them differs:
-names, aliases, genders and ancestors. The catalog marks records whose lists changed, so references that appear or
-disappear need no search here; only markers are not in the catalog.
+At first those of records that changed or vanished, of objects whose files or folders changed, of scenes whose clusters
+or candidates of stash-boxes changed, and of markers that changed. While documents are made, those that refer to them
+are added, but only if what they take from them differs: names, aliases, genders and ancestors. The catalog marks
+records whose lists changed, so references that appear or disappear need no search here; only markers are not in the
+catalog.
 """
 
 from collections.abc import Iterator
@@ -56,6 +57,9 @@ JOIN stash.{singular}_files AS x ON x.instance_id = c.instance_id AND x.file_id 
 JOIN catalog.members AS m ON m.entity = '{entity}' AND m.instance_id = x.instance_id AND m.id = x.{singular}_id
 WHERE c.entity = 'files' GROUP BY 2
 """
+
+# a decision on a box can move to another scene than the one that changed
+_OF_CLUSTERS: Final = f"SELECT 'scenes', id FROM matches.clusters WHERE entity = 'scenes' AND revision > {_LAST}"
 
 _OF_FOLDERS: Final = f"""
 SELECT 'galleries', m.canonical_id
@@ -159,7 +163,7 @@ def collect_affected(connection: Connection, entities: tuple[str, ...]) -> None:
     of_records = "\nUNION\n".join(
         f"SELECT '{entity}', id FROM catalog.{entity} WHERE revision > {_LAST}" for entity in records
     )
-    connection.execute(f"{_ADD}{of_records}\nUNION{_VANISHED}{_ONCE}", {"entities": records})
+    connection.execute(f"{_ADD}{of_records}\nUNION\n{_OF_CLUSTERS}\nUNION{_VANISHED}{_ONCE}", {"entities": records})
     for entity in ("scenes", "galleries", "images"):
         if entity in records and "files" in changed:
             of_files = _OF_FILES.format(changed=CHANGED_OBJECTS, entity=entity, singular=SINGULAR[entity])
