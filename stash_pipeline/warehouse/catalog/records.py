@@ -159,7 +159,9 @@ def _golden(entity: str) -> str:
             case "sum":
                 kind = type_name(RECORDS[entity].columns[field.value])
                 # in a fixed order: sums of floating-point numbers depend on it
-                several.append(f"sum({value} ORDER BY v.place)::{kind} AS {field.value}")
+                # what a server invents must not be too large to be added
+                bounded = f"least(greatest({value}, -1e300), 1e300)" if kind == "double precision" else value
+                several.append(f"sum({bounded} ORDER BY v.place)::{kind} AS {field.value}")
             case "merged":
                 alias = f"merged_{field.name}"
                 merged += f"\nLEFT JOIN ({_merged(field)}) AS {alias} ON {alias}.record_id = v.record_id"
