@@ -15,7 +15,7 @@ from stash_pipeline.stashbox_registry import add_endpoint
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers.layer import shared
 from stash_pipeline.warehouse.layers.shared import follow
-from stash_pipeline.warehouse.matches.deciding import NewDecision, decide
+from stash_pipeline.warehouse.matches.deciding import NewDecision, decide, withdraw
 from stash_pipeline.warehouse.matches.decisions import BoxRecord
 from stash_pipeline_tests.matches.conftest import EmptyServers, _servers_without_objects, empty_servers
 from stash_pipeline_tests.matches.documents import remove_documents, video, write_documents
@@ -71,6 +71,58 @@ def test_a_scene_that_loses_a_decision_to_no_change_of_its_own_gets_another_docu
         # of two with that url, neither is
         write_documents(connection, first.id, scene(3))
         assert on_boxes(connection) == [("2", "none"), ("3", "none")]
+
+
+def test_markers_of_a_tag_that_became_another_record_that_looks_as_before(empty_servers: EmptyServers) -> None:
+    def marker(number: int, title: str, *tags: int) -> dict[str, Any]:
+        # of scenes of their own: all markers of a scene follow together
+        return {
+            "id": number,
+            "title": title,
+            "seconds": 1,
+            "scene": number,
+            "primary_tag": tags[0],
+            "tags": list(tags[1:]),
+        }
+
+    def of_markers(connection: Connection) -> dict[str, int]:
+        """How many tags each marker has, by its title and scene."""
+        follow_all(connection)
+        assert contents(connection) == rebuilt(connection)
+        return dict(
+            connection.execute(
+                "SELECT title, cardinality(tag_ids) FROM search.documents WHERE entity = 'scene_markers'"
+            ).fetchall()
+        )
+
+    database, (first, second) = empty_servers
+    with connect(database) as connection:
+        write_documents(
+            connection,
+            first.id,
+            {
+                "tags": [
+                    {"id": 1, "name": "Lanterns at night"},
+                    {"id": 2, "name": "Kites"},
+                    {"id": 3, "name": "Dancing"},
+                ],
+                "scenes": [{"id": 1, "title": "An evening"}, {"id": 2, "title": "A morning"}],
+                "scene_markers": [marker(1, "Both", 1, 2), marker(2, "", 2, 1, 3)],
+            },
+        )
+        # the records of two tags are called like the third one, too, so that they look the same with it
+        names = [{"name": name, "aliases": ["Kites"]} for name in ("Lanterns at night", "Dancing")]
+        write_documents(connection, second.id, {"tags": [{"id": number, **one} for number, one in enumerate(names)]})
+        assert of_markers(connection) == {"Both": 2, "Kites": 3}
+        both = decide(connection, [NewDecision("tags", "same", (first.id, 1), (first.id, 2))]).written
+        assert of_markers(connection) == {"Both": 1, "Lanterns at night": 2}
+        withdraw(connection, both)
+        dance = decide(connection, [NewDecision("tags", "same", (first.id, 2), (first.id, 3))]).written
+        assert of_markers(connection) == {"Both": 2, "Dancing": 2}
+        # the tag after which the other marker is called leaves one of its records for the other one
+        withdraw(connection, dance)
+        decide(connection, [NewDecision("tags", "same", (first.id, 1), (first.id, 2))])
+        assert of_markers(connection) == {"Both": 1, "Lanterns at night": 2}
 
 
 LARGEST = 2**31 - 1
