@@ -159,7 +159,8 @@ def test_numbers_and_times_that_no_server_should_have_stop_no_layer(empty_server
                 write_documents(connection, server.id, EXTREMES)
             follow_all(connection, rebuild=rebuild)
             follow_index(connection, backend, rebuild=rebuild)
-        decide(connection, [NewDecision("scenes", "different", *((server.id, 1) for server in servers))])
+        first, second = servers
+        decide(connection, [NewDecision("scenes", "different", (first.id, 1), (second.id, 1))])
         for server in servers:
             write_documents(connection, server.id, {"scenes": [{**EXTREMES["scenes"][0], "title": "Lampions"}]})
             follow_all(connection)
