@@ -40,7 +40,9 @@ WHERE l.scene_ids <> '{{}}'"""
 _DOCUMENTS: Final = """
 SELECT d.endpoint_id, d.id, d.status, CASE WHEN d.status = 'active' THEN d.document END
 FROM unnest(%s::integer[], %s::text[]) AS w(endpoint_id, id)
-JOIN stashbox.scenes AS d USING (endpoint_id, id)"""
+JOIN stashbox.scenes AS d USING (endpoint_id, id)
+-- what was missing once, and was never seen, is as unknown as what was never asked about
+WHERE d.document IS NOT NULL OR d.status <> 'active'"""
 
 _LINKED: Final = f"""
 SELECT w.instance_id, w.id, e.id, coalesce(d.successor_id, lower(x.stash_id))
