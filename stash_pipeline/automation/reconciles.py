@@ -132,8 +132,10 @@ def reconciles_due(
     """The run requests of a tick, or a skip reason."""
     state, now = _State.read(context.cursor), clock()
     moment = now.timestamp()
-    if moment < state.next and moment - state.looked < _LOOK_SECONDS and not comparisons.running():
+    # the clock may have been set back since
+    if moment < state.next and 0 <= moment - state.looked < _LOOK_SECONDS and not comparisons.running():
         return dg.SkipReason(state.sentence)
+    state.requested = {uuid: min(at, now) for uuid, at in state.requested.items()}
     tick = _Tick(context, warehouse, clients, layers, clock, comparisons, state)
     try:
         return tick.result()

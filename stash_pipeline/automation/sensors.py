@@ -65,12 +65,17 @@ class _State(BaseModel):
     basis: str = ""
 
 
-def _read(cursor: str | None) -> dict[str, _State]:
+def _read(cursor: str | None, now: float) -> dict[str, _State]:
     try:
-        return {uuid: _State(**state) for uuid, state in json.loads(cursor or "{}").items()}
+        states = {uuid: _State(**state) for uuid, state in json.loads(cursor or "{}").items()}
     except (ValueError, TypeError, AttributeError, ValidationError):
         # written by another version of this program
         return {}
+    for state in states.values():
+        # the clock may have been set back since: no server waits until it has caught up
+        state.asked_at, state.requested_at = min(state.asked_at, now), min(state.requested_at, now)
+        state.not_before = min(state.not_before, now + _LONGEST_WAIT)
+    return states
 
 
 def _write(states: Mapping[str, _State]) -> str:
@@ -115,7 +120,7 @@ class _Tick:
         questions: list[Question],
         now: float,
     ) -> None:
-        before = _read(context.cursor)
+        before = _read(context.cursor, now)
         self.context = context
         self.warehouse = warehouse
         self.settings = warehouse.settings

@@ -220,7 +220,7 @@ class _Reader:
         with self.connection.transaction():
             changed = store_documents(self.connection, self.endpoint_id, "scenes", documents, now=now)
             stored = store_lookups(self.connection, self.endpoint_id, ids, now=now, box_version=self.report.version)
-            touched = scenes_of(answers, stored.changed)
+            touched = scenes_of(self.connection, answers, stored.changed)
             if changed:
                 touched |= objects_of(self.connection, self.endpoint_id, "scenes", changed)
             publish_objects(self.connection, "scenes", touched)

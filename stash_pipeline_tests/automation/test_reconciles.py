@@ -100,6 +100,16 @@ def test_nothing_differs_so_nothing_is_launched(sensor: Reconciles) -> None:
     assert sensor.server.requests > sent
 
 
+def test_a_clock_that_is_set_back_is_not_waited_for(sensor: Reconciles) -> None:
+    sensor.silently_changed()
+    sensor.later(days=1).tick()
+    assert sensor.requests
+    sensor.tick()
+    assert "home still differs after its last run; retrying at" in sensor.later(days=-1).tick()
+    sensor.later(minutes=11).tick()
+    assert sensor.requests
+
+
 def test_a_silent_change_launches_a_reconcile(sensor: Reconciles) -> None:
     sensor.silently_changed()
     sensor.tick()

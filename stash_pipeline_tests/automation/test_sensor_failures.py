@@ -49,6 +49,16 @@ def test_a_server_that_is_back_is_probed_as_before(changes: Sensor, servers: dic
     assert changes.kept(servers["home"])["failures"] == 0
 
 
+def test_no_server_waits_for_a_clock_that_was_set_back(changes: Sensor, servers: dict[str, Server]) -> None:
+    servers["home"].counting.__dict__.update(Counting([Fault("5xx", next=1)]).__dict__)
+    assert "home is asked again in 10 s" in changes.skipped()
+    changes.later(-86_400)
+    assert "home is asked again in 600 s" in changes.skipped()
+    assert changes.kept(servers["home"])["requested_at"] <= time.time()
+    changes.later(601)
+    assert changes.skipped() == "nothing changed on attic, home"
+
+
 def test_a_tick_does_not_wait_for_the_answer_of_a_hanging_server(
     changes: Sensor, servers: dict[str, Server], warehouse: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,8 @@ from stash_pipeline.layers import LAYERS
 from stash_pipeline.matching.rule_table import PARAMETERS
 from stash_pipeline.warehouse.connect import Connection, connect
 from stash_pipeline.warehouse.layers import shared as shared_layers
-from stash_pipeline.warehouse.matches import matcher
+from stash_pipeline.warehouse.matches import following, matcher
+from stash_pipeline.warehouse.matches.blocks import LARGEST_BLOCK
 from stash_pipeline.warehouse.matches.bulk import NearScenes, pair_numbers
 from stash_pipeline.warehouse.matches.layer import MATCHES_LAYER
 from stash_pipeline.warehouse.matches.nearness import NearFiles, uncrowded_pairs
@@ -123,6 +124,35 @@ def test_a_crowd_that_comes_and_goes_ends_in_the_same_rows_as_a_rebuild(
         remove_documents(connection, first.id, "scenes", [50, 51, 52])
         found = _follow(connection)
         assert found == _rebuild(connection) and len(found["links"]) == pairs
+
+
+def _named(*numbers: int, name: str = "Alba Kite") -> dict[str, list[dict[str, Any]]]:
+    return {"performers": [{"id": number, "name": name} for number in numbers]}
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["few changes", "many changes"])
+def test_a_name_that_becomes_one_of_too_many_and_back_ends_in_the_same_rows_as_a_rebuild(
+    empty_servers: EmptyServers, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    monkeypatch.setattr(following, "is_large_share", lambda *_: large)
+    database, (first, second) = empty_servers
+    with connect(database) as connection:
+        write_documents(connection, first.id, _named(*range(1, LARGEST_BLOCK)))
+        write_documents(connection, second.id, _named(1))
+        found = _follow(connection)
+        pairs = len(list(combinations(range(LARGEST_BLOCK), 2)))
+        assert found == _rebuild(connection) and len(found["links"]) == pairs, "one more is a category"
+        # the others lose their links to each other, though they did not change
+        write_documents(connection, second.id, _named(2, 3))
+        found = _follow(connection)
+        assert found == _rebuild(connection) and not found["links"]
+        # one goes while another one comes, and one more goes
+        write_documents(connection, second.id, _named(4))
+        remove_documents(connection, first.id, "performers", [1])
+        assert not _follow(connection)["links"]
+        write_documents(connection, first.id, _named(2, 3, name="Bruno Lampion"))
+        found = _follow(connection)
+        assert found == _rebuild(connection) and len(found["links"]) == pairs + 1
 
 
 @pytest.mark.parametrize("hashes", [{"phash": f"{HEALTHY:x}"}, {"oshash": "aa" * 8}, {"md5": "bb" * 16}])

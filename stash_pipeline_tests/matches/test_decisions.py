@@ -4,9 +4,13 @@ import pytest
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.warehouse.connect import connect
-from stash_pipeline.warehouse.matches.deciding import ContradictionError, NewDecision, withdraw
+from stash_pipeline.warehouse.matches.blocks import LARGEST_BLOCK
+from stash_pipeline.warehouse.matches.deciding import ContradictionError, NewDecision, decide, withdraw
 from stash_pipeline.warehouse.matches.features import Node
 from stash_pipeline.warehouse.matches.queue import read_queue
+from stash_pipeline_tests.matches.conftest import EmptyServers
+from stash_pipeline_tests.matches.documents import remove_documents, write_documents
+from stash_pipeline_tests.matches.test_kinds import follow
 from stash_pipeline_tests.matches.working import Servers
 
 
@@ -144,3 +148,21 @@ def test_a_decision_does_not_apply_to_another_object_with_the_same_id(servers: S
     clusters = servers.clusters("tags")
     assert clusters[left] != clusters[right]
     assert servers.contents() == servers.rebuilt()
+
+
+def test_an_object_is_not_recognised_by_a_name_that_many_have(empty_servers: EmptyServers) -> None:
+    database, (first, second) = empty_servers
+    name = {"name": "Alba Kite"}
+    with connect(database) as connection:
+        write_documents(connection, second.id, {"performers": [{"id": n, **name} for n in range(LARGEST_BLOCK)]})
+        write_documents(connection, first.id, {"performers": [{"id": 1, **name}]})
+        follow(connection)
+        write_documents(connection, first.id, {"performers": [{"id": 2, **name}]})
+        follow(connection)
+        decide(connection, [different("performers", (first.id, 2), (second.id, 1))])
+        follow(connection)
+        assert connection.execute("SELECT left_id FROM matches.resolved_decisions").fetchall() == [(2,)]
+        remove_documents(connection, first.id, "performers", [2])
+        write_documents(connection, first.id, {"performers": [{"id": 3, **name, "created_at": "2026-05-06T07:08:09Z"}]})
+        follow(connection)
+        assert not connection.execute("SELECT FROM matches.resolved_decisions").fetchall()

@@ -54,7 +54,9 @@ def answer(
     with connection.transaction():
         changed = store_documents(connection, endpoint_id, "scenes", documents, now=now)
         stored = store_lookups(connection, endpoint_id, ids, now=now, box_version="v0.10.2")
-        touched = scenes_of(answers, stored.changed) | objects_of(connection, endpoint_id, "scenes", changed)
+        touched = scenes_of(connection, answers, stored.changed) | objects_of(
+            connection, endpoint_id, "scenes", changed
+        )
         publish_objects(connection, "scenes", touched)
 
 

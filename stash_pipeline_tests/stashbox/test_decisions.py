@@ -310,3 +310,18 @@ def test_two_accepted_scenes_of_one_box_fail_a_check(servers: Servers, endpoint_
         servers.follow(rebuild=True)
         result = outcome(connection, "one_scene_of_a_box_is_accepted")
         assert not result.passed and "kitebox:a1, kitebox:b2" in result.metadata["examples"]
+
+
+def test_a_scene_that_the_box_never_had_is_unknown_until_it_is_missing(servers: Servers, endpoint_id: int) -> None:
+    with connect(servers.database_url) as connection:
+        _, node = asked(connection, endpoint_id)
+        decide(connection, [on_box(node, "ff")])
+        servers.follow()
+        for status in ("unknown", "missing"):
+            with connection.transaction():
+                changed = store_documents(connection, endpoint_id, "scenes", {"ff": None}, now=NOW)
+                publish_objects(connection, "scenes", objects_of(connection, endpoint_id, "scenes", changed))
+            servers.follow()
+            row = connection.execute("SELECT evidence ->> 'status' FROM matches.stashbox_candidates").fetchone()
+            assert row == (status,)
+            assert servers.contents() == servers.rebuilt()

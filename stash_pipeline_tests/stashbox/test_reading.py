@@ -8,10 +8,10 @@ from stash_pipeline.simulator.box.engine import BoxEngine
 from stash_pipeline.simulator.box.releases import find_release
 from stash_pipeline.stashbox.errors import StashBoxAuthError, StashBoxError
 from stash_pipeline.stashbox_registry import edit_endpoint
-from stash_pipeline.sync.stashbox import _LOCK_CLASS
+from stash_pipeline.sync.stashbox import _LOCK_CLASS, BoxSchedule, read_box
 from stash_pipeline.warehouse.connect import connect
 from stash_pipeline.warehouse.stashbox.lookups import due_lookups
-from stash_pipeline.warehouse.stashbox.touched import objects_of
+from stash_pipeline.warehouse.stashbox.touched import objects_of, publish_objects
 from stash_pipeline_tests.stashbox.conftest import on_box
 from stash_pipeline_tests.stashbox.working import ReadBox
 
@@ -119,6 +119,42 @@ def test_a_scene_of_the_box_becomes_the_match_of_a_local_one(box: ReadBox) -> No
             "SELECT title, date_text, status FROM stashbox.scenes WHERE id = %s", [scene]
         ).fetchone()
     assert row == (f"Box scene of {node[0]}:{node[1]}", "2019-04", "active")
+
+
+def test_scenes_that_come_while_a_box_is_read_get_its_answers(box: ReadBox) -> None:
+    files = box.files()
+    node = next(one for one, (_, phash, _) in files.items() if phash is not None)
+    scene = box.add_scene_of(node)
+    other = next(one for one, (_, phash, _) in files.items() if one[0] != node[0] and phash is not None)
+
+    def get_the_same_file(_: str) -> None:
+        with connect(box.servers.database_url) as connection, connection.transaction():
+            connection.execute(
+                "UPDATE stash.file_fingerprints AS p SET value = n.value, phash = n.phash\n"
+                "FROM stash.scene_files AS x, stash.scene_files AS y, stash.file_fingerprints AS n\n"
+                "WHERE (x.instance_id, x.scene_id) = (%s, %s) AND (y.instance_id, y.scene_id) = (%s, %s)\n"
+                "  AND (p.instance_id, p.file_id) = (x.instance_id, x.file_id)\n"
+                "  AND (n.instance_id, n.file_id) = (y.instance_id, y.file_id) AND n.type = p.type",
+                [*other, *node],
+            )
+            publish_objects(connection, "scenes", [other])
+        # before the box has answered
+        box.servers.follow()
+
+    with connect(box.servers.database_url) as connection, box.endpoint.client(box.settings) as client:
+        endpoint = box.endpoint
+        read_box(
+            connection,
+            client,
+            endpoint.id,
+            endpoint.name,
+            requests_per_minute=endpoint.requests_per_minute,
+            schedule=BoxSchedule(),
+            say=get_the_same_file,
+        )
+    box.servers.follow()
+    assert box.actions(node) == {scene: "automatic"} and scene in box.actions(other)
+    assert box.servers.contents() == box.servers.rebuilt()
 
 
 def test_a_fingerprint_that_is_moved_moves_the_match(box: ReadBox) -> None:

@@ -24,17 +24,29 @@ def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [[row[position] for row in rows] for position in range(width)]
 
 
-def holders(connection: Connection, entity: str, keys: Iterable[int]) -> dict[int, set[Node]]:
-    """The objects that have some keys; of a key that too many have, one more than :data:`LARGEST_BLOCK`."""
+def nodes_by_key(rows: Iterable[tuple[int, int, int]]) -> dict[int, set[Node]]:
+    """The objects of each key, of rows of a key, an instance and an id."""
     by_key: dict[int, set[Node]] = {}
-    for key, instance_id, identifier in connection.execute(
-        "SELECT k.key, k.instance_id, k.id FROM unnest(%s::bigint[]) AS w(key)\n"
-        "CROSS JOIN LATERAL (SELECT key, instance_id, id FROM matches.keys\n"
-        "    WHERE entity = %s AND key = w.key LIMIT %s) AS k",
-        [sorted(keys), entity, LARGEST_BLOCK + 1],
-    ):
-        by_key.setdefault(key, set()).add((instance_id, identifier))
+    for key, *node in rows:
+        by_key.setdefault(key, set()).add((node[0], node[1]))
     return by_key
+
+
+def holders(connection: Connection, entity: str, keys: Mapping[int, int]) -> dict[int, set[Node]]:
+    """The objects that have some keys; of a key that too many have, one more than :data:`LARGEST_BLOCK`.
+
+    Args:
+        keys: with how many more objects to read of each.
+    """
+    listed = sorted(keys)
+    return nodes_by_key(
+        connection.execute(
+            "SELECT k.key, k.instance_id, k.id FROM unnest(%s::bigint[], %s::integer[]) AS w(key, most)\n"
+            "CROSS JOIN LATERAL (SELECT key, instance_id, id FROM matches.keys\n"
+            "    WHERE entity = %s AND key = w.key LIMIT w.most) AS k",
+            [listed, [LARGEST_BLOCK + 1 + keys[key] for key in listed], entity],
+        )
+    )
 
 
 def keys_in_common(connection: Connection, entity: str, nodes: Iterable[Node]) -> dict[int, set[Node]]:
@@ -44,7 +56,7 @@ def keys_in_common(connection: Connection, entity: str, nodes: Iterable[Node]) -
         "JOIN matches.keys AS k ON k.entity = %s AND k.instance_id = w.instance_id AND k.id = w.id",
         [*columns(sorted(nodes), 2), entity],
     )
-    return holders(connection, entity, [row[0] for row in rows])
+    return holders(connection, entity, {row[0]: 0 for row in rows})
 
 
 MANY: Final = 1 << 30

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.copy_columns import copy_columns, int4, int8, text
-from stash_pipeline.warehouse.matches.blocks import columns
+from stash_pipeline.warehouse.matches.blocks import LARGEST_BLOCK, columns, holders, nodes_by_key
 from stash_pipeline.warehouse.matches.features import Node, Object, key_hash, keys_of
 
 
@@ -21,10 +21,11 @@ class KeyChanges:
     """What became of the keys of some objects.
 
     Attributes:
-        keys: that one of the objects has no longer, or did not have before.
+        gone, new: objects of keys that they have no longer, or did not have before.
     """
 
-    keys: set[int]
+    gone: Mapping[int, set[Node]]
+    new: Mapping[int, set[Node]]
     inserted: int
     removed: int
 
@@ -43,10 +44,28 @@ def update_keys(connection: Connection, entity: str, nodes: Iterable[Node], live
         ).fetchall()
     )
     after = {(key, *node) for node, obj in live.items() for key in hashed_keys(obj)}
-    if gone := sorted(before - after):
+    gone, new = sorted(before - after), sorted(after - before)
+    if gone:
         remove_keys(connection, entity, columns(gone, 3))
-    write_keys(connection, entity, *np.array(sorted(after - before), np.int64).reshape(-1, 3).T)
-    return KeyChanges({row[0] for row in before ^ after}, len(after - before), len(before - after))
+    write_keys(connection, entity, *np.array(new, np.int64).reshape(-1, 3).T)
+    return KeyChanges(nodes_by_key(gone), nodes_by_key(new), len(new), len(gone))
+
+
+def of_changed_keys(connection: Connection, entity: str, changes: KeyChanges) -> set[Node]:
+    """The objects that have a key that changed, and that too many have neither now nor had before.
+
+    The holders of a key that has become one of too many had candidates by it, and those of one that no longer is have
+    some now.
+    """
+    nodes: set[Node] = set()
+    more = {key: len(changes.new.get(key, ())) for key in changes.gone.keys() | changes.new.keys()}
+    for key, now in holders(connection, entity, more).items():
+        # complete, unless too many had the key before as well
+        complete = len(now) <= LARGEST_BLOCK + more[key]
+        before = now - changes.new.get(key, set()) | changes.gone.get(key, set())
+        if len(now) <= LARGEST_BLOCK or (complete and len(before) <= LARGEST_BLOCK):
+            nodes |= now
+    return nodes
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.matches.blocks import Pair, ordered
 from stash_pipeline.warehouse.matches.box_decisions import NOT_BY, BoxRecords, InForce
 from stash_pipeline.warehouse.matches.decisions import (
+    CREATED_AT,
     DIFFERENT,
     PRIMARY,
     SAME,
@@ -301,7 +302,7 @@ def _identities(
     """By what the objects of decisions are recognised later."""
     nodes = sorted({node for decision in new for node in (decision.left, decision.right) if node is not None})
     rows = connection.execute(
-        "SELECT i.id, o.id, i.uuid, o.created_at FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
+        f"SELECT i.id, o.id, i.uuid, {CREATED_AT} FROM unnest(%s::integer[], %s::bigint[]) AS w(instance_id, id)\n"
         "JOIN ops.instances AS i ON i.id = w.instance_id\n"
         f"JOIN stash.{entity} AS o ON o.instance_id = i.id AND o.id = w.id",
         [[node[0] for node in nodes], [node[1] for node in nodes]],

@@ -19,7 +19,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.matches.blocks import Pair, holders, ordered
+from stash_pipeline.warehouse.matches.blocks import LARGEST_BLOCK, Pair, holders, ordered
 from stash_pipeline.warehouse.matches.features import Key, Node, key_hash, key_of
 
 SAME: Final = "same"
@@ -101,11 +101,14 @@ _COLUMNS: Final = (
     "    d.stashbox_url, d.stashbox_id"
 )
 
-_LIVE = """
-SELECT i.uuid, i.id, o.id, o.created_at
+CREATED_AT: Final = "CASE WHEN o.created_at BETWEEN '0001-01-01' AND '9999-12-31' THEN o.created_at END"
+"""When an object was created; null if Python has no such time."""
+
+_LIVE = f"""
+SELECT i.uuid, i.id, o.id, {CREATED_AT}
 FROM unnest(%(instances)s::uuid[], %(ids)s::bigint[]) AS w(instance, id)
 JOIN ops.instances AS i ON i.uuid = w.instance
-JOIN stash.{entity} AS o ON o.instance_id = i.id AND o.id = w.id
+JOIN stash.{{entity}} AS o ON o.instance_id = i.id AND o.id = w.id
 """
 
 _RESOLVED: Final = "left_instance_id, left_id, right_instance_id, right_id"
@@ -173,17 +176,22 @@ def _live_objects(connection: Connection, entity: str, sides: Sequence[Side]) ->
 
 
 def _by_content(connection: Connection, entity: str, sides: set[Side]) -> dict[Side, Node]:
-    """The objects that are recognised by what they are: by the strongest key that exactly one of the instance has."""
+    """The objects that are recognised by what they are: by the strongest key that exactly one of the instance has.
+
+    A key that too many objects have is a category, and recognises none.
+    """
     if not sides:
         return {}
     instances = dict(connection.execute("SELECT uuid, id FROM ops.instances").fetchall())
     hashes = {key: key_hash(_key(key)) for side in sides for key in side.content}
-    by_hash = holders(connection, entity, set(hashes.values()))
+    by_hash = holders(connection, entity, dict.fromkeys(hashes.values(), 0))
     result = {}
     for side in sides:
         for key in side.content:
-            nodes = [n for n in by_hash.get(hashes[key], ()) if n[0] == instances.get(side.instance)]
-            if len(nodes) == 1:
+            listed = by_hash.get(hashes[key], set())
+            nodes = [node for node in listed if node[0] == instances.get(side.instance)]
+            # of a category, not all objects are listed
+            if len(nodes) == 1 and len(listed) <= LARGEST_BLOCK:
                 result[side] = nodes[0]
                 break
     return result

@@ -24,6 +24,9 @@ Lists = Mapping[str, Mapping[str, str]]
 _BITS: Final = 62
 """Members of a group that fit into a number of Postgres."""
 
+_LARGEST: Final = 2**48
+"""Bytes. Larger files are invented; the sum of many would be no integer of Postgres."""
+
 _ROWS_AT_ONCE: Final = 5_000
 _NUMBERS: Final = count()
 """Of cursors, whose names are distinct."""
@@ -226,7 +229,7 @@ class Copies:
         _, _, created, rating, filled, stash_ids, organized, plays, o_counter, markers = row
         files = self._loaded.files.get(node, ())
         best = files[0] if files else None
-        size = sum(file.size or 0 for file in files) if files else None
+        size = min(sum(_size(file) or 0 for file in files), _LARGEST) if files else None
         paths = sorted(file.path or "" for file in files)
         protected = self._protected(node[0], paths, self._loaded.tags.get(node, ()))
         values = {
@@ -275,7 +278,7 @@ class Copies:
             hashes=frozenset(file.hashes or ()),
             phashes=file.phashes,
             duration=file.duration,
-            size=file.size,
+            size=_size(file),
             width=file.width,
             height=file.height,
             codec=file.codec,
@@ -300,6 +303,10 @@ class Copies:
         return KnownCopy(copy)
 
 
+def _size(file: File) -> int | None:
+    return file.size and min(max(file.size, 0), _LARGEST)
+
+
 def _video_values(file: File | None) -> dict[str, float | None]:
     if file is None:
         return {}
@@ -307,5 +314,5 @@ def _video_values(file: File | None) -> dict[str, float | None]:
         "resolution": file.width * file.height if file.width and file.height else None,
         "codec": codec_rank(file.codec),
         "bit_rate": file.bit_rate or None,
-        "size": file.size,
+        "size": _size(file),
     }

@@ -194,8 +194,8 @@ def objects_query(entity: str, *, some: bool) -> str:
 
 _FILES: Final = f"""
 SELECT w.number, w.instance_id, w.id, f.id, coalesce(x.is_primary, false), f.path, f.size, f.width, f.height,
-    CASE WHEN f.duration > 0 THEN round(f.duration * 1000)::bigint END, nullif(f.video_codec, ''), f.bit_rate,
-    f.frame_rate, extract(epoch FROM f.created_at)::float8, h.hashes, h.phash
+    CASE WHEN f.duration > 0 AND f.duration < 1e12 THEN round(f.duration * 1000)::bigint END,
+    nullif(f.video_codec, ''), f.bit_rate, f.frame_rate, extract(epoch FROM f.created_at)::float8, h.hashes, h.phash
 FROM {GROUPED} AS w
 JOIN stash.scene_files AS x ON x.instance_id = w.instance_id AND x.scene_id = w.id
 JOIN stash.files AS f ON f.instance_id = x.instance_id AND f.id = x.file_id

@@ -37,10 +37,12 @@ Features = Performer | Scene | Named
 Key = str
 """A method and a value, see :func:`key_of`: objects that have one in common are compared."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """To be raised when this module makes other features or keys, or what is compared of them makes other evidence."""
 
 _UNKNOWN: Final = -1
+_LONGEST: Final = 2_000_000_000
+"""Milliseconds, 23 days: more is what servers measure of broken files, and no integer of Postgres."""
 _ROWS_AT_ONCE: Final = 2500
 _PARTS_AHEAD: Final = 6
 
@@ -351,7 +353,7 @@ def _scene(node: Node, row: list[Any], roots: tuple[str, ...]) -> Object:
     shortest = PARAMETERS["phash"]["minimum_duration"]
     files, phashes = [], []
     for file_id, path, seconds, oshash, md5, phash in zip(*(values or () for values in lists), strict=True):
-        duration = round(seconds * 1000) if seconds and seconds > 0 else _UNKNOWN
+        duration = round(seconds * 1000) if seconds and 0 < seconds * 1000 <= _LONGEST else _UNKNOWN
         unsigned = None if phash is None else phash % (1 << 64)
         strong = unsigned is not None and duration >= shortest and not is_degenerate(unsigned)
         files.append(File(oshash or "", md5 or "", unsigned, duration, not strong, _path(path, roots)))

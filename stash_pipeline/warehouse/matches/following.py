@@ -37,7 +37,7 @@ def follow(connection: Connection, revision: int) -> Mapping[str, TableChange]:
     boxes, rematched = stashbox.follow(connection, roots, affected["scenes"], sides)
     done = [_follow(connection, entity, revision, roots, nodes) for entity in ENTITIES if (nodes := affected[entity])]
     again = _follow_recognised(connection, revision, roots, sides, boxes)
-    # the catalog reads what scenes are on boxes
+    # the catalog and the documents read what scenes are on boxes
     clusters.touch(connection, "scenes", revision, rematched | again.rematched)
     affected["scenes"] |= again.scenes
     done += again.done

@@ -101,10 +101,7 @@ class Matcher:
         affected = self._update_phashes(nodes, live) if self._entity == "scenes" else set()
         keys = candidates.update_keys(connection, self._entity, nodes, live)
         result.keys_inserted, result.keys_removed = keys.inserted, keys.removed
-        for holders in blocks.holders(connection, self._entity, keys.keys).values():
-            if len(holders) <= LARGEST_BLOCK:
-                affected |= holders
-        return affected
+        return affected | candidates.of_changed_keys(connection, self._entity, keys)
 
     def _update_phashes(self, nodes: list[Node], live: dict[Node, Object]) -> set[Node]:
         """Stores perceptual hashes; returns the scenes of files that became crowded, or no longer are."""

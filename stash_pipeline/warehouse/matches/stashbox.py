@@ -40,7 +40,9 @@ WHERE l.scene_ids <> '{{}}'"""
 _DOCUMENTS: Final = """
 SELECT d.endpoint_id, d.id, d.status, CASE WHEN d.status = 'active' THEN d.document END
 FROM unnest(%s::integer[], %s::text[]) AS w(endpoint_id, id)
-JOIN stashbox.scenes AS d USING (endpoint_id, id)"""
+JOIN stashbox.scenes AS d USING (endpoint_id, id)
+-- what was missing once, and was never seen, is as unknown as what was never asked about
+WHERE d.document IS NOT NULL OR d.status <> 'active'"""
 
 _LINKED: Final = f"""
 SELECT w.instance_id, w.id, e.id, coalesce(d.successor_id, lower(x.stash_id))
@@ -65,7 +67,7 @@ def follow(
         sides: the scenes that decisions are on, by the numbers of the decisions.
 
     Returns:
-        what changed, and the scenes that are other ones of a box now.
+        what changed, and the scenes whose candidates, or what they count as, are others now.
     """
     change, rematched = TableChange(), set[Node]()
     decided = read_decided(connection, sides)
@@ -141,12 +143,12 @@ def _update(
     )
     stored = _canonical(stored)
     _write(connection, stored, made, change)
-    return {(row[1], row[2]) for row in _matched(stored) ^ _matched(made)}
+    return {(row[1], row[2]) for row in _actions(stored) ^ _actions(made)}
 
 
-def _matched(rows: Iterable[Row]) -> set[Row]:
-    """The keys of candidates that count as links."""
-    return {row[:4] for row in rows if row[4] in ("automatic", "accepted")}
+def _actions(rows: Iterable[Row]) -> set[Row]:
+    """The keys of candidates, and what they count as."""
+    return {row[:5] for row in rows}
 
 
 def _canonical(rows: Iterable[Row]) -> set[Row]:

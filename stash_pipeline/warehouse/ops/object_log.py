@@ -109,6 +109,15 @@ def publish(connection: Connection, instance_id: int, touched: Touched) -> int |
     return int(row[0])
 
 
+def begin_publishing(connection: Connection) -> None:
+    """Lets no other transaction log objects until the end of this one.
+
+    Whoever logs objects that depend on what this transaction has written selects them after this: an object that is
+    not there yet is logged later than these, and its layers see what was written.
+    """
+    connection.execute("SELECT FROM ops.object_log_head FOR UPDATE")
+
+
 def _exists(connection: Connection, table: str) -> bool:
     row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone()
     return bool(row and row[0])

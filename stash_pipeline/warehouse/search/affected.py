@@ -1,9 +1,10 @@
 """Which documents must be made again after changes.
 
-At first those of records that changed or vanished, of objects whose files or folders changed, and of markers that
-changed. While documents are made, those that refer to them are added, but only if what they take from them differs:
-names, aliases, genders and ancestors. The catalog marks records whose lists changed, so references that appear or
-disappear need no search here; only markers are not in the catalog.
+At first those of records that changed or vanished, of objects whose files or folders changed, of scenes whose clusters
+or candidates of stash-boxes changed, and of markers that changed. While documents are made, those that refer to them
+are added, but only if what they take from them differs: names, aliases, genders and ancestors. The catalog marks
+records whose lists changed, so references that appear or disappear need no search here; only markers are not in the
+catalog.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Final
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.ops.object_log import CHANGED_OBJECTS, INSTANCES
 from stash_pipeline.warehouse.search.document_columns import MADE, ORDER, SINGULAR
-from stash_pipeline.warehouse.search.document_tags import MARKER_ID, MARKERS_OF_TAG
+from stash_pipeline.warehouse.search.document_tags import MARKER_ID, MARKERS_OF_TAG, TAGS_OF_MARKER
 
 AFFECTED: Final = "pg_temp.search_affected"
 """(entity, id, instance_id, object_id); the last two of markers that may exist."""
@@ -57,6 +58,9 @@ JOIN catalog.members AS m ON m.entity = '{entity}' AND m.instance_id = x.instanc
 WHERE c.entity = 'files' GROUP BY 2
 """
 
+# a decision on a box can move to another scene than the one that changed
+_OF_CLUSTERS: Final = f"SELECT 'scenes', id FROM matches.clusters WHERE entity = 'scenes' AND revision > {_LAST}"
+
 _OF_FOLDERS: Final = f"""
 SELECT 'galleries', m.canonical_id
 FROM {CHANGED_OBJECTS} AS c
@@ -82,8 +86,9 @@ WHERE d.entity = 'scene_markers' AND d.instance_ids && ARRAY(
 )
 """
 
-# a tag that became another record
-_MARKERS_OF_MOVED_TAGS: Final = f"""
+# of a tag that became another record: markers that have the record now, that had it, and that are called like it
+_MARKERS_OF_MOVED_TAGS: Final = (
+    f"""
 SELECT DISTINCT 'scene_markers', {MARKER_ID}, k.instance_id, k.id
 FROM {AFFECTED} AS a
 JOIN catalog.members AS t ON t.entity = 'tags' AND t.canonical_id = a.id
@@ -92,7 +97,33 @@ JOIN ops.instances AS i ON i.id = k.instance_id
 WHERE a.entity = 'tags' AND NOT EXISTS (
     SELECT FROM search.marker_tags AS s WHERE s.tag_id = a.id AND s.own AND s.marker_id = {MARKER_ID}
 )
-"""
+""",
+    f"""
+SELECT DISTINCT 'scene_markers', {MARKER_ID}, k.instance_id, k.id
+FROM {AFFECTED} AS a
+JOIN search.marker_tags AS s ON s.tag_id = a.id AND s.own
+JOIN catalog.members AS m
+    ON m.entity = 'scenes' AND m.canonical_id = s.scene_id AND m.instance_id = s.instance_id
+JOIN ops.instances AS i ON i.id = s.instance_id
+JOIN stash.scene_markers AS k
+    ON k.instance_id = m.instance_id AND k.scene_id = m.id AND {MARKER_ID} = s.marker_id
+WHERE a.entity = 'tags' AND NOT EXISTS (
+    SELECT FROM {TAGS_OF_MARKER}
+    JOIN catalog.members AS t ON t.entity = 'tags' AND t.instance_id = k.instance_id AND t.id = y.tag_id
+    WHERE t.canonical_id = a.id
+)
+""",
+    f"""
+SELECT DISTINCT 'scene_markers', d.id, k.instance_id, k.id
+FROM {AFFECTED} AS a
+JOIN catalog.members AS t ON t.entity = 'tags' AND t.canonical_id = a.id
+JOIN stash.scene_markers AS k ON k.instance_id = t.instance_id AND k.primary_tag_id = t.id
+JOIN ops.instances AS i ON i.id = k.instance_id
+JOIN search.documents AS d ON d.id = {MARKER_ID}
+LEFT JOIN search.documents AS n ON n.id = a.id
+WHERE a.entity = 'tags' AND coalesce(k.title, '') = '' AND d.title IS DISTINCT FROM n.title
+""",
+)
 
 _MARKERS_OF_RENAMED_TAGS: Final = f"""
 SELECT DISTINCT 'scene_markers', {MARKER_ID}, k.instance_id, k.id
@@ -159,7 +190,7 @@ def collect_affected(connection: Connection, entities: tuple[str, ...]) -> None:
     of_records = "\nUNION\n".join(
         f"SELECT '{entity}', id FROM catalog.{entity} WHERE revision > {_LAST}" for entity in records
     )
-    connection.execute(f"{_ADD}{of_records}\nUNION{_VANISHED}{_ONCE}", {"entities": records})
+    connection.execute(f"{_ADD}{of_records}\nUNION\n{_OF_CLUSTERS}\nUNION{_VANISHED}{_ONCE}", {"entities": records})
     for entity in ("scenes", "galleries", "images"):
         if entity in records and "files" in changed:
             of_files = _OF_FILES.format(changed=CHANGED_OBJECTS, entity=entity, singular=SINGULAR[entity])
@@ -178,7 +209,8 @@ def complete(connection: Connection, entity: str) -> bool:
     if entity in _BELOW:
         connection.execute(f"{_ADD}{_BELOW[entity]}{_ONCE}")
     if entity == "tags":
-        connection.execute(f"{_ADD_MARKERS}{_MARKERS_OF_MOVED_TAGS}{_ONCE}")
+        for statement in _MARKERS_OF_MOVED_TAGS:
+            connection.execute(f"{_ADD_MARKERS}{statement}{_ONCE}")
     if entity == "scenes":
         connection.execute(f"{_ADD_MARKERS}{_MARKERS_OF_RENAMED_TAGS}{_ONCE}")
         connection.execute(f"{_ADD}{_SCENES_OF_MARKERS}{_ONCE}")

@@ -37,8 +37,8 @@ DOCUMENT: Final = tuple(name for name in COLUMNS if name not in ("entity", "revi
 
 def milliseconds(seconds: str) -> str:
     """Seconds of a server as milliseconds; null if they are not a time."""
-    # those of groups are integers, and a thousand times as many may be none
-    return f"CASE WHEN {seconds} BETWEEN 0 AND 1e12 THEN round({seconds} * 1000.0)::bigint END"
+    # of groups they are integers, whose product may be none
+    return f"CASE WHEN {seconds} BETWEEN 0 AND 1e12 THEN round({seconds} * 1000::double precision)::bigint END"
 
 
 def day(column: str) -> str:

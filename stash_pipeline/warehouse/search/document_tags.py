@@ -7,11 +7,12 @@ from stash_pipeline.warehouse.search.document_columns import SINGULAR, STALE, TA
 MARKER_ID: Final = "md5(i.uuid::text || '/scene_markers/' || k.id)::uuid"
 """Of a marker ``k`` of an instance ``i``."""
 
-_TAGS_OF_MARKER: Final = """LATERAL (
+TAGS_OF_MARKER: Final = """LATERAL (
         SELECT k.primary_tag_id AS tag_id
         UNION ALL
         SELECT x.tag_id FROM stash.marker_tags AS x WHERE x.instance_id = k.instance_id AND x.marker_id = k.id
-    ) AS y ON true"""
+    ) AS y"""
+"""The tags of a marker ``k``."""
 
 MARKERS_OF_TAG: Final = """(
         SELECT k.instance_id, k.id, k.primary_tag_id AS tag_id FROM stash.scene_markers AS k
@@ -25,7 +26,7 @@ def records_of_tags(everything: bool) -> str:
     """Joins the tags of markers ``k``, as records ``t``: of a few markers one after the other, of all at once."""
     of_all = f"{MARKERS_OF_TAG} AS y ON y.instance_id = k.instance_id AND y.id = k.id"
     return (
-        f"    JOIN {of_all if everything else _TAGS_OF_MARKER}\n"
+        f"    JOIN {of_all if everything else TAGS_OF_MARKER + ' ON true'}\n"
         "    JOIN catalog.members AS t ON t.entity = 'tags' AND t.instance_id = k.instance_id AND t.id = y.tag_id"
     )
 

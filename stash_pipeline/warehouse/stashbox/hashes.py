@@ -24,7 +24,7 @@ FROM {source} AS s
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(DISTINCT o.hash ORDER BY o.hash) FILTER (WHERE o.hash <> 0), '{{}}') AS oshashes,
         coalesce(array_agg(DISTINCT p.phash ORDER BY p.phash) FILTER (
-            WHERE f.duration * 1000 >= {_SHORTEST}
+            WHERE f.duration >= {_SHORTEST / 1000}
               AND bit_count(p.phash::bit(64)) BETWEEN {FEWEST_BITS} AND {MOST_BITS}
         ), '{{}}') AS phashes
     FROM stash.scene_files AS x

@@ -7,8 +7,9 @@ from typing import Final
 
 from stash_pipeline.stashbox.endpoints import same_endpoint_sql
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.ops.object_log import Touched, publish
+from stash_pipeline.warehouse.ops.object_log import Touched, begin_publishing, publish
 from stash_pipeline.warehouse.stashbox.due import SINGULAR
+from stash_pipeline.warehouse.stashbox.hashes import scene_hashes
 from stash_pipeline.warehouse.stashbox.lookups import DueLookup, Node
 
 _LINKED: Final = """
@@ -35,13 +36,48 @@ JOIN matches.resolved_decisions AS r ON r.decision_id = d.id
 WHERE d.entity = 'scenes' AND d.stashbox_id = ANY(%(ids)s)"""
 
 
-def scenes_of(lookups: Iterable[DueLookup], questions: Collection[uuid.UUID]) -> set[Node]:
-    """The scenes with some sets of hashes."""
-    return {node for lookup in lookups if lookup.fingerprints in questions for node in lookup.scenes}
+_WITH_HASHES: Final = f"""
+WITH hit AS MATERIALIZED (
+    SELECT x.instance_id, x.scene_id AS id
+    FROM (
+        SELECT p.instance_id, p.file_id FROM stash.file_fingerprints AS p
+        WHERE p.type = 'oshash' AND p.value = ANY(%(oshashes)s)
+        UNION
+        SELECT p.instance_id, p.file_id FROM stash.file_fingerprints AS p WHERE p.phash = ANY(%(phashes)s)
+    ) AS p
+    JOIN stash.scene_files AS x ON x.instance_id = p.instance_id AND x.file_id = p.file_id
+    GROUP BY 1, 2
+), hashes AS ({scene_hashes("hit")}
+)
+SELECT instance_id, scene_id FROM hashes WHERE fingerprints = ANY(%(questions)s)"""
+
+
+def scenes_of(connection: Connection, lookups: Iterable[DueLookup], questions: Collection[uuid.UUID]) -> set[Node]:
+    """The scenes with some sets of hashes: those that had them when they became due, and those that have them now.
+
+    Must be followed by nothing but :func:`publish_objects` in its transaction.
+    """
+    asked = [lookup for lookup in lookups if lookup.fingerprints in questions]
+    if not asked:
+        return set()
+    begin_publishing(connection)
+    rows = connection.execute(
+        _WITH_HASHES,
+        {
+            "oshashes": [f"{value:016x}" for lookup in asked for value in lookup.oshashes],
+            "phashes": [value - (1 << 64) if value >> 63 else value for lookup in asked for value in lookup.phashes],
+            "questions": [lookup.fingerprints for lookup in asked],
+        },
+    )
+    return {(row[0], row[1]) for row in rows} | {node for lookup in asked for node in lookup.scenes}
 
 
 def objects_of(connection: Connection, endpoint_id: int, entity: str, ids: Collection[str]) -> set[Node]:
-    """The local objects that are linked to some records of a box, or may be."""
+    """The local objects that are linked to some records of a box, or may be.
+
+    Must be followed by nothing but :func:`publish_objects` in its transaction.
+    """
+    begin_publishing(connection)
     query = _LINKED.format(entity=entity, singular=SINGULAR[entity], same=same_endpoint_sql("x.endpoint", "e.url"))
     if entity == "scenes":
         query += _CANDIDATES + _DECIDED
@@ -71,6 +107,7 @@ def publish_linked(connection: Connection, *, endpoint_id: int | None = None, in
 
     Must be the last statements of the transaction.
     """
+    begin_publishing(connection)
     touched: dict[int, Touched] = defaultdict(Touched)
     for entity, singular in SINGULAR.items():
         same = same_endpoint_sql("x.endpoint", "e.url")
