@@ -5,6 +5,7 @@ whoever wants to understand or move one of the modules.
 """
 
 import ast
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -132,3 +133,25 @@ def test_what_every_process_imports_loads_no_large_library(module: str, library:
     program = f"import sys, {module}\nprint({library!r} in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_layers_register_all_tables() -> None:
+    """A table that only a module imported later registers would be dropped by a generated migration."""
+    modules = [
+        name
+        for _, name, _ in pkgutil.walk_packages(stash_pipeline.__path__, "stash_pipeline.")
+        if not name.endswith(".__main__") and ".migrations." not in name
+    ]
+    program = (
+        "import importlib, sys\n"
+        "import stash_pipeline.layers\n"
+        "from stash_pipeline.warehouse.metadata import METADATA\n"
+        "registered = set(METADATA.tables)\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "print(set(METADATA.tables) - registered)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *modules], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "set()"

@@ -7,26 +7,8 @@ must come to the same suggestions. A change is logged as a change of the instanc
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, PrimaryKeyConstraint, Table, Text
-
 from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.metadata import METADATA, instance_id
 from stash_pipeline.warehouse.ops.object_log import INSTANCES, Touched, publish
-
-PROTECTED = Table(
-    "protected",
-    METADATA,
-    instance_id(),
-    Column("kind", Text, nullable=False, comment="path or tag"),
-    Column(
-        "value", Text, nullable=False, comment="a folder or file, with all below it; the name of a tag, in any case"
-    ),
-    PrimaryKeyConstraint("instance_id", "kind", "value", name="protected_pkey"),
-    ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="protected_instance_fkey"),
-    CheckConstraint("kind IN ('path', 'tag')", name="protected_kind_check"),
-    schema="ops",
-    comment="Folders and tags that people protect: duplicates among them are suggested to be kept.",
-)
 
 
 @dataclass(frozen=True)

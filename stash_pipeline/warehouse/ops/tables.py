@@ -313,3 +313,18 @@ READ_WATERMARKS = Table(
     schema="ops",
     comment="The time up to which each entity matches its server. The next sync asks for later timestamps.",
 )
+
+PROTECTED = Table(
+    "protected",
+    METADATA,
+    instance_id(),
+    Column("kind", Text, nullable=False, comment="path or tag"),
+    Column(
+        "value", Text, nullable=False, comment="a folder or file, with all below it; the name of a tag, in any case"
+    ),
+    PrimaryKeyConstraint("instance_id", "kind", "value", name="protected_pkey"),
+    ForeignKeyConstraint(["instance_id"], ["ops.instances.id"], ondelete="CASCADE", name="protected_instance_fkey"),
+    CheckConstraint("kind IN ('path', 'tag')", name="protected_kind_check"),
+    schema="ops",
+    comment="Folders and tags that people protect: duplicates among them are suggested to be kept.",
+)
