@@ -20,7 +20,7 @@ from stash_pipeline.warehouse.catalog.shapes import (
 from stash_pipeline.warehouse.catalog.sources import sources_statement, write_sources
 from stash_pipeline.warehouse.catalog.statistics import provenance_shares, update_row_counts
 from stash_pipeline.warehouse.catalog.survivorship import VERSION as RULES_VERSION
-from stash_pipeline.warehouse.catalog.tables import LISTS, MEMBERS, RECORDS, SOURCES, VANISHED
+from stash_pipeline.warehouse.catalog.tables import LISTS, MEMBERS, RECORDS, SOURCES, VANISHED, list_description
 from stash_pipeline.warehouse.catalog.views import VIEWS
 from stash_pipeline.warehouse.connect import Connection
 from stash_pipeline.warehouse.first_build import are_empty, indexes_afterwards
@@ -133,15 +133,6 @@ def _origin(entity: str, field: GoldenField, name: str) -> Origin:
     return Origin((f"stash.{entity}.{name}",), f"catalog.{field.target}.id" if field.target else None)
 
 
-_ELEMENTS: Final = {"urls": "URLs", "os": "o's", "stash_ids": "stash ids", "group_containing": "containing groups"}
-
-
-def _list_description(golden: GoldenList) -> str:
-    elements = golden.table.removeprefix(golden.owner.removesuffix("id"))
-    named = _ELEMENTS.get(elements, elements.replace("_", " "))
-    return f"The {named} of {golden.entity}: those of all members of a record, each once."
-
-
 def _list_table(golden: GoldenList) -> LayerTable:
     target = golden.joined.target if golden.kind == "references" else None
     origins = {name: Origin((f"stash.{golden.table}.{name}",)) for name in golden.columns}
@@ -152,7 +143,7 @@ def _list_table(golden: GoldenList) -> LayerTable:
     return LayerTable(
         LISTS[golden.table],
         group=LISTS_GROUP,
-        description=_list_description(golden),
+        description=list_description(golden),
         upstream=(f"stash.{golden.table}", *sorted(others)),
         version=VERSION,
         origins=origins,
@@ -189,7 +180,7 @@ CATALOG_LAYER: Final = SharedLayer(
         LayerTable(
             VANISHED,
             group=RECORDS_GROUP,
-            description="Records that are no more; see the view catalog.changes.",
+            description="Records that no longer exist; see the view catalog.changes.",
             upstream=_RECORD_NAMES,
             version=VERSION,
         ),

@@ -50,8 +50,10 @@ def _record_table(entity: str) -> Table:
         entity,
         METADATA,
         Column("id", Uuid, nullable=False, comment="matches.clusters.id"),
-        Column("objects", Integer, nullable=False, comment="that are this one, see catalog.members"),
-        Column("instances", Integer, nullable=False, comment="that have one of them"),
+        Column(
+            "objects", Integer, nullable=False, comment="number of objects of all instances in it; see catalog.members"
+        ),
+        Column("instances", Integer, nullable=False, comment="number of instances with at least one of them"),
         *(_column(entity, field, name) for field in golden_fields(entity) for name in field.columns),
         Column(
             "revision",
@@ -64,6 +66,16 @@ def _record_table(entity: str) -> Table:
         schema="catalog",
         comment=f"The {entity} of all instances, each once: one golden record per cluster.",
     )
+
+
+_ELEMENTS: Final = {"urls": "URLs", "os": "o's", "stash_ids": "stash ids", "group_containing": "containing groups"}
+
+
+def list_description(golden: GoldenList) -> str:
+    """What the table of a list contains."""
+    elements = golden.table.removeprefix(golden.owner.removesuffix("id"))
+    named = _ELEMENTS.get(elements, elements.replace("_", " "))
+    return f"The {named} of {golden.entity}: those of all members of a record, each once."
 
 
 def _list_table(golden: GoldenList) -> Table:
@@ -93,7 +105,7 @@ def _list_table(golden: GoldenList) -> Table:
         PrimaryKeyConstraint(*golden.primary_key, name=f"{golden.table}_pkey"),
         *indexes,
         schema="catalog",
-        comment=f"{golden.table.replace('_', ' ').capitalize()} of all members of a record, each once.",
+        comment=list_description(golden),
     )
 
 
@@ -116,14 +128,14 @@ MEMBERS: Final = Table(
 SOURCES: Final = Table(
     "sources",
     METADATA,
-    Column("id", Uuid, nullable=False, comment="of a record of several objects, or linked to a stash-box"),
+    Column("id", Uuid, nullable=False, comment="a record of several objects, or one that is linked to a stash-box"),
     Column("entity", Text, nullable=False),
     Column("instance_ids", ARRAY(Integer), nullable=False, comment="by field, in the order of catalog.provenance"),
     Column("object_ids", ARRAY(BigInteger), nullable=False),
     Column("rules", ARRAY(Text), nullable=False, comment="the criterion or method that decided; null: no value"),
     Column("endpoint_ids", ARRAY(Integer), comment="ops.stashbox_endpoints.id of the boxes that took part; null: none"),
     Column("box_ids", ARRAY(Text), comment="the ids of their records, in the same order"),
-    Column("box_numbers", ARRAY(Integer), comment="by field, the position in endpoint_ids of the box that it is of"),
+    Column("box_numbers", ARRAY(Integer), comment="by field, the position of its box in endpoint_ids"),
     PrimaryKeyConstraint("id", name="sources_pkey"),
     schema="catalog",
     comment="Of which object the fields of a record are. Read it as catalog.provenance.",
@@ -132,13 +144,13 @@ SOURCES: Final = Table(
 VANISHED: Final = Table(
     "vanished",
     METADATA,
-    Column("id", Uuid, nullable=False, comment="of a record that is no more"),
+    Column("id", Uuid, nullable=False, comment="a record that no longer exists"),
     Column("entity", Text, nullable=False),
     Column("revision", BigInteger, nullable=False, comment="of the object log, when it vanished"),
     PrimaryKeyConstraint("id", name="vanished_pkey"),
     Index("vanished_revision_idx", "revision"),
     schema="catalog",
-    comment="Records that are no more. catalog.changes has them with those that changed, and their successors.",
+    comment="Records that no longer exist. catalog.changes has them with those that changed, and their successors.",
 )
 
 ROW_COUNTS: Final = Table(

@@ -47,7 +47,7 @@ INSTANCES = Table(
     Column("probe_response", JSONB, comment="the response to that query just before the last successful sync"),
     Column("lane", Text, nullable=False, server_default=text("'auto'"), comment="graphql, snapshot or auto"),
     Column("snapshot_bytes", BigInteger, comment="size of the last snapshot of its database"),
-    Column("snapshot_seconds", Double, comment="that the server took to create it; it accepts no writes meanwhile"),
+    Column("snapshot_seconds", Double, comment="how long the server took to create it; it accepts no writes meanwhile"),
     Column("snapshot_error", Text, comment="why the last snapshot could not be downloaded or read"),
     Column(
         "header_names", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="headers sent to its proxy"
@@ -153,9 +153,13 @@ CADENCE = Table(
     Column("outcome", Text, comment="of that comparison: equal, differs, failed (may pass by itself) or stopped"),
     Column("detail", Text, comment="what differs, or why the comparison failed or stopped"),
     Column("lane", Text, comment="graphql or snapshot"),
-    Column("seconds", Double, comment="that a comparison takes which finds nothing"),
-    Column("last_seconds", Double, comment="that the last comparison took"),
-    Column("blocked_seconds", Double, comment="of the last comparison, to create a snapshot; the server wrote nothing"),
+    Column("seconds", Double, comment="how long a comparison takes that finds no difference"),
+    Column("last_seconds", Double, comment="how long the last comparison took"),
+    Column(
+        "blocked_seconds",
+        Double,
+        comment="how long the server created a snapshot for the last comparison; it wrote nothing meanwhile",
+    ),
     Column("balance", Double, comment="seconds that reconciles might still take at compared_at"),
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="comparisons that failed in a row"),
     Column("equal_at", DateTime(timezone=True), comment="when a comparison last found nothing"),

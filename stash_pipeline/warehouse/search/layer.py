@@ -248,7 +248,7 @@ SEARCH_LAYER: Final = SharedLayer(
         LayerTable(
             VANISHED,
             group=GROUP,
-            description="Documents that are no more, for an index that follows.",
+            description="Documents that no longer exist, for an index that follows.",
             upstream=_OF_DOCUMENTS,
             version=VERSION,
             origins={name: Origin((f"search.documents.{name}",)) for name in ("id", "entity")},

@@ -88,13 +88,13 @@ assert tuple(column.name for column in DOCUMENTS.columns) == COLUMNS
 VANISHED: Final = Table(
     "vanished",
     METADATA,
-    Column("id", Uuid, nullable=False, comment="of a document that is no more"),
+    Column("id", Uuid, nullable=False, comment="a document that no longer exists"),
     Column("entity", Text, nullable=False),
     Column("revision", BigInteger, nullable=False, comment="of the object log, when it vanished"),
     PrimaryKeyConstraint("id", name="vanished_pkey"),
     Index("vanished_revision_idx", "revision"),
     schema="search",
-    comment="Documents that are no more; kept as long as an index can follow.",
+    comment="Documents that no longer exist; kept as long as an index can follow.",
 )
 
 MARKER_TAGS: Final = Table(

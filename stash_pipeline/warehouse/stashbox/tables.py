@@ -154,7 +154,7 @@ LISTINGS: Final = Table(
     Column("entity", Text, nullable=False, comment="performers or studios"),
     Column("id", Text, nullable=False, comment="the box's id of a favorite of the catalog"),
     Column("next_page", Integer, nullable=False, server_default=text("1"), comment="where a reading continues"),
-    Column("scenes", Integer, comment="that the box counted when the reading began"),
+    Column("scenes", Integer, comment="number of scenes that the box counted when the reading began"),
     Column("started_at", DateTime(timezone=True), comment="when the reading of its first page began"),
     Column("completed_at", DateTime(timezone=True), comment="when all pages were read last; null: never"),
     Column("failed_at", DateTime(timezone=True), comment="of the last reading that failed; null after a success"),
