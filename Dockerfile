@@ -9,7 +9,8 @@ RUN mkdir stash_pipeline \
     && touch stash_pipeline/__init__.py dagster.yaml workspace.yaml README.md LICENSE \
     && python -m venv /opt/stash-pipeline \
     && /opt/stash-pipeline/bin/pip install --no-cache-dir --constraint constraints.txt '.[typesense]' \
-    && /opt/stash-pipeline/bin/pip uninstall --yes --quiet stash-pipeline
+    && /opt/stash-pipeline/bin/pip uninstall --yes --quiet stash-pipeline \
+    && rm -r build stash_pipeline.egg-info
 
 FROM dependencies AS package
 COPY dagster.yaml workspace.yaml README.md LICENSE ./

@@ -31,6 +31,7 @@ from stash_pipeline.stash.address import server_key
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
 from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.ops.object_log import begin_publishing
 from stash_pipeline.warehouse.stashbox.touched import publish_linked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
@@ -401,12 +402,16 @@ def edit_instance(
         changes["use_stash_boxes"] = use_stash_boxes
     if changes:
         assignments = ", ".join(f"{column} = %s" for column in changes)
+        relinked = changes.get("use_stash_boxes", instance.use_stash_boxes) != instance.use_stash_boxes
         with connection.transaction():
+            if relinked:
+                # before a trigger locks the head of the log
+                begin_publishing(connection)
             connection.execute(
                 f"UPDATE ops.instances SET {assignments}, updated_at = now() WHERE id = %s",
                 [*changes.values(), instance.id],
             )
-            if changes.get("use_stash_boxes", instance.use_stash_boxes) != instance.use_stash_boxes:
+            if relinked:
                 publish_linked(connection, instance_id=instance.id)
     return get_instance(connection, instance.name)
 

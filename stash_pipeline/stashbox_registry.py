@@ -319,6 +319,7 @@ def edit_endpoint(
             _refuse_taken(connection, endpoint.name, changes["url"], besides=endpoint.id)
         if changes:
             relinked = "url" in changes and endpoint_key(changes["url"]) != endpoint.key
+            _lock_row(connection, endpoint.id)
             if relinked:
                 publish_linked(connection, endpoint_id=endpoint.id)
             assignments = ", ".join(f"{column} = %s" for column in changes)
@@ -336,6 +337,11 @@ def _used(endpoint: StashBoxEndpoint) -> dict[str, Any]:
     return {"enabled": endpoint.enabled, "feed_catalog": endpoint.feed_catalog}
 
 
+def _lock_row(connection: Connection, endpoint_id: int) -> None:
+    """Locks a box before the log of objects, as a run does that stores its answers; see ``ops.object_log``."""
+    connection.execute("SELECT FROM ops.stashbox_endpoints WHERE id = %s FOR UPDATE", [endpoint_id])
+
+
 def remove_endpoint(connection: Connection, name: str) -> StashBoxEndpoint:
     """Removes a box and its key.
 
@@ -344,6 +350,7 @@ def remove_endpoint(connection: Connection, name: str) -> StashBoxEndpoint:
     """
     endpoint = get_endpoint(connection, name)
     with connection.transaction():
+        _lock_row(connection, endpoint.id)
         publish_linked(connection, endpoint_id=endpoint.id)
         connection.execute("DELETE FROM ops.stashbox_endpoints WHERE id = %s", [endpoint.id])
     return endpoint

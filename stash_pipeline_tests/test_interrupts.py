@@ -65,3 +65,22 @@ def test_a_dropped_interrupt_is_repeated(block: str, number: signal.Signals) -> 
 @pytest.mark.parametrize("block", PASSED_ON.values(), ids=PASSED_ON)
 def test_an_interrupt_that_arrives_is_raised_once(block: str) -> None:
     assert interrupted(block, signal.SIGINT) == ["waiting", "ended"]
+
+
+def test_a_closed_terminal_does_not_hide_an_interrupt() -> None:
+    """Ctrl-C in `stash-pipeline up 2>&1 | tee up.log` ends `tee` as well, to which nothing can be written then."""
+    program = (
+        "import os, signal\n"
+        "from stash_pipeline.runtime.supervisor import interruptible\n"
+        "reading, writing = os.pipe()\n"
+        "os.dup2(writing, 2)\n"
+        "os.close(reading)\n"
+        "try:\n"
+        "    with interruptible():\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        signal.pause()\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=60)
+    assert done.stdout == "interrupted\n"

@@ -1,7 +1,8 @@
 """Several runs at once, each in its own process: ``python -m stash_pipeline.commands.worker NAME CONFIG``.
 
 The worker writes the events of ``progress`` to its standard output, one JSON array per line, and finally the outcome.
-If the command that reads them is killed, the run is interrupted as by Ctrl-C: the next command need not wait for it.
+If the command that reads them is killed, the next event interrupts the run as a Ctrl-C does: the next command need not
+wait for its end.
 """
 
 import json

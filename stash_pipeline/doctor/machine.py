@@ -107,7 +107,7 @@ def key_file(home: Path, stored: int) -> Finding:
         if not stored:
             return ok(what, "No stored keys, so none is needed.")
         again = "enter the keys again: `stash-pipeline instances edit NAME --api-key-stdin`."
-        missing = f"{file} is missing, with which the keys of {servers} are encrypted."
+        missing = f"{file} is missing; the keys of {servers} are encrypted with it."
         return broken(what, missing, f"Copy it from where you keep it, or {again}")
     # a given file can be a secret of an engine of containers, which sets its mode
     if file == home / KEY_FILE and file.stat().st_mode & 0o077:

@@ -52,7 +52,7 @@ class NfoExport:
         """The result in words."""
         parts = [f"{self.written:,} NFO files written, {self.unchanged:,} were right already."]
         if self.removed:
-            parts.append(f"{self.removed:,} of scenes that no longer exist or have another title, were removed.")
+            parts.append(f"{self.removed:,} were removed, because their scenes no longer exist or have another title.")
         if self.foreign:
             parts.append(
                 f"{self.foreign:,} were left alone, because another program or instance wrote them (such as "

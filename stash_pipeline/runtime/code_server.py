@@ -7,6 +7,7 @@ fail alone, and its memory ends with it. Only on Linux: on macOS, a process that
 forked safely.
 """
 
+import logging
 import multiprocessing
 import os
 import runpy
@@ -17,6 +18,8 @@ from multiprocessing import forkserver
 from typing import Any, Final
 
 from stash_pipeline.runtime.prepared_runs import MODULE_VARIABLE
+
+_log = logging.getLogger(__name__)
 
 _PREPARED: Final = "stash_pipeline.runtime.prepared_runs"
 
@@ -72,8 +75,12 @@ def _end_orphans() -> None:
 
     from stash_pipeline.runtime.orphaned_runs import end_orphaned_runs
 
-    with DagsterInstance.get() as instance:
-        end_orphaned_runs(instance)
+    try:
+        with DagsterInstance.get() as instance:
+            end_orphaned_runs(instance)
+    except Exception as error:
+        # the database may be restarted at this moment; sensors do the same later
+        _log.warning("Orphaned runs cannot be ended now (%s).", type(error).__name__)
 
 
 def main() -> None:

@@ -76,7 +76,8 @@ def _connected(engine: Any, *, private: bool) -> Iterator[Connection]:
         if private:
             raise StorageError(f"The private Postgres cannot be reached ({reason}); run the command again.") from error
         raise StorageError(
-            f"The Postgres of {DATABASE_URL_VARIABLE} cannot be reached ({reason}); start it, or correct the address."
+            f"The Postgres of {DATABASE_URL_VARIABLE} cannot be reached ({reason}); check that it runs, "
+            "its address and its password."
         ) from error
     with connection:
         yield connection

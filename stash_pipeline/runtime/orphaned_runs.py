@@ -37,15 +37,17 @@ def end_orphaned_runs(instance: DagsterInstance) -> int:
 
 def _is_orphan(instance: DagsterInstance, run: DagsterRun, home: Path) -> bool:
     """True only for a run that was certainly executed with this home and certainly no longer runs."""
-    if PROCESS_TAG in run.tags and has_ended(home, run.tags[PROCESS_TAG]):
-        # a retry has the tags of the killed run until its own process starts
-        parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
-        return parent is None or parent.tags.get(PROCESS_TAG) != run.tags[PROCESS_TAG]
-    if PROCESS_TAG in run.tags:
-        return False
+    if PROCESS_TAG in run.tags and not _has_tags_of_parent(instance, run):
+        return has_ended(home, run.tags[PROCESS_TAG])
     # launched through a code server of `stash-pipeline up`, whose socket is named after the home, and not started yet
     server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
     return server is not None and Path(server).name == socket_name(home) and not _listens(server)
+
+
+def _has_tags_of_parent(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Whether a run is a retry that has not started: until then, it has the tags of the run that it repeats."""
+    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    return parent is not None and parent.tags.get(PROCESS_TAG) == run.tags[PROCESS_TAG]
 
 
 def _listens(path: str) -> bool:

@@ -2,18 +2,25 @@
 
 import os
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 
 
-def report_ready() -> None:
-    """Sends READY=1 to the systemd that started this process; does nothing without one.
+def readiness() -> Callable[[], None]:
+    """What sends READY=1 to the systemd that started this process; it does nothing without one.
 
-    Later calls and child processes send nothing: the variable with the socket is removed.
+    To be called before other processes are started: it removes the variable with the socket, so that they send nothing.
     """
     address = os.environ.pop("NOTIFY_SOCKET", "")
-    if not address:
-        return
     if address.startswith("@"):
         # a name without a file
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifications:
-        notifications.sendto(b"READY=1", address)
+
+    def report_ready() -> None:
+        if not address:
+            return
+        # a service that nobody waits for any more goes on
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifications:
+            notifications.sendto(b"READY=1", address)
+
+    return report_ready

@@ -36,7 +36,7 @@ from stash_pipeline.errors import UserError
 from stash_pipeline.private_directories import make_home, make_private
 from stash_pipeline.runtime.daemon_lock import DaemonLock
 from stash_pipeline.runtime.dagster_home import CODE_LOCATION, DEFINITIONS_MODULE, prepare_dagster_home, socket_name
-from stash_pipeline.runtime.readiness import report_ready
+from stash_pipeline.runtime.readiness import readiness
 from stash_pipeline.settings import Settings
 from stash_pipeline.warehouse.embedded.server import is_private, running_server
 
@@ -103,6 +103,7 @@ def up(
     Raises:
         UserError: if it cannot start, or one of its processes ends.
     """
+    report_ready = readiness()
     servers = serving(settings, port, host=host, module=module)
     with interruptible(), suppress(KeyboardInterrupt), servers as running:
         print(f"Dagster's UI is at {running.url} (stop it with Ctrl-C).", flush=True)
@@ -183,7 +184,7 @@ def require_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            if error.errno in (errno.EADDRNOTAVAIL, socket.EAI_NONAME):
+            if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
                 raise UserError(
                     f"{host} is no address of this machine; give --host one of its addresses, such as {LOCAL}."
                 ) from error
@@ -198,9 +199,10 @@ def _alone(home: Path) -> Iterator[None]:
     """Ensures that no other process serves this home, because two daemons would launch everything twice."""
     make_home(home)
     if not os.access(home, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        user, owner = os.geteuid(), home.stat().st_uid
         raise UserError(
-            f"User {os.geteuid()} cannot write to the home {home}, which belongs to user {home.stat().st_uid}: give it "
-            f"to that user (`chown {os.geteuid()} {home}`), or set STASH_PIPELINE_HOME to another directory."
+            f"User {user} cannot write to the home {home}, which belongs to user {owner}: give it to the first one "
+            f"(`chown {user} {home}`), or set STASH_PIPELINE_HOME to another directory."
         )
     with (home / ".serving").open("w") as lock:
         try:
@@ -316,7 +318,9 @@ def interruptible() -> Iterator[None]:
         for number in signals:
             signal.signal(number, signal.SIG_IGN)
         # runs and Postgres take some seconds to end; print() could be what the signal interrupted
-        os.write(sys.stderr.fileno(), b"Stopping ...\n")
+        with suppress(OSError, ValueError, AttributeError):
+            # Ctrl-C ends `tee` too
+            os.write(sys.stderr.fileno(), b"Stopping ...\n")
         raise KeyboardInterrupt
 
     signals = (signal.SIGINT, signal.SIGTERM)

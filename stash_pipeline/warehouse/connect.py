@@ -87,7 +87,9 @@ def connect(database_url: str, *, autocommit: bool = True) -> Connection:
         except ValueError as problem:
             raise UserError(f"{DATABASE_URL_VARIABLE}: {problem}.") from None
         reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise UserError(f"The database cannot be reached: {reason}; start it, or correct its address.") from None
+        raise UserError(
+            f"The database cannot be reached: {reason}; check that it runs, its address and its password."
+        ) from None
 
 
 def _connect(database_url: str) -> Connection:

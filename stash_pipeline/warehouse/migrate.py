@@ -123,7 +123,9 @@ def upgrade(database_url: str) -> None:
         if isinstance(error.orig, DiskFull):
             raise UserError(database_sentence(error.orig)) from None
         reason = str(error.orig).strip().splitlines()[0].rstrip(".")
-        raise UserError(f"The database cannot be reached: {reason}; start it, or correct its address.") from None
+        raise UserError(
+            f"The database cannot be reached: {reason}; check that it runs, its address and its password."
+        ) from None
     except ProgrammingError as error:
         # by class: the message is in the server's language
         if not isinstance(error.orig, InsufficientPrivilege):

@@ -12,7 +12,7 @@ import pytest
 
 from stash_pipeline.errors import UserError
 from stash_pipeline.runtime import systemd
-from stash_pipeline.runtime.readiness import report_ready
+from stash_pipeline.runtime.readiness import readiness
 from stash_pipeline.runtime.systemd import UNIT, Service, install, installed_service, service_of, state, uninstall
 
 HOME = Path("/srv/stash 100%")
@@ -54,7 +54,7 @@ def test_the_system_service_can_write_to_its_home_and_to_temporary_directories()
 
 
 @pytest.mark.parametrize("abstract", [False, True])
-def test_systemd_is_told_once_that_the_service_is_ready(
+def test_only_the_service_itself_reports_to_systemd_that_it_is_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstract: bool
 ) -> None:
     if abstract and sys.platform != "linux":
@@ -64,13 +64,17 @@ def test_systemd_is_told_once_that_the_service_is_ready(
         systemds.bind(name.replace("@", "\0"))
         systemds.settimeout(5)
         monkeypatch.setenv("NOTIFY_SOCKET", name)
+        report_ready = readiness()
+        # processes that are started now
+        assert "NOTIFY_SOCKET" not in os.environ
         report_ready()
         assert systemds.recv(100) == b"READY=1"
-        report_ready()
+        readiness()()
         systemds.setblocking(False)
         with pytest.raises(BlockingIOError):
             systemds.recv(100)
-    assert "NOTIFY_SOCKET" not in os.environ
+    # systemd does not listen any more
+    report_ready()
     assert "Type=notify" in service(None).text()
 
 

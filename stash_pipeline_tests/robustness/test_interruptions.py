@@ -153,12 +153,13 @@ def test_runs_whose_command_was_killed_are_canceled(command_line: CommandLine) -
         process.kill()
         process.communicate()
 
-        def statuses() -> list[str]:
+        def statuses() -> list[DagsterRunStatus]:
+            """Of the runs, if all have ended."""
             with dagster_instance(command_line.home, url) as dagster:
-                found = [run.status for run in dagster.get_runs()]
-            return [] if any(status is DagsterRunStatus.STARTED for status in found) else [one.value for one in found]
+                runs = dagster.get_runs()
+            return [run.status for run in runs] if all(run.is_finished for run in runs) else []
 
-        assert set(wait_for(statuses, "the end of both runs")) == {"CANCELED"}
+        assert set(wait_for(statuses, "the end of the runs")) == {DagsterRunStatus.CANCELED}
         assert command_line.run("sync", "--no-wait").returncode == 0
 
 

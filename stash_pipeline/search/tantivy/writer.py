@@ -151,8 +151,9 @@ class TantivyWriter:
             finally:
                 done.set()
 
-        threading.Thread(target=work_with_the_lock, args=[self._lock], name="tantivy", daemon=True).start()
+        thread = threading.Thread(target=work_with_the_lock, args=[self._lock], name="tantivy", daemon=True)
         try:
+            thread.start()
             done.wait()
         except BaseException:
             self._abandoned = True

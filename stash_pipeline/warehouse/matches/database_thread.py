@@ -43,7 +43,7 @@ class DatabaseThread(ThreadPoolExecutor):
     def close_readers(self) -> None:
         """Closes the generators. Left to the garbage collection, one of a failed block would print its error."""
         for reader in self._readers:
-            # the cursor ends with its transaction; a generator that still runs, after a second Ctrl-C, does, too
+            # after a second Ctrl-C, a generator may still run; like its cursor, it ends with the transaction
             with suppress(psycopg.Error, ValueError):
                 reader.close()
 

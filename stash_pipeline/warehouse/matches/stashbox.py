@@ -67,7 +67,7 @@ def follow(
         sides: the scenes that decisions are on, by the numbers of the decisions.
 
     Returns:
-        what changed, and the scenes whose candidates, or what they count as, are others now.
+        what changed, and the scenes whose candidates changed, or count as something else.
     """
     change, rematched = TableChange(), set[Node]()
     decided = read_decided(connection, sides)

@@ -7,7 +7,9 @@ later adds rows to an owner whose document did not change.
 
 The revision is one counter for all instances, in the single row of ``ops.object_log_head``. A transaction that
 increments it holds the lock of that row until the commit. Revisions are therefore committed in order, and no revision
-appears behind a reader that has already passed it. Increment it last in a transaction.
+appears behind a reader that has already passed it. Increment it last in a transaction: all others that log something
+wait meanwhile. Whoever must lock the row before it reads uses :func:`begin_publishing`, which keeps the order of locks:
+rows that are referred to (an instance, a stash-box), partitions, this row.
 
 Triggers log instances too, as entity ``instances``: when they are added, removed, enabled, disabled or renamed, or get
 another priority. Removing an instance removes the rows of its objects from the log; its own row remains.
@@ -16,7 +18,7 @@ another priority. Removing an instance removes the rows of its objects from the 
 from collections.abc import Iterable
 from typing import Any
 
-from stash_pipeline.warehouse.connect import Connection
+from stash_pipeline.warehouse.connect import Connection, share_partitions
 from stash_pipeline.warehouse.partition_names import partition
 
 INSTANCES = "instances"
@@ -113,8 +115,10 @@ def begin_publishing(connection: Connection) -> None:
     """Lets no other transaction log objects until the end of this one.
 
     Whoever logs objects that depend on what this transaction has written selects them after this: an object that is
-    not there yet is logged later than these, and its layers see what was written.
+    not there yet is logged later than these, and its layers see what was written. A rebuild of partitions, which
+    ends by logging, is waited for before the lock.
     """
+    share_partitions(connection)
     connection.execute("SELECT FROM ops.object_log_head FOR UPDATE")
 
 

@@ -55,7 +55,7 @@ SELECT instance_id, scene_id FROM hashes WHERE fingerprints = ANY(%(questions)s)
 def scenes_of(connection: Connection, lookups: Iterable[DueLookup], questions: Collection[uuid.UUID]) -> set[Node]:
     """The scenes with some sets of hashes: those that had them when they became due, and those that have them now.
 
-    Must be followed by nothing but :func:`publish_objects` in its transaction.
+    Only :func:`objects_of` and :func:`publish_objects` may follow in the transaction.
     """
     asked = [lookup for lookup in lookups if lookup.fingerprints in questions]
     if not asked:
@@ -64,6 +64,7 @@ def scenes_of(connection: Connection, lookups: Iterable[DueLookup], questions: C
     rows = connection.execute(
         _WITH_HASHES,
         {
+            # as Stash writes them; scenes with another spelling are those that had it when they became due
             "oshashes": [f"{value:016x}" for lookup in asked for value in lookup.oshashes],
             "phashes": [value - (1 << 64) if value >> 63 else value for lookup in asked for value in lookup.phashes],
             "questions": [lookup.fingerprints for lookup in asked],
@@ -75,7 +76,7 @@ def scenes_of(connection: Connection, lookups: Iterable[DueLookup], questions: C
 def objects_of(connection: Connection, endpoint_id: int, entity: str, ids: Collection[str]) -> set[Node]:
     """The local objects that are linked to some records of a box, or may be.
 
-    Must be followed by nothing but :func:`publish_objects` in its transaction.
+    Only :func:`publish_objects` may follow in the transaction.
     """
     begin_publishing(connection)
     query = _LINKED.format(entity=entity, singular=SINGULAR[entity], same=same_endpoint_sql("x.endpoint", "e.url"))
@@ -105,7 +106,7 @@ WHERE d.entity = 'scenes' AND d.stashbox_id IS NOT NULL
 def publish_linked(connection: Connection, *, endpoint_id: int | None = None, instance_id: int | None = None) -> None:
     """Logs all objects that are linked to a box, or of an instance to any box: what the links mean has changed.
 
-    Must be the last statements of the transaction.
+    Only changes of the box or the instance itself, whose row is locked already, may follow in the transaction.
     """
     begin_publishing(connection)
     touched: dict[int, Touched] = defaultdict(Touched)
