@@ -29,7 +29,7 @@ def receiver(dagster: dg.DagsterInstance) -> Iterator[Receiver]:
             yield one
 
 
-def test_a_server_that_does_not_respond_and_one_that_has_new_scenes_are_told_once(
+def test_a_server_that_does_not_respond_and_one_that_has_new_scenes_are_notified_of_once(
     dagster: dg.DagsterInstance, warehouse: str, home: Path, receiver: Receiver
 ) -> None:
     with connect(warehouse) as connection:

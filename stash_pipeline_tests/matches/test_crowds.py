@@ -107,23 +107,23 @@ def test_a_crowd_that_comes_and_goes_ends_in_the_same_rows_as_a_rebuild(
     with connect(database) as connection:
         write_documents(connection, first.id, _clump(1, MOST - 1))
         write_documents(connection, second.id, _clump(101, 2))
-        found = _follow(connection)
+        rows = _follow(connection)
         pairs = len(list(combinations(range(MOST + 1), 2)))
-        assert found == _rebuild(connection) and len(found["links"]) == pairs, "one more is a crowd"
+        assert rows == _rebuild(connection) and len(rows["links"]) == pairs, "one more is a crowd"
         # others in the crowd lose their links to each other, though they did not change
         write_documents(connection, first.id, _clump(50, 1))
-        found = _follow(connection)
-        assert found == _rebuild(connection) and not found["links"]
+        rows = _follow(connection)
+        assert rows == _rebuild(connection) and not rows["links"]
         # one leaves: its file has another hash, then its scene is gone
         other = f"{HEALTHY ^ 0xFFFF:x}"
         write_documents(connection, first.id, {"files": [video(50, oshash="ff", phash=other, duration=600)]})
-        found = _follow(connection)
-        assert found == _rebuild(connection) and len(found["links"]) == pairs
+        rows = _follow(connection)
+        assert rows == _rebuild(connection) and len(rows["links"]) == pairs
         write_documents(connection, first.id, _clump(50, 3))
         assert not _follow(connection)["links"]
         remove_documents(connection, first.id, "scenes", [50, 51, 52])
-        found = _follow(connection)
-        assert found == _rebuild(connection) and len(found["links"]) == pairs
+        rows = _follow(connection)
+        assert rows == _rebuild(connection) and len(rows["links"]) == pairs
 
 
 def _named(*numbers: int, name: str = "Alba Kite") -> dict[str, list[dict[str, Any]]]:
@@ -139,20 +139,20 @@ def test_a_name_that_becomes_one_of_too_many_and_back_ends_in_the_same_rows_as_a
     with connect(database) as connection:
         write_documents(connection, first.id, _named(*range(1, LARGEST_BLOCK)))
         write_documents(connection, second.id, _named(1))
-        found = _follow(connection)
+        rows = _follow(connection)
         pairs = len(list(combinations(range(LARGEST_BLOCK), 2)))
-        assert found == _rebuild(connection) and len(found["links"]) == pairs, "one more is a category"
+        assert rows == _rebuild(connection) and len(rows["links"]) == pairs, "one more is a category"
         # the others lose their links to each other, though they did not change
         write_documents(connection, second.id, _named(2, 3))
-        found = _follow(connection)
-        assert found == _rebuild(connection) and not found["links"]
+        rows = _follow(connection)
+        assert rows == _rebuild(connection) and not rows["links"]
         # one goes while another one comes, and one more goes
         write_documents(connection, second.id, _named(4))
         remove_documents(connection, first.id, "performers", [1])
         assert not _follow(connection)["links"]
         write_documents(connection, first.id, _named(2, 3, name="Bruno Lampion"))
-        found = _follow(connection)
-        assert found == _rebuild(connection) and len(found["links"]) == pairs + 1
+        rows = _follow(connection)
+        assert rows == _rebuild(connection) and len(rows["links"]) == pairs + 1
 
 
 @pytest.mark.parametrize("hashes", [{"phash": f"{HEALTHY:x}"}, {"oshash": "aa" * 8}, {"md5": "bb" * 16}])
@@ -166,5 +166,5 @@ def test_thousands_of_scenes_with_one_hash_make_no_links(database: str, home: Pa
         server = server_of(database, home, connection, documents)
         assert not _follow(connection)["links"]
         write_documents(connection, server.id, {"files": [video(7, **hashes, duration=601.0)]})
-        found = _follow(connection)
-        assert not found["links"] and len(found["clusters"]) == scenes
+        rows = _follow(connection)
+        assert not rows["links"] and len(rows["clusters"]) == scenes

@@ -65,7 +65,7 @@ def world(database_url: str, receiver: Receiver) -> Iterator[World]:
         yield World(connection, receiver)
 
 
-def test_imported_scenes_are_told_once_above_the_threshold(world: World) -> None:
+def test_imported_scenes_are_notified_of_once_above_the_threshold(world: World) -> None:
     world.sync(imported=9)
     world.sync(imported=1250)
     world.round()
@@ -85,7 +85,7 @@ def test_imports_before_an_address_is_configured_are_no_news(world: World) -> No
     assert world.receiver.titles() == ["home: imported 50 scenes"]
 
 
-def test_a_failure_is_told_once_until_it_is_resolved(world: World) -> None:
+def test_a_failure_is_notified_of_once_until_it_is_resolved(world: World) -> None:
     world.sync("failed", error="The server says no.")
     world.round()
     world.sync("failed", error="The server says no again.")

@@ -45,21 +45,21 @@ def any_object(rng: random.Random, entity: str, number: int) -> dict[str, Any]:
         return [other for other in some(NUMBERS, most) if other != number]
 
     ids = [{"endpoint": endpoint, "stash_id": key, "updated_at": STAMP}
-           for endpoint, key in some([(one, key) for one in SPELLINGS for key in BOX_IDS])]  # fmt: skip
+           for endpoint, key in some([(url, key) for url in SPELLINGS for key in BOX_IDS])]  # fmt: skip
     named = {"name": rng.choice(NAMES), "aliases": [name for name in some(NAMES) if name]}
     titled = {"title": rng.choice(NAMES), "date": rng.choice(DATES), "urls": some(URLS), "tags": others()}
-    one = rng.choice((None, *NUMBERS))
+    studio = rng.choice((None, *NUMBERS))
     made: dict[str, Any]
     match entity:
         case "tags":
             made = {**named, "parents": others(1), "stash_ids": ids, "favorite": rng.random() < 0.5}
         case "studios":
-            made = {**named, "urls": some(URLS), "parent_studio": one, "stash_ids": ids, "tags": others(1)}
+            made = {**named, "urls": some(URLS), "parent_studio": studio, "stash_ids": ids, "tags": others(1)}
         case "performers":
             made = {**named, "urls": some(URLS), "birthdate": rng.choice(DATES), "stash_ids": ids, "tags": others(),
                     "gender": rng.choice((None, "FEMALE", "MALE"))}  # fmt: skip
         case "groups":
-            made = {"name": named["name"], "aliases": rng.choice((None, "Cleo, Alba Kite", ",,")), "studio": one,
+            made = {"name": named["name"], "aliases": rng.choice((None, "Cleo, Alba Kite", ",,")), "studio": studio,
                     "date": rng.choice(DATES), "urls": some(URLS), "director": rng.choice((None, "Cleo"))}  # fmt: skip
         case "files":
             hashes = {"oshash": rng.choice((None, "aa" * 8, "bb" * 8)), "md5": rng.choice((None, None, "1f" * 16)),
@@ -67,9 +67,9 @@ def any_object(rng: random.Random, entity: str, number: int) -> dict[str, Any]:
             duration = rng.choice((600.0, 600.4, 603.0, 149.9, 0, None, -3.0, 3e6))
             return video(number, path=rng.choice(PATHS), duration=duration, **hashes)
         case "images" | "galleries":
-            made = {**titled, "files": some(NUMBERS), "performers": others(1), "studio": one}
+            made = {**titled, "files": some(NUMBERS), "performers": others(1), "studio": studio}
         case "scenes":
-            made = {**titled, "code": rng.choice((None, "AB1", "")), "files": some(NUMBERS), "studio": one,
+            made = {**titled, "code": rng.choice((None, "AB1", "")), "files": some(NUMBERS), "studio": studio,
                     "performers": others(), "stash_ids": ids, "play_count": rng.choice((None, 0, 3))}  # fmt: skip
         case "scene_markers":
             made = {"title": rng.choice(NAMES), "seconds": rng.choice((0, 7.5, -1)), "scene": rng.choice(NUMBERS),

@@ -112,7 +112,7 @@ def test_markers_of_a_tag_that_became_another_record_that_looks_as_before(empty_
         )
         # the records of two tags are called like the third one, too, so that they look the same with it
         names = [{"name": name, "aliases": ["Kites"]} for name in ("Lanterns at night", "Dancing")]
-        write_documents(connection, second.id, {"tags": [{"id": number, **one} for number, one in enumerate(names)]})
+        write_documents(connection, second.id, {"tags": [{"id": number, **tag} for number, tag in enumerate(names)]})
         assert of_markers(connection) == {"Both": 2, "Kites": 3}
         both = decide(connection, [NewDecision("tags", "same", (first.id, 1), (first.id, 2))]).written
         assert of_markers(connection) == {"Both": 1, "Lanterns at night": 2}

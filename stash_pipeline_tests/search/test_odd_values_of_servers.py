@@ -20,7 +20,9 @@ def test_a_group_may_last_longer_than_an_integer_has_milliseconds(database: str,
     servers = DocumentedServers(database, home)
     server = servers.register({"groups": [{"id": 1, "name": "Long", "duration": LARGEST}]})
     servers.follow_all()
-    assert [(one["title"], one["duration"]) for one in of(servers, "groups")] == [("Long", LARGEST * 1000)]
+    assert [(document["title"], document["duration"]) for document in of(servers, "groups")] == [
+        ("Long", LARGEST * 1000)
+    ]
     servers.write(server, {"groups": [{"id": 1, "name": "Long", "duration": -1}]})
     servers.follow_all()
-    assert [one["duration"] for one in of(servers, "groups")] == [None]
+    assert [document["duration"] for document in of(servers, "groups")] == [None]
