@@ -65,6 +65,8 @@ def test_the_help_groups_the_commands_as_commands_md_does() -> None:
     sections = re.split(r"^## ", (DOCS / "commands.md").read_text("utf-8"), flags=re.MULTILINE)[1:]
     headings = {section.partition("\n")[0]: section for section in sections}
     assert list(PANELS) == [heading for heading in headings if heading != "Rules for all commands"]
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert sorted(name for names in PANELS.values() for name in names) == sorted(commands)
     for panel, names in PANELS.items():
         listed = re.findall(r"^\* `stash-pipeline ([\w-]+)", headings[panel], re.MULTILINE)
         assert sorted(set(listed)) == sorted(names)

@@ -54,7 +54,11 @@ def code_server(running: Serving) -> psutil.Process:
 
 
 def is_fork_server(process: psutil.Process) -> bool:
-    return "multiprocessing.forkserver" in " ".join(process.cmdline())
+    try:
+        return "multiprocessing.forkserver" in " ".join(process.cmdline())
+    except psutil.Error:
+        # a run that has just ended
+        return False
 
 
 def fork_server(running: Serving) -> psutil.Process:

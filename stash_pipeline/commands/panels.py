@@ -18,23 +18,21 @@ PANELS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class Panels(TyperGroup):
-    """Lists the commands in the order of the panels."""
+    """Lists the commands in the order of the panels, and those without one at the end."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands."""
-        order = [name for names in PANELS.values() for name in names]
-        return sorted(super().list_commands(ctx), key=order.index)
+        order = {name: place for place, name in enumerate(name for names in PANELS.values() for name in names)}
+        return sorted(super().list_commands(ctx), key=lambda name: order.get(name, len(order)))
 
 
 def assign_panels(app: typer.Typer) -> None:
-    """Gives every registered command and group its panel.
-
-    Raises:
-        KeyError: if a command has no panel.
-    """
+    """Gives every registered command and group its panel; one that is in none is listed under "Commands"."""
     panel_of = {name: panel for panel, names in PANELS.items() for name in names}
     for command in app.registered_commands:
         name = command.name or command.callback.__name__.replace("_", "-")  # type: ignore[union-attr]
-        command.rich_help_panel = panel_of[name]
+        if name in panel_of:
+            command.rich_help_panel = panel_of[name]
     for group in app.registered_groups:
-        group.rich_help_panel = panel_of[str(group.name)]
+        if group.name in panel_of:
+            group.rich_help_panel = panel_of[str(group.name)]
