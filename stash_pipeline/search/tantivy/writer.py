@@ -159,7 +159,9 @@ class TantivyWriter:
             self._abandoned = True
             raise
         if failures:
-            raise failures[0]
+            # not kept in the list, which the error refers to: tantivy's writer would live, with its lock, until the
+            # garbage collection
+            raise failures.pop()
 
     def __enter__(self) -> Self:
         """Begins."""
