@@ -85,11 +85,19 @@ class WorkerPool:
 class _EventWriter:
     """A listener that writes every event to standard output, until nobody reads it any more."""
 
-    unheard = False
+    def __init__(self) -> None:
+        self.unheard = False
+        self._lock = threading.Lock()
 
     def _say(self, *words: Any) -> None:
-        if self.unheard:
-            return
+        # several threads fetch, and a second interrupt would fail the run that the first one cancels
+        with self._lock:
+            interrupts = not self.unheard and not self._write(words) and words[0] != OUTCOME
+        if interrupts:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def _write(self, words: tuple[Any, ...]) -> bool:
+        """Writes an event; returns False if nobody reads it."""
         try:
             sys.stdout.write(json.dumps(words, default=str) + "\n")
             sys.stdout.flush()
@@ -97,8 +105,8 @@ class _EventWriter:
             # The command was killed. An error here would fail the run as if this program had a bug.
             self.unheard = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if words[0] != OUTCOME:
-                os.kill(os.getpid(), signal.SIGINT)
+            return False
+        return True
 
     def started(self, instance: str) -> None:
         self._say("started", instance)
