@@ -30,8 +30,7 @@ from stash_pipeline.stash.access import Access, Headers
 from stash_pipeline.stash.address import server_key
 from stash_pipeline.stash.client import StashClient
 from stash_pipeline.stash.errors import StashError
-from stash_pipeline.warehouse.connect import Connection
-from stash_pipeline.warehouse.ops.object_log import begin_publishing
+from stash_pipeline.warehouse.connect import Connection, share_partitions
 from stash_pipeline.warehouse.stashbox.touched import publish_linked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
@@ -405,8 +404,8 @@ def edit_instance(
         relinked = changes.get("use_stash_boxes", instance.use_stash_boxes) != instance.use_stash_boxes
         with connection.transaction():
             if relinked:
-                # before a trigger locks the head of the log
-                begin_publishing(connection)
+                # before the row of the instance, as runs do
+                share_partitions(connection)
             connection.execute(
                 f"UPDATE ops.instances SET {assignments}, updated_at = now() WHERE id = %s",
                 [*changes.values(), instance.id],

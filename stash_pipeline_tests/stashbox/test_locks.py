@@ -11,7 +11,7 @@ import pytest
 
 from stash_pipeline.instances import add_instance, edit_instance
 from stash_pipeline.stashbox_registry import add_endpoint, edit_endpoint, remove_endpoint
-from stash_pipeline.warehouse.connect import Connection, connect, rearrange_partitions
+from stash_pipeline.warehouse.connect import Connection, connect, rearrange_partitions, share_partitions
 from stash_pipeline.warehouse.ops.object_log import begin_publishing
 
 BOX_URL = "https://box.example/graphql"
@@ -72,6 +72,18 @@ def test_the_log_is_free_while_partitions_are_waited_for(
             # a rebuild of partitions logs at its end
             rebuild.execute("SELECT FROM ops.object_log_head FOR UPDATE NOWAIT")
             rebuild.execute("COMMIT")
+            changed.result(60)
+
+
+@pytest.mark.usefixtures("box")
+def test_the_log_is_free_while_a_sync_of_the_instance_is_waited_for(database_url: str, home: Path) -> None:
+    with connect(database_url) as syncing:
+        syncing.execute("BEGIN")
+        share_partitions(syncing)
+        syncing.execute("UPDATE ops.instances SET revision = revision + 1")
+        with waiting(database_url, lambda connection: disable_boxes(connection, home)) as changed:
+            begin_publishing(syncing)
+            syncing.execute("COMMIT")
             changed.result(60)
 
 

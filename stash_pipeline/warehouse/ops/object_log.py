@@ -8,8 +8,8 @@ later adds rows to an owner whose document did not change.
 The revision is one counter for all instances, in the single row of ``ops.object_log_head``. A transaction that
 increments it holds the lock of that row until the commit. Revisions are therefore committed in order, and no revision
 appears behind a reader that has already passed it. Increment it last in a transaction: all others that log something
-wait meanwhile. Whoever must lock the row before it reads uses :func:`begin_publishing`, which keeps the order of locks:
-rows that are referred to (an instance, a stash-box), partitions, this row.
+wait meanwhile. Whoever must lock the row before it reads uses :func:`begin_publishing`. The order of locks is: the row
+of a stash-box, partitions, the row of an instance, this row.
 
 Triggers log instances too, as entity ``instances``: when they are added, removed, enabled, disabled or renamed, or get
 another priority. Removing an instance removes the rows of its objects from the log; its own row remains.
