@@ -86,13 +86,13 @@ class _EventWriter:
     """A listener that writes every event to standard output, until nobody reads it any more."""
 
     def __init__(self) -> None:
-        self.unheard = False
+        self.closed = False
         self._lock = threading.Lock()
 
     def _say(self, *words: Any) -> None:
         # several threads fetch, and a second interrupt would fail the run that the first one cancels
         with self._lock:
-            interrupts = not self.unheard and not self._write(words) and words[0] != OUTCOME
+            interrupts = not self.closed and not self._write(words) and words[0] != OUTCOME
         if interrupts:
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -103,7 +103,7 @@ class _EventWriter:
             sys.stdout.flush()
         except BrokenPipeError:
             # The command was killed. An error here would fail the run as if this program had a bug.
-            self.unheard = True
+            self.closed = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return False
         return True

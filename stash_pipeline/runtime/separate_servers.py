@@ -112,7 +112,7 @@ def _wait(condition: Callable[[], bool], seconds: float, otherwise: str) -> None
     """
     begin = time.monotonic()
     end = begin + seconds
-    said: set[str] = set()
+    printed: set[str] = set()
     while True:
         problem: UserError | None = None
         try:
@@ -122,8 +122,8 @@ def _wait(condition: Callable[[], bool], seconds: float, otherwise: str) -> None
             problem = error
         if time.monotonic() >= end:
             raise problem or UserError(otherwise)
-        if problem and time.monotonic() >= begin + _PATIENT_SECONDS and str(problem) not in said:
-            said.add(str(problem))
+        if problem and time.monotonic() >= begin + _PATIENT_SECONDS and str(problem) not in printed:
+            printed.add(str(problem))
             print(f"Waiting up to {seconds:g} s, because: {problem}", file=sys.stderr, flush=True)
         time.sleep(_LOOK_SECONDS)
 

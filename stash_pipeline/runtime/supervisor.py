@@ -201,7 +201,7 @@ def _alone(home: Path) -> Iterator[None]:
     if not os.access(home, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         user, owner = os.geteuid(), home.stat().st_uid
         raise UserError(
-            f"User {user} cannot write to the home {home}, which belongs to user {owner}: give it to the first one "
+            f"User {user} cannot write to the home {home}, which belongs to user {owner}: change its owner "
             f"(`chown {user} {home}`), or set STASH_PIPELINE_HOME to another directory."
         )
     with (home / ".serving").open("w") as lock:

@@ -263,7 +263,7 @@ class StashClient:
             refused = refusal(self.url, status, headers, beginning, self.access)
             if refused:
                 raise refused
-            message = _sentence(f"{self.url} answered {status}{_said(beginning)}")
+            message = _sentence(f"{self.url} answered {status}{_excerpt(beginning)}")
             # 501: it knows no POST
             if status >= 500 and status != 501:
                 raise StashHTTPError(status, message)
@@ -443,7 +443,7 @@ def _errors(errors: Any) -> list[dict[str, Any]]:
     return [error if isinstance(error, dict) else {"message": str(error)} for error in listed]
 
 
-def _said(beginning: str) -> str:
+def _excerpt(beginning: str) -> str:
     """What a body says, to follow a status: its beginning, or the title of a web page."""
     if not beginning.lstrip().startswith("<"):
         return f": {beginning[:200]}"

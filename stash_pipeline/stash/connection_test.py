@@ -359,7 +359,7 @@ class _Check:
         if with_key and (status == 401 or (status == 500 and "unauthorized" in str(error))):
             return (
                 "wrong_key",
-                f"{self.url} refuses the API key; copy it again from Stash (Settings, Security); of a registered "
+                f"{self.url} refuses the API key; copy it again from Stash (Settings, Security); for a registered "
                 "server, `stash-pipeline instances edit NAME --api-key-stdin` replaces it.",
             )
         if status == 401:
